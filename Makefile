@@ -1,0 +1,43 @@
+# Everything lives in this folder: uv in .uv, the environment in .venv. Needs python3 (3.11+), pip and make.
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+UV := .uv/bin/uv
+PY := .venv/bin/python
+
+.PHONY: setup demo test lint soak bench lock clean docs
+
+setup: .venv/.ready
+
+# --target keeps pip out of the system's Python, so it works where that is marked as externally managed
+$(UV):
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .uv 'uv>=0.8'
+
+.venv/.ready: requirements.lock pyproject.toml | $(UV)
+	test -x $(PY) || $(UV) venv --quiet --python python3 .venv
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	touch $@
+
+demo: setup
+	.venv/bin/mingce demo
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+
+test: lint
+	$(PY) -m pytest -n 2 --dist worksteal -m 'not soak and not bench'
+
+soak: setup
+	$(PY) -m pytest -m soak --timeout 7200
+
+bench: setup
+	$(PY) -m pytest -m bench --timeout 7200 -s
+
+lock: $(UV)
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --group dev --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .uv reports/demo

@@ -1,0 +1,1 @@
+"""Check: judge every rule once, through Great Expectations."""

@@ -1,0 +1,44 @@
+"""Arguments and options that several commands share, with their Chinese help."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pipeline.errors import UsageError
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
+By = Annotated[str, typer.Option("--by", help="经办人姓名")]
+Why = Annotated[str, typer.Option("--why", help="原因")]
+AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出")]
+Colleges = Annotated[
+    list[str] | None,
+    typer.Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE"),
+]
+
+
+def parse_date(text: str | None, option: str = "--as-of") -> date:
+    """Return the date that `text` says, or today in Asia/Shanghai.
+
+    Raises:
+        UsageError: `text` is no date of the form 2016-10-31.
+    """
+    if text is None:
+        return datetime.now(SHANGHAI).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"日期 {text} 不正确", where=option, remedy="请写作 2016-10-31") from None
+
+
+def split_school(text: str) -> tuple[str, str]:
+    """Split `10534/1305030101` into school code and the rest; without a school the code is empty."""
+    code, slash, rest = text.partition("/")
+    return (code.strip(), rest.strip()) if slash and re.fullmatch(r"[0-9A-Za-z]+", code.strip()) else ("", text.strip())

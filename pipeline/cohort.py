@@ -1,0 +1,379 @@
+"""The cohort file, `cohort.toml`, read into typed settings; all mistakes are reported at once."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from pipeline.errors import ConfigurationError
+
+FILE_NAME = "cohort.toml"
+DEFAULT_STUDENT_NUMBER = "[0-9A-Za-z]{4,15}"
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _advice(message: str) -> PydanticCustomError:
+    return PydanticCustomError("advice", "{advice}", {"advice": message})
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class School(_Section):
+    """One school: its code and name, where its registry is, and what the registry calls the fields."""
+
+    code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
+    name: Text
+    registry: Text
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Field name of `fields.csv` to the registry's own column name."""
+
+
+class Window(_Section):
+    """When students submit and when colleges hand in; dates inclusive, Asia/Shanghai."""
+
+    opens: date
+    closes: date
+    college_due: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Window:
+        if not self.opens <= self.closes <= self.college_due:
+            raise _advice("日期先后不对：应为 opens ≤ closes ≤ college_due，请核对三个日期")
+        return self
+
+
+class Submissions(_Section):
+    """Where the submitted rows come from: file globs and `gsheet:<key>` sources; the photo folder if there is one."""
+
+    sources: list[Text] = Field(alias="from", min_length=1)
+    photos: str | None = None
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class People(_Section):
+    """Who is responsible: the tables of colleges and of counselors."""
+
+    colleges: Text
+    counselors: Text
+
+
+class Reports(_Section):
+    """Where results go."""
+
+    folder: Text = "reports"
+
+
+class Rules(_Section):
+    """The office's own expectations, code tables and messages; rules silenced as known issues."""
+
+    folder: str | None = None
+    known_issues: dict[str, str] = Field(default_factory=dict)
+    """Rule name to the reason why its findings are not counted for now."""
+
+
+class Review(_Section):
+    """Where decisions made outside the command line stand."""
+
+    decisions: str | None = None
+
+
+class Standing(_Section):
+    """Weights of the colleges' standing."""
+
+    first_pass: Annotated[float, Field(ge=0)] = 0.5
+    on_time: Annotated[float, Field(ge=0)] = 0.3
+    rework: Annotated[float, Field(ge=0)] = 0.2
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Standing:
+        if self.first_pass + self.on_time + self.rework <= 0:
+            raise _advice("三个权重不能全为 0，请至少给一个大于 0 的数")
+        return self
+
+
+class Keep(_Section):
+    """How long personal data are kept, in days."""
+
+    inputs: Annotated[int, Field(ge=1)] = 400
+    mail: Annotated[int, Field(ge=1)] = 90
+
+
+class Google(_Section):
+    """Access to Google Sheets."""
+
+    key_file: str = "~/.config/mingce/google.json"
+    answers: str | None = None
+
+
+class Mail(_Section):
+    """The mail server; its password comes from MINGCE_MAIL_PASSWORD or the keyring, never from this file."""
+
+    server: Text
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    sender: Text
+    per_minute: Annotated[int, Field(ge=1)] = 30
+    students: bool = False
+
+    @model_validator(mode="after")
+    def _plain_only_on_loopback(self) -> Mail:
+        if self.security == "none" and self.server not in ("localhost", "127.0.0.1", "::1"):
+            raise _advice('不加密（security = "none"）只允许用于本机，请改为 "starttls" 或 "tls"')
+        return self
+
+
+class Ledger(_Section):
+    """Where decisions are kept."""
+
+    url: Text = "sqlite:///ledger.sqlite"
+
+
+class Scale(_Section):
+    """A Dask scheduler; without one this machine's processes do the work."""
+
+    scheduler: str | None = None
+
+
+class Handin(_Section):
+    """The file for the upper system: a ready mapping's name or a mapping file, and a template workbook."""
+
+    mapping: str = "national"
+    template: str | None = None
+
+
+class CohortSection(_Section):
+    """The class itself."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    year: Annotated[int, Field(ge=1980, le=2100)]
+    undergraduate_month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+    student_number: str = DEFAULT_STUDENT_NUMBER
+    previous: str | None = None
+    schools: str | None = None
+
+    @field_validator("student_number")
+    @classmethod
+    def _pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise _advice(f"不是正确的正则表达式（{error}）") from None
+        return value
+
+    @model_validator(mode="after")
+    def _month_of_year(self) -> CohortSection:
+        if not self.undergraduate_month.startswith(f"{self.year}-"):
+            raise _advice(f"undergraduate_month 应在 {self.year} 年内，例如 {self.year}-06")
+        return self
+
+
+class Cohort(_Section):
+    """A graduating class: the folder that holds `cohort.toml` and all that the file says."""
+
+    folder: Path
+    cohort: CohortSection
+    window: Window
+    schools: tuple[School, ...]
+    submissions: Submissions
+    people: People
+    reports: Reports = Reports()
+    rules: Rules = Rules()
+    review: Review = Review()
+    standing: Standing = Standing()
+    keep: Keep = Keep()
+    google: Google = Google()
+    mail: Mail | None = None
+    ledger: Ledger = Ledger()
+    scale: Scale = Scale()
+    handin: Handin = Handin()
+
+    @field_validator("schools")
+    @classmethod
+    def _distinct(cls, value: tuple[School, ...]) -> tuple[School, ...]:
+        if not value:
+            raise _advice("至少要有一所学校，请加一段 [[schools]]")
+        for what, given in (("code", [s.code for s in value]), ("name", [s.name for s in value])):
+            twice = sorted({item for item in given if given.count(item) > 1})
+            if twice:
+                raise _advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
+        return value
+
+    @property
+    def name(self) -> str:
+        """The cohort's name, such as 2017届."""
+        return self.cohort.name
+
+    @property
+    def year(self) -> int:
+        """The year of graduation."""
+        return self.cohort.year
+
+    def path(self, relative: str) -> Path:
+        """Return a path of the file as an absolute one: relative ones start at the cohort folder."""
+        return self.folder / Path(relative).expanduser()
+
+    @property
+    def reports_folder(self) -> Path:
+        """`<reports.folder>/<cohort name>`: runs, inputs, outbox, latest.txt."""
+        return self.path(self.reports.folder) / safe_name(self.name)
+
+    @property
+    def photos_folder(self) -> Path | None:
+        """The photo folder, or None where the cohort collects no photos."""
+        return self.path(self.submissions.photos) if self.submissions.photos else None
+
+    def school_of_code(self, code: str) -> School | None:
+        """Return the school with this code, or None."""
+        return next((school for school in self.schools if school.code == code), None)
+
+    def code_of(self, school_name: str) -> str:
+        """Return the code of a school's name, or the empty string."""
+        return next((school.code for school in self.schools if school.name == school_name), "")
+
+
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+
+
+def safe_name(text: str) -> str:
+    """Return `text` as one harmless path segment on Linux, macOS and Windows (at most 80 characters)."""
+    clean = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]', "_", text)
+    clean = clean.strip(" .")[:80].rstrip(" .") or "_"
+    return f"_{clean}" if _RESERVED.match(clean) else clean
+
+
+def load_cohort(path: Path) -> Cohort:
+    """Read `cohort.toml` (or the one in the folder `path`) into settings.
+
+    Raises:
+        ConfigurationError: every mistake of the file at once, each with its line of advice.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            [f"没有 {FILE_NAME}：请用 mingce init 新建，或指明届别文件夹"], where=str(file)
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"读不出文件（{error}）：请存为 UTF-8 文本"], where=str(file)) from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"不是正确的 TOML：{error}。请核对该行的引号、等号和括号"], where=str(file)) from None
+    mistakes: list[str] = []
+    data["schools"] = _schools(data, file.parent, mistakes)
+    try:
+        cohort = Cohort.model_validate({"folder": file.parent.resolve(), **data})
+    except ValidationError as error:
+        mistakes += [_mistake(detail, text) for detail in error.errors()]
+        raise ConfigurationError(mistakes, where=str(file)) from None
+    mistakes += _missing_files(cohort)
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(file))
+    return cohort
+
+
+def _schools(data: dict[str, Any], folder: Path, mistakes: list[str]) -> object:
+    """Return the schools, from `[[schools]]` or from the table that `[cohort] schools` names."""
+    section = data.get("cohort")
+    table = section.get("schools") if isinstance(section, dict) else None
+    if not isinstance(table, str):
+        return data.get("schools", [])
+    try:
+        with (folder / table).open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(
+            f"[cohort] schools：读不出学校表 {table}（{type(error).__name__}），请核对路径，存为 UTF-8 的 CSV"
+        )
+        return [{"code": "0", "name": "0", "registry": "0"}]
+    return [{key: row.get(key) or "" for key in ("code", "name", "registry")} for row in rows]
+
+
+def _missing_files(cohort: Cohort) -> list[str]:
+    """Return a line for each table of people that is not there (submissions and registries are collect's to report)."""
+    named = {"[people] colleges": cohort.people.colleges, "[people] counselors": cohort.people.counselors}
+    lines = [
+        f"{key}：没有文件 {value}，请放入届别文件夹或改正路径"
+        for key, value in named.items()
+        if not cohort.path(value).is_file()
+    ]
+    if cohort.rules.folder and not cohort.path(cohort.rules.folder).is_dir():
+        lines.append(f"[rules] folder：没有文件夹 {cohort.rules.folder}，请新建或删去这一行")
+    return lines
+
+
+_TOLD = {
+    "missing": "缺少这一项，请补上",
+    "extra_forbidden": "没有这个设置项，请核对拼写或删去",
+    "string_type": "应为文字，请加英文双引号",
+    "int_type": "应为整数，不加引号",
+    "int_parsing": "应为整数，不加引号",
+    "int_from_float": "应为整数，不加小数",
+    "float_type": "应为数字，不加引号",
+    "float_parsing": "应为数字，不加引号",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "date_type": "应为日期，写作 2016-09-20，不加引号",
+    "date_parsing": "不是正确的日期，写作 2016-09-20",
+    "date_from_datetime_parsing": "不是正确的日期，写作 2016-09-20",
+    "date_from_datetime_inexact": "只写日期，不写时间，例如 2016-09-20",
+    "string_too_short": "不能为空，请填写",
+    "string_too_long": "太长，请缩短",
+    "too_short": "不能为空，请至少填一个",
+    "model_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "model_attributes_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "dict_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "list_type": "应为文字，或方括号里的几段文字",
+    "tuple_type": "应写作一段或几段 [[schools]]",
+}
+
+
+def _mistake(detail: ErrorDetails, text: str) -> str:
+    """Return one Chinese line for one mistake: which key, on which line of the file, what to do."""
+    keys = [str(part) for part in detail["loc"]]
+    place = ".".join(keys)
+    line = _line_of(keys, text)
+    kind, context = detail["type"], detail.get("ctx") or {}
+    told = _TOLD.get(kind)
+    if kind == "advice":
+        told = detail["msg"]
+    elif kind == "literal_error":
+        told = f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
+    elif kind == "string_pattern_mismatch":
+        told = "格式不对，请照注释中的例子填写"
+    elif kind in ("greater_than_equal", "less_than_equal"):
+        told = f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
+    return f"{f'第 {line} 行 ' if line else ''}{place}：{told or '值不正确，请改正'}"
+
+
+def _line_of(keys: list[str], text: str) -> int:
+    """Return the 1-based line where the last named key (or its section) stands, or 0."""
+    section, found = "", 0
+    wanted = [key for key in keys if not key.isdigit()]
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+([^\]]+)\]+", line)
+        if header:
+            section = header.group(1).strip()
+            if wanted and section == wanted[0] and len(wanted) == 1:
+                return number
+            if wanted and section == wanted[0]:
+                found = found or number
+        elif len(wanted) > 1 and section == wanted[0] and re.match(rf"\s*{re.escape(wanted[-1])}\s*=", line):
+            return number
+    return found

@@ -1,0 +1,1 @@
+"""Collect: read every submitted row and the registries as they were typed."""

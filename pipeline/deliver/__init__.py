@@ -1,0 +1,1 @@
+"""Deliver: mail, the answers sheet, the hand-in, and the timer."""

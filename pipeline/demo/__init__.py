@@ -1,0 +1,1 @@
+"""An invented cohort of any size, with every kind of fault and its labels."""

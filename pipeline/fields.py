@@ -1,0 +1,61 @@
+"""The fields of the form: `expectations/fields.csv`, read once."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+
+from pipeline import resources
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the form, as `fields.csv` describes it."""
+
+    name: str
+    label: str
+    aliases: tuple[str, ...]
+    page: str
+    required: str
+    type: str
+    registry_check: str
+    sensitive: str
+    note: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the label and its aliases: every header that means this field."""
+        return (self.label, *self.aliases)
+
+
+@cache
+def fields() -> dict[str, Field]:
+    """Return every field by name, in the order of the form."""
+    with (resources.expectations() / "fields.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {row["name"]: Field(**{**row, "aliases": _split(row["aliases"])}) for row in rows}
+
+
+def _split(aliases: str) -> tuple[str, ...]:
+    return tuple(filter(None, aliases.split("|")))
+
+
+def names() -> list[str]:
+    """Return the names of all fields, in the order of the form."""
+    return list(fields())
+
+
+def compared() -> list[str]:
+    """Return the fields that must equal the registry (`registry_check` is exact)."""
+    return [field.name for field in fields().values() if field.registry_check == "exact"]
+
+
+def in_registry() -> list[str]:
+    """Return the fields a registry row has: the compared ones and the ID number, its key."""
+    return [field.name for field in fields().values() if field.registry_check]
+
+
+def label(name: str) -> str:
+    """Return a field's Chinese label; a name that is no field is returned as it is."""
+    return fields()[name].label if name in fields() else name

@@ -1,0 +1,1 @@
+"""What the rules know: codes, regions, identifiers, phones, names, photos."""

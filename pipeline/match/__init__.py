@@ -1,0 +1,1 @@
+"""Match: find each row's registry row and gather the evidence; judge nothing."""

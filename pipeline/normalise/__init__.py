@@ -1,0 +1,1 @@
+"""Normalise: repair what can be repaired and write down each repair."""

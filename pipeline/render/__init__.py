@@ -1,0 +1,1 @@
+"""Render: notebooks, pages and printed tables."""

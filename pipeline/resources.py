@@ -1,0 +1,30 @@
+"""Where notebooks, suites and templates are, in a checkout and in an installed wheel alike."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def resource_root() -> Path:
+    """Return the folder that holds `expectations/`, `notebooks/` and `reports/`."""
+    installed = _PACKAGE / "_resources"
+    return installed if installed.is_dir() else _PACKAGE.parent
+
+
+def expectations() -> Path:
+    """Return the folder of suites, code tables and field table."""
+    return resource_root() / "expectations"
+
+
+def notebooks() -> Path:
+    """Return the folder of the parameterised notebooks."""
+    return resource_root() / "notebooks"
+
+
+def templates() -> Path:
+    """Return the folder of page, mail and print templates."""
+    return resource_root() / "reports"

@@ -1,0 +1,1 @@
+"""Review: decisions, exceptions and signatures, kept in an append-only ledger."""

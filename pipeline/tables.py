@@ -1,0 +1,122 @@
+"""Every table's columns, once, and how tables are written to and read from a run folder.
+
+All tables are pandas frames whose columns hold text (`str`, Arrow-backed, blank is ""), except the columns
+listed in `NUMBERS` and `FLAGS`. No table ever holds a missing value.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.errors import InputError
+
+Frame = pd.DataFrame
+
+POSITION = ["file", "sheet", "row"]
+SUBMISSIONS = ["submission_id", *POSITION, "superseded_by", *fields.names()]
+CHANGES = ["submission_id", "field", "given", "kept", "why"]
+FINDINGS = [
+    "submission_id", "school", "college", "class_name", "student_number", "field", "rule", "severity",
+    "actor", "message", "given", "expected", "excepted",
+]  # fmt: skip
+CERTIFICATIONS = [
+    "submission_id", "school", "student_number", "identity", "cause", "record", "matched_school",
+    "matched_student_number", "score",
+]  # fmt: skip
+ROSTER = [
+    "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
+    "submission_id", "status", "open_findings", "counselor", "decided_by", "decided_at",
+]  # fmt: skip
+HEADCOUNT = [
+    "school", "college", "education_level", "major", "registered", "male", "female", "submitted", "certified",
+    "awaiting", "approved", "missing", "extra", "equal",
+]  # fmt: skip
+COLLEGES = [
+    "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
+    "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
+]  # fmt: skip
+
+COLUMNS: dict[str, list[str]] = {
+    "submissions": SUBMISSIONS,
+    "changes": CHANGES,
+    "findings": FINDINGS,
+    "certifications": CERTIFICATIONS,
+    "roster": ROSTER,
+    "headcount": HEADCOUNT,
+    "colleges": COLLEGES,
+}
+
+# Columns of whole numbers, of fractions and of true/false; all others are text.
+NUMBERS = {
+    "row", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting", "approved",
+    "missing", "extra", "days_left", "rank",
+}  # fmt: skip
+FRACTIONS = {"first_pass_rate", "submitted_on_time"}
+FLAGS = {"excepted", "equal"}
+
+STATUSES: dict[str, str] = {
+    "missing": "未提交",
+    "approved": "审核通过",
+    "stale": "通过后有改动",
+    "not_checked": "未核验",
+    "counselor": "待辅导员核实",
+    "registrar": "待教务更正",
+    "correct": "待学生更正",
+    "returned": "已退回",
+    "awaiting": "待审核",
+}
+ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": "就业办"}
+SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
+
+CSV_ROW_LIMIT = 1_000_000  # past it only Parquet is written (contract, Folders)
+
+
+def conform(frame: Frame, table: str) -> Frame:
+    """Return `frame` with exactly the columns of `table`, in order, each of its kind, nothing missing."""
+    columns = COLUMNS[table]
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ValueError(f"{table} lacks the columns {missing}")
+    return typed(frame[columns]).reset_index(drop=True)
+
+
+def typed(frame: Frame) -> Frame:
+    """Return `frame` with every column of the kind that its name has in every table."""
+    return frame.assign(**{str(column): _typed(frame[column], table_column=str(column)) for column in frame.columns})
+
+
+def _typed(column: pd.Series, *, table_column: str) -> pd.Series:
+    if table_column in NUMBERS:
+        return pd.to_numeric(column).astype("int64")
+    if table_column in FRACTIONS or (table_column == "score" and column.dtype.kind in "fi"):
+        return pd.to_numeric(column).astype("float64")
+    if table_column in FLAGS:
+        return column if column.dtype == bool else column.astype(str).str.lower().eq("true")
+    return column.fillna("").astype("str")
+
+
+def empty(table: str) -> Frame:
+    """Return `table` without rows."""
+    return conform(pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[table]}), table)
+
+
+def write_table(folder: Path, name: str, frame: Frame) -> None:
+    """Write `name.parquet`, and `name.csv` up to a million rows, into `folder` (numbers and flags as text in csv)."""
+    frame.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    if len(frame) <= CSV_ROW_LIMIT:
+        frame.to_csv(folder / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
+
+
+def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
+    """Return table `name` of the run folder `run`.
+
+    Raises:
+        InputError: the run has no such table.
+    """
+    path = run / "tables" / f"{name}.parquet"
+    if not path.is_file():
+        raise InputError(f"运行结果中没有表 {name}", where=str(run), remedy="请确认这是一次完整运行的文件夹")
+    return pd.read_parquet(path, columns=columns)

@@ -1,0 +1,1 @@
+"""Tabulate: roster, headcount and colleges from findings and decisions."""
