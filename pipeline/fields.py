@@ -33,8 +33,13 @@ class Field:
 def fields() -> dict[str, Field]:
     """Return every field by name, in the order of the form."""
     with (resources.expectations() / "fields.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    return {row["name"]: Field(**{**row, "aliases": _split(row["aliases"])}) for row in rows}
+        rows = [_field(row) for row in csv.DictReader(lines)]
+    return {field.name: field for field in rows}
+
+
+def _field(row: dict[str, str]) -> Field:
+    plain = {key: row[key] for key in ("label", "page", "required", "type", "registry_check", "sensitive", "note")}
+    return Field(name=row["field"], aliases=_split(row["aliases"]), **plain)
 
 
 def _split(aliases: str) -> tuple[str, ...]:
