@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError
 
 from pipeline.errors import ConfigurationError
 
@@ -26,7 +27,7 @@ def ledger_url(text: str, folder: Path) -> sa.URL:
     """
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+    except ArgumentError:
         raise ConfigurationError(
             [f"账本地址 {text} 不是正确的地址，写作 sqlite:///ledger.sqlite"], where="[ledger] url"
         ) from None
@@ -59,8 +60,8 @@ def engine_of(url: sa.URL) -> Engine:
         raise ConfigurationError(
             [f"不能建立账本文件 {url.database}（{error.strerror}），请核对路径和权限"], where="[ledger] url"
         ) from None
-    sa.event.listen(engine, "connect", _on_connect)
-    sa.event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
     return engine
 
 
@@ -73,7 +74,7 @@ def _private_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
-def _on_connect(connection: sqlite3.Connection, _: Any) -> None:
+def _on_connect(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # `_on_begin` says BEGIN, so that it can say IMMEDIATE
     for pragma in (f"busy_timeout = {BUSY_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -90,19 +90,15 @@ def decision_states(
 
 def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
     """Return, for stale approvals alone (few), the fields that differ from what was approved."""
-    changed = pd.Series("", index=keys.index, dtype="str")
-    rows = keys[stale]
-    then = both["snapshot"][stale]
+    rows, then = keys[stale], both["snapshot"][stale]
     now = _counting_rows(rows, submissions)
-    for at, (key, snapshot) in enumerate(then.items()):
-        if snapshot:
-            before = cast("dict[str, Any]", json.loads(snapshot))
-            differing = differing_fields(before, "registry", rows.iloc[at])
-            differing += [
-                name for name in differing_fields(before, "submission", now.iloc[at]) if name not in differing
-            ]
-            changed.loc[key] = ",".join(differing)
-    return changed
+    named: list[str] = []
+    for at, snapshot in enumerate(then):
+        before = cast("dict[str, Any]", json.loads(snapshot)) if snapshot else {}
+        pairs = (("registry", rows.iloc[at]), ("submission", now.iloc[at]))
+        differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
+        named.append(",".join(dict.fromkeys(differing)))
+    return pd.Series(named, index=rows.index, dtype="str").reindex(keys.index).fillna("")
 
 
 def _counting_rows(rows: pd.DataFrame, submissions: pd.DataFrame | None) -> pd.DataFrame:
@@ -136,7 +132,9 @@ def snapshot_of(salt: str, registry: pd.Series, submission: pd.Series) -> dict[s
 def registry_digest(rows: pd.DataFrame) -> pd.Series:
     """Return for each registry row the SHA-256 of its fields: the compared ones and the ID number."""
     named = [name for name in fields.in_registry() if name in rows.columns]
-    joined = pd.Series("", index=rows.index, dtype="str").str.cat([rows[name] for name in named], sep="\x1f")
+    joined = pd.Series("", index=rows.index, dtype="str")
+    for name in named:
+        joined = joined + "\x1f" + rows[name]
     head = "\x1f".join(named)
     values = [hashlib.sha256(f"{head}\x1e{text}".encode()).hexdigest() for text in joined]
     return pd.Series(values, index=rows.index, dtype="str")

@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError
@@ -138,14 +139,14 @@ class Ledger:
         self.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Generator[Connection]:
         with self._engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Generator[Connection]:
         with self._engine.connect() as connection, connection.begin():
             yield connection
 
@@ -168,7 +169,7 @@ def _open(url: sa.URL, clock: Callable[[], datetime]) -> Ledger:
         if found != schema.NEWEST:
             with ledger._writing() as connection:  # pyright: ignore[reportPrivateUsage]
                 schema.migrate(connection)
-    except sa.exc.OperationalError as error:
+    except OperationalError as error:
         raise ConfigurationError(
             [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
         ) from None
