@@ -13,11 +13,13 @@ from pipeline.demo.people import UNITS
 FAULTS: dict[str, Fault] = {}
 PHOTO_FAULTS: dict[str, Fault] = {}
 
-REQUIRED = (
-    "school email id_number education_level graduation_month name gender ethnicity political_status origin_province "
-    "origin_city exam_number exam_category college class_name student_number enrolment_month study_years "
-    "teacher_training training_mode foreign_language qq phone postcode home_province home_city home_county home_address"
-).split()
+REQUIRED = [
+    "school", "email", "id_number", "education_level", "graduation_month", "name", "gender",
+    "ethnicity", "political_status", "origin_province", "origin_city", "exam_number", "exam_category",
+    "college", "class_name", "student_number", "enrolment_month", "study_years", "teacher_training",
+    "training_mode", "foreign_language", "qq", "phone", "postcode", "home_province", "home_city",
+    "home_county", "home_address",
+]  # fmt: skip
 
 # rule: the field, and what stands there instead
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {

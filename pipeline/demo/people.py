@@ -7,14 +7,15 @@ as can be known, nobody's. Numbers never repeat within a cohort: each is a permu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.demo import names, numbers, places
+from pipeline.demo.arrow import Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.classes import LEVELS, ClassPlan
 from pipeline.demo.kinds import Kind, SchoolPlan
 from pipeline.demo.numbers import Column, Digits, Ints
@@ -43,7 +44,7 @@ class School:
 
     plan: SchoolPlan
     classes: list[ClassPlan]
-    registry: pa.Table
+    registry: Table
     index: Ints
     """Each person's number in the cohort."""
     class_at: Ints
@@ -180,7 +181,7 @@ def _study(
 ) -> dict[str, Column]:
     rows = len(class_at)
 
-    def each(of: Any) -> Column:
+    def each(of: Callable[[ClassPlan], str]) -> Column:
         return numbers.chosen([of(plan) for plan in classes], class_at)
 
     months = [kind.month, *(f"{kind.year}-{month}" for month in kind.postgraduate_months)]
