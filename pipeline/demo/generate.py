@@ -6,6 +6,7 @@ planted rule and the identity's cause), `truth_missing.csv`, `truth_headcount.cs
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
@@ -59,7 +60,7 @@ class _Sinks:
 
 def write_cohort(folder: Path, order: Order, progress: Progress = lambda done, of: None) -> Path:
     """Write the cohort that `order` describes into `folder`; return the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     kind = kinds.of_schools(kinds.KINDS[order.kind], order.schools)
     sizes = classes.split_students(kind.schools, order.students)
     random = Random(order.seed)
@@ -80,6 +81,15 @@ def write_cohort(folder: Path, order: Order, progress: Progress = lambda done, o
     sinks.close()
     _write_rest(folder, order, kind, kept)
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Remove the inputs of an earlier demo; its reports and decisions stay."""
+    for name in ("registry", "submissions", "photos"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("truth.csv", "truth.parquet", "schools.csv", "decisions.csv"):
+        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _school(kind: Kind, order: Order, at: int, first: int, size: int, plan: plant.Plan) -> Planted:
