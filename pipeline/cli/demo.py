@@ -31,7 +31,10 @@ def demo(
     schools: Annotated[int, typer.Option("--schools", min=1, help="学校数")] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="随机种子：相同的种子得到相同的数据")] = 2017,
     form: Annotated[str, typer.Option("--format", help="登记表的格式：xlsx、csv、parquet、ods")] = "xlsx",
-    faults: Annotated[float, typer.Option("--faults", min=0, max=0.9, help="有错的登记所占的比例")] = 0.18,
+    faults: Annotated[
+        float | None,
+        typer.Option("--faults", min=0, max=0.9, help="有错的登记所占的比例（默认：人少时 0.18，人多时 0.03）"),
+    ] = None,
     run: Annotated[bool, typer.Option("--run/--no-run", help="生成之后是否核对")] = True,
     kind: Annotated[str, typer.Option("--kind", help="届别：2017、2026、one-school、postgraduate-2026")] = "2017",
     identity: Annotated[bool, typer.Option("--identity-faults", help="只放身份方面的错误，用来检验匹配")] = False,
@@ -41,7 +44,8 @@ def demo(
 
     _refuse(folder, students, form, kind, schools)
     lively = students <= _WITH_PHOTOS and not identity
-    order = Order(students, schools, seed, form, faults, kind, identity, photos=lively, decisions=lively)
+    share = faults if faults is not None else (0.18 if lively else 0.03)
+    order = Order(students, schools, seed, form, share, kind, identity, photos=lively, decisions=lively)
     write_cohort(folder, order, _tell)
     print(_run(folder, order) if run else folder / "cohort.toml")
 

@@ -236,13 +236,8 @@ def _other_ethnicity(case: Case) -> bool:
 def _elsewhere(case: Case, same: str, other: str) -> places.Place:
     """Return a place with this person's `same` (a part of the place, or none) and another `other`."""
     own = case.own
-    fits = [
-        place
-        for place in places.places()
-        if (not same or getattr(place, same) == own[f"origin_{same}"])
-        and (same != "city" or place.province == own["origin_province"])
-        and getattr(place, other) != own[f"origin_{other}"]
-    ]
+    near = places.within(own["origin_province"] if same else "", own["origin_city"] if same == "city" else "")
+    fits = [place for place in near if getattr(place, other) != own[f"origin_{other}"]]
     return case.random.choice(fits) if fits else places.Place("", "", "", "")
 
 

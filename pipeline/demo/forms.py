@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -74,12 +75,6 @@ def _contacts(school: School, rng: np.random.Generator) -> dict[str, Column]:
     qq = qq_numbers(school.index)
     mail = pc.binary_join_element_wise("s", school.registry["student_number"].combine_chunks(), "@example.edu.cn", "")
     landline = numbers.text(numbers.beside(numbers.fixed("0731-8", rows), numbers.digits(school.index, 7)))
-    prefix = [places.POSTCODES[place.province] for place in places.places()]
-    tail = [
-        f"{road}{number}号{1 + number % 8}单元{100 * (1 + number % 6) + 1}室"
-        for road in _ROADS
-        for number in range(1, 400)
-    ]
     home = {name.replace("origin", "home"): school.registry[name].combine_chunks() for name in _ORIGIN}
     return {
         "qq": qq,
@@ -87,13 +82,26 @@ def _contacts(school: School, rng: np.random.Generator) -> dict[str, Column]:
         "phone": mobiles(school.index, _OWN_PHONES),
         "family_phone": pc.if_else(pa.array(rng.random(rows) < 0.8), mobiles(school.index, _FAMILY_PHONES), landline),
         "postcode": pc.binary_join_element_wise(
-            numbers.chosen(prefix, school.place_at), numbers.text(numbers.digits(rng.integers(0, 10_000, rows), 4)), ""
+            numbers.chosen(_postcode_heads(), school.place_at),
+            numbers.text(numbers.digits(rng.integers(0, 10_000, rows), 4)),
+            "",
         ),
         **home,
         "home_address": pc.binary_join_element_wise(
-            home["home_county"], numbers.chosen(tail, rng.integers(0, len(tail), rows)), ""
+            home["home_county"], numbers.chosen(_streets(), rng.integers(0, len(_streets()), rows)), ""
         ),
     }
+
+
+@cache
+def _postcode_heads() -> Column:
+    return numbers.column([places.POSTCODES[place.province] for place in places.places()])
+
+
+@cache
+def _streets() -> Column:
+    ways = [(road, number) for road in _ROADS for number in range(1, 400)]
+    return numbers.column([f"{road}{n}号{1 + n % 8}单元{100 * (1 + n % 6) + 1}室" for road, n in ways])
 
 
 _ORIGIN = ("origin_province", "origin_city", "origin_county")

@@ -79,9 +79,15 @@ def is_valid(number: str) -> bool:
     return check_character(number[:17]) == number[17]
 
 
-def chosen(pool: list[str], index: Ints) -> Column:
+def column(pool: list[str]) -> Column:
+    """Return a list of text as an Arrow column; pools that are drawn from often are kept as such."""
+    return pa.array(pool, type=pa.string())
+
+
+def chosen(pool: list[str] | Column, index: Ints) -> Column:
     """Return the pool's text at each index as an Arrow column."""
-    return pa.array(pool, type=pa.string()).take(pa.array(index))
+    whole = column(pool) if isinstance(pool, list) else pool
+    return whole.take(pa.array(index))
 
 
 def weighted(rng: np.random.Generator, weights: list[float], rows: int) -> Ints:
