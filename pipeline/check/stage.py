@@ -14,6 +14,7 @@ from pipeline.check.table import check_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.match.clashes import CLASHES, find_clashes
 from pipeline.match.evidence import find_evidence
+from pipeline.match.matched import Matched
 from pipeline.match.standing import first_submissions, standing_submissions
 from pipeline.tables import Frame
 
@@ -25,20 +26,6 @@ class NotChecked:
     rule: str
     school: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Matched:
-    """What check starts from: submissions, those that count with their evidence, and the registry."""
-
-    submissions: Frame
-    counting: Frame
-    evidence: Frame
-    registry: Frame
-    unread: dict[str, str]
-    """School name to the reason why its registry could not be read."""
-    photos: Frame | None
-    """`photos.examine` of the counting submissions with `shared`; None where no photos are collected."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,13 @@ def _namesakes(key: pd.Series, identity: pd.Series, known: np.ndarray) -> pd.Ser
     return key.isin(shared)
 
 
+def known_people(submissions: Frame, registry: Frame) -> pd.Series:
+    """Return where ID number and name of a submission stand together in one registry row, of any school."""
+    people = _joined(person_id(registry["id_number"]), registry["name"])
+    given = _joined(person_id(submissions["id_number"]), submissions["name"])
+    return given.isin(people) & (given != "")
+
+
 def counting(submissions: Frame) -> Frame:
     """Return the submissions that count: neither superseded nor withdrawn."""
     return submissions[submissions["superseded_by"] == ""]

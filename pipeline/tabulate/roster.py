@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
+from pipeline.review.status import statuses
 from pipeline.tables import Frame, conform
-
-# A student's open critical findings, in the order in which the first that applies names the state (contract).
-_STATE_OF_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
-
 
 def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisions: Frame, counselors: Frame) -> Frame:
     """Return `roster`.
@@ -22,7 +18,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
             `decided_by`, `decided_at`.
         counselors: `school, college, class_name, name`.
     """
-    status = _status(submissions, findings, decisions["decision_state"])
+    status = statuses(submissions, decisions["decision_state"], findings)
     open_count = _open_findings(registry, submissions, findings)
     return conform(
         pd.DataFrame(
@@ -45,23 +41,6 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     )  # fmt: skip
 
 
-def _status(submissions: pd.Series, findings: Frame, decided: pd.Series) -> pd.Series:
-    open_critical = findings[(findings["severity"] == "critical") & ~findings["excepted"]]
-    of_actor = {
-        state: submissions.isin(list(set(open_critical["submission_id"][open_critical["actor"] == actor]) - {""}))
-        for actor, state in _STATE_OF_ACTOR.items()
-    }
-    conditions = {
-        "missing": submissions == "",
-        "approved": decided == "approved",
-        "stale": decided == "stale",
-        **of_actor,
-        "returned": decided == "returned",
-    }
-    states = np.select([mask.to_numpy() for mask in conditions.values()], list(conditions), "awaiting")
-    return pd.Series(states, index=submissions.index, dtype="str")
-
-
 def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> pd.Series:
     """Return how many open findings ask somebody to act: critical ones and warnings that no exception covers."""
     asking = findings[~findings["excepted"] & (findings["severity"] != "info")]
@@ -73,5 +52,4 @@ def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> 
 def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
     keys = ["school", "college", "class_name"]
     names = counselors.drop_duplicates(keys).set_index(keys)["name"]
-    joined = registry[keys].join(names, on=keys)["name"] if "name" not in keys else registry["name"]
-    return joined.fillna("").astype("str")
+    return registry[keys].join(names, on=keys)["name"].fillna("").astype("str")
