@@ -41,7 +41,7 @@ def signed_digest(roster: pd.DataFrame) -> str:
     """Return the digest of a college's signed set, from its rows of the roster (order does not matter).
 
     It covers every registry student with number, name, gender, class, level, major, and whether approved. A newer
-    submission of an approved student changes nothing; a person who comes, goes, changes major or loses the approval does.
+    submission of an approved student changes nothing; one who comes, goes, changes major or loses the approval does.
     """
     return digest("1", *sorted(_people(roster).values()))
 
@@ -102,8 +102,7 @@ def sign(tables: RunTables, ledger: Ledger, college: str, people: pd.DataFrame, 
         _reason_where_needed(state, actor, due)
         data = {"run": tables.run_id, "registered": len(rows), "late_days": max((actor.today - due).days, 0)}
         parts = {number: hashlib.sha256(text.encode()).hexdigest()[:16] for number, text in _people(rows).items()}
-        entry = Entry("signature", "sign", actor.by, actor.why, code, college=name, made_on=current, data=data)
-        return [_with_people(entry, parts)]
+        return [_entry("signature", "sign", code, name, current, actor, data, {"people": parts})]
 
     ledger.append_if(decide, *KINDS)
     return done[0]
@@ -124,7 +123,7 @@ def revoke(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Non
         signed = _state(entries, code, name).get("signed_digest", "")
         if not signed:
             raise RefusedError("还没有签字，无从撤销", where=f"{code}/{name}")
-        return [Entry("signature", "revoke", actor.by, actor.why, code, college=name, made_on=signed)]
+        return [_entry("signature", "revoke", code, name, signed, actor)]
 
     ledger.append_if(decide, *KINDS)
 
@@ -149,7 +148,7 @@ def accept(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Sig
             who = "、".join(differing_students(entries, code, name, rows)[:20]) or "人数或名单"
             raise RefusedError(f"签字后数据有变：{who}", where=f"{code}/{name}", remedy="请学院核对后重新签字")
         done.append(Signed(code, name, signed, new=not state.get("accepted_at")))
-        return [Entry("acceptance", "accept", actor.by, actor.why, code, college=name, made_on=signed)] * done[0].new
+        return [_entry("acceptance", "accept", code, name, signed, actor)] * done[0].new
 
     ledger.append_if(decide, *KINDS)
     return done[0]
@@ -187,8 +186,27 @@ def _people(roster: pd.DataFrame) -> dict[str, str]:
     return texts
 
 
-def _with_people(entry: Entry, people: dict[str, str]) -> Entry:
-    return Entry(**{**entry.__dict__, "personal": {"people": people}})
+def _entry(
+    kind: str,
+    action: str,
+    code: str,
+    college: str,
+    made_on: str,
+    actor: Actor,
+    data: dict[str, Any] | None = None,
+    personal: dict[str, Any] | None = None,
+) -> Entry:
+    return Entry(
+        kind,
+        action=action,
+        by=actor.by.strip(),
+        why=actor.why.strip(),
+        school_code=code,
+        college=college,
+        made_on=made_on,
+        data=data or {},
+        personal=personal or {},
+    )
 
 
 def _of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
@@ -199,8 +217,8 @@ def _equal_set(desk: Desk, code: str, college: str) -> pd.DataFrame:
     rows = _of_college(desk.people, code, college)
     open_rows = rows[rows["status"] != "approved"]
     if not open_rows.empty:
-        by_major = open_rows.groupby(["education_level", "major"]).size()
-        majors = "、".join(f"{level}{major} 差 {count} 人" for (level, major), count in by_major.items())
+        by_major = (open_rows["education_level"] + open_rows["major"]).value_counts(sort=False)
+        majors = "、".join(f"{major} 差 {count} 人" for major, count in by_major.items())
         numbers = "、".join(open_rows["student_number"].head(20))
         raise RefusedError(
             f"审核通过的名单与在册名单还不一致：{majors}。学号：{numbers}{'等' if len(open_rows) > 20 else ''}",
