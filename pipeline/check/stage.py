@@ -111,9 +111,7 @@ def _students(matched: Matched, standing: pd.Series) -> Frame:
     submission = pd.Series("", index=matched.registry.index, dtype="str")
     identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
     submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {
-        f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")
-    }
+    told = {f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")}
     return matched.registry.assign(submission_id=submission, **told)
 
 
@@ -127,7 +125,10 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     strict = [
         replace(rule)
         for rule in rules
-        if rule.table == "submissions" and rule.actor == "student" and rule.severity == "critical" and rule.needs != "photos"
+        if rule.table == "submissions"
+        and rule.actor == "student"
+        and rule.severity == "critical"
+        and rule.needs != "photos"
     ]
     clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
     table = _submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes)
