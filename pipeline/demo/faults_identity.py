@@ -138,7 +138,6 @@ def _ambiguous(case: Case) -> bool:
     case.row.update(
         id_number=case.mate["id_number"], exam_number="", name=f"莫{case.random.choice('一二三四五六七八九')}问"
     )
-    case.gone = True
     case.cause = "ambiguous"
     return case.row["name"] not in (case.own["name"], case.mate["name"])
 
