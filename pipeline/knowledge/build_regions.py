@@ -83,7 +83,7 @@ def snapshots(folder: Path) -> dict[int, Names]:
 
 
 def mended(lists: dict[int, Names]) -> dict[int, Names]:
-    """Return the lists by year; what one list leaves out that stands in both neighbours is its slip (安徽省 in 1987)."""
+    """Return the lists by year; what one leaves out that both its neighbours have is its slip (安徽省 in 1987)."""
     years = sorted(lists)
     whole = {year: lists[year] for year in years}
     for before, year, after in zip(years, years[1:], years[2:], strict=False):
@@ -270,7 +270,7 @@ def write(spans: list[Span], target: Path) -> None:
 
 
 def write_other_codes(known: set[str], target: Path) -> None:
-    """Write the county codes that lived between two year-ends, as python-stdnum's cn/loc.dat counts them (codes only)."""
+    """Write the county codes that lived between two year-ends, by python-stdnum's cn/loc.dat (codes only)."""
     codes: set[str] = set()
     province = ""
     for line in files("stdnum").joinpath("cn/loc.dat").read_text(encoding="utf-8").splitlines():

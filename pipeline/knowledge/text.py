@@ -16,7 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 Objects = npt.NDArray[np.object_]
 
 
-def arrow(values: pd.Series) -> Any:
+def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
     """Return a column of text as one Arrow array of large strings (no copy where it already is one)."""
     chunks = pa.array(values.array, type=pa.large_string())
     return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks
