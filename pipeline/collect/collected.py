@@ -1,5 +1,6 @@
 """What collect hands on: worksheets as read (`Grid`), and the submitted and registry rows as they were given."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 from collections.abc import Iterable

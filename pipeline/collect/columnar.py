@@ -1,5 +1,6 @@
 """Big clean csv files through Arrow: whole columns, no Python object per cell."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 import io

@@ -1,5 +1,6 @@
 """CSV and TSV: encoding ladder, delimiter, quotes with newlines, ragged rows; the guesses are said in the summary."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 import csv
@@ -163,7 +164,9 @@ class _Widths:
 
     def _take(self, number: int, width: int) -> None:
         if width > _WIDEST:
-            raise InputError(f"第 {number + 1} 行超过 {_WIDEST} 格", where=self._name, remedy="请核对这一行的引号和分隔符")
+            raise InputError(
+                f"第 {number + 1} 行超过 {_WIDEST} 格", where=self._name, remedy="请核对这一行的引号和分隔符"
+            )
         if width > self._usual and number:
             self._count += 1
             self._first = self._first or number + 1

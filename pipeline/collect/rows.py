@@ -1,5 +1,6 @@
 """From a worksheet as read to rows of fields: header, skipping, mapping; every way of reading ends here."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
