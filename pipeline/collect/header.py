@@ -98,12 +98,13 @@ def joined_field(upper: str, lower: str) -> str:
             found = field_of(text)
             if found:
                 return found
-    return "" if _is_part_of_other(upper, field_of(lower)) else field_of(lower)
+    return "" if _is_part_of_other(upper, lower) else field_of(lower)
 
 
-def _is_part_of_other(upper: str, lower_field: str) -> bool:
-    """Say whether 省, 市, 县 stand under a group that is not the home address."""
-    return lower_field in ("home_province", "home_city", "home_county") and "家" not in upper and "通" not in upper
+def _is_part_of_other(upper: str, lower: str) -> bool:
+    """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
+    bare = field_of(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
+    return bare and "家" not in upper and "通" not in upper
 
 
 def find_header(rows: Sequence[Sequence[str]], own: Mapping[str, str] | None = None) -> Header | None:
