@@ -17,15 +17,7 @@ from pipeline.tables import Frame
 NONE, SEVERAL = -1, -2
 """Positions that are no registry row: none fits, or several fit equally well."""
 
-POSITIONS = [
-    "id_row",
-    "id_name_row",
-    "elsewhere_row",
-    "elsewhere_id_row",
-    "numbers_row",
-    "both_numbers_row",
-    "similar_row",
-]
+POSITIONS = ["id_row", "id_name_row", "elsewhere_row", "elsewhere_id_row", "numbers_row", "both_numbers_row", "similar_row"]
 EVIDENCE = [*POSITIONS, "strays", "matched_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)

@@ -64,11 +64,7 @@ def person_id(id_numbers: pd.Series) -> pd.Series:
 def _person_keys(rows: Frame, known: np.ndarray) -> list[pd.Series]:
     identity, name, number = person_id(rows["id_number"]), rows["name"], rows["student_number"]
     by_name = _joined(number, name)
-    return [
-        _joined(identity, name),
-        _joined(number, identity),
-        by_name.where(~_namesakes(by_name, identity, known), ""),
-    ]
+    return [_joined(identity, name), _joined(number, identity), by_name.where(~_namesakes(by_name, identity, known), "")]
 
 
 def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
