@@ -1,5 +1,6 @@
 """Rows below a header that are no person: totals, examples, repeated headers, remarks; always named, never silent."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 import re
@@ -54,7 +55,7 @@ def reasons(body: pa.Table, header: Header) -> np.ndarray:
 
 
 def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
-    """Return which rows must be looked at one by one: those near the top, without numbers, masked, or like the header."""
+    """Return which rows must be looked at one by one: near the top, without any number, or with a masked name."""
     doubtful = np.arange(body.num_rows) < _NEAR_TOP
     given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
     numbers = [given[name] for name in ("id_number", "student_number") if name in given]
