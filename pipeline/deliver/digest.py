@@ -107,7 +107,7 @@ def counselor_digest(source: Source, recipient: Recipient) -> Digest:
     """Return what a counselor is told: of the classes in the recipient's scope and of no other."""
     roster = within(source.roster, ["school", "college", "class_name"], recipient.scope)
     many_colleges = roster["college"].nunique() > 1 or roster["school"].nunique() > 1
-    notes = (roster["college"] if many_colleges else roster["college"].where(False, "")).astype("str")
+    notes = roster["college"] if many_colleges else pd.Series("", index=roster.index, dtype="str")
     return _digest(source, roster, roster["class_name"], notes)
 
 

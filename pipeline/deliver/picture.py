@@ -104,9 +104,9 @@ def _font(size: float) -> FontProperties:
 def _sixty_four_colours(png: bytes) -> bytes:
     from PIL import Image
 
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    if len(image.getcolors(maxcolors=1 << 24) or []) < 3:
+    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(colors=64)
+    if len(image.getcolors(64) or []) < 3:
         raise MingceError("进度图是空的", where="邮件", remedy="请检查字体与 matplotlib（mingce doctor）")
     buffer = io.BytesIO()
-    image.quantize(colors=64).save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

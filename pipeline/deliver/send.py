@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipeline.deliver import recipients
 from pipeline.deliver.addresses import student_addresses
 from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draft
 from pipeline.deliver.full_page import college_pages, counselor_pages
-from pipeline.deliver.message import Draft, Message, message_id, sender_address, to_bytes
+from pipeline.deliver.message import Attachment, Draft, Message, message_id, sender_address, to_bytes
 from pipeline.deliver.outbox import Outbox
 from pipeline.deliver.post import Clock, Post, Result, Server
 from pipeline.deliver.recipients import NoAddress, Recipient
@@ -100,23 +100,36 @@ def send(
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         recovered = outbox.recover()
-        due, passed, unreachable = _plan(cohort, options, source, outbox)
+        full = _Later()
+        due, passed, unreachable = _plan(cohort, options, source, outbox, full)
         for result in passed:
             told(result)
         if cohort.mail and server is None:
             server = SmtpServer(cohort.mail, password_of(cohort.mail))
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
-        drafts = _built_with(due, cohort, source, (pages or counselor_pages)(cohort, source, staff))
-        results = _post(cohort, options, outbox, server, folder, clock, told).send_all(drafts)
+        full.pages = (pages or counselor_pages)(cohort, source, staff)
+        results = _post(cohort, options, outbox, server, folder, clock, told).send_all(due)
         if isinstance(server, SmtpServer):
             server.close()
     return Sent(source.run_id, passed + results, unreachable, recovered, folder)
 
 
+class _Later:
+    """The counselors' pages, rendered once it is known whose mail is due."""
+
+    pages: FullPage | None = None
+
+    def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
+        """Return the recipient's full pages."""
+        if self.pages is None:
+            raise RefusedError("页面尚未生成", where=recipient.kind)
+        return self.pages(recipient)
+
+
 def _dry(cohort: Cohort, options: Options, source: Source, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
-        due, passed, unreachable = _plan(cohort, options, source, outbox)
+        due, passed, unreachable = _plan(cohort, options, source, outbox, _Later())
     return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
 
 
@@ -157,12 +170,12 @@ def _students(cohort: Cohort, source: Source, invite: bool) -> Iterator[Draft]:
 
 
 def _plan(
-    cohort: Cohort, options: Options, source: Source, outbox: Outbox
+    cohort: Cohort, options: Options, source: Source, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return what is due, what is not and why, and who has no address."""
     who, unreachable = ([], []) if options.invite else _staff(source)
     drafts = [
-        *_staff_drafts(cohort, source, who, _not_yet),
+        *_staff_drafts(cohort, source, who, full),
         *(_students(cohort, source, options.invite)),
     ]
     due: list[Draft] = []
@@ -184,17 +197,3 @@ def _broken(source: Source, recipient: Recipient) -> str:
     if recipient.kind not in ("counselor", "secretary"):
         return ""
     return "；".join(sorted({f"{key[1]}{source.broken[key[:2]]}" for key in recipient.scope if key[:2] in source.broken}))
-
-
-def _built_with(due: Iterable[Draft], cohort: Cohort, source: Source, full: FullPage) -> Iterator[Draft]:
-    """Yield the drafts, those of staff with the pages rendered for them."""
-    for draft in due:
-        if draft.recipient.kind in ("counselor", "secretary"):
-            (made,) = _staff_drafts(cohort, source, [draft.recipient], full)
-            yield replace(made, content=draft.content)
-        else:
-            yield draft
-
-
-def _not_yet(recipient: Recipient) -> tuple[()]:
-    raise RefusedError("页面尚未生成", where=recipient.kind)
