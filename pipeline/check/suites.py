@@ -23,7 +23,7 @@ NEEDS = ("", "photos", "registry")
 class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
-    `on` is the table it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
     expectation's own. `place` is file and line, for messages.
     """
 
@@ -34,7 +34,7 @@ class Rule:
     severity: str
     actor: str
     message: str
-    on: Subject = "submissions"
+    table: Subject = "submissions"
     needs: str = ""
     since: str = ""
     changed: str = ""
@@ -97,7 +97,9 @@ def read_suite(path: Path) -> list[Rule]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" 第 {mark.line + 1} 行" if mark else ""
-        raise ConfigurationError([f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)) from None
+        raise ConfigurationError(
+            [f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)
+        ) from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
     mistakes: list[str] = []
@@ -153,11 +155,11 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
 
 
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "on", "needs", "since", "changed",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "table", "needs", "since", "changed",
     "known_issue", "kwargs",
 }  # fmt: skip
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
-_CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "on": SUBJECTS, "needs": NEEDS}
+_CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
 
 
 def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
@@ -184,7 +186,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         severity=text["severity"],
         actor=text["actor"],
         message=text["message"],
-        on=cast("Subject", text.get("on", "submissions")),
+        table=cast("Subject", text.get("table", "submissions")),
         needs=text.get("needs") or str(suite.head.get("needs", "")),
         since=text.get("since") or str(suite.head.get("since", "")),
         changed=text.get("changed", ""),
@@ -208,7 +210,9 @@ def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
         if key in data and data[key] not in allowed:
             suite.wrong(node, f"{key} 只能是 {'、'.join(filter(None, allowed))}")
     if ("expect" in data) == ("expectation" in data):
-        suite.wrong(node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex")
+        suite.wrong(
+            node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex"
+        )
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
         suite.wrong(node, "kwargs 应为逐行的 键: 值")
     named = data.get("field")

@@ -72,7 +72,8 @@ def _summary(sent: Sent, dry_run: bool) -> None:
         typer.echo(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发", err=True)
     counts = {word: sum(each.action == action for each in sent.results) for action, word in _WORDS.items()}
     typer.echo(
-        f"运行 {sent.run_id}：" + ("，".join(f"{word} {n}" for word, n in counts.items() if n) or "没有要寄的"), err=True
+        f"运行 {sent.run_id}：" + ("，".join(f"{word} {n}" for word, n in counts.items() if n) or "没有要寄的"),
+        err=True,
     )
     if not dry_run:
         typer.echo(str(sent.folder))

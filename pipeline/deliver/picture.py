@@ -49,7 +49,10 @@ def _draw(axes: Axes, progress: pd.DataFrame, registered: int, window: tuple[dat
     x = [0.0, *[(day - opens).days for day in days], (as_of - opens).days]
     end = max((due - opens).days, (as_of - opens).days, 1)
     labels: list[tuple[float, str, str]] = []
-    for column, name, colour in (("submitted", "已提交", theme().ink["muted"]), ("approved", "已通过", theme().family("done").fill)):
+    for column, name, colour in (
+        ("submitted", "已提交", theme().ink["muted"]),
+        ("approved", "已通过", theme().family("done").fill),
+    ):
         numbers = [0, *[int(n) for n in progress[column]]]
         axes.plot(x, [*numbers, numbers[-1]], color=colour, linewidth=1.8, drawstyle="steps-post", clip_on=False)
         axes.plot([x[-1]], [numbers[-1]], "o", color=colour, markersize=4, clip_on=False)
@@ -63,7 +66,9 @@ def _label(axes: Axes, labels: list[tuple[float, str, str]], registered: int, en
     """Write each line's last number to the right of the picture, kept apart from its neighbour and the goal."""
     gap = registered * 0.13
     place = registered - gap
-    axes.text(end * 1.03, registered, f"应有 {registered}", color=theme().ink["muted"], va="center", fontproperties=_font(9.5))
+    axes.text(
+        end * 1.03, registered, f"应有 {registered}", color=theme().ink["muted"], va="center", fontproperties=_font(9.5)
+    )
     for value, text, colour in sorted(labels, reverse=True):
         place = min(place, value) if value > gap else max(min(place, gap), value)
         axes.text(end * 1.03, place, text, color=colour, va="center", fontproperties=_font(9.5))
@@ -74,7 +79,12 @@ def _deadlines(axes: Axes, closes_at: int, due_at: int, closes: date, due: date,
     for at, day, name in ((closes_at, closes, "提交截止"), (due_at, due, "学院上报")):
         axes.axvline(at, color=theme().ink["muted"], linewidth=0.9, linestyle=(0, (2, 2)))
         axes.text(
-            at, registered * 1.06, f"{name} {day.month}/{day.day}", color=theme().ink["muted"], ha="right", fontproperties=_font(9)
+            at,
+            registered * 1.06,
+            f"{name} {day.month}/{day.day}",
+            color=theme().ink["muted"],
+            ha="right",
+            fontproperties=_font(9),
         )
 
 

@@ -136,7 +136,9 @@ class Post:
         if self._down < DOWN_AFTER:
             return
         if self._down - DOWN_AFTER >= len(self.waits):
-            raise ServerError("连不上邮件服务器", where="[mail] server", remedy="其余邮件没有寄出，请稍后再执行 mingce send")
+            raise ServerError(
+                "连不上邮件服务器", where="[mail] server", remedy="其余邮件没有寄出，请稍后再执行 mingce send"
+            )
         self._wait(self.waits[self._down - DOWN_AFTER])
 
     def _keep_pace(self) -> None:

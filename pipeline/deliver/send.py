@@ -196,4 +196,6 @@ def _broken(source: Source, recipient: Recipient) -> str:
     """Return why nothing may be sent to this recipient: a college of theirs is not whole (students see no page)."""
     if recipient.kind not in ("counselor", "secretary"):
         return ""
-    return "；".join(sorted({f"{key[1]}{source.broken[key[:2]]}" for key in recipient.scope if key[:2] in source.broken}))
+    return "；".join(
+        sorted({f"{key[1]}{source.broken[key[:2]]}" for key in recipient.scope if key[:2] in source.broken})
+    )

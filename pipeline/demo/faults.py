@@ -13,11 +13,13 @@ from pipeline.demo.people import UNITS
 FAULTS: dict[str, Fault] = {}
 PHOTO_FAULTS: dict[str, Fault] = {}
 
-REQUIRED = (
-    "school email id_number education_level graduation_month name gender ethnicity political_status origin_province "
-    "origin_city exam_number exam_category college class_name student_number enrolment_month study_years "
-    "teacher_training training_mode foreign_language qq phone postcode home_province home_city home_county home_address"
-).split()
+REQUIRED = [
+    "school", "email", "id_number", "education_level", "graduation_month", "name", "gender",
+    "ethnicity", "political_status", "origin_province", "origin_city", "exam_number", "exam_category",
+    "college", "class_name", "student_number", "enrolment_month", "study_years", "teacher_training",
+    "training_mode", "foreign_language", "qq", "phone", "postcode", "home_province", "home_city",
+    "home_county", "home_address",
+]  # fmt: skip
 
 # rule: the field, and what stands there instead
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -234,13 +236,8 @@ def _other_ethnicity(case: Case) -> bool:
 def _elsewhere(case: Case, same: str, other: str) -> places.Place:
     """Return a place with this person's `same` (a part of the place, or none) and another `other`."""
     own = case.own
-    fits = [
-        place
-        for place in places.places()
-        if (not same or getattr(place, same) == own[f"origin_{same}"])
-        and (same != "city" or place.province == own["origin_province"])
-        and getattr(place, other) != own[f"origin_{other}"]
-    ]
+    near = places.within(own["origin_province"] if same else "", own["origin_city"] if same == "city" else "")
+    fits = [place for place in near if getattr(place, other) != own[f"origin_{other}"]]
     return case.random.choice(fits) if fits else places.Place("", "", "", "")
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.demo import numbers, places
+from pipeline.demo.arrow import Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.kinds import Kind
 from pipeline.demo.numbers import Column, Ints
 from pipeline.demo.people import School
 
 Change = Callable[[Column], Column]
 
-_PHONES = (
-    "130 131 132 133 135 136 137 138 150 151 152 155 156 157 158 173 180 186 187 188".split(),
-    "134 139 153 159 177 178 181 182 183 185 189 176 184 159 139 134 153 177 178 181".split(),
-)
+_OWN_PHONES = ["130", "131", "132", "135", "136", "138", "150", "151", "173", "186"]
+_FAMILY_PHONES = ["133", "134", "139", "153", "159", "177", "182", "183", "185", "189"]
 _MILLION = 1_000_000
 _QQ = (1_000_000_000, 2_899_999_999)  # ten digits
 _POLITICAL = {"共青团员": 70, "中共党员": 8, "中共预备党员": 9, "群众": 8, "团员": 3, "党员": 2}
@@ -28,11 +28,11 @@ _EXAM = {"城镇应届": 40, "农村应届": 45, "城镇往届": 5, "农村往�
 _LANGUAGE = {"英语": 93, "日语": 3, "俄语": 2, "英文": 2}
 _HARDSHIP = {"非困难生": 70, "家庭困难": 14, "就业困难": 3, "残疾": 1, "无": 6, "家庭经济困难": 4, "": 2}
 _LEVEL_WORDS = ("大学本科", "硕士", "博士")
-_ROADS = "建设路 人民路 解放路 中山路 朝阳街 文化路 和平街 新华路 环城路 桃花村".split()
+_ROADS = ["建设路", "人民路", "解放路", "中山路", "朝阳街", "文化路", "和平街", "新华路", "环城路", "桃花村"]
 _SELDOM = 0.03
 
 
-def make_forms(school: School, kind: Kind, rng: np.random.Generator) -> pa.Table:
+def make_forms(school: School, kind: Kind, rng: np.random.Generator) -> Table:
     """Return one submission a person, every field of the form as text, in the form's order."""
     given = {name: school.registry[name].combine_chunks() for name in school.registry.column_names}
     given |= _contacts(school, rng) | _answers(len(school.index), rng)
@@ -57,11 +57,12 @@ def submitted_at(first: date, last: date, rows: int, rng: np.random.Generator) -
     return numbers.text(matrix)
 
 
-def mobiles(index: Ints, family: bool) -> Column:
-    """Return an invented mobile number for each index: 00 behind the prefix is given to no subscriber."""
-    slot = numbers.scatter(index, 20 * _MILLION, 17)
-    prefix = numbers.chosen(_PHONES[1] if family else _PHONES[0], slot // _MILLION)
-    return pc.binary_join_element_wise(prefix, "00", numbers.text(numbers.digits(slot % _MILLION, 6)), "")
+def mobiles(index: Ints, prefixes: list[str]) -> Column:
+    """Return an invented mobile number for each index, no two alike: from the lowest blocks behind a prefix."""
+    block = 2 * _MILLION
+    slot = numbers.scatter(index, len(prefixes) * block, 17)
+    rest = numbers.text(numbers.digits(slot % block, 8))
+    return pc.binary_join_element_wise(numbers.chosen(prefixes, slot // block), rest, "")
 
 
 def qq_numbers(index: Ints) -> Column:
@@ -74,26 +75,33 @@ def _contacts(school: School, rng: np.random.Generator) -> dict[str, Column]:
     qq = qq_numbers(school.index)
     mail = pc.binary_join_element_wise("s", school.registry["student_number"].combine_chunks(), "@example.edu.cn", "")
     landline = numbers.text(numbers.beside(numbers.fixed("0731-8", rows), numbers.digits(school.index, 7)))
-    prefix = [places.POSTCODES[place.province] for place in places.places()]
-    tail = [
-        f"{road}{number}号{1 + number % 8}单元{100 * (1 + number % 6) + 1}室"
-        for road in _ROADS
-        for number in range(1, 400)
-    ]
     home = {name.replace("origin", "home"): school.registry[name].combine_chunks() for name in _ORIGIN}
     return {
         "qq": qq,
         "email": pc.if_else(pa.array(rng.random(rows) < 0.9), pc.binary_join_element_wise(qq, "@qq.com", ""), mail),
-        "phone": mobiles(school.index, family=False),
-        "family_phone": pc.if_else(pa.array(rng.random(rows) < 0.8), mobiles(school.index, family=True), landline),
+        "phone": mobiles(school.index, _OWN_PHONES),
+        "family_phone": pc.if_else(pa.array(rng.random(rows) < 0.8), mobiles(school.index, _FAMILY_PHONES), landline),
         "postcode": pc.binary_join_element_wise(
-            numbers.chosen(prefix, school.place_at), numbers.text(numbers.digits(rng.integers(0, 10_000, rows), 4)), ""
+            numbers.chosen(_postcode_heads(), school.place_at),
+            numbers.text(numbers.digits(rng.integers(0, 10_000, rows), 4)),
+            "",
         ),
         **home,
         "home_address": pc.binary_join_element_wise(
-            home["home_county"], numbers.chosen(tail, rng.integers(0, len(tail), rows)), ""
+            home["home_county"], numbers.chosen(_streets(), rng.integers(0, len(_streets()), rows)), ""
         ),
     }
+
+
+@cache
+def _postcode_heads() -> Column:
+    return numbers.column([places.POSTCODES[place.province] for place in places.places()])
+
+
+@cache
+def _streets() -> Column:
+    ways = [(road, number) for road in _ROADS for number in range(1, 400)]
+    return numbers.column([f"{road}{n}号{1 + n % 8}单元{100 * (1 + n % 6) + 1}室" for road, n in ways])
 
 
 _ORIGIN = ("origin_province", "origin_city", "origin_county")

@@ -6,6 +6,7 @@ planted rule and the identity's cause), `truth_missing.csv`, `truth_headcount.cs
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
@@ -14,10 +15,11 @@ from random import Random
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.demo import classes, decisions, forms, kinds, people, photos, plant, write
+from pipeline.demo.arrow import Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.kinds import Kind
 from pipeline.demo.plant import Planted, Rates
 
@@ -58,7 +60,7 @@ class _Sinks:
 
 def write_cohort(folder: Path, order: Order, progress: Progress = lambda done, of: None) -> Path:
     """Write the cohort that `order` describes into `folder`; return the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     kind = kinds.of_schools(kinds.KINDS[order.kind], order.schools)
     sizes = classes.split_students(kind.schools, order.students)
     random = Random(order.seed)
@@ -79,6 +81,15 @@ def write_cohort(folder: Path, order: Order, progress: Progress = lambda done, o
     sinks.close()
     _write_rest(folder, order, kind, kept)
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Remove the inputs of an earlier demo; its reports and decisions stay."""
+    for name in ("registry", "submissions", "photos"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("truth.csv", "truth.parquet", "schools.csv", "decisions.csv"):
+        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _school(kind: Kind, order: Order, at: int, first: int, size: int, plan: plant.Plan) -> Planted:
@@ -110,7 +121,7 @@ class _Submissions:
 
     def __init__(self, folder: Path, order: Order, kind: Kind) -> None:
         self._folder, self._order, self._kind = folder / "submissions", order, kind
-        self._sheets: list[tuple[str, pa.Table]] = []
+        self._sheets: list[tuple[str, Table]] = []
         self._numeric: dict[str, str] = {}
         self._part: write.ParquetSink | None = None
         self._in_part, self._parts = 0, 0
@@ -131,7 +142,7 @@ class _Submissions:
             self._sheets += write.sheets(planted.submissions, planted.colleges)
             self._numeric |= planted.numeric_ids
 
-    def _stream(self, submissions: pa.Table) -> None:
+    def _stream(self, submissions: Table) -> None:
         if self._part is None:
             self._parts += 1
             labels = [fields.label(name) for name in fields.names()]
@@ -164,7 +175,7 @@ def _write_school(folder: Path, order: Order, planted: Planted, sinks: _Sinks) -
     sinks.counselors.add(counselors)
 
 
-def _headcount(registry: pa.Table) -> pa.Table:
+def _headcount(registry: Table) -> Table:
     keys = ["school", "college", "education_level", "major"]
     sides = {label: pc.cast(pc.equal(registry["gender"], label), pa.int64()) for label in ("女", "男")}
     table = registry.select(keys).append_column("女", sides["女"]).append_column("男", sides["男"])
@@ -175,7 +186,7 @@ def _headcount(registry: pa.Table) -> pa.Table:
 _SURNAMES = "陈刘周谢彭曾邓罗"
 
 
-def _people(planted: Planted) -> tuple[pa.Table, pa.Table]:
+def _people(planted: Planted) -> tuple[Table, Table]:
     """Return the colleges with their vice secretaries and the classes with their counselors, all invented."""
     school = planted.school
     used = list(dict.fromkeys(plan.college for plan in school.classes))
@@ -196,7 +207,7 @@ def _people(planted: Planted) -> tuple[pa.Table, pa.Table]:
     )
 
 
-def _rows(rows: list[list[str]], columns: list[str]) -> pa.Table:
+def _rows(rows: list[list[str]], columns: list[str]) -> Table:
     return pa.table([pa.array([row[at] for row in rows], pa.string()) for at in range(len(columns))], names=columns)
 
 

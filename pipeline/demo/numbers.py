@@ -7,15 +7,15 @@ an Arrow column without a Python string in between.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.demo.arrow import Column
+
 Ints = npt.NDArray[np.int64]
 Digits = npt.NDArray[np.uint8]
-Column = Any  # a pyarrow StringArray: pyarrow ships no types
 
 # GB 11643: ISO 7064 MOD 11-2 weights of the first 17 digits, and the check characters by remainder
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int64)
@@ -74,14 +74,20 @@ def is_valid(number: str) -> bool:
         born = np.datetime64(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
     except ValueError:
         return False
-    return np.datetime64("1930-01-01") <= born <= np.datetime64("2020-12-31") and (
-        check_character(number[:17]) == number[17]
-    )
+    if not np.datetime64("1930-01-01") <= born <= np.datetime64("2020-12-31"):
+        return False
+    return check_character(number[:17]) == number[17]
 
 
-def chosen(pool: list[str], index: Ints) -> Column:
+def column(pool: list[str]) -> Column:
+    """Return a list of text as an Arrow column; pools that are drawn from often are kept as such."""
+    return pa.array(pool, type=pa.string())
+
+
+def chosen(pool: list[str] | Column, index: Ints) -> Column:
     """Return the pool's text at each index as an Arrow column."""
-    return pa.array(pool, type=pa.string()).take(pa.array(index))
+    whole = column(pool) if isinstance(pool, list) else pool
+    return whole.take(pa.array(index))
 
 
 def weighted(rng: np.random.Generator, weights: list[float], rows: int) -> Ints:

@@ -7,14 +7,16 @@ as can be known, nobody's. Numbers never repeat within a cohort: each is a permu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.demo import names, numbers, places
+from pipeline.demo.arrow import Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.classes import LEVELS, ClassPlan
 from pipeline.demo.kinds import Kind, SchoolPlan
 from pipeline.demo.numbers import Column, Digits, Ints
@@ -43,7 +45,7 @@ class School:
 
     plan: SchoolPlan
     classes: list[ClassPlan]
-    registry: pa.Table
+    registry: Table
     index: Ints
     """Each person's number in the cohort."""
     class_at: Ints
@@ -124,7 +126,7 @@ def _id_numbers(kind: Kind, level: Ints, bodies: _Bodies) -> Digits:
     dates = (
         (month // 12 + 1970) * 10_000 + (month % 12 + 1) * 100 + (born - born.astype("datetime64[M]")).astype(int) + 1
     )
-    codes = np.array([int(place.code) for place in places.places()])[bodies.place_at]
+    codes = _place_codes()[bodies.place_at]
     body = numbers.beside(numbers.digits(codes, 6), numbers.digits(dates, 8), numbers.digits(bodies.sequence, 3))
     return numbers.with_check(body)
 
@@ -134,7 +136,7 @@ def _numbers(plan: SchoolPlan, classes: list[ClassPlan], class_at: Ints, bodies:
     enrolled = np.array([c.enrolled % 100 for c in classes], dtype=np.int64)[class_at]
     graduate = np.array([c.level > 0 for c in classes])[class_at]
     year = numbers.digits(enrolled, 2)
-    codes = np.array([int(place.code) // 100 for place in places.places()])[bodies.place_at]
+    codes = _place_codes()[bodies.place_at] // 100
     serial = numbers.digits(bodies.index, 8)
     plain = numbers.text(numbers.beside(year, numbers.digits(codes, 4), serial))
     own = numbers.text(numbers.beside(numbers.fixed(plan.code, len(year)), year, serial))
@@ -144,14 +146,21 @@ def _numbers(plan: SchoolPlan, classes: list[ClassPlan], class_at: Ints, bodies:
     }
 
 
+@cache
+def _name_pool(size: int) -> tuple[list[str], Column]:
+    """Return women's, men's and long minority names, as a list and as a column."""
+    both = [*names.pool(names.WOMAN, size), *names.pool(names.MAN, size), *names.MINORITY]
+    return both, numbers.column(both)
+
+
 def _names(sequence: Ints, minority: np.ndarray, twins: Ints, namesakes: Ints, rng: np.random.Generator) -> Column:
     rows = len(sequence)
     size = 20_000 if rows < 2_000 else 100_000
-    both = [*names.pool(names.WOMAN, size), *names.pool(names.MAN, size), *names.MINORITY]
+    both, pool = _name_pool(size)
     drawn = rng.integers(0, size, rows) + size * (sequence % 2)
     drawn[minority] = 2 * size + drawn[minority] % len(names.MINORITY)
     drawn[namesakes + 1] = drawn[namesakes]
-    column = numbers.chosen(both, drawn)
+    column = numbers.chosen(pool, drawn)
     if not len(twins):
         return column
     mask = np.zeros(rows, dtype=bool)
@@ -168,11 +177,17 @@ def _ethnicity(minority: np.ndarray, rng: np.random.Generator) -> Column:
 
 def origin(place_at: Ints, prefix: str) -> dict[str, Column]:
     """Return the columns `<prefix>_province`, `_city` and `_county` of each place."""
-    every = places.places()
-    return {
-        f"{prefix}_{part}": numbers.chosen([str(getattr(place, part)) for place in every], place_at)
-        for part in ("province", "city", "county")
-    }
+    return {f"{prefix}_{part}": numbers.chosen(_place_parts(part), place_at) for part in ("province", "city", "county")}
+
+
+@cache
+def _place_parts(part: str) -> Column:
+    return numbers.column([str(getattr(place, part)) for place in places.places()])
+
+
+@cache
+def _place_codes() -> Ints:
+    return np.array([int(place.code) for place in places.places()], dtype=np.int64)
 
 
 def _study(
@@ -180,7 +195,7 @@ def _study(
 ) -> dict[str, Column]:
     rows = len(class_at)
 
-    def each(of: Any) -> Column:
+    def each(of: Callable[[ClassPlan], str]) -> Column:
         return numbers.chosen([of(plan) for plan in classes], class_at)
 
     months = [kind.month, *(f"{kind.year}-{month}" for month in kind.postgraduate_months)]

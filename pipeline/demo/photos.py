@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageEnhance
 
 from pipeline.demo import numbers
+from pipeline.demo.arrow import Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.people import School
 from pipeline.demo.plant import Planted
 
@@ -20,8 +21,8 @@ _COAT = ((32, 44, 70), (60, 30, 40), (40, 60, 50), (70, 70, 80))
 _QUALITY = 55
 
 
-def name_files(forms: pa.Table, school: School, rng: np.random.Generator) -> pa.Table:
-    """Return the submissions with the names that people give their pictures: by either number, with or without ending."""
+def name_files(forms: Table, school: School, rng: np.random.Generator) -> Table:
+    """Return the submissions with the names people give their pictures: either number, with or without ending."""
     number = school.registry["student_number"].combine_chunks()
     citizen = school.registry["id_number"].combine_chunks()
     stems = [number, number, number, citizen]

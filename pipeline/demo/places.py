@@ -40,3 +40,10 @@ def places() -> list[Place]:
     """Return every county of `places.csv`, in the order of the codes."""
     with (Path(__file__).parent / "places.csv").open(encoding="utf-8", newline="") as lines:
         return [Place(**row) for row in csv.DictReader(lines)]
+
+
+@cache
+def within(province: str, city: str = "") -> list[Place]:
+    """Return the counties of a province, or of one of its cities; all of them without a province."""
+    mine = [place for place in places() if not province or place.province == province]
+    return [place for place in mine if not city or place.city == city]

@@ -9,10 +9,11 @@ from random import Random
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.demo import faults, faults_identity, faults_study
+from pipeline.demo.arrow import Column, Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.case import Case, Fault, Row
 from pipeline.demo.kinds import Kind
 from pipeline.demo.numbers import Ints
@@ -27,12 +28,12 @@ class Planted:
     """One school's submissions as they arrive, its registry as it stands, and what is known of both."""
 
     school: School
-    registry: pa.Table
-    submissions: pa.Table
-    colleges: pa.Array
+    registry: Table
+    submissions: Table
+    colleges: Column
     """The college under which each submission was filed (its worksheet)."""
-    truth: pa.Table
-    missing: pa.Table
+    truth: Table
+    missing: Table
     clean: Ints
     """Positions in the registry of the students whose one submission is right."""
     pictures: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
@@ -88,7 +89,7 @@ class Rates:
     """A college where all is in order."""
 
 
-def plant(school: School, forms: pa.Table, kind: Kind, rates: Rates, plan: Plan, rng: np.random.Generator) -> Planted:
+def plant(school: School, forms: Table, kind: Kind, rates: Rates, plan: Plan, rng: np.random.Generator) -> Planted:
     """Return the school with its faults."""
     rows = len(school.index)
     open_ = _open(school, rates.finished)
@@ -113,9 +114,7 @@ def _open(school: School, finished: str) -> np.ndarray:
     return names[school.class_at]
 
 
-def _cases(
-    school: School, forms: pa.Table, kind: Kind, spoilt: Ints, clean: Ints, rng: np.random.Generator
-) -> list[Case]:
+def _cases(school: School, forms: Table, kind: Kind, spoilt: Ints, clean: Ints, rng: np.random.Generator) -> list[Case]:
     if not len(spoilt):
         return []
     mates = _mates(school, spoilt, clean, rng)
@@ -158,7 +157,7 @@ def _first_tries(rows: list[Row], kind: Kind, rng: np.random.Generator) -> list[
 
 
 def _assemble(
-    school: School, forms: pa.Table, clean: Ints, spoilt: Ints, cases: list[Case], again: list[Row], twice: Ints
+    school: School, forms: Table, clean: Ints, spoilt: Ints, cases: list[Case], again: list[Row], twice: Ints
 ) -> Planted:
     registry = _patched(school.registry, spoilt, cases)
     parts = [forms.take(pa.array(clean)), _table([case.row for case in cases]), _table(again)]
@@ -173,12 +172,12 @@ def _assemble(
     return planted
 
 
-def _table(rows: list[Row]) -> pa.Table:
+def _table(rows: list[Row]) -> Table:
     schema = pa.schema([(name, pa.string()) for name in fields.names()])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _patched(registry: pa.Table, spoilt: Ints, cases: list[Case]) -> pa.Table:
+def _patched(registry: Table, spoilt: Ints, cases: list[Case]) -> Table:
     """Return the registry with what the faults wrote into it."""
     if not cases:
         return registry
@@ -191,7 +190,7 @@ def _patched(registry: pa.Table, spoilt: Ints, cases: list[Case]) -> pa.Table:
     return registry
 
 
-def _truth(school: School, clean: Ints, spoilt: Ints, cases: list[Case], rules: list[str]) -> pa.Table:
+def _truth(school: School, clean: Ints, spoilt: Ints, cases: list[Case], rules: list[str]) -> Table:
     number, name = school.registry["student_number"], school.registry["name"]
     order = np.concatenate([clean, spoilt])
     blank = pa.repeat("", len(clean))
@@ -209,7 +208,7 @@ def _truth(school: School, clean: Ints, spoilt: Ints, cases: list[Case], rules: 
     return pa.table(columns, names=TRUTH).take(pa.array(np.argsort(order, kind="stable")))
 
 
-def _missing(school: School, missing: np.ndarray, spoilt: Ints, cases: list[Case]) -> pa.Table:
+def _missing(school: School, missing: np.ndarray, spoilt: Ints, cases: list[Case]) -> Table:
     gone = missing.copy()
     gone[[at for at, case in zip(spoilt.tolist(), cases, strict=True) if case.gone]] = True
     return school.registry.select(["student_number", "name", "college"]).filter(pa.array(gone))

@@ -10,23 +10,25 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline import fields
+from pipeline.demo.arrow import Column, Table
+from pipeline.demo.arrow import compute as pc
 from pipeline.demo.kinds import Kind
 
 FORMATS = ("xlsx", "csv", "parquet", "ods")
-REGISTRY = (
-    "school student_number exam_number id_number name gender ethnicity origin_province origin_city origin_county "
-    "college class_name major education_level study_years enrolment_month graduation_month teacher_training "
-    "training_mode commissioning_unit"
-).split()
+REGISTRY = [
+    "school", "student_number", "exam_number", "id_number", "name", "gender", "ethnicity",
+    "origin_province", "origin_city", "origin_county", "college", "class_name", "major",
+    "education_level", "study_years", "enrolment_month", "graduation_month", "teacher_training",
+    "training_mode", "commissioning_unit",
+]  # fmt: skip
 _PLAIN = pa_csv.WriteOptions(quoting_style="needed")
 
 
-def labelled(table: pa.Table) -> pa.Table:
+def labelled(table: Table) -> Table:
     """Return the table under the Chinese labels of its fields."""
     return table.rename_columns([fields.label(name) for name in table.column_names])
 
@@ -41,7 +43,7 @@ class CsvSink:
         self._lines = path.open("ab")
         self._schema = schema
 
-    def add(self, table: pa.Table) -> None:
+    def add(self, table: Table) -> None:
         """Append the rows of `table`."""
         if table.num_rows:
             options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
@@ -60,7 +62,7 @@ class ParquetSink:
         self._schema = pa.schema([(column, pa.string()) for column in columns])
         self._file = pq.ParquetWriter(path, self._schema, compression="snappy", write_statistics=False)
 
-    def add(self, table: pa.Table) -> None:
+    def add(self, table: Table) -> None:
         """Append the rows of `table` as a row group."""
         self._file.write_table(table.cast(self._schema))
 
@@ -69,7 +71,7 @@ class ParquetSink:
         self._file.close()
 
 
-def write_registry(path: Path, registry: pa.Table) -> None:
+def write_registry(path: Path, registry: Table) -> None:
     """Write a school's registry, csv or parquet by the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = labelled(registry.select(REGISTRY))
@@ -80,7 +82,7 @@ def write_registry(path: Path, registry: pa.Table) -> None:
             pa_csv.write_csv(table, lines, _PLAIN)
 
 
-def sheets(submissions: pa.Table, colleges: pa.Array) -> Iterator[tuple[str, pa.Table]]:
+def sheets(submissions: Table, colleges: Column) -> Iterator[tuple[str, Table]]:
     """Split submissions into one worksheet a college, in order of submission."""
     for college in pc.unique(colleges).to_pylist():
         mine = submissions.filter(pc.equal(colleges, college))
@@ -88,9 +90,7 @@ def sheets(submissions: pa.Table, colleges: pa.Array) -> Iterator[tuple[str, pa.
         yield str(college), labelled(mine.take(order))
 
 
-def write_workbook(
-    path: Path, content: Iterable[tuple[str, pa.Table]], numeric_ids: dict[str, str], on: datetime
-) -> None:
+def write_workbook(path: Path, content: Iterable[tuple[str, Table]], numeric_ids: dict[str, str], on: datetime) -> None:
     """Write an xlsx workbook, every cell text, except ID numbers that a spreadsheet took for a quantity."""
     import xlsxwriter
 
@@ -124,7 +124,7 @@ _ODS_MANIFEST = (
 )
 
 
-def write_ods(path: Path, content: Iterable[tuple[str, pa.Table]]) -> None:
+def write_ods(path: Path, content: Iterable[tuple[str, Table]]) -> None:
     """Write an OpenDocument spreadsheet, every cell text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     body = "".join(_ods_sheet(name, table) for name, table in content)
@@ -139,7 +139,7 @@ def write_ods(path: Path, content: Iterable[tuple[str, pa.Table]]) -> None:
             archive.writestr(zipfile.ZipInfo(name, (2016, 9, 1, 0, 0, 0)), text, compress_type=stored)
 
 
-def _ods_sheet(name: str, table: pa.Table) -> str:
+def _ods_sheet(name: str, table: Table) -> str:
     rows = [table.column_names, *(list(row.values()) for row in table.to_pylist())]
     lines = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
     return f'<table:table table:name="{escape(name)}">{lines}</table:table>'
@@ -150,7 +150,8 @@ def _ods_cell(value: str) -> str:
         return "<table:table-cell/>"
     spaced = escape(value).replace("  ", " <text:s/>")
     head, tail = ("<text:s/>" if value[0] == " " else ""), ("<text:s/>" if value[-1] == " " else "")
-    return f'<table:table-cell office:value-type="string"><text:p>{head}{spaced.strip(" ")}{tail}</text:p></table:table-cell>'
+    body = f"{head}{spaced.strip(' ')}{tail}"
+    return f'<table:table-cell office:value-type="string"><text:p>{body}</text:p></table:table-cell>'
 
 
 def cohort_file(kind: Kind, *, source: str, registry: str, photos: bool, decisions: bool, table: bool) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.knowledge.identifiers import id_gender, id_prefix
-from pipeline.knowledge.names import name_key
+from pipeline.knowledge.names import key_of
 from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
 from pipeline.match.similar import distance, likeness, names_near
 from pipeline.tables import Frame
@@ -17,7 +17,15 @@ from pipeline.tables import Frame
 NONE, SEVERAL = -1, -2
 """Positions that are no registry row: none fits, or several fit equally well."""
 
-POSITIONS = ["id_row", "id_name_row", "elsewhere_row", "elsewhere_id_row", "numbers_row", "both_numbers_row", "similar_row"]
+POSITIONS = [
+    "id_row",
+    "id_name_row",
+    "elsewhere_row",
+    "elsewhere_id_row",
+    "numbers_row",
+    "both_numbers_row",
+    "similar_row",
+]
 EVIDENCE = [*POSITIONS, "strays", "matched_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
@@ -35,7 +43,7 @@ class _Found:
     named: set[int] = field(default_factory=set)
 
 
-def find_evidence(submissions: Frame, registry: Frame) -> Frame:
+def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
     """Return the evidence for each submission, indexed like `submissions`.
 
     Columns hold positions in `registry` (`NONE` where no row, `SEVERAL` where rows tie):
@@ -49,8 +57,9 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     Args:
         submissions: the submissions that count, normalised.
         registry: normalised registry rows of all schools concerned.
+        pairs: `exact_pairs` of the two, where they are known already.
     """
-    pairs = exact_pairs(submissions, registry)
+    pairs = exact_pairs(submissions, registry) if pairs is None else pairs
     evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row"]}
     evidence["strays"] = np.zeros(len(submissions), dtype=bool)
     plain = _settle_plain(pairs, evidence)
@@ -103,8 +112,7 @@ class _Names:
     def near(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""
         one, other = str(self._left[left]), str(self._right[right])
-        keys = name_key(pd.Series([one, other], dtype="str"))
-        return keys[0] == keys[1] != "" or names_near(one, other)
+        return key_of(one) == key_of(other) != "" or names_near(one, other)
 
 
 def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarray]) -> None:

@@ -112,7 +112,9 @@ def check_canaries(office, counselors):
         found = set()
         for part in mail.walk():
             if part.get_content_maintype() == "text":
-                found |= {int(n) for n in re.findall(r"金(\d{3})丝雀|13土木(\d{3})班", part.get_content()) for n in n if n}
+                found |= {
+                    int(n) for n in re.findall(r"金(\d{3})丝雀|13土木(\d{3})班", part.get_content()) for n in n if n
+                }
             elif part.get_content_subtype().endswith("sheet"):
                 book = load_workbook(io.BytesIO(part.get_content()))
                 cells = "".join(str(cell.value) for row in book.active.iter_rows() for cell in row)
