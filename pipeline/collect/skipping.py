@@ -1,5 +1,6 @@
 """Rows below a header that are no person: totals, examples, repeated headers, remarks; always named, never silent."""
 
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
 from __future__ import annotations
 
 import re

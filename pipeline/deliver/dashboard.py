@@ -49,7 +49,12 @@ _CHASE = (
 _COUNSELOR = _Role(
     whose="班级",
     mine=((("counselor",), "请您本人核实", "只有您能确认的", "amber"), *_CHASE),
-    waits=(("awaiting", "学院审核"), ("stale", "学院重新审核"), ("registrar", "教务处更正"), ("not_checked", "就业办核验")),
+    waits=(
+        ("awaiting", "学院审核"),
+        ("stale", "学院重新审核"),
+        ("registrar", "教务处更正"),
+        ("not_checked", "就业办核验"),
+    ),
 )
 _SECRETARY = _Role(
     whose="院系",
