@@ -1,0 +1,43 @@
+"""Templates of `reports/mail` filled: HTML and plain text of one mail."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from pipeline import resources
+
+FONT = "font-family:'PingFang SC','Microsoft YaHei','Noto Sans SC',sans-serif;"
+COLOURS: dict[str, str] = {
+    "ink": "#1c2b45", "soft": "#5a6a82", "line": "#e4e9f0", "blue": "#2b6cb0", "light": "#a3c4e8",
+    "amber": "#f0a93a", "red": "#9b2c2c", "band": "#1f4e85",
+}  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(resources.templates() / "mail"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(COLOURS)
+    environment.globals["font"] = FONT
+    return environment
+
+
+def fill(name: str, values: dict[str, Any]) -> tuple[str, str]:
+    """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
+    environment = _environment()
+    html = environment.get_template(f"{name}.html.j2").render(values)
+    text = environment.get_template(f"{name}.txt.j2").render({key: _one_line(value) for key, value in values.items()})
+    return re.sub(r"\n\s*", "\n", html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
