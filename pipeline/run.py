@@ -13,26 +13,27 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
-from pipeline.check.stage import Checked, Matched, check
+from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
-from pipeline.colleges import College, only_colleges
-from pipeline.errors import BusyError, PartialError, UsageError
+from pipeline.colleges import College, find_college, only_colleges
+from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
 from pipeline.match.stage import match
-from pipeline.normalise.stage import Normalised, normalise_all
+from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.review.stage import Reviewed, review
+from pipeline.render.stage import Renderer
+from pipeline.review.ledger import open_ledger
+from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
-from pipeline.summary import summarise
 from pipeline.tables import Frame
 from pipeline.tabulate.stage import tabulate
-
-__all__ = ["BusyError", "Outcome", "RunOptions", "run_cohort"]
 
 
 @dataclass(frozen=True)
@@ -73,40 +74,46 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now):
+    with cohort_lock(cohort, options.now), Renderer(cohort, options) as renderer:
         folder = start_run(cohort, options.now)
         try:
-            return _run(cohort, options, rules, folder)
+            return _run(cohort, options, rules, folder, renderer)
         finally:
             folder.discard()
 
 
-def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder) -> Outcome:
-    stage, render = options.reporter.stage, _renderer(options)
+def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer) -> Outcome:
+    stage = options.reporter.stage
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
     judges.start()
     with stage("collect"):
         sources = collect_all(cohort, folder.inputs)
         words = vocabulary(cohort, sources.colleges)
-        chosen = only_colleges(cohort, sources.colleges, options.colleges)
+        chosen = [find_college(text, cohort, sources.colleges) for text in options.colleges]
     with stage("normalise"):
         normalised = normalise_all(sources, words)
     with stage("match"):
-        matched, changes = match(cohort, normalised, sources)
+        entries = _entries(cohort)
+        withdrawn = withdrawn_submission_ids(entries)
+        matched, filled = match(
+            normalised.submissions, normalised.registry, sources.unread, withdrawn, cohort.photos_folder
+        )
     with stage("check"):
         judges.join()
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
-        reviewed = review(cohort, matched, checked, options.as_of)
+        reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
     with stage("tabulate"):
-        tables = tabulate(cohort, matched, checked, reviewed, sources, options.as_of)
-        tables["changes"] = pd.concat([normalised.changes, changes], ignore_index=True)
-        tables = chosen.filter(tables) if chosen else tables
-        folder.write_tables(tables)
-    summary = summarise(cohort, options, folder, sources, checked, reviewed, tables)
+        tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
+        tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
+        tables = only_colleges(tables, chosen) if chosen else tables
+        folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
+    summary = _summary(cohort, options, folder, sources, chosen)
+    summary |= summaries.of_results(tables, checked.not_checked)
     folder.write_summary(summary)
-    with stage("render"):
-        summary["stages"]["render"] = render(cohort, options, folder, tables, summary)
+    if options.command == "run":
+        with stage("render"):
+            summary["stages"]["render"] = renderer.render(folder, tables, summary)
     return _finish(options, folder, summary)
 
 
@@ -117,3 +124,35 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
     return [rule for rule in rules if rule.name in options.rules] if options.rules else rules
+
+
+def _entries(cohort: Cohort) -> Frame:
+    with open_ledger(cohort) as ledger:
+        return ledger.entries()
+
+
+def _summary(
+    cohort: Cohort, options: RunOptions, folder: RunFolder, sources: Sources, chosen: list[College]
+) -> dict[str, Any]:
+    return {
+        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
+        **summaries.of_inputs(sources),
+        "colleges": [str(college) for college in chosen] or "all",
+        "rules": list(options.rules) or "all",
+        "complete": False,
+        "partial": sources.incomplete,
+        "stages": {},
+    }
+
+
+def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:
+    """Give the run its name; only a complete run of all colleges with its pages becomes the latest."""
+    rendered = summary["stages"].get("render") or {}
+    summary["partial"] = bool(summary["partial"] or rendered.get("failed"))
+    summary["complete"] = not summary["partial"]
+    summary["timings"] = options.reporter.seconds
+    summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
+    folder.write_summary(summary)
+    whole = summary["complete"] and summary["colleges"] == "all" and summary["rules"] == "all"
+    final = folder.finish(latest=whole and options.command == "run")
+    return Outcome(final, summary)

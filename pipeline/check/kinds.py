@@ -40,10 +40,11 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
     """Return where the two sides name one region by its names of different years."""
-    levels = ["origin_province", "origin_city", "origin_county"]
-    given_side = [rows[level] for level in levels]
-    held_side = [rows[f"registry_{level}"] for level in levels]
-    return facts.regions.same(given_side, held_side)[column.removeprefix("origin_")]
+    levels = ("origin_province", "origin_city", "origin_county")
+    here = facts.regions.key(*(rows[level] for level in levels))
+    held = facts.regions.key(*(rows[f"registry_{level}"] for level in levels))
+    level = column.removeprefix("origin_")
+    return here[level] == held[level]
 
 
 KINDS: dict[str, Callable[[Frame, Facts, str], Mask | Broken]] = {

@@ -56,7 +56,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     parts: list[Frame] = []
     results: dict[str, object] = {}
     for subject, frame in subjects.items():
-        verdicts, results[subject] = validate(frame, [rule for rule in judged if rule.on == subject], facts, subject)
+        verdicts, results[subject] = validate(frame, [rule for rule in judged if rule.table == subject], facts, subject)
         parts.append(findings_of(frame, verdicts))
         skipped += [_could_not_run(verdict) for verdict in verdicts if verdict.could_not_run]
     findings = pd.concat(parts, ignore_index=True)
@@ -81,7 +81,7 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
             skipped.append(NotChecked(rule.name, "", "没有设置照片文件夹"))
         else:
             judged.append(rule)
-            if rule.needs == "registry" or rule.on == "students":
+            if rule.needs == "registry" or rule.table == "students":
                 skipped += [NotChecked(rule.name, school, why) for school, why in matched.unread.items()]
     return judged, skipped
 
@@ -127,7 +127,7 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     strict = [
         replace(rule)
         for rule in rules
-        if rule.on == "submissions" and rule.actor == "student" and rule.severity == "critical" and rule.needs != "photos"
+        if rule.table == "submissions" and rule.actor == "student" and rule.severity == "critical" and rule.needs != "photos"
     ]
     clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
     table = _submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes)

@@ -23,7 +23,7 @@ NEEDS = ("", "photos", "registry")
 class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
-    `on` is the table it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
     expectation's own. `place` is file and line, for messages.
     """
 
@@ -34,7 +34,7 @@ class Rule:
     severity: str
     actor: str
     message: str
-    on: Subject = "submissions"
+    table: Subject = "submissions"
     needs: str = ""
     since: str = ""
     changed: str = ""
@@ -153,11 +153,11 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
 
 
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "on", "needs", "since", "changed",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "table", "needs", "since", "changed",
     "known_issue", "kwargs",
 }  # fmt: skip
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
-_CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "on": SUBJECTS, "needs": NEEDS}
+_CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
 
 
 def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
@@ -184,7 +184,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         severity=text["severity"],
         actor=text["actor"],
         message=text["message"],
-        on=cast("Subject", text.get("on", "submissions")),
+        table=cast("Subject", text.get("table", "submissions")),
         needs=text.get("needs") or str(suite.head.get("needs", "")),
         since=text.get("since") or str(suite.head.get("since", "")),
         changed=text.get("changed", ""),

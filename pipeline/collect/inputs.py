@@ -89,7 +89,7 @@ def keep_bytes(content: Content, keep: Path | None) -> None:
             file.write(content.data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, target)
+        Path(draft).replace(target)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise

@@ -17,7 +17,7 @@ _OPTIONAL = {"aliases", "secretary", "email"}
 
 
 def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return colleges (school, college, aliases, secretary, email) and counselors (school, college, class_name, name, email).
+    """Return colleges and counselors, with the columns of `COLLEGES` and `COUNSELORS`.
 
     Raises:
         InputError: a table cannot be read.

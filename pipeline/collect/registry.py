@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort, School
-from pipeline.collect.collected import Note, Reading, Registry, cell_frame, text_frame
+from pipeline.collect.collected import Reading, Registry, cell_frame, text_frame
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SheetRows, rows_of_grid
@@ -64,6 +64,3 @@ def _cells(parts: list[SheetRows]) -> pd.DataFrame:
         frames.append(part.cells.assign(at=part.cells["at"] + start))
         start += len(part.rows)
     return pd.concat(frames, ignore_index=True) if frames else cell_frame()
-
-
-__all__ = ["Note", "read_registry"]

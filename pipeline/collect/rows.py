@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -141,7 +141,10 @@ def _body(grid: Grid, header: Header) -> pa.Table:
     if grid.table is not None:
         return grid.table
     below = grid.values[header.bottom + 1 :]
-    columns = [pa.array(column, pa.large_string()) for column in zip_longest(*below, fillvalue="")]
+    width = max(map(len, below), default=0)
+    if any(len(row) < width for row in below):
+        below = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in below]
+    columns = [pa.array(list(map(itemgetter(at), below)), pa.large_string()) for at in range(width)]
     return pa.table(columns, names=[str(number) for number in range(len(columns))])
 
 

@@ -54,7 +54,7 @@ def reasons(body: pa.Table, header: Header) -> np.ndarray:
 
 
 def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
-    """Return which rows must be looked at one by one: those near the top, without numbers, masked, or like the header."""
+    """Return which rows must be looked at one by one: near the top, without any number, or with a masked name."""
     doubtful = np.arange(body.num_rows) < _NEAR_TOP
     given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
     numbers = [given[name] for name in ("id_number", "student_number") if name in given]

@@ -51,8 +51,8 @@ def submission_ids(rows: Frame) -> pd.Series:
     Identical rows get distinct ids; the last of them has the digest itself, so that copying a row that was
     approved leaves the approved one what it was. A row's position never enters.
     """
-    content = [pa.array(rows[name]) for name in fields.names()]
-    joined = pc.binary_join_element_wise(*content, "\x1f").to_pylist()
+    content = [pa.array(rows[name], pa.large_string()) for name in fields.names()]
+    joined = pc.binary_join_element_wise(*content, pa.scalar("\x1f", pa.large_string())).to_pylist()
     digests = pd.Series([_digest(text) for text in joined], index=rows.index, dtype="str")
     copies = digests.groupby(digests).cumcount(ascending=False)
     again = copies > 0

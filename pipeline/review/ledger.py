@@ -51,16 +51,16 @@ class Ledger:
 
     def append_all(self, new: Sequence[Entry]) -> list[Stored]:
         """Write several entries: all of them or, where anything fails, none."""
-        return self.append_if(lambda _: new)
+        with self._writing() as connection:
+            return _write(connection, new, self._clock())
 
-    def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], kind: str | None = None) -> list[Stored]:
-        """Write what `decide` returns for the entries that stand at this very moment, nobody writing between.
+    def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], *kinds: str) -> list[Stored]:
+        """Write what `decide` returns for the entries (of these kinds) that stand at this very moment.
 
-        `decide` gets the frame of `entries(kind)` (empty where `kind` is None); what it raises leaves all as it was.
+        Nobody writes between the look and the writing; what `decide` raises leaves all as it was.
         """
         with self._writing() as connection:
-            standing = _frame(connection, [kind]) if kind else pd.DataFrame(columns=COLUMNS)
-            return _write(connection, decide(standing), self._clock())
+            return _write(connection, decide(_frame(connection, kinds)), self._clock())
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.

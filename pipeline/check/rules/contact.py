@@ -13,9 +13,9 @@ from pipeline.knowledge.contacts import (
     family_phone_ok,
     mobile_ok,
     postcode_ok,
-    province_of_postcode,
     qq_ok,
 )
+from pipeline.knowledge.regions import postcode_fits
 from pipeline.tables import Frame
 
 HOME = ("home_province", "home_city", "home_county")
@@ -66,15 +66,7 @@ def postcode_format(table: Frame, facts: Facts) -> Mask:
 @rule
 def postcode_region(table: Frame, facts: Facts) -> Mask:
     """The first two digits are another province's."""
-    served = province_of_postcode(table["postcode"])
-    pairs = pd.DataFrame({"served": served, "province": table["home_province"]}).drop_duplicates()
-    wrong = {
-        (row.served, row.province)
-        for row in pairs.itertuples()
-        if row.served and row.province and row.province not in str(row.served).split("|")
-    }
-    keys = zip(served, table["home_province"], strict=True)
-    return pd.Series([key in wrong for key in keys], index=table.index, dtype=bool) & postcode_ok(table["postcode"])
+    return postcode_ok(table["postcode"]) & ~postcode_fits(table["postcode"], table["home_province"])
 
 
 def _judged_home(table: Frame, facts: Facts) -> Frame:

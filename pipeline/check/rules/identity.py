@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.check.rules.entry import MONTH
@@ -78,9 +76,9 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
 
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
-    enrolled = table["enrolment_month"].str.slice(0, 4).where(table["enrolment_month"].str.fullmatch(MONTH), "")
-    years = pd.to_numeric(enrolled.where(enrolled != "", str(facts.year - 4))).astype("int64")
-    return facts.regions.judge(*(table[level] for level in ORIGIN), years)
+    month = table["enrolment_month"]
+    enrolled = month.where(month.str.fullmatch(MONTH), str(facts.year - 4))
+    return facts.regions.judge(*(table[level] for level in ORIGIN), enrolled)
 
 
 @rule
