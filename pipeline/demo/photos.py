@@ -102,8 +102,8 @@ def _encoded(image: Image.Image, suffix: str) -> bytes:
 def _large(image: Image.Image, person: int) -> bytes:
     """A picture that a camera made and nobody made smaller: a little over 200 KB."""
     rng = np.random.default_rng(person)
-    grain = rng.integers(-28, 28, (560, 400, 1))
-    pixels = np.asarray(image.resize((400, 560))).astype(np.int64) + grain
+    grain = rng.integers(-40, 40, (616, 440, 1))
+    pixels = np.asarray(image.resize((440, 616))).astype(np.int64) + grain
     out = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGB").save(out, "JPEG", quality=97)
     return out.getvalue()
