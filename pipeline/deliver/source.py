@@ -63,7 +63,7 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    columns = ["submission_id", "school", "student_number", "submitted_at", "email", "superseded_by", *POSITION]
+    columns = ["submission_id", "school", "student_number", "name", "submitted_at", "email", "superseded_by", *POSITION]
     submissions = read_table(run, "submissions", columns)
     return Source(
         run=run,

@@ -131,9 +131,13 @@ def _another(case: Case) -> bool:
 
 @fault("identity.ambiguous")
 def _ambiguous(case: Case) -> bool:
-    """One's student number, another's ID number, and a name that neither has."""
-    case.row.update(id_number=case.mate["id_number"], name=f"莫{case.random.choice('一二三四五六七八九')}问")
-    case.gone = True
+    """One's student number, another's ID number, and a name that neither has; the exam number is nobody's.
+
+    With both numbers on one row the definition would say `id_of_another`, which the contract tries first.
+    """
+    case.row.update(
+        id_number=case.mate["id_number"], exam_number="", name=f"莫{case.random.choice('一二三四五六七八九')}问"
+    )
     case.cause = "ambiguous"
     return case.row["name"] not in (case.own["name"], case.mate["name"])
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text import by_distinct, flag, flag_by_distinct, matches, text
+from pipeline.knowledge.text import Bools, by_distinct, flag, flag_by_distinct, matches, text
 
 _MOBILE = r"1[3-9][0-9]{9}"
 _MOBILE_SPACED = r"(?:(?:\+|00)?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]){8}"
@@ -60,11 +60,11 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
     return _settle(values, plain, lambda value: all(_one_phone_ok(part) for part in _parts(value)))
 
 
-def _settle(values: pd.Series, plain: np.ndarray, judge: object) -> pd.Series:
+def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:
     answer = flag(values, plain)
     if not plain.all():
         rest = values[~plain]
-        answer[~plain] = flag_by_distinct(rest, judge)  # type: ignore[arg-type]
+        answer[~plain] = flag_by_distinct(rest, judge)
     return answer
 
 

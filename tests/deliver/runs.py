@@ -118,7 +118,9 @@ def write_run(
         counselors = roster[["school", "college", "class_name", "counselor"]].drop_duplicates()
         counselors = counselors.rename(columns={"counselor": "name"})
         counselors["email"] = counselors["name"].str.replace("辅导员", "c") + "@example.edu.cn"
-    secretaries = places.assign(aliases="", secretary="李书记", email="college-" + places["college"].str[-1] + "@example.edu.cn")
+    secretaries = places.assign(
+        aliases="", secretary="李书记", email="college-" + places["college"].str[-1] + "@example.edu.cn"
+    )
     colleges = places.assign(registered=1, submitted=1, certified=1, approved=1, open_findings=0, days_left=3, rank=1)
     for name, table in {
         "roster": roster, "findings": findings, "submissions": submissions, "counselors": counselors,
