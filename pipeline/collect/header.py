@@ -139,6 +139,7 @@ def _with_near(header: Header) -> Header:
 
 def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> Header:
     """Return what the columns of these header rows mean."""
+    rows = _groups_filled(rows)
     width = max((len(row) for row in rows), default=0)
     labels: dict[int, str] = {}
     meant: dict[int, str] = {}
@@ -151,6 +152,19 @@ def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> H
         if name:
             meant[column] = name
     return _settle(top, top + len(rows) - 1, labels, meant, mine)
+
+
+def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return header rows with a group's name over every label below it, where no merged range says so (csv, ods)."""
+    filled = [list(row) for row in rows]
+    for number, row in enumerate(filled[:-1]):
+        row.extend([""] * (max(map(len, filled)) - len(row)))
+        group = ""
+        for column, cell in enumerate(row):
+            below = any(column < len(lower) and lower[column].strip() for lower in filled[number + 1 :])
+            group = cell if cell.strip() else group if below else ""
+            row[column] = group
+    return filled
 
 
 def _meaning(parts: list[str]) -> str:

@@ -23,7 +23,7 @@ _EXAMPLE = re.compile(
     r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
 )
 _EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
-_MASKED = r"^\s*\S[*＊×某]{1,3}\s*$"
+_MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
 _HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
