@@ -86,7 +86,7 @@ def _part_city(table: Table, cells: list[str]) -> list[str]:
         return [province, direct[city], county or direct[city]]
     if city in table.cities[province]:
         return [province, table.cities[province][city], county]
-    if _NO_CITY.fullmatch(city) and county in direct:
+    if _NO_CITY.fullmatch(city) and county in direct and _lasts_without_city(table, province, direct[county]):
         return [province, direct[county], direct[county]]
     return _behind_city(table, province, city, county) or _county_as_city(table, cells) or cells
 
