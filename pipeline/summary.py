@@ -49,24 +49,19 @@ def _version(name: str) -> str:
 def of_inputs(sources: Sources) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
     collected = sources.submissions
-    unknown = (
-        collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
-    )
+    unknown = collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
     return {
         "inputs": [
             {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in sources.inputs
         ],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message}
-            for n in sources.notes
+            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in sources.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
             for school, why in sources.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")]
-        if len(unknown)
-        else [],
+        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")] if len(unknown) else [],
         "skipped_rows": [dict(row) for row in collected.skipped.to_dict("records")],
     }
 

@@ -1,6 +1,7 @@
 """A registry in a database: `postgresql+psycopg://user@host/base#table`, read in portions."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import hashlib

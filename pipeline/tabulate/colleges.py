@@ -13,12 +13,7 @@ KEYS = ["school", "college"]
 
 
 def count_colleges(
-    roster: Frame,
-    headcount: Frame,
-    submitted_at: pd.Series,
-    first_failed: set[str],
-    window: tuple[date, date, date],
-    as_of: date,
+    roster: Frame, headcount: Frame, submitted_at: pd.Series, first_failed: set[str], window: tuple[date, date, date], as_of: date
 ) -> Frame:
     """Return `colleges` without signatures and standing.
 
@@ -43,9 +38,7 @@ def count_colleges(
             "on_time": on_time,
         }
     )
-    counts = (
-        headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
-    )
+    counts = headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
     sums = counts.join(marks.groupby(KEYS).sum()).reset_index()
     return sums.assign(
         first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),
