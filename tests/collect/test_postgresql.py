@@ -46,7 +46,18 @@ def server():
     secret = folder / "secret"
     secret.write_text("geheim")
     secret.chmod(0o644)
-    options = ["-D", folder / "data", "-U", "office", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync"]
+    options = [
+        "-D",
+        folder / "data",
+        "-U",
+        "office",
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={secret}",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ]
     made = subprocess.run([tools / "initdb", *options], cwd=folder, capture_output=True, check=False, **alike)
     if made.returncode:
         pytest.skip(f"initdb does not work here: {made.stderr.decode(errors='replace')[-200:]}")

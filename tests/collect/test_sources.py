@@ -13,7 +13,10 @@ from pipeline.errors import ConfigurationError, InputError
 from pipeline.fields import in_registry, names
 
 HEAD = "学校名称,学号,考生号,身份证号码,姓名,性别"
-PEOPLE = ["湖南科技大学,1305030101,13430300000001,430302199503141234,张三,男", "湖南科技大学,1305030102,,110105194912310021,李四,女"]
+PEOPLE = [
+    "湖南科技大学,1305030101,13430300000001,430302199503141234,张三,男",
+    "湖南科技大学,1305030102,,110105194912310021,李四,女",
+]
 
 
 def write(folder, name, *lines, encoding="utf-8"):
@@ -48,7 +51,9 @@ def test_one_bad_file_stops_nobody_and_what_was_read_is_kept(make_cohort, tmp_pa
     (folder / "旧").mkdir()
     found = collect_submissions(cohort, tmp_path / "inputs")
     assert found.rows["file"].tolist() == ["submissions/b.csv"] * 2 + ["submissions/c.csv"] * 2
-    assert [(note.level, note.file) for note in found.notes if note.level == "error"] == [("error", "submissions/a.xlsx")]
+    assert [(note.level, note.file) for note in found.notes if note.level == "error"] == [
+        ("error", "submissions/a.xlsx")
+    ]
     said = {note.file for note in found.notes if note.level == "info"}
     assert said >= {"submissions/~$a.xlsx", "submissions/旧"}
     data = good.read_bytes()
