@@ -151,8 +151,7 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
             image.load()  # verify() passes half a JPEG (traps.md)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,6 +16,7 @@ from pipeline.render.headcount import COLUMNS, Headcount, lines_of
 from pipeline.render.load import Run, Snapshot, load_run
 from pipeline.render.pieces import Piece, Picture, piece, token
 from pipeline.render.theme import FAMILY_OF, theme
+from pipeline.review.signing import signed_digest
 from pipeline.tables import ACTORS, STATUSES, Frame
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
@@ -236,17 +235,9 @@ def headcount_of(page: Scope) -> Headcount:
     signed = run.rows("colleges", school=school, college=page.college)["signed_at"]
     return Headcount(
         cohort=run.cohort, school_code=page.school, school=school, college=page.college, as_of=run.as_of,
-        due=run.college_due, lines=lines_of(table), digest=digest_of_college(table, page.roster),
+        due=run.college_due, lines=lines_of(table), digest=signed_digest(page.roster),
         signed_at=_day(str(signed.iloc[0])) if len(signed) else "", certified=_certified(page.roster),
     )  # fmt: skip
-
-
-def digest_of_college(table: Frame, roster: Frame) -> str:
-    """Return the digest of what a college signs: its headcount rows and the approved people."""
-    columns = ["education_level", "major", *COLUMNS]
-    rows = table[columns].astype("str").sort_values(columns).to_numpy().tolist()
-    people = sorted(roster[roster["status"] == "approved"]["student_number"])
-    return hashlib.sha256(json.dumps([rows, people], ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
 def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.cohort import safe_name
+from pipeline.cohort import Standing, safe_name
 from pipeline.render import work
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
+from pipeline.review.standing import formula as standing_formula
 from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
@@ -162,13 +163,7 @@ def show_standing(page: Overview) -> Piece:
 
 def formula(run: Run) -> str:
     """Return the formula of the standing in words, with the weights of `cohort.toml`."""
-    given = run.summary.get("standing_formula")
-    if given:
-        return str(given)
-    weights = {str(key): float(value) for key, value in run.summary["cohort"].get("standing", {}).items()}
-    labels = {"first_pass": "一次通过率", "on_time": "按时提交率", "rework": "不返工率"}
-    parts = [f"{labels[key]} × {weight:g}" for key, weight in weights.items() if key in labels]
-    return f"得分 = 100 ×（{' + '.join(parts)}）÷ {sum(weights.values()):g}"
+    return standing_formula(Standing(**run.summary["cohort"]["standing"]))
 
 
 def show_registry(page: Overview) -> Piece:

@@ -132,7 +132,8 @@ class Book:
         right = left + 1 if single else number_of(parts[3]) if parts[3] else sheet.columns
         if top >= sheet.rows or left >= sheet.columns:
             raise Refusal(
-                f"Range ({quoted(sheet.title)}!{cells}) exceeds grid limits. Max rows: {sheet.rows}, max columns: {sheet.columns}"
+                f"Range ({quoted(sheet.title)}!{cells}) exceeds grid limits. "
+                f"Max rows: {sheet.rows}, max columns: {sheet.columns}"
             )
         return sheet, top, min(bottom, sheet.rows), left, min(right, sheet.columns)
 
@@ -186,7 +187,8 @@ class Book:
         width = max(map(len, values), default=0)
         if top + len(values) > sheet.rows or left + width > sheet.columns:
             raise Refusal(
-                f"Range ({quoted(sheet.title)}!) exceeds grid limits. Max rows: {sheet.rows}, max columns: {sheet.columns}"
+                f"Range ({quoted(sheet.title)}!) exceeds grid limits. "
+                f"Max rows: {sheet.rows}, max columns: {sheet.columns}"
             )
         touched = set()
         for row, line in enumerate(values):
@@ -326,6 +328,13 @@ class Book:
         rule = body["rule"]
         self.sheet(rule["ranges"][0].get("sheetId", 0)).formats.insert(body.get("index", 0), rule)
         return {}
+
+    def _appendDimension(self, body: dict[str, Any]) -> None:
+        sheet = self.sheet(body["sheetId"])
+        if body["dimension"] == "ROWS":
+            sheet.rows += body["length"]
+        else:
+            sheet.columns += body["length"]
 
     def _mergeCells(self, body: dict[str, Any]) -> None:
         span = {name: value for name, value in body["range"].items() if name != "sheetId"}

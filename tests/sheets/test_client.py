@@ -29,7 +29,7 @@ def book(google: Google) -> Book:
 
 
 def read(cohort, patience):
-    return read_sheet(f"gsheet:{KEY}", cohort, None, patience=patience)[0]
+    return read_sheet(f"gsheet:{KEY}", cohort, None, patience=patience).grids
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def read(cohort, patience):
         Fault("POST /token", times=1, drop=True),
         Fault("POST /token", times=1, status=400, html=True),
     ],
-    ids=lambda fault: f"{fault.match[-9:]}-{fault.status or fault.drop and 'drop' or 'cut'}",
+    ids=lambda fault: f"{fault.match[-9:]}-{fault.status or (fault.drop and 'drop') or 'cut'}",
 )
 def test_reads_survive(google: Google, cohort, patience, fault: Fault):
     google.faults = [fault]

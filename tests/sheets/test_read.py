@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.collect import collect_submissions
+from pipeline.collect import google as sheets
+from pipeline.collect.google import read_decisions_sheet
 from pipeline.collect.google.client import Patience
-from pipeline.collect.google.read import read_decisions_sheet, read_sheet
 from pipeline.errors import ConfigurationError, InputError
 
 from .conftest import KEY, make_cohort
@@ -17,6 +19,11 @@ from .standin import Fault, Google
 
 SOURCE = f"gsheet:{KEY}"
 HEADER = ["提交时间", "学号", "姓名", "班级", "身份证号码"]
+
+
+def read_sheet(*given, patience: Patience):
+    reading = sheets.read_sheet(*given, patience=patience)
+    return reading.grids, reading.inputs, reading.notes
 
 
 def student(number: int, school_class: str) -> list[str]:
@@ -246,3 +253,17 @@ def test_worksheet_renamed_between_calls(google: Google, cohort, patience):
     google.faults = [Fault("never")]
     grids, _, _ = read_sheet(SOURCE, cohort, None, patience=patience)
     assert grids[0].sheet == "改名' 了!A1" and len(rows_of(grids)) == 2
+
+
+def test_collect_takes_the_rows(google: Google, cohort, tmp_path: Path):
+    """The way a run takes: headers become fields, places are those of the sheet, kinds are known."""
+    google.books[KEY] = book = classes(2, 3)
+    book.sheets[0].values[0][1] = "*学号"
+    book.sheets[1].values[2][4] = 430302199503141000
+    collected = collect_submissions(cohort, tmp_path / "inputs")
+    rows = collected.rows
+    assert rows["student_number"].tolist()[:2] == ["1300000000", "1300000001"] and len(rows) == 6
+    assert rows[["file", "sheet", "row"]].iloc[4].tolist() == [SOURCE, "2班", 3]
+    assert rows["id_number"].iloc[4] == "4.30302199503141E+17"
+    assert collected.cells[["at", "field", "kind"]].to_numpy().tolist() == [[4, "id_number", "number"]]
+    assert (tmp_path / "inputs" / collected.inputs[0].sha256).is_file()

@@ -195,7 +195,8 @@ class SheetsClient(HTTPClient):
             raise self._given_up(Fault("时间已用完"), f"本次任务的 {self.patience.budget:.0f} 秒已用完")
         timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
         try:
-            response = self.session.request(method, endpoint, timeout=timeout, allow_redirects=False, **given)
+            send: Any = self.session.request  # google-auth's own signature leaves out the tuple of timeouts
+            response: requests.Response = send(method, endpoint, timeout=timeout, allow_redirects=False, **given)
         except auth_errors.GoogleAuthError as error:
             return answers.token_fault(error)
         except requests.RequestException as error:

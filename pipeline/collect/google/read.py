@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cohort import Cohort
-from pipeline.collect.collected import Grid, Input, Note
+from pipeline.collect.collected import Grid, Input, Note, Reading
 from pipeline.collect.google import looks
 from pipeline.collect.google.access import connect
 from pipeline.collect.google.cells import texts
@@ -23,9 +23,7 @@ _LOOKS = 3
 _DECISION_KEY = "学号"
 
 
-def read_sheet(
-    source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None
-) -> tuple[list[Grid], list[Input], list[Note]]:
+def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None) -> Reading:
     """Read the worksheets of `source` (`gsheet:<key>`, or with `#title` one of them) as the people saw them.
 
     Our own answers and the office's decisions are left out. All that was read is kept as `<keep>/<sha256>`.
@@ -47,7 +45,7 @@ def read_sheet(
     grids = [_grid(source, tab, snapshot, found.get(tab.id)) for tab in snapshot.book.tabs if _filled(snapshot, tab)]
     detail = f"Google 表格“{snapshot.book.title}”，{len(grids)} 个工作表；{client.calls}"
     notes = [Note("info", source, "", 0, detail), *_book_notes(source, snapshot, restless)]
-    return grids, [Input(source, content.sha256, len(content.data), detail)], notes
+    return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
 
 
 def read_decisions_sheet(
