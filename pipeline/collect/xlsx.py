@@ -6,7 +6,7 @@ import hashlib
 import io
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
@@ -29,7 +29,7 @@ _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 @contextmanager
-def calamine_errors(name: str) -> Iterator[None]:
+def calamine_errors(name: str) -> Generator[None]:
     """Turn what calamine raises, its panics among them, into an `InputError`."""
     try:
         yield

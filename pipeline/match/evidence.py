@@ -26,7 +26,7 @@ POSITIONS = [
     "both_numbers_row",
     "similar_row",
 ]
-EVIDENCE = [*POSITIONS, "strays", "matched_row", "score"]
+EVIDENCE = [*POSITIONS, "strays", "matched_row", "standing_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
@@ -51,7 +51,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
     `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
     numbers point to, `similar_row` the row with the name and nearly the ID number, `matched_row` the most probable
-    of all. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
+    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
     fits, 0 to 100, 100 for an exact one only.
 
     Args:
@@ -60,7 +60,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
         pairs: `exact_pairs` of the two, where they are known already.
     """
     pairs = exact_pairs(submissions, registry) if pairs is None else pairs
-    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row"]}
+    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]}
     evidence["strays"] = np.zeros(len(submissions), dtype=bool)
     plain = _settle_plain(pairs, evidence)
     names = _Names(submissions, registry)
@@ -69,6 +69,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
         _settle(at, found, names, evidence)
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
+    evidence["standing_row"] = _standing(evidence)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
     return pd.DataFrame(evidence, index=submissions.index)[EVIDENCE]
 
@@ -124,6 +125,7 @@ def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarra
     evidence["elsewhere_id_row"][at] = _only(found.id_away)
     with_name = [row for row in numbers if row in found.named] or [row for row in numbers if names.near(at, row)]
     evidence["numbers_row"][at] = _only(with_name)
+    evidence["claimed_row"][at] = _only(found.student or found.exam)
     evidence["both_numbers_row"][at] = _only([row for row in found.student if row in found.exam])
     known = set(found.id_here) or set(found.id_away)
     evidence["strays"][at] = any(row not in known for row in numbers)
@@ -202,6 +204,17 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
         (np.ones(len(other), dtype=bool), evidence["similar_row"]),
     ]
     return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+
+
+def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the matched row; where several rows fit, the one whose student number was given.
+
+    The student has handed something in, which a counselor must settle: to chase them as missing would be wrong.
+    """
+    tied = [evidence[name] == SEVERAL for name in POSITIONS]
+    torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
+    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
+    return np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
 
 
 def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,8 +14,9 @@ from pipeline.render import figures, work
 from pipeline.render.chase import Group, chase_groups, waiting
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
 from pipeline.render.load import Run, Snapshot, load_run
-from pipeline.render.pieces import Piece, Picture, percent, piece, token
+from pipeline.render.pieces import Piece, Picture, piece, token
 from pipeline.render.theme import FAMILY_OF, theme
+from pipeline.review.signing import signed_digest
 from pipeline.tables import ACTORS, STATUSES, Frame
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
@@ -145,21 +144,11 @@ def show_progress(page: Scope) -> Piece:
     key = f"{page.school}/{page.college}"
     past = [] if page.counselor else [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in page.run.history()]
     pace = work.pace(page.left, page.run.as_of, page.run.college_due, past, page.counts["done"])
+    sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, page.run.college_due)
     return piece(
-        "progress", "离截止的进度", {"section": "progress"}, verdict=pace.verdict, sentence=_pace_sentence(page, pace), counts=page.counts,
-        total=page.total,
+        "progress", "离截止的进度", {"section": "progress"}, verdict=pace.verdict, sentence=sentence,
+        counts=page.counts, total=page.total,
     )  # fmt: skip
-
-
-def _pace_sentence(page: Scope, pace: work.Pace) -> str:
-    due = page.run.college_due
-    days = work.left_in_words((due - page.run.as_of).days)
-    share = percent(page.counts["done"] / page.total)
-    if page.left == 0:
-        return f"学院上报截止 {work.month_day(due)}（{days}）。"
-    recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {pace.recent:.1f} 人"
-    needed = f"，按期完成每天要通过 {pace.needed:.1f} 人" if pace.verdict != "已过上报截止" else ""
-    return f"已通过 {share}。学院上报截止 {work.month_day(due)}（{days}）{needed}{recent}。"
 
 
 def show_trend(page: Scope) -> Picture:
@@ -197,7 +186,10 @@ def show_reasons(page: Scope) -> Piece:
 
 def show_classes(page: Scope) -> Piece:
     """Return states by class as a table with shaded cells."""
-    return piece("classes", "各班级", {"section": "classes"}, entries=work.by_group(page.roster, "class_name"))
+    return piece(
+        "matrix", "各班级", {"section": "classes"}, title="各班级", section="classes", kind="班级",
+        lead="还差人数多的班级在前；颜色越深，没做完的人占本班越多。", entries=work.by_group(page.roster, "class_name"),
+    )  # fmt: skip
 
 
 def show_majors(page: Scope) -> Piece:
@@ -243,17 +235,9 @@ def headcount_of(page: Scope) -> Headcount:
     signed = run.rows("colleges", school=school, college=page.college)["signed_at"]
     return Headcount(
         cohort=run.cohort, school_code=page.school, school=school, college=page.college, as_of=run.as_of,
-        due=run.college_due, lines=lines_of(table), digest=digest_of_college(table, page.roster),
+        due=run.college_due, lines=lines_of(table), digest=signed_digest(page.roster),
         signed_at=_day(str(signed.iloc[0])) if len(signed) else "", certified=_certified(page.roster),
     )  # fmt: skip
-
-
-def digest_of_college(table: Frame, roster: Frame) -> str:
-    """Return the digest of what a college signs: its headcount rows and the approved people."""
-    columns = ["education_level", "major", *COLUMNS]
-    rows = table[columns].astype("str").sort_values(columns).to_numpy().tolist()
-    people = sorted(roster[roster["status"] == "approved"]["student_number"])
-    return hashlib.sha256(json.dumps([rows, people], ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
 def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:

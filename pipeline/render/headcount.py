@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipeline.review.signing import attestation
 from pipeline.tables import Frame
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
@@ -21,9 +22,9 @@ COLUMNS: dict[str, str] = {
     "missing": "未提交",
     "extra": "名单外",
 }
-ATTESTATION = (
-    "本表所列各专业“已通过”人员已逐人核对，与学籍库在册名单一致（“一致”栏为“是”者）。"
-    "人数与名单以本表校验码所对应的数据为准。"
+NOTE = (
+    "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
+    "请院系核对后由院党委副书记签字、加盖院系公章。"
 )
 SIGNATURES = ("填表人", "院党委副书记签字", "院系公章", "日期")
 
@@ -58,6 +59,11 @@ class Headcount:
     def title(self) -> str:
         """The heading of the printed table."""
         return f"{self.school}{self.cohort}毕业生信息核对人数统计表"
+
+    @property
+    def attestation(self) -> str:
+        """The text above the signature."""
+        return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
 
     @property
     def total(self) -> Line:

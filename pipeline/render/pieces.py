@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline import resources
 from pipeline.render.theme import theme, tint
-from pipeline.render.work import left_in_words, month_day
+from pipeline.render.work import left_in_words, month_day, percent
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,6 @@ def render(name: str, /, **values: object) -> str:
 def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **values: object) -> Piece:
     """Return the piece `reports/pieces/<name>.html.j2` filled in."""
     return Piece(render(f"pieces/{name}.html.j2", **values), title, facts)
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage that never claims 100 % or 0 % before it is so."""
-    if 0 < share < 0.005:
-        return "<1%"
-    if 0.995 <= share < 1:
-        return ">99%"
-    return f"{share:.0%}"
 
 
 def short_digest(digest: str) -> str:

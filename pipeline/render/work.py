@@ -185,6 +185,26 @@ def pace(left: int, as_of: date, college_due: date, past: list[tuple[date, int]]
     return Pace(needed, recent, span, verdict)
 
 
+def pace_sentence(pace: Pace, approved: int, total: int, as_of: date, college_due: date) -> str:
+    """Return the pace in words: share approved, deadline, people a day needed and of late."""
+    days = (college_due - as_of).days
+    due = f"学院上报截止 {month_day(college_due)}（{left_in_words(days)}）"
+    if approved >= total:
+        return f"{due}。"
+    recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {pace.recent:.1f} 人"
+    needed = f"，按期完成每天要通过 {pace.needed:.1f} 人" if days >= 0 else ""
+    return f"已通过 {percent(approved / total)}。{due}{needed}{recent}。"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that never claims 100 % or 0 % before it is so."""
+    if 0 < share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
 def reasons(roster: Frame, findings: Frame, labels: dict[str, str]) -> list[Reason]:
     """Return the reasons that hold students up, the most students first.
 
