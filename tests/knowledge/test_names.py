@@ -32,8 +32,8 @@ def test_another_name_has_another_key():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("单玲", "善玲"), ("仇英", "求英"), ("解勇", "谢勇"), ("查良", "扎良"), ("曾军", "增军"), ("区健", "欧健"), ("尉迟恭", "玉迟恭"),
-     ("朴信", "飘信"), ("盖聪", "葛聪"), ("张伟", "章炜")],
+    [("单玲", "善玲"), ("仇英", "求英"), ("解勇", "谢勇"), ("查良", "扎良"), ("曾军", "增军"), ("区健", "欧健"),
+     ("尉迟恭", "玉迟恭"), ("朴信", "飘信"), ("盖聪", "葛聪"), ("张伟", "章炜")],
 )  # fmt: skip
 def test_names_that_sound_alike_meet(one, other):
     assert names.sounds(one) & names.sounds(other)

@@ -45,7 +45,8 @@ def folder(tmp_path):
 
 def test_found_by_name_number_and_id(folder):
     seen = examine(
-        folder, "1305030101.jpg", "1305030101", "李四.png", "李四.jpg", "", "", "nothing.jpg", "土木/11010519491231002x.jpeg",
+        folder, "1305030101.jpg", "1305030101", "李四.png", "李四.jpg", "", "", "nothing.jpg",
+        "土木/11010519491231002x.jpeg",
         numbers=["", "", "", "", "1305030101", "", "", ""], ids=["", "", "", "", "", "11010519491231002X", "", ""],
     )  # fmt: skip
     assert seen["found"].tolist() == [True, True, True, True, True, True, False, True]
@@ -69,8 +70,17 @@ def test_index_and_kinds_are_kept(folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 @pytest.mark.parametrize(
-    "trick", ["../secret.jpg", "..\\secret.jpg", "/etc/secret.jpg", "C:\\secret.jpg", "link.jpg", "away/secret.jpg", "土木/../../secret.jpg"]
-)  # fmt: skip
+    "trick",
+    [
+        "../secret.jpg",
+        "..\\secret.jpg",
+        "/etc/secret.jpg",
+        "C:\\secret.jpg",
+        "link.jpg",
+        "away/secret.jpg",
+        "土木/../../secret.jpg",
+    ],
+)
 def test_path_tricks_are_never_opened(folder, trick):
     outside = folder.parent / "secret.jpg"
     portrait(9).save(outside)
