@@ -1,1 +1,1 @@
-"""Review: decisions, exceptions and signatures, kept in an append-only ledger."""
+"""What people decided: the ledger, decisions, exceptions, signatures, deadlines, standing of the colleges."""

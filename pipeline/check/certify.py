@@ -1,0 +1,47 @@
+"""Certifications: derived from findings, never judged a second time."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.tables import Frame, conform
+
+
+def certify(table: Frame, findings: Frame) -> Frame:
+    """Return `certifications`: one row per submission that counts.
+
+    Args:
+        table: the check table.
+        findings: all findings of it.
+    """
+    identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
+    causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")
+    cause = table["submission_id"].map(causes).fillna("").astype("str")
+    state = pd.Series("failed", index=table.index, dtype="str")
+    state = state.where(cause != "", "certified").where(cause != "not_checked", "not_checked")
+    return conform(
+        pd.DataFrame(
+            {
+                "submission_id": table["submission_id"],
+                "school": table["school"],
+                "student_number": table["student_number"],
+                "identity": state,
+                "cause": cause,
+                "record": _record(table, findings),
+                "matched_school": table["matched_school"],
+                "matched_student_number": table["registry_student_number"],
+                "score": table["score"],
+            }
+        ),
+        "certifications",
+    )
+
+
+def _record(table: Frame, findings: Frame) -> pd.Series:
+    """Return `certified` where no compared field differs from the matched row or is missing though required."""
+    against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
+    failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
+    failed = table["submission_id"].isin(list(failing))
+    record = pd.Series("certified", index=table.index, dtype="str").where(~failed, "failed")
+    return record.where(table["matched_row"] >= 0, "not_checked")

@@ -1,0 +1,118 @@
+"""Our expectation types for Great Expectations; importing this module imports it (many seconds).
+
+Every type is a `BatchExpectation` around a rule function. They share one table metric, which hands over the frame
+as it is: stock expectations copy whole frames and cost 20 ms each (measured, architecture.md). Great Expectations
+calls each expectation by itself and reports one that raises without touching the others' verdicts.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import numpy as np
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+
+from pipeline.check.facts import Facts
+from pipeline.check.kinds import KINDS
+from pipeline.check.rule import RULES, Broken, RuleFunction, as_broken
+from pipeline.check.rules import contact as _contact  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from pipeline.tables import Frame
+
+FACTS: ContextVar[Facts] = ContextVar("facts")
+BROKEN: ContextVar[dict[str, Broken]] = ContextVar("broken")
+"""What each rule of the running validation found, by rule name: rows beside the verdict that the result holds."""
+
+METRIC = "table.mingce.rows"
+
+
+class TableRows(TableMetricProvider):
+    """The one metric of all our types: the frame itself, uncopied."""
+
+    metric_name = METRIC
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,  # noqa: N805 - the decorator makes it a class method
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
+    ) -> Frame:
+        frame, _, _ = execution_engine.get_compute_domain(
+            domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
+        )
+        return frame
+
+
+class RowExpectation(BatchExpectation):
+    """An expectation about every row of the batch, judged by a rule function.
+
+    `column` is the field that a finding names; the result's `unexpected_index_list` holds the positions of all
+    failing rows, never capped.
+    """
+
+    column: str = ""
+    rule: str = ""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
+
+    def broken(self, frame: Frame, facts: Facts) -> Broken:
+        """Return the rows that break the rule."""
+        raise NotImplementedError
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: object = None,
+    ) -> dict[str, Any]:
+        frame: Frame = metrics[METRIC]
+        broken = self.broken(frame, FACTS.get())
+        failing = np.flatnonzero(broken.rows.to_numpy(dtype=bool))
+        BROKEN.get()[self.rule] = broken
+        return {
+            "success": not len(failing),
+            "result": {
+                "element_count": len(frame),
+                "unexpected_count": len(failing),
+                "unexpected_percent": 100 * len(failing) / len(frame) if len(frame) else 0.0,
+                "unexpected_index_list": failing.tolist(),
+            },
+        }
+
+
+def _type_of(name: str, function: RuleFunction) -> type[RowExpectation]:
+    """Return the expectation type `name` (`expect_email_format` → `ExpectEmailFormat`) of a rule function."""
+
+    def broken(self: RowExpectation, frame: Frame, facts: Facts) -> Broken:
+        return as_broken(function(frame, facts))
+
+    return _subclass(name, broken, function.__doc__)
+
+
+def _kind_of(name: str, function: Any) -> type[RowExpectation]:  # noqa: ANN401
+    """Return the expectation type of one of the three kinds, which get the field as well."""
+
+    def broken(self: RowExpectation, frame: Frame, facts: Facts) -> Broken:
+        return as_broken(function(frame, facts, self.column))
+
+    return _subclass(name, broken, function.__doc__)
+
+
+def _subclass(name: str, broken: object, doc: str | None) -> type[RowExpectation]:
+    camel = "".join(part.title() for part in name.split("_"))
+    return type(camel, (RowExpectation,), {"broken": broken, "__doc__": doc, "__module__": __name__})
+
+
+TYPES: dict[str, type[RowExpectation]] = {
+    **{name: _kind_of(name, function) for name, function in KINDS.items()},
+    **{name: _type_of(name, function) for name, function in RULES.items()},
+}

@@ -1,0 +1,56 @@
+"""Findings: one row per broken rule per submission or student, complete, with who must act."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.check.validate import Verdict
+from pipeline.tables import Frame, conform, empty
+
+_REPEATED = 10_000  # findings of one rule are gathered as columns; nothing is capped
+
+
+def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
+    """Return the findings of `verdicts` on `table`.
+
+    Args:
+        table: has `submission_id, school, college, class_name, student_number` as a finding shall tell them
+            (the matched registry row's where there is one) in the columns `told_*`, and the judged fields.
+        verdicts: each rule's failing positions.
+    """
+    parts = [_findings_of_rule(table, verdict) for verdict in verdicts if len(verdict.rows)]
+    return conform(pd.concat(parts, ignore_index=True), "findings") if parts else empty("findings")
+
+
+def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
+    rule, broken = verdict.rule, verdict.broken
+    rows = table.iloc[verdict.rows]
+    field = pd.Series(rule.field, index=rows.index, dtype="str")
+    given = rows[rule.field] if rule.field in rows else pd.Series("", index=rows.index, dtype="str")
+    expected = pd.Series("", index=rows.index, dtype="str")
+    if broken is not None:
+        field = _at(broken.field, verdict.rows, field)
+        given = _at(broken.given, verdict.rows, given)
+        expected = _at(broken.expected, verdict.rows, expected)
+    return pd.DataFrame(
+        {
+            "submission_id": rows["submission_id"],
+            "school": rows["told_school"],
+            "college": rows["told_college"],
+            "class_name": rows["told_class_name"],
+            "student_number": rows["told_student_number"],
+            "field": field,
+            "rule": rule.name,
+            "severity": rule.severity,
+            "actor": rule.actor,
+            "message": rule.message,
+            "given": given,
+            "expected": expected,
+            "excepted": False,
+        }
+    )
+
+
+def _at(column: pd.Series | None, rows: np.ndarray, otherwise: pd.Series) -> pd.Series:
+    return otherwise if column is None else column.iloc[rows].set_axis(otherwise.index)

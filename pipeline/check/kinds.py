@@ -1,0 +1,54 @@
+"""The three kinds that half of the rules are of: a field is given, is in its code table, equals the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken, Mask, given
+from pipeline.normalise.text import comparable
+from pipeline.tables import Frame
+
+
+def field_given(table: Frame, facts: Facts, column: str) -> Mask:
+    """The field is blank after normalising."""
+    return table[column] == ""
+
+
+def field_in_codes(table: Frame, facts: Facts, column: str) -> Mask:
+    """The answer is no label of the field's code table (normalising has turned aliases into labels)."""
+    return given(table[column]) & ~facts.words.codes[column].known(table[column])
+
+
+def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
+    """The field differs from the matched registry row; a blank side is not compared.
+
+    Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
+    """
+    held = table[f"registry_{column}"]
+    differs = (table["matched_row"] >= 0) & given(held) & given(table[column]) & (table[column] != held)
+    if differs.any():
+        rows = table[differs]
+        really = rows[column].map(comparable) != held[differs].map(comparable)
+        if column.startswith("origin_"):
+            really &= ~_same_region(rows, facts, column)
+        differs = differs & really.reindex(table.index, fill_value=False)
+    return Broken(differs, expected=held)
+
+
+def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
+    """Return where the two sides name one region by its names of different years."""
+    levels = ("origin_province", "origin_city", "origin_county")
+    here = facts.regions.key(*(rows[level] for level in levels))
+    held = facts.regions.key(*(rows[f"registry_{level}"] for level in levels))
+    level = column.removeprefix("origin_")
+    return here[level] == held[level]
+
+
+KINDS: dict[str, Callable[[Frame, Facts, str], Mask | Broken]] = {
+    "expect_field_given": field_given,
+    "expect_field_in_codes": field_in_codes,
+    "expect_field_equals_registry": field_equals_registry,
+}

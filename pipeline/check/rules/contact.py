@@ -1,0 +1,150 @@
+"""Rules of the page 联系方式: QQ, phones, home, photo, and what concerns every cell."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.knowledge.contacts import (
+    area_code_state,
+    area_code_successor,
+    family_phone_ok,
+    mobile_ok,
+    postcode_ok,
+    qq_ok,
+)
+from pipeline.knowledge.regions import postcode_fits
+from pipeline.tables import Frame
+
+HOME = ("home_province", "home_city", "home_county")
+MINIMUM_ADDRESS = 6  # characters
+MAXIMUM_PHOTO = 200 * 1024  # bytes
+MINIMUM_PHOTO_WIDTH = 100  # pixels
+CONTACTS = ("phone", "qq", "email")
+
+
+@rule
+def qq_format(table: Frame, facts: Facts) -> Mask:
+    """Not 5 to 11 digits without a leading 0."""
+    return given(table["qq"]) & ~qq_ok(table["qq"])
+
+
+@rule
+def qq_email(table: Frame, facts: Facts) -> Mask:
+    """The e-mail is digits@qq.com and the digits differ from the QQ number."""
+    local = table["email"].str.lower().str.extract(r"^([0-9]+)@qq\.com$")[0].fillna("")
+    return given(table["qq"]) & (local != "") & (local != table["qq"])
+
+
+@rule
+def phone_format(table: Frame, facts: Facts) -> Mask:
+    """Not a mainland mobile number."""
+    return given(table["phone"]) & ~mobile_ok(table["phone"])
+
+
+@rule
+def family_phone_format(table: Frame, facts: Facts) -> Mask:
+    """Neither a mobile number nor a landline."""
+    numbers = table["family_phone"]
+    return given(numbers) & ~family_phone_ok(numbers) & (area_code_state(numbers) == "")
+
+
+@rule
+def family_phone_area_code(table: Frame, facts: Facts) -> Broken:
+    """A landline without its area code, or with one that no longer exists; its successor is proposed."""
+    return Broken(area_code_state(table["family_phone"]) != "", expected=area_code_successor(table["family_phone"]))
+
+
+@rule
+def postcode_format(table: Frame, facts: Facts) -> Mask:
+    """Not 6 digits."""
+    return given(table["postcode"]) & ~postcode_ok(table["postcode"])
+
+
+@rule
+def postcode_region(table: Frame, facts: Facts) -> Mask:
+    """The first two digits are another province's."""
+    return postcode_ok(table["postcode"]) & ~postcode_fits(table["postcode"], table["home_province"])
+
+
+def _judged_home(table: Frame, facts: Facts) -> Frame:
+    return facts.regions.judge(*(table[level] for level in HOME), facts.year)
+
+
+@rule
+def home_hierarchy(table: Frame, facts: Facts) -> Mask:
+    """The home city never was in the home province, or the county never in that city, in any year."""
+    judged = _judged_home(table, facts)
+    whole = given(table["home_province"]) & given(table["home_city"])
+    return whole & judged["resolved_province"] & judged["resolved_city"] & ~judged["hierarchy"]
+
+
+@rule
+def home_renamed(table: Frame, facts: Facts) -> Broken:
+    """A name that was valid once and is no more; its successor is proposed."""
+    judged = _judged_home(table, facts)
+    belongs = judged["resolved_province"] & judged["resolved_city"] & judged["hierarchy"]
+    return Broken(belongs & ~judged["valid_then"], expected=judged["successors"])
+
+
+@rule
+def home_address_detail(table: Frame, facts: Facts) -> Mask:
+    """Under 6 characters."""
+    return given(table["home_address"]) & (table["home_address"].str.len() < MINIMUM_ADDRESS)
+
+
+@rule
+def photo_file(table: Frame, facts: Facts) -> Mask:
+    """No such file in the photo folder, or it cannot be decoded whole as an image."""
+    return given(table["photo"]) & ~(table["photo_found"] & table["photo_readable"])
+
+
+@rule
+def photo_size(table: Frame, facts: Facts) -> Mask:
+    """Over 200 KB."""
+    return table["photo_found"] & (table["photo_bytes"] > MAXIMUM_PHOTO)
+
+
+@rule
+def photo_portrait(table: Frame, facts: Facts) -> Mask:
+    """Wider than tall, or under 100 pixels wide."""
+    landscape = table["photo_width"] > table["photo_height"]
+    return table["photo_readable"] & (landscape | (table["photo_width"] < MINIMUM_PHOTO_WIDTH))
+
+
+@rule
+def photo_duplicate(table: Frame, facts: Facts) -> Mask:
+    """The same picture handed in for two students."""
+    return table["photo_shared"]
+
+
+@rule
+def contact_shared(table: Frame, facts: Facts) -> Broken:
+    """One phone, QQ or e-mail given by two students or more."""
+    return _first_of(table, {name: table[f"{name}_shared"] for name in CONTACTS})
+
+
+@rule
+def text_suspicious(table: Frame, facts: Facts) -> Broken:
+    """A cell begins with = + - @ and is no number."""
+    masks = {name: table[name].str.match(r"[=+@-](?=.)") & ~_is_number(table[name]) for name in fields.names()}
+    return _first_of(table, masks)
+
+
+def _is_number(column: pd.Series) -> Mask:
+    return column.str.fullmatch(r"[+-]?[0-9][0-9 .,()-]*")
+
+
+def _first_of(table: Frame, masks: dict[str, Mask]) -> Broken:
+    """Return the rows that any of the masks marks, each with the first field that is marked and its value."""
+    rows = pd.Series(False, index=table.index)
+    at_fault = pd.Series("", index=table.index, dtype="str")
+    value = at_fault.copy()
+    for name, mask in masks.items():
+        fresh = mask & ~rows
+        if fresh.any():
+            at_fault[fresh], value[fresh] = name, table[name][fresh]
+            rows |= mask
+    return Broken(rows, field=at_fault, given=value)

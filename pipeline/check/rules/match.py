@@ -1,0 +1,104 @@
+"""Causes of a failed identity, in the order of the contract: exactly one of them where a row is not certified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken, Mask, rule
+from pipeline.knowledge.identifiers import id_valid
+from pipeline.match.evidence import NONE, SEVERAL
+from pipeline.tables import Frame
+
+CAUSES = (
+    "not_checked", "wrong_school", "name_differs", "id_of_another", "id_mistyped", "registry_outdated", "ambiguous",
+    "unknown",
+)  # fmt: skip
+
+
+def certified(table: Frame) -> Mask:
+    """Return where ID number and name both equal one row of the named school and both numbers are no one else's."""
+    elsewhere = (table["both_numbers_row"] >= 0) & (table["both_numbers_row"] != table["id_name_row"])
+    return (table["id_name_row"] >= 0) & ~elsewhere & table["registry_read"]
+
+
+def cause(table: Frame) -> pd.Series:
+    """Return the cause of each row's failed identity, blank where it is certified."""
+    id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
+    away = table["elsewhere_id_row"]
+    owned = (id_row >= 0) | ((id_row == NONE) & (away >= 0))
+    owner = id_row.where(id_row >= 0, away)
+    other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
+    candidate = (numbers >= 0) | ((numbers == NONE) & (table["similar_row"] >= 0))
+    unheld = (id_row == NONE) & (away == NONE) & candidate
+    valid = id_valid(table["id_number"])
+    conditions = {
+        "": certified(table),
+        "not_checked": ~table["registry_read"],
+        "wrong_school": (table["elsewhere_row"] != NONE) & (table["id_name_row"] == NONE),
+        "name_differs": owned & ~table["strays"] & (table["id_name_row"] == NONE),
+        "id_of_another": owned & other,
+        "id_mistyped": unheld & ~valid,
+        "registry_outdated": unheld & valid,
+        "ambiguous": _ties(table) | (owned & table["strays"]),
+    }
+    found = np.select(list(conditions.values()), list(conditions), "unknown")
+    return pd.Series(found, index=table.index, dtype="str")
+
+
+def _ties(table: Frame) -> Mask:
+    columns = ["id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row"]
+    return (table[columns] == SEVERAL).any(axis=1)
+
+
+def _because(name: str, table: Frame) -> Broken:
+    return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])
+
+
+@rule
+def identity_not_checked(table: Frame, facts: Facts) -> Broken:
+    """The registry could not be read: never the same as unknown."""
+    return _because("not_checked", table)
+
+
+@rule
+def identity_wrong_school(table: Frame, facts: Facts) -> Broken:
+    """ID number and name stand in the registry of the other school."""
+    return _because("wrong_school", table)
+
+
+@rule
+def identity_name_differs(table: Frame, facts: Facts) -> Broken:
+    """The ID number is in the registry under another name, and the numbers point to that same row or to none."""
+    return _because("name_differs", table)
+
+
+@rule
+def identity_id_of_another(table: Frame, facts: Facts) -> Broken:
+    """The ID number is one row's, while the numbers with the name (or both numbers) point to one other row."""
+    return _because("id_of_another", table)
+
+
+@rule
+def identity_id_mistyped(table: Frame, facts: Facts) -> Broken:
+    """No row has the ID number, one row has a number and the name; the ID number is blank, damaged or not valid."""
+    return _because("id_mistyped", table)
+
+
+@rule
+def identity_registry_outdated(table: Frame, facts: Facts) -> Broken:
+    """As mistyped, but the given ID number is valid: it is another one, or the registry's own is wrong."""
+    return _because("registry_outdated", table)
+
+
+@rule
+def identity_ambiguous(table: Frame, facts: Facts) -> Broken:
+    """Two rows fit equally well, or ID number and other numbers point to different rows and the name to neither."""
+    return _because("ambiguous", table)
+
+
+@rule
+def identity_unknown(table: Frame, facts: Facts) -> Broken:
+    """Nothing fits."""
+    return _because("unknown", table)

@@ -1,0 +1,109 @@
+"""Rules of the page 学籍信息: class, college, numbers, months and modes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.check.rules.entry import MONTH
+from pipeline.normalise.text import comparable
+from pipeline.tables import Frame
+
+WITH_UNIT = ["定向", "委培"]
+
+
+@rule
+def exam_number_unique(table: Frame, facts: Facts) -> Mask:
+    """Two different students submitted one exam number."""
+    return table["exam_number_clash"]
+
+
+@rule
+def college_vocabulary(table: Frame, facts: Facts) -> Mask:
+    """No college of the school, former names included. Judged at the school where the student was found."""
+    known = facts.words.is_college(table["lookup_school"], table["college"])
+    return given(table["college"]) & table["lookup_school"].isin(list(facts.schools)) & ~known
+
+
+@rule
+def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
+    """No such class in the registry."""
+    return given(table["class_name"]) & table["registry_read"] & ~table["class_known"]
+
+
+@rule
+def class_name_college(table: Frame, facts: Facts) -> Broken:
+    """The class belongs to another college."""
+    return _class_differs(table, "college")
+
+
+@rule
+def class_name_major(table: Frame, facts: Facts) -> Broken:
+    """A major was given and the class belongs to another one."""
+    return _class_differs(table, "major")
+
+
+def _class_differs(table: Frame, column: str) -> Broken:
+    told = table[f"class_{column}"]
+    differs = table["class_known"] & given(told) & given(table[column])
+    unlike = table[column][differs].map(comparable) != told[differs].map(comparable)
+    return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
+
+
+@rule
+def student_number_format(table: Frame, facts: Facts) -> Mask:
+    """The student number does not fit the cohort's pattern."""
+    return given(table["student_number"]) & ~table["student_number"].str.fullmatch(f"(?:{facts.student_number})")
+
+
+@rule
+def student_number_unique(table: Frame, facts: Facts) -> Mask:
+    """Two different people submitted one student number."""
+    return table["student_number_clash"]
+
+
+@rule
+def enrolment_month_format(table: Frame, facts: Facts) -> Mask:
+    """The month of enrolment cannot be read as a month."""
+    return given(table["enrolment_month"]) & ~table["enrolment_month"].str.fullmatch(MONTH)
+
+
+_HALF_YEARS = {f"{half / 2:g}" for half in range(3, 17)}  # 1.5 to 8
+
+
+@rule
+def study_years_range(table: Frame, facts: Facts) -> Mask:
+    """Not a number of half years from 1.5 to 8."""
+    return given(table["study_years"]) & ~table["study_years"].isin(list(_HALF_YEARS))
+
+
+@rule
+def study_years_span(table: Frame, facts: Facts) -> Mask:
+    """Enrolment plus study years is not the graduation year; a half year may end in either of the two."""
+    readable = (
+        table["enrolment_month"].str.fullmatch(MONTH)
+        & table["graduation_month"].str.fullmatch(MONTH)
+        & table["study_years"].isin(list(_HALF_YEARS))
+    )
+    span = _year(table["graduation_month"]) - _year(table["enrolment_month"])
+    years = pd.to_numeric(table["study_years"], errors="coerce")
+    return readable & (span != np.floor(years)) & (span != np.ceil(years))
+
+
+def _year(months: pd.Series) -> pd.Series:
+    return pd.to_numeric(months.str.slice(0, 4), errors="coerce")
+
+
+@rule
+def training_mode_unit_required(table: Frame, facts: Facts) -> Mask:
+    """定向 or 委培 without a unit."""
+    return table["training_mode"].isin(WITH_UNIT) & ~given(table["commissioning_unit"])
+
+
+@rule
+def training_mode_unit_unexpected(table: Frame, facts: Facts) -> Mask:
+    """Any other mode with a unit."""
+    mode = table["training_mode"]
+    return given(mode) & ~mode.isin(WITH_UNIT) & given(table["commissioning_unit"])

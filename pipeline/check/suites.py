@@ -1,0 +1,220 @@
+"""The rules as data: suites in YAML, the built-in ones of `expectations/` and an office's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+
+from pipeline import fields, resources
+from pipeline.errors import ConfigurationError
+from pipeline.tables import ACTORS, SEVERITIES
+
+BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort")
+Subject = Literal["submissions", "superseded", "students", "registry"]
+SUBJECTS = ("submissions", "superseded", "students", "registry")
+NEEDS = ("", "photos", "registry")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: what Great Expectations judges, and what a finding of it says.
+
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
+    expectation's own. `place` is file and line, for messages.
+    """
+
+    name: str
+    page: str
+    expectation: str
+    field: str
+    severity: str
+    actor: str
+    message: str
+    table: Subject = "submissions"
+    needs: str = ""
+    since: str = ""
+    changed: str = ""
+    known_issue: str = ""
+    kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+    place: str = ""
+
+    @property
+    def stock(self) -> bool:
+        """Whether the expectation is one of Great Expectations' own."""
+        return bool(self.kwargs)
+
+
+def built_in_rules() -> list[Rule]:
+    """Return the rules of `expectations/`, in the order of the pages."""
+    return [rule for page in BUILT_IN for rule in read_suite(resources.expectations() / f"{page}.yml")]
+
+
+def office_rules(folder: Path) -> list[Rule]:
+    """Return the rules that an office wrote into its own folder.
+
+    Raises:
+        ConfigurationError: every mistake of every file, with file and line.
+    """
+    rules: list[Rule] = []
+    mistakes: list[str] = []
+    for path in sorted(folder.glob("*.yml")) + sorted(folder.glob("*.yaml")):
+        try:
+            rules += read_suite(path)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    names = [rule.name for rule in built_in_rules()] + [rule.name for rule in rules]
+    mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(folder))
+    return rules
+
+
+def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
+    """Return every rule of a cohort, silenced ones with their known issue.
+
+    Raises:
+        ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
+    """
+    rules = built_in_rules() + (office_rules(folder) if folder else [])
+    unknown = sorted(set(known_issues) - {rule.name for rule in rules})
+    if unknown:
+        raise ConfigurationError([f"[rules.known_issues] 没有规则 {name}，请核对规则名" for name in unknown])
+    return [replace(rule, known_issue=known_issues.get(rule.name, rule.known_issue)) for rule in rules]
+
+
+def read_suite(path: Path) -> list[Rule]:
+    """Return the rules of one YAML file.
+
+    Raises:
+        ConfigurationError: the file is no YAML, or entries are wrong: all of them, each with its line.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" 第 {mark.line + 1} 行" if mark else ""
+        raise ConfigurationError(
+            [f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)
+        ) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
+    mistakes: list[str] = []
+    rules = list(_rules_of(_Suite(path, root, mistakes)))
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return rules
+
+
+class _Suite:
+    """One YAML file as it is being read: its head's values, its nodes, the mistakes found so far."""
+
+    def __init__(self, path: Path, root: yaml.MappingNode, mistakes: list[str]) -> None:
+        self.file = path.name
+        self.mistakes = mistakes
+        self.nodes = {str(key.value): value for key, value in root.value}
+        self.head = {key: _plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
+        for key, node in self.nodes.items():
+            if key not in ("page", "title", "since", "needs", "rules", "each_required", "each_compared"):
+                self.wrong(node, f"没有设置项 {key}，请核对拼写")
+
+    def wrong(self, node: yaml.Node, message: str) -> None:
+        """Write down one mistake with its line."""
+        self.mistakes.append(f"{self.file} 第 {node.start_mark.line + 1} 行：{message}")
+
+
+def _plain(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+    """Return a node's value as Python data."""
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _rules_of(suite: _Suite) -> Iterator[Rule]:
+    page = str(suite.head.get("page", ""))
+    each = {
+        "each_required": [f for f in fields.fields().values() if f.page == page and f.required == "yes"],
+        "each_compared": [f for f in fields.fields().values() if f.registry_check == "exact"],
+    }
+    for key, meant in each.items():
+        if key in suite.nodes:
+            for one in meant:
+                rule = _rule(suite, suite.nodes[key], {"field": one.name, "label": one.label})
+                if rule:
+                    yield rule
+    entries = suite.nodes.get("rules")
+    for node in cast("list[yaml.Node]", entries.value) if isinstance(entries, yaml.SequenceNode) else []:
+        rule = _rule(suite, node, {})
+        if rule:
+            yield rule
+
+
+_KEYS = {
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "table", "needs", "since", "changed",
+    "known_issue", "kwargs",
+}  # fmt: skip
+_REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
+_CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
+
+
+def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
+    """Return the rule of one entry; its mistakes go to the suite."""
+    entry = _plain(node)
+    if not isinstance(entry, dict):
+        suite.wrong(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
+        return None
+    data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()}
+    before = len(suite.mistakes)
+    _check_entry(suite, node, data)
+    if len(suite.mistakes) > before:
+        return None
+    text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
+    own = text.get("expect", "")
+    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
+    if not own and "column" not in kwargs and text.get("field"):
+        kwargs["column"] = text["field"]
+    return Rule(
+        name=text["rule"],
+        page=str(suite.head.get("page", "")),
+        expectation=f"expect_{own}" if own else text["expectation"],
+        field=names.get("field") or text.get("field", "") or str(kwargs.get("column", "")),
+        severity=text["severity"],
+        actor=text["actor"],
+        message=text["message"],
+        table=cast("Subject", text.get("table", "submissions")),
+        needs=text.get("needs") or str(suite.head.get("needs", "")),
+        since=text.get("since") or str(suite.head.get("since", "")),
+        changed=text.get("changed", ""),
+        known_issue=text.get("known_issue", ""),
+        kwargs=kwargs,
+        place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
+    )
+
+
+def _filled(text: str, names: dict[str, str]) -> str:
+    return text.format(**names) if names else text
+
+
+def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
+    for key in data.keys() - _KEYS:
+        suite.wrong(node, f"没有设置项 {key}，可用的有 {'、'.join(sorted(_KEYS))}")
+    for key, label in _REQUIRED.items():
+        if not data.get(key):
+            suite.wrong(node, f"缺少 {key}（{label}）")
+    for key, allowed in _CHOICES.items():
+        if key in data and data[key] not in allowed:
+            suite.wrong(node, f"{key} 只能是 {'、'.join(filter(None, allowed))}")
+    if ("expect" in data) == ("expectation" in data):
+        suite.wrong(
+            node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex"
+        )
+    if "kwargs" in data and not isinstance(data["kwargs"], dict):
+        suite.wrong(node, "kwargs 应为逐行的 键: 值")
+    named = data.get("field")
+    if named and "{" not in str(named) and named not in fields.fields():
+        suite.wrong(node, f"没有字段 {named}，字段名见 fields.csv")

@@ -1,0 +1,107 @@
+"""The table that rules are judged on: submissions that count, beside the registry row and the evidence found for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.check.evidence import describe
+from pipeline.check.rules.match import cause
+from pipeline.match.clashes import CLASHES
+from pipeline.tables import Frame
+
+PHOTO_COLUMNS = {
+    "photo_found": False,
+    "photo_readable": False,
+    "photo_bytes": 0,
+    "photo_width": 0,
+    "photo_height": 0,
+    "photo_shared": False,
+}
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What the registry says of its classes: (school, class) to college and major; blank where it says several."""
+
+    college: dict[tuple[str, str], str]
+    major: dict[tuple[str, str], str]
+
+
+def classes_of(registry: Frame) -> Classes:
+    """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major."""
+    keys = ["school", "class_name"]
+    named = registry[registry["class_name"] != ""]
+    told: dict[str, dict[tuple[str, str], str]] = {}
+    for column in ("college", "major"):
+        groups = named[[*keys, column]].drop_duplicates()
+        single = groups[~groups.duplicated(keys, keep=False)]
+        told[column] = {(s, c): value for s, c, value in groups[keys].assign(value="").itertuples(index=False)}
+        told[column] |= {(s, c): value for s, c, value in single.itertuples(index=False)}
+    return Classes(told["college"], told["major"])
+
+
+def check_table(
+    submissions: Frame,
+    evidence: Frame,
+    clashes: Frame,
+    registry: Frame,
+    unread: frozenset[str],
+    photos: Frame | None,
+) -> Frame:
+    """Return one row per submission that counts, with all that rules look at.
+
+    Args:
+        submissions: the submissions that count.
+        evidence: `match.find_evidence` of them.
+        clashes: `match.find_clashes` of them.
+        registry: normalised registry rows, positions as in `evidence`.
+        unread: names of the schools whose registry could not be read.
+        photos: `photos.examine` of them with `shared`, or None where no photos are collected.
+    """
+    matched = evidence["matched_row"].to_numpy()
+    parts: dict[str, pd.Series] = {
+        f"registry_{name}": _taken(registry[name], matched, submissions.index) for name in fields.in_registry()
+    }
+    parts["matched_school"] = parts["registry_school"]
+    parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
+    parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
+    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(registry))
+    parts |= {name: clashes[name] for name in CLASHES}
+    parts |= _photo_columns(photos, submissions.index)
+    table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)
+    table["identity_cause"] = cause(table)
+    table["identity_evidence"] = describe(table, registry)
+    return table
+
+
+def _taken(column: pd.Series, rows: np.ndarray, index: pd.Index) -> pd.Series:
+    """Return the registry's values of the matched rows, blank where there is none."""
+    if not len(column):
+        return pd.Series("", index=index, dtype="str")
+    taken = column.take(np.maximum(rows, 0)).set_axis(index)
+    return taken.where(rows >= 0, "")
+
+
+def _class_columns(schools: pd.Series, names: pd.Series, classes: Classes) -> dict[str, pd.Series]:
+    keys = pd.Series(list(zip(schools, names, strict=True)), index=schools.index, dtype=object)
+    known = keys.map(lambda key: key in classes.college).astype(bool)
+    college = keys.map(lambda key: classes.college.get(key, "")).astype("str")
+    major = keys.map(lambda key: classes.major.get(key, "")).astype("str")
+    return {"class_known": known, "class_college": college, "class_major": major}
+
+
+def _photo_columns(photos: Frame | None, index: pd.Index) -> dict[str, pd.Series]:
+    if photos is None:
+        return {name: pd.Series(blank, index=index) for name, blank in PHOTO_COLUMNS.items()}
+    return {
+        "photo_found": photos["found"],
+        "photo_readable": photos["readable"],
+        "photo_bytes": photos["bytes"],
+        "photo_width": photos["width"],
+        "photo_height": photos["height"],
+        "photo_shared": photos["shared"],
+    }

@@ -1,0 +1,97 @@
+"""Great Expectations judges: one validation for each table, every failing row with its rule.
+
+Importing Great Expectations takes many seconds; it happens when the first validation starts, or beside other work
+through `warm_up`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken
+from pipeline.check.suites import Rule
+from pipeline.tables import Frame
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Great Expectations said of one rule: failing positions, or why it could not run (a type of error)."""
+
+    rule: Rule
+    rows: np.ndarray
+    broken: Broken | None
+    could_not_run: str = ""
+
+
+def warm_up() -> None:
+    """Import Great Expectations and our types, analytics off, and build a first context."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+    _context()
+
+
+def _context():  # noqa: ANN202 - the library's own type, imported late
+    """Return an ephemeral context that sends nothing anywhere."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def validate(table: Frame, rules: list[Rule], facts: Facts, suite_name: str) -> tuple[list[Verdict], object]:
+    """Return each rule's verdict on `table`, and the validation result for Data Docs.
+
+    A rule that raises could not run and leaves the others' verdicts standing.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    from pipeline.check.expectations import BROKEN, FACTS
+
+    batch = (
+        _context()
+        .data_sources.add_pandas("mingce")
+        .add_dataframe_asset(suite_name)
+        .add_batch_definition_whole_dataframe("all")
+    ).get_batch({"dataframe": table.reset_index(drop=True)})
+    suite = gx.ExpectationSuite(name=suite_name, expectations=[_expectation(rule) for rule in rules])
+    facts_token, broken_token = FACTS.set(facts), BROKEN.set({})
+    try:
+        outcome = batch.validate(suite, result_format={"result_format": "COMPLETE", "include_unexpected_rows": False})
+        found = BROKEN.get()
+    finally:
+        FACTS.reset(facts_token)
+        BROKEN.reset(broken_token)
+    by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    return [_verdict(rule, by_rule[rule.name], found.get(rule.name)) for rule in rules], outcome
+
+
+def _expectation(rule: Rule):  # noqa: ANN202 - the library's own type, imported late
+    """Return the expectation of one rule, its severity and its meaning told to Great Expectations."""
+    import great_expectations.expectations as gxe
+
+    from pipeline.check.expectations import TYPES
+
+    meta = {"rule": rule.name, "actor": rule.actor, "message": rule.message, "since": rule.since, "page": rule.page}
+    if rule.expectation in TYPES:
+        return TYPES[rule.expectation](column=rule.field, rule=rule.name, severity=rule.severity, meta=meta)
+    camel = "".join(part.title() for part in rule.expectation.split("_"))
+    return getattr(gxe, camel)(**rule.kwargs, severity=rule.severity, meta=meta)
+
+
+def _verdict(rule: Rule, result, broken: Broken | None) -> Verdict:  # noqa: ANN001 - as above
+    """Return one rule's verdict from Great Expectations' result."""
+    raised = result.exception_info or {}
+    infos = [raised] if "raised_exception" in raised else list(raised.values())
+    if any(info.get("raised_exception") for info in infos):
+        told = str(infos[0].get("exception_message", "")).partition(":")[0].strip() or "error"
+        return Verdict(rule, np.array([], dtype=np.int64), None, told[:60])
+    rows = np.asarray(result.result.get("unexpected_index_list") or [], dtype=np.int64)
+    return Verdict(rule, rows, broken)

@@ -1,0 +1,197 @@
+"""Finding the header of a worksheet: which row (or rows) it is, and which field each of its columns means."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+
+from rapidfuzz.distance import OSA
+
+from pipeline import fields
+
+LOOK_DOWN = 40  # rows from the top in which the header is looked for
+_ENOUGH = 4  # fields that make a header certain, so that nothing further down is looked at
+_DEPTH = 3  # a header has at most so many rows
+_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_FRONT = re.compile(r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+")
+_BACK = re.compile(r"(?:[*★☆※:;,。?!]|\((?:[^()]*)\)|\[[^\[\]]*\]|【[^【】]*】)+$")
+_JOINTS = re.compile(r"[/、\\|_\-—·.]+")
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header as found: 0-based first and last row in the grid, and what the columns are.
+
+    `columns` maps field to 0-based column; `unknown` maps column to its label. `near` are (label, field) taken
+    although one character differs; `beside` are (label, field, column) whose field stands in a better-named column;
+    `twice` are (field, columns) with literally the same label.
+    """
+
+    top: int
+    bottom: int
+    columns: dict[str, int]
+    unknown: dict[int, str]
+    labels: dict[int, str]
+    near: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    beside: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    twice: list[tuple[str, list[int]]] = field(default_factory=list[tuple[str, list[int]]])
+
+
+def clean(label: str) -> str:
+    """Return a label without width, spaces, marks and case; brackets that belong to it stay."""
+    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label)).lower()
+    return _FRONT.sub("", flat).rstrip(":*")
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
+    known: dict[str, str] = {}
+    for shorten in (clean, _bare):
+        for each in fields.fields().values():
+            for label in each.labels:
+                known.setdefault(shorten(label), each.name)
+        for each in fields.fields().values():
+            known.setdefault(each.name, each.name)
+    return known
+
+
+def _bare(label: str) -> str:
+    return _JOINTS.sub("", _BACK.sub("", clean(label)))
+
+
+@lru_cache(maxsize=20_000)
+def field_of(label: str) -> str:
+    """Return the field that a label means, or the empty string."""
+    known = _known()
+    return known.get(clean(label)) or known.get(_bare(label)) or ""
+
+
+def near_field(label: str) -> str:
+    """Return the one field whose label differs by one character (added, left out, changed, swapped), or ""."""
+    bare = _bare(label)
+    if len(bare) < 4:
+        return ""
+    close = {
+        name for known, name in _known().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
+    }
+    return close.pop() if len(close) == 1 else ""
+
+
+def joined_field(upper: str, lower: str) -> str:
+    """Return the field of a label that stands in two rows, such as 生源地 over 省."""
+    if not lower:
+        return field_of(upper)
+    if not upper or clean(upper) == clean(lower):
+        return field_of(lower)
+    stems = [
+        upper,
+        clean(upper).removesuffix("地"),
+        clean(upper).removesuffix("信息"),
+        clean(upper).removesuffix("地址"),
+    ]
+    for stem in stems:
+        for text in (f"{stem}{lower}", f"{stem}所在{lower}", f"{stem}({lower})"):
+            found = field_of(text)
+            if found:
+                return found
+    return "" if _is_part_of_other(upper, lower) else field_of(lower)
+
+
+def _is_part_of_other(upper: str, lower: str) -> bool:
+    """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
+    bare = field_of(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
+    return bare and "家" not in upper and "通" not in upper
+
+
+def find_header(rows: Sequence[Sequence[str]], own: Mapping[str, str] | None = None) -> Header | None:
+    """Return the header among the first rows of a grid (merged cells filled), or None where nothing looks like one.
+
+    `own` maps fields to labels that the source itself is known to use (`cohort.toml`); they go before all others.
+    """
+    best: Header | None = None
+    mine = {clean(label): name for name, label in (own or {}).items()}
+    for top in range(min(LOOK_DOWN, len(rows))):
+        if best is not None and len(best.columns) >= _ENOUGH and top > best.top + _DEPTH:
+            break
+        for bottom in range(top, min(top + _DEPTH, len(rows))):
+            if not any(rows[bottom]):
+                break
+            found = _read(rows[top : bottom + 1], top, mine)
+            if len(found.columns) > (len(best.columns) if best else 1):
+                best = found
+    return _with_near(best) if best else None
+
+
+def _with_near(header: Header) -> Header:
+    """Return the header with the columns whose labels differ from a free field's by one character."""
+    for column, label in list(header.unknown.items()):
+        name = near_field(label)
+        if name and name not in header.columns:
+            header.columns[name] = column
+            header.near.append((label, name))
+            del header.unknown[column]
+    return header
+
+
+def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> Header:
+    """Return what the columns of these header rows mean."""
+    rows = _groups_filled(rows)
+    width = max((len(row) for row in rows), default=0)
+    labels: dict[int, str] = {}
+    meant: dict[int, str] = {}
+    for column in range(width):
+        parts = [row[column].strip() for row in rows if column < len(row) and row[column].strip()]
+        if not parts:
+            continue
+        labels[column] = " ".join(dict.fromkeys(parts))
+        name = mine.get(clean(labels[column])) or mine.get(clean(parts[-1])) or _meaning(parts)
+        if name:
+            meant[column] = name
+    return _settle(top, top + len(rows) - 1, labels, meant, mine)
+
+
+def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return header rows with a group's name over every label below it, where no merged range says so (csv, ods)."""
+    filled = [list(row) for row in rows]
+    for number, row in enumerate(filled[:-1]):
+        row.extend([""] * (max(map(len, filled)) - len(row)))
+        group = ""
+        for column, cell in enumerate(row):
+            below = any(column < len(lower) and lower[column].strip() for lower in filled[number + 1 :])
+            group = cell if cell.strip() else group if below else ""
+            row[column] = group
+    return filled
+
+
+def _meaning(parts: list[str]) -> str:
+    return joined_field(parts[-2] if len(parts) > 1 else "", parts[-1])
+
+
+def _settle(top: int, bottom: int, labels: dict[int, str], meant: dict[int, str], mine: Mapping[str, str]) -> Header:
+    """Give each field its best column and name the others."""
+    columns: dict[str, int] = {}
+    beside: list[tuple[str, str, int]] = []
+    twice: list[tuple[str, list[int]]] = []
+    for name in dict.fromkeys(meant.values()):
+        own = sorted(
+            (column for column in meant if meant[column] == name), key=lambda c: (_rank(name, labels[c], mine), c)
+        )
+        columns[name] = own[0]
+        same = [column for column in own if clean(labels[column]) == clean(labels[own[0]])]
+        if len(same) > 1:
+            twice.append((name, same))
+        beside += [(labels[column], name, column) for column in own if column not in same]
+    unknown = {column: label for column, label in labels.items() if column not in columns.values()}
+    return Header(top, bottom, columns, unknown, labels, beside=beside, twice=twice)
+
+
+def _rank(name: str, label: str, mine: Mapping[str, str]) -> int:
+    """Return how well a label names its field: the source's own, the field's label, then its aliases in order."""
+    if mine.get(clean(label)) == name:
+        return -1
+    labels = [clean(each) for each in fields.fields()[name].labels]
+    return labels.index(clean(label)) if clean(label) in labels else len(labels)

@@ -1,0 +1,60 @@
+"""The tables of the people responsible: colleges and counselors."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.collect.collected import Grid, text_frame
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.header import clean
+from pipeline.collect.inputs import read_content
+from pipeline.errors import ConfigurationError, InputError
+
+COLLEGES = {"school": "学校名称", "college": "院系", "aliases": "别名", "secretary": "副书记", "email": "邮箱"}
+COUNSELORS = {"school": "学校名称", "college": "院系", "class_name": "班级", "name": "姓名", "email": "邮箱"}
+_OPTIONAL = {"aliases", "secretary", "email"}
+
+
+def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return colleges and counselors, with the columns of `COLLEGES` and `COUNSELORS`.
+
+    Raises:
+        InputError: a table cannot be read.
+        ConfigurationError: a table lacks a column.
+    """
+    mistakes: list[str] = []
+    colleges = _read(cohort, cohort.people.colleges, COLLEGES, mistakes)
+    counselors = _read(cohort, cohort.people.counselors, COUNSELORS, mistakes)
+    if mistakes:
+        raise ConfigurationError(mistakes, where="[people]")
+    return colleges, counselors
+
+
+def _read(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str]) -> pd.DataFrame:
+    reading = read_table_file(read_content(cohort.path(path), cohort.folder))
+    grid = next((grid for grid in reading.grids if any(any(row) for row in grid.values)), None)
+    if grid is None:
+        raise InputError("是空表", where=path, remedy=f"请写上列名（{'、'.join(columns.values())}）和内容")
+    values = [*grid.values, *_rest(grid)]
+    start = next((n for n, row in enumerate(values) if clean(columns["college"]) in map(clean, row)), 0)
+    labels = [clean(label) for label in values[start]]
+    missing = [label for name, label in columns.items() if clean(label) not in labels and name not in _OPTIONAL]
+    if missing:
+        mistakes.append(f"{path}：缺少 {'、'.join(missing)} 列，请补上（应有 {'、'.join(columns.values())}）")
+        return text_frame(columns)
+    places = {name: labels.index(clean(label)) for name, label in columns.items() if clean(label) in labels}
+    rows = [
+        tuple(row[places[name]].strip() if name in places and places[name] < len(row) else "" for name in columns)
+        for row in values[start + 1 :]
+        if any(cell.strip() for cell in row)
+    ]
+    return text_frame(columns, rows)
+
+
+def _rest(grid: Grid) -> list[list[str]]:
+    """Return the rows that the reader kept as columns, as lists of text."""
+    if grid.table is None:
+        return []
+    columns = [column.to_pylist() for column in grid.table.columns]
+    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]

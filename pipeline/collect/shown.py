@@ -1,0 +1,57 @@
+"""Numbers as their format showed them: percent, padded zeros, 4 shown as 4年."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from xml.etree import ElementTree
+
+_BUILT_IN = {9: "0%", 10: "0.00%"}
+_FORMAT = re.compile(r'^((?:"[^"]*"|\\.)*)(0+|#|#?0)(?:\.(0+))?(%?)((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
+_LIMIT = 10**15
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def telling_styles(styles: bytes) -> dict[int, str]:
+    """Return the cell styles of `xl/styles.xml` whose number format adds something to the number, with the format."""
+    if not styles or b"<!DOCTYPE" in styles:
+        return {}
+    try:
+        root = ElementTree.fromstring(styles)
+    except (ElementTree.ParseError, ValueError):
+        return {}
+    codes = dict(_BUILT_IN)
+    for element in root.iter(f"{_MAIN}numFmt"):
+        if (number := element.get("numFmtId", "")).isdigit():
+            codes[int(number)] = element.get("formatCode", "").split(";")[0]
+    found = root.find(f"{_MAIN}cellXfs")
+    used = [int(style.get("numFmtId", "0") or 0) for style in found] if found is not None else []
+    return {at: codes[number] for at, number in enumerate(used) if number in codes and _tells(codes[number])}
+
+
+def _tells(code: str) -> bool:
+    match = _FORMAT.match(code)
+    return bool(match and (match[1] or match[4] or match[5] or (len(match[2]) > 1 and match[2] != "#0")))
+
+
+def shown(number: str, code: str) -> str:
+    """Return the stored number (its XML text) as the format showed it, or "" where the format does not tell."""
+    match = _FORMAT.match(code)
+    try:
+        value = Decimal(number)
+    except ArithmeticError:
+        return ""
+    if not match or not value.is_finite() or abs(value) >= _LIMIT:
+        return ""
+    before, digits, decimals, percent, after = match.groups()
+    places = len(decimals or "")
+    scaled = (value * 100 if percent else value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if scaled != (value * 100 if percent else value) and not percent:
+        return ""  # rounding would hide digits that were typed
+    whole = f"{abs(scaled):f}"
+    padded = whole.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else whole
+    return f"{'-' if scaled < 0 else ''}{_literal(before)}{padded}{percent}{_literal(after)}"
+
+
+def _literal(text: str) -> str:
+    return re.sub(r'"([^"]*)"|\\(.)', lambda m: m[1] or m[2] or "", text)

@@ -1,0 +1,107 @@
+"""Rows below a header that are no person: totals, examples, repeated headers, remarks; always named, never silent."""
+
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.collect.header import Header, clean
+
+_PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
+_TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|人数合计|total|sum)", re.IGNORECASE)
+_REMARK = re.compile(
+    r"^\s*(?:填表|制表|审核|负责人|经办|联系人|备注|说明|注意|注[:：]|签字|签名|日期|盖章|院系盖章|打印|统计)"
+)
+_EXAMPLE = re.compile(
+    r"^[（(\[【]?(?:填写|填报)?(?:示例|样例|范例|举例)(?:行|数据)?[)）\]】]?$"
+    r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
+)
+_EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
+_MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
+_HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
+_NEAR_TOP = 3  # example and hint rows stand right below the header
+_NUMBER = "[0-9]{6}"
+
+
+def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether rows without a header are people: ID numbers in several rows, or in one row of many cells."""
+    found = [row for row in rows if any(_PERSON.search(cell) for cell in row)]
+    return len(found) >= 3 or any(sum(bool(cell.strip()) for cell in row) >= 6 for row in found)
+
+
+def blank_rows(body: pa.Table) -> np.ndarray:
+    """Return which rows have no text at all."""
+    blank = np.ones(body.num_rows, dtype=bool)
+    for column in body.columns:
+        if not blank.any():
+            break
+        blank &= np.asarray(pc.equal(column, ""))
+    return blank
+
+
+def reasons(body: pa.Table, header: Header) -> np.ndarray:
+    """Return for every row why it is no person's row, or ""."""
+    why = np.full(body.num_rows, "", dtype=object)
+    if not body.num_rows:
+        return why
+    doubtful = _doubtful(body, header)
+    for at in np.flatnonzero(doubtful):
+        why[at] = _reason([str(column[int(at)]) for column in body.columns], header, near_top=bool(at < _NEAR_TOP))
+    return why
+
+
+def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
+    """Return which rows must be looked at one by one: near the top, without any number, or with a masked name."""
+    doubtful = np.arange(body.num_rows) < _NEAR_TOP
+    given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
+    numbers = [given[name] for name in ("id_number", "student_number") if name in given]
+    without = np.ones(body.num_rows, dtype=bool)
+    for column in numbers:
+        without &= ~np.asarray(pc.match_substring_regex(column, _NUMBER))
+    doubtful |= without
+    if "name" in given:
+        doubtful |= np.asarray(pc.match_substring_regex(given["name"], _MASKED))
+    return doubtful
+
+
+def _reason(cells: list[str], header: Header, *, near_top: bool) -> str:
+    """Return why this one row is no person's, or ""."""
+    filled = [cell for cell in cells if cell.strip()]
+    if not filled:
+        return "只有空格"
+    given = {name: cells[place].strip() for name, place in header.columns.items() if place < len(cells)}
+    keys = [given.get(name, "") for name in ("name", "id_number", "student_number")]
+    person = any(re.search(_NUMBER, key) for key in keys[1:])
+    if _repeats(cells, header):
+        return "重复的表头"
+    if _is_example(filled, given.get("name", ""), near_top=near_top, whole=bool(_PERSON.fullmatch(keys[1]))):
+        return "示例行"
+    if person:
+        return ""
+    if any(_TOTAL.search(cell) for cell in filled[:3]):
+        return "合计行"
+    if near_top and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled):
+        return "填写说明"
+    if not any(keys) and (len(filled) <= 2 or _REMARK.search(filled[0])):
+        return "没有姓名、身份证号码和学号的备注行"
+    return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
+
+
+def _repeats(cells: list[str], header: Header) -> bool:
+    same = sum(
+        1 for column, label in header.labels.items() if column < len(cells) and clean(cells[column]) == clean(label)
+    )
+    return same >= max(2, len(header.columns) // 2)
+
+
+def _is_example(filled: list[str], name: str, *, near_top: bool, whole: bool) -> bool:
+    """Say whether the row is an example: a cell says so, or the name is masked where no real person stands."""
+    if any(_EXAMPLE.search(cell.strip()) for cell in filled) or name.startswith(("示例", "样例", "范例")):
+        return True
+    return bool(_EXAMPLE_NAME.search(name)) and (near_top or not whole)

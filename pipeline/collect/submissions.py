@@ -1,0 +1,113 @@
+"""Every submitted row, from all sources of the cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.collect.collected import (
+    EXTRAS,
+    SKIPPED,
+    Collected,
+    Grid,
+    Note,
+    Reading,
+    cell_frame,
+    row_columns,
+    text_frame,
+)
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.inputs import files_of, keep_bytes, read_content
+from pipeline.collect.rows import SheetRows, rows_of_grid
+from pipeline.errors import InputError
+
+GOOGLE = "gsheet:"
+
+
+def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
+    """Read all sources of `[submissions]`; the bytes read are kept in the folder `keep`.
+
+    A file or worksheet that cannot be read is an error note, and the others go on.
+
+    Raises:
+        InputError: a source names no file, or nothing at all could be read.
+    """
+    readings: list[Reading] = []
+    for source in cohort.submissions.sources:
+        readings += _read_source(source, cohort, keep)
+    collected = _concatenated(readings)
+    if not any(reading.grids for reading in readings):
+        faults = "；".join(str(note) for note in collected.notes if note.level == "error")
+        raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
+    return collected
+
+
+def _read_source(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
+    """Return one reading for each file of a source; a file that cannot be read gives the error note that says so."""
+    if source.startswith(GOOGLE):
+        from pipeline.collect.google import read_sheet
+
+        return [_or_note(lambda: read_sheet(source, cohort, keep))]
+    paths, notes = files_of(source, cohort.folder)
+    return [Reading([], notes), *(_or_note(lambda path=path: _read_file(path, cohort.folder, keep)) for path in paths)]
+
+
+def _or_note(read: Callable[[], Reading]) -> Reading:
+    try:
+        return read()
+    except InputError as error:
+        remedy = f"。{error.remedy}" if error.remedy else ""
+        return Reading([], [Note("error", error.where, "", 0, f"{error.what}{remedy}")])
+
+
+def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
+    content = read_content(path, folder)
+    keep_bytes(content, keep)
+    return read_table_file(content)
+
+
+def _concatenated(readings: list[Reading]) -> Collected:
+    grids = [grid for reading in readings for grid in reading.grids]
+    parts = [rows_of_grid(grid, fields.names()) for grid in grids]
+    notes = [note for reading in readings for note in reading.notes] + [note for part in parts for note in part.notes]
+    return Collected(
+        rows=_rows(grids, parts),
+        cells=_cells(parts),
+        extras=_concat([part.extras for part in parts], EXTRAS),
+        skipped=_concat([part.skipped for part in parts], SKIPPED),
+        notes=notes,
+        inputs=[each for reading in readings for each in reading.inputs],
+        columns={name for part in parts for name in part.columns},
+        pictures={name: data for grid in grids for name, data in grid.pictures.items()},
+    )
+
+
+def _rows(grids: list[Grid], parts: list[SheetRows]) -> pd.DataFrame:
+    filled = [
+        part.rows.assign(file=grid.file, sheet=grid.sheet)[row_columns()]
+        for grid, part in zip(grids, parts, strict=True)
+        if len(part.rows)
+    ]
+    return _concat(filled, row_columns())
+
+
+def _concat(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return text_frame(columns, numbers=["row"])
+    whole = pd.concat(filled, ignore_index=True)[columns]
+    return whole.astype({name: "str" for name in columns if name != "row"})
+
+
+def _cells(parts: list[SheetRows]) -> pd.DataFrame:
+    frames: list[pd.DataFrame] = []
+    start = 0
+    for part in parts:
+        if len(part.cells):
+            frames.append(part.cells.assign(at=part.cells["at"] + start))
+        start += len(part.rows)
+    return pd.concat(frames, ignore_index=True) if frames else cell_frame()

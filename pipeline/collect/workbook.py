@@ -1,0 +1,59 @@
+"""Workbooks of the other kinds (xls, xlsb, ods), read by calamine in a child process with bounds of memory and time."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+from pipeline.collect.archive import Archive
+from pipeline.collect.collected import Grid, Note, Reading
+from pipeline.collect.inputs import Content
+from pipeline.collect.text import Value, text_rows
+from pipeline.errors import InputError
+
+_SECONDS = 9
+_BIG = "请删去右边和下边多余的内容，分成几个文件，或另存为 CSV"
+_SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来；打不开就请对方重新发送"
+_Sheet = tuple[str, bool, list[list[Value]], list[tuple[tuple[int, int], tuple[int, int]]] | None]
+
+
+def read_workbook(content: Content) -> Reading:
+    """Return every worksheet of a workbook.
+
+    Raises:
+        InputError: it is encrypted, damaged, too large, or of no known kind.
+    """
+    notes: list[Note] = []
+    if content.data.startswith(b"PK"):
+        Archive(content).measure()
+    return Reading([_grid(content.name, sheet) for sheet in _sheets(content)], notes)
+
+
+def _sheets(content: Content) -> list[_Sheet]:
+    """Return the sheets as the child process read them."""
+    child = Path(__file__).with_name("_guarded.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", str(child)], input=content.data, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{_SECONDS} 秒还没有读完，已放弃", where=content.name, remedy=_BIG) from None
+    answer: object = pickle.loads(done.stdout) if done.returncode == 0 and done.stdout else "Panic"
+    if answer == "MemoryError" or done.returncode < 0:
+        raise InputError("展开后太大，未读取", where=content.name, remedy=_BIG)
+    if answer == "PasswordError":
+        raise InputError("工作簿有密码", where=content.name, remedy="请去掉密码，另存为 xlsx 后再放回来")
+    if isinstance(answer, str):
+        raise InputError(f"工作簿读不出（{answer}）", where=content.name, remedy=_SAVE_AS)
+    return cast("list[_Sheet]", answer)
+
+
+def _grid(file: str, sheet: _Sheet) -> Grid:
+    name, visible, rows, ranges = sheet
+    values, cells = text_rows(rows)
+    merged = [(top, left, bottom, right) for (top, left), (bottom, right) in ranges or []]
+    notes = [] if visible else [Note("info", file, name, 0, "是隐藏的工作表，照样读取")]
+    return Grid(file, name, values, cells, merged=merged, notes=notes)

@@ -1,0 +1,236 @@
+"""xlsx and xlsm: values by calamine, what it does not tell from the sheet's XML, pictures in cells taken out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from pipeline.collect.archive import DAMAGED, Archive
+from pipeline.collect.collected import Cell, Grid, Note, Reading
+from pipeline.collect.inputs import Content
+from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts
+from pipeline.collect.shown import shown, telling_styles
+from pipeline.collect.text import text_rows
+from pipeline.errors import InputError
+
+MOST_CELLS = 6_000_000  # a dense sheet of so many cells takes about 10 s and 1 GB
+_TOO_LARGE = "内容铺得太大（有内容的区域超过 {most} 万格），未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
+_PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
+_LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
+_Overlay = dict[tuple[int, int], tuple[str | None, Cell]]
+_UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+@contextmanager
+def calamine_errors(name: str) -> Generator[None]:
+    """Turn what calamine raises, its panics among them, into an `InputError`."""
+    try:
+        yield
+    except CalamineError as error:
+        what = "工作簿有密码" if type(error).__name__ == "PasswordError" else f"工作簿读不出（{type(error).__name__}）"
+        raise InputError(what, where=name, remedy=DAMAGED) from None
+    except BaseException as error:
+        if (
+            type(error).__name__ != "PanicException"
+        ):  # a panic of Rust code is a BaseException without a class to import
+            raise
+        raise InputError("工作簿的内部结构不合规范，读不出", where=name, remedy=DAMAGED) from None
+
+
+def read_xlsx(content: Content) -> Reading:
+    """Return every worksheet of an xlsx workbook.
+
+    Raises:
+        InputError: it is damaged, too large, or no workbook that can be read.
+    """
+    archive = Archive(content)
+    archive.measure()
+    parts = sheet_parts(archive)
+    styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
+    with calamine_errors(content.name):
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content.data))
+        sheets = [meta for meta in book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
+    notes = _book_notes(archive)
+    grids: list[Grid] = []
+    for meta in sheets:
+        xml = archive.part(parts.get(meta.name, ""))
+        if extent(xml, MOST_CELLS) > MOST_CELLS:
+            notes.append(Note("error", content.name, meta.name, 0, _TOO_LARGE.format(most=MOST_CELLS // 10_000)))
+            continue
+        with calamine_errors(content.name):
+            sheet = book.get_sheet_by_name(meta.name)
+        hidden = meta.visible != SheetVisibleEnum.Visible
+        grids.append(_grid(archive, sheet, facts(xml, styles), styles, hidden=hidden))
+        archive.forget(parts.get(meta.name, ""))
+    return Reading(grids, notes)
+
+
+def _grid(archive: Archive, sheet: CalamineSheet, found: SheetFacts, styles: dict[int, str], *, hidden: bool) -> Grid:
+    with calamine_errors(archive.name):
+        values, cells = text_rows(sheet.to_python(skip_empty_area=False))
+        merged = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
+    notes: list[Note] = []
+    pictures: dict[str, bytes] = {}
+    if found.formulas or found.errors or found.styled:
+        overlay = _overlay(archive, found, styles, pictures)
+        _lay_over(values, cells, overlay)
+        uncached = sum(1 for text, cell in overlay.values() if cell.kind == "formula" and text == cell.raw)
+        if uncached:
+            message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
+            notes.append(Note("warning", archive.name, sheet.name, 0, message))
+        if found.errors:
+            row = found.errors[0][0] + 1
+            message = f"有 {len(found.errors)} 个单元格是错误值（如 {found.errors[0][2]}），请改成文字"
+            notes.append(Note("warning", archive.name, sheet.name, row, message))
+    notes += _hidden_notes(archive.name, sheet.name, found, hidden=hidden)
+    return Grid(archive.name, sheet.name, values, cells, merged=merged, notes=notes, pictures=pictures)
+
+
+def _lay_over(values: list[list[str]], cells: list[Cell], overlay: _Overlay) -> None:
+    """Write the texts and cells of `overlay` over those that calamine gave."""
+    for (row, column), (text, _) in overlay.items():
+        while len(values) <= row:
+            values.append([])
+        values[row].extend([""] * (column + 1 - len(values[row])))
+        if text is not None:
+            values[row][column] = text
+    # a formula's number stays a number: it can be damaged like a typed one
+    cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
+    taken = {(cell.row, cell.column) for cell in cells}
+    cells += [cell for place, (_, cell) in overlay.items() if place not in taken]
+
+
+def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> _Overlay:
+    """Return text (None: calamine's stands) and cell for every place that calamine does not tell."""
+    over: _Overlay = {}
+    for row, column, number, style in found.styled:
+        text = shown(number, styles[style])
+        if text:
+            over[row, column] = text, Cell(row, column, "number", number)
+    for formula in found.formulas:
+        over[formula.row, formula.column] = _formula_cell(archive, formula, pictures)
+    for row, column, text in found.errors:
+        if (row, column) not in over or over[row, column][1].kind != "picture":
+            over[row, column] = text, Cell(row, column, "error", text)
+    return over
+
+
+def _formula_cell(archive: Archive, formula: Formula, pictures: dict[str, bytes]) -> tuple[str | None, Cell]:
+    """Return a formula's text: its picture's name, its cached value, or where there is none its only text or itself."""
+    cell = Cell(formula.row, formula.column, "formula", f"={formula.formula}")
+    image = _PICTURE.search(formula.formula) or _PICTURE.search(formula.cached or "")
+    name, data = _image(archive, image[1]) if image else ("", b"")
+    if name:
+        pictures[name] = data
+        return name, cell._replace(kind="picture")
+    if formula.cached is None or (not formula.cached and formula.kind == "n"):
+        plain = _LAST_TEXT.match(formula.formula)
+        return plain[1].replace('""', '"') if plain else cell.raw, cell
+    return _unescaped(formula.cached) if formula.kind == "str" else None, cell
+
+
+def _unescaped(text: str) -> str:
+    return _UNITS.sub(lambda m: chr(int(m[1], 16)) if not 0xD800 <= int(m[1], 16) < 0xE000 else m[0], text)
+
+
+def sheet_parts(archive: Archive) -> dict[str, str]:
+    """Return worksheet name → part path."""
+    book = _linked_book(archive)
+    targets = _relations(archive, book)
+    parts: dict[str, str] = {}
+    for element in _elements(archive.part(book), "sheet"):
+        link = next((value for key, value in element.attrib.items() if key.endswith("}id")), "")
+        parts[element.get("name", "")] = targets.get(link, "")
+    return parts
+
+
+def _linked_book(archive: Archive) -> str:
+    """Return the path of the workbook part, by the package's relations or by its usual place."""
+    for element in _elements(archive.part("_rels/.rels"), "Relationship"):
+        if element.get("Type", "").endswith("/officeDocument"):
+            return element.get("Target", "").lstrip("/")
+    return "xl/workbook.xml"
+
+
+def _linked(archive: Archive, kind: str) -> str:
+    """Return the path of the workbook's one part of this kind (styles), or ""."""
+    book = _linked_book(archive)
+    for element in _elements(_rels_of(archive, book), "Relationship"):
+        if element.get("Type", "").endswith(f"/{kind}"):
+            return _joined(book, element.get("Target", ""))
+    return ""
+
+
+def _rels_of(archive: Archive, part: str) -> bytes:
+    folder, name = posixpath.split(part)
+    return archive.part(posixpath.join(folder, "_rels", f"{name}.rels"))
+
+
+def _relations(archive: Archive, part: str) -> dict[str, str]:
+    links = _elements(_rels_of(archive, part), "Relationship")
+    return {element.get("Id", ""): _joined(part, element.get("Target", "")) for element in links}
+
+
+def _joined(part: str, target: str) -> str:
+    if target.startswith("/"):
+        return target.lstrip("/")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(part), target.replace("\\", "/")))
+
+
+def _elements(xml: bytes, name: str) -> list[ElementTree.Element]:
+    """Return the elements of this local name; nothing from XML that is broken or declares entities."""
+    if not xml or b"<!DOCTYPE" in xml[:4096]:
+        return []
+    try:
+        root = ElementTree.fromstring(xml)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return []
+    return [element for element in root.iter() if element.tag == name or element.tag.endswith(f"}}{name}")]
+
+
+def _image(archive: Archive, identity: str) -> tuple[str, bytes]:
+    """Return the picture of a WPS cell (`=DISPIMG("ID_…")`) from xl/cellimages.xml, under a name by its content."""
+    part = "xl/cellimages.xml"
+    targets = _relations(archive, part)
+    for image in _elements(archive.part(part), "cellImage"):
+        names = [each.get("name", "") for each in image.iter() if each.tag.endswith("}cNvPr")]
+        links = [value for each in image.iter() for key, value in each.attrib.items() if key.endswith("}embed")]
+        if identity in names and links:
+            path = targets.get(links[0], "")
+            data = archive.part(path)
+            suffix = posixpath.splitext(path)[1].lower() or ".jpg"
+            return (f"cell-{hashlib.sha256(data).hexdigest()[:16]}{suffix}", data) if data else ("", b"")
+    return "", b""
+
+
+def _book_notes(archive: Archive) -> list[Note]:
+    notes: list[Note] = []
+    book = archive.part(_linked_book(archive))
+    if re.search(rb"date1904\s*=\s*[\"'](?:1|true)[\"']", book):
+        message = "工作簿使用 1904 日期系统，日期已按它换算；写成数字的日期请改成文字"
+        notes.append(Note("info", archive.name, "", 0, message))
+    floating = [name for name in archive.names if re.match(r"xl/drawings/drawing\d+\.xml$", name)]
+    media = [name for name in archive.names if name.startswith("xl/media/")]
+    if floating and media and any(b"<xdr:pic" in archive.part(name) for name in floating):
+        message = (
+            f"有浮在表格上面的图片（共 {len(media)} 张），不属于任何单元格，未读取。证件照请放进照片文件夹并填文件名"
+        )
+        notes.append(Note("warning", archive.name, "", 0, message))
+    return notes
+
+
+def _hidden_notes(file: str, sheet: str, found: SheetFacts, *, hidden: bool) -> list[Note]:
+    notes = [Note("info", file, sheet, 0, "是隐藏的工作表，照样读取")] if hidden else []
+    if found.hidden_rows:
+        row = found.hidden_rows[0] + 1
+        notes.append(Note("info", file, sheet, row, f"有 {len(found.hidden_rows)} 行被隐藏或被筛选掉，照样读取"))
+    if found.hidden_columns:
+        notes.append(Note("info", file, sheet, 0, f"有 {len(found.hidden_columns)} 列被隐藏，照样读取"))
+    return notes

@@ -1,0 +1,66 @@
+"""Which college somebody means: names repeat across schools, so a school may stand before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.cohort import Cohort
+from pipeline.errors import UsageError
+from pipeline.normalise.text import comparable
+from pipeline.tables import Frame
+
+
+@dataclass(frozen=True)
+class College:
+    """One college: its school's code and name, its own name."""
+
+    code: str
+    school: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return the form that is never ambiguous: 10534/土木工程学院."""
+        return f"{self.code}/{self.name}"
+
+
+def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
+    """Return the college that `text` means: `土木工程学院`, a former name, or `10534/土木工程学院`.
+
+    Raises:
+        UsageError: there is no such college, or several schools have it; candidates are listed.
+    """
+    code, _, rest = text.partition("/")
+    school = cohort.school_of_code(code.strip()) if rest else None
+    wanted = comparable(rest if school else text)
+    found = [
+        College(cohort.code_of(row.school), row.school, row.college)
+        for row in colleges.itertuples()
+        if wanted in _names(row.college, row.aliases) and (school is None or row.school == school.name)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = [f"{cohort.code_of(row.school)}/{row.college}" for row in colleges.itertuples()]
+    if found:
+        raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
+    raise UsageError(f"没有院系 {text}", remedy=f"可选：{'、'.join(known[:40])}{' 等' if len(known) > 40 else ''}")
+
+
+def _names(college: str, aliases: str) -> set[str]:
+    return {comparable(name) for name in [college, *aliases.replace(";", "；").split("；")] if name.strip()}
+
+
+def only_colleges(tables: dict[str, Frame], chosen: list[College]) -> dict[str, Frame]:
+    """Return the tables of a run with the rows of the chosen colleges alone."""
+    wanted = {(college.school, college.name) for college in chosen}
+    kept = dict(tables)
+    for name in ("findings", "roster", "headcount", "colleges", "registry"):
+        frame = tables[name]
+        pairs = zip(frame["school"], frame["college"], strict=True)
+        kept[name] = frame[[pair in wanted for pair in pairs]].reset_index(drop=True)
+    claimed = zip(tables["submissions"]["school"], tables["submissions"]["college"], strict=True)
+    ids = set(kept["roster"]["submission_id"]) | set(kept["findings"]["submission_id"])
+    ids |= set(tables["submissions"]["submission_id"][[pair in wanted for pair in claimed]])
+    for name in ("submissions", "certifications", "changes"):
+        frame = tables[name]
+        kept[name] = frame[frame["submission_id"].isin(list(ids - {""}))].reset_index(drop=True)
+    return kept

@@ -1,0 +1,40 @@
+"""Templates of `reports/mail` filled: HTML and plain text of one mail."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from pipeline import resources
+from pipeline.render.theme import theme
+
+FONT = "font-family:'PingFang SC','Microsoft YaHei','Noto Sans SC',sans-serif;"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(resources.templates() / "mail"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(ink=theme().ink, family=theme().family)
+    environment.globals["font"] = FONT
+    return environment
+
+
+def fill(name: str, values: dict[str, Any]) -> tuple[str, str]:
+    """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
+    environment = _environment()
+    html = environment.get_template(f"{name}.html.j2").render(values)
+    text = environment.get_template(f"{name}.txt.j2").render({key: _one_line(value) for key, value in values.items()})
+    return re.sub(r"\n\s*", "\n", html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value

@@ -1,0 +1,166 @@
+"""One mail as bytes that QQ Mail, 163, Outlook and phones show right.
+
+Python folds a long attachment name into `filename*0*=` continuations (RFC 2231), which QQ Mail shows as
+`tcmime.*.bin`; Outlook wants an RFC 2047 `name=` beside it. Raising the line length instead breaks the Subject.
+So the message is serialised as Python likes it, and the attachments' headers are mended in the bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from urllib.parse import unquote_to_bytes
+
+from pipeline.deliver.recipients import Recipient, clean_address, digest
+from pipeline.errors import ConfigurationError, MingceError
+
+HTML_LIMIT = 90_000  # bytes; Gmail clips at 102 KB
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file of a mail."""
+
+    name: str
+    content: bytes
+    mime: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One mail, built and not yet sent."""
+
+    recipient: Recipient
+    subject: str
+    html: str
+    text: str
+    content: str
+    """Digest of what it says: equal to the last one sent means that nothing changed."""
+    picture: bytes = b""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mail that may be due: what it will say, as a digest, and how to build it (which costs time)."""
+
+    recipient: Recipient
+    content: str
+    build: Callable[[], Message]
+
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PICTURE_ID = "progress@mingce"  # what the HTML refers to as cid:
+
+
+def header_text(text: str) -> str:
+    """Return `text` fit for a header: one line, no control or direction marks, at most 120 characters."""
+    return _CONTROL.sub(" ", text).strip()[:120]
+
+
+def sender_address(given: str) -> Address:
+    """Return `就业处 <jyc@example.edu.cn>` as an address.
+
+    Raises:
+        ConfigurationError: there is no plain address in it.
+    """
+    name, address = parseaddr(given)
+    clean = clean_address(address)
+    if not clean:
+        raise ConfigurationError(['[mail] sender：应写作 "就业处 <jyc@example.edu.cn>"'], where="cohort.toml")
+    return Address(header_text(name), *clean.rsplit("@", 1))
+
+
+def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) -> bytes:
+    """Return the mail in the bytes that are sent and kept.
+
+    Raises:
+        MingceError: its HTML is over the limit (a caller caps its rows first).
+    """
+    size = len(message.html.encode())
+    if size > HTML_LIMIT:
+        raise MingceError(f"邮件正文 {size} 字节，超过上限", where=message.recipient.kind, remedy="请报告维护人员")
+    mail = EmailMessage(policy=SMTP)
+    names = "、".join(message.recipient.names)
+    mail["Subject"] = header_text(message.subject)
+    mail["From"] = sender
+    mail["To"] = Address(header_text(names), *message.recipient.address.rsplit("@", 1))
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = message_id
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    mail.set_content(message.text, subtype="plain", charset="utf-8", cte="base64")
+    mail.add_alternative(message.html, subtype="html", charset="utf-8", cte="base64")
+    if message.picture:
+        _add_picture(mail, message.picture)
+    for attachment in message.attachments:
+        main, _, sub = attachment.mime.partition("/")
+        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=file_name(attachment.name))
+    return mend_names(mail.as_bytes())
+
+
+def _add_picture(mail: EmailMessage, picture: bytes) -> None:
+    html = mail.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    html.add_related(
+        picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline"
+    )
+
+
+def file_name(text: str) -> str:
+    """Return an attachment's name without what a mail client or a disk may trip over."""
+    return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text))
+
+
+def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:
+    """Return the Message-ID: the same mail has the same one, so a doubled delivery shows once in most clients."""
+    return f"<{digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
+
+
+_CONTINUED = re.compile(
+    rb"Content-Disposition: (attachment|inline);((?:\r\n[ \t]+|[ \t]*)filename\*[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)"
+)
+_TYPE_BEFORE = re.compile(rb"(Content-Type: [a-z]+/[0-9A-Za-z.+-]+)(;[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)?\r\n\Z")
+
+
+def mend_names(raw: bytes) -> bytes:
+    """Return the serialised mail with each attachment's name in one piece, and an RFC 2047 `name=` on its type."""
+    parts = raw.split(b"\r\n\r\n")
+    return b"\r\n\r\n".join(_mend_header(part) if b"Content-Disposition:" in part else part for part in parts)
+
+
+def _mend_header(block: bytes) -> bytes:
+    found = _CONTINUED.search(block)
+    if not found:
+        return block
+    pieces = re.findall(rb"filename\*(?:[0-9]+\*?)?=\"?([^;\"\r\n]*)", found.group(2))
+    joined = b"".join(pieces)
+    name = unquote_to_bytes(joined.partition(b"''")[2] or joined)
+    line = b"Content-Disposition: " + found.group(1) + b";\r\n filename*=utf-8''" + joined.partition(b"''")[2]
+    block = block[: found.start()] + line + block[found.end() :]
+    return re.sub(
+        rb"(Content-Type: [a-z]+/[0-9A-Za-z.+-]+)(?=\r\n|;)",
+        lambda match: match.group(1) + b";\r\n name=" + _encoded_words(name),
+        block,
+        count=1,
+    )
+
+
+def _encoded_words(name: bytes) -> bytes:
+    """Return `name` (UTF-8) as quoted RFC 2047 words of at most 75 characters, cut between characters."""
+    words: list[bytes] = []
+    piece = b""
+    for character in name.decode():
+        if len(piece) + len(character.encode()) > 45:
+            words.append(piece)
+            piece = b""
+        piece += character.encode()
+    words.append(piece)
+    return b'"' + b"\r\n ".join(b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words) + b'"'

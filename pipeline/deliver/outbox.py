@@ -1,0 +1,193 @@
+"""The outbox: what the ledger knows of every mail, so that none goes out twice and none is lost unseen.
+
+A mail is claimed in the ledger before its content is handed to the server, and settled after. A claim that was
+never settled (a crash between the two) may or may not have arrived: it is flagged `unclear` and not repeated.
+The ledger keeps digests of recipients; their addresses stand in its personal side table, which `purge` empties.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.deliver.recipients import Recipient
+from pipeline.errors import RefusedError
+from pipeline.logs import mask
+from pipeline.review.chain import Entry
+from pipeline.review.ledger import Ledger
+
+Action = Literal["claim", "accepted", "deferred", "refused", "unclear", "written"]
+KIND = "delivery"
+BY = "mingce send"
+_SETTLED = ("accepted", "deferred", "refused", "unclear", "written")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended: `stage` is the SMTP command that was answered, `code` its reply."""
+
+    action: Action
+    stage: str = ""
+    code: int = 0
+    reply: str = ""
+
+    @property
+    def holds_address(self) -> bool:
+        """Return whether the refusal is the address's own: it is not tried again until someone asks."""
+        return self.action == "refused" and self.stage == "rcpt"
+
+
+@dataclass(frozen=True)
+class Past:
+    """One line of the ledger about a mail."""
+
+    seq: int
+    action: str
+    run: str
+    recipient: str
+    address_key: str
+    content: str
+    stage: str
+    claim: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a mail is to be sent now, and why not."""
+
+    due: bool
+    why: str = ""
+    flagged: bool = False
+
+
+class Outbox:
+    """What was sent to whom, read once and kept in step with what this process writes."""
+
+    def __init__(self, ledger: Ledger, run_id: str, over: Literal["smtp", "eml"]) -> None:
+        self._ledger = ledger
+        self._run = run_id
+        self._done = "accepted" if over == "smtp" else "written"
+        self._past: list[Past] = []
+        self._of: dict[str, list[Past]] = {}
+        self._held: dict[str, bool] = {}
+        for row in ledger.entries(KIND).to_dict("records"):
+            self._note(_past({str(key): value for key, value in row.items()}))
+
+    def recover(self) -> int:
+        """Flag every claim that was never settled (call it while holding the lock of sending); return how many."""
+        settled = {past.claim for past in self._past if past.action != "claim"}
+        open_claims = [past for past in self._past if past.action == "claim" and past.seq not in settled]
+        for past in open_claims:
+            data = _data(past.run, past.recipient, past.address_key, stage="data", claim=past.seq)
+            entry = Entry(
+                KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=f"delivery:settle:{past.seq}"
+            )
+            self._remember(self._ledger.append_all([entry])[0].seq, entry)
+        return len(open_claims)
+
+    def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> Verdict:
+        """Return whether `content` is due to `recipient`.
+
+        Args:
+            recipient: to whom.
+            content: digest of what the mail says.
+            force: send even what was sent, is unclear or unchanged.
+            failed: send only what was refused or deferred, held addresses too.
+        """
+        past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
+        last = past[-1] if past else None
+        if failed:
+            return Verdict(last is not None and last.action in ("refused", "deferred"), "没有失败的记录")
+        if force:
+            return Verdict(True)
+        if self._holds(recipient):
+            return Verdict(False, "地址曾被退回，改正地址或用 --failed 重试", flagged=True)
+        return self._after(past, last, content)
+
+    def _after(self, past: list[Past], last: Past | None, content: str) -> Verdict:
+        if last is None:
+            return Verdict(True)
+        told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
+        if told and told.content == content and told.action == "unclear":
+            return Verdict(False, "上次是否送达不明，不自动重发", flagged=True)
+        if told and told.content == content:
+            return Verdict(False, "与上次相同")
+        here = [each.action for each in past if each.run == self._run]
+        if self._done in here:
+            return Verdict(False, "本次运行已寄出")
+        if "unclear" in here:
+            return Verdict(False, "是否送达不明，不自动重发", flagged=True)
+        if here and here[-1] == "refused":
+            return Verdict(False, "本次运行已被退回，可用 --failed 重试", flagged=True)
+        return Verdict(True)
+
+    def _holds(self, recipient: Recipient) -> bool:
+        return self._held.get(recipient.address_key, False)
+
+    def claim(self, recipient: Recipient, content: str) -> int:
+        """Write that the mail is about to be handed over; return the claim's number.
+
+        Raises:
+            RefusedError: another process claimed the same mail at this moment.
+        """
+        past = self._of.get(recipient.key, [])
+        count = sum(each.action == "claim" and each.run == self._run for each in past)
+        entry = Entry(
+            KIND,
+            action="claim",
+            by=BY,
+            made_on=content,
+            data=_data(self._run, recipient.key, recipient.address_key),
+            personal={"address": recipient.address},
+            unique_key=f"delivery:{self._run}:{recipient.key}:{count}",
+        )
+        stored = self._ledger.append_all([entry])[0]
+        if not stored.new:
+            raise RefusedError("另一个程序正在寄同一封邮件", where="寄送", remedy="请稍后再看结果")
+        self._remember(stored.seq, entry)
+        return stored.seq
+
+    def settle(self, recipient: Recipient, content: str, outcome: Outcome, claim: int = 0) -> None:
+        """Write how the attempt ended; a claim can be settled once."""
+        entry = Entry(
+            KIND,
+            action=outcome.action,
+            by=BY,
+            made_on=content,
+            data=_data(
+                self._run, recipient.key, recipient.address_key, stage=outcome.stage, code=outcome.code, claim=claim
+            ),
+            personal={"address": recipient.address, "reply": mask(outcome.reply)[:300]},
+            unique_key=f"delivery:settle:{claim}" if claim else None,
+        )
+        self._remember(self._ledger.append_all([entry])[0].seq, entry)
+
+    def _remember(self, seq: int, entry: Entry) -> None:
+        made = {"seq": seq, "action": entry.action, "made_on": entry.made_on, "data": json.dumps(dict(entry.data))}
+        self._note(_past(made))
+
+    def _note(self, past: Past) -> None:
+        self._past.append(past)
+        self._of.setdefault(past.recipient, []).append(past)
+        if past.action in _SETTLED:
+            self._held[past.address_key] = past.action == "refused" and past.stage == "rcpt"
+
+
+def _data(run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0) -> dict[str, object]:
+    data: dict[str, object] = {"run": run, "recipient": recipient, "address": address_key}
+    return data | {key: value for key, value in (("stage", stage), ("code", code), ("claim", claim)) if value}
+
+
+def _past(row: dict[str, object]) -> Past:
+    data = json.loads(str(row["data"]) or "{}")
+    return Past(
+        seq=int(str(row["seq"])),
+        action=str(row["action"]),
+        run=str(data.get("run", "")),
+        recipient=str(data.get("recipient", "")),
+        address_key=str(data.get("address", "")),
+        content=str(row["made_on"]),
+        stage=str(data.get("stage", "")),
+        claim=int(data.get("claim", 0)),
+    )

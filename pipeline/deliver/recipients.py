@@ -1,0 +1,125 @@
+"""Who receives what: one recipient per address, with the classes, colleges or students that are theirs alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+Kind = Literal["counselor", "secretary", "student", "invite", "confirm"]
+Key = tuple[str, ...]
+KIND_NAMES: dict[str, str] = {
+    "counselor": "辅导员", "secretary": "副书记", "student": "学生", "invite": "填报通知", "confirm": "邮箱确认",
+}  # fmt: skip
+
+# What goes into a header and an SMTP command: one plain ASCII address, no control character, comma or bracket.
+_ADDRESS = re.compile(r"[0-9A-Za-z.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[0-9A-Za-z-]{1,63}\.)+[0-9A-Za-z-]{2,63}")
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One address and what may be shown to it.
+
+    `scope` holds (school, college, class) for a counselor, (school, college) for a secretary,
+    (school, student number) for a student.
+    """
+
+    kind: Kind
+    address: str
+    names: tuple[str, ...]
+    scope: frozenset[Key]
+
+    @property
+    def key(self) -> str:
+        """What the ledger knows the recipient by: kind and a digest, no address."""
+        whose = "|".join("/".join(key) for key in sorted(self.scope)) if self.kind in _PERSONAL else ""
+        return f"{self.kind}:{digest(self.address.casefold(), whose)[:20]}"
+
+    @property
+    def address_key(self) -> str:
+        """What a refused address is held by, whatever was sent to it."""
+        return digest(self.address.casefold())[:20]
+
+
+_PERSONAL = ("student", "invite", "confirm")  # two students may share an address, each gets their own mail
+
+
+@dataclass(frozen=True)
+class NoAddress:
+    """Someone who cannot be written to: who (class or college, no person), and why."""
+
+    who: str
+    why: str
+
+
+def digest(*parts: str) -> str:
+    """Return the SHA-256 of `parts`, in hex."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def clean_address(text: str) -> str:
+    """Return the one address that `text` holds, domain in lower case, or "" where it is none."""
+    text = text.strip()
+    if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith("."):
+        return ""
+    local, _, domain = text.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
+def counselors(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
+    """Return a recipient per counselor's address, and the classes of the roster that nobody can be written to about.
+
+    Args:
+        table: `counselors` (school, college, class_name, name, email).
+        roster: `roster`; only its school, college and class_name are read.
+    """
+    classes = _distinct(roster, ["school", "college", "class_name"])
+    return _grouped("counselor", table, ["school", "college", "class_name"], "name", classes)
+
+
+def secretaries(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
+    """Return a recipient per secretary's address of `college_people`, and the colleges without one."""
+    colleges = _distinct(roster, ["school", "college"])
+    return _grouped("secretary", table, ["school", "college"], "secretary", colleges)
+
+
+def _distinct(frame: pd.DataFrame, columns: list[str]) -> set[Key]:
+    return {tuple(map(str, row)) for row in frame[columns].drop_duplicates().itertuples(index=False, name=None)}
+
+
+def _grouped(
+    kind: Kind, table: pd.DataFrame, columns: list[str], name: str, wanted: set[Key]
+) -> tuple[list[Recipient], list[NoAddress]]:
+    found: dict[str, tuple[str, set[str], set[Key]]] = {}
+    why = dict.fromkeys(wanted, "人员表中没有这一行")
+    for row in table[[*columns, name, "email"]].itertuples(index=False, name=None):
+        *key, person, given = map(str, row)
+        if tuple(key) not in wanted:
+            continue
+        address = clean_address(given)
+        if not address:
+            why[tuple(key)] = "邮箱不正确" if given.strip() else "没有填写邮箱"
+            continue
+        _, people, scope = found.setdefault(address.casefold(), (address, set(), set()))
+        people.add(person.strip())
+        scope.add(tuple(key))
+    recipients = [
+        Recipient(kind, address, tuple(sorted(people - {""})), frozenset(scope))
+        for address, people, scope in found.values()
+    ]
+    covered = {key for recipient in recipients for key in recipient.scope}
+    missing = [NoAddress(" ".join(key), why[key]) for key in sorted(wanted - covered)]
+    return sorted(recipients, key=lambda each: (each.address.casefold(), each.key)), missing
+
+
+def within(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> pd.DataFrame:
+    """Return the rows of `frame` whose `columns` are one of the keys of `scope`, in their order."""
+    keys = set(scope)
+    if not keys:
+        return frame.iloc[0:0]
+    index = pd.MultiIndex.from_frame(frame[columns].astype("str"))
+    return frame[index.isin(list(keys))]

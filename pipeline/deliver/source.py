@@ -1,0 +1,145 @@
+"""A finished run, opened for sending; closed to it where anything of the run is not whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.cohort import Cohort, safe_name
+from pipeline.errors import RefusedError
+from pipeline.render.pieces import token
+from pipeline.tables import POSITION, read_table
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tables of one complete run, and the colleges whose pages are whole."""
+
+    run: Path
+    run_id: str
+    as_of: date
+    roster: pd.DataFrame
+    findings: pd.DataFrame
+    submissions: pd.DataFrame
+    colleges: pd.DataFrame
+    counselors: pd.DataFrame
+    people: pd.DataFrame
+    first_came: pd.Series
+    """By `submission_id` of a submission that counts: when its student first submitted (text, blank if unknown)."""
+    broken: dict[Key, str] = field(default_factory=dict[Key, str])
+    """(school, college) to the reason why nothing of it may be sent."""
+
+
+def newest_run(cohort: Cohort, reports: Path | None = None) -> Path:
+    """Return the folder of the newest complete run of all colleges (`latest.txt`).
+
+    Raises:
+        RefusedError: there is none yet.
+    """
+    folder = reports or cohort.reports_folder
+    try:
+        run = folder / "runs" / (folder / "latest.txt").read_text(encoding="utf-8").strip()
+    except OSError:
+        run = folder / "latest.txt"
+    if not (run / "summary.json").is_file():
+        raise RefusedError("还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送")
+    return run
+
+
+def open_run(cohort: Cohort, run: Path) -> Source:
+    """Return the run's tables, opened for sending.
+
+    Raises:
+        RefusedError: the run is partial, a check, or of some colleges only.
+    """
+    summary = _summary(run)
+    if not summary.get("complete") or summary.get("partial") or not _of_everything(summary):
+        raise RefusedError(
+            "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
+        )
+    columns = ["submission_id", "school", "student_number", "name", "submitted_at", "email", "superseded_by", *POSITION]
+    submissions = read_table(run, "submissions", columns)
+    return Source(
+        run=run,
+        run_id=str(summary.get("run_id") or run.name),
+        as_of=date.fromisoformat(str(summary["as_of"])),
+        roster=read_table(run, "roster"),
+        findings=read_table(run, "findings"),
+        submissions=submissions,
+        colleges=read_table(run, "colleges"),
+        counselors=read_table(run, "counselors"),
+        people=read_table(run, "college_people"),
+        first_came=_first_came(submissions),
+        broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
+    )
+
+
+def _of_everything(summary: dict[str, Any]) -> bool:
+    """Return whether it was a `run` with all its rules: a check has no pages, some rules alone say too little."""
+    return summary.get("command", "run") == "run" and summary.get("rules", "all") == "all"
+
+
+def _first_came(submissions: pd.DataFrame) -> pd.Series:
+    """Return the earliest `submitted_at` of each chain of resubmissions, by the id of the one that counts."""
+    ids = submissions["submission_id"]
+    newer = submissions.drop_duplicates("submission_id").set_index("submission_id")["superseded_by"]
+    root = ids
+    for _ in range(len(ids)):
+        following = root.map(newer).fillna("")
+        if not following.ne("").any():
+            break
+        root = following.where(following.ne(""), root)
+    dated = submissions["submitted_at"].where(submissions["submitted_at"].ne(""), "9999")
+    return dated.groupby(root.to_numpy()).min().replace("9999", "")
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        summary = None
+    if not isinstance(summary, dict):
+        raise RefusedError("运行摘要 summary.json 读不出", where=run.name, remedy="请重新执行 mingce run")
+    return {str(key): value for key, value in summary.items()}
+
+
+def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
+    """Return the colleges whose page is not there, not whole, a page of failure, or another college's."""
+    roster = read_table(run, "roster", ["school", "college"]).drop_duplicates()
+    colleges = [(str(school), str(college)) for school, college in roster.itertuples(index=False, name=None)]
+    tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
+    broken: dict[Key, str] = {}
+    for key in colleges:
+        page = site_folder(cohort, run, *key) / "dashboard.html"
+        marks = set(_MARK.findall(page.read_text(encoding="utf-8", errors="replace"))) if page.is_file() else set()
+        if not page_is_whole(page) or not marks:
+            broken[key] = "没有完整的页面"
+        elif marks & ({*tokens.values()} - {tokens[key]}):
+            broken[key] = "的页面属于别的院系"
+    return broken
+
+
+_MARK = re.compile(r'data-college"? content="([0-9a-f]+)"')
+
+
+def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:
+    """Return a college's folder of pages, `site/<school code>-<college>`."""
+    return run / "site" / f"{cohort.code_of(school)}-{safe_name(college)}"
+
+
+def page_is_whole(page: Path) -> bool:
+    """Return whether an HTML page is there and was written to its end."""
+    try:
+        with page.open("rb") as file:
+            file.seek(max(0, page.stat().st_size - 200))
+            return b"</html>" in file.read().lower()
+    except OSError:
+        return False

@@ -1,0 +1,125 @@
+"""Code tables: the answers a field may have, and the other words that mean one of them.
+
+Built-in tables are `expectations/codes/FIELD.csv`; a file of the same name in a cohort's own folder replaces one.
+Columns: code, label, aliases (separated by |), source. `docs/code-tables.md` tells an office how to replace one.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import resources
+from pipeline.errors import ConfigurationError
+from pipeline.knowledge.text import by_distinct
+
+COLUMNS = ("code", "label", "aliases", "source")
+
+# Answers that are no label of their own but no mistake either (fields.csv, note of education_level).
+SPECIAL: dict[str, frozenset[str]] = {"education_level": frozenset({"研究生"})}
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """The table of one field: its labels in order, and every known word with the label that it means."""
+
+    field: str
+    labels: tuple[str, ...]
+    words: dict[str, str]
+
+    def canonical(self, values: pd.Series) -> pd.Series:
+        """Return each answer as its label; an answer that no label or alias equals is kept as it is."""
+        return by_distinct(values, self._meaning)
+
+    def known(self, values: pd.Series) -> pd.Series:
+        """Return whether each answer is a label or an alias; blank is true (`FIELD.required` judges it)."""
+        accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
+        return self.canonical(values).isin(list(accepted))
+
+    def _meaning(self, value: str) -> str:
+        return self.words.get(_fold(value), value)
+
+
+def _fold(word: str) -> str:
+    return "".join(word.split()).casefold()
+
+
+def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
+    """Return every code table by field name; a cohort's own (`folder/*.csv`) replaces the built-in one.
+
+    Raises:
+        ConfigurationError: files that are no code table, each mistake with file and line.
+    """
+    tables = dict(_built_in())
+    if folder is None or not folder.is_dir():
+        return tables
+    own, mistakes = _read_folder(folder)
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(folder))
+    return {**tables, **own}
+
+
+@cache
+def _built_in() -> dict[str, CodeTable]:
+    tables, mistakes = _read_folder(resources.expectations() / "codes")
+    if mistakes:
+        raise ConfigurationError(mistakes, where="expectations/codes")
+    return tables
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, CodeTable], list[str]]:
+    tables: dict[str, CodeTable] = {}
+    mistakes: list[str] = []
+    for path in sorted(folder.glob("*.csv")):
+        rows, wrong = _read_rows(path)
+        mistakes += wrong
+        if not wrong:
+            table, wrong = _build(path, rows)
+            mistakes += wrong
+            tables[table.field] = table
+    return tables, mistakes
+
+
+def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return [], [f"{path.name}：不是 UTF-8 编码，请在表格软件中另存为“CSV UTF-8”"]
+    reader = csv.DictReader(content.splitlines())
+    header = [str(name).strip() for name in reader.fieldnames or []]
+    reader.fieldnames = header
+    if "label" not in header:
+        return [], [f"{path.name} 第 1 行：缺少 label 列，表头应为 {','.join(COLUMNS)}"]
+    rows: list[tuple[int, dict[str, str]]] = []
+    wrong: list[str] = []
+    for row in reader:
+        if None in row:
+            wrong.append(f"{path.name} 第 {reader.line_num} 行：比表头多出一列，含逗号的内容请加双引号")
+        rows.append((reader.line_num, {key: (row.get(key) or "").strip() for key in COLUMNS}))
+    return rows, wrong
+
+
+def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[CodeTable, list[str]]:
+    words: dict[str, str] = {}
+    labels: list[str] = []
+    mistakes: list[str] = []
+    for line, row in rows:
+        label = row["label"]
+        if not label:
+            mistakes.append(f"{path.name} 第 {line} 行：label 为空，请填写规范名称")
+            continue
+        for word in (label, *filter(None, (alias.strip() for alias in row["aliases"].split("|")))):
+            taken = words.setdefault(_fold(word), label)
+            if taken != label:
+                mistakes.append(f"{path.name} 第 {line} 行：“{word}”已是“{taken}”的名称或别名，一个词只能指一项")
+        if label in labels:
+            mistakes.append(f"{path.name} 第 {line} 行：“{label}”出现了两次，请合并为一行")
+        labels.append(label)
+    if not labels and not mistakes:
+        mistakes.append(f"{path.name}：表中没有内容")
+    return CodeTable(path.stem, tuple(labels), words), mistakes

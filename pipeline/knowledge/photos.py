@@ -1,0 +1,165 @@
+"""Photos: found in the folder, decoded whole and measured upright (`same_pictures` tells one student's from another's).
+
+A photo cell is somebody's text: it names a file inside the folder or nothing. Absolute paths, `..` and links that
+lead out of the folder are never opened. Every distinct file is read once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import unicodedata
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from zlib import error as zlib_error
+
+import pandas as pd
+
+from pipeline.knowledge.same_pictures import near_same
+
+__all__ = ["COLUMNS", "Picture", "Shelf", "examine", "near_same", "read_picture"]
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+MOST_PIXELS = 40_000_000  # a decompression bomb is bounded here; a scanner's A4 page at 600 dpi has 35 million
+MOST_BYTES = 50_000_000  # larger files are measured and hashed, never decoded (the rule's limit is 200 KB)
+GRID = 6  # colours of a picture's grid of 6 by 6 stand behind its hash
+COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file: whether it decodes whole, its size in bytes and upright pixels, content digest, perceptual hash."""
+
+    readable: bool
+    bytes: int
+    width: int
+    height: int
+    sha256: str
+    phash: str
+
+
+def examine(folder: Path, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
+    """Return what each row's photo is (columns `COLUMNS`, same index; `path` is relative to `folder`).
+
+    A photo is looked for by the given name, with or without extension and folder, then by student number, then by
+    ID number as file stem. Where nothing is found the other columns are false, 0 and "".
+    """
+    shelf = Shelf(folder)
+    paths = [
+        shelf.find(name, number, identity)
+        for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
+    ]
+    pictures = {path: read_picture(path) for path in {path for path in paths if path is not None}}
+    rows = [_row(folder, path, pictures) for path in paths]
+    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS), index=names.index)
+    kinds = {"found": bool, "path": "str", "readable": bool, "bytes": "int64", "width": "int64", "height": "int64"}
+    return frame.astype({**kinds, "sha256": "str", "phash": "str"})
+
+
+def _row(folder: Path, path: Path | None, pictures: dict[Path, Picture]) -> tuple[object, ...]:
+    if path is None:
+        return (False, "", False, 0, 0, 0, "", "")
+    seen = pictures[path]
+    relative = path.relative_to(folder.resolve()).as_posix()
+    return (True, relative, seen.readable, seen.bytes, seen.width, seen.height, seen.sha256, seen.phash)
+
+
+class Shelf:
+    """The image files of one folder (and the folders in it), by name and by stem, in any case of letters."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder.resolve()
+        self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        for path in sorted(self._files()):
+            relative = path.relative_to(self._root)
+            for key in {_fold(relative.as_posix()), _fold(path.name)}:
+                self._by_name.setdefault(key, []).append(path)
+            for key in {_fold(relative.with_suffix("").as_posix()), _fold(path.stem)}:
+                self._by_stem.setdefault(key, []).append(path)
+
+    def _files(self) -> Iterable[Path]:
+        for parent, _, files in os.walk(self._root, followlinks=False):
+            for name in files:
+                path = Path(parent) / name
+                if path.suffix.lower() in IMAGE_SUFFIXES and self._inside(path):
+                    yield path
+
+    def _inside(self, path: Path) -> bool:
+        target = path.resolve()
+        return target.is_relative_to(self._root) and target.is_file()
+
+    def find(self, name: str, student_number: str, id_number: str) -> Path | None:
+        """Return the photo of one row, or None."""
+        return self._named(name) or self._stemmed(student_number) or self._stemmed(id_number)
+
+    def _named(self, name: str) -> Path | None:
+        key = _asked(name)
+        if not key:
+            return None
+        known = self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(_without_suffix(key))
+        return known[0] if known else None
+
+    def _stemmed(self, number: str) -> Path | None:
+        known = self._by_stem.get(_fold(number)) if number else None
+        return known[0] if known else None
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def _asked(name: str) -> str:
+    """Return the key that a cell asks for, "" where it is a path that leads out of the folder."""
+    path = PurePosixPath(_fold(name).replace("\\", "/"))
+    outward = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
+    return "" if outward or not path.name else path.as_posix()
+
+
+def _without_suffix(key: str) -> str:
+    path = PurePosixPath(key)
+    return path.with_suffix("").as_posix() if path.suffix in IMAGE_SUFFIXES else key
+
+
+def read_picture(path: Path) -> Picture:
+    """Return what one file is; a file that cannot be opened or decoded whole is not readable."""
+    try:
+        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+        size = path.stat().st_size
+        digest = hashlib.sha256(content).hexdigest() if content else _digest(path)
+    except OSError:
+        return Picture(False, 0, 0, 0, "", "")
+    measured = _decode(content) if content else None
+    if measured is None:
+        return Picture(False, size, 0, 0, digest, "")
+    width, height, phash = measured
+    return Picture(True, size, width, height, digest, phash)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _decode(content: bytes) -> tuple[int, int, str] | None:
+    """Return width and height after EXIF and the perceptual hash; None where the image is not whole."""
+    import imagehash
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            image.load()  # verify() passes half a JPEG (traps.md)
+            upright = ImageOps.exif_transpose(image)
+            colours = upright.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX).tobytes().hex()
+            return upright.width, upright.height, f"{imagehash.phash(upright.convert('L'))}{colours}"
+    except (OSError, ValueError, SyntaxError, struct.error, zlib_error, Image.DecompressionBombError):
+        return None
+    except (IndexError, KeyError, TypeError, OverflowError, EOFError, MemoryError):
+        # broken files make Pillow's decoders stumble over their own headers
+        return None

@@ -1,0 +1,157 @@
+"""Cells of a form read as regions: levels written together are parted, short names completed."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.knowledge.region_table import MUNICIPALITIES, UNDIVIDED, Place, Table
+
+Cells = tuple[str, str, str, str]
+
+APART = "一格中填了多级，已按省、市、县分开"
+COMPLETED = "按行政区划全称写全"
+# areas that are administered like counties and are no counties in the national table
+ANY_COUNTY = re.compile(
+    r"市辖区$|高新|经开|开发区|新区|园区|管理区|管委会|示范区|实验区|试验区|风景|度假|农场|林场|牧场|林区|矿区|垦区|"
+    r"保税|港区|科技城|工业城|生态城|合作区|直属|兵团|师$|团$|行委$|工委$|^县$|"
+    r"^(?:加格达奇|松岭|新林|呼中)区$|^(?:大柴旦|冷湖|茫崖)"
+)
+_NO_CITY = re.compile(
+    r"(?:市辖区|市辖县|辖区|辖县|县|区|市|郊县|(?:省|市|自治区|县级)?直辖.*|省辖.*|自治区辖.*|省管.*|无|-|/)?"
+)
+_NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
+
+
+def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
+    """Return province, city and county by full names, and why they changed ("" where they did not)."""
+    given = (province, city, county)
+    cells = [_NOISE.sub("", cell) for cell in given]
+    cells = _part_province(table, cells)
+    if cells[0] in table.cities:
+        cells = _part_city(table, cells)
+        cells = _part_county(table, cells)
+    answer = (cells[0], cells[1], cells[2])
+    if answer == given:
+        return (*given, "")
+    moved = any(new and not old for new, old in zip(answer, given, strict=True)) or any(
+        old and len(new) < len(old) and new not in ("",) for new, old in zip(answer, given, strict=True)
+    )
+    return (*answer, APART if moved else COMPLETED)
+
+
+def _part_province(table: Table, cells: list[str]) -> list[str]:
+    province, city, county = cells
+    if province in table.provinces:
+        return [table.provinces[province], *_without(table.provinces[province], city, county)]
+    source = province or city or county
+    for name in table.province_heads:
+        if source.startswith(name) and len(source) > len(name):
+            rest = source[len(name) :]
+            official = table.provinces[name]
+            if not _city_head(table, official, rest) and rest not in table.homes_by_province[official]:
+                continue
+            later = [cell for cell in (city, county) if cell and cell != source]
+            return [official, *_fill(rest, later)]
+    return cells
+
+
+def _fill(rest: str, later: list[str]) -> list[str]:
+    """Put what stood behind the province into the city cell, and keep what the other cells say."""
+    if not later:
+        return [rest, ""]
+    if len(later) == 1:
+        return [rest, "" if rest.endswith(later[0]) and rest != later[0] else later[0]]
+    return later[:2]
+
+
+def _without(province: str, *cells: str) -> list[str]:
+    """Cells without the province's name in front (湖南省长沙市 in the city cell); the name alone stays."""
+    return [cell.removeprefix(province) or cell for cell in cells]
+
+
+def _city_head(table: Table, province: str, text: str) -> str:
+    """Return the longest city name (in full or short) that `text` begins with, "" where none."""
+    names = [name for name in table.cities.get(province, ()) if text.startswith(name)]
+    return max(names, key=len, default="")
+
+
+def _part_city(table: Table, cells: list[str]) -> list[str]:
+    province, city, county = cells
+    if province in UNDIVIDED:
+        return cells
+    if province in MUNICIPALITIES:
+        return _municipality(table, province, city, county)
+    direct = table.counties.get((province, ""), {})
+    if city in direct and _lasts_without_city(table, province, direct[city]):
+        return [province, direct[city], county or direct[city]]
+    if city in table.cities[province]:
+        return [province, table.cities[province][city], county]
+    if _NO_CITY.fullmatch(city) and county in direct and _lasts_without_city(table, province, direct[county]):
+        return [province, direct[county], direct[county]]
+    return _behind_city(table, province, city, county) or _county_as_city(table, cells) or cells
+
+
+def _lasts_without_city(table: Table, province: str, county: str) -> bool:
+    """Whether a county without a city level was last known as that (石河子市), not under a city (浏阳市) or as one."""
+    last = table.last_year(Place(province, "", county))
+    under = max((year for home, year in table.homes[province, county].items() if home), default=0)
+    return last > max(under, table.last_year(Place(province, county, "")))
+
+
+def _behind_city(table: Table, province: str, city: str, county: str) -> list[str] | None:
+    """长沙市望城区 in the city cell: the city, and the county where that cell is blank or says the same."""
+    head = _city_head(table, province, city)
+    if not head:
+        return None
+    official = table.cities[province][head]
+    rest = city[len(head) :]
+    known = table.counties.get((province, official), {})
+    if rest not in known or county not in {"", rest, known[rest], city}:
+        return None
+    return [province, official, known[rest]]
+
+
+def _county_as_city(table: Table, cells: list[str]) -> list[str] | None:
+    """浏阳市 in the city cell: a county-level city of one prefecture, whose name the county cell repeats or leaves."""
+    province, city, county = cells
+    homes = table.homes.get((province, city), {})
+    if not homes or county not in {"", city} or not city.endswith("市"):
+        return None
+    last = max(homes.values())
+    latest = [home for home, year in homes.items() if year == last and home]
+    return [province, latest[0], city] if len(latest) == 1 else None
+
+
+def _municipality(table: Table, province: str, city: str, county: str) -> list[str]:
+    known = table.counties[province, province]
+    short = province.removesuffix("市")
+    bare = city.removeprefix(province) if city != province else city
+    if bare in {province, short} or _NO_CITY.fullmatch(bare):
+        return [province, province, county]
+    if bare in known:
+        return [province, province, county if county in known else known[bare]]
+    return [province, city, county]
+
+
+def _part_county(table: Table, cells: list[str]) -> list[str]:
+    province, city, county = cells
+    if province in UNDIVIDED or not city:
+        return cells
+    known = table.counties.get((province, city), {})
+    if not known:
+        return _of_undivided(table, province, city, county)
+    for candidate in (county, county.removeprefix(province), county.removeprefix(province).removeprefix(city)):
+        if candidate in known:
+            return [province, city, known[candidate]]
+    rest = county.removeprefix(province)
+    head = _city_head(table, province, rest)
+    if head and table.cities[province][head] == city and rest[len(head) :] in known:
+        return [province, city, known[rest[len(head) :]]]
+    return [province, city, "" if county in {city, province + city} else county]
+
+
+def _of_undivided(table: Table, province: str, city: str, county: str) -> list[str]:
+    """A city without counties (东莞市, 仙桃市) stands for its own county."""
+    single = Place(province, city, "") in table.spans or Place(province, "", city) in table.spans
+    same = county in {"", "市辖区", city, city.removesuffix("市"), f"{city}市辖区", province + city}
+    return [province, city, city if single and same else county]

@@ -1,0 +1,215 @@
+"""Regions: names split into province, city and county, judged by the years in which they were valid.
+
+Source: `expectations/regions/regions.csv`, made by `build_regions.py` (GB/T 2260 in every year since 1980).
+Codes of the postal service: the first two digits of a postcode serve one province, or two along a border.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import pandas as pd
+
+from pipeline.knowledge.region_lineage import current_names, names_in
+from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
+from pipeline.knowledge.region_table import CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
+from pipeline.knowledge.text import by_distinct, flag_by_distinct
+
+LEVELS = ["province", "city", "county"]
+VERDICTS = ["resolved_province", "resolved_city", "county_known", "hierarchy", "valid_then", "valid_now"]
+SEVERAL = "；"  # between successors: a person decides
+
+
+class Regions:
+    """The table of regions with the questions that normalise and check ask, over whole columns."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
+        """Return the cells as full names of one level each, with `why` ("" where nothing changed).
+
+        Text that is no known region stays as given; splitting twice changes nothing.
+        """
+        cells = _cells(province, city, county)
+        answers = {key: split_cells(self._table, *key) for key in _distinct(cells)}
+        return _spread(cells, answers, [*LEVELS, "why"]).astype("str")
+
+    def key(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
+        """Return names under which renamed units are equal (襄樊市 襄城区 as 襄阳市 襄城区), for comparing two sides.
+
+        A unit with one successor has its successor's names; with several or none its own. Cities without counties
+        (东莞市) have themselves for a county.
+        """
+        cells = _cells(province, city, county)
+        answers = {
+            key: current_names(self._table, Place(*split_cells(self._table, *key)[:3])) for key in _distinct(cells)
+        }
+        return _spread(cells, answers, LEVELS).astype("str")
+
+    def judge(
+        self,
+        province: pd.Series,
+        city: pd.Series,
+        county: pd.Series,
+        year: pd.Series | int,
+        now: int | None = None,
+    ) -> pd.DataFrame:
+        """Return what is known of names as `split` leaves them.
+
+        Args:
+            province, city, county: names.
+            year: the year (number, or text that begins with it: 2013-09) in which they should be valid; a blank
+                one is not judged.
+            now: the year of "now"; the last of the table where it is not given.
+
+        Returns:
+            `resolved_province`, `resolved_city`: the name exists in any year. `county_known`: the county is one of
+            that city in any year. `hierarchy`: each level was in the one above in any year (blank county, areas that
+            are no counties such as 高新区, and unresolved names are true). `valid_then`, `valid_now`: the names
+            together were valid at the end of `year` (`now`) or of the year before (true where not judged).
+            `successors`: the names valid then (or, if valid then, now), joined by ； where there are several.
+        """
+        cells = _cells(province, city, county)
+        years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=cells.index, dtype="str")
+        cells = cells.assign(year=years.to_numpy())
+        answers = {key: self._judge(key, now) for key in _distinct(cells)}
+        frame = _spread(cells, answers, [*VERDICTS, "successors"])
+        return frame.astype({**dict.fromkeys(VERDICTS, bool), "successors": "str"})
+
+    def _judge(self, key: tuple[str, ...], now: int | None) -> tuple[object, ...]:
+        place = Place(*key[:3])
+        table = self._table
+        province = place.province in table.provinces
+        city = province and (place.province in UNDIVIDED or _city_known(table, place))
+        county = _county_known(table, place)
+        hierarchy = not (province and city) or _belongs(table, place)
+        entries = _dated(table, place) if province and city and hierarchy else []
+        if not entries:
+            return province, city, county, hierarchy, True, True, ""
+        then = int(key[3]) if re.fullmatch("[0-9]{4}", key[3]) else None
+        today = table.latest if now is None else now
+        valid_then = then is None or _valid(table, entries, then)
+        valid_now = _valid(table, entries, today)
+        wanted = then if not valid_then else today if not valid_now else None
+        successors = SEVERAL.join(names_in(table, entries[0], wanted)) if wanted is not None else ""
+        return province, city, county, hierarchy, valid_then, valid_now, successors
+
+    def known_code(self, six: pd.Series) -> pd.Series:
+        """Return whether six digits were ever a region's code (those ending in 00 or 01 under a province pass)."""
+        return flag_by_distinct(six, self._known_code)
+
+    def _known_code(self, code: str) -> bool:
+        if not code or code in self._table.codes:
+            return True
+        provinces = {known[:2] for known in self._table.codes}
+        return code in {"830000"} or (len(code) == 6 and code[:2] in provinces and code[4:] in {"00", "01"})
+
+
+def _city_known(table: Table, place: Place) -> bool:
+    corps = place.province == XINJIANG and bool(CORPS_UNIT.search(place.city))
+    return corps or place.city in table.city_names or _direct(table, place)
+
+
+def _direct(table: Table, place: Place) -> bool:
+    return Place(place.province, "", place.city) in table.spans
+
+
+def _county_known(table: Table, place: Place) -> bool:
+    if not place.county:
+        return False
+    return place in table.spans or (_direct(table, place) and place.county == place.city)
+
+
+def _belongs(table: Table, place: Place) -> bool:
+    """Whether the city was in the province and the county in the city, in one year at least."""
+    if place.province in UNDIVIDED:
+        return True
+    if _direct(table, place):
+        return True
+    if Place(place.province, place.city, "") not in table.spans:
+        return bool(ANY_COUNTY.search(place.city))
+    if not place.county or not table.divided(place.province, place.city):
+        return True
+    return place in table.spans or bool(ANY_COUNTY.search(place.county))
+
+
+def _dated(table: Table, place: Place) -> list[Place]:
+    """The entries whose years are to be judged: the county, or else the city, longest lasting first."""
+    if place in table.spans and place.county:
+        return [place]
+    entries = [Place(place.province, place.city, ""), Place(place.province, "", place.city)]
+    known = [entry for entry in entries if entry in table.spans and (entry.city or entry.county)]
+    return sorted(known, key=table.last_year, reverse=True)
+
+
+def _valid(table: Table, places: list[Place], year: int) -> bool:
+    return any(table.valid(place, year) or table.valid(place, year - 1) for place in places)
+
+
+def _cells(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
+    columns = {level: column.to_numpy() for level, column in zip(LEVELS, (province, city, county), strict=True)}
+    return pd.DataFrame(columns, index=province.index).astype("str")
+
+
+def _distinct(cells: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [tuple(row) for row in cells.drop_duplicates().itertuples(index=False, name=None)]
+
+
+def _spread(
+    cells: pd.DataFrame, answers: Mapping[tuple[str, ...], tuple[object, ...]], columns: list[str]
+) -> pd.DataFrame:
+    """Give every row the answer of its distinct cells."""
+    places = cells.groupby(list(cells.columns), sort=False, dropna=False).ngroup().to_numpy()
+    table = pd.DataFrame(list(answers.values()), columns=pd.Index(columns))
+    return (
+        table.take(places).set_axis(cells.index, axis=0)
+        if len(cells)
+        else pd.DataFrame(columns=columns, index=cells.index)
+    )
+
+
+@cache
+def load_regions() -> Regions:
+    """Return the regions, read once."""
+    return Regions(load_table())
+
+
+_POSTCODES = {
+    "01": "内蒙古自治区", "02": "内蒙古自治区", "03": "山西省", "04": "山西省", "05": "河北省", "06": "河北省",
+    "07": "河北省", "10": "北京市；河北省", "11": "辽宁省", "12": "辽宁省", "13": "吉林省；内蒙古自治区",
+    "15": "黑龙江省", "16": "黑龙江省；内蒙古自治区", "20": "上海市；浙江省", "21": "江苏省", "22": "江苏省",
+    "23": "安徽省", "24": "安徽省", "25": "山东省", "26": "山东省", "27": "山东省", "30": "天津市；河北省",
+    "31": "浙江省", "32": "浙江省", "33": "江西省", "34": "江西省", "35": "福建省", "36": "福建省",
+    "40": "重庆市", "41": "湖南省", "42": "湖南省", "43": "湖北省", "44": "湖北省", "45": "河南省",
+    "46": "河南省", "47": "河南省", "51": "广东省", "52": "广东省", "53": "广西壮族自治区",
+    "54": "广西壮族自治区", "55": "贵州省", "56": "贵州省", "57": "海南省", "61": "四川省", "62": "四川省",
+    "63": "四川省；重庆市", "64": "四川省；重庆市", "65": "云南省", "66": "云南省", "67": "云南省", "71": "陕西省",
+    "72": "陕西省", "73": "甘肃省；青海省", "74": "甘肃省", "75": "宁夏回族自治区；内蒙古自治区", "81": "青海省",
+    "83": "新疆维吾尔自治区", "84": "新疆维吾尔自治区", "85": "西藏自治区；新疆维吾尔自治区",
+    "86": "西藏自治区",
+}  # fmt: skip
+
+
+def province_of_postcode(values: pd.Series) -> pd.Series:
+    """Return the provinces that a postcode's first two digits serve (joined by ； where two), "" where unknown."""
+    return by_distinct(values.str[:2], lambda two: _POSTCODES.get(two, ""))
+
+
+def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
+    """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
+    served = province_of_postcode(values).where(values.str.fullmatch("[0-9]{6}"), "")
+    table = load_table()
+    pairs = pd.DataFrame({"served": served.to_numpy(), "province": province.to_numpy()}, index=values.index)
+    answers = {
+        (at, name): not at
+        or name not in table.provinces
+        or name in UNDIVIDED
+        or table.provinces[name] in at.split(SEVERAL)
+        for at, name in pairs.drop_duplicates().itertuples(index=False, name=None)
+    }
+    return pd.Series(
+        [answers[pair] for pair in zip(pairs["served"], pairs["province"], strict=True)], values.index, bool
+    )

@@ -1,0 +1,88 @@
+"""One lock per cohort and kind of work, held by the operating system: a crash or `kill -9` lets it go."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from pipeline.cohort import Cohort
+from pipeline.errors import BusyError
+
+Work = Literal["run", "send"]
+_NAMES: dict[str, str] = {"run": "运行", "send": "寄送"}
+
+
+def lock_path(cohort: Cohort, work: Work = "run") -> Path:
+    """Return the lock file, beside `cohort.toml` (it stays there when the lock is free)."""
+    return cohort.folder / ".mingce" / f"{work}.lock"
+
+
+@contextmanager
+def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = 0.0) -> Iterator[None]:
+    """Hold the cohort for `work`; sending has a lock of its own, so that a long one holds up no run.
+
+    Args:
+        cohort: whose lock.
+        now: written beside the lock, for those who find it taken.
+        work: what is being done.
+        wait: seconds to wait for another holder.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    path = lock_path(cohort, work)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    lock = FileLock(path, timeout=wait, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"另一个{_NAMES[work]}正在进行{_told(holder(cohort, work))}",
+            where=cohort.name,
+            remedy="请等它结束后再试；若确知它已停住，请结束该进程，锁会自动释放",
+        ) from None
+    try:
+        note = {"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}
+        _note(path).write_text(json.dumps(note), encoding="utf-8")
+        yield
+    finally:
+        _note(path).unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(cohort: Cohort, work: Work = "run") -> bool:
+    """Return whether a living process holds the lock now."""
+    path = lock_path(cohort, work)
+    if not path.is_file():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
+    """Return `pid` and `since` of the last holder that did not let go in order; empty where there is none."""
+    try:
+        noted = json.loads(_note(lock_path(cohort, work)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in noted.items()}
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(".json")  # Windows lets nobody read a locked file, so the note stands beside it
+
+
+def _told(note: dict[str, str]) -> str:
+    return f"（进程 {note.get('pid', '')}，始于 {note.get('since', '')}）" if note else ""

@@ -1,0 +1,81 @@
+"""Logs as JSON lines: what happened, when and how long it took; never who.
+
+Only fields of a fixed list are written, and what looks like an ID number, a phone or an address is masked even
+there: a traceback of a library may carry a cell.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = "mingce"
+# What a log line may say beside its message. Student numbers at most; no names, no addresses.
+FIELDS = (
+    "run", "stage", "school", "college", "recipient", "seconds", "rows", "count", "attempt", "code", "outcome",
+    "student_number", "file", "rule", "peak_mb",
+)  # fmt: skip
+
+_PRIVATE = (
+    (re.compile(r"(?<![0-9A-Za-z])([0-9]{3})[0-9]{11,14}([0-9]{3}[0-9Xx])(?![0-9A-Za-z])"), r"\1***\2"),
+    (re.compile(r"(?<![0-9])(1[3-9][0-9])[0-9]{4}([0-9]{4})(?![0-9])"), r"\1****\2"),
+    (re.compile(r"[0-9A-Za-z._%+-]+@([0-9A-Za-z.-]+)"), r"***@\1"),
+)
+
+
+def mask(text: str) -> str:
+    """Return `text` with ID numbers (15 and 18 characters), mobile numbers and e-mail addresses masked."""
+    for pattern, kept in _PRIVATE:
+        text = pattern.sub(kept, text)
+    return text
+
+
+class JsonLines(logging.Formatter):
+    """Writes one JSON object a line: time (UTC), level, logger, message, the allowed fields, an error's class."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of `record`."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": mask(record.getMessage()),
+        }
+        for field in FIELDS:
+            value = record.__dict__.get(field)
+            if value is not None:
+                line[field] = mask(value) if isinstance(value, str) else value
+        if record.exc_info and record.exc_info[0]:
+            line["error"] = record.exc_info[0].__name__  # its text may hold a cell
+        return json.dumps(line, ensure_ascii=False, default=lambda value: type(value).__name__)
+
+
+@contextmanager
+def log_to(path: Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
+    """Append what is logged under `mingce` to `path` (mode 0600) while the block runs."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger(ROOT)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False  # standard error belongs to what people read
+    try:
+        yield logger
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def log(name: str) -> logging.Logger:
+    """Return the logger of one part, such as `log("deliver")`; use `extra=` with names of `FIELDS`."""
+    return logging.getLogger(f"{ROOT}.{name}")

@@ -1,0 +1,235 @@
+"""Match: which registry row each submission may be, and the evidence for it. Nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pipeline.knowledge.identifiers import id_gender, id_prefix
+from pipeline.knowledge.names import key_of
+from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
+from pipeline.match.similar import distance, likeness, names_near
+from pipeline.tables import Frame
+
+NONE, SEVERAL = -1, -2
+"""Positions that are no registry row: none fits, or several fit equally well."""
+
+POSITIONS = [
+    "id_row",
+    "id_name_row",
+    "elsewhere_row",
+    "elsewhere_id_row",
+    "numbers_row",
+    "both_numbers_row",
+    "similar_row",
+]
+EVIDENCE = [*POSITIONS, "strays", "matched_row", "standing_row", "score"]
+
+_NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
+_WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
+
+
+@dataclass
+class _Found:
+    """What the exact keys say about one submission; positions are of the registry."""
+
+    id_here: list[int] = field(default_factory=list)
+    id_away: list[int] = field(default_factory=list)
+    student: list[int] = field(default_factory=list)
+    exam: list[int] = field(default_factory=list)
+    named: set[int] = field(default_factory=set)
+
+
+def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
+    """Return the evidence for each submission, indexed like `submissions`.
+
+    Columns hold positions in `registry` (`NONE` where no row, `SEVERAL` where rows tie):
+    `id_row` the row of the named school with the ID number, `id_name_row` the one with ID number and name,
+    `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
+    `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
+    numbers point to, `similar_row` the row with the name and nearly the ID number, `matched_row` the most probable
+    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
+    fits, 0 to 100, 100 for an exact one only.
+
+    Args:
+        submissions: the submissions that count, normalised.
+        registry: normalised registry rows of all schools concerned.
+        pairs: `exact_pairs` of the two, where they are known already.
+    """
+    pairs = exact_pairs(submissions, registry) if pairs is None else pairs
+    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]}
+    evidence["strays"] = np.zeros(len(submissions), dtype=bool)
+    plain = _settle_plain(pairs, evidence)
+    names = _Names(submissions, registry)
+    open_rows = np.setdiff1d(np.arange(len(submissions)), plain)
+    for at, found in _grouped(pairs, open_rows):
+        _settle(at, found, names, evidence)
+    _propose_similar(submissions, registry, evidence)
+    evidence["matched_row"] = _most_probable(evidence)
+    evidence["standing_row"] = _standing(evidence)
+    evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
+    return pd.DataFrame(evidence, index=submissions.index)[EVIDENCE]
+
+
+def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
+    """Fill the evidence of rows that met one registry row only, with ID number and name; return their positions."""
+    alone = ~pairs["left"].duplicated(keep=False)
+    whole = (pairs["shares"] & (ID | HERE | NAME)) == (ID | HERE | NAME)
+    plain = pairs[alone & whole]
+    at, row = plain["left"].to_numpy(), plain["right"].to_numpy()
+    evidence["id_row"][at] = evidence["id_name_row"][at] = row
+    numbers = (plain["shares"] & (STUDENT | EXAM)).to_numpy()
+    evidence["numbers_row"][at] = np.where(numbers > 0, row, NONE)
+    evidence["both_numbers_row"][at] = np.where(numbers == (STUDENT | EXAM), row, NONE)
+    return at
+
+
+def _grouped(pairs: Frame, open_rows: np.ndarray) -> Iterable[tuple[int, _Found]]:
+    """Yield, for each open submission that met a registry row, what its exact keys found."""
+    rest = pairs[pairs["left"].isin(open_rows)]
+    found: dict[int, _Found] = {}
+    for left, right, shares in rest.itertuples(index=False):
+        one = found.setdefault(left, _Found())
+        if shares & ID:
+            (one.id_here if shares & HERE else one.id_away).append(right)
+        if shares & STUDENT:
+            one.student.append(right)
+        if shares & EXAM:
+            one.exam.append(right)
+        if shares & NAME:
+            one.named.add(right)
+    return found.items()
+
+
+class _Names:
+    """Names as match keys, computed when first asked for."""
+
+    def __init__(self, submissions: Frame, registry: Frame) -> None:
+        self._left, self._right = submissions["name"].array, registry["name"].array
+
+    def near(self, left: int, right: int) -> bool:
+        """Return whether the two names are one in another script or sound, or differ in one character."""
+        one, other = str(self._left[left]), str(self._right[right])
+        return key_of(one) == key_of(other) != "" or names_near(one, other)
+
+
+def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarray]) -> None:
+    """Fill the evidence of one submission from what its exact keys found."""
+    numbers = [*found.student, *found.exam]
+    evidence["id_row"][at] = _only(found.id_here, prefer=numbers)
+    evidence["id_name_row"][at] = _only([row for row in found.id_here if row in found.named], prefer=numbers)
+    evidence["elsewhere_row"][at] = _only([row for row in found.id_away if row in found.named])
+    evidence["elsewhere_id_row"][at] = _only(found.id_away)
+    with_name = [row for row in numbers if row in found.named] or [row for row in numbers if names.near(at, row)]
+    evidence["numbers_row"][at] = _only(with_name)
+    evidence["claimed_row"][at] = _only(found.student or found.exam)
+    evidence["both_numbers_row"][at] = _only([row for row in found.student if row in found.exam])
+    known = set(found.id_here) or set(found.id_away)
+    evidence["strays"][at] = any(row not in known for row in numbers)
+
+
+def _only(rows: list[int], prefer: list[int] | None = None) -> int:
+    """Return the one row among `rows`; where they are several, the one that is also among `prefer`."""
+    distinct = set(rows)
+    if len(distinct) > 1 and prefer:
+        distinct = distinct & set(prefer) or distinct
+    return distinct.pop() if len(distinct) == 1 else SEVERAL if distinct else NONE
+
+
+def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np.ndarray]) -> None:
+    """Fill `similar_row` for rows that no key settled: the same name in the same school, nearly the same ID number.
+
+    A damaged ID number still tells its first 15 digits: with gender and name they propose the one row that fits,
+    and the rest is never guessed.
+    """
+    open_rows = np.flatnonzero(
+        (evidence["id_row"] == NONE) & (evidence["elsewhere_id_row"] == NONE) & (evidence["numbers_row"] == NONE)
+    )
+    if not len(open_rows):
+        return
+    left = submissions.iloc[open_rows]
+    blocks = _by_school_and_name(registry, set(left["name"]))
+    prefixes, genders = id_prefix(left["id_number"]).array, left["gender"].array
+    numbers = registry["id_number"].array
+    registry_gender = id_gender(registry["id_number"].iloc[[row for rows in blocks.values() for row in rows]])
+    gender_of = dict(zip([row for rows in blocks.values() for row in rows], registry_gender, strict=True))
+    for n, (at, school, name, number) in enumerate(
+        zip(open_rows, left["school"], left["name"], left["id_number"], strict=True)
+    ):
+        candidates = blocks.get((school, name), [])
+        if prefixes[n]:
+            fitting = [
+                row
+                for row in candidates
+                if str(numbers[row]).startswith(prefixes[n]) and genders[n] in ("", gender_of[row])
+            ]
+        else:
+            fitting = _nearest(number, [(row, str(numbers[row])) for row in candidates])
+        evidence["similar_row"][at] = _only(fitting)
+
+
+def _by_school_and_name(registry: Frame, names: set[str]) -> dict[tuple[str, str], list[int]]:
+    wanted = np.flatnonzero(registry["name"].isin(names - {""}).to_numpy())
+    blocks: dict[tuple[str, str], list[int]] = {}
+    for at, school, name in zip(wanted, registry["school"].iloc[wanted], registry["name"].iloc[wanted], strict=True):
+        blocks.setdefault((school, name), []).append(int(at))
+    return blocks
+
+
+def _nearest(number: str, candidates: list[tuple[int, str]]) -> list[int]:
+    """Return the candidates whose ID number is within two slips of `number`, the nearest only."""
+    near = [(distance(number, other), row) for row, other in candidates if number and other]
+    best = min((steps for steps, _ in near), default=_NEAR_DIGITS + 1)
+    return [row for steps, row in near if steps == best <= _NEAR_DIGITS]
+
+
+def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the row that each submission most probably is: the order of the causes in the contract."""
+    other = evidence["both_numbers_row"]
+    another = (other >= 0) & (evidence["id_row"] >= 0) & (other != evidence["id_row"])
+    owner = (evidence["numbers_row"] >= 0) & (evidence["id_row"] >= 0) & (evidence["numbers_row"] != evidence["id_row"])
+    unnamed = evidence["id_name_row"] == NONE
+    choices = [
+        (another, other),
+        (~unnamed, evidence["id_name_row"]),
+        (evidence["elsewhere_row"] != NONE, evidence["elsewhere_row"]),
+        (owner, evidence["numbers_row"]),
+        ((evidence["id_row"] >= 0) & ~evidence["strays"], evidence["id_row"]),
+        (evidence["id_row"] != NONE, np.full_like(other, NONE)),
+        (evidence["numbers_row"] != NONE, evidence["numbers_row"]),
+        ((evidence["elsewhere_id_row"] >= 0) & ~evidence["strays"], evidence["elsewhere_id_row"]),
+        (np.ones(len(other), dtype=bool), evidence["similar_row"]),
+    ]
+    return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+
+
+def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the matched row; where several rows fit, the one whose student number was given.
+
+    The student has handed something in, which a counselor must settle: to chase them as missing would be wrong.
+    """
+    tied = [evidence[name] == SEVERAL for name in POSITIONS]
+    torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
+    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
+    return np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
+
+
+def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:
+    """Return how well each matched row fits, 0 to 100: likeness of the four keys by weight; 100 only where all equal."""
+    matched = np.flatnonzero(rows >= 0)
+    total = np.zeros(len(rows))
+    exact = np.ones(len(matched), dtype=bool)
+    for column, weight in _WEIGHTS.items():
+        left = submissions[column].iloc[matched].to_numpy(dtype=object)
+        right = registry[column].iloc[rows[matched]].to_numpy(dtype=object)
+        equal = left == right
+        exact &= equal
+        part = equal.astype(float)
+        for n in np.flatnonzero(~equal):
+            part[n] = likeness(left[n], right[n])
+        total[matched] += weight * part
+    total[matched] = np.where(exact, 100, np.minimum(99, np.floor(total[matched])))
+    return total

@@ -1,0 +1,141 @@
+"""Normalise: rows as they were typed become `submissions` and `changes`; a registry becomes comparable rows."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import fields
+from pipeline.knowledge import names as name_knowledge
+from pipeline.knowledge.regions import Regions
+from pipeline.normalise.steps import recipe, repair
+from pipeline.normalise.vocabulary import Vocabulary
+from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
+
+ORIGIN = ["origin_province", "origin_city", "origin_county"]
+HOME = ["home_province", "home_city", "home_county"]
+
+
+def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) -> tuple[Frame, Frame]:
+    """Return `submissions` (not yet superseding each other) and `changes`.
+
+    Args:
+        rows: `file, sheet, row` and every field as given text.
+        cells: the cells that were no text: `at` (position in `rows`), `field`, `kind`, `raw`.
+        words: the cohort's vocabulary.
+        regions: the table of regions.
+    """
+    numeric = _numeric_positions(cells)
+    kept, reasons = _repaired(rows, fields.names(), numeric)
+    _apply_vocabulary(kept, reasons, words, regions)
+    identifiers = submission_ids(rows)
+    submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=identifiers, superseded_by="")
+    changes = _changes(rows, kept, reasons, identifiers)
+    return submissions[SUBMISSIONS], changes
+
+
+def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
+    """Return a registry's rows with every field normalised like a submission's; other columns stay."""
+    columns = fields.in_registry()
+    kept, reasons = _repaired(rows, columns, {})
+    _apply_vocabulary(kept, reasons, words, regions)
+    return rows.assign(**{column: kept[column] for column in columns})
+
+
+def submission_ids(rows: Frame) -> pd.Series:
+    """Return each row's digest of school, student number, submitted_at and content as given (20 hex digits).
+
+    Identical rows get distinct ids; the last of them has the digest itself, so that copying a row that was
+    approved leaves the approved one what it was. A row's position never enters.
+    """
+    content = [pa.array(rows[name], pa.large_string()) for name in fields.names()]
+    joined = pc.binary_join_element_wise(*content, pa.scalar("\x1f", pa.large_string())).to_pylist()
+    digests = pd.Series([_digest(text) for text in joined], index=rows.index, dtype="str")
+    copies = digests.groupby(digests).cumcount(ascending=False)
+    again = copies > 0
+    digests[again] = [_digest(f"{d}\x1f{n}") for d, n in zip(digests[again], copies[again], strict=True)]
+    return digests
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def _numeric_positions(cells: Frame) -> dict[str, pd.Index]:
+    numbers = cells[cells["kind"] == "number"]
+    return {str(field): pd.Index(group["at"]) for field, group in numbers.groupby("field")}
+
+
+def _repaired(rows: Frame, columns: list[str], numeric: dict[str, pd.Index]) -> tuple[Frame, dict[str, pd.Series]]:
+    """Return the repaired columns and, for each, the reasons of the values that changed."""
+    kept: dict[str, pd.Series] = {}
+    reasons: dict[str, pd.Series] = {}
+    for name in columns:
+        kept[name], reasons[name] = _repaired_column(name, rows[name], numeric.get(name))
+    return pd.DataFrame(kept, index=rows.index), reasons
+
+
+def _repaired_column(name: str, given: pd.Series, numeric: pd.Index | None) -> tuple[pd.Series, pd.Series]:
+    """Repair one column: each distinct value that is not plain is looked at once."""
+    column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
+    odd = ~given.str.fullmatch(recipe(name).plain) & (given != "")
+    parts = [(odd, False)]
+    if numeric is not None and recipe(name).of_number:
+        number = pd.Series(False, index=given.index)
+        number.iloc[numeric.to_numpy()] = True
+        parts = [(odd & ~number, False), (number, True)]
+    for where, from_number in parts:
+        if not where.any():
+            continue
+        values = given[where]
+        found = {value: repair(name, value, from_number=from_number) for value in values.unique()}
+        column[where] = values.map({value: kept for value, (kept, _) in found.items()})
+        why[where] = values.map({value: reason for value, (_, reason) in found.items()})
+    return column, why
+
+
+def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions) -> None:
+    """Replace aliases by the terms they mean, in place."""
+
+    def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
+        changed = column != kept[name]
+        if changed.any():
+            told = why if isinstance(why, str) else why[changed]
+            old = reasons[name][changed]
+            reasons[name][changed] = old.where(old == "", old + "；") + told
+            kept[name] = column
+
+    put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
+    put("school", words.school(kept["school"]), "统一为学校全称")
+    put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
+    for name, table in words.codes.items():
+        if name in kept:
+            put(name, table.canonical(kept[name]), "统一为规定名称")
+    for levels in (ORIGIN, HOME):
+        if levels[0] in kept:
+            split = regions.split(*(kept[level] for level in levels))
+            for level, part in zip(levels, ("province", "city", "county"), strict=True):
+                put(level, split[part], "统一为省、市、县三级的规范名称")
+
+
+def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifiers: pd.Series) -> Frame:
+    parts: list[Frame] = []
+    for name in kept.columns:
+        changed = (kept[name] != rows[name]).to_numpy()
+        if changed.any():
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "submission_id": identifiers[changed],
+                        "field": name,
+                        "given": rows[name][changed],
+                        "kept": kept[name][changed],
+                        "why": reasons[name][changed],
+                    }
+                )
+            )
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({c: [] for c in CHANGES}, dtype="str")
+    return table[CHANGES].astype("str")

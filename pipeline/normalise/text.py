@@ -1,0 +1,95 @@
+"""Repairs of single values that hold for every kind of field: width, spaces, invisible characters.
+
+Every function takes a text and returns a text, and changes nothing when applied to its own result.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Only width: NFKC would also turn ² and ① into digits, which nobody typed as such (traps.md).
+_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
+_DASHES = re.compile("[‐‑‒–—―−﹣－﹘]")
+_HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_HAN_SPACE = re.compile(rf"(?<=[{_HAN}]) +| +(?=[{_HAN}])")
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def visible(text: str) -> str:
+    """Remove invisible and control characters; every kind of white space becomes one plain space, ends trimmed."""
+    kept = "".join(" " if _is_space(char) else char for char in text if _is_space(char) or not _is_invisible(char))
+    return re.sub(r" {2,}", " ", _VARIATION.sub("", kept)).strip(" ")
+
+
+def _is_space(char: str) -> bool:
+    return char in "\t\n\r\v\f\x85" or unicodedata.category(char) in ("Zs", "Zl", "Zp")
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in ("Cf", "Cc")
+
+
+def trimmed(text: str) -> str:
+    """Remove white space and invisible characters at both ends only."""
+    start, end = 0, len(text)
+    while start < end and (_is_space(text[start]) or _is_invisible(text[start])):
+        start += 1
+    while end > start and (_is_space(text[end - 1]) or _is_invisible(text[end - 1])):
+        end -= 1
+    return text[start:end]
+
+
+def half_width(text: str) -> str:
+    """Turn full-width ASCII into half-width."""
+    return text.translate(_WIDTH)
+
+
+def half_width_letters(text: str) -> str:
+    """Turn full-width letters and digits into half-width; Chinese punctuation stays."""
+    return text.translate(_ALPHANUMERIC_WIDTH)
+
+
+def without_han_spaces(text: str) -> str:
+    """Remove spaces beside Chinese characters."""
+    return _HAN_SPACE.sub("", text)
+
+
+def without_spaces(text: str) -> str:
+    """Remove every plain space."""
+    return text.replace(" ", "")
+
+
+def plain_dashes(text: str) -> str:
+    """Turn every kind of dash into a hyphen."""
+    return _DASHES.sub("-", text)
+
+
+def without_apostrophe(text: str) -> str:
+    """Remove an apostrophe that a spreadsheet left before a number."""
+    return re.sub(r"^['’‘`]+(?=[0-9A-Za-z])", "", text)
+
+
+def without_placeholder(text: str) -> str:
+    """Return blank for what people write into a cell that does not concern them (rules.csv: 无, /, - are blank)."""
+    return "" if re.fullmatch(r"无|没有|暂无|不适用|[/\\\-—–－_.。、]+|(?i:n/?a|none|null)", text) else text
+
+
+# What else stands for the check character X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk.
+_X = re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖╳*]$")
+
+
+def upper_x(text: str) -> str:
+    """Return an ID number with a capital X as its check character, look-alikes included (last of 18 places only)."""
+    return _X.sub("X", text)
+
+
+def letters_upper(text: str) -> str:
+    """Return `text` with ASCII letters in capitals."""
+    return text.upper() if text.isascii() else text
+
+
+def comparable(text: str) -> str:
+    """Return the form in which two texts are compared: one width, one case, no spaces, one kind of dash and bracket."""
+    return plain_dashes(unicodedata.normalize("NFKC", text)).replace(" ", "").casefold()

@@ -1,0 +1,125 @@
+"""Months, moments and years as people and spreadsheets write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+_CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
+_MONTH_NAMES = {
+    name: number
+    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+}  # fmt: skip
+
+_YEAR_MONTH = re.compile(
+    r"((?:19|20)[0-9]{2})(?:年|[-/.])([0-9]{1,2})(?:月份?)?(?:[-/.]?[0-9]{1,2}日?)?(?: ?0{1,2}:00(?::00)?(?:\.0+)?)?"
+)
+_COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])?")
+_MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/.]((?:19|20)[0-9]{2})")
+_ENGLISH = re.compile(r"([A-Za-z]{3})[a-z]*[- .,]*((?:19|20)?[0-9]{2})|((?:19|20)?[0-9]{2})[- .]([A-Za-z]{3})[a-z]*")
+
+
+def month(text: str) -> str:
+    """Return `2013-09` for a month in any usual spelling; what cannot be read stays as it is."""
+    plain = _chinese_to_digits(text).replace(" ", "") if not re.search(r"[A-Za-z:]", text) else text
+    for pattern, order in ((_YEAR_MONTH, (1, 2)), (_COMPACT, (1, 2)), (_MONTH_YEAR, (2, 1))):
+        found = pattern.fullmatch(plain)
+        if found and 1 <= int(found[order[1]]) <= 12:
+            return f"{found[order[0]]}-{int(found[order[1]]):02d}"
+    return _english_month(text)
+
+
+def _english_month(text: str) -> str:
+    found = _ENGLISH.fullmatch(text.strip())
+    if not found:
+        return text
+    name, year = (found[1], found[2]) if found[1] else (found[4], found[3])
+    number = _MONTH_NAMES.get(name.lower())
+    return f"{year if len(year) == 4 else f'20{year}'}-{number:02d}" if number else text
+
+
+def _chinese_to_digits(text: str) -> str:
+    """Turn 二〇一三年九月 and 2013年十月 into digits."""
+    tens = re.sub(r"十([一二])", r"1\1", text)
+    return re.sub(r"十", "10", tens).translate(_CHINESE_DIGITS)
+
+
+_EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, its missing 1900-02-29 allowed for
+
+
+def month_of_number(text: str) -> str:
+    """Return the month that a *numeric* cell means: 201309 and 2013.09 are months, 41518 is a date's serial.
+
+    2017.1 stays: the cell may have been typed as 2017.1 or 2017.10, and nobody can tell (traps.md).
+    """
+    if re.fullmatch(r"(19|20)[0-9]{2}\.1", text):
+        return text
+    if re.fullmatch(r"[2-5][0-9]{4}(\.0+)?", text):
+        return (_EPOCH_1900 + timedelta(days=int(float(text)))).strftime("%Y-%m")
+    return month(text)
+
+
+_MOMENT = re.compile(
+    r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"
+    r"(?:[T ]*(上午|下午|中午|晚上|凌晨|AM|PM)? ?([0-9]{1,2})[:时点]([0-9]{1,2})分?(?::?([0-9]{1,2})秒?)?"
+    r"(?:\.[0-9]+)? ?(AM|PM)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?",
+    re.IGNORECASE,
+)
+_AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(.*)")
+_SHANGHAI = timezone(timedelta(hours=8))
+
+
+def moment(text: str) -> str:
+    """Return `2016-09-20 15:05` (seconds kept where given) for a moment in any usual spelling, Asia/Shanghai.
+
+    A date without a time stays a date; what cannot be read stays as it is. The texts sort in order of time.
+    """
+    american = _AMERICAN.fullmatch(text)
+    if american:
+        text_of = f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
+        return _moment(text_of) or text
+    return _moment(text) or text
+
+
+def _moment(text: str) -> str:
+    found = _MOMENT.fullmatch(text.strip())
+    if not found:
+        return ""
+    year, month_, day = int(found[1]), int(found[2]), int(found[3])
+    half = (found[4] or found[8] or "").upper()
+    hour, minute, second = (int(found[n] or 0) for n in (5, 6, 7))
+    if half in ("下午", "晚上", "PM") and hour < 12:
+        hour += 12
+    elif half in ("上午", "凌晨", "AM") and hour == 12:
+        hour = 0
+    try:
+        when = datetime(year, month_, day, hour, minute, second)
+    except ValueError:
+        return ""
+    if found[9]:
+        when = _in_shanghai(when, found[9])
+    return when.strftime("%Y-%m-%d" if found[5] is None else "%Y-%m-%d %H:%M:%S" if found[7] else "%Y-%m-%d %H:%M")
+
+
+def _in_shanghai(when: datetime, offset: str) -> datetime:
+    zone = "+00:00" if offset.upper() == "Z" else offset
+    return datetime.strptime(f"{when:%Y-%m-%d %H:%M:%S}{zone}", "%Y-%m-%d %H:%M:%S%z").astimezone(_SHANGHAI)
+
+
+def moment_of_number(text: str) -> str:
+    """Return the moment that a numeric cell means: a date's serial in the 1900 system."""
+    if not re.fullmatch(r"[2-5][0-9]{4}(\.[0-9]+)?", text):
+        return moment(text)
+    return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}
+
+
+def study_years(text: str) -> str:
+    """Return `4` for 4年, 4.0, 四年, 4 年制; `2.5` for 两年半; what cannot be read stays as it is."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
+    if not found:
+        return text
+    number = float(_YEARS.get(found[1]) or found[1]) + (0.5 if found[3] else 0)
+    return f"{number:g}" if number < 100 else text

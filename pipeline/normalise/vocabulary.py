@@ -1,0 +1,64 @@
+"""The cohort's own vocabulary: code tables, schools, colleges with their former names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.knowledge.codes import CodeTable, load_codes
+from pipeline.normalise.text import comparable
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a written answer may mean.
+
+    `codes` has a table for each code field; `schools` leads from a comparable name or code to the school's name;
+    `colleges` from a school's name and a comparable college name, former ones included, to the college's name.
+    """
+
+    codes: dict[str, CodeTable]
+    schools: dict[str, str]
+    colleges: dict[tuple[str, str], str]
+
+    def school(self, values: pd.Series) -> pd.Series:
+        """Return the names of the schools that `values` mean; what is no school of the cohort stays."""
+        return values.map({value: self.schools.get(comparable(value), value) for value in values.unique()})
+
+    def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
+        """Return the current names of the colleges that `values` mean in `schools`; unknown ones stay."""
+        pairs = pd.DataFrame({"school": schools.to_numpy(), "value": values.to_numpy()}).drop_duplicates()
+        meant = {
+            (school, value): self.colleges.get((school, comparable(value)), value)
+            for school, value in pairs.itertuples(index=False)
+        }
+        keys = zip(schools.array, values.array, strict=True)
+        return pd.Series([meant[key] for key in keys], index=values.index, dtype="str")
+
+    def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
+        """Return where `values` (current names) are colleges of `schools`."""
+        known = set(self.colleges.items())
+        pairs = pd.DataFrame({"school": schools.to_numpy(), "value": values.to_numpy()})
+        names = {(school, name) for (school, _), name in known}
+        found = {pair: pair in names for pair in set(pairs.itertuples(index=False, name=None))}
+        return pd.Series([found[pair] for pair in pairs.itertuples(index=False, name=None)], index=values.index, dtype=bool)
+
+
+def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
+    """Return the cohort's vocabulary.
+
+    Args:
+        cohort: names the schools and, in `[rules] folder`, the office's own code tables.
+        colleges: `school, college, aliases`, the aliases separated by ；.
+    """
+    folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
+    schools = {comparable(name): school.name for school in cohort.schools for name in (school.name, school.code)}
+    names: dict[tuple[str, str], str] = {}
+    for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
+        for alias in filter(None, (part.strip() for part in aliases.replace(";", "；").split("；"))):
+            names.setdefault((school, comparable(alias)), college)
+    # a current name always means itself, even where another college once bore it
+    names |= {(school, comparable(college)): college for school, college in colleges[["school", "college"]].itertuples(index=False)}
+    return Vocabulary(load_codes(folder), schools, names)

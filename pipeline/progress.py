@@ -1,0 +1,79 @@
+"""What a person sees while a run works: stages with their time, colleges with the time left; on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_log = logging.getLogger("mingce.run")
+
+STAGES = {
+    "collect": "收集",
+    "normalise": "规范",
+    "match": "比对学籍",
+    "check": "核验",
+    "review": "审核",
+    "tabulate": "统计",
+    "render": "生成页面",
+}
+
+
+@dataclass
+class Reporter:
+    """Tells each stage as it ends and keeps its seconds. Plain lines where standard error is no terminal."""
+
+    quiet: bool = False
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage; its line appears when it has ended."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        _log.info("stage ended", extra={"stage": name, "seconds": self.seconds[name]})
+        self.say(f"{STAGES.get(name, name)}完成（{self.seconds[name]:.1f} 秒）")
+
+    def say(self, line: str) -> None:
+        """Print one line for people."""
+        if not self.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def counting(self, label: str, total: int) -> Iterator[Counter]:
+        """Show how many of `total` are done and how long the rest will take."""
+        console = Console(stderr=True, quiet=self.quiet)
+        if not console.is_terminal:
+            yield Counter(self, label, total)
+            return
+        columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("剩余"), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(label, total=total)
+            yield Counter(self, label, total, lambda: progress.advance(task))
+
+
+class Counter:
+    """Counts what is done of a stage's parts."""
+
+    def __init__(self, reporter: Reporter, label: str, total: int, advance: object = None) -> None:
+        self._reporter, self._label, self._total = reporter, label, total
+        self._advance = advance
+        self._done = 0
+        self._started = time.perf_counter()
+
+    def done(self, name: str) -> None:
+        """Say that the part `name` is done."""
+        self._done += 1
+        if callable(self._advance):
+            self._advance()
+            return
+        spent = time.perf_counter() - self._started
+        left = spent / self._done * (self._total - self._done)
+        self._reporter.say(f"{self._label} {self._done}/{self._total} {name}（约剩 {left:.0f} 秒）")

@@ -1,0 +1,249 @@
+"""Deciding: approve, return, reopen, withdraw. Each looks and writes in one transaction of the ledger."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import RefusedError, UsageError
+from pipeline.review.chain import Entry, digest
+from pipeline.review.decisions import snapshot_of
+from pipeline.review.desk import KINDS, Desk, RunTables, find_college, find_student, lay_desk
+from pipeline.review.ledger import Ledger
+from pipeline.tables import STATUSES
+
+
+@dataclass
+class Outcome:
+    """What an action did: `done` and `already` (nothing to do) hold SCHOOL/NUMBER, `rest` also why not."""
+
+    done: list[str] = field(default_factory=list[str])
+    already: list[str] = field(default_factory=list[str])
+    rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, why, and on which day."""
+
+    by: str
+    why: str = ""
+    today: date = date.min
+
+    def __post_init__(self) -> None:
+        if not self.by.strip():
+            raise UsageError("没有写经办人", where="--by", remedy="请写明姓名")
+
+
+def approve(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+    """Approve these students' counting submissions: all of them or, where one is not ready, none.
+
+    Raises:
+        RefusedError: some have no submission or open critical findings; each is listed with its reasons.
+        UsageError: a number that nobody, or more than one student, has.
+    """
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        rows = _students(desk, numbers)
+        refused = [(_name(row), why) for row in rows if (why := refusal(desk, row))]
+        if refused:
+            raise _refused("不能通过", refused)
+        return [entry for row in rows if (entry := _approval(desk, row, actor, outcome))]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
+
+
+def approve_ready(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Outcome:
+    """Approve every student of the college who awaits the review; list all others with their reason."""
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        code, name = find_college(desk.people, college)
+        own = desk.people[(desk.people["school_code"] == code) & (desk.people["college"] == name)]
+        ready = own["status"] == "awaiting"
+        blocked = own[~ready & (own["status"] != "approved")]
+        for _, row in blocked.iterrows():
+            outcome.rest.append((_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
+        changes = own[own["change_request"]]
+        outcome.rest.extend((_name(row), "申请修改，请逐人处理") for _, row in changes.iterrows())
+        return [entry for _, row in own[ready].iterrows() if (entry := _approval(desk, row, actor, outcome))]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
+
+
+def send_back(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+    """Return these students' submissions to them, with the reason (all or none).
+
+    Raises:
+        RefusedError: a student has submitted nothing.
+        UsageError: no reason was given.
+    """
+    _need_reason(actor, "退回")
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        rows = _students(desk, numbers)
+        refused = [(_name(row), "未提交，没有可退回的") for row in rows if row["submission_id"] == ""]
+        if refused:
+            raise _refused("不能退回", refused)
+        return [_decision(desk, row, "return", actor, outcome) for row in rows]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
+
+
+def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+    """Undo these students' approvals (all or none).
+
+    Raises:
+        RefusedError: a student has no approval to undo.
+        UsageError: no reason was given.
+    """
+    _need_reason(actor, "取消审核")
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        rows = _students(desk, numbers)
+        open_already = [(_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
+        if open_already:
+            raise _refused("不能取消审核", open_already)
+        return [_decision(desk, row, "reopen", actor, outcome) for row in rows]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
+
+
+def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> Outcome:
+    """Withdraw one registration (wrong address, wrong school): it counts nowhere and its numbers are free again.
+
+    Raises:
+        RefusedError: it is the one that was approved: reopen first.
+        UsageError: no reason was given, no such submission, or a beginning that several share.
+    """
+    _need_reason(actor, "撤销登记")
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        row = _submission(tables, submission)
+        found = str(row["submission_id"])
+        if (desk.people["approved_submission_id"] == found).any():
+            raise RefusedError(
+                f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
+            )
+        code = next((code for code, name in tables.schools.items() if name == row["school"]), "")
+        number = str(row["student_number"])
+        outcome.done.append(found)
+        entry = Entry(
+            "withdrawal",
+            by=actor.by,
+            why=actor.why,
+            school_code=code,
+            student_number=number,
+            submission_id=found,
+            made_on=found,
+            unique_key=f"withdrawal/{found}",
+        )
+        return [entry]
+
+    stored = _decide(tables, ledger, actor, decide)
+    return outcome if stored[0].new else Outcome(already=outcome.done)
+
+
+def refusal(desk: Desk, row: pd.Series) -> str:
+    """Return why this student cannot be approved now, or the empty string."""
+    if row["submission_id"] == "":
+        return STATUSES["missing"]
+    return "；".join(desk.reasons(str(row["submission_id"])))
+
+
+def has_approval(row: pd.Series) -> bool:
+    """Return whether the student's last decision is an approval, its data changed since or not."""
+    return str(row["decision_state"]) in ("approved", "stale")
+
+
+def stands_already(row: pd.Series) -> bool:
+    """Return whether just this submission, with just this registry row, is approved already."""
+    return row["decision_state"] == "approved" and not row["change_request"]
+
+
+def _approval(desk: Desk, row: pd.Series, actor: Actor, outcome: Outcome) -> Entry | None:
+    if stands_already(row):
+        outcome.already.append(_name(row))
+        return None
+    return _decision(desk, row, "approve", actor, outcome)
+
+
+def _decision(desk: Desk, row: pd.Series, action: str, actor: Actor, outcome: Outcome) -> Entry:
+    outcome.done.append(_name(row))
+    return decision_entry(desk, row, action, by=actor.by, why=actor.why)
+
+
+def decision_entry(
+    desk: Desk, row: pd.Series, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
+) -> Entry:
+    """Return the entry of a decision on the student in `row` of the desk's people."""
+    submission = str(row["submission_id"] if action == "approve" else _decided_on(row))
+    registry = str(row["registry_digest"])
+    personal: dict[str, Any] = {}
+    if action == "approve":
+        personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, desk.submission(submission))}
+    return Entry(
+        "decision",
+        action=action,
+        by=by.strip(),
+        why=why.strip(),
+        school_code=str(row["school_code"]),
+        student_number=str(row["student_number"]),
+        submission_id=submission,
+        college=str(row["college"]),
+        made_on=digest(submission, registry),
+        data={"registry_digest": registry, "run": desk.tables.run_id, **(data or {})},
+        personal=personal,
+    )
+
+
+def _decided_on(row: pd.Series) -> str:
+    """Return the submission a return or a reopening is about: the counting one, else the approved one."""
+    return str(row["submission_id"] or row["approved_submission_id"])
+
+
+def _decide(tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk], Sequence[Entry]]) -> list[Any]:
+    return ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today)), *KINDS)
+
+
+def _students(desk: Desk, numbers: Sequence[str]) -> list[pd.Series]:
+    at = dict.fromkeys(find_student(desk.people, number) for number in numbers)
+    return [desk.people.iloc[position] for position in at]
+
+
+def _submission(tables: RunTables, text: str) -> pd.Series:
+    ids = tables.submissions["submission_id"]
+    hits = tables.submissions[ids == text]
+    if hits.empty and len(text) >= 8:
+        hits = tables.submissions[ids.str.startswith(text)]
+    if len(hits) != 1:
+        what = "不止一条" if len(hits) else "没有"
+        raise UsageError(f"{what}提交 {text}", where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")
+    return hits.iloc[0]
+
+
+def _name(row: pd.Series) -> str:
+    return f"{row['school_code']}/{row['student_number']}"
+
+
+def _need_reason(actor: Actor, what: str) -> None:
+    if not actor.why.strip():
+        raise UsageError(f"{what}要写明原因", where="--why", remedy="原因会转告学生或留档备查")
+
+
+def _refused(what: str, each: list[tuple[str, str]]) -> RefusedError:
+    lines = "\n".join(f"  {name}：{why}" for name, why in each)
+    return RefusedError(f"有 {len(each)} 人{what}，全部未处理：\n{lines}", remedy="请先处理，或去掉这些学号再试")

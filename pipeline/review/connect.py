@@ -1,0 +1,85 @@
+"""Where the ledger's database is, and how its connections behave."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError
+
+from pipeline.errors import ConfigurationError
+
+PASSWORD = "MINGCE_LEDGER_PASSWORD"
+BUSY_MS = 60_000  # how long a writer waits for another one
+
+
+def ledger_url(text: str, folder: Path) -> sa.URL:
+    """Return the URL of `[ledger] url`: a relative SQLite path starts at the cohort folder.
+
+    A server's password comes from the environment (MINGCE_LEDGER_PASSWORD), never from `cohort.toml`.
+
+    Raises:
+        ConfigurationError: the text is no URL of SQLite or PostgreSQL.
+    """
+    try:
+        url = sa.make_url(text)
+    except ArgumentError:
+        raise ConfigurationError(
+            [f"账本地址 {text} 不是正确的地址，写作 sqlite:///ledger.sqlite"], where="[ledger] url"
+        ) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite" and url.database and url.database != ":memory:":
+        return url.set(database=str(folder / url.database))
+    if kind == "postgresql":
+        driver = url if "+" in url.drivername else url.set(drivername="postgresql+psycopg")
+        password = os.environ.get(PASSWORD)
+        return driver.set(password=password) if password and not url.password else driver
+    raise ConfigurationError([f"账本不支持 {kind}，请用 sqlite 或 postgresql 的地址"], where="[ledger] url")
+
+
+def engine_of(url: sa.URL) -> Engine:
+    """Return an engine whose write transactions exclude one another from their first statement on.
+
+    Raises:
+        ConfigurationError: the driver is not installed, or the file cannot be created.
+    """
+    try:
+        if url.get_backend_name() != "sqlite":
+            return sa.create_engine(url, pool_pre_ping=True, pool_size=2)
+        _private_file(Path(str(url.database)))
+        engine = sa.create_engine(url)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            [f"缺少数据库驱动 {error.name}：请安装 mingce[postgresql]"], where="[ledger] url"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            [f"不能建立账本文件 {url.database}（{error.strerror}），请核对路径和权限"], where="[ledger] url"
+        ) from None
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    """Make sure that the file exists and that nobody else may read it; SQLite's side files take after it."""
+    if path.exists():
+        if path.stat().st_mode & 0o077 and os.name == "posix":
+            path.chmod(0o600)
+        return
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _on_connect(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # `_on_begin` says BEGIN, so that it can say IMMEDIATE
+    for pragma in (f"busy_timeout = {BUSY_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("mingce_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

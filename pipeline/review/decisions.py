@@ -1,0 +1,157 @@
+"""What decisions say about the data of today: pure functions over the ledger's entries, no ledger, no clock.
+
+A decision is about one registry student: school code and the registry's student number. Of an approval is kept what
+it was made on: the submission's id and the registry row's digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline import fields
+
+KEY = ["school_code", "student_number"]
+DECISION_TABLE = [
+    *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
+]  # fmt: skip
+STATES = ["decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "changed_fields"]
+_MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
+
+
+def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return the last decision of each student, from `Ledger.entries()`.
+
+    One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
+    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, for
+    `changed_fields`; empty once purged).
+    """
+    made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
+    last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
+    data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
+    values = [cast("dict[str, Any]", json.loads(text)) if text else {} for text in last["values"]]
+    last = last.assign(
+        decision=last["action"].map(_MEANS),
+        registry_digest=[str(item.get("registry_digest", "")) for item in data],
+        run=[str(item.get("run", "")) for item in data],
+        snapshot=[json.dumps(item["snapshot"]) if "snapshot" in item else "" for item in values],
+    )
+    text = [column for column in DECISION_TABLE if column != "seq"]
+    return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
+
+
+def decision_states(
+    keys: pd.DataFrame,
+    submission_ids: set[str] | pd.Series,
+    decisions: pd.DataFrame,
+    *,
+    submissions: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return what the standing decisions mean for today's students (contract, roster).
+
+    Args:
+        keys: `school_code, student_number` (the registry's), `submission_id` (the counting one, or ""),
+            `registry_digest`; where it also has the registry's fields as columns, `changed_fields` can name them.
+        submission_ids: every submission of the run that was not withdrawn, superseded ones included.
+        decisions: the table of `standing_decisions`.
+        submissions: `submission_id` and fields of the submissions, for `changed_fields`; optional.
+
+    Returns:
+        The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
+        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at` (of the last
+        decision whatever it was), `changed_fields` (names of fields, comma-separated, of a stale approval).
+    """
+    wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
+    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
+    both.index = keys.index
+    text = ["decision", "made_on", "registry_then", "by", "at", "snapshot"]
+    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
+    approved = both["decision"] == "approved"
+    stands = both["made_on"].isin(submission_ids) & (both["registry_then"] == both["registry_digest"])
+    returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
+    state = pd.Series("", index=keys.index, dtype="str")
+    state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
+    counting = both["submission_id"]
+    return pd.DataFrame(
+        {
+            "decision_state": state,
+            "approved_submission_id": both["made_on"].where(approved, ""),
+            "change_request": (state == "approved") & (counting != "") & (counting != both["made_on"]),
+            "decided_by": both["by"],
+            "decided_at": both["at"],
+            "changed_fields": _changed(keys, both, state == "stale", submissions),
+        }
+    )
+
+
+def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
+    """Return, for stale approvals alone (few), the fields that differ from what was approved."""
+    rows, then = keys[stale], both["snapshot"][stale]
+    now = _counting_rows(rows, submissions)
+    named: list[str] = []
+    for at, snapshot in enumerate(then):
+        before = cast("dict[str, Any]", json.loads(snapshot)) if snapshot else {}
+        pairs = (("registry", rows.iloc[at]), ("submission", now.iloc[at]))
+        differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
+        named.append(",".join(dict.fromkeys(differing)))
+    return pd.Series(named, index=rows.index, dtype="str").reindex(keys.index).fillna("")
+
+
+def _counting_rows(rows: pd.DataFrame, submissions: pd.DataFrame | None) -> pd.DataFrame:
+    if submissions is None:
+        return pd.DataFrame(index=rows.index)
+    counting = submissions[submissions["submission_id"].isin(rows["submission_id"])].set_index("submission_id")
+    return counting.reindex(rows["submission_id"])
+
+
+def differing_fields(snapshot: dict[str, Any], side: str, row: pd.Series) -> list[str]:
+    """Return the fields whose salted digest in the snapshot's `side` is no longer that of `row`'s value."""
+    then = cast("dict[str, str]", snapshot.get(side, {}))
+    known = [name for name in then if name in row.index and isinstance(row[name], str)]
+    return [name for name in known if then[name] != field_digest(str(snapshot["salt"]), name, str(row[name]))]
+
+
+def field_digest(salt: str, name: str, value: str) -> str:
+    """Return the salted digest of one field's value (16 hex digits: enough to see a change)."""
+    return hashlib.sha256(f"{salt}\x1f{name}\x1f{value}".encode()).hexdigest()[:16]
+
+
+def snapshot_of(salt: str, registry: pd.Series, submission: pd.Series) -> dict[str, Any]:
+    """Return salted digests of every field of both rows, by which a later run names the fields that changed."""
+    sides = {"registry": (registry, fields.in_registry()), "submission": (submission, fields.names())}
+    return {"salt": salt} | {
+        side: {name: field_digest(salt, name, str(row[name])) for name in names if name in row.index}
+        for side, (row, names) in sides.items()
+    }
+
+
+def registry_digest(rows: pd.DataFrame) -> pd.Series:
+    """Return for each registry row the SHA-256 of its fields: the compared ones and the ID number."""
+    named = [name for name in fields.in_registry() if name in rows.columns]
+    joined = pd.Series("", index=rows.index, dtype="str")
+    for name in named:
+        joined = joined + "\x1f" + rows[name]
+    head = "\x1f".join(named)
+    values = [hashlib.sha256(f"{head}\x1e{text}".encode()).hexdigest() for text in joined]
+    return pd.Series(values, index=rows.index, dtype="str")
+
+
+def entries_until(entries: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Return the entries made up to the end of `day` (Asia/Shanghai)."""
+    return entries[entries["at"].str.slice(0, 10) <= day.isoformat()]
+
+
+def states_at(
+    entries: pd.DataFrame, day: date, keys: pd.DataFrame, submission_ids: set[str] | pd.Series
+) -> pd.DataFrame:
+    """Return `decision_states` as it was at the end of `day`, for that day's `keys` and submissions."""
+    return decision_states(keys, submission_ids, standing_decisions(entries_until(entries, day)))
+
+
+def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:
+    """Return the submissions that were withdrawn: they count nowhere and their numbers are free again."""
+    return set(entries["submission_id"][entries["kind"] == "withdrawal"])

@@ -1,0 +1,191 @@
+"""The office's desk: the newest run's tables with today's decisions and exceptions laid over them.
+
+Every way to decide (command line, worksheet, notebook) goes over a desk, so that all see and refuse the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.errors import RefusedError, UsageError
+from pipeline.review.chain import SHANGHAI
+from pipeline.review.decisions import (
+    KEY,
+    decision_states,
+    registry_digest,
+    standing_decisions,
+    withdrawn_submission_ids,
+)
+from pipeline.review.exceptions import apply_exceptions, standing_exceptions
+from pipeline.review.status import open_critical, statuses
+from pipeline.tables import read_table
+
+KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # what a desk reads of the ledger
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """What decisions look at. `people`: the roster with `school_code`, `registry_digest` and the registry's fields."""
+
+    run_id: str
+    people: pd.DataFrame
+    submissions: pd.DataFrame
+    findings: pd.DataFrame
+    schools: dict[str, str]
+    """School code to name."""
+    extras: pd.DataFrame | None = None
+    """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One row per registry student in `people`, with `status` and the columns of `decision_states` of this moment."""
+
+    tables: RunTables
+    people: pd.DataFrame
+    findings: pd.DataFrame
+
+    def reasons(self, submission_id: str) -> list[str]:
+        """Return why this submission cannot be approved: the messages of its open critical findings."""
+        return self._blocking.get(submission_id, [])
+
+    def submission(self, submission_id: str) -> pd.Series:
+        """Return the row of one submission."""
+        return self.tables.submissions.iloc[self._places[submission_id]]
+
+    @cached_property
+    def _blocking(self) -> dict[str, list[str]]:
+        blocking = open_critical(self.findings)[["submission_id", "message"]].drop_duplicates()
+        return {str(key): list(group) for key, group in blocking.groupby("submission_id")["message"]}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {submission_id: at for at, submission_id in enumerate(self.tables.submissions["submission_id"])}
+
+
+def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
+    """Return the desk of `today`: the run's tables under the ledger's entries (of `KINDS`)."""
+    findings = apply_exceptions(tables.findings, standing_exceptions(entries), today)
+    withdrawn = withdrawn_submission_ids(entries)
+    people = tables.people.assign(
+        submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
+    )
+    known = set(tables.submissions["submission_id"]) - withdrawn
+    states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions)
+    people = people.assign(**{str(column): states[column] for column in states.columns})
+    status = statuses(people["submission_id"], people["decision_state"], findings)
+    return Desk(tables, people.assign(status=status), findings)
+
+
+def open_tables(cohort: Cohort) -> tuple[RunTables, date]:
+    """Return the newest run's tables and the day on which decisions are made.
+
+    That is today; where the run was made for another day (`--as-of`), the office works as of that day.
+    """
+    run = newest_run(cohort)
+    summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
+    day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
+    return load_tables(cohort, run), day
+
+
+def newest_run(cohort: Cohort) -> Path:
+    """Return the folder of the newest complete run or check of all colleges.
+
+    Raises:
+        RefusedError: there is none yet.
+    """
+    found = [(finished, path) for path in (cohort.reports_folder / "runs").glob("*") if (finished := _finished(path))]
+    if not found:
+        raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
+    return max(found)[1]
+
+
+def _finished(run: Path) -> str:
+    """Return when a run that decisions may look at was finished, or the empty string for any other folder."""
+    try:
+        summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return ""
+    whole = summary.get("complete") is True and not summary.get("partial") and summary.get("colleges") == "all"
+    return str(summary.get("finished_at", "")) if whole and summary.get("command") in ("run", "check") else ""
+
+
+def load_tables(cohort: Cohort, run: Path) -> RunTables:
+    """Return what decisions look at from the tables of a run folder."""
+    schools = {school.code: school.name for school in cohort.schools}
+    people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
+    submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
+    extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
+    return RunTables(run.name, people, submissions, findings, schools, extras)
+
+
+def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:
+    """Return the roster with `school_code`, `registry_digest` and the registry's other fields.
+
+    Args:
+        roster: the table.
+        registry: normalised registry rows: `school_code` and the fields; `registry_digest` where already computed.
+        schools: school code to name.
+    """
+    codes = {name: code for code, name in schools.items()}
+    digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
+    more = [name for name in fields.in_registry() if name in registry.columns and name not in roster.columns]
+    rows = registry.assign(registry_digest=digests)[[*KEY, *more, "registry_digest"]].drop_duplicates(KEY)
+    coded = roster.assign(school_code=roster["school"].map(codes).fillna("").astype("str"))
+    both = coded.merge(rows, on=KEY, how="left", validate="m:1")
+    return both.assign(**{name: both[name].fillna("").astype("str") for name in [*more, "registry_digest"]})
+
+
+def find_student(people: pd.DataFrame, text: str) -> int:
+    """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
+
+    Raises:
+        UsageError: nobody has the number, or students of several schools have it (all are listed).
+    """
+    code, number = _split(text)
+    hits = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
+    at = [position for position, hit in enumerate(hits) if hit]
+    if not at:
+        raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
+    if len(at) > 1:
+        raise UsageError(
+            f"学号 {text} 不止一人", remedy=f"请写明学校：{_candidates(people.iloc[at], 'student_number')}"
+        )
+    return at[0]
+
+
+def find_college(people: pd.DataFrame, text: str) -> tuple[str, str]:
+    """Return school code and name of the college that COLLEGE or SCHOOL/COLLEGE names.
+
+    Raises:
+        UsageError: no such college, or several schools have one of that name.
+    """
+    code, name = _split(text)
+    known = people[["school_code", "college"]].drop_duplicates()
+    hits = known[(known["college"] == name) & ((known["school_code"] == code) if code else True)]
+    if hits.empty:
+        raise UsageError(f"名册中没有院系 {text}", remedy=f"可选：{_candidates(known, 'college')}")
+    if len(hits) > 1:
+        raise UsageError(f"院系 {text} 不止一个", remedy=f"请写明学校：{_candidates(hits, 'college')}")
+    return str(hits["school_code"].iloc[0]), name
+
+
+def _candidates(rows: pd.DataFrame, column: str) -> str:
+    return "、".join(sorted({f"{code}/{name}" for code, name in zip(rows["school_code"], rows[column], strict=True)}))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Split SCHOOL/REST; without a school's code the first part is empty."""
+    code, slash, rest = text.partition("/")
+    return (code.strip(), rest.strip()) if slash and re.fullmatch(r"[0-9A-Za-z]+", code.strip()) else ("", text.strip())

@@ -1,0 +1,282 @@
+"""The ledger: who decided what, when, why, and on which data. Append-only, chained, shared by several writers."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Unpack, cast
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from pipeline.cohort import Cohort
+from pipeline.errors import ConfigurationError, MingceError
+from pipeline.review import schema
+from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, digest, entry_hash
+from pipeline.review.connect import engine_of, ledger_url
+
+TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
+COLUMNS = ["seq", *TEXT, "why", "values"]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where an entry stands. `new` is false where its unique key had been there already: nothing was written."""
+
+    seq: int
+    new: bool
+
+
+class Ledger:
+    """An open ledger. Every method is one transaction; several processes may write at once."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def append(self, kind: str, **parts: Unpack[Parts]) -> Stored:
+        """Write one entry (the fields of `Entry` as keywords)."""
+        return self.append_all([Entry(kind, **parts)])[0]
+
+    def append_all(self, new: Sequence[Entry]) -> list[Stored]:
+        """Write several entries: all of them or, where anything fails, none."""
+        with self._writing() as connection:
+            return _write(connection, new, self._clock())
+
+    def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], *kinds: str) -> list[Stored]:
+        """Write what `decide` returns for the entries (of these kinds) that stand at this very moment.
+
+        Nobody writes between the look and the writing; what `decide` raises leaves all as it was.
+        """
+        with self._writing() as connection:
+            return _write(connection, decide(_frame(connection, kinds)), self._clock())
+
+    def entries(self, *kinds: str) -> pd.DataFrame:
+        """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.
+
+        `data` and `values` are JSON objects as text; `why` and `values` are empty where purged or never given.
+        """
+        with self._reading() as connection:
+            return _frame(connection, kinds)
+
+    def find(self, unique_key: str) -> int | None:
+        """Return the `seq` of the entry with this unique key, or None."""
+        with self._reading() as connection:
+            query = sa.select(schema.entries.c.seq).where(schema.entries.c.unique_key == unique_key)
+            return connection.execute(query).scalar()
+
+    def head(self) -> tuple[int, str]:
+        """Return the last entry's `seq` and hash; (0, 64 zeros) for an empty ledger."""
+        with self._reading() as connection:
+            return _head(connection)
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with the chain, a Chinese line each; an empty list says that all is well."""
+        from pipeline.review.verify import problems
+
+        with self._reading() as connection:
+            return problems(_rows(connection), _personal(connection), FIRST)
+
+    def purge(self, *, before: str, by: str, why: str) -> int:
+        """Empty the personal side of every entry made before the ISO date `before`; return how many.
+
+        The chain stays whole; the purge itself is an entry that names what it emptied.
+        """
+        with self._writing() as connection:
+            e, p = schema.entries, schema.personal
+            old = sa.select(e.c.seq).join(p, p.c.seq == e.c.seq).where(e.c.at < before).order_by(e.c.seq)
+            seqs = [int(seq) for seq in connection.execute(old).scalars()]
+            if seqs:
+                connection.execute(sa.delete(p).where(p.c.seq <= seqs[-1], p.c.seq.in_(old.scalar_subquery())))
+                entry = Entry("purge", by=by, why=why, data={"before": before, "spans": _spans(seqs)})
+                _write(connection, [entry], self._clock())
+            return len(seqs)
+
+    def backup(self, path: Path) -> int:
+        """Copy the ledger into a new SQLite file at `path`, verify the copy, and return its number of entries.
+
+        Raises:
+            MingceError: the file is already there, or the copy does not verify.
+        """
+        if path.exists():
+            raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
+        with self._reading() as connection:
+            rows, private = _rows(connection), _personal(connection)
+        partial = path.with_name(f".{path.name}.part")
+        partial.unlink(missing_ok=True)
+        copy = _open(sa.make_url(f"sqlite:///{partial}"), self._clock)
+        with copy._writing() as connection:
+            _insert(connection, rows, private)
+        found = copy.verify()
+        copy.close()
+        if found:
+            partial.unlink()
+            raise MingceError(
+                f"备份没有通过核对：{found[0]}", where=str(path), remedy="请先运行 mingce doctor 查看账本"
+            )
+        partial.replace(path)
+        return len(rows)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[Connection]:
+        with self._engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Generator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+
+def open_ledger(cohort: Cohort, clock: Callable[[], datetime] | None = None) -> Ledger:
+    """Open the cohort's ledger, creating or migrating it where needed.
+
+    Raises:
+        ConfigurationError: the URL is wrong, the database is out of reach or written by a newer mingce.
+    """
+    return _open(ledger_url(cohort.ledger.url, cohort.folder), clock or _now)
+
+
+def _open(url: sa.URL, clock: Callable[[], datetime]) -> Ledger:
+    engine = engine_of(url)
+    ledger = Ledger(engine, clock)
+    try:
+        with ledger._reading() as connection:  # pyright: ignore[reportPrivateUsage]
+            found = schema.revision(connection)
+        if found != schema.NEWEST:
+            with ledger._writing() as connection:  # pyright: ignore[reportPrivateUsage]
+                schema.migrate(connection)
+    except OperationalError as error:
+        raise ConfigurationError(
+            [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
+        ) from None
+    return ledger
+
+
+def _now() -> datetime:
+    return datetime.now(SHANGHAI)
+
+
+def system_account() -> str:
+    """Return the account that this process runs under, or the empty string."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return os.environ.get("USER", "")
+
+
+def _write(connection: Connection, new: Sequence[Entry], now: datetime) -> list[Stored]:
+    at, account = now.astimezone(SHANGHAI).isoformat(timespec="seconds"), system_account()
+    seq, previous = _head(connection)
+    known = _known_keys(connection, [entry.unique_key for entry in new if entry.unique_key])
+    rows: list[dict[str, Any]] = []
+    private: list[dict[str, Any]] = []
+    stored: list[Stored] = []
+    for entry in new:
+        if entry.unique_key in known:
+            stored.append(Stored(known[entry.unique_key], new=False))
+            continue
+        seq += 1
+        side = _side(entry, seq)
+        row = _row(entry, seq, at, account, previous, digest(side["salt"], side["values"]) if side else "")
+        previous = row["hash"]
+        rows.append(row)
+        private += [side] if side else []
+        stored.append(Stored(seq, new=True))
+        if entry.unique_key:
+            known[entry.unique_key] = seq
+    _insert(connection, rows, private)
+    return stored
+
+
+def _row(entry: Entry, seq: int, at: str, account: str, previous: str, personal_digest: str) -> dict[str, Any]:
+    plain = {
+        name: getattr(entry, name)
+        for name in TEXT
+        if name not in ("at", "account", "data", "personal_digest", "previous", "hash")
+    }
+    row = {"seq": seq, "at": at, "account": account, "previous": previous, "personal_digest": personal_digest, **plain}
+    row["data"] = canonical(dict(entry.data))
+    return row | {"hash": entry_hash(row)}
+
+
+def _side(entry: Entry, seq: int) -> dict[str, Any]:
+    values = {**entry.personal, **({"why": entry.why} if entry.why else {})}
+    return {"seq": seq, "salt": secrets.token_hex(16), "values": canonical(values)} if values else {}
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]], private: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(schema.entries), rows)
+    if private:
+        connection.execute(sa.insert(schema.personal), private)
+
+
+def _head(connection: Connection) -> tuple[int, str]:
+    columns = (schema.entries.c.seq, schema.entries.c.hash)
+    last = connection.execute(sa.select(*columns).order_by(columns[0].desc()).limit(1)).first()
+    return (int(last[0]), str(last[1])) if last else (0, FIRST)
+
+
+def _known_keys(connection: Connection, keys: Sequence[str]) -> dict[str | None, int]:
+    known: dict[str | None, int] = {}
+    for start in range(0, len(keys), 500):
+        e = schema.entries
+        query = sa.select(e.c.unique_key, e.c.seq).where(e.c.unique_key.in_(keys[start : start + 500]))
+        known |= {str(key): int(seq) for key, seq in connection.execute(query)}
+    return known
+
+
+def _rows(connection: Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(sa.select(schema.entries).order_by("seq")).mappings()]
+
+
+def _personal(connection: Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(sa.select(schema.personal).order_by("seq")).mappings()]
+
+
+def _frame(connection: Connection, kinds: Iterable[str]) -> pd.DataFrame:
+    e, p = schema.entries, schema.personal
+    query = sa.select(e, p.c["values"]).join(p, p.c.seq == e.c.seq, isouter=True).order_by(e.c.seq)
+    wanted = list(kinds)
+    rows = connection.execute(query.where(e.c.kind.in_(wanted)) if wanted else query).mappings().all()
+    frame = pd.DataFrame([dict(row) for row in rows], columns=["seq", *TEXT, "values"])
+    frame = frame.assign(**{name: frame[name].fillna("").astype("str") for name in [*TEXT, "values"]})
+    frame["why"] = pd.Series([_why(text) for text in frame["values"]], index=frame.index, dtype="str")
+    return frame.assign(seq=frame["seq"].astype("int64"))[COLUMNS]
+
+
+def _why(values: str) -> str:
+    return str(cast("dict[str, Any]", json.loads(values)).get("why", "")) if values else ""
+
+
+def _spans(seqs: list[int]) -> list[list[int]]:
+    """Return ascending numbers as [first, last] spans."""
+    spans: list[list[int]] = []
+    for seq in seqs:
+        if spans and spans[-1][1] == seq - 1:
+            spans[-1][1] = seq
+        else:
+            spans.append([seq, seq])
+    return spans

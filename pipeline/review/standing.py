@@ -1,0 +1,96 @@
+"""The standing of the colleges in the yearly evaluation: rates, score, rank, and how sure they are.
+
+Everything is a function of columns and of the weights in `[standing]`; the formula is printed under the table.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pandas as pd
+
+from pipeline.cohort import Standing
+
+Z = 1.959964  # 95 %
+SMALL = 30  # below so many students with a submission a college shows its interval
+
+
+def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
+    """Return `colleges` with `score` (0 to 100), `rank` (1 is best; ties share) and the interval of the score.
+
+    Args:
+        colleges: per college `registered, submitted` (counts), `first_pass_rate` (of submitted), `submitted_on_time`
+            (of registered), `rework` (of submitted: share whose row had to be handed in again or was returned).
+        weights: of the cohort file; only their proportions matter.
+
+    Returns:
+        The same rows and index with `score` (one decimal), `rank` (int), `score_low`, `score_high` (95 %, Wilson, each
+        rate for itself) and `small` (bool: fewer than 30 submissions, so the interval says more than the rank).
+        A college without registered students has score 0.
+    """
+    total = weights.first_pass + weights.on_time + weights.rework
+    parts = [
+        (weights.first_pass, colleges["first_pass_rate"], colleges["submitted"], False),
+        (weights.on_time, colleges["submitted_on_time"], colleges["registered"], False),
+        (weights.rework, colleges["rework"], colleges["submitted"], True),
+    ]
+    score = low = high = pd.Series(0.0, index=colleges.index)
+    for weight, rate, count, bad in parts:
+        below, above = wilson(rate, count)
+        points = 100 * weight / total
+        score = score + points * _earned(rate, count, bad)
+        low = low + points * (1 - above if bad else below)
+        high = high + points * (1 - below if bad else above)
+    empty = colleges["registered"] == 0
+    score = score.mask(empty, 0.0).round(1)
+    return colleges.assign(
+        score=score,
+        rank=score.rank(method="min", ascending=False).astype("int64"),
+        score_low=low.mask(empty, 0.0).round(1),
+        score_high=high.mask(empty, 0.0).round(1),
+        small=colleges["submitted"] < SMALL,
+    )
+
+
+def _earned(rate: pd.Series, count: pd.Series, bad: bool) -> pd.Series:
+    """Return the share of points earned; where nothing was submitted, nothing is earned, no rework included."""
+    return ((1 - rate) if bad else rate).astype("float64").where(count > 0, 0.0)
+
+
+def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the 95 % Wilson interval of a rate observed on `count` cases; 0 to 1 where there is no case."""
+    n = count.astype("float64").where(count > 0, 1.0)
+    p = rate.astype("float64")
+    middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)).map(sqrt)
+    some = count > 0
+    return (middle - half).clip(0, 1).where(some, 0.0), (middle + half).clip(0, 1).where(some, 1.0)
+
+
+def formula(weights: Standing) -> str:
+    """Return the formula in Chinese, as it is printed under the table."""
+    total = weights.first_pass + weights.on_time + weights.rework
+    first, on_time, rework = (f"{100 * w / total:g}" for w in (weights.first_pass, weights.on_time, weights.rework))
+    return (
+        f"得分 = {first} × 一次通过率 + {on_time} × 按时提交率 + {rework} ×（1 − 返工率），满分 100；"
+        f"得分相同名次并列；提交不足 {SMALL} 人的院系同时给出 95% 区间，名次仅供参考。"
+    )
+
+
+def rework_rates(students: pd.DataFrame) -> pd.DataFrame:
+    """Return `school, college, rework`: of the students with a submission, the share that needed another round.
+
+    Args:
+        students: per registry student `school, college, submission_id, resubmitted` (bool: an earlier row of the same
+            person was superseded), `returned` (bool: was returned at least once).
+    """
+    handed_in = students[students["submission_id"] != ""]
+    again = handed_in["resubmitted"] | handed_in["returned"]
+    rates = handed_in.assign(rework=again.astype("float64")).groupby(["school", "college"])["rework"].mean()
+    return rates.reset_index()
+
+
+def returned_students(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return `school_code, student_number` of everybody who was returned at least once, from `Ledger.entries()`."""
+    returned = entries[(entries["kind"] == "decision") & (entries["action"] == "return")]
+    return returned[["school_code", "student_number"]].drop_duplicates().reset_index(drop=True)

@@ -1,0 +1,30 @@
+"""A student's status, from submission, decision and open findings (contract, tables/roster)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+_BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
+
+
+def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings that stand in the way of an approval: critical, not excepted."""
+    return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
+
+
+def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
+    """Return each student's status, the first that applies in the contract's order.
+
+    Args:
+        submission_id: the counting submission of each student, or "".
+        decision_state: of `decision_states`, same index.
+        findings: the table, `excepted` already set.
+    """
+    blocking = open_critical(findings)
+    status = pd.Series("awaiting", index=submission_id.index, dtype="str")
+    status = status.mask(decision_state == "returned", "returned")
+    for actor, name in reversed(_BY_ACTOR.items()):
+        status = status.mask(submission_id.isin(blocking["submission_id"][blocking["actor"] == actor]), name)
+    for state in ("approved", "stale"):
+        status = status.mask(decision_state == state, state)
+    return status.mask(submission_id == "", "missing")

@@ -1,0 +1,287 @@
+"""Decisions made in a `审核` worksheet or file: read them, and take each into the ledger once.
+
+A row is new where this student's rows of the same source did not have it at the last reading. So a row that stays
+in the sheet decides once and never renews a stale approval by itself, while 通过 written again after 取消审核 counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.errors import InputError, UsageError
+from pipeline.review.actions import decision_entry, has_approval, refusal, stands_already
+from pipeline.review.chain import Entry, digest
+from pipeline.review.desk import KINDS, RunTables, find_student, lay_desk
+from pipeline.review.ledger import Ledger
+
+COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明"]
+OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
+WORKSHEET = "审核"
+OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
+
+
+@dataclass(frozen=True)
+class Read:
+    """What became of one row: `row` as the sheet shows it, `outcome` a key of `OUTCOMES`, `why` where not applied."""
+
+    row: int
+    number: str
+    opinion: str
+    outcome: str
+    why: str = ""
+
+
+def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
+    """Return the rows of `[review] decisions` as text (`row` and `COLUMNS`), or None where the cohort names none.
+
+    Raises:
+        InputError: the file or the sheet cannot be read, or has no 学号 or 意见.
+    """
+    place = cohort.review.decisions
+    if place is None:
+        return None
+    if place.startswith("gsheet:"):
+        from pipeline.collect.google.read import read_decisions_sheet
+
+        rows = read_decisions_sheet(place, cohort)
+        return _conform(pd.DataFrame(rows, columns=None if rows else COLUMNS), place)
+    path = cohort.path(place)
+    if not path.is_file():
+        return _conform(pd.DataFrame(columns=COLUMNS), place)  # nobody has decided yet
+    return _conform(_read_file(path), place)
+
+
+def import_decisions(tables: RunTables, ledger: Ledger, rows: pd.DataFrame, source: str, today: date) -> list[Read]:
+    """Take the rows' decisions into the ledger, all in one transaction, and say what became of each.
+
+    A row that cannot be executed is kept in the ledger as refused, with its reason, and told again on every reading:
+    it is not executed later on data that its writer never saw. To decide again, the row is written anew.
+
+    Args:
+        tables: the run's tables, current ones.
+        ledger: the cohort's.
+        rows: of `read_decision_rows`.
+        source: the name of the file or sheet: rows are compared with the last reading of the same source.
+        today: for exceptions' expiry.
+    """
+    report: list[Read] = []
+
+    def decide(entries: pd.DataFrame) -> list[Entry]:
+        reading = _Reading(tables, entries, source, today)
+        return reading.take(rows, report)
+
+    ledger.append_if(decide, *KINDS)
+    return sorted(report, key=lambda read: read.row)
+
+
+class _Reading:
+    """One reading of one source: rows by student, each compared with what was read before."""
+
+    def __init__(self, tables: RunTables, entries: pd.DataFrame, source: str, today: date) -> None:
+        self._desk = lay_desk(tables, entries, today)
+        self._source = source
+        self._before, self._refused = _last_reading(entries, source)
+
+    def take(self, rows: pd.DataFrame, report: list[Read]) -> list[Entry]:
+        students: dict[int, list[dict[str, str]]] = {}
+        for row in cast("list[dict[str, str]]", rows.to_dict("records")):
+            at = self._place(row, report)
+            if at is not None:
+                students.setdefault(at, []).append(row)
+        return [entry for at, own in students.items() for entry in self._student(at, own, report)]
+
+    def _place(self, row: dict[str, str], report: list[Read]) -> int | None:
+        opinion = row["意见"]
+        try:
+            return find_student(self._desk.people, self._number(row))
+        except UsageError as error:
+            if opinion:
+                report.append(_read(row, "refused", str(error)))
+            return None
+
+    def _number(self, row: dict[str, str]) -> str:
+        code = next((code for code, name in self._desk.tables.schools.items() if name == row["学校名称"]), "")
+        return f"{code}/{row['学号']}" if code and "/" not in row["学号"] else row["学号"]
+
+    def _student(self, at: int, rows: list[dict[str, str]], report: list[Read]) -> list[Entry]:
+        person = self._desk.people.iloc[at]
+        key = (str(person["school_code"]), str(person["student_number"]))
+        before = self._before.get(key, [])
+        unseen = Counter(before)
+        entries: list[Entry] = []
+        now = [_row_digest(row) for row in rows if row["意见"]]
+        for row in rows:
+            mark = _row_digest(row)
+            if not row["意见"]:
+                continue
+            if unseen[mark] > 0:
+                unseen[mark] -= 1
+                why = self._refused.get((*key, mark), "")
+                report.append(_read(row, "refused" if why else "seen", why))
+                continue
+            person, new = self._decide(person, row, now, report)
+            entries += new
+        if not entries and sorted(now) != sorted(before):
+            entries.append(self._seen(person, now))
+        return entries
+
+    def _decide(
+        self, person: pd.Series, row: dict[str, str], now: list[str], report: list[Read]
+    ) -> tuple[pd.Series, list[Entry]]:
+        """Return the person as the decision leaves it, and the entry to write."""
+        action = OPINIONS.get(row["意见"], "")
+        why = self._why_not(person, action, row)
+        data = {"source": self._source, "rows": now, "mark": _row_digest(row)}
+        if why:
+            report.append(_read(row, "refused" if action else "bad", why))
+            entry = Entry(
+                "reading",
+                action="refused",
+                by=row["审核人"],
+                why=row["说明"],
+                school_code=str(person["school_code"]),
+                student_number=str(person["student_number"]),
+                submission_id=str(person["submission_id"]),
+                college=str(person["college"]),
+                data={**data, "run": self._desk.tables.run_id},
+                personal={"opinion": row["意见"], "refused": why},
+            )
+            return person, [entry]
+        if (action == "approve" and stands_already(person)) or (action == "return" and _returned(person)):
+            report.append(_read(row, "already", ""))
+            return person, [self._seen(person, now)]
+        report.append(_read(row, "applied", ""))
+        entry = decision_entry(self._desk, person, action, by=row["审核人"], why=row["说明"], data=data)
+        return _after(person, action), [entry]
+
+    def _why_not(self, person: pd.Series, action: str, row: dict[str, str]) -> str:
+        if not action:
+            return f"意见应为 {'、'.join(['通过', '退回', '取消审核'])}"
+        if not row["审核人"]:
+            return "没有写审核人"
+        if action != "approve" and not row["说明"]:
+            return f"{row['意见']}要写明说明"
+        if action == "approve":
+            return "" if stands_already(person) else refusal(self._desk, person)
+        if action == "return":
+            return "" if person["submission_id"] else "未提交，没有可退回的"
+        return "" if has_approval(person) else "没有审核通过的记录，不能取消"
+
+    def _seen(self, person: pd.Series, now: list[str]) -> Entry:
+        return Entry(
+            "reading",
+            action="seen",
+            school_code=str(person["school_code"]),
+            student_number=str(person["student_number"]),
+            college=str(person["college"]),
+            data={"source": self._source, "rows": now},
+        )
+
+
+def _returned(person: pd.Series) -> bool:
+    return person["decision_state"] == "returned"
+
+
+def _after(person: pd.Series, action: str) -> pd.Series:
+    state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
+    approved = person["submission_id"] if action == "approve" else ""
+    changed = {"decision_state": state, "approved_submission_id": approved, "change_request": False}
+    return pd.Series({**person.to_dict(), **changed})
+
+
+def _last_reading(
+    entries: pd.DataFrame, source: str
+) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], str]]:
+    """Return for each student the rows of the last reading, and the reasons of the rows that were refused."""
+    before: dict[tuple[str, str], list[str]] = {}
+    refused: dict[tuple[str, str, str], str] = {}
+    own = entries[entries["kind"].isin(["decision", "reading"]) & entries["data"].str.contains('"rows":', regex=False)]
+    for row in own.to_dict("records"):
+        data = cast("dict[str, Any]", json.loads(str(row["data"])))
+        if data.get("source") != source:
+            continue
+        key = (str(row["school_code"]), str(row["student_number"]))
+        before[key] = [str(mark) for mark in data["rows"]]
+        if row["action"] == "refused":
+            values = cast("dict[str, Any]", json.loads(str(row["values"]))) if row["values"] else {}
+            refused[*key, str(data["mark"])] = str(values.get("refused", "未能执行"))
+        elif "mark" in data:
+            refused.pop((*key, str(data["mark"])), None)
+    return before, refused
+
+
+def _row_digest(row: dict[str, str]) -> str:
+    return digest(*(row[name] for name in COLUMNS[2:]))[:32]
+
+
+def _read(row: dict[str, str], outcome: str, why: str) -> Read:
+    return Read(int(row["row"]), row["学号"], row["意见"], outcome, why)
+
+
+def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    missing = [name for name in ("学号", "意见") if name not in frame.columns]
+    if missing:
+        raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
+    row = frame["row"] if "row" in frame.columns else pd.Series(range(2, len(frame) + 2), index=frame.index)
+    blank = pd.Series("", index=frame.index, dtype="str")
+    text = {name: frame[name].fillna("").astype("str").str.strip() if name in frame else blank for name in COLUMNS}
+    clean = pd.DataFrame({"row": row.astype("int64"), **text})
+    return clean[(clean["学号"] != "") | (clean["意见"] != "")].reset_index(drop=True)
+
+
+def _read_file(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+            return _read_workbook(path)
+        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding=_encoding(path))
+    except (OSError, ValueError) as error:  # pandas' parser and codec errors are ValueErrors
+        raise InputError(
+            f"审核表读不出（{type(error).__name__}）", where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx"
+        ) from None
+
+
+def _encoding(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "gb18030"  # what Excel in Chinese Windows writes
+    return "utf-8-sig"
+
+
+def _read_workbook(path: Path) -> pd.DataFrame:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+        name = WORKSHEET if WORKSHEET in book.sheet_names else book.sheet_names[0]
+        table = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise ValueError(str(error)) from None
+    header = next((at for at, row in enumerate(table) if "学号" in row), 0)
+    names = [str(cell).strip() for cell in table[header]] if table else []
+    body = [[_cell_text(cell) for cell in row] for row in table[header + 1 :]]
+    frame = pd.DataFrame(body, columns=names, dtype="str")
+    return frame.assign(row=range(header + 2, header + 2 + len(body)))
+
+
+def _cell_text(cell: object) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def summary_lines(report: Sequence[Read]) -> list[str]:
+    """Return Chinese lines for people: how many rows were taken, and each row that could not be."""
+    counts = Counter(read.outcome for read in report)
+    head = "审核表：" + "，".join(f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key])
+    told = [read for read in report if read.outcome in ("refused", "bad")]
+    return ([head] if report else []) + [f"  第 {read.row} 行 学号 {read.number}：{read.why}" for read in told]

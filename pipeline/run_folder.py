@@ -1,0 +1,113 @@
+"""The folder of one run: it appears whole or not at all, and never changes afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline.cohort import Cohort
+from pipeline.tables import Frame, write_table
+
+_PARTIAL = ".part"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run that is being written: `path` is a hidden folder that gets its name when it is complete."""
+
+    root: Path
+    run_id: str
+
+    @property
+    def path(self) -> Path:
+        """Where the run is being written."""
+        return self.root / "runs" / f".{self.run_id}{_PARTIAL}"
+
+    @property
+    def final(self) -> Path:
+        """Where the run will stand."""
+        return self.root / "runs" / self.run_id
+
+    @property
+    def inputs(self) -> Path:
+        """Where inputs are kept, once per content."""
+        return self.root / "inputs"
+
+    def write_tables(self, tables: dict[str, Frame]) -> None:
+        """Write the run's tables for programs."""
+        folder = self.path / "tables"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, frame in tables.items():
+            write_table(folder, name, frame)
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write `summary.json`."""
+        write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+
+    def finish(self, *, latest: bool) -> Path:
+        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder."""
+        _private(self.path)
+        _synced(self.path / "summary.json")
+        self.path.rename(self.final)
+        if latest:
+            write_atomically(self.root / "latest.txt", self.run_id + "\n")
+        return self.final
+
+    def discard(self) -> None:
+        """Remove what was written of an unfinished run."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def start_run(cohort: Cohort, now: datetime) -> RunFolder:
+    """Return a new run's folder, hidden; what crashed runs left behind is removed (the caller holds the lock)."""
+    root = cohort.reports_folder
+    for folder in (root, root / "runs", root / "inputs"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in (root / "runs").glob(f".*{_PARTIAL}"):
+        shutil.rmtree(left, ignore_errors=True)
+    run = RunFolder(root, f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+    run.path.mkdir(mode=0o700)
+    return run
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old or the new content, never half of it."""
+    partial = path.with_name(f".{path.name}{_PARTIAL}")
+    partial.write_text(text, encoding="utf-8")
+    _synced(partial)
+    partial.replace(path)
+
+
+def _synced(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _private(folder: Path) -> None:
+    """Let only the owner in: folders 0700, files 0600, whatever the umask was."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def read_summary(run: Path) -> dict[str, Any] | None:
+    """Return a run's summary, or None where the folder holds no readable one."""
+    try:
+        return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def complete_runs(root: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the complete runs and checks of all colleges below a reports folder, oldest first."""
+    found = [(path, read_summary(path)) for path in sorted((root / "runs").glob("[!.]*")) if path.is_dir()]
+    return [
+        (path, summary)
+        for path, summary in found
+        if summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all"
+    ]

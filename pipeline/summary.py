@@ -1,0 +1,109 @@
+"""`summary.json`: what a run read, found and left, from which it can be understood, repeated and published."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from datetime import date, datetime
+from importlib import metadata
+from typing import Any
+
+from pipeline.check.stage import NotChecked
+from pipeline.cohort import Cohort
+from pipeline.review.signing import signed_digest
+from pipeline.sources import Sources
+from pipeline.tables import Frame
+
+_PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
+
+
+def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: datetime) -> dict[str, Any]:
+    """Return what is known before anything is read."""
+    window = cohort.window
+    return {
+        "run_id": run_id,
+        "command": command,
+        "as_of": as_of.isoformat(),
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "cohort": {
+            "name": cohort.name,
+            "year": cohort.year,
+            "window": {
+                "opens": window.opens.isoformat(),
+                "closes": window.closes.isoformat(),
+                "college_due": window.college_due.isoformat(),
+            },
+            "schools": [{"code": school.code, "name": school.name} for school in cohort.schools],
+            "standing": cohort.standing.model_dump(),
+        },
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PARTS}},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def of_inputs(sources: Sources) -> dict[str, Any]:
+    """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
+    collected = sources.submissions
+    unknown = collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
+    return {
+        "inputs": [
+            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in sources.inputs
+        ],
+        "notes": [
+            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in sources.notes
+        ]
+        + [
+            {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
+            for school, why in sources.unread.items()
+        ],
+        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")] if len(unknown) else [],
+        "skipped_rows": [dict(row) for row in collected.skipped.to_dict("records")],
+    }
+
+
+def of_results(tables: dict[str, Frame], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
+    """Return the counts of a run and the rules that could not be judged."""
+    submissions, findings, roster = tables["submissions"], tables["findings"], tables["roster"]
+    certifications = tables["certifications"]
+    return {
+        "counts": {
+            "submissions": len(submissions),
+            "superseded": int((submissions["superseded_by"] != "").sum()),
+            "registered": len(roster),
+            "findings": len(findings),
+            "findings_by_rule": _counts(findings, "rule"),
+            "findings_by_severity": _counts(findings, "severity"),
+            "excepted": int(findings["excepted"].sum()),
+            "identity": _counts(certifications, "identity"),
+            "causes": {cause: n for cause, n in _counts(certifications, "cause").items() if cause},
+            "record": _counts(certifications, "record"),
+            "status": _counts(roster, "status"),
+        },
+        "not_checked": [{"rule": one.rule, "school": one.school, "reason": one.reason} for one in not_checked],
+    }
+
+
+def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return, by school code and college, the students per status and the signature with whether it still stands."""
+    signed = {(row.school_code, row.college): row for row in signatures.itertuples()}
+    states: dict[str, dict[str, Any]] = {}
+    for (school, college), rows in roster.groupby(["school", "college"], sort=True):
+        code = cohort.code_of(str(school))
+        states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
+        signature = signed.get((code, college))
+        if signature is not None and signature.signed_at:
+            states[f"{code}/{college}"] |= {
+                "signed_digest": signature.signed_digest,
+                "signature_broken": signature.signed_digest != signed_digest(rows),
+            }
+    return states
+
+
+def _counts(frame: Frame, column: str) -> dict[str, int]:
+    return {str(value): int(count) for value, count in frame[column].value_counts().sort_index().items()}

@@ -1,0 +1,77 @@
+"""The colleges: how far each is, how well it works, its standing and its signature."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cohort import Standing
+from pipeline.review.standing import standing
+from pipeline.tables import COLLEGES, Frame, typed
+
+_BESIDE = ["rework", "score_low", "score_high"]
+KEYS = ["school", "college"]
+
+
+def make_colleges(
+    counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]
+) -> Frame:
+    """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
+
+    Args:
+        counts: of `count_colleges`.
+        rework: `school, college, rework` of `review.standing.rework_rates`.
+        signatures: of `review.signing.college_states`.
+        weights: of the standing.
+        codes: school name to code.
+    """
+    both = counts.merge(rework, on=KEYS, how="left")
+    both["rework"] = both["rework"].fillna(0.0)
+    ranked = standing(both, weights)
+    signed = signatures[["school_code", "college", "signed_at", "accepted_at"]]
+    coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
+    joined = coded.merge(signed, on=["school_code", "college"], how="left")
+    text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at")}
+    return typed(joined.assign(**text))[[*COLLEGES, *_BESIDE]]
+
+
+def count_colleges(
+    roster: Frame, headcount: Frame, submitted_at: pd.Series, first_failed: set[str], window: tuple[date, date, date], as_of: date
+) -> Frame:
+    """Return `colleges` without signatures and standing.
+
+    Args:
+        roster: the roster.
+        headcount: the headcount.
+        submitted_at: by submission id, when the counted submission was made.
+        first_failed: counting submissions whose person's first one the student had to mend.
+        window: opens, closes, college_due.
+        as_of: the day for which days are counted.
+    """
+    opens, closes, due = window
+    day = roster["submission_id"].map(submitted_at).fillna("").astype("str").str.slice(0, 10)
+    has = roster["status"] != "missing"
+    on_time = has & (day >= opens.isoformat()) & (day <= closes.isoformat())
+    marks = pd.DataFrame(
+        {
+            **{key: roster[key] for key in KEYS},
+            "open_findings": roster["open_findings"],
+            "with_submission": has,
+            "first_passed": has & ~roster["submission_id"].isin(list(first_failed)),
+            "on_time": on_time,
+        }
+    )
+    counts = headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
+    sums = counts.join(marks.groupby(KEYS).sum()).reset_index()
+    return sums.assign(
+        first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),
+        submitted_on_time=_share(sums["on_time"], sums["registered"]),
+        days_left=(due - as_of).days,
+    )
+
+
+def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
+    """Return part / whole to four places, 0 where there is nothing to share."""
+    return pd.Series(np.round(part / whole.where(whole > 0, 1), 4), index=part.index, dtype="float64")
