@@ -15,7 +15,7 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import credentials as user_account
 from google.oauth2 import service_account
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, Google
 from pipeline.collect.google.client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
 from pipeline.collect.google.consent import ask_consent, consent_file
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
@@ -27,14 +27,18 @@ KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
 Credentials = service_account.Credentials | user_account.Credentials
 
 
-def key_file(cohort: Cohort) -> Path:
+def key_file(cohort: Cohort | None) -> Path:
     """Return where the key file should be: the environment variable goes before `[google] key_file`."""
     named = os.environ.get(KEY_FILE_VARIABLE)
-    return Path(named).expanduser() if named else cohort.path(cohort.google.key_file)
+    if named or cohort is None:
+        return Path(named or Google().key_file).expanduser()
+    return cohort.path(cohort.google.key_file)
 
 
-def connect(cohort: Cohort, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
+def connect(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
     """Return a client that may read, or with `write` also write, spreadsheets; Drive is never asked for.
+
+    Without a cohort the key file is the one of the environment, or at its usual place.
 
     Raises:
         ConfigurationError: no key file, one that others can read, or one that is no key.
