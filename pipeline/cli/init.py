@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,14 +64,13 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        with (folder / name).open("x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n") as file:
+        with (folder / name).open(
+            "x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n"
+        ) as file:
             file.write(text)
     _write_workbook(folder)
 
 
 def _write_workbook(folder: Path) -> None:
-    if find_spec("pipeline.collect.template") is None:
-        return
-    from pipeline.collect import template
-
-    template.write_template(folder / "登记表.xlsx")
+    if find_spec("pipeline.collect.template") is not None:
+        import_module("pipeline.collect.template").write_template(folder / "登记表.xlsx")
