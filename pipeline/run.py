@@ -26,7 +26,7 @@ from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.render.stage import Renderer
+from pipeline.render.stage import RenderOptions, Renderer
 from pipeline.review.ledger import open_ledger
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.stage import review
@@ -45,9 +45,7 @@ class RunOptions:
     command: str = "run"
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    notebooks: bool = True
-    jobs: int = 2
-    cold: bool = False
+    render: RenderOptions = field(default_factory=RenderOptions)
     force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
 
@@ -74,7 +72,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options) as renderer:
+    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
         folder = start_run(cohort, options.now)
         try:
             return _run(cohort, options, rules, folder, renderer)
@@ -113,7 +111,7 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
-            summary["stages"]["render"] = renderer.render(folder, tables, summary)
+            summary["stages"]["render"] = renderer.render(folder, tables).as_summary()
     return _finish(options, folder, summary)
 
 

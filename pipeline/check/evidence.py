@@ -23,7 +23,9 @@ def _describe(row: object, registry: Frame) -> str:
     get = lambda name: getattr(row, name)  # noqa: E731 - a row of itertuples has no other access
     parts: list[str] = []
     if get("matched_row") >= 0:
-        parts.append(f"最接近的学籍：{get('matched_school')} 学号 {get('registry_student_number')} {get('registry_name')}")
+        parts.append(
+            f"最接近的学籍：{get('matched_school')} 学号 {get('registry_student_number')} {get('registry_name')}"
+        )
         parts += _differences("身份证号码", get("id_number"), get("registry_id_number"))
         for name, label in (("student_number", "学号"), ("exam_number", "考生号")):
             parts += _differences(label, get(name), get(f"registry_{name}"))

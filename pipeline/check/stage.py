@@ -94,10 +94,18 @@ def _submissions_table(matched: Matched, submissions: Frame, evidence: Frame, cl
     photos = matched.photos if submissions is matched.counting else None
     table = check_table(submissions, evidence, clashes, matched.registry, frozenset(matched.unread), photos)
     told = {
-        f"told_{name}": table[f"registry_{name}"].where(table["matched_row"] >= 0, table[name])
+        f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name])
         for name in ("school", "college", "class_name", "student_number")
     }
     return table.assign(**told)
+
+
+def _taken(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
+    """Return the registry's values at `rows`, `otherwise` where there is no row."""
+    if not len(registry):
+        return otherwise
+    taken = registry.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
+    return taken.where(rows >= 0, otherwise)
 
 
 def _superseded(submissions: Frame) -> Frame:
@@ -111,9 +119,7 @@ def _students(matched: Matched, standing: pd.Series) -> Frame:
     submission = pd.Series("", index=matched.registry.index, dtype="str")
     identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
     submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {
-        f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")
-    }
+    told = {f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")}
     return matched.registry.assign(submission_id=submission, **told)
 
 
@@ -127,7 +133,10 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     strict = [
         replace(rule)
         for rule in rules
-        if rule.table == "submissions" and rule.actor == "student" and rule.severity == "critical" and rule.needs != "photos"
+        if rule.table == "submissions"
+        and rule.actor == "student"
+        and rule.severity == "critical"
+        and rule.needs != "photos"
     ]
     clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
     table = _submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes)

@@ -97,7 +97,9 @@ def read_suite(path: Path) -> list[Rule]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" 第 {mark.line + 1} 行" if mark else ""
-        raise ConfigurationError([f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)) from None
+        raise ConfigurationError(
+            [f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)
+        ) from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
     mistakes: list[str] = []
@@ -208,7 +210,9 @@ def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
         if key in data and data[key] not in allowed:
             suite.wrong(node, f"{key} 只能是 {'、'.join(filter(None, allowed))}")
     if ("expect" in data) == ("expectation" in data):
-        suite.wrong(node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex")
+        suite.wrong(
+            node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex"
+        )
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
         suite.wrong(node, "kwargs 应为逐行的 键: 值")
     named = data.get("field")

@@ -56,7 +56,10 @@ def validate(table: Frame, rules: list[Rule], facts: Facts, suite_name: str) -> 
     from pipeline.check.expectations import BROKEN, FACTS
 
     batch = (
-        _context().data_sources.add_pandas("mingce").add_dataframe_asset(suite_name).add_batch_definition_whole_dataframe("all")
+        _context()
+        .data_sources.add_pandas("mingce")
+        .add_dataframe_asset(suite_name)
+        .add_batch_definition_whole_dataframe("all")
     ).get_batch({"dataframe": table.reset_index(drop=True)})
     suite = gx.ExpectationSuite(name=suite_name, expectations=[_expectation(rule) for rule in rules])
     facts_token, broken_token = FACTS.set(facts), BROKEN.set({})

@@ -11,7 +11,7 @@ import typer
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = ("run", "demo", "init", "anonymise")
+_MODULES = ("run", "demo", "init", "anonymise", "review", "sign", "send", "sheet", "template", "registry")
 
 app = typer.Typer(
     name="mingce",

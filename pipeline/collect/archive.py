@@ -41,7 +41,9 @@ class Archive:
 
     @staticmethod
     def _is_media(name: str) -> bool:
-        return name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".tif", ".tiff", ".webp"))
+        return name.lower().endswith(
+            (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".tif", ".tiff", ".webp")
+        )
 
     def __contains__(self, part: str) -> bool:
         """Say whether the archive has this part."""

@@ -1,5 +1,7 @@
 """What collect hands on: worksheets as read (`Grid`), and the submitted and registry rows as they were given."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -61,8 +63,8 @@ class Grid:
     """One worksheet as read, every cell the text that a person saw.
 
     `values` are its rows from row `first_row` (1-based, as the spreadsheet shows it) on; rows may be ragged. Big
-    sources of whole columns (parquet, clean csv, a database) put only the header into `values` and the rows below it
-    into `table`, whose columns are all text and stand in the header's order. `merged` are 0-based ranges within
+    sources of whole columns (parquet, big csv, a database) put only their first rows into `values` and the rows below
+    them into `table`, whose columns are all text and stand in the header's order. `merged` are 0-based ranges within
     `values` (top, left, bottom, right, inclusive). `file` and `sheet` are what messages call it; a file without
     worksheets has the sheet "".
     """

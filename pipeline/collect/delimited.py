@@ -1,47 +1,185 @@
-"""CSV and TSV: encoding ladder, delimiter, quotes; the guess is written in the summary."""
+"""CSV and TSV: encoding ladder, delimiter, quotes with newlines, ragged rows; the guesses are said in the summary."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import TextIO
 
-from pipeline.collect.collected import Grid, Note, Reading
+import pyarrow as pa
+
+from pipeline.collect.collected import Cell, Grid, Note, Reading
+from pipeline.collect.encoding import Text, decode
+from pipeline.collect.header import LOOK_DOWN, field_of
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
-_DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
-_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-
-
-def decode(data: bytes, name: str) -> tuple[str, str]:
-    """Return the text and the encoding: by its mark (BOM), else UTF-8 strictly, else GB18030.
-
-    Raises:
-        InputError: it is none of them.
-    """
-    for mark, encoding in _BOMS.items():
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, errors="replace"), f"{encoding.upper()}（有 BOM）"
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return data.decode(encoding), encoding.upper()
-        except UnicodeDecodeError:
-            continue
-    raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
+DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
+HEAD = LOOK_DOWN + 24  # records that stay Python lists; the rest of a big file goes into Arrow columns
+_CHUNK = 50_000
+_BIG = 4 << 20  # bytes from which a clean file is read by Arrow
+_SEPARATOR = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
+_TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
+_WIDEST = 16_384
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
-    """Return a csv's or tsv's rows as one grid, and how it was read."""
-    text, encoding = decode(content.data, content.name)
-    delimiter = guess_delimiter(text)
-    csv.field_size_limit(1 << 27)
-    values = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    """Return a csv's or tsv's rows as one grid, and how it was read.
+
+    Raises:
+        InputError: its encoding is none of the ladder, or a row has more cells than any spreadsheet.
+    """
+    if len(content.data) >= _BIG:
+        from pipeline.collect.columnar import read_clean
+
+        if clean := read_clean(content):
+            return clean
+    text = decode(content.data, content.name)
+    notes = _decoding_notes(text, content.name)
+    text = replace(text, data=text.data.replace(b"\0", b""))
+    said = _SEPARATOR.match(text.head(64))
+    if said:
+        text = replace(text, data=text.data[len(said[0].encode(text.encoding)) :])
+    delimiter = said[1] if said else guess_delimiter(text.head())
+    records, swallowed = _records(text, delimiter)
+    if swallowed:
+        message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
+        notes.append(Note("warning", content.name, "", swallowed, message))
+    grid = _grid(content.name, records, notes, forced=b'="' in text.data)
+    return Reading([grid]), f"编码 {text.detail}，分隔符 {DELIMITERS.get(delimiter, delimiter)}"
+
+
+def _decoding_notes(text: Text, name: str) -> list[Note]:
     notes: list[Note] = []
-    return Reading([Grid(content.name, "", values, notes=notes)]), f"编码 {encoding}，分隔符 {_DELIMITERS[delimiter]}"
+    if (at := text.data.find(b"\0")) >= 0:
+        message = f"含有 NUL 字节（共 {text.data.count(0)} 个），已去掉"
+        notes.append(Note("warning", name, "", text.data.count(b"\n", 0, at) + 1, message))
+    if text.unreadable:
+        message = f"有 {text.unreadable} 个字认不出，显示为 \ufffd，请在原文件中改正后重新导出"
+        notes.append(Note("warning", name, "", 0, message))
+    return notes
 
 
 def guess_delimiter(text: str) -> str:
-    """Return the delimiter that stands most often in the first lines."""
-    head = "\n".join(text[:65536].splitlines()[:20])
-    counts = {delimiter: head.count(delimiter) for delimiter in _DELIMITERS}
-    return max(counts, key=lambda delimiter: counts[delimiter])
+    """Return the delimiter under which the first records hold most known labels, then are most alike in width."""
+    return max(DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
+
+
+def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
+    head = list(islice(_reader(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
+    labels = max((sum(bool(field_of(cell)) for cell in record[:200]) for record in head), default=0)
+    widths = [len(record) for record in head if record]
+    usual = max(set(widths), key=widths.count, default=1)
+    return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(DELIMITERS).index(delimiter)
+
+
+def _reader(lines: TextIO, delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(1 << 28)
+    return csv.reader(lines, delimiter=delimiter)
+
+
+def _records(text: Text, delimiter: str) -> tuple[Iterable[list[str]], int]:
+    """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
+    swallowed = _swallowed(_reader(text.lines(), delimiter), delimiter) if b'"' in text.data else 0
+    if not swallowed:
+        return _reader(text.lines(), delimiter), 0
+    lines = io.TextIOWrapper(io.BytesIO(text.data), text.encoding, errors="replace", newline=None)
+    return (next(csv.reader([line], delimiter=delimiter), []) for line in lines), swallowed
+
+
+def _swallowed(records: Iterator[list[str]], delimiter: str) -> int:
+    """Return the first row (1-based) with a cell that holds whole rows, as after a quote without its partner, or 0."""
+    width = 0
+    for number, record in enumerate(records, 1):
+        width = max(width, len(record)) if number <= LOOK_DOWN else width
+        if any("\n" in cell and cell.count(delimiter) >= max(3, width // 3) for cell in record):
+            return number
+    return 0
+
+
+def _grid(name: str, records: Iterable[list[str]], notes: list[Note], *, forced: bool) -> Grid:
+    """Return the records as a grid: the first ones as lists, the rest as Arrow columns."""
+    source = iter(records)
+    cells: list[Cell] = []
+    values = _plain(0, list(islice(source, HEAD)), cells, forced=forced)
+    widths = _Widths(name, [len(record) for record in values])
+    batches: list[pa.Table] = []
+    start = len(values)
+    while chunk := list(islice(source, _CHUNK)):
+        chunk = _plain(start, chunk, cells, forced=forced)
+        widths.see(start, chunk)
+        batches.append(_columns(chunk))
+        start += len(chunk)
+    notes += widths.notes()
+    return Grid(name, "", values, cells, notes=notes, table=_joined(batches))
+
+
+def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:
+    """Return the records with `="430…"`, a spreadsheet's way to force text, as the text that it shows."""
+    if not forced:
+        return records
+    for number, record in enumerate(records, start):
+        for column, cell in enumerate(record):
+            if found := _TEXT_FORMULA.match(cell):
+                cells.append(Cell(number, column, "formula", cell))
+                record[column] = found[1]
+    return records
+
+
+def _columns(chunk: list[list[str]]) -> pa.Table:
+    width = max(map(len, chunk))
+    padded = [record if len(record) == width else [*record, *[""] * (width - len(record))] for record in chunk]
+    columns = [pa.array([record[at] for record in padded], pa.large_string()) for at in range(width)]
+    return pa.table(columns, names=[str(at) for at in range(width)])
+
+
+def _joined(batches: list[pa.Table]) -> pa.Table | None:
+    """Return the batches as one table; narrower ones are filled with blanks."""
+    if not batches:
+        return None
+    width = max(batch.num_columns for batch in batches)
+    for number, batch in enumerate(batches):
+        for at in range(batch.num_columns, width):
+            batch = batch.append_column(str(at), pa.array([""] * batch.num_rows, pa.large_string()))
+        batches[number] = batch
+    return pa.concat_tables(batches)
+
+
+class _Widths:
+    """How many cells rows have: those unlike the usual are worth a note, as a stray delimiter shifts a row."""
+
+    def __init__(self, name: str, head: list[int]) -> None:
+        self._name = name
+        filled = [width for width in head if width]
+        self._usual = max(set(filled), key=filled.count, default=0)
+        self._first = 0
+        self._count = 0
+        for number, width in enumerate(head):
+            self._take(number, width)
+
+    def _take(self, number: int, width: int) -> None:
+        if width > _WIDEST:
+            raise InputError(
+                f"第 {number + 1} 行超过 {_WIDEST} 格", where=self._name, remedy="请核对这一行的引号和分隔符"
+            )
+        if width > self._usual and number:
+            self._count += 1
+            self._first = self._first or number + 1
+
+    def see(self, start: int, chunk: list[list[str]]) -> None:
+        """Look at the rows of a chunk that starts at this 0-based row."""
+        for number, record in enumerate(chunk, start):
+            self._take(number, len(record))
+
+    def notes(self) -> list[Note]:
+        """Return the note on rows longer than usual."""
+        if not self._count:
+            return []
+        message = f"有 {self._count} 行比多数行长（{self._usual} 格），可能多了分隔符而错位，请核对这些行"
+        return [Note("warning", self._name, "", self._first, message)]

@@ -22,7 +22,11 @@ _FOREIGN = {
     b"{\\rtf": "RTF 文档",
     b"SQLite format 3": "SQLite 数据库",
 }
-_OFFICE = {"word/document.xml": "Word 文档", "ppt/presentation.xml": "PowerPoint 文稿", "index/document.iwa": "Numbers 表格"}
+_OFFICE = {
+    "word/document.xml": "Word 文档",
+    "ppt/presentation.xml": "PowerPoint 文稿",
+    "index/document.iwa": "Numbers 表格",
+}
 
 
 def read_table_file(content: Content) -> Reading:

@@ -36,9 +36,10 @@ def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:
     Raises:
         InputError: the glob names no file.
     """
-    pattern = str(folder / Path(source).expanduser())
-    named = Path(pattern)
-    found = [named] if named.exists() else [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
+    pattern = str(Path(source).expanduser())
+    named = folder / pattern
+    matched = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # absolute patterns too
+    found = [named] if named.exists() else [folder / path for path in matched]
     if named.is_dir():
         raise InputError("这里需要文件，却是一个文件夹", where=source, remedy=f"请写成 {source.rstrip('/')}/*")
     notes = [

@@ -1,6 +1,11 @@
 """Parquet: whole columns, never a Python object per cell."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.inputs import Content
+from pipeline.collect.text import Value, cell_text
 from pipeline.errors import InputError
 
 _KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal), "boolean": (pa.types.is_boolean,),
@@ -40,8 +46,6 @@ def grid_of_table(file: str, sheet: str, table: pa.Table, first_row: int = 1) ->
 
 def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column as text, blank for a missing value."""
-    from pipeline.collect.text import cell_text
-
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -55,13 +59,10 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
 
 
-def _plain(value: object):  # noqa: ANN202
+def _plain(value: object) -> Value:
     """Return a value that a cell may hold; what is none is its text."""
-    import datetime as dt
-    from decimal import Decimal
-
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return f"{value:f}" if value != value.to_integral_value() else str(int(value))  # every digit is there
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     return value if isinstance(value, str | bool | int | float | dt.date | dt.time | dt.timedelta) else str(value)

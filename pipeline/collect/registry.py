@@ -8,11 +8,14 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort, School
-from pipeline.collect.collected import Reading, Registry, cell_frame, text_frame
+from pipeline.collect.collected import Note, Reading, Registry, cell_frame, text_frame
+from pipeline.collect.database import is_database, read_database
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SheetRows, rows_of_grid
 from pipeline.errors import InputError
+
+_SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
 
 
 def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry:
@@ -31,12 +34,33 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
     rows = _rows(school, parts, wanted)
     if not len(rows):
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
+    cells = _cells([part for _, part in parts])
+    notes += _damage(rows, cells)
     columns = {name for _, part in parts for name in part.columns}
     inputs = [each for reading in readings for each in reading.inputs]
-    return Registry(rows, notes, inputs, _cells([part for _, part in parts]), columns)
+    return Registry(rows, notes, inputs, cells, columns)
+
+
+def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
+    """Return a note for each field whose cells were stored in a way that loses digits."""
+    notes: list[Note] = []
+    for name in ("id_number", "exam_number", "student_number"):
+        lost = rows[rows[name].str.fullmatch(_SCIENTIFIC)]
+        if len(lost):
+            what = f"学籍库有 {len(lost)} 行的{fields.label(name)}存成了数字，末几位已丢失"
+            message = f"{what}，这些学生会核对不上。请以文本格式重新导出"
+            notes.append(Note("warning", lost["file"].iloc[0], "", int(lost["row"].iloc[0]), message))
+    wrong = cells[cells["kind"].eq("error")]
+    if len(wrong):
+        first = rows.iloc[int(wrong["at"].iloc[0])]
+        message = f"学籍库有 {len(wrong)} 个单元格是错误值（如 #N/A），请改正后重新导出"
+        notes.append(Note("warning", str(first["file"]), "", int(first["row"]), message))
+    return notes
 
 
 def _read(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
+    if is_database(source):
+        return [read_database(source, cohort.folder, keep)]
     paths, notes = files_of(source, cohort.folder)
     readings = [Reading([], notes)]
     for path in paths:
@@ -47,8 +71,7 @@ def _read(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
 
 
 def _rows(school: School, parts: list[tuple[str, SheetRows]], wanted: list[str]) -> pd.DataFrame:
-    columns = ["school_code", "school", "file", "row", *wanted[: wanted.index("school")], *wanted]
-    columns = list(dict.fromkeys(columns))
+    columns = list(dict.fromkeys(["school_code", "school", "file", "row", *wanted]))
     frames = [part.rows.assign(file=file) for file, part in parts if len(part.rows)]
     if not frames:
         return text_frame(columns, numbers=["row"])

@@ -1,5 +1,7 @@
 """From a worksheet as read to rows of fields: header, skipping, mapping; every way of reading ends here."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +89,7 @@ def _no_header(grid: Grid) -> Note:
     filled = [row for row in grid.values if any(cell.strip() for cell in row)]
     if not filled:
         return _note(grid, "info", "空表，已跳过")
-    if any(skipping.looks_like_person(row) for row in filled[:200]):
+    if skipping.looks_like_people(filled[:200]):
         message = "有学生数据，但没有找到表头，未读取。请在第一行写上列名（姓名、身份证号码、学号等）"
         return _note(grid, "error", message)
     return _note(grid, "info", f"没有登记表的表头（共 {len(filled)} 行），当作说明页跳过")
@@ -138,14 +140,17 @@ def _column(body: pa.Table, column: int) -> pa.ChunkedArray:
 
 def _body(grid: Grid, header: Header) -> pa.Table:
     """Return the rows below the header as a table of text columns named by their 0-based place."""
-    if grid.table is not None:
-        return grid.table
     below = grid.values[header.bottom + 1 :]
-    width = max(map(len, below), default=0)
+    if grid.table is not None and not below:
+        return grid.table
+    width = max((*map(len, below), grid.table.num_columns if grid.table is not None else 0), default=0)
     if any(len(row) < width for row in below):
         below = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in below]
     columns = [pa.array(list(map(itemgetter(at), below)), pa.large_string()) for at in range(width)]
-    return pa.table(columns, names=[str(number) for number in range(len(columns))])
+    top = pa.table(columns, names=[str(number) for number in range(width)])
+    if grid.table is None:
+        return top
+    return pa.concat_tables([top, pa.table([_column(grid.table, at) for at in range(width)], names=top.column_names)])
 
 
 def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], notes: list[Note]) -> SheetRows:
@@ -197,12 +202,12 @@ def _extras(
 def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, int]) -> pd.DataFrame:
     """Return the cells of kept rows and wanted fields that were no text."""
     names = {column: name for name, column in places.items()}
-    if grid.table_cells is not None:
-        found = grid.table_cells[grid.table_cells["column"].isin(list(names))]
-    else:
-        below = header.bottom + 1
-        listed = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
-        found = text_frame(["row", "column", "kind", "raw"], listed, numbers=["row", "column"])
+    below = header.bottom + 1
+    listed = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
+    found = text_frame(["row", "column", "kind", "raw"], listed, numbers=["row", "column"])
+    if grid.table_cells is not None and len(grid.table_cells):
+        mine = grid.table_cells[grid.table_cells["column"].isin(list(names))]
+        found = pd.concat([found, mine.assign(row=mine["row"] + len(grid.values) - below)], ignore_index=True)
     position = np.cumsum(kept) - 1
     found = found[kept[found["row"].to_numpy(dtype="int64")]] if len(found) else found
     frame = found.assign(at=position[found["row"].to_numpy(dtype="int64")], field=found["column"].map(names))

@@ -31,7 +31,7 @@ def telling_styles(styles: bytes) -> dict[int, str]:
 
 def _tells(code: str) -> bool:
     match = _FORMAT.match(code)
-    return bool(match and (match[1] or match[4] or match[5] or len(match[2]) > 1 and match[2] != "#0"))
+    return bool(match and (match[1] or match[4] or match[5] or (len(match[2]) > 1 and match[2] != "#0")))
 
 
 def shown(number: str, code: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -46,23 +47,27 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
 
 
 def _read_source(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
+    """Return one reading for each file of a source; a file that cannot be read gives the error note that says so."""
     if source.startswith(GOOGLE):
-        from pipeline.collect.google import read_sheet  # pyright: ignore  # only where it is used
+        from pipeline.collect.google import read_sheet
 
-        return [read_sheet(source, cohort, keep)]
+        return [_or_note(lambda: read_sheet(source, cohort, keep))]
     paths, notes = files_of(source, cohort.folder)
-    return [Reading([], notes), *(_read_file(path, cohort.folder, keep) for path in paths)]
+    return [Reading([], notes), *(_or_note(lambda path=path: _read_file(path, cohort.folder, keep)) for path in paths)]
 
 
-def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
-    """Return one file's worksheets, or the error note that says why there are none."""
+def _or_note(read: Callable[[], Reading]) -> Reading:
     try:
-        content = read_content(path, folder)
-        keep_bytes(content, keep)
-        return read_table_file(content)
+        return read()
     except InputError as error:
         remedy = f"。{error.remedy}" if error.remedy else ""
         return Reading([], [Note("error", error.where, "", 0, f"{error.what}{remedy}")])
+
+
+def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
+    content = read_content(path, folder)
+    keep_bytes(content, keep)
+    return read_table_file(content)
 
 
 def _concatenated(readings: list[Reading]) -> Collected:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
@@ -29,7 +29,7 @@ _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 @contextmanager
-def calamine_errors(name: str) -> Iterator[None]:
+def calamine_errors(name: str) -> Generator[None]:
     """Turn what calamine raises, its panics among them, into an `InputError`."""
     try:
         yield
@@ -37,7 +37,9 @@ def calamine_errors(name: str) -> Iterator[None]:
         what = "工作簿有密码" if type(error).__name__ == "PasswordError" else f"工作簿读不出（{type(error).__name__}）"
         raise InputError(what, where=name, remedy=DAMAGED) from None
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # a panic of Rust code is a BaseException without a class to import
+        if (
+            type(error).__name__ != "PanicException"
+        ):  # a panic of Rust code is a BaseException without a class to import
             raise
         raise InputError("工作簿的内部结构不合规范，读不出", where=name, remedy=DAMAGED) from None
 
@@ -105,9 +107,7 @@ def _lay_over(values: list[list[str]], cells: list[Cell], overlay: _Overlay) -> 
     cells += [cell for place, (_, cell) in overlay.items() if place not in taken]
 
 
-def _overlay(
-    archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]
-) -> _Overlay:
+def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> _Overlay:
     """Return text (None: calamine's stands) and cell for every place that calamine does not tell."""
     over: _Overlay = {}
     for row, column, number, style in found.styled:
@@ -219,7 +219,9 @@ def _book_notes(archive: Archive) -> list[Note]:
     floating = [name for name in archive.names if re.match(r"xl/drawings/drawing\d+\.xml$", name)]
     media = [name for name in archive.names if name.startswith("xl/media/")]
     if floating and media and any(b"<xdr:pic" in archive.part(name) for name in floating):
-        message = f"有浮在表格上面的图片（共 {len(media)} 张），不属于任何单元格，未读取。证件照请放进照片文件夹并填文件名"
+        message = (
+            f"有浮在表格上面的图片（共 {len(media)} 张），不属于任何单元格，未读取。证件照请放进照片文件夹并填文件名"
+        )
         notes.append(Note("warning", archive.name, "", 0, message))
     return notes
 

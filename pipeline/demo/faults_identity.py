@@ -137,7 +137,6 @@ def _ambiguous(case: Case) -> bool:
         exam_number=f"990{case.serial:011d}",
         name=f"莫{'甲乙丙丁戊己庚辛壬癸'[case.serial % 10]}问",
     )
-    case.gone = True
     case.cause = "ambiguous"
     return True
 

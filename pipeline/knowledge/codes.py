@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline import resources
 from pipeline.errors import ConfigurationError
+from pipeline.knowledge.text import by_distinct
 
 COLUMNS = ("code", "label", "aliases", "source")
 
@@ -33,15 +34,15 @@ class CodeTable:
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return each answer as its label; an answer that no label or alias equals is kept as it is."""
-        return values.map(self._meanings(values)).astype("str")
+        return by_distinct(values, self._meaning)
 
     def known(self, values: pd.Series) -> pd.Series:
         """Return whether each answer is a label or an alias; blank is true (`FIELD.required` judges it)."""
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
         return self.canonical(values).isin(list(accepted))
 
-    def _meanings(self, values: pd.Series) -> dict[str, str]:
-        return {value: self.words.get(_fold(value), value) for value in values.unique()}
+    def _meaning(self, value: str) -> str:
+        return self.words.get(_fold(value), value)
 
 
 def _fold(word: str) -> str:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text import by_distinct, flag, flag_by_distinct, matches, text
+from pipeline.knowledge.text import Bools, by_distinct, flag, flag_by_distinct, matches, text
 
 _MOBILE = r"1[3-9][0-9]{9}"
 _MOBILE_SPACED = r"(?:(?:\+|00)?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]){8}"
@@ -60,11 +60,11 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
     return _settle(values, plain, lambda value: all(_one_phone_ok(part) for part in _parts(value)))
 
 
-def _settle(values: pd.Series, plain: np.ndarray, judge: object) -> pd.Series:
+def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:
     answer = flag(values, plain)
     if not plain.all():
         rest = values[~plain]
-        answer[~plain] = flag_by_distinct(rest, judge)  # type: ignore[arg-type]
+        answer[~plain] = flag_by_distinct(rest, judge)
     return answer
 
 
@@ -95,12 +95,10 @@ def _trunk(bare: str) -> str:
 
 def area_code_state(values: pd.Series) -> pd.Series:
     """Return for each landline "missing" (no area code), "abolished" (one that no longer exists), else ""."""
-    return by_distinct(values, _state)
+    return _of_odd_ones(values, _state)
 
 
 def _state(value: str) -> str:
-    if not value or re.fullmatch(_MOBILE, value):
-        return ""
     states = [_state_of_one(_bare(part)) for part in _parts(value)]
     return next((state for state in states if state), "")
 
@@ -114,7 +112,17 @@ def _state_of_one(bare: str) -> str:
 
 def area_code_successor(values: pd.Series) -> pd.Series:
     """Return the number as it is dialled today for landlines with an abolished area code, else "" (a proposal)."""
-    return by_distinct(values, _successor)
+    return _of_odd_ones(values, _successor)
+
+
+def _of_odd_ones(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
+    """Return "" for plain mobile numbers and landlines under area codes in use, `answer(value)` for the rest."""
+    gone = "|".join(_abolished())
+    plain = matches(values, rf"|{_MOBILE}|{_PLAIN_LANDLINE}") & ~matches(values, rf"(?:{gone}).*")
+    answers = values.where(~flag(values, plain), "")
+    if not plain.all():
+        answers[~plain] = by_distinct(values[~plain], answer)
+    return answers
 
 
 def _successor(value: str) -> str:

@@ -17,8 +17,10 @@ DOT_LOOKALIKES = (
     "\u2e33\u25aa\u3002\uff61\u00b7"
 )
 # 〇 and 々 are written in names; planes 2 and 3 hold the extensions B and later
-HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"
-HAN += "\U00020000-\U0003fffd"
+HAN = (
+    "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"
+    "\U00020000-\U0003fffd"
+)
 LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
 _RADICALS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import pandas as pd
 
@@ -76,10 +76,12 @@ def name_key(values: pd.Series) -> pd.Series:
 
     For matching only: 徐乾 gets the key 徐干, so a key never replaces a name.
     """
-    return by_distinct(clean_name(values), _key)
+    return by_distinct(clean_name(values), key_of)
 
 
-def _key(name: str) -> str:
+@lru_cache(maxsize=200_000)
+def key_of(name: str) -> str:
+    """Return `name_key` of one cleaned name."""
     bare = "".join(name.split()).replace(han.DOT, "").casefold()
     return "".join(_simplified(character) for character in bare)
 
@@ -104,7 +106,7 @@ def sounds(name: str) -> frozenset[str]:
 
     Two names sound alike when their sets meet. A name with more than 512 readings gets the first 512.
     """
-    readings = [_readings(character) for character in _key(_clean(name))]
+    readings = [_readings(character) for character in key_of(_clean(name))]
     spoken = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MOST_READINGS)}
     for surname, reading in _SURNAMES.items():
         if name.startswith(surname):

@@ -1,4 +1,4 @@
-"""Photos: found in the folder, decoded whole, measured upright, and told from another student's.
+"""Photos: found in the folder, decoded whole and measured upright (`same_pictures` tells one student's from another's).
 
 A photo cell is somebody's text: it names a file inside the folder or nothing. Absolute paths, `..` and links that
 lead out of the folder are never opened. Every distinct file is read once.
@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zlib import error as zlib_error
 
-import numpy as np
 import pandas as pd
+
+from pipeline.knowledge.same_pictures import near_same
+
+__all__ = ["COLUMNS", "Picture", "Shelf", "examine", "near_same", "read_picture"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MOST_PIXELS = 40_000_000  # a decompression bomb is bounded here; a scanner's A4 page at 600 dpi has 35 million
 MOST_BYTES = 50_000_000  # larger files are measured and hashed, never decoded (the rule's limit is 200 KB)
-NEAR = 4  # of 64 bits: re-saved and resized copies of one portrait differ by no more (measured in the tests)
-_BLOCKS = NEAR + 1  # two hashes within NEAR bits agree whole in one of NEAR + 1 blocks
+GRID = 6  # colours of a picture's grid of 6 by 6 stand behind its hash
 COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
 
 
@@ -149,67 +151,15 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
             image.load()  # verify() passes half a JPEG (traps.md)
             upright = ImageOps.exif_transpose(image)
-            return upright.width, upright.height, str(imagehash.phash(upright.convert("L")))
+            colours = upright.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX).tobytes().hex()
+            return upright.width, upright.height, f"{imagehash.phash(upright.convert('L'))}{colours}"
     except (OSError, ValueError, SyntaxError, struct.error, zlib_error, Image.DecompressionBombError):
         return None
     except (IndexError, KeyError, TypeError, OverflowError, EOFError, MemoryError):
         # broken files make Pillow's decoders stumble over their own headers
         return None
-
-
-def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
-    """Return a group id for every picture that was handed in twice or more, "" for the others.
-
-    Two pictures are one when their content is equal or their perceptual hashes differ by at most `NEAR` bits. The
-    id is the content digest of the first of the group. Candidates come from equal blocks of the hash, not from
-    all pairs.
-    """
-    digests = sha256.to_numpy(dtype=object)
-    distinct = pd.DataFrame({"sha256": sha256, "phash": phashes}).drop_duplicates("sha256")
-    distinct = distinct[distinct["sha256"].ne("")]
-    parent = {digest: digest for digest in distinct["sha256"]}
-    hashed = distinct[distinct["phash"].str.fullmatch(r"[0-9a-f]{16}")]
-    for one, other in _near_pairs(hashed["phash"]):
-        _join(parent, hashed["sha256"].iat[one], hashed["sha256"].iat[other])
-    groups = pd.Series([_root(parent, digest) if digest else "" for digest in digests], index=sha256.index, dtype="str")
-    shared = groups.ne("") & groups.groupby(groups).transform("size").gt(1)
-    return groups.where(shared, "")
-
-
-def _root(parent: dict[str, str], digest: str) -> str:
-    while parent[digest] != digest:
-        parent[digest] = parent[parent[digest]]
-        digest = parent[digest]
-    return digest
-
-
-def _join(parent: dict[str, str], one: str, other: str) -> None:
-    first, second = _root(parent, one), _root(parent, other)
-    if first != second:
-        parent[second] = first
-
-
-def _near_pairs(phashes: pd.Series) -> Iterable[tuple[int, int]]:
-    """Yield positions of hashes (16 hexadecimal digits) that differ by at most `NEAR` bits."""
-    hashes = np.array([int(value, 16) for value in phashes], dtype=np.uint64)
-    for block in range(_BLOCKS):
-        start, end = 64 * block // _BLOCKS, 64 * (block + 1) // _BLOCKS
-        keys = (hashes >> np.uint64(start)) & np.uint64((1 << (end - start)) - 1)
-        yield from _pairs_within_blocks(hashes, keys)
-
-
-def _pairs_within_blocks(hashes: np.ndarray, keys: np.ndarray) -> Iterable[tuple[int, int]]:
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0]) if len(order) else np.array([], dtype=int)
-    for positions in np.split(order, starts[1:]):
-        for place in range(len(positions) - 1):
-            rest = positions[place + 1 :]
-            near = np.bitwise_count(hashes[rest] ^ hashes[positions[place]]) <= NEAR
-            for other in rest[near]:
-                yield int(positions[place]), int(other)

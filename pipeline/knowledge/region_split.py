@@ -13,7 +13,8 @@ COMPLETED = "按行政区划全称写全"
 # areas that are administered like counties and are no counties in the national table
 ANY_COUNTY = re.compile(
     r"市辖区$|高新|经开|开发区|新区|园区|管理区|管委会|示范区|实验区|试验区|风景|度假|农场|林场|牧场|林区|矿区|垦区|"
-    r"保税|港区|科技城|工业城|生态城|合作区|直属|兵团|师$|团$|行委$|工委$|^县$"
+    r"保税|港区|科技城|工业城|生态城|合作区|直属|兵团|师$|团$|行委$|工委$|^县$|"
+    r"^(?:加格达奇|松岭|新林|呼中)区$|^(?:大柴旦|冷湖|茫崖)"
 )
 _NO_CITY = re.compile(
     r"(?:市辖区|市辖县|辖区|辖县|县|区|市|郊县|(?:省|市|自治区|县级)?直辖.*|省辖.*|自治区辖.*|省管.*|无|-|/)?"
@@ -85,7 +86,7 @@ def _part_city(table: Table, cells: list[str]) -> list[str]:
         return [province, direct[city], county or direct[city]]
     if city in table.cities[province]:
         return [province, table.cities[province][city], county]
-    if _NO_CITY.fullmatch(city) and county in direct:
+    if _NO_CITY.fullmatch(city) and county in direct and _lasts_without_city(table, province, direct[county]):
         return [province, direct[county], direct[county]]
     return _behind_city(table, province, city, county) or _county_as_city(table, cells) or cells
 

@@ -75,6 +75,7 @@ def load_table() -> Table:
     with path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             _add(table, row)
+    table.codes |= set((path.parent / "other_codes.csv").read_text(encoding="utf-8").split()[1:])
     table.latest = max((span.first for spans in table.spans.values() for span in spans), default=0)
     for place, heirs in table.heirs.items():
         for heir in heirs:

@@ -7,6 +7,7 @@ Codes of the postal service: the first two digits of a postcode serve one provin
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 import pandas as pd
@@ -136,7 +137,7 @@ def _belongs(table: Table, place: Place) -> bool:
 
 
 def _dated(table: Table, place: Place) -> list[Place]:
-    """The entries whose years are to be judged: the county where it is one, else the city, the longest lasting first."""
+    """The entries whose years are to be judged: the county, or else the city, longest lasting first."""
     if place in table.spans and place.county:
         return [place]
     entries = [Place(place.province, place.city, ""), Place(place.province, "", place.city)]
@@ -158,7 +159,7 @@ def _distinct(cells: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _spread(
-    cells: pd.DataFrame, answers: dict[tuple[str, ...], tuple[object, ...]], columns: list[str]
+    cells: pd.DataFrame, answers: Mapping[tuple[str, ...], tuple[object, ...]], columns: list[str]
 ) -> pd.DataFrame:
     """Give every row the answer of its distinct cells."""
     places = cells.groupby(list(cells.columns), sort=False, dropna=False).ngroup().to_numpy()
@@ -187,7 +188,7 @@ _POSTCODES = {
     "54": "广西壮族自治区", "55": "贵州省", "56": "贵州省", "57": "海南省", "61": "四川省", "62": "四川省",
     "63": "四川省；重庆市", "64": "四川省；重庆市", "65": "云南省", "66": "云南省", "67": "云南省", "71": "陕西省",
     "72": "陕西省", "73": "甘肃省；青海省", "74": "甘肃省", "75": "宁夏回族自治区；内蒙古自治区", "81": "青海省",
-    "83": "新疆维吾尔自治区；新疆生产建设兵团", "84": "新疆维吾尔自治区；新疆生产建设兵团", "85": "西藏自治区；新疆维吾尔自治区",
+    "83": "新疆维吾尔自治区", "84": "新疆维吾尔自治区", "85": "西藏自治区；新疆维吾尔自治区",
     "86": "西藏自治区",
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,10 @@ import pyarrow.compute as pc
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
+Objects = npt.NDArray[np.object_]
 
 
-def arrow(values: pd.Series) -> pa.Array:
+def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
     """Return a column of text as one Arrow array of large strings (no copy where it already is one)."""
     chunks = pa.array(values.array, type=pa.large_string())
     return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks
@@ -22,7 +24,7 @@ def arrow(values: pd.Series) -> pa.Array:
 
 def matches(values: pd.Series, pattern: str) -> Bools:
     """Return for each value whether the whole of it fits `pattern` (RE2 syntax)."""
-    found = pc.match_substring_regex(arrow(values), rf"\A(?:{pattern})\z")
+    found = cast(Any, pc).match_substring_regex(arrow(values), rf"\A(?:{pattern})\z")
     return found.to_numpy(zero_copy_only=False).astype(bool)
 
 
@@ -31,8 +33,8 @@ def flag(values: pd.Series, answers: Bools) -> pd.Series:
     return pd.Series(answers, index=values.index, dtype=bool)
 
 
-def text(values: pd.Series, answers: object) -> pd.Series:
-    """Return `answers` (an array or list of text) as a column beside `values`."""
+def text(values: pd.Series, answers: Objects) -> pd.Series:
+    """Return `answers` (an array of text) as a column beside `values`."""
     return pd.Series(answers, index=values.index, dtype="str")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.knowledge.identifiers import id_gender, id_prefix
-from pipeline.knowledge.names import name_key
+from pipeline.knowledge.names import key_of
 from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
 from pipeline.match.similar import distance, likeness, names_near
 from pipeline.tables import Frame
@@ -17,8 +17,16 @@ from pipeline.tables import Frame
 NONE, SEVERAL = -1, -2
 """Positions that are no registry row: none fits, or several fit equally well."""
 
-POSITIONS = ["id_row", "id_name_row", "elsewhere_row", "elsewhere_id_row", "numbers_row", "both_numbers_row", "similar_row"]
-EVIDENCE = [*POSITIONS, "strays", "matched_row", "score"]
+POSITIONS = [
+    "id_row",
+    "id_name_row",
+    "elsewhere_row",
+    "elsewhere_id_row",
+    "numbers_row",
+    "both_numbers_row",
+    "similar_row",
+]
+EVIDENCE = [*POSITIONS, "strays", "matched_row", "standing_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
@@ -35,7 +43,7 @@ class _Found:
     named: set[int] = field(default_factory=set)
 
 
-def find_evidence(submissions: Frame, registry: Frame) -> Frame:
+def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
     """Return the evidence for each submission, indexed like `submissions`.
 
     Columns hold positions in `registry` (`NONE` where no row, `SEVERAL` where rows tie):
@@ -43,15 +51,16 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
     `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
     numbers point to, `similar_row` the row with the name and nearly the ID number, `matched_row` the most probable
-    of all. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
+    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
     fits, 0 to 100, 100 for an exact one only.
 
     Args:
         submissions: the submissions that count, normalised.
         registry: normalised registry rows of all schools concerned.
+        pairs: `exact_pairs` of the two, where they are known already.
     """
-    pairs = exact_pairs(submissions, registry)
-    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row"]}
+    pairs = exact_pairs(submissions, registry) if pairs is None else pairs
+    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]}
     evidence["strays"] = np.zeros(len(submissions), dtype=bool)
     plain = _settle_plain(pairs, evidence)
     names = _Names(submissions, registry)
@@ -60,6 +69,7 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
         _settle(at, found, names, evidence)
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
+    evidence["standing_row"] = _standing(evidence)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
     return pd.DataFrame(evidence, index=submissions.index)[EVIDENCE]
 
@@ -103,8 +113,7 @@ class _Names:
     def near(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""
         one, other = str(self._left[left]), str(self._right[right])
-        keys = name_key(pd.Series([one, other], dtype="str"))
-        return keys[0] == keys[1] != "" or names_near(one, other)
+        return key_of(one) == key_of(other) != "" or names_near(one, other)
 
 
 def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarray]) -> None:
@@ -116,6 +125,7 @@ def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarra
     evidence["elsewhere_id_row"][at] = _only(found.id_away)
     with_name = [row for row in numbers if row in found.named] or [row for row in numbers if names.near(at, row)]
     evidence["numbers_row"][at] = _only(with_name)
+    evidence["claimed_row"][at] = _only(found.student or found.exam)
     evidence["both_numbers_row"][at] = _only([row for row in found.student if row in found.exam])
     known = set(found.id_here) or set(found.id_away)
     evidence["strays"][at] = any(row not in known for row in numbers)
@@ -194,6 +204,17 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
         (np.ones(len(other), dtype=bool), evidence["similar_row"]),
     ]
     return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+
+
+def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the matched row; where several rows fit, the one whose student number was given.
+
+    The student has handed something in, which a counselor must settle: to chase them as missing would be wrong.
+    """
+    tied = [evidence[name] == SEVERAL for name in POSITIONS]
+    torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
+    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
+    return np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
 
 
 def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:

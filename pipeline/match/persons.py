@@ -11,35 +11,49 @@ from pipeline.tables import Frame
 WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
 
 
-def supersede(submissions: Frame, known: pd.Series, withdrawn: set[str]) -> Frame:
+def supersede(submissions: Frame, person: np.ndarray, withdrawn: set[str]) -> Frame:
     """Return `submissions` with `superseded_by` filled: the id of the submission that counts instead.
 
     A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
     student number and one of the two, the school aside. The latest `submitted_at` counts, then the last row read.
-    Two rows whose ID number and name both stand in a registry are two people where these differ, whatever else they
-    share: a mistyped student number must not erase a namesake.
+    Rows that a registry knows as two people are two people, whatever else they share: a namesake's or a classmate's
+    number, typed by mistake, must not erase them.
 
     Args:
         submissions: normalised submissions in the order they were read.
-        known: where ID number and name stand together in one registry row (of any school).
+        person: the registry row whose person each submission surely is, -1 where none (`pairs.known_rows`).
         withdrawn: ids of submissions that a decision withdrew.
     """
-    out = submissions["submission_id"].isin(withdrawn)
-    live = submissions[~out]
+    out = submissions["submission_id"].isin(withdrawn).to_numpy()
+    live, people = submissions[~out], person[~out]
     order = np.empty(len(live), dtype=np.int64)
     order[np.lexsort((np.arange(len(live)), live["submitted_at"].to_numpy(dtype=object)))] = np.arange(len(live))
     by_rank = np.argsort(order)
     latest = order.copy()
-    for key in _person_keys(live, known[~out].to_numpy()):
-        latest = np.maximum(latest, _last_of_group(key, order))
+    for key in _person_keys(live):
+        latest = np.maximum(latest, _last_of_group(_apart(key, people), order))
     while not np.array_equal(latest, following := latest[by_rank[latest]]):
         latest = following
-    identifiers = live["submission_id"].to_numpy()
-    counts = pd.Series(identifiers[by_rank[latest]], index=live.index, dtype="str")
+    other = (people >= 0) & (people[by_rank[latest]] >= 0) & (people != people[by_rank[latest]])
+    latest = np.where(other, order, latest)  # two people joined by a third row between them
+    counts = pd.Series(live["submission_id"].to_numpy()[by_rank[latest]], index=live.index, dtype="str")
     superseded = submissions["superseded_by"].copy()
     superseded[out] = WITHDRAWN
     superseded[live.index] = counts.where(latest != order, "")
     return submissions.assign(superseded_by=superseded)
+
+
+def _apart(key: pd.Series, people: np.ndarray) -> pd.Series:
+    """Return keys that hold known people apart: where two share one, it joins only rows of the same person."""
+    rows = pd.DataFrame({"key": key.to_numpy(), "person": people})
+    known = rows[(rows["person"] >= 0) & (rows["key"] != "")].drop_duplicates()
+    shared = known["key"][known["key"].duplicated()].unique()
+    if not len(shared):
+        return key
+    mixed = rows["key"].isin(shared).to_numpy()
+    own = rows["key"] + "\x1f" + rows["person"].astype("str")
+    apart = own.where(rows["person"] >= 0, "").set_axis(key.index)
+    return key.where(~mixed, apart)
 
 
 def _last_of_group(key: pd.Series, order: np.ndarray) -> np.ndarray:
@@ -61,29 +75,13 @@ def person_id(id_numbers: pd.Series) -> pd.Series:
     return keys
 
 
-def _person_keys(rows: Frame, known: np.ndarray) -> list[pd.Series]:
+def _person_keys(rows: Frame) -> list[pd.Series]:
     identity, name, number = person_id(rows["id_number"]), rows["name"], rows["student_number"]
-    by_name = _joined(number, name)
-    return [_joined(identity, name), _joined(number, identity), by_name.where(~_namesakes(by_name, identity, known), "")]
+    return [_joined(identity, name), _joined(number, identity), _joined(number, name)]
 
 
 def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
     return (left + "\x1f" + right).where((left != "") & (right != ""), "")
-
-
-def _namesakes(key: pd.Series, identity: pd.Series, known: np.ndarray) -> pd.Series:
-    """Return the rows of keys under which two people known to a registry stand."""
-    people = pd.DataFrame({"key": key[known], "identity": identity[known]})
-    people = people[people["key"] != ""].drop_duplicates()
-    shared = people["key"][people["key"].duplicated()].unique()
-    return key.isin(shared)
-
-
-def known_people(submissions: Frame, registry: Frame) -> pd.Series:
-    """Return where ID number and name of a submission stand together in one registry row, of any school."""
-    people = _joined(person_id(registry["id_number"]), registry["name"])
-    given = _joined(person_id(submissions["id_number"]), submissions["name"])
-    return given.isin(people) & (given != "")
 
 
 def counting(submissions: Frame) -> Frame:

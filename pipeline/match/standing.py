@@ -10,7 +10,7 @@ from pipeline.tables import Frame
 def standing_submissions(submissions: Frame, evidence: Frame) -> pd.Series:
     """Return, by registry position, the index of the submission that stands on that row.
 
-    A submission stands on the row that matched it. Where several do, the one whose ID number and name are the row's
+    A submission stands on its `standing_row`. Where several do, the one whose ID number and name are the row's
     comes first, then the better score, then the later one.
 
     Args:
@@ -19,7 +19,7 @@ def standing_submissions(submissions: Frame, evidence: Frame) -> pd.Series:
     """
     rows = pd.DataFrame(
         {
-            "row": evidence["matched_row"],
+            "row": evidence["standing_row"],
             "whole": evidence["id_name_row"] == evidence["matched_row"],
             "score": evidence["score"],
             "submitted_at": submissions["submitted_at"],

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +18,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError, UsageError
+from pipeline.review.chain import SHANGHAI
 from pipeline.review.decisions import (
     KEY,
     decision_states,
@@ -43,7 +43,8 @@ class RunTables:
     findings: pd.DataFrame
     schools: dict[str, str]
     """School code to name."""
-    known_issues: Collection[str] = ()
+    extras: pd.DataFrame | None = None
+    """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Desk:
 
 def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     """Return the desk of `today`: the run's tables under the ledger's entries (of `KINDS`)."""
-    findings = apply_exceptions(tables.findings, standing_exceptions(entries), today, tables.known_issues)
+    findings = apply_exceptions(tables.findings, standing_exceptions(entries), today)
     withdrawn = withdrawn_submission_ids(entries)
     people = tables.people.assign(
         submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
@@ -84,6 +85,18 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     people = people.assign(**{str(column): states[column] for column in states.columns})
     status = statuses(people["submission_id"], people["decision_state"], findings)
     return Desk(tables, people.assign(status=status), findings)
+
+
+def open_tables(cohort: Cohort) -> tuple[RunTables, date]:
+    """Return the newest run's tables and the day on which decisions are made.
+
+    That is today; where the run was made for another day (`--as-of`), the office works as of that day.
+    """
+    run = newest_run(cohort)
+    summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
+    day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
+    return load_tables(cohort, run), day
 
 
 def newest_run(cohort: Cohort) -> Path:
@@ -113,7 +126,8 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
     schools = {school.code: school.name for school in cohort.schools}
     people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
-    return RunTables(run.name, people, submissions, findings, schools, tuple(cohort.rules.known_issues))
+    extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
+    return RunTables(run.name, people, submissions, findings, schools, extras)
 
 
 def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
 from datetime import date
 from typing import Any, cast
 
@@ -42,26 +41,22 @@ def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys([name for name in EXCEPTION_TABLE if name != "seq"], "str"))
 
 
-def apply_exceptions(
-    findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date, known_issues: Collection[str] = ()
-) -> pd.DataFrame:
+def apply_exceptions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Return `findings` with `excepted` set: true where a standing exception names person, rule and value.
 
     A changed value (`given`) is a new question: the exception does not cover it. The day of `expires` is still covered.
-    Findings of `known_issues` (rules that the cohort file silences) are excepted, whoever they are about.
     """
-    silenced = findings["rule"].isin(list(known_issues))
     valid = exceptions[(exceptions["expires"] == "") | (exceptions["expires"] >= as_of.isoformat())]
     valid = valid[(valid["salt"] != "") & (valid["student_number"] != "")]
     if valid.empty or findings.empty:
-        return findings.assign(excepted=silenced)
+        return findings.assign(excepted=False)
     place = pd.Series(range(len(findings)), index=findings.index)
     asked = findings[[*PERSON, "given"]].assign(place=place)
     asked = asked[asked["student_number"].isin(valid["student_number"])]
     pairs = asked.merge(valid[[*PERSON, "salt", "value_digest"]], on=PERSON)
     digests = [value_digest(salt, given) for salt, given in zip(pairs["salt"], pairs["given"], strict=True)]
     covered = pairs["place"][pairs["value_digest"] == pd.Series(digests, index=pairs.index, dtype="str")]
-    return findings.assign(excepted=silenced | place.isin(covered))
+    return findings.assign(excepted=place.isin(covered))
 
 
 def value_digest(salt: str, value: str) -> str:

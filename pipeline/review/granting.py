@@ -14,6 +14,7 @@ from pipeline.review.chain import Entry, digest
 from pipeline.review.desk import KINDS, RunTables, find_college, find_student, lay_desk
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger
+from pipeline.review.signing import of_college
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,18 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
     return [stored.seq for stored in ledger.append_if(decide, *KINDS)]
 
 
-def explain_difference(
-    tables: RunTables, ledger: Ledger, college: str, major: str, registered: int, actor: Actor
-) -> int:
+def explain_difference(tables: RunTables, ledger: Ledger, college: str, major: str, actor: Actor) -> int:
     """Keep the college's explanation of a major's headcount that differs much from the year before's.
 
-    It holds for this very number (`registered`): another one asks again.
+    It holds for the number that is registered now: another one asks again.
+
+    Raises:
+        UsageError: no reason was given, or the college is unknown or ambiguous.
     """
     if not actor.why.strip():
         raise UsageError("说明人数变化要写明原因", where="--why")
     code, name = find_college(tables.people, college)
+    registered = int((of_college(tables.people, code, name)["major"] == major).sum())
     entry = Entry(
         "exception",
         action="add",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack, cast
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import sqlalchemy as sa
@@ -22,10 +21,9 @@ from sqlalchemy.exc import OperationalError
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
-from pipeline.review.chain import FIRST, Entry, Parts, canonical, digest, entry_hash
+from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, digest, entry_hash
 from pipeline.review.connect import engine_of, ledger_url
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
 COLUMNS = ["seq", *TEXT, "why", "values"]
 

@@ -80,7 +80,7 @@ def sign(tables: RunTables, ledger: Ledger, college: str, people: pd.DataFrame, 
         tables: the newest run's.
         ledger: the cohort's.
         college: COLLEGE or SCHOOL/COLLEGE.
-        people: `[people] colleges` as text: 学校名称, 院系, 副书记.
+        people: the table of `[people] colleges`: school, college, secretary.
         due: the day by which colleges hand in; later asks for a reason, and so does signing again.
         actor: who signs.
 
@@ -101,8 +101,7 @@ def sign(tables: RunTables, ledger: Ledger, college: str, people: pd.DataFrame, 
             return []
         _reason_where_needed(state, actor, due)
         data = {"run": tables.run_id, "registered": len(rows), "late_days": max((actor.today - due).days, 0)}
-        parts = {number: hashlib.sha256(text.encode()).hexdigest()[:16] for number, text in _people(rows).items()}
-        return [_entry("signature", "sign", code, name, current, actor, data, {"people": parts})]
+        return [_entry("signature", "sign", code, name, current, actor, data, {"people": people_parts(rows)})]
 
     ledger.append_if(decide, *KINDS)
     return done[0]
@@ -143,7 +142,7 @@ def accept(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Sig
         signed = state.get("signed_digest", "")
         if not signed:
             raise RefusedError("学院还没有签字", where=f"{code}/{name}", remedy="请副书记先用 mingce sign 签字")
-        rows = _of_college(desk.people, code, name)
+        rows = of_college(desk.people, code, name)
         if signed_digest(rows) != signed:
             who = "、".join(differing_students(entries, code, name, rows)[:20]) or "人数或名单"
             raise RefusedError(f"签字后数据有变：{who}", where=f"{code}/{name}", remedy="请学院核对后重新签字")
@@ -154,14 +153,29 @@ def accept(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Sig
     return done[0]
 
 
+def people_parts(rows: pd.DataFrame) -> dict[str, str]:
+    """Return for each student number a digest of what is signed about the person."""
+    return {number: hashlib.sha256(text.encode()).hexdigest()[:16] for number, text in _people(rows).items()}
+
+
 def differing_students(entries: pd.DataFrame, code: str, college: str, rows: pd.DataFrame) -> list[str]:
     """Return the student numbers that differ between the college's last signature and `rows` of the roster."""
+    then = signed_parts(entries, code, college)
+    return differing(then, people_parts(rows)) if then else []
+
+
+def signed_parts(entries: pd.DataFrame, code: str, college: str, made_on: str = "") -> dict[str, str]:
+    """Return `people_parts` of the college's last signature (on this digest); empty where none, or purged."""
     own = entries[(entries["kind"] == "signature") & (entries["action"] == "sign")]
     own = own[(own["school_code"] == code) & (own["college"] == college)]
+    own = own[own["made_on"] == made_on] if made_on else own
     if own.empty or not own["values"].iloc[-1]:
-        return []
-    then = cast("dict[str, Any]", json.loads(own["values"].iloc[-1])).get("people", {})
-    now = {number: hashlib.sha256(text.encode()).hexdigest()[:16] for number, text in _people(rows).items()}
+        return {}
+    return dict(cast("dict[str, Any]", json.loads(own["values"].iloc[-1])).get("people", {}))
+
+
+def differing(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Return the student numbers on which two `people_parts` differ."""
     return sorted(number for number in {*then, *now} if then.get(number) != now.get(number))
 
 
@@ -209,12 +223,13 @@ def _entry(
     )
 
 
-def _of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
+def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
+    """Return the rows of one college of one school."""
     return people[(people["school_code"] == code) & (people["college"] == college)]
 
 
 def _equal_set(desk: Desk, code: str, college: str) -> pd.DataFrame:
-    rows = _of_college(desk.people, code, college)
+    rows = of_college(desk.people, code, college)
     open_rows = rows[rows["status"] != "approved"]
     if not open_rows.empty:
         by_major = (open_rows["education_level"] + open_rows["major"]).value_counts(sort=False)
@@ -225,7 +240,23 @@ def _equal_set(desk: Desk, code: str, college: str) -> pd.DataFrame:
             where=f"{code}/{college}",
             remedy="请先逐人审核",
         )
+    _no_extras(desk, code, college)
     return rows
+
+
+def _no_extras(desk: Desk, code: str, college: str) -> None:
+    extras = desk.tables.extras
+    if extras is None:
+        return
+    school = desk.tables.schools.get(code, "")
+    own = extras[(extras["school"] == school) & (extras["college"] == college) & (extras["extra"] > 0)]
+    if not own.empty:
+        majors = "、".join(f"{major} {count} 条" for major, count in zip(own["major"], own["extra"], strict=True))
+        raise RefusedError(
+            f"还有不在册的提交：{majors}",
+            where=f"{code}/{college}",
+            remedy="请核实后用 mingce review withdraw 撤销，重新运行 mingce run 再签字",
+        )
 
 
 def _state(entries: pd.DataFrame, code: str, college: str) -> dict[str, str]:
@@ -245,8 +276,8 @@ def _reason_where_needed(state: dict[str, str], actor: Actor, due: date) -> None
 
 
 def _is_secretary(people: pd.DataFrame, school: str, college: str, by: str) -> None:
-    own = people[(people["学校名称"] == school) & (people["院系"] == college)]
-    names = {_plain(name) for text in own["副书记"] for name in re.split(r"[；;、,，/]", text) if name.strip()}
+    own = people[(people["school"] == school) & (people["college"] == college)]
+    names = {_plain(name) for text in own["secretary"] for name in re.split(r"[；;、,，/]", text) if name.strip()}
     if not names:
         raise RefusedError("院系表里没有写这个院系的副书记", where=college, remedy="请在 colleges.csv 补上，再签字")
     if _plain(by) not in names:

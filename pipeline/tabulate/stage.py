@@ -48,7 +48,7 @@ def tabulate(
 
 def extra_submissions(matched: Matched) -> Frame:
     """Return the submissions without a registry row, where the registry could be read, with what they claim."""
-    alone = (matched.evidence["matched_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
+    alone = (matched.evidence["standing_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
     return matched.counting[alone][KEYS]
 
 

@@ -16,7 +16,7 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 @rule
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
     """A submission that matches no row of the cohort, where the registry could be read."""
-    return (table["matched_row"] < 0) & table["registry_read"]
+    return (table["standing_row"] < 0) & table["registry_read"]
 
 
 @rule

@@ -1,0 +1,91 @@
+"""Each row of the plain-text tables in `spec/` is one case, with its source."""
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.knowledge import contacts, identifiers, names, regions
+
+SPEC = Path(__file__).with_name("spec")
+
+
+def shown(value):
+    """The tables write invisible and private-use characters as \\uXXXX."""
+    return re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), value)
+
+
+def cases(name):
+    with (SPEC / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+        rows = [{key: shown(value) for key, value in row.items()} for row in csv.DictReader(lines)]
+    return [pytest.param(row, id="-".join(list(row.values())[:3])) for row in rows]
+
+
+def column(value):
+    return pd.Series([value], dtype="str", index=[7])
+
+
+def yes(answer):
+    assert list(answer.index) == [7]
+    return "yes" if answer.iat[0] else "no"
+
+
+def said(answer):
+    assert list(answer.index) == [7]
+    return answer.iat[0]
+
+
+@pytest.mark.parametrize("case", cases("identifiers"))
+def test_id_numbers(case):
+    number = column(case["number"])
+    assert said(identifiers.id_kind(number)) == case["kind"]
+    assert yes(identifiers.id_format_ok(number)) == case["format_ok"]
+    assert yes(identifiers.id_checksum_ok(number)) == case["checksum_ok"]
+    assert said(identifiers.id_birth_date(number)) == case["birth_date"]
+    assert said(identifiers.id_gender(number)) == case["gender"]
+    assert said(identifiers.id_region(number)) == case["region"]
+    assert yes(identifiers.id_valid(number)) == case["valid"]
+    assert yes(regions.load_regions().known_code(identifiers.id_region(number))) == "yes"
+
+
+@pytest.mark.parametrize("case", cases("phones"))
+def test_phones(case):
+    value = column(case["value"])
+    assert yes(contacts.mobile_ok(value)) == case["mobile"]
+    assert yes(contacts.landline_ok(value)) == case["landline"]
+    assert yes(contacts.family_phone_ok(value)) == case["family"]
+    assert said(contacts.area_code_state(value)) == case["area_code"]
+    assert said(contacts.area_code_successor(value)) == case["successor"]
+
+
+@pytest.mark.parametrize("case", cases("emails"))
+def test_emails(case):
+    value = column(case["value"])
+    assert yes(contacts.email_ok(value)) == case["ok"]
+    assert said(contacts.email_misspelt(value)) == case["misspelt"]
+
+
+@pytest.mark.parametrize("case", cases("names"))
+def test_names(case):
+    clean = names.clean_name(column(case["given"]))
+    assert said(clean) == case["clean"]
+    assert said(names.clean_name(clean)) == case["clean"]
+    assert yes(names.name_ok(clean)) == case["ok"]
+
+
+@pytest.mark.parametrize("case", cases("regions"))
+def test_regions(case):
+    table = regions.load_regions()
+    split = table.split(*(column(case[level]) for level in regions.LEVELS))
+    levels = [split[level] for level in regions.LEVELS]
+    assert "/".join(said(level) for level in levels) == case["split"]
+    changed = case["split"] != "/".join(case[level] for level in regions.LEVELS)
+    assert bool(said(split["why"])) == changed
+    verdict = table.judge(*levels, year=column(f"{case['year']}-09"))
+    assert yes(verdict["resolved_province"] & verdict["resolved_city"]) == case["resolved"]
+    assert yes(verdict["hierarchy"]) == case["hierarchy"]
+    assert yes(verdict["valid_then"]) == case["valid_then"]
+    if case["valid_then"] == "no":
+        assert said(verdict["successors"]) == case["successors"]

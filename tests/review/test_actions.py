@@ -1,0 +1,168 @@
+"""Approve, return, reopen, withdraw: what they write, what they refuse."""
+
+import pandas as pd
+import pytest
+
+from pipeline.errors import RefusedError, UsageError
+from pipeline.review import actions
+from pipeline.review.actions import Actor
+from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
+from pipeline.review.listing import listed, printed
+from pipeline.review.previous import compare_years
+
+from .small import TODAY, finding, open_in, person, submission, tables
+
+WANG = Actor("王老师", "已核对", TODAY)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with open_in(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def four():
+    """1 ready, 2 with something to mend, 3 missing, 4 ready; another school also has a 4."""
+    people = [person("1"), person("2"), person("3"), person("4"), person("4", school="甲大学乙学院")]
+    rows = [submission("aaaaaaaa1", "1"), submission("aaaaaaab2", "2"), submission("s4", "4")]
+    return tables(people, rows, [finding("aaaaaaab2", "2"), finding("aaaaaaaa1", "1", severity="warning")])
+
+
+def status(run, ledger, number="1", day=TODAY):
+    people = lay_desk(run, ledger.entries(*KINDS), day).people
+    return people[people["student_number"] == number]["status"].iloc[0]
+
+
+def test_approve_and_again(four, ledger):
+    assert actions.approve(four, ledger, ["1"], WANG).done == ["10534/1"]
+    assert status(four, ledger) == "approved"
+    again = actions.approve(four, ledger, ["1", "10534/4"], WANG)
+    assert (again.done, again.already) == (["10534/4"], ["10534/1"])
+    assert len(ledger.entries("decision")) == 2
+    assert ledger.verify() == []
+
+
+def test_several_are_approved_together_or_not_at_all(four, ledger):
+    with pytest.raises(RefusedError) as error:
+        actions.approve(four, ledger, ["1", "2", "3"], WANG)
+    assert "10534/2：phone.format 不对" in str(error.value)
+    assert "10534/3：未提交" in str(error.value)
+    assert "10534/1" not in str(error.value)
+    assert ledger.entries().empty
+
+
+def test_numbers_that_two_schools_or_nobody_has(four, ledger):
+    with pytest.raises(UsageError, match="10534/4、12649/4"):
+        actions.approve(four, ledger, ["4"], WANG)
+    with pytest.raises(UsageError, match="没有学号 9"):
+        actions.approve(four, ledger, ["9"], WANG)
+    with pytest.raises(UsageError, match="经办人"):
+        Actor("  ")
+
+
+def test_all_ready_of_a_college_lists_the_rest(four, ledger):
+    with pytest.raises(UsageError, match="10534/土木学院、12649/土木学院"):
+        actions.approve_ready(four, ledger, "土木学院", WANG)
+    outcome = actions.approve_ready(four, ledger, "10534/土木学院", WANG)
+    assert outcome.done == ["10534/1", "10534/4"]
+    assert dict(outcome.rest) == {"10534/2": "phone.format 不对", "10534/3": "未提交"}
+    with pytest.raises(UsageError, match="没有院系"):
+        actions.approve_ready(four, ledger, "文学院", WANG)
+
+
+def test_return_and_reopen(four, ledger):
+    with pytest.raises(RefusedError, match="没有审核通过的记录"):
+        actions.reopen(four, ledger, ["1"], WANG)
+    with pytest.raises(UsageError, match="原因"):
+        actions.send_back(four, ledger, ["1"], Actor("王", "", TODAY))
+    with pytest.raises(RefusedError, match="没有可退回的"):
+        actions.send_back(four, ledger, ["3"], WANG)
+    actions.send_back(four, ledger, ["1"], WANG)
+    assert status(four, ledger) == "returned"
+    newer = tables([person("1")], [submission("s1", "1"), submission("s1b", "1")])
+    assert status(newer, ledger) == "awaiting"
+    actions.approve(newer, ledger, ["1"], WANG)
+    actions.reopen(newer, ledger, ["1"], WANG)
+    assert status(newer, ledger) == "awaiting"
+
+
+def test_withdraw_frees_the_number_but_never_the_approved_one(four, ledger):
+    actions.approve(four, ledger, ["1"], WANG)
+    with pytest.raises(RefusedError, match="取消审核"):
+        actions.withdraw(four, ledger, "aaaaaaaa1", WANG)
+    with pytest.raises(UsageError, match="没有提交"):
+        actions.withdraw(four, ledger, "aaa", WANG)
+    assert actions.withdraw(four, ledger, "aaaaaaab", WANG).done == ["aaaaaaab2"]
+    assert actions.withdraw(four, ledger, "aaaaaaab2", WANG).already == ["aaaaaaab2"]
+    assert status(four, ledger, "2") == "missing"
+
+
+def test_a_change_request_is_approved_or_withdrawn(ledger):
+    first = tables([person("1")], [submission("s1", "1")])
+    actions.approve(first, ledger, ["1"], WANG)
+    newer = tables([person("1")], [submission("s1", "1"), submission("s2aaaaaa", "1")])
+    row = lay_desk(newer, ledger.entries(), TODAY).people.iloc[0]
+    assert (row["status"], row["change_request"]) == ("approved", True)
+    assert actions.approve_ready(newer, ledger, "土木学院", WANG).rest == [("10534/1", "申请修改，请逐人处理")]
+    actions.withdraw(newer, ledger, "s2aaaaaa", WANG)
+    row = lay_desk(first, ledger.entries(), TODAY).people.iloc[0]
+    assert (row["status"], row["change_request"]) == ("approved", False)
+
+
+def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger):
+    actions.approve(tables([person("1")], [submission("s1", "1")]), ledger, ["1"], WANG)
+    corrected = tables([person("1", exam_number="e9")], [submission("s1", "1")])
+    desk = lay_desk(corrected, ledger.entries(), TODAY)
+    assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "exam_number"]
+    rows = listed(desk, None, "通过后有改动")
+    assert "改动：考生号" in printed(rows)
+    assert "名1" not in printed(rows)
+    with pytest.raises(UsageError, match="没有状态"):
+        listed(desk, None, "好")
+    actions.approve(corrected, ledger, ["1"], WANG)
+    assert status(corrected, ledger) == "approved"
+
+
+def test_an_edited_submission_makes_an_approval_stale_and_names_the_field(ledger):
+    actions.approve(tables([person("1")], [submission("s1", "1")]), ledger, ["1"], WANG)
+    edited = tables([person("1")], [submission("s2", "1", phone="2")])
+    desk = lay_desk(edited, ledger.entries(), TODAY)
+    assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "phone"]
+
+
+def test_an_exception_opens_the_way_until_it_expires_or_is_revoked(four, ledger):
+    grant = Grant("phone.format", "其他", TODAY)
+    with pytest.raises(UsageError, match="不认识的证明"):
+        add_exception(four, ledger, "2", Grant("phone.format", "口头"), WANG)
+    with pytest.raises(RefusedError, match="没有违反规则"):
+        add_exception(four, ledger, "1", Grant("photo.file", "其他"), WANG)
+    (number,) = add_exception(four, ledger, "2", grant, WANG)
+    assert add_exception(four, ledger, "2", grant, WANG) == []
+    assert status(four, ledger, "2") == "awaiting"
+    assert status(four, ledger, "2", TODAY.replace(day=2)) == "correct"
+    assert '"x"' not in str(ledger.entries("exception").to_dict("records"))  # the value itself is nowhere
+    revoke_exception(ledger, number, WANG)
+    assert status(four, ledger, "2") == "correct"
+    with pytest.raises(UsageError, match="没有编号"):
+        revoke_exception(ledger, number, WANG)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "asks"),
+    [(120, 100, True), (119, 100, False), (80, 100, True), (81, 100, False), (5, 0, True), (0, 5, True)],
+)
+def test_years_compared(now, before, asks):
+    key = {"school": "甲大学", "college": "土木学院", "education_level": "本科", "major": "土木"}
+    years = [pd.DataFrame([key | {"registered": n}] if n else [], columns=[*key, "registered"]) for n in (now, before)]
+    assert compare_years(*years)["explain"].tolist() == [asks]
+
+
+def test_a_college_explains_a_difference_once_for_one_number(four, ledger):
+    explain_difference(four, ledger, "10534/土木学院", "土木", WANG)
+    key = {"school": "甲大学", "college": "土木学院", "education_level": "本科", "major": "土木"}
+    before = pd.DataFrame([key | {"registered": 10}])
+    for now, asks in ((4, False), (5, True)):
+        found = compare_years(pd.DataFrame([key | {"registered": now}]), before, ledger.entries())
+        assert found["explain"].tolist() == [asks]

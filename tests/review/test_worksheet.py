@@ -1,0 +1,138 @@
+"""The 审核 worksheet: each row decides once, nothing is lost unseen."""
+
+import pandas as pd
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.review import worksheet
+from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.worksheet import import_decisions, summary_lines
+
+from .small import TODAY, finding, open_in, person, submission, tables
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with open_in(tmp_path) as opened:
+        yield opened
+
+
+def rows(*given):
+    """Each `number 意见 审核人 说明`, separated by blanks; a dash is a blank cell."""
+    cells = [[part.replace("-", "") for part in (*line.split(), "-", "-", "-")[:4]] for line in given]
+    return worksheet._conform(pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明"], dtype="str"), "t")
+
+
+def take(run, ledger, *given, source="decisions.csv"):
+    report = import_decisions(run, ledger, rows(*given), source, TODAY)
+    return [read.outcome for read in report]
+
+
+def status(run, ledger):
+    return lay_desk(run, ledger.entries(*KINDS), TODAY).people["status"].tolist()
+
+
+ONE = tables([person("1")], [submission("s1", "1")])
+EDITED = tables([person("1")], [submission("s2", "1")])
+
+
+def test_a_row_decides_once_and_never_renews_a_stale_approval(ledger):
+    assert take(ONE, ledger, "1 通过 王") == ["applied"]
+    assert take(ONE, ledger, "1 通过 王") == ["seen"]
+    assert take(EDITED, ledger, "1 通过 王") == ["seen"]
+    assert status(EDITED, ledger) == ["stale"]
+    assert take(EDITED, ledger, "1 通过 王", "1 通过 王") == ["seen", "applied"]
+    assert status(EDITED, ledger) == ["approved"]
+    assert len(ledger.entries()) == 2
+
+
+def test_one_row_toggled_and_a_log_of_rows_mean_the_same(ledger):
+    for line, expected in (("通过 王", "approved"), ("取消审核 王 误批", "awaiting"), ("通过 王", "approved")):
+        assert take(ONE, ledger, f"1 {line}", source="a") == ["applied"]
+        assert status(ONE, ledger) == [expected]
+    log = ["1 取消审核 王 误批", "1 通过 王", "1 取消审核 王 误批"]
+    for count in (1, 2, 3):
+        assert take(ONE, ledger, *log[:count], source="b")[-1] == "applied"
+    assert status(ONE, ledger) == ["awaiting"]
+
+
+def test_the_same_decision_from_two_sources_is_one(ledger):
+    assert take(ONE, ledger, "1 通过 王", source="a") == ["applied"]
+    assert take(ONE, ledger, "1 通过 王", source="b") == ["already"]
+    assert len(ledger.entries("decision")) == 1
+
+
+def test_sorting_or_an_empty_reading_decides_nothing(ledger):
+    take(ONE, ledger, "1 通过 王", "1 取消审核 王 误批")
+    assert take(ONE, ledger) == []
+    assert take(ONE, ledger, "1 取消审核 王 误批", "1 通过 王") == ["seen", "seen"]
+    assert status(ONE, ledger) == ["awaiting"]
+
+
+def test_a_cleared_cell_filled_again_decides_again(ledger):
+    take(ONE, ledger, "1 通过 王")
+    take(ONE, ledger, "1 - 王")
+    assert take(EDITED, ledger, "1 通过 王") == ["applied"]
+
+
+def test_what_cannot_be_executed_is_told_each_time_and_never_executed_later(ledger):
+    broken = tables([person("1")], [submission("s1", "1")], [finding("s1", "1")])
+    assert take(broken, ledger, "1 通过 王") == ["refused"]
+    mended = tables([person("1")], [submission("s2", "1")])
+    report = import_decisions(mended, ledger, rows("1 通过 王"), "decisions.csv", TODAY)
+    assert (report[0].outcome, report[0].why) == ("refused", "phone.format 不对")
+    assert status(mended, ledger) == ["awaiting"]
+    assert take(mended, ledger, "1 通过 王 已更正") == ["applied"]
+    assert ledger.verify() == []
+
+
+def test_rows_that_say_nothing_clear(ledger):
+    report = import_decisions(
+        ONE, ledger, rows("9 通过 王", "1 可以 王", "1 通过", "1 退回 王", "1 取消审核 王 x"), "d", TODAY
+    )
+    assert [read.outcome for read in report] == ["refused", "bad", "refused", "refused", "refused"]
+    lines = summary_lines(report)
+    assert "没有学号 9" in lines[1]
+    assert "审核人" in lines[3]
+    assert len(lines) == 6
+
+
+def test_the_school_column_tells_students_apart(ledger):
+    two = tables(
+        [person("1"), person("1", school="甲大学乙学院")],
+        [submission("s1", "1"), submission("t1", "1", school="甲大学乙学院")],
+    )
+    assert take(two, ledger, "1 通过 王") == ["refused"]
+    given = rows("1 通过 王").assign(学校名称="甲大学乙学院")
+    import_decisions(two, ledger, given, "d", TODAY)
+    assert status(two, ledger) == ["awaiting", "approved"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+def test_files(tmp_path, encoding):
+    path = tmp_path / "decisions.csv"
+    path.write_bytes("学号,意见,审核人,说明,备注\n0013, 通过 ,王,,\n,,,,\n".encode(encoding))
+    found = worksheet._conform(worksheet._read_file(path), "d")
+    assert found.to_dict("records") == [
+        {"row": 2, "学校名称": "", "学号": "0013", "意见": "通过", "审核人": "王", "说明": ""}
+    ]
+
+
+def test_workbook(tmp_path):
+    import xlsxwriter
+
+    path = tmp_path / "decisions.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        book.add_worksheet("别的").write(0, 0, "x")
+        sheet = book.add_worksheet("审核")
+        for at, row in enumerate([["审核记录"], ["学号", "意见", "审核人"], [1305030101, "通过", "王"]]):
+            sheet.write_row(at, 0, row)
+    found = worksheet._conform(worksheet._read_file(path), "d")
+    assert found[["row", "学号", "意见"]].values.tolist() == [[3, "1305030101", "通过"]]
+
+
+def test_unreadable_files(tmp_path):
+    for name, data in (("a.xlsx", b"no"), ("a.csv", "姓名\n张\n".encode())):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InputError):
+            worksheet._conform(worksheet._read_file(tmp_path / name), name)
