@@ -21,6 +21,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.demo import photos
 from pipeline.demo.disguise import Disguise
+from pipeline.demo.starter import quoted
 from pipeline.knowledge.photos import Picture, near_same, read_picture
 from pipeline.sources import Sources
 
@@ -252,20 +253,16 @@ def _write_decisions(path: Path, out: Path, disguise: Disguise) -> bool:
 
 def _settings(cohort: Cohort, *, decisions: bool) -> str:
     section, window = cohort.cohort, cohort.window
-    lines = ["[cohort]", f"name = {_quoted(section.name)}", f"year = {section.year}"]
-    lines += [f"undergraduate_month = {_quoted(section.undergraduate_month)}"]
-    lines += [f"student_number = {_quoted(section.student_number)}", "", "[window]", f"opens = {window.opens}"]
+    lines = ["[cohort]", f"name = {quoted(section.name)}", f"year = {section.year}"]
+    lines += [f"undergraduate_month = {quoted(section.undergraduate_month)}"]
+    lines += [f"student_number = {quoted(section.student_number)}", "", "[window]", f"opens = {window.opens}"]
     lines += [f"closes = {window.closes}", f"college_due = {window.college_due}"]
     for school in cohort.schools:
         place = f"registry/{school.code}.csv"
-        lines += ["", "[[schools]]", f"code = {_quoted(school.code)}", f"name = {_quoted(school.name)}"]
-        lines += [f"registry = {_quoted(place)}"]
+        lines += ["", "[[schools]]", f"code = {quoted(school.code)}", f"name = {quoted(school.name)}"]
+        lines += [f"registry = {quoted(place)}"]
     lines += ["", "[submissions]", 'from = "submissions/*"', *(['photos = "photos"'] if cohort.photos_folder else [])]
     lines += ["", "[people]", 'colleges = "colleges.csv"', 'counselors = "counselors.csv"']
     lines += ["", "[rules]", 'folder = "rules"'] if cohort.rules.folder else []
     lines += ["", "[review]", 'decisions = "decisions.csv"'] if decisions else []
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
