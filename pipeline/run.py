@@ -29,7 +29,8 @@ from pipeline.progress import Reporter
 from pipeline.render.stage import RenderOptions, Renderer
 from pipeline.review.ledger import open_ledger
 from pipeline.review.decisions import withdrawn_submission_ids
-from pipeline.review.stage import review
+from pipeline.review.signing import college_states
+from pipeline.review.stage import import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
@@ -101,6 +102,10 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
+        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        if imported.changed:
+            entries = _entries(cohort)
+            reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
     with stage("tabulate"):
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
@@ -108,6 +113,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)
+    summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
+    summary["decisions_read"] = imported.lines
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
+from pipeline.review.signing import signed_digest
 from pipeline.sources import Sources
 from pipeline.tables import Frame
 
@@ -86,6 +87,22 @@ def of_results(tables: dict[str, Frame], not_checked: Iterable[NotChecked]) -> d
         },
         "not_checked": [{"rule": one.rule, "school": one.school, "reason": one.reason} for one in not_checked],
     }
+
+
+def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return, by school code and college, the students per status and the signature with whether it still stands."""
+    signed = {(row.school_code, row.college): row for row in signatures.itertuples()}
+    states: dict[str, dict[str, Any]] = {}
+    for (school, college), rows in roster.groupby(["school", "college"], sort=True):
+        code = cohort.code_of(str(school))
+        states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
+        signature = signed.get((code, college))
+        if signature is not None and signature.signed_at:
+            states[f"{code}/{college}"] |= {
+                "signed_digest": signature.signed_digest,
+                "signature_broken": signature.signed_digest != signed_digest(rows),
+            }
+    return states
 
 
 def _counts(frame: Frame, column: str) -> dict[str, int]:
