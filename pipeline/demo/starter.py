@@ -73,11 +73,8 @@ def _year_later(day: date) -> date:
 
 def cohort_text(starter: Starter) -> str:
     """Return `cohort.toml`, each setting under a comment that says what belongs there."""
-    return (
-        _HEAD.format(starter=starter, previous=_previous(starter), pattern=_pattern(starter))
-        + _schools(starter)
-        + _TAIL
-    )
+    head = _HEAD.format(starter=starter, previous=_previous(starter), pattern=_pattern(starter))
+    return head + _schools(starter) + _TAIL + starter.carried
 
 
 def quoted(text: str) -> str:
