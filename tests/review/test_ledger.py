@@ -86,7 +86,8 @@ def test_the_file_is_its_owners_alone(ledger, tmp_path):
         "DELETE FROM entries WHERE seq = 2",
         "DELETE FROM personal WHERE seq = 2",
         "UPDATE personal SET \"values\" = '{}' WHERE seq = 2",
-        "INSERT INTO personal VALUES (9, '', '{}')",
+        "UPDATE personal SET why = '' WHERE seq = 2",
+        "INSERT INTO personal VALUES (9, '', '', '{}')",
     ],
 )
 def test_tampering_is_seen(ledger, tmp_path, statement):

@@ -122,7 +122,7 @@ class Season:
     def safely(self, act):
         """Do it; where the power goes before, within or after the writing, do it again."""
         for _ in range(5):
-            where = self.random.choice(["", "", "", "before", "within", "after"])
+            where = self.random.choice(["", "", "", "", "", "before", "within", "after"])
             write = ledger_module._write
 
             def failing(connection, new, now, where=where, write=write):
@@ -147,7 +147,8 @@ class Season:
 
     def office(self):
         run = self.tables()
-        self.rejections()
+        if self.day.toordinal() % 2:
+            self.rejections(run)
         for code, school in SCHOOLS.items():
             ready = [s for s in self.students if s.school == school and s.status(self.day) == "awaiting"]
             self.safely(lambda code=code: actions.approve_ready(run, self.ledger, f"{code}/土木学院", self.actor()))
@@ -169,8 +170,7 @@ class Season:
             s.approved, s.returned = (s.counting, s.registry), ""
             self.made["approve"] += 1
 
-    def rejections(self):
-        run = self.tables()
+    def rejections(self, run):
         waiting = [s for s in self.students if s.status(self.day) == "awaiting" and self.random.random() < 0.1]
         if waiting:
             self.safely(lambda: actions.send_back(run, self.ledger, [self.name(s) for s in waiting], self.actor()))
@@ -178,18 +178,19 @@ class Season:
             s.returned = s.counting
             self.made["return"] += 1
         undone = [
-            s for s in self.students if s.status(self.day) in ("approved", "stale") and self.random.random() < 0.005
+            s for s in self.students if s.status(self.day) in ("approved", "stale") and self.random.random() < 0.01
         ]
-        for s in undone:
-            names = [self.name(s)]
+        if undone:
+            names = [self.name(s) for s in undone]
             with suppress(RefusedError):  # done before the crash: the second try finds no approval
-                self.safely(lambda names=names: actions.reopen(run, self.ledger, names, self.actor()))
+                self.safely(lambda: actions.reopen(run, self.ledger, names, self.actor()))
+        for s in undone:
             s.approved = None
             self.made["reopen"] += 1
 
     def requests(self, run):
         asking = [s for s in self.students if s.status(self.day) == "approved" and s.change_request]
-        for s in asking[:3]:
+        for s in asking[:2]:
             if self.wrong(s) or self.random.random() < 0.5:
                 key = s.counting
                 self.safely(lambda key=key: actions.withdraw(run, self.ledger, key, self.actor()))
@@ -201,7 +202,7 @@ class Season:
 
     def exception(self, run):
         mending = [s for s in self.students if s.status(self.day) == "correct"]
-        if mending and self.random.random() < 0.7:
+        if mending and self.random.random() < 0.5:
             s = self.random.choice(mending)
             last = self.day + timedelta(days=self.random.randint(0, 4))
             grant = Grant("phone.format", "其他", last)
