@@ -1,6 +1,6 @@
 """The main job, and the only file that knows the order of its stages.
 
-collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
+    collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.render.stage import Renderer
+from pipeline.render.stage import RenderOptions, Renderer
 from pipeline.review.ledger import open_ledger
 from pipeline.review.decisions import withdrawn_submission_ids
-from pipeline.review.stage import review
+from pipeline.review.signing import college_states
+from pipeline.review.stage import import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
@@ -45,9 +46,7 @@ class RunOptions:
     command: str = "run"
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    notebooks: bool = True
-    jobs: int = 2
-    cold: bool = False
+    render: RenderOptions = field(default_factory=RenderOptions)
     force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
 
@@ -74,7 +73,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options) as renderer:
+    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
         folder = start_run(cohort, options.now)
         try:
             return _run(cohort, options, rules, folder, renderer)
@@ -103,6 +102,10 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
+        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        if imported.changed:
+            entries = _entries(cohort)
+            reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
     with stage("tabulate"):
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
@@ -110,10 +113,12 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)
+    summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
+    summary["decisions_read"] = imported.lines
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
-            summary["stages"]["render"] = renderer.render(folder, tables, summary)
+            summary["stages"]["render"] = renderer.render(folder, tables).as_summary()
     return _finish(options, folder, summary)
 
 

@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
         force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
         as_json: AsJson = False,
     ) -> None:
-        options = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force}
-        _go(cohort, "run", as_of, college, (), reports, as_json, options)
+        pages = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold}
+        _go(cohort, "run", as_of, college, (), reports, as_json, pages, force)
 
     @app.command(help="只核验和统计，不生成页面")
     def check(  # pyright: ignore[reportUnusedFunction]
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         reports: Reports = None,
         as_json: AsJson = False,
     ) -> None:
-        _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {})
+        _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
 
 
 def _go(
@@ -55,10 +55,12 @@ def _go(
     rules: tuple[str, ...],
     reports: Path | None,
     as_json: bool,
-    more: dict[str, Any],
+    pages: dict[str, Any],
+    force: bool = False,
 ) -> None:
     from pipeline.cohort import Reports as ReportsSection
     from pipeline.cohort import load_cohort
+    from pipeline.render.stage import RenderOptions
     from pipeline.run import RunOptions, run_cohort
 
     cohort = load_cohort(path)
@@ -70,7 +72,8 @@ def _go(
         command=command,
         colleges=tuple(colleges or ()),
         rules=rules,
-        **more,
+        render=RenderOptions(**pages),
+        force=force,
     )
     outcome = run_cohort(cohort, options)
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)

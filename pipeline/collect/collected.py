@@ -1,6 +1,7 @@
 """What collect hands on: worksheets as read (`Grid`), and the submitted and registry rows as they were given."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """Big clean csv files through Arrow: whole columns, no Python object per cell."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import io

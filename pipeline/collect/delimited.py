@@ -1,6 +1,7 @@
 """CSV and TSV: encoding ladder, delimiter, quotes with newlines, ragged rows; the guesses are said in the summary."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import csv

@@ -98,12 +98,13 @@ def joined_field(upper: str, lower: str) -> str:
             found = field_of(text)
             if found:
                 return found
-    return "" if _is_part_of_other(upper, field_of(lower)) else field_of(lower)
+    return "" if _is_part_of_other(upper, lower) else field_of(lower)
 
 
-def _is_part_of_other(upper: str, lower_field: str) -> bool:
-    """Say whether 省, 市, 县 stand under a group that is not the home address."""
-    return lower_field in ("home_province", "home_city", "home_county") and "家" not in upper and "通" not in upper
+def _is_part_of_other(upper: str, lower: str) -> bool:
+    """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
+    bare = field_of(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
+    return bare and "家" not in upper and "通" not in upper
 
 
 def find_header(rows: Sequence[Sequence[str]], own: Mapping[str, str] | None = None) -> Header | None:
@@ -138,6 +139,7 @@ def _with_near(header: Header) -> Header:
 
 def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> Header:
     """Return what the columns of these header rows mean."""
+    rows = _groups_filled(rows)
     width = max((len(row) for row in rows), default=0)
     labels: dict[int, str] = {}
     meant: dict[int, str] = {}
@@ -150,6 +152,19 @@ def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> H
         if name:
             meant[column] = name
     return _settle(top, top + len(rows) - 1, labels, meant, mine)
+
+
+def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return header rows with a group's name over every label below it, where no merged range says so (csv, ods)."""
+    filled = [list(row) for row in rows]
+    for number, row in enumerate(filled[:-1]):
+        row.extend([""] * (max(map(len, filled)) - len(row)))
+        group = ""
+        for column, cell in enumerate(row):
+            below = any(column < len(lower) and lower[column].strip() for lower in filled[number + 1 :])
+            group = cell if cell.strip() else group if below else ""
+            row[column] = group
+    return filled
 
 
 def _meaning(parts: list[str]) -> str:

@@ -1,6 +1,7 @@
 """From a worksheet as read to rows of fields: header, skipping, mapping; every way of reading ends here."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def _no_header(grid: Grid) -> Note:
     filled = [row for row in grid.values if any(cell.strip() for cell in row)]
     if not filled:
         return _note(grid, "info", "空表，已跳过")
-    if any(skipping.looks_like_person(row) for row in filled[:200]):
+    if skipping.looks_like_people(filled[:200]):
         message = "有学生数据，但没有找到表头，未读取。请在第一行写上列名（姓名、身份证号码、学号等）"
         return _note(grid, "error", message)
     return _note(grid, "info", f"没有登记表的表头（共 {len(filled)} 行），当作说明页跳过")

@@ -1,6 +1,7 @@
 """Rows below a header that are no person: totals, examples, repeated headers, remarks; always named, never silent."""
 
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false  # pyarrow ships no types
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import re
@@ -21,16 +22,17 @@ _EXAMPLE = re.compile(
     r"^[（(\[【]?(?:填写|填报)?(?:示例|样例|范例|举例)(?:行|数据)?[)）\]】]?$"
     r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
 )
-_EXAMPLE_NAME = re.compile(r"^(?:示例|样例|范例|.[*＊某xX]{1,3}$)")
-_MASKED = r"^\s*\S[*＊×某]{1,3}\s*$"
+_EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
+_MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
 _HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
 
 
-def looks_like_person(row: Sequence[str]) -> bool:
-    """Say whether a cell of the row is an ID number."""
-    return any(_PERSON.search(cell) for cell in row)
+def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether rows without a header are people: ID numbers in several rows, or in one row of many cells."""
+    found = [row for row in rows if any(_PERSON.search(cell) for cell in row)]
+    return len(found) >= 3 or any(sum(bool(cell.strip()) for cell in row) >= 6 for row in found)
 
 
 def blank_rows(body: pa.Table) -> np.ndarray:

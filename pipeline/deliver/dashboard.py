@@ -9,13 +9,14 @@ from functools import partial
 
 from pipeline.cohort import Cohort, Window
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.digest import TO_MEND, Chase, Digest, counselor_digest, secretary_digest
+from pipeline.deliver.digest import WAITS_FOR, Chase, Digest, counselor_digest, secretary_digest
 from pipeline.deliver.guard import check_private, check_scope
 from pipeline.deliver.letters import fill
 from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
 from pipeline.deliver.picture import progress_png
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import Source
+from pipeline.render.theme import theme
 from pipeline.tables import STATUSES
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
@@ -23,7 +24,6 @@ FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 
 MAX_CLASSES = 60
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
-_COLOURS = {"missing": "red", "awaiting": "blue", "not_checked": "blue"}
 _ADVICE = {
     "counselor": "请您核实后在系统中说明", "missing": "请催他们填报", "correct": "请催他们更正后重新提交",
     "returned": "请催他们按退回原因重新提交", "registrar": "等教务处更正学籍", "not_checked": "等就业办核验",
@@ -37,18 +37,18 @@ class _Role:
 
     whose: str
     mine: tuple[tuple[tuple[str, ...], str, str, str], ...]
-    """Tasks of the reader: states, sentence, note, colour."""
+    """Tasks of the reader: states, sentence, note, family (for the colour)."""
     waits: tuple[tuple[str, str], ...]
     """States that others must settle, and how that is called."""
 
 
 _CHASE = (
-    (("missing",), "催学生提交", "还没有填报", "red"),
-    (("correct", "returned"), "催学生更正", "填报有误或被退回", "amber"),
+    (("missing",), "催学生提交", "还没有填报", "missing"),
+    (("correct", "returned"), "催学生更正", "填报有误或被退回", "fix"),
 )
 _COUNSELOR = _Role(
     whose="班级",
-    mine=((("counselor",), "请您本人核实", "只有您能确认的", "amber"), *_CHASE),
+    mine=((("counselor",), "请您本人核实", "只有您能确认的", "verify"), *_CHASE),
     waits=(
         ("awaiting", "学院审核"),
         ("stale", "学院重新审核"),
@@ -59,8 +59,8 @@ _COUNSELOR = _Role(
 _SECRETARY = _Role(
     whose="院系",
     mine=(
-        (("awaiting", "stale"), "请安排审核", "资料已齐，或通过后有变化", "blue"),
-        (("counselor",), "请辅导员核实", "", "amber"),
+        (("awaiting", "stale"), "请安排审核", "资料已齐，或通过后有变化", "review"),
+        (("counselor",), "请辅导员核实", "", "verify"),
         *_CHASE,
     ),
     waits=(("registrar", "教务处更正"), ("not_checked", "就业办核验")),
@@ -124,11 +124,12 @@ def _values(
         "deadline": _deadline(cohort.window, digest.as_of),
         "left": _left(cohort.window, digest.as_of),
         "total": total,
+        "families": theme().families,
         "groups": digest.groups[:MAX_CLASSES],
         "groups_left": max(0, len(digest.groups) - MAX_CLASSES),
         "reasons": digest.reasons,
         "picture_id": PICTURE_ID,
-        "picture_alt": f"进度图：共 {total.registered} 人，已通过 {total.approved}，未提交 {total.missing}",
+        "picture_alt": f"进度图：共 {total.registered} 人，已通过 {total.done}，未提交 {total.missing}",
         "whose": role.whose,
         "attached": "附件：" + "、".join(each.name for each in attachments) + "。",
         "as_of": _day(digest.as_of),
@@ -140,8 +141,8 @@ def _values(
 def _tasks(digest: Digest, role: _Role) -> list[dict[str, object]]:
     counted = [(sum(digest.by_status[key] for key in keys), *rest) for keys, *rest in role.mine]
     return [
-        {"number": number, "text": text, "note": note, "colour": colour}
-        for number, text, note, colour in counted
+        {"number": number, "text": text, "note": note, "colour": theme().family(family).text}
+        for number, text, note, family in counted
         if number
     ]
 
@@ -167,7 +168,7 @@ def _grouped(chase: tuple[Chase, ...], cap: int) -> list[dict[str, object]]:
                 "state": STATUSES[status],
                 "number": len(rows),
                 "advice": rows[0].reason if alike and status != "missing" else _ADVICE[status],
-                "colour": _COLOURS.get(status, "amber"),
+                "colour": theme().of_status(status).text,
                 "classes": _by_class(shown) if alike else (),
                 "rows": () if alike else shown,
                 "more": len(rows) - len(shown),
@@ -212,4 +213,4 @@ def _day(day: date) -> str:
     return f"{day.month}月{day.day}日"
 
 
-assert {*TO_MEND, "missing", "awaiting"} == set(_ADVICE)  # a new state needs its advice
+assert set(WAITS_FOR) == set(_ADVICE)  # a new state needs its advice

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.deliver.recipients import Key, Recipient, digest, within
 from pipeline.deliver.source import Source
 from pipeline.logs import mask
+from pipeline.render.theme import FAMILY_OF
 from pipeline.tables import ACTORS, STATUSES
 
 # What each state waits for, in the order in which it is worth chasing.
@@ -23,7 +24,6 @@ _WITHOUT_FINDING: dict[str, str] = {
     "stale": "审核通过后资料有变化，需重新审核", "not_checked": "部分项目尚未核验", "registrar": "等待教务处更正学籍",
     "counselor": "请核实", "correct": "请更正",
 }  # fmt: skip
-TO_MEND = ("correct", "returned", "counselor", "registrar", "not_checked", "stale")
 REASONS_SHOWN = 3  # of one student, in a line
 TOP_REASONS = 6
 
@@ -35,20 +35,21 @@ class Tally:
     label: str
     note: str
     registered: int
-    approved: int
-    awaiting: int
-    mend: int
+    done: int
+    review: int
+    verify: int
+    fix: int
     missing: int
 
     @property
     def left(self) -> int:
         """Return how many are not approved yet."""
-        return self.registered - self.approved
+        return self.registered - self.done
 
     @property
     def percent(self) -> int:
         """Return the approved share, rounded down: 100 only where all are."""
-        return self.approved * 100 // self.registered if self.registered else 0
+        return self.done * 100 // self.registered if self.registered else 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Digest:
     def content(self) -> str:
         """Return the digest of what a reader would call news: no dates, no days left."""
         states = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in self.chase]
-        tallies = [[t.label, t.note, t.registered, t.approved, t.awaiting, t.mend, t.missing] for t in self.groups]
+        tallies = [[t.label, t.note, t.registered, t.done, t.review, t.verify, t.fix, t.missing] for t in self.groups]
         return digest(json.dumps([states, tallies], ensure_ascii=False))
 
 
@@ -106,7 +107,7 @@ def counselor_digest(source: Source, recipient: Recipient) -> Digest:
     """Return what a counselor is told: of the classes in the recipient's scope and of no other."""
     roster = within(source.roster, ["school", "college", "class_name"], recipient.scope)
     many_colleges = roster["college"].nunique() > 1 or roster["school"].nunique() > 1
-    notes = (roster["college"] if many_colleges else roster["college"].where(False, "")).astype("str")
+    notes = roster["college"] if many_colleges else pd.Series("", index=roster.index, dtype="str")
     return _digest(source, roster, roster["class_name"], notes)
 
 
@@ -130,17 +131,9 @@ def _digest(source: Source, roster: pd.DataFrame, labels: pd.Series, notes: pd.S
 
 
 def _tally(label: str, note: str, status: pd.Series) -> Tally:
-    counts = status.value_counts()
-    number = {str(key): int(value) for key, value in counts.items()}
-    return Tally(
-        label=label,
-        note=note,
-        registered=len(status),
-        approved=number.get("approved", 0),
-        awaiting=number.get("awaiting", 0),
-        mend=sum(number.get(key, 0) for key in TO_MEND),
-        missing=number.get("missing", 0),
-    )
+    counts = status.map(FAMILY_OF).value_counts().to_dict()
+    family = {name: int(counts.get(name, 0)) for name in ("done", "review", "verify", "fix", "missing")}
+    return Tally(label, note, len(status), **family)
 
 
 def _tallies(roster: pd.DataFrame, labels: pd.Series, notes: pd.Series) -> tuple[Tally, ...]:
@@ -148,7 +141,7 @@ def _tallies(roster: pd.DataFrame, labels: pd.Series, notes: pd.Series) -> tuple
     keyed = roster.assign(label=labels, note=notes)
     groups = keyed.groupby(["school", "college", "label"], sort=True)
     tallies = [_tally(str(key[2]), str(group["note"].iloc[0]), group["status"]) for key, group in groups]
-    return tuple(sorted(tallies, key=lambda tally: (-(tally.missing + tally.mend), -tally.left)))
+    return tuple(sorted(tallies, key=lambda tally: (-(tally.missing + tally.fix + tally.verify), -tally.left)))
 
 
 def _open_critical(findings: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +194,8 @@ def _reasons(findings: pd.DataFrame) -> tuple[tuple[str, int], ...]:
 
 def _progress(first_came: pd.Series, roster: pd.DataFrame) -> pd.DataFrame:
     """Return students by day: those who had submitted, those approved by then."""
-    came = roster.loc[roster["submission_id"].ne(""), "submission_id"].map(first_came).fillna("").astype("str").str[:10]
+    submitted = roster.loc[roster["submission_id"].ne(""), "submission_id"]
+    came = first_came.reindex(submitted.to_numpy()).fillna("").str[:10]
     decided = roster.loc[roster["status"].eq("approved"), "decided_at"].str[:10]
     came, decided = came[came.ne("")], decided[decided.ne("")]
     days = sorted(set(came) | set(decided))

@@ -9,12 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from pipeline import resources
+from pipeline.render.theme import theme
 
 FONT = "font-family:'PingFang SC','Microsoft YaHei','Noto Sans SC',sans-serif;"
-COLOURS: dict[str, str] = {
-    "ink": "#1c2b45", "soft": "#5a6a82", "line": "#e4e9f0", "blue": "#2b6cb0", "light": "#a3c4e8",
-    "amber": "#f0a93a", "red": "#9b2c2c", "band": "#1f4e85",
-}  # fmt: skip
 
 
 @cache
@@ -26,7 +23,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(COLOURS)
+    environment.globals.update(ink=theme().ink, family=theme().family)
     environment.globals["font"] = FONT
     return environment
 

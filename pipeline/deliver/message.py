@@ -109,7 +109,9 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
 def _add_picture(mail: EmailMessage, picture: bytes) -> None:
     html = mail.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    html.add_related(picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline")
+    html.add_related(
+        picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline"
+    )
 
 
 def file_name(text: str) -> str:

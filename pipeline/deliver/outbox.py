@@ -174,9 +174,7 @@ class Outbox:
             self._held[past.address_key] = past.action == "refused" and past.stage == "rcpt"
 
 
-def _data(
-    run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0
-) -> dict[str, object]:
+def _data(run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0) -> dict[str, object]:
     data: dict[str, object] = {"run": run, "recipient": recipient, "address": address_key}
     return data | {key: value for key, value in (("stage", stage), ("code", code), ("claim", claim)) if value}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.errors import MingceError
+from pipeline.render.theme import theme
 
 if TYPE_CHECKING:  # costs a second to import
     from matplotlib.axes import Axes
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # costs a second to import
 
 WIDTH, HEIGHT = 440, 210
 _DPI = 100
-_BLUE, _DARK, _GRID, _INK = "#2f6db3", "#1c3f6e", "#e3e8ef", "#46566e"
 
 
 def progress_png(progress: pd.DataFrame, registered: int, window: tuple[date, date, date], as_of: date) -> bytes:
@@ -49,7 +49,10 @@ def _draw(axes: Axes, progress: pd.DataFrame, registered: int, window: tuple[dat
     x = [0.0, *[(day - opens).days for day in days], (as_of - opens).days]
     end = max((due - opens).days, (as_of - opens).days, 1)
     labels: list[tuple[float, str, str]] = []
-    for column, name, colour in (("submitted", "已提交", _BLUE), ("approved", "已通过", _DARK)):
+    for column, name, colour in (
+        ("submitted", "已提交", theme().ink["muted"]),
+        ("approved", "已通过", theme().family("done").fill),
+    ):
         numbers = [0, *[int(n) for n in progress[column]]]
         axes.plot(x, [*numbers, numbers[-1]], color=colour, linewidth=1.8, drawstyle="steps-post", clip_on=False)
         axes.plot([x[-1]], [numbers[-1]], "o", color=colour, markersize=4, clip_on=False)
@@ -63,7 +66,9 @@ def _label(axes: Axes, labels: list[tuple[float, str, str]], registered: int, en
     """Write each line's last number to the right of the picture, kept apart from its neighbour and the goal."""
     gap = registered * 0.13
     place = registered - gap
-    axes.text(end * 1.03, registered, f"应有 {registered}", color=_INK, va="center", fontproperties=_font(9.5))
+    axes.text(
+        end * 1.03, registered, f"应有 {registered}", color=theme().ink["muted"], va="center", fontproperties=_font(9.5)
+    )
     for value, text, colour in sorted(labels, reverse=True):
         place = min(place, value) if value > gap else max(min(place, gap), value)
         axes.text(end * 1.03, place, text, color=colour, va="center", fontproperties=_font(9.5))
@@ -72,9 +77,14 @@ def _label(axes: Axes, labels: list[tuple[float, str, str]], registered: int, en
 
 def _deadlines(axes: Axes, closes_at: int, due_at: int, closes: date, due: date, registered: int) -> None:
     for at, day, name in ((closes_at, closes, "提交截止"), (due_at, due, "学院上报")):
-        axes.axvline(at, color=_INK, linewidth=0.9, linestyle=(0, (2, 2)))
+        axes.axvline(at, color=theme().ink["muted"], linewidth=0.9, linestyle=(0, (2, 2)))
         axes.text(
-            at, registered * 1.06, f"{name} {day.month}/{day.day}", color=_INK, ha="right", fontproperties=_font(9)
+            at,
+            registered * 1.06,
+            f"{name} {day.month}/{day.day}",
+            color=theme().ink["muted"],
+            ha="right",
+            fontproperties=_font(9),
         )
 
 
@@ -84,11 +94,11 @@ def _frame(axes: Axes, registered: int, end: int, opens: date, closes: date, due
     marks = [0, (closes - opens).days, (due - opens).days]
     axes.set_xticks(marks, [f"{day.month}/{day.day}" for day in (opens, closes, due)])
     axes.set_yticks(sorted({0, registered // 2, registered}))
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.grid(axis="y", color=theme().ink["line"], linewidth=0.8)
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.tick_params(length=0, colors=_INK)
+    axes.tick_params(length=0, colors=theme().ink["muted"])
     for tick in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         tick.set_fontproperties(_font(9))
 
@@ -104,9 +114,9 @@ def _font(size: float) -> FontProperties:
 def _sixty_four_colours(png: bytes) -> bytes:
     from PIL import Image
 
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    if len(image.getcolors(maxcolors=1 << 24) or []) < 3:
+    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(colors=64)
+    if len(image.getcolors(64) or []) < 3:
         raise MingceError("进度图是空的", where="邮件", remedy="请检查字体与 matplotlib（mingce doctor）")
     buffer = io.BytesIO()
-    image.quantize(colors=64).save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

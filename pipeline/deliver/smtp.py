@@ -18,7 +18,7 @@ from pipeline.deliver.message import sender_address
 from pipeline.deliver.outbox import Outcome
 from pipeline.errors import ConfigurationError, MingceError
 
-TIMEOUT = 60.0  # seconds for connecting and for each reply
+TIMEOUT = 30.0  # seconds for connecting and for each reply
 PER_CONNECTION = 40  # mails; many servers close after 50 or 100
 _LOST = (smtplib.SMTPServerDisconnected, OSError)
 
@@ -46,13 +46,14 @@ class SmtpServer:
         """
         try:
             client = self._connected()
+        except (*_LOST, smtplib.SMTPException) as error:
+            code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
+            return Outcome("deferred", "connect", code, type(error).__name__)
+        try:
             refused = self._opened(client) or _refusal("rcpt", *client.rcpt(to))
-        except _LOST as error:
+        except (*_LOST, smtplib.SMTPException) as error:
             self._drop()
-            return Outcome("deferred", "connect", 0, type(error).__name__)
-        except smtplib.SMTPResponseException as error:
-            self._drop()
-            return _refusal("connect", error.smtp_code, error.smtp_error) or Outcome("deferred", "connect")
+            return Outcome("deferred", "dialogue", 0, type(error).__name__)
         if refused:
             self._reset(refused)
             return refused
@@ -63,9 +64,7 @@ class SmtpServer:
         refused = _refusal("mail", *client.mail(self._sender))
         if refused and refused.action == "refused":
             raise ServerError(
-                f"邮件服务器不接受发件人（{refused.code}）",
-                where="[mail] sender",
-                remedy="请核对发件人与登录账号是否一致",
+                f"邮件服务器不接受发件人（{refused.code}）", where="[mail] sender", remedy="请核对发件人与登录账号是否一致"
             )
         return refused
 

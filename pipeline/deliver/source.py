@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import RefusedError
+from pipeline.render.pieces import token
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
@@ -48,9 +50,7 @@ def newest_run(cohort: Cohort, reports: Path | None = None) -> Path:
     except OSError:
         run = folder / "latest.txt"
     if not (run / "summary.json").is_file():
-        raise RefusedError(
-            "还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送"
-        )
+        raise RefusedError("还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送")
     return run
 
 
@@ -61,11 +61,11 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         RefusedError: the run is partial, a check, or of some colleges only.
     """
     summary = _summary(run)
-    if not summary.get("complete") or summary.get("partial") or summary.get("command", "run") != "run":
+    if not summary.get("complete") or summary.get("partial") or not _of_everything(summary):
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    columns = ["submission_id", "school", "student_number", "submitted_at", "email", "superseded_by", *POSITION]
+    columns = ["submission_id", "school", "student_number", "name", "submitted_at", "email", "superseded_by", *POSITION]
     submissions = read_table(run, "submissions", columns)
     return Source(
         run=run,
@@ -78,8 +78,13 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         counselors=read_table(run, "counselors"),
         people=read_table(run, "college_people"),
         first_came=_first_came(submissions),
-        broken=_broken(cohort, run, summary),
+        broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
     )
+
+
+def _of_everything(summary: dict[str, Any]) -> bool:
+    """Return whether it was a `run` with all its rules: a check has no pages, some rules alone say too little."""
+    return summary.get("command", "run") == "run" and summary.get("rules", "all") == "all"
 
 
 def _first_came(submissions: pd.DataFrame) -> pd.Series:
@@ -93,7 +98,7 @@ def _first_came(submissions: pd.DataFrame) -> pd.Series:
             break
         root = following.where(following.ne(""), root)
     dated = submissions["submitted_at"].where(submissions["submitted_at"].ne(""), "9999")
-    return dated.groupby(root.to_numpy()).min().replace("9999", "")
+    return dated.groupby(root.to_numpy()).min().replace("9999", "").astype("str")
 
 
 def _summary(run: Path) -> dict[str, Any]:
@@ -106,24 +111,23 @@ def _summary(run: Path) -> dict[str, Any]:
     return {str(key): value for key, value in summary.items()}
 
 
-def _broken(cohort: Cohort, run: Path, summary: dict[str, Any]) -> dict[Key, str]:
-    """Return the colleges whose page failed or is not there, by the summary and by the site itself."""
-    broken: dict[Key, str] = {}
-    listed = summary.get("colleges")
-    for entry in listed if isinstance(listed, list) else []:
-        if not isinstance(entry, dict):
-            continue
-        key = (str(entry.get("school", "")), str(entry.get("college", "")))
-        if str(entry.get("outcome", "done")) not in _WHOLE:
-            broken[key] = "页面生成失败"
+def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
+    """Return the colleges whose page is not there, not whole, a page of failure, or another college's."""
     roster = read_table(run, "roster", ["school", "college"]).drop_duplicates()
-    for school, college in roster.itertuples(index=False, name=None):
-        if not page_is_whole(site_folder(cohort, run, str(school), str(college)) / "dashboard.html"):
-            broken.setdefault((str(school), str(college)), "没有完整的页面")
+    colleges = [(str(school), str(college)) for school, college in roster.itertuples(index=False, name=None)]
+    tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
+    broken: dict[Key, str] = {}
+    for key in colleges:
+        page = site_folder(cohort, run, *key) / "dashboard.html"
+        marks = set(_MARK.findall(page.read_text(encoding="utf-8", errors="replace"))) if page.is_file() else set()
+        if not page_is_whole(page) or not marks:
+            broken[key] = "没有完整的页面"
+        elif marks & ({*tokens.values()} - {tokens[key]}):
+            broken[key] = "的页面属于别的院系"
     return broken
 
 
-_WHOLE = frozenset({"done", "ok", "rendered", "unchanged", "taken_over", "complete"})
+_MARK = re.compile(r'data-college"? content="([0-9a-f]+)"')
 
 
 def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:

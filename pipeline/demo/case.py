@@ -24,11 +24,12 @@ class Case:
     mate: Row
     """The registry row of a classmate who submitted, too, and whose submission stays right."""
     mate_form: Row
+    mate_index: int
     school: School
     kind: Kind
     random: Random
     serial: int
-    """Counts the spoilt rows of the cohort, so that invented outsiders differ."""
+    """The person's number in the cohort, so that invented outsiders differ."""
     photo: str = ""
     """What is wrong with the picture: broken, missing, large, landscape, narrow, twin, near_twin."""
     gone: bool = False

@@ -33,7 +33,6 @@ _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "exam_category.vocabulary": ("exam_category", ("社会青年", "保送")),
     "college.vocabulary": ("college", ("航空航天学院", "星际工程系")),
     "class_name.vocabulary": ("class_name", ("13火箭工程9班", "99级1班")),
-    "student_number.format": ("student_number", ("130", "1300000000000000001")),
     "enrolment_month.format": ("enrolment_month", ("大一那年秋天", "开学时")),
     "study_years.range": ("study_years", ("40", "12")),
     "teacher_training.vocabulary": ("teacher_training", ("也许", "不清楚")),
@@ -84,6 +83,12 @@ FAULTS.update({rule: _worded(name, words) for rule, (name, words) in _WORDS.item
 @fault("name.characters")
 def _name_characters(case: Case) -> bool:
     case.row["name"] = case.own["name"] + case.random.choice(["1", "?", "(大)"])
+    return True
+
+
+@fault("student_number.format")
+def _student_number_format(case: Case) -> bool:
+    case.row["student_number"] = case.own["student_number"] + case.random.choice(["000000", "号"])
     return True
 
 

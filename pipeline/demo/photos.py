@@ -41,22 +41,13 @@ def draw_photos(folder: Path, schools: list[Planted], seed: int) -> None:
 
 
 def _draw_school(folder: Path, planted: Planted, seed: int) -> None:
-    index = dict(zip(planted.registry["student_number"].to_pylist(), planted.school.index.tolist(), strict=True))
-    by_position = dict(
-        zip(
-            planted.truth["submitted_student_number"].to_pylist(),
-            planted.truth["student_number"].to_pylist(),
-            strict=True,
-        )
-    )
-    table = planted.submissions.select(["student_number", "photo"]).to_pydict()
-    for given, name in zip(table["student_number"], table["photo"], strict=True):
-        own = by_position.get(given, given)
+    index = planted.school.index
+    for person, name in zip(planted.people.tolist(), planted.submissions["photo"].to_pylist(), strict=True):
         path = folder / (name if "." in name else f"{name}.jpg")
-        if not name or own not in index or path.exists():
+        if not name or path.exists():
             continue
-        wrong, mate = planted.pictures.get(own, ("", ""))
-        content = picture(index[own], seed, wrong, index.get(mate, 0), path.suffix)
+        wrong, mate = planted.pictures.get(person, ("", person))
+        content = picture(int(index[person]), seed, wrong, int(index[mate]), path.suffix)
         if content:
             path.write_bytes(content)
 
@@ -82,15 +73,15 @@ def picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str 
 def portrait(person: int, seed: int) -> Image.Image:
     """Draw head and shoulders before a mottled curtain that no two people share."""
     rng = np.random.default_rng([seed, 77, person])
-    curtain = rng.integers(40, 255, (7, 5, 3)).astype(np.uint8)
-    image = Image.fromarray(curtain, "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
+    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # near-same pictures are told by these
+    image = Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
     width, height = _SIZE
-    middle, top = width // 2 + int(rng.integers(-6, 7)), height // 3 + int(rng.integers(-6, 7))
-    wide, tall = int(rng.integers(17, 23)), int(rng.integers(23, 29))
+    middle, top = width // 2 + int(rng.integers(-9, 10)), height // 2 + int(rng.integers(-8, 9))
+    wide, tall = int(rng.integers(13, 19)), int(rng.integers(19, 26))
     coat, skin = _COAT[int(rng.integers(len(_COAT)))], _SKIN[int(rng.integers(len(_SKIN)))]
-    pen.ellipse((middle - 44, height - 44, middle + 44, height + 50), fill=coat)
-    pen.rectangle((middle - 8, top + tall - 6, middle + 8, height - 36), fill=skin)
+    pen.ellipse((middle - 34, top + tall + 7, middle + 34, height + 60), fill=coat)
+    pen.rectangle((middle - 7, top + tall - 6, middle + 7, top + tall + 10), fill=skin)
     pen.ellipse((middle - wide - 3, top - tall - 6, middle + wide + 3, top + tall // 2), fill=(25, 20, 20))
     pen.ellipse((middle - wide, top - tall + 4, middle + wide, top + tall), fill=skin)
     for side in (-8, 8):
@@ -111,8 +102,8 @@ def _encoded(image: Image.Image, suffix: str) -> bytes:
 def _large(image: Image.Image, person: int) -> bytes:
     """A picture that a camera made and nobody made smaller: a little over 200 KB."""
     rng = np.random.default_rng(person)
-    grain = rng.integers(-28, 28, (560, 400, 1))
-    pixels = np.asarray(image.resize((400, 560))).astype(np.int64) + grain
+    grain = rng.integers(-40, 40, (616, 440, 1))
+    pixels = np.asarray(image.resize((440, 616))).astype(np.int64) + grain
     out = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGB").save(out, "JPEG", quality=97)
     return out.getvalue()

@@ -36,8 +36,10 @@ class Planted:
     missing: Table
     clean: Ints
     """Positions in the registry of the students whose one submission is right."""
-    pictures: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    """Student number to what is wrong with the picture, and the classmate whose picture it is."""
+    people: Ints
+    """Whose each submission is: the position in the registry."""
+    pictures: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])
+    """A person's position to what is wrong with the picture, and the classmate whose picture it is."""
     numeric_ids: dict[str, str] = field(default_factory=dict[str, str])
     """Damaged text of an ID number to the number that a spreadsheet took for a quantity."""
 
@@ -123,12 +125,13 @@ def _cases(school: School, forms: Table, kind: Kind, spoilt: Ints, clean: Ints, 
         school.registry.take(pa.array(spoilt)).to_pylist(),
         school.registry.take(pa.array(mates)).to_pylist(),
         forms.select(["phone", "qq"]).take(pa.array(mates)).to_pylist(),
-        spoilt.tolist(),
+        school.index[mates].tolist(),
+        school.index[spoilt].tolist(),
         strict=True,
     )
     random = Random(int(rng.integers(0, 2**62)))
     return [
-        Case(row, own, mate, form, school, kind, random, int(school.index[at])) for row, own, mate, form, at in drawn
+        Case(row, own, mate, form, other, school, kind, random, index) for row, own, mate, form, other, index in drawn
     ]
 
 
@@ -163,10 +166,12 @@ def _assemble(
     parts = [forms.take(pa.array(clean)), _table([case.row for case in cases]), _table(again)]
     college = school.registry["college"].combine_chunks()
     filed = [college.take(pa.array(at)) for at in (clean, spoilt, twice)]
-    planted = Planted(school, registry, pa.concat_tables(parts), pa.concat_arrays(filed), None, None, clean)
-    for case in cases:
+    people = np.concatenate([clean, spoilt, twice])
+    planted = Planted(school, registry, pa.concat_tables(parts), pa.concat_arrays(filed), None, None, clean, people)
+    first = int(school.index[0])
+    for at, case in zip(spoilt.tolist(), cases, strict=True):
         if case.photo:
-            planted.pictures[case.own["student_number"]] = (case.photo, case.mate["student_number"])
+            planted.pictures[at] = (case.photo, case.mate_index - first)
         if "numeric_id" in case.extra:
             planted.numeric_ids[case.row["id_number"]] = case.extra["numeric_id"]
     return planted

@@ -95,12 +95,10 @@ def _trunk(bare: str) -> str:
 
 def area_code_state(values: pd.Series) -> pd.Series:
     """Return for each landline "missing" (no area code), "abolished" (one that no longer exists), else ""."""
-    return by_distinct(values, _state)
+    return _of_odd_ones(values, _state)
 
 
 def _state(value: str) -> str:
-    if not value or re.fullmatch(_MOBILE, value):
-        return ""
     states = [_state_of_one(_bare(part)) for part in _parts(value)]
     return next((state for state in states if state), "")
 
@@ -114,7 +112,17 @@ def _state_of_one(bare: str) -> str:
 
 def area_code_successor(values: pd.Series) -> pd.Series:
     """Return the number as it is dialled today for landlines with an abolished area code, else "" (a proposal)."""
-    return by_distinct(values, _successor)
+    return _of_odd_ones(values, _successor)
+
+
+def _of_odd_ones(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
+    """Return "" for plain mobile numbers and landlines under area codes in use, `answer(value)` for the rest."""
+    gone = "|".join(_abolished())
+    plain = matches(values, rf"|{_MOBILE}|{_PLAIN_LANDLINE}") & ~matches(values, rf"(?:{gone}).*")
+    answers = values.where(~flag(values, plain), "")
+    if not plain.all():
+        answers[~plain] = by_distinct(values[~plain], answer)
+    return answers
 
 
 def _successor(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The colleges: how far each is, how well it works, and its standing."""
+"""The colleges: how far each is, how well it works, its standing and its signature."""
 
 from __future__ import annotations
 
@@ -7,18 +7,38 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipeline.tables import Frame
+from pipeline.cohort import Standing
+from pipeline.review.standing import standing
+from pipeline.tables import COLLEGES, Frame, typed
 
+_BESIDE = ["rework", "score_low", "score_high"]
 KEYS = ["school", "college"]
 
 
+def make_colleges(
+    counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]
+) -> Frame:
+    """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
+
+    Args:
+        counts: of `count_colleges`.
+        rework: `school, college, rework` of `review.standing.rework_rates`.
+        signatures: of `review.signing.college_states`.
+        weights: of the standing.
+        codes: school name to code.
+    """
+    both = counts.merge(rework, on=KEYS, how="left")
+    both["rework"] = both["rework"].fillna(0.0)
+    ranked = standing(both, weights)
+    signed = signatures[["school_code", "college", "signed_at", "accepted_at"]]
+    coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
+    joined = coded.merge(signed, on=["school_code", "college"], how="left")
+    text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at")}
+    return typed(joined.assign(**text))[[*COLLEGES, *_BESIDE]]
+
+
 def count_colleges(
-    roster: Frame,
-    headcount: Frame,
-    submitted_at: pd.Series,
-    first_failed: set[str],
-    window: tuple[date, date, date],
-    as_of: date,
+    roster: Frame, headcount: Frame, submitted_at: pd.Series, first_failed: set[str], window: tuple[date, date, date], as_of: date
 ) -> Frame:
     """Return `colleges` without signatures and standing.
 
@@ -43,9 +63,7 @@ def count_colleges(
             "on_time": on_time,
         }
     )
-    counts = (
-        headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
-    )
+    counts = headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
     sums = counts.join(marks.groupby(KEYS).sum()).reset_index()
     return sums.assign(
         first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),

@@ -1,0 +1,70 @@
+"""`mingce init`: a new cohort folder, ready to be filled in."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import SHANGHAI
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(init)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="新建的文件夹", metavar="DIR")],
+    like: Annotated[
+        Path | None, typer.Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
+    ] = None,
+) -> None:
+    """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    from pipeline.collect.template import write_template
+    from pipeline.demo import starter
+
+    _refuse(folder)
+    if like is None:
+        beginnings, colleges = starter.fresh(datetime.now(SHANGHAI).date()), starter.COLLEGES
+    else:
+        older = _load(like)
+        beginnings = starter.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
+        colleges = older.path(older.people.colleges).read_text(encoding="utf-8-sig")
+    texts = {"cohort.toml": starter.cohort_text(beginnings), "colleges.csv": colleges}
+    texts["counselors.csv"] = starter.COUNSELORS
+    _write(folder, texts)
+    write_template(folder / "登记表.xlsx", _load(folder) if like else None)
+    print(f"已新建 {folder}。请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor")
+    print(folder / "cohort.toml")
+
+
+def _load(path: Path) -> Cohort:
+    from pipeline.cohort import load_cohort
+
+    return load_cohort(path)
+
+
+def _refuse(folder: Path) -> None:
+    if folder.is_file():
+        raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
+    taken = [name for name in ("cohort.toml", "colleges.csv", "counselors.csv") if (folder / name).exists()]
+    if taken:
+        raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    for name in ("registry", "submissions"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with (folder / name).open(
+            "x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n"
+        ) as file:
+            file.write(text)

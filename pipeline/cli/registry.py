@@ -1,0 +1,75 @@
+"""`mingce registry diff`: two exports of a registry compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import AsJson
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 200  # rows on the screen; `--out` has all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="学籍库：比较两次导出。", no_args_is_help=True)
+    group.command("diff", help="比较两次导出的学籍：新增、减少、改动了哪些字段。")(diff)
+    app.add_typer(group, name="registry")
+
+
+def diff(
+    old: Annotated[
+        str, typer.Argument(help="旧的导出（csv、xlsx、ods、parquet、通配符或数据库地址#表名）", metavar="OLD")
+    ],
+    new: Annotated[str, typer.Argument(help="新的导出", metavar="NEW")],
+    out: Annotated[Path | None, typer.Option("--out", help="全部差异写到这个 CSV 文件")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs, ID numbers masked; `--out` and nothing else holds them in full."""
+    from pipeline.collect.compare import compare_registries, masked, read_export
+
+    differences = compare_registries(read_export(old), read_export(new))
+    if out:
+        try:
+            differences.to_csv(out, index=False, encoding="utf-8-sig", lineterminator="\n")
+        except OSError as error:
+            raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{error.strerror}）") from None
+    if as_json:
+        print(masked(differences).to_json(orient="records", force_ascii=False, indent=2))
+    else:
+        _show(masked(differences))
+
+
+def _show(differences: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline import fields
+    from pipeline.collect.compare import CHANGES
+
+    console = Console()
+    people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
+    console.print("，".join(f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()))
+    if not len(differences):
+        return
+    table = Table("学校", "学号", "变化", "字段", "原来", "现在")
+    for row in differences.head(_SHOWN).itertuples(index=False):
+        cells = (
+            row.school,
+            row.student_number,
+            CHANGES[str(row.change)],
+            fields.label(str(row.field)),
+            row.old,
+            row.new,
+        )
+        table.add_row(*(escape(str(cell)) for cell in cells))
+    console.print(table)
+    if len(differences) > _SHOWN:
+        console.print(f"只显示前 {_SHOWN} 条，共 {len(differences)} 条；加 --out 文件名.csv 写出全部")

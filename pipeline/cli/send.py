@@ -1,0 +1,86 @@
+"""`mingce send`: the dashboards into the inboxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import CohortPath
+from pipeline.errors import PartialError, RefusedError
+
+if TYPE_CHECKING:
+    from pipeline.deliver.post import Result
+    from pipeline.deliver.send import Sent
+
+_WORDS: dict[str, str] = {
+    "accepted": "已寄出", "written": "已写成文件", "due": "将寄出", "skipped": "不用寄", "flagged": "待人工处理",
+    "deferred": "暂未收下", "refused": "被拒收", "unclear": "是否送达不明", "failed": "没有寄",
+}  # fmt: skip
+_QUIET = ("skipped", "accepted", "written", "due")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("send")(send)
+
+
+def send(
+    cohort: CohortPath = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出将寄给谁，不寄也不记录")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="只重寄被拒收或暂未收下的")] = False,
+    invite: Annotated[bool, typer.Option("--invite", help="改为通知学生如何填报，并寄邮箱确认码")] = False,
+    force: Annotated[bool, typer.Option("--force", help="没有变化、已寄过或送达不明的也再寄一次")] = False,
+    reports: Annotated[Path | None, typer.Option("--reports", help="运行结果所在的文件夹", metavar="DIR")] = None,
+) -> None:
+    """把看板寄给辅导员和院系副书记；没有设置 [mail] 时写成 .eml 文件。"""
+    from pipeline.cohort import load_cohort
+    from pipeline.deliver.send import Options, system_clock
+    from pipeline.deliver.send import send as deliver
+    from pipeline.logs import log_to
+
+    loaded = load_cohort(cohort)
+    folder = reports / loaded.reports_folder.name if reports else None
+    options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force, reports=folder)
+    with log_to((folder or loaded.reports_folder) / "log" / "send.jsonl"):
+        sent = deliver(loaded, options, system_clock(), told=_tell)
+    _summary(sent, dry_run)
+
+
+def _tell(result: Result) -> None:
+    """Say what became of one mail, where someone may have to act."""
+    if result.action not in _QUIET:
+        who = result.recipient
+        typer.echo(f"{_WORDS[result.action]}：{who.address}（{_name(result)}）{result.why}", err=True)
+
+
+def _name(result: Result) -> str:
+    from pipeline.deliver.recipients import KIND_NAMES
+
+    kind = KIND_NAMES[result.recipient.kind]
+    return " ".join(filter(None, (kind, "、".join(result.recipient.names))))
+
+
+def _summary(sent: Sent, dry_run: bool) -> None:
+    if dry_run:
+        for result in sent.results:
+            typer.echo(f"{_WORDS[result.action]}：{result.recipient.address}（{_name(result)}）{result.why}")
+    for lacking in sent.unreachable:
+        typer.echo(f"无法联系：{lacking.who}：{lacking.why}，请在人员表中补上", err=True)
+    if sent.recovered:
+        typer.echo(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发", err=True)
+    counts = {word: sum(each.action == action for each in sent.results) for action, word in _WORDS.items()}
+    typer.echo(
+        f"运行 {sent.run_id}：" + ("，".join(f"{word} {n}" for word, n in counts.items() if n) or "没有要寄的"),
+        err=True,
+    )
+    if not dry_run:
+        typer.echo(str(sent.folder))
+    bad = sum(each.action in ("deferred", "refused", "unclear", "failed") for each in sent.results)
+    if bad and bad == sum(each.action == "failed" for each in sent.results) == len(sent.results):
+        raise RefusedError("没有一封可以寄出", where=sent.run_id, remedy="请重新执行 mingce run，全部院系完成后再寄送")
+    if bad:
+        raise PartialError(
+            f"{bad} 封没有寄成", where=sent.run_id, remedy="原因见上；改正后用 mingce send --failed 重寄"
+        )

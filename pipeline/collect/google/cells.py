@@ -1,0 +1,54 @@
+"""From the API's values to text as a person would have typed it, with the kind of every cell that was no text."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline.collect.collected import Cell
+
+Value = str | int | float | bool | None
+Values = list[list[Any]]
+
+_DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
+_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
+_SIGNIFICANT = 15  # digits that a number keeps
+
+
+def number_text(value: float) -> str:
+    """Return the text a person would have typed for a number; past 15 digits in scientific form, as it is damaged.
+
+    `id_number.damaged` later tells the damage by that form.
+    """
+    if isinstance(value, int) or value.is_integer():
+        plain = str(int(value))
+        return plain if len(plain.lstrip("-")) <= _SIGNIFICANT else f"{value:.14E}"
+    return repr(value)
+
+
+def date_text(serial: float) -> str:
+    """Return a serial number as 2016-09-25, or with its time of day as 2016-09-25 10:30:00."""
+    moment = _DAY_ZERO + timedelta(seconds=round(serial * 86400))
+    return moment.strftime("%Y-%m-%d" if moment.time().isoformat() == "00:00:00" else "%Y-%m-%d %H:%M:%S")
+
+
+def texts(values: Values) -> tuple[list[list[str]], list[Cell]]:
+    """Return rows of text, and the cells that were numbers, true/false or errors."""
+    cells: list[Cell] = []
+    rows = [[_text(value, row, column, cells) for column, value in enumerate(line)] for row, line in enumerate(values)]
+    return rows, cells
+
+
+def _text(value: Value, row: int, column: int, cells: list[Cell]) -> str:
+    if isinstance(value, str):
+        if value.startswith("#") and _ERROR.fullmatch(value):
+            cells.append(Cell(row, column, "error", value))
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        cells.append(Cell(row, column, "boolean", str(value).upper()))
+        return str(value).upper()
+    cells.append(Cell(row, column, "number", repr(value)))
+    return number_text(value)

@@ -1,0 +1,131 @@
+"""The worksheets of a spreadsheet: one metadata call says which there are, how large, what is merged and hidden."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from gspread.utils import absolute_range_name, rowcol_to_a1
+
+from pipeline.collect.google.client import SheetsClient
+from pipeline.errors import ConfigurationError
+
+ANSWERS_TITLE = "认证结果"
+ANSWERS_MARK = "mingce：认证结果，由系统整页更新，请勿改动"
+HEADER_MARK = "mingce：表头，请勿改动"
+
+# rowMetadata under this mask is `{}` for a row that is not hidden: 3 bytes a row
+_FIELDS = (
+    "spreadsheetId,properties(title,locale),sheets(properties(sheetId,title,index,sheetType,hidden,"
+    "gridProperties(rowCount,columnCount,frozenRowCount)),merges,protectedRanges(protectedRangeId,description,range),"
+    "conditionalFormats{hidden})"
+)
+_HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
+_SOURCE = re.compile(r"gsheet:(?:https://docs\.google\.com/spreadsheets/d/)?([A-Za-z0-9_-]+)(?:/[^#]*)?(?:#(.+))?")
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One worksheet. `merges` are 0-based (top, left, bottom, right), inclusive; hidden rows and columns 1-based."""
+
+    id: int
+    title: str
+    rows: int
+    columns: int
+    kind: str
+    hidden: bool
+    merges: list[tuple[int, int, int, int]]
+    hidden_rows: list[int]
+    hidden_columns: list[int]
+    protections: list[str]
+    formats: list[dict[str, Any]]
+
+    @property
+    def cells(self) -> int:
+        """The cells of its grid."""
+        return self.rows * self.columns
+
+    @property
+    def whole(self) -> str:
+        """Its range in A1 notation, whatever size it has by now."""
+        return absolute_range_name(self.title)
+
+    def columns_range(self, column: int) -> str:
+        """Return the whole of the 0-based `column` in A1 notation."""
+        letter = rowcol_to_a1(1, column + 1).rstrip("1")
+        return absolute_range_name(self.title, f"{letter}1:{letter}")
+
+    def rows_range(self, first: int, last: int | None) -> str:
+        """Return rows `first` to `last` (1-based, None: to the end) in A1 notation."""
+        letter = rowcol_to_a1(1, max(self.columns, 1)).rstrip("1")
+        return absolute_range_name(self.title, f"A{first}:{letter}{last or ''}")
+
+
+@dataclass(frozen=True)
+class Book:
+    """A spreadsheet: key, title, locale, worksheets in their order."""
+
+    key: str
+    title: str
+    locale: str
+    tabs: list[Tab]
+
+    def answers(self) -> Tab | None:
+        """Return our own answers worksheet: by the mark of its protection, else by its title."""
+        marked = [tab for tab in self.tabs if ANSWERS_MARK in tab.protections]
+        return next(iter(marked or [tab for tab in self.tabs if tab.title == ANSWERS_TITLE]), None)
+
+
+def parse_source(source: str) -> tuple[str, str]:
+    """Return spreadsheet key and worksheet title ("" where none is named) of `gsheet:<key or address>[#title]`.
+
+    Raises:
+        ConfigurationError: it is no such source.
+    """
+    found = _SOURCE.fullmatch(source.strip())
+    if not found:
+        raise ConfigurationError(
+            ["Google 表格应写作 gsheet:<key>，key 是网址中 /d/ 与 /edit 之间的一段"], where=source[:80]
+        )
+    return found[1], found[2] or ""
+
+
+def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: bool = False) -> Book:
+    """Read the metadata in one call; with `hidden` also which rows are hidden, with `formats` conditional formats."""
+    mask = _FIELDS.replace("{hidden}", _HIDDEN if hidden else "")
+    mask = mask if formats else mask.replace(",conditionalFormats", "")
+    answer = client.spreadsheets_get(key, params={"fields": mask})
+    properties = answer.get("properties", {})
+    tabs = [_tab(sheet) for sheet in answer.get("sheets", [])]
+    return Book(key, str(properties.get("title", "")), str(properties.get("locale", "")), tabs)
+
+
+def _tab(sheet: dict[str, Any]) -> Tab:
+    properties = sheet.get("properties", {})
+    grid = properties.get("gridProperties", {})
+    rows, columns = int(grid.get("rowCount", 0)), int(grid.get("columnCount", 0))
+    data = (sheet.get("data") or [{}])[0]
+    return Tab(
+        id=int(properties.get("sheetId", 0)),
+        title=str(properties.get("title", "")),
+        rows=rows,
+        columns=columns,
+        kind=str(properties.get("sheetType", "GRID")),
+        hidden=bool(properties.get("hidden")),
+        merges=[_merge(merge, rows, columns) for merge in sheet.get("merges", [])],
+        hidden_rows=_hidden(data.get("rowMetadata", [])),
+        hidden_columns=_hidden(data.get("columnMetadata", [])),
+        protections=[str(item.get("description", "")) for item in sheet.get("protectedRanges", [])],
+        formats=list(sheet.get("conditionalFormats", [])),
+    )
+
+
+def _merge(merge: dict[str, int], rows: int, columns: int) -> tuple[int, int, int, int]:
+    top, left = merge.get("startRowIndex", 0), merge.get("startColumnIndex", 0)
+    return top, left, merge.get("endRowIndex", rows) - 1, merge.get("endColumnIndex", columns) - 1
+
+
+def _hidden(items: Iterable[dict[str, Any]]) -> list[int]:
+    return [number for number, item in enumerate(items, 1) if item.get("hiddenByUser") or item.get("hiddenByFilter")]

@@ -1,0 +1,100 @@
+"""Students' addresses: the submitted one where a confirmation code proves it, else the registry's or last year's."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.inputs import files_of, read_content
+from pipeline.collect.rows import rows_of_grid
+from pipeline.deliver.codes import LABELS, code_for, code_key, matches
+from pipeline.deliver.recipients import clean_address
+from pipeline.deliver.source import Source, newest_run
+from pipeline.errors import InputError, RefusedError
+from pipeline.tables import read_table
+
+COLUMNS = ["school", "student_number", "submitted", "proved", "known"]
+
+
+def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
+    """Return one row per roster student: `school`, `student_number`, and three addresses, each "" where there is none.
+
+    `submitted` stands in the submission that counts, `proved` is the same where its code was typed into the sheet,
+    `known` comes from the office's own registry file, or from the submissions of last year's cohort.
+    """
+    roster = source.roster[["school", "student_number", "submission_id"]]
+    given = source.submissions.drop_duplicates("submission_id").set_index("submission_id")
+    submitted = roster["submission_id"].map(given["email"]).fillna("").astype("str").map(clean_address)
+    typed = roster["submission_id"].map(_typed_codes(source)).fillna("").astype("str")
+    key = code_key(cohort)
+    proved = [
+        address if address and code and matches(code, _code(cohort, key, school, number, address)) else ""
+        for address, code, school, number in zip(
+            submitted, typed, roster["school"], roster["student_number"], strict=True
+        )
+    ]
+    known = _known(cohort, source)
+    keys = pd.MultiIndex.from_frame(roster[["school", "student_number"]])
+    return pd.DataFrame(
+        {
+            "school": roster["school"].to_numpy(),
+            "student_number": roster["student_number"].to_numpy(),
+            "submitted": submitted.to_numpy(),
+            "proved": proved,
+            "known": [known.get(tuple(map(str, each)), "") for each in keys],
+        }
+    ).astype("str")
+
+
+def _code(cohort: Cohort, key: bytes, school: str, number: str, address: str) -> str:
+    return code_for(key, cohort.name, cohort.code_of(school), number, address)
+
+
+def _typed_codes(source: Source) -> dict[str, str]:
+    """Return the codes typed into the sheet, by submission: they are columns that the form does not know."""
+    try:
+        extras = read_table(source.run, "extras")
+    except InputError:
+        return {}
+    extras = extras[extras["column"].str.strip().isin(LABELS)]
+    place = ["file", "sheet", "row"]
+    joined = source.submissions.merge(extras.astype({"row": source.submissions["row"].dtype}), on=place)
+    return dict(zip(joined["submission_id"].astype(str), joined["value"].astype(str), strict=True))
+
+
+def _known(cohort: Cohort, source: Source) -> dict[tuple[str, str], str]:
+    """Return addresses that the office has, by (school, student number); the registry's own come first."""
+    return _last_year(cohort, source) | _registry(cohort)
+
+
+def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
+    """Return the addresses of registry files that carry a column of them."""
+    found: dict[tuple[str, str], str] = {}
+    for school in cohort.schools:
+        if "://" in school.registry:
+            continue  # a database gives the compared fields alone
+        paths, _ = files_of(school.registry, cohort.folder)
+        for path in paths:
+            for grid in read_table_file(read_content(path, cohort.folder)).grids:
+                part = rows_of_grid(grid, ["student_number", "email"], school.columns)
+                if "email" in part.columns and len(part.rows):
+                    pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
+                    found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
+    return found
+
+
+def _last_year(cohort: Cohort, source: Source) -> dict[tuple[str, str], str]:
+    """Return last year's submitted addresses of the same people (ID number and name), where there was a cohort."""
+    if not cohort.cohort.previous:
+        return {}
+    person = ["id_number", "name"]
+    try:
+        before = read_table(newest_run(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
+        registry = read_table(source.run, "registry", [*person, "school", "student_number"])
+    except (RefusedError, InputError):
+        return {}
+    before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
+    same = registry[registry["id_number"].ne("")].merge(before, on=person)
+    rows = zip(same["school"], same["student_number"], same["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in rows if address}

@@ -1,0 +1,112 @@
+"""What each student of the registry is told in the shared sheet: state, what to mend, identity and record.
+
+No names and no values of the registry: college, class, student number, and the messages of the student's own findings.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.run_folder import read_summary
+from pipeline.tables import STATUSES, read_table
+
+HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
+KEY = ["学校", "学号"]
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NUMBER, STATE, TIME = "学号", "状态", "核验时间"
+_CERTIFIED = {"certified": "已通过", "failed": "未通过", "not_checked": "未核验", "": ""}
+_SHOWN_SEVERITIES = ("critical", "warning")
+_SETTLED = ("approved", "stale")
+_LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
+_LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
+_FIXED = {"missing": "尚未收到填报，请尽快填写", "returned": "已退回，请联系院系后重新填报"}
+
+
+def answer_rows(run: Path) -> pd.DataFrame:
+    """Return a row per registry student: the columns of `HEADER` as text, and `file`, where the submission stands.
+
+    Sorted by school, college, class and student number.
+    """
+    roster = read_table(run, "roster")
+    rows = pd.DataFrame(
+        {
+            "院系": roster["college"],
+            "班级": roster["class_name"],
+            NUMBER: roster["student_number"],
+            STATE: roster["status"].map(STATUSES).astype("str"),
+            "需要更正": _advice(roster, read_table(run, "findings")),
+            TIME: checked_at(run),
+            "学校": roster["school"],
+            "file": _files(run, roster),
+        }
+    )
+    certified = read_table(run, "certifications", ["submission_id", "identity", "record"])
+    for column, label in (("identity", "身份认证"), ("record", "学籍认证")):
+        told = dict(zip(certified["submission_id"], certified[column].map(_CERTIFIED), strict=True))
+        rows[label] = _looked_up(roster["submission_id"], told)
+    order = ["学校", "院系", "班级", NUMBER]
+    return rows.sort_values(order, kind="stable", ignore_index=True)[[*HEADER, "file"]].astype("str")
+
+
+def checked_at(run: Path) -> str:
+    """Return when the run was made, as 2016-10-20 14:05 in Asia/Shanghai."""
+    summary = read_summary(run) or {}
+    text = str(summary.get("finished_at") or summary.get("started_at") or summary.get("as_of") or "")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    moment = moment.astimezone(SHANGHAI) if moment.tzinfo else moment
+    return moment.strftime("%Y-%m-%d %H:%M" if "T" in text else "%Y-%m-%d")
+
+
+def _files(run: Path, roster: pd.DataFrame) -> pd.Series:
+    submissions = read_table(run, "submissions", ["submission_id", "file"])
+    return _looked_up(
+        roster["submission_id"], dict(zip(submissions["submission_id"], submissions["file"], strict=True))
+    )
+
+
+def _looked_up(column: pd.Series, words: dict[str, str]) -> pd.Series:
+    """Return for each value its word, "" where it has none."""
+    return column.map({value: words.get(value, "") for value in column.unique()}).astype("str")
+
+
+def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
+    """Return what the student has to mend, item by item; blank where there is nothing for the student to do."""
+    names = dict(zip(roster["submission_id"], roster["name"], strict=True))
+    told = findings[
+        (findings["actor"] == "student")
+        & ~findings["excepted"]
+        & findings["severity"].isin(_SHOWN_SEVERITIES)
+        & findings["submission_id"].isin(list(filter(None, names)))
+    ]
+    items: dict[str, dict[str, None]] = {}  # in order, each message once
+    columns = ("submission_id", "severity", "field", "message", "expected")
+    ordered = told.sort_values("severity", kind="stable")  # critical before warning
+    for submission, _, field, message, expected in ordered[[*columns]].itertuples(index=False):
+        items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
+    joined = {submission: _numbered(list(messages)) for submission, messages in items.items()}
+    advice, fixed = _looked_up(roster["submission_id"], joined), _looked_up(roster["status"], _FIXED)
+    advice = advice.mask(roster["status"].isin(_SETTLED), "")
+    return advice.mask((fixed != "") & (advice == ""), fixed).mask(roster["status"] == "missing", fixed)
+
+
+def safe_message(message: str, field: str, expected: str, name: str) -> str:
+    """Return a finding's message without registry values, names and long numbers: many may see the sheet."""
+    if expected and expected in message:
+        return f"{fields.label(field)}与学籍登记不一致，请核对"
+    if len(name) > 1:
+        message = message.replace(name, "本人")
+    return _LONG_DIGITS.sub("（号码略）", message)
+
+
+def _numbered(messages: list[str]) -> str:
+    text = messages[0] if len(messages) == 1 else "；".join(f"{n}. {one}" for n, one in enumerate(messages, 1))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……共 {len(messages)} 项"

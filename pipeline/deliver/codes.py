@@ -1,0 +1,50 @@
+"""Confirmation codes: whoever types the one that was mailed to an address into the sheet has read that mailbox.
+
+A code is an HMAC-SHA-256 over cohort, school, student number and address with the cohort's own key, cut to 40 bits
+and written in Crockford's base 32 (no I, L, O, U), such as `7K3M-9QTE`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import unicodedata
+
+from pipeline.cohort import Cohort
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_READ_AS = str.maketrans("OILU", "011V")
+LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
+"""Headings under which the sheet may carry the code; none of them is a field of the form."""
+
+
+def code_key(cohort: Cohort) -> bytes:
+    """Return the cohort's secret: MINGCE_CODE_KEY, or a file beside the ledger that is made when first asked for."""
+    given = os.environ.get("MINGCE_CODE_KEY")
+    if given:
+        return given.encode()
+    path = cohort.folder / ".mingce" / "confirmation.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass  # made before
+    return path.read_text(encoding="ascii").strip().encode()
+
+
+def code_for(key: bytes, cohort: str, school_code: str, student_number: str, address: str) -> str:
+    """Return the code of one student's address."""
+    text = "\x1f".join((cohort, school_code, student_number.upper(), address.strip().casefold()))
+    number = int.from_bytes(hmac.new(key, text.encode(), hashlib.sha256).digest()[:5], "big")
+    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def matches(typed: str, code: str) -> bool:
+    """Return whether what a student typed is the code: width, case, hyphens, spaces and look-alikes aside."""
+    plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
+    letters = "".join(letter for letter in plain if letter in _ALPHABET)
+    return hmac.compare_digest(letters.encode(), code.replace("-", "").encode())

@@ -1,0 +1,94 @@
+"""The full pages that go with a mail: a college's from the site, a counselor's from `counselor.ipynb`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline import resources
+from pipeline.cohort import Cohort
+from pipeline.deliver.dashboard import FullPage
+from pipeline.deliver.message import Attachment
+from pipeline.deliver.recipients import Recipient, within
+from pipeline.deliver.source import Source, page_is_whole, site_folder
+from pipeline.errors import RefusedError
+
+MOST = 5  # colleges of one recipient whose pages are attached
+_REMEDY = "请重新执行 mingce run 后再寄送"
+
+
+def college_pages(cohort: Cohort, source: Source, recipient: Recipient) -> tuple[Attachment, ...]:
+    """Return the pages of a secretary's colleges from the run's site.
+
+    Raises:
+        RefusedError: one is not there or not whole.
+    """
+    scope = sorted(recipient.scope)[:MOST]
+    return tuple(_attachment(key, "看板", site_folder(cohort, source.run, *key) / "dashboard.html") for key in scope)
+
+
+def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
+    if not page_is_whole(page):
+        raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
+    return Attachment(f"{key[1][:12]}_{what}.html", page.read_bytes(), "text/html")
+
+
+def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> FullPage:
+    """Render each counselor's own page (one for each of their colleges), all at once, and return what gives them."""
+    if not who:
+        return _none
+    from pipeline.render.notebooks import NotebookJob, run_notebooks
+
+    made: dict[str, tuple[Attachment, ...]] = {}
+    failed: dict[str, str] = {}
+    with TemporaryDirectory(prefix="mingce-send-") as name:  # the executed notebooks are not kept: a name is in them
+        jobs: list[NotebookJob] = []
+        whose: list[tuple[Recipient, tuple[str, str]]] = []
+        for place, (recipient, key) in enumerate((r, key) for r in who for key in _colleges(r)):
+            folder = Path(name) / str(place)
+            folder.mkdir()
+            parameters = {
+                "run": str(source.run), "college": key[1], "school": cohort.code_of(key[0]),
+                "counselor": recipient.address,
+            }  # fmt: skip
+            notebook = resources.notebooks() / "counselor.ipynb"
+            jobs.append(NotebookJob(notebook, folder / "counselor.ipynb", folder / "page.html", parameters, str(place)))
+            whose.append((recipient, key))
+        for result, (recipient, key) in zip(run_notebooks(jobs), whose, strict=True):
+            try:
+                page = _checked(source, recipient, key, result.job.output_html if result.ok else None)
+            except RefusedError as error:
+                failed[recipient.key] = error.what
+            else:
+                made[recipient.key] = (*made.get(recipient.key, ()), page)
+
+    def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
+        if recipient.key in failed or recipient.key not in made:
+            raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
+        return made[recipient.key]
+
+    return page_of
+
+
+def _colleges(recipient: Recipient) -> list[tuple[str, str]]:
+    return sorted({(key[0], key[1]) for key in recipient.scope})[:MOST]
+
+
+def _checked(source: Source, recipient: Recipient, key: tuple[str, str], page: Path | None) -> Attachment:
+    """Return the page as an attachment, held to the recipient's own students.
+
+    Raises:
+        RefusedError: it failed, is cut off, or a student of another class stands on it.
+    """
+    if page is None or not page_is_whole(page):
+        raise RefusedError("辅导员页面生成失败", where=key[1], remedy=_REMEDY)
+    mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
+    shown = set(re.findall(r'data-s="([^"]*)"', page.read_text(encoding="utf-8")))
+    if not shown <= set(mine):
+        raise RefusedError("辅导员页面里有别班的学生", where=key[1], remedy="没有寄出，请报告维护人员")
+    return _attachment(key, "我的班级", page)
+
+
+def _none(recipient: Recipient) -> tuple[Attachment, ...]:
+    raise RefusedError("页面没有生成", where=recipient.kind, remedy=_REMEDY)

@@ -1,0 +1,183 @@
+"""Handing over what is due: retries with growing waits, a limit per minute, one entry for each result."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.cohort import safe_name
+from pipeline.deliver.message import Draft, Message
+from pipeline.deliver.outbox import Outbox, Outcome
+from pipeline.deliver.recipients import Recipient
+from pipeline.deliver.smtp import ServerError
+from pipeline.errors import MingceError, RefusedError
+from pipeline.logs import log
+
+DOWN_AFTER = 3  # failed connections in a row
+WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting lets go in minutes
+
+
+class Server(Protocol):
+    """Where mail is handed over: `smtp.SmtpServer`, or a test's."""
+
+    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Outcome:
+        """Hand over one mail; call `claim` when only its content is left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time and waiting, handed in so that a season takes seconds in a test."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one mail: an outcome, or why there was none."""
+
+    recipient: Recipient
+    action: str
+    """accepted, written, deferred, refused, unclear, skipped, flagged, failed (could not be built), due (dry run)."""
+    why: str = ""
+    subject: str = ""
+
+
+@dataclass
+class Post:
+    """Sends drafts one after the other; `serialise` turns a message into the bytes that are sent and kept."""
+
+    outbox: Outbox
+    server: Server | None
+    folder: Path
+    serialise: Callable[[Message, str], bytes]
+    clock: Clock
+    per_minute: int = 30
+    waits: tuple[float, ...] = WAITS
+    told: Callable[[Result], None] = lambda _: None
+    _last: datetime | None = field(default=None, init=False)
+    _down: int = field(default=0, init=False)
+
+    def send_all(self, drafts: Iterable[Draft]) -> list[Result]:
+        """Send every draft; a temporary refusal waits its turn while the others go on."""
+        results: list[Result] = []
+        queue: list[tuple[float, int, int, Message, bytes, str]] = []
+        start = self.clock.now()
+        for place, draft in enumerate(drafts):
+            made = self._made(draft, results)
+            if made and (again := self._attempt(*made, draft.content, 1, results)):
+                heapq.heappush(queue, (self._elapsed(start) + again, place, 2, *made, draft.content))
+        while queue:
+            due, place, attempt, message, raw, content = heapq.heappop(queue)
+            self._wait(due - self._elapsed(start))
+            if again := self._attempt(message, raw, content, attempt, results):
+                heapq.heappush(queue, (self._elapsed(start) + again, place, attempt + 1, message, raw, content))
+        return results
+
+    def _made(self, draft: Draft, results: list[Result]) -> tuple[Message, bytes] | None:
+        """Build, serialise and keep the mail; one that cannot be built stops no other."""
+        try:
+            message = draft.build()
+            raw = self.serialise(message, draft.content)
+        except RefusedError as error:
+            self._say(results, Result(draft.recipient, "failed", str(error)))
+            return None
+        keep(self.folder, draft.recipient, raw)
+        return message, raw
+
+    def _attempt(self, message: Message, raw: bytes, content: str, attempt: int, results: list[Result]) -> float:
+        """Try once; return the seconds to wait before the next attempt, 0 where this was the last."""
+        recipient = message.recipient
+        if self.server is None:
+            self.outbox.settle(recipient, content, Outcome("written"))
+            self._say(results, Result(recipient, "written", subject=message.subject))
+            return 0
+        claim, outcome = self._handed(self.server, recipient, raw, content)
+        waits = self.waits[attempt - 1] if attempt <= len(self.waits) else 0
+        if outcome.action != "deferred" or claim or not waits:
+            self.outbox.settle(recipient, content, outcome, claim)
+        log("deliver").info(
+            "attempt",
+            extra={"recipient": recipient.key, "outcome": outcome.action, "code": outcome.code, "attempt": attempt},
+        )
+        if outcome.action == "deferred" and waits:
+            return waits
+        self._say(results, Result(recipient, outcome.action, _why(outcome), message.subject))
+        return 0
+
+    def _handed(self, server: Server, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Outcome]:
+        claims: list[int] = []
+
+        def claim() -> None:
+            claims.append(self.outbox.claim(recipient, content))
+            self._last = self.clock.now()
+
+        self._rest()
+        self._keep_pace()
+        try:
+            outcome = server.send(raw, recipient.address, claim)
+        except MingceError:
+            self.outbox.settle(recipient, content, Outcome("deferred", "connect"), claims[0] if claims else 0)
+            raise
+        self._down = self._down + 1 if outcome.stage == "connect" else 0
+        return (claims[0] if claims else 0), outcome
+
+    def _rest(self) -> None:
+        """Wait where the server has not been there several times in a row, rather than try everyone's mail on it.
+
+        Raises:
+            ServerError: it stayed away.
+        """
+        if self._down < DOWN_AFTER:
+            return
+        if self._down - DOWN_AFTER >= len(self.waits):
+            raise ServerError(
+                "连不上邮件服务器", where="[mail] server", remedy="其余邮件没有寄出，请稍后再执行 mingce send"
+            )
+        self._wait(self.waits[self._down - DOWN_AFTER])
+
+    def _keep_pace(self) -> None:
+        if self._last:
+            self._wait(60 / self.per_minute - (self.clock.now() - self._last).total_seconds())
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self.clock.sleep(seconds)
+
+    def _elapsed(self, start: datetime) -> float:
+        return (self.clock.now() - start).total_seconds()
+
+    def _say(self, results: list[Result], result: Result) -> None:
+        results.append(result)
+        self.told(result)
+
+
+def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
+    """Write the mail as `.eml` into the outbox folder, whole or not at all; return the path."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
+    path = folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml"
+    part = path.with_suffix(".part")
+    part.write_bytes(raw)
+    part.chmod(0o600)
+    part.replace(path)
+    return path
+
+
+_STAGES = {
+    "connect": "连接邮件服务器", "dialogue": "与服务器的对话", "mail": "发件人", "rcpt": "收件地址", "data": "内容", "content": "内容",
+}  # fmt: skip
+
+
+def _why(outcome: Outcome) -> str:
+    if outcome.action == "accepted":
+        return ""
+    if outcome.action == "unclear":
+        return "内容传完后连接中断，是否送达不明"
+    kind = "被拒收" if outcome.action == "refused" else "暂时没有收下"
+    return f"{_STAGES.get(outcome.stage, outcome.stage)}{kind}（{outcome.code or outcome.reply}）"

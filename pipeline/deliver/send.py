@@ -1,0 +1,201 @@
+"""`mingce send`: from the newest complete run to every inbox, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from pipeline.cohort import Cohort
+from pipeline.deliver import recipients
+from pipeline.deliver.addresses import student_addresses
+from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draft
+from pipeline.deliver.full_page import college_pages, counselor_pages
+from pipeline.deliver.message import Attachment, Draft, Message, message_id, sender_address, to_bytes
+from pipeline.deliver.outbox import Outbox
+from pipeline.deliver.post import Clock, Post, Result, Server
+from pipeline.deliver.recipients import NoAddress, Recipient
+from pipeline.deliver.smtp import SmtpServer, password_of
+from pipeline.deliver.source import Source, newest_run, open_run
+from pipeline.deliver.students import invitation_drafts, student_drafts
+from pipeline.errors import RefusedError
+from pipeline.lock import cohort_lock
+from pipeline.review.ledger import SHANGHAI, open_ledger
+
+Pages = Callable[[Cohort, Source, list[Recipient]], FullPage]
+_NO_SERVER = "就业办 <mingce@localhost.localdomain>"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    dry_run: bool = False
+    failed: bool = False
+    invite: bool = False
+    force: bool = False
+    reports: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of every recipient, and who cannot be written to at all."""
+
+    run_id: str
+    results: list[Result]
+    unreachable: list[NoAddress] = field(default_factory=list[NoAddress])
+    recovered: int = 0
+    """Claims that a crash left open, flagged now."""
+    folder: Path = Path()
+
+
+def system_clock() -> Clock:
+    """Return the clock on the wall."""
+    return Clock(lambda: datetime.now(SHANGHAI), time.sleep)
+
+
+def build_messages(cohort: Cohort, run: Path, pages: Pages | None = None) -> list[Message]:
+    """Return every mail of a run (counselors, secretaries, students where switched on), whether due or not.
+
+    Raises:
+        RefusedError: the run, or a college's render, is not whole.
+    """
+    source = open_run(cohort, run)
+    who = _staff(source)[0]
+    full = (pages or counselor_pages)(cohort, source, who)
+    return [draft.build() for draft in [*_staff_drafts(cohort, source, who, full), *_students(cohort, source, False)]]
+
+
+def send(
+    cohort: Cohort,
+    options: Options,
+    clock: Clock,
+    *,
+    server: Server | None = None,
+    pages: Pages | None = None,
+    told: Callable[[Result], None] = lambda _: None,
+) -> Sent:
+    """Send what is due of the newest complete run, or write it as `.eml` where the cohort has no `[mail]`.
+
+    Args:
+        cohort: whose.
+        options: what was asked for.
+        clock: time and waiting.
+        server: instead of the one that `[mail]` names.
+        pages: renders the counselors' full pages, instead of the notebook.
+        told: called with every result as it comes.
+
+    Raises:
+        RefusedError: there is no complete run.
+        BusyError: another process is sending for this cohort.
+        ServerError: the mail server cannot be used.
+    """
+    source = open_run(cohort, newest_run(cohort, options.reports))
+    folder = (options.reports or cohort.reports_folder) / "outbox" / source.run_id
+    if options.dry_run:
+        return _dry(cohort, options, source, folder)
+    with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
+        outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
+        recovered = outbox.recover()
+        full = _Later()
+        due, passed, unreachable = _plan(cohort, options, source, outbox, full)
+        for result in passed:
+            told(result)
+        if cohort.mail and server is None:
+            server = SmtpServer(cohort.mail, password_of(cohort.mail))
+        staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
+        full.pages = (pages or counselor_pages)(cohort, source, staff)
+        results = _post(cohort, options, outbox, server, folder, clock, told).send_all(due)
+        if isinstance(server, SmtpServer):
+            server.close()
+    return Sent(source.run_id, passed + results, unreachable, recovered, folder)
+
+
+class _Later:
+    """The counselors' pages, rendered once it is known whose mail is due."""
+
+    pages: FullPage | None = None
+
+    def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
+        """Return the recipient's full pages."""
+        if self.pages is None:
+            raise RefusedError("页面尚未生成", where=recipient.kind)
+        return self.pages(recipient)
+
+
+def _dry(cohort: Cohort, options: Options, source: Source, folder: Path) -> Sent:
+    with open_ledger(cohort) as ledger:
+        outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
+        due, passed, unreachable = _plan(cohort, options, source, outbox, _Later())
+    return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
+
+
+def _post(
+    cohort: Cohort, options: Options, outbox: Outbox, server: Server | None, folder: Path, clock: Clock,
+    told: Callable[[Result], None],
+) -> Post:  # fmt: skip
+    sender = sender_address(cohort.mail.sender if cohort.mail else _NO_SERVER)
+    again = clock.now().isoformat() if options.force else ""
+
+    def serialise(message: Message, content: str) -> bytes:
+        number = message_id(folder.name, message.recipient, content, sender, again)
+        return to_bytes(message, sender, clock.now(), number)
+
+    return Post(
+        outbox, server, folder, serialise, clock, cohort.mail.per_minute if cohort.mail else 1_000_000, told=told
+    )
+
+
+def _staff(source: Source) -> tuple[list[Recipient], list[NoAddress]]:
+    counselors, without = recipients.counselors(source.counselors, source.roster)
+    secretaries, lacking = recipients.secretaries(source.people, source.roster)
+    return counselors + secretaries, without + lacking
+
+
+def _staff_drafts(cohort: Cohort, source: Source, who: Iterable[Recipient], full: FullPage) -> Iterator[Draft]:
+    for recipient in who:
+        make = counselor_draft if recipient.kind == "counselor" else secretary_draft
+        pages = full if recipient.kind == "counselor" else partial(college_pages, cohort, source)
+        yield make(cohort, source, recipient, pages)
+
+
+def _students(cohort: Cohort, source: Source, invite: bool) -> Iterator[Draft]:
+    if invite:
+        yield from invitation_drafts(cohort, source, student_addresses(cohort, source))
+    elif cohort.mail and cohort.mail.students:
+        yield from student_drafts(cohort, source, student_addresses(cohort, source))
+
+
+def _plan(
+    cohort: Cohort, options: Options, source: Source, outbox: Outbox, full: FullPage
+) -> tuple[list[Draft], list[Result], list[NoAddress]]:
+    """Return what is due, what is not and why, and who has no address."""
+    who, unreachable = ([], []) if options.invite else _staff(source)
+    drafts = [
+        *_staff_drafts(cohort, source, who, full),
+        *(_students(cohort, source, options.invite)),
+    ]
+    due: list[Draft] = []
+    passed: list[Result] = []
+    for draft in drafts:
+        broken = _broken(source, draft.recipient)
+        verdict = outbox.verdict(draft.recipient, draft.content, force=options.force, failed=options.failed)
+        if broken and verdict.due:
+            passed.append(Result(draft.recipient, "failed", broken))
+        elif verdict.due:
+            due.append(draft)
+        elif not options.failed:
+            passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
+    return due, passed, unreachable
+
+
+def _broken(source: Source, recipient: Recipient) -> str:
+    """Return why nothing may be sent to this recipient: a college of theirs is not whole (students see no page)."""
+    if recipient.kind not in ("counselor", "secretary"):
+        return ""
+    return "；".join(
+        sorted({f"{key[1]}{source.broken[key[:2]]}" for key in recipient.scope if key[:2] in source.broken})
+    )

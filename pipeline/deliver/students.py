@@ -1,0 +1,131 @@
+"""Mail for students: their own state and what to mend; the invitation; the code that proves an address.
+
+Nothing that a student sees carries a registry value: only the rules' messages and the fields' labels do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.deliver.addresses import COLUMNS
+from pipeline.deliver.codes import code_for, code_key
+from pipeline.deliver.guard import check_private
+from pipeline.deliver.letters import fill
+from pipeline.deliver.message import Draft, Message
+from pipeline.deliver.recipients import Kind, Recipient, digest
+from pipeline.deliver.source import Source
+from pipeline.logs import mask
+
+_HEADLINES: dict[str, tuple[str, str]] = {
+    "missing": ("您还没有填报毕业生信息", "学校的学籍库里有您，但还没有收到您填报的毕业生信息。请在截止日期前填报。"),
+    "correct": ("您填报的信息需要更正", "请按下面的提示更正，并重新提交一次；以最后一次提交为准。"),
+    "returned": ("您填报的信息已退回", "审核时退回了您的信息。请联系辅导员了解原因，更正后重新提交一次。"),
+    "approved": ("您的信息已审核通过", "请不要再改动。确需修改的，请先向辅导员提出申请。"),
+    "awaiting": ("已收到，等待审核", "您的信息已通过核对，正在等待学院审核，暂时不用再做什么。"),
+    "counselor": ("已收到，等待核实", "有内容需要辅导员先行核实，暂时不用再做什么。"),
+    "registrar": ("已收到，等待核实", "有内容需要学校教务部门处理，暂时不用再做什么。"),
+    "not_checked": ("已收到，等待核验", "您的信息正在核验，暂时不用再做什么。"),
+    "stale": ("已收到，等待审核", "您的信息正在重新审核，暂时不用再做什么。"),
+}
+
+
+def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
+    """Yield a mail per student with a proved or known address: own state, what to mend, nothing else."""
+    mends = _mends(source.findings)
+    columns = ["school", "student_number", "submission_id", "status"]
+    own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
+    where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
+    for row, address in zip(source.roster[columns].itertuples(index=False, name=None), where, strict=True):
+        school, number, submission, status = map(str, row)
+        name = str(own_names.get(submission, ""))  # as they wrote it: the roster's is the registry's
+        if not address:
+            continue
+        items = mends.get(submission, ()) if status == "correct" and submission else ()
+        headline, lead = _HEADLINES[status]
+        values = {"headline": headline, "lead": lead, "items": items, "steps": (), "code": "", "code_note": ""}
+        late = status in ("missing", "correct", "returned")
+        values["deadline"] = _deadline(cohort) if late else ""
+        recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
+        content = digest(status, *(text for item in items for text in item))
+        yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
+
+
+def invitation_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
+    """Yield, to every registry student with a known address, how to submit and the code of that address;
+
+    and to every submitted address that no code proves yet, the code alone (the portal's activation mail).
+    """
+    key = code_key(cohort)
+    for row in addresses[COLUMNS].itertuples(index=False, name=None):
+        school, number, submitted, proved, known = map(str, row)
+        if known and not submitted:
+            yield _coded(cohort, key, "invite", school, number, known)
+        if submitted and not proved:
+            yield _coded(cohort, key, "confirm", school, number, submitted)
+
+
+def _coded(cohort: Cohort, key: bytes, kind: Kind, school: str, number: str, address: str) -> Draft:
+    code = code_for(key, cohort.name, cohort.code_of(school), number, address)
+    # whoever reads an address that no one has proved is told nothing of the student, not even the name
+    recipient = Recipient(kind, address, (), frozenset({(school, number)}))
+    headline, lead, steps = _INVITE if kind == "invite" else _CONFIRM
+    values = {
+        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school), "items": (), "steps": steps,
+        "code": code, "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
+        "deadline": _deadline(cohort),
+    }  # fmt: skip
+    content = digest(kind, code, str(cohort.window.closes))
+    return Draft(recipient, content, partial(_message, cohort, recipient, content, values))
+
+
+_INVITE = (
+    "请填报毕业生信息",
+    "您是{school}{cohort}毕业生。请在截止日期前填报毕业生生源信息，它用于毕业证、就业报到和档案转递。",
+    (
+        "打开学院通知里的填报表格，按身份证、户口簿和学籍逐项填写。",
+        "班级请从名单中选择；专业由班级确定，不用自己填。身份证号码按文本填写，末位 X 用大写。",
+        "填写上面的确认码和这个邮箱，提交。之后的核对结果会寄到这里。",
+    ),
+)
+_CONFIRM = (
+    "请确认您的邮箱",
+    "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；不是您填写的，请忽略这封邮件。",
+    (),
+)
+
+
+def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[str, object]) -> Message:
+    greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学"
+    shared = {
+        "title": "毕业生信息核对", "subtitle": cohort.name, "preheader": values["headline"], "greeting": greeting,
+        "cohort": cohort.name, "office": "就业办",
+    }  # fmt: skip
+    html, text = fill("student", {**shared, **values})
+    check_private(recipient, html, text)
+    return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
+
+
+def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, by submission, (label of the field, message) of what is the student's own to mend."""
+    own = findings[findings["actor"].eq("student") & findings["severity"].eq("critical") & ~findings["excepted"]]
+    told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
+    found: dict[str, list[tuple[str, str]]] = {}
+    for submission, item in zip(own["submission_id"].astype(str), told, strict=True):
+        found.setdefault(submission, []).append(item)
+    return {submission: tuple(dict.fromkeys(items)) for submission, items in found.items()}
+
+
+def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str]:
+    """Return a finding as its student may see it: a message that quotes the registry is replaced."""
+    quotes = expected and expected in message and expected not in given
+    return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message)
+
+
+def _deadline(cohort: Cohort) -> str:
+    closes = cohort.window.closes
+    return f"提交截止：{closes.year}年{closes.month}月{closes.day}日"

@@ -1,0 +1,162 @@
+"""The text of a new cohort's files: `cohort.toml` with its comments, and the empty tables of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pipeline.cohort import Cohort, School
+
+COLLEGES = "学校名称,院系,别名,副书记,邮箱\n"
+COUNSELORS = "学校名称,院系,班级,姓名,邮箱\n"
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What a new cohort's file begins with."""
+
+    year: int
+    month: str
+    opens: date
+    closes: date
+    college_due: date
+    schools: tuple[School, ...]
+    previous: str = ""
+    student_number: str = ""
+    carried: str = ""
+    """Sections taken over from last year, as TOML."""
+
+
+def fresh(today: date) -> Starter:
+    """Return the beginnings for the class that graduates next summer."""
+    year = today.year + (1 if today.month >= 7 else 0)
+    school = School(code="10000", name="某某大学", registry="registry/10000.xlsx")
+    opens = date(year - 1, 9, 20)
+    return Starter(year, f"{year}-06", opens, date(year - 1, 10, 31), date(year - 1, 11, 20), (school,))
+
+
+def following(cohort: Cohort, previous: str) -> Starter:
+    """Return the beginnings of the class one year after `cohort`, which lies at the relative path `previous`."""
+    window, year = cohort.window, cohort.year + 1
+    month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
+    opens, closes, due = (_year_later(day) for day in (window.opens, window.closes, window.college_due))
+    pattern, carried = cohort.cohort.student_number, _carried(cohort, previous)
+    return Starter(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
+
+
+def _carried(cohort: Cohort, previous: str) -> str:
+    """Return last year's sections that hold for this year too: rules, standing, keep, mail."""
+    sections: dict[str, dict[str, object]] = {
+        "standing": cohort.standing.model_dump(exclude_unset=True),
+        "keep": cohort.keep.model_dump(exclude_unset=True),
+        "mail": cohort.mail.model_dump(exclude_unset=True, exclude_none=True) if cohort.mail else {},
+    }
+    if cohort.rules.folder:
+        sections["rules"] = {"folder": f"{previous}/{cohort.rules.folder}"}
+    parts = [
+        f"\n[{name}]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in section.items())
+        for name, section in sections.items()
+        if section
+    ]
+    return "\n# 以下沿用上一届的设置\n" + "".join(parts) if parts else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def _year_later(day: date) -> date:
+    return day.replace(year=day.year + 1) if (day.month, day.day) != (2, 29) else day + timedelta(days=365)
+
+
+def cohort_text(starter: Starter) -> str:
+    """Return `cohort.toml`, each setting under a comment that says what belongs there."""
+    head = _HEAD.format(starter=starter, previous=_previous(starter), pattern=_pattern(starter))
+    return head + _schools(starter) + _TAIL + starter.carried
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a TOML string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _previous(starter: Starter) -> str:
+    return f"previous = {quoted(starter.previous)}" if starter.previous else '# previous = "../2016"'
+
+
+def _pattern(starter: Starter) -> str:
+    own = starter.student_number
+    return f"student_number = {quoted(own)}" if own else '# student_number = "[0-9A-Z]{4,15}"'
+
+
+def _schools(starter: Starter) -> str:
+    return "\n".join(map(_school, starter.schools))
+
+
+def _school(school: School) -> str:
+    given = {"code": school.code, "name": school.name, "registry": school.registry}
+    columns = "".join(f"{name} = {quoted(label)}\n" for name, label in school.columns.items())
+    text = "[[schools]]\n" + "".join(f"{key} = {quoted(value)}\n" for key, value in given.items())
+    return text + (f"[schools.columns]\n{columns}" if columns else "")
+
+
+_HEAD = """\
+# 这一届毕业生的设置。“#”后面是说明。改好后运行：mingce doctor，再运行：mingce run
+# 文件里的路径都从本文件夹算起；日期写作 2016-10-31，含当天。
+
+[cohort]
+name = "{starter.year}届"               # 届别名称，会出现在页面和报表上
+year = {starter.year}                     # 毕业年份
+undergraduate_month = "{starter.month}"   # 本科生、专科生统一填写的毕业年月
+# 学号的样式（正则表达式），一般不用改：
+{pattern}
+# 上一届的文件夹，用来对比：
+{previous}
+
+[window]
+opens = {starter.opens}        # 学生开始登记的日期
+closes = {starter.closes}       # 学生登记截止的日期
+college_due = {starter.college_due}  # 院系上报的日期
+
+# 每所学校一段：学校代码、学校全称、学籍库导出文件
+# 学籍文件可以是 csv、xlsx、ods、parquet，也可以用通配符写多个文件，如 "registry/*.xlsx"
+"""
+
+_TAIL = """
+[submissions]
+from = "submissions/*"      # 学生登记表：放进 submissions 文件夹；在线表格写 "gsheet:表格编号"
+# photos = "photos"         # 证件照文件夹；不写则不检查照片
+
+[people]
+colleges = "colleges.csv"       # 院系表：学校名称、院系、别名（用；隔开）、副书记、邮箱
+counselors = "counselors.csv"   # 辅导员表：学校名称、院系、班级、姓名、邮箱，每个班一行
+
+[reports]
+folder = "reports"          # 结果写到哪里
+
+# 以下各段可以不写；需要时去掉行首的“#”
+
+# [rules]
+# folder = "rules"          # 本校自己的规则和代码表
+
+# [review]
+# decisions = "decisions.csv"   # 审核意见表：学号、意见（通过/退回/取消审核）、审核人、说明
+
+# [standing]                # 院系排名的权重
+# first_pass = 0.5          # 一次通过率
+# on_time = 0.3             # 按时登记率
+# rework = 0.2              # 返工情况
+
+# [keep]                    # 个人数据保留的天数，到期用 mingce purge 清除
+# inputs = 400
+# mail = 90
+
+# [mail]                    # 不写则只生成邮件文件，不寄出；密码放在环境变量 MINGCE_MAIL_PASSWORD
+# server = "smtp.example.edu.cn"
+# port = 587
+# security = "starttls"
+# user = "jyc@example.edu.cn"
+# sender = "就业处 <jyc@example.edu.cn>"
+"""

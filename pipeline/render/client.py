@@ -1,0 +1,97 @@
+"""Papermill's notebook client with a deadline for the whole notebook, and a dead kernel told in its cell."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import nbformat
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import ensure_async, run_sync
+from papermill.clientwrap import PapermillNotebookClient
+
+GRACE = 3.0
+"""Seconds between the interrupt at a notebook's deadline and the kill of a kernel that took no notice."""
+TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
+"""The `ename` of the errors that this client records itself."""
+
+
+class MingceClient(PapermillNotebookClient):
+    """Executes a notebook as papermill does; its timeout and its kernel's death become errors of the cell."""
+
+    budget: float = 0.0
+    deadline: float = 0.0
+    starting: AbstractContextManager[Any] | None = None
+    dead: bool = False
+
+    def execute(self, **kwargs: Any) -> Any:
+        """Execute every cell until one fails, then shut the kernel down."""
+        self.reset_execution_trackers()
+        if sys.platform == "win32":
+            asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+        with self.setup_kernel(cleanup_kc=True, **kwargs):
+            self.papermill_execute_cells()
+            if not self.dead:
+                info = self.wait_for_reply(self.kc.kernel_info())
+                self.nb.metadata["language_info"] = info["content"]["language_info"]
+            self.set_widgets_metadata()
+        return self.nb
+
+    def start_new_kernel(self, **kwargs: Any) -> None:
+        """Start a kernel; under `starting` also wait until it is ready, since cold kernels may pick the same ports."""
+        if self.starting is None:
+            super().start_new_kernel(**kwargs)
+            return
+        with self.starting:
+            super().start_new_kernel(**kwargs)
+            self.start_new_kernel_client()
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
+        """Execute a cell; interrupt it at the deadline, kill its kernel `GRACE` seconds later."""
+        timers = self._timers()
+        try:
+            return await super().async_execute_cell(cell, cell_index, *given, **keywords)
+        except DeadKernelError:
+            self.dead = True
+            if not self._is_overdue():
+                raise _recorded(cell, DIED, "内核中途退出：可能是内存不够或程序崩溃") from None
+            raise _recorded(cell, TIMEOUT, self._overdue_text()) from None
+        except CellExecutionError:
+            if self._is_overdue():
+                _recorded(cell, TIMEOUT, self._overdue_text())
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    def _timers(self) -> list[asyncio.TimerHandle]:
+        if not self.deadline:
+            return []
+        loop = asyncio.get_running_loop()
+        left = max(self.deadline - time.monotonic(), 0)
+        return [
+            loop.call_later(left, self._do, self.km.interrupt_kernel),
+            loop.call_later(left + GRACE, self._do, self.km.provisioner.kill),
+        ]
+
+    def _do(self, action: Any) -> None:
+        self._doing: Awaitable[Any] = asyncio.ensure_future(ensure_async(action()))
+
+    def _is_overdue(self) -> bool:
+        return bool(self.deadline) and time.monotonic() >= self.deadline
+
+    def _overdue_text(self) -> str:
+        return f"整个 notebook 超过 {self.budget:g} 秒，已停止"
+
+
+def _recorded(cell: Any, name: str, text: str) -> CellExecutionError:
+    """Put the error first among the cell's outputs, where papermill looks, and return what stops the notebook."""
+    output = nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+    cell.outputs.insert(0, output)
+    return CellExecutionError(f"{name}: {text}", name, text)

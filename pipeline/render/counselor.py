@@ -1,0 +1,47 @@
+"""The page of one counselor: the college's pieces over the classes that are hers."""
+
+from __future__ import annotations
+
+from pipeline.errors import InputError
+from pipeline.render.college import (
+    Scope,
+    open_page,
+    show_chase,
+    show_classes,
+    show_head,
+    show_notes,
+    show_progress,
+    show_reasons,
+    show_today,
+)
+
+__all__ = [
+    "open_counselor", "show_chase", "show_classes", "show_head", "show_notes", "show_progress", "show_reasons",
+    "show_today",
+]  # fmt: skip
+
+
+def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:
+    """Gather the students of one counselor's classes in one college.
+
+    Args:
+        run: path of the run folder.
+        college: the college's name.
+        school: the school's code.
+        counselor: the counselor's name or e-mail address.
+
+    Raises:
+        InputError: nobody of that name looks after a class of this college, or the name is two people's.
+    """
+    page = open_page(run, college, school)
+    people = page.run.rows("counselors", school=page.run.school_name(school), college=college)
+    mine = people[(people["email"].str.lower() == counselor.strip().lower()) | (people["name"] == counselor.strip())]
+    if mine.empty or not counselor.strip():
+        raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
+    if mine["email"].nunique() > 1:
+        raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")
+    roster = page.roster[page.roster["class_name"].isin(mine["class_name"])].reset_index(drop=True)
+    if roster.empty:
+        raise InputError("这位辅导员的班级里没有本届学生", remedy="请核对 counselors.csv 中的班级名称")
+    findings = page.findings[page.findings["class_name"].isin(mine["class_name"])].reset_index(drop=True)
+    return Scope(page.run, school, college, roster, findings, counselor=str(mine["name"].iloc[0]))

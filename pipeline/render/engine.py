@@ -1,0 +1,131 @@
+"""The papermill engine `mingce`: the same notebook, its kernel forked from a prepared process.
+
+`papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone. From Python, `execute_notebook` passes on
+`notebook_timeout` (seconds for the whole notebook, 0: none), `memory` (bytes a kernel may allocate, 0: no bound), `prepared` (a
+process prepared before) and `recorded_output` (the output's name in the record, where it is renamed later). Where nothing can be forked (Windows, macOS, a kernel of another
+environment) a cold kernel runs the notebook. Parameters are checked before a kernel starts.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from papermill.engines import Engine, NotebookExecutionManager
+from papermill.log import logger
+
+from pipeline.render import parameters, starter
+from pipeline.render.client import MingceClient
+from pipeline.render.provisioner import ForkedKernelManager
+from pipeline.render.starter import Prepared
+
+_SAVE_EVERY = 1.0
+"""Papermill saves before and after each cell: 20 ms of validating and writing each. Once a second is as useful."""
+
+
+class LeanManager(NotebookExecutionManager):
+    """Papermill's record of an execution, saved at most once a second and at the end, and naming no folder."""
+
+    def notebook_start(self, **kwargs: Any) -> None:
+        """Begin the record; only the files' names stay in it, since folders tell who ran it where."""
+        recorded = self.nb.metadata.papermill
+        for key in ("input_path", "output_path"):
+            recorded[key] = Path(str(recorded[key])).name if recorded.get(key) else None
+        super().notebook_start(**kwargs)
+
+    def save(self, **kwargs: Any) -> None:
+        """Save the notebook as it is now, unless it was saved within the last second and is still running."""
+        if self.end_time is not None or (self.now() - self.last_save_time).total_seconds() >= _SAVE_EVERY:
+            super().save(**kwargs)
+
+
+class MingceEngine(Engine):
+    """Runs a notebook in a kernel forked from the prepared process; see the module's text for its keywords."""
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: Any,
+        kernel_name: str,
+        output_path: str | None = None,
+        progress_bar: bool | dict[str, Any] = True,
+        log_output: bool = False,
+        autosave_cell_every: int = 30,
+        recorded_output: str = "",
+        **kwargs: Any,
+    ) -> Any:
+        """Check the parameters, then execute `nb` in place and return it.
+
+        Raises:
+            UsageError: an unknown or badly typed parameter; no kernel was started.
+        """
+        if recorded_output:
+            nb.metadata.papermill["output_path"] = recorded_output
+        given = nb.metadata.papermill.get("parameters", {})
+        parameters.check(parameters.documented_in(nb), given, where=Path(str(kwargs.get("input_path", ""))).name)
+        manager = LeanManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, log_output=log_output, **kwargs)
+        finally:
+            manager.cleanup_pbar()
+            manager.notebook_complete()
+        return manager.nb
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        *,
+        prepared: Prepared | None = None,
+        cold: bool = False,
+        starting: AbstractContextManager[Any] | None = None,
+        memory: int = 0,
+        notebook_timeout: float = 0,
+        log_output: bool = False,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
+        start_timeout: float = 60,
+        execution_timeout: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Execute the cells of `nb_man.nb`; errors, a timeout and the kernel's death are recorded in their cell."""
+        client = MingceClient(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=int(start_timeout),
+            timeout=execution_timeout or kwargs.get("timeout"),
+            log=logger,
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+        )
+        client.budget = notebook_timeout
+        client.deadline = time.monotonic() + notebook_timeout if notebook_timeout else 0.0
+        client.starting = starting
+        if not cold and starter.can_fork() and _is_ours(kernel_name):
+            manager = ForkedKernelManager(kernel_name=kernel_name, memory=memory, prepared=prepared or _shared())
+            client.km = manager
+        client.execute()
+
+
+@cache
+def _shared() -> Prepared:
+    """Return this process's own prepared process, started when first needed, ended with this process."""
+    return starter.prepare()
+
+
+def _is_ours(kernel_name: str) -> bool:
+    """Return whether the kernel that `kernel_name` names is ipykernel run by this very interpreter."""
+    try:
+        argv: list[str] = KernelSpecManager().get_kernel_spec(kernel_name).argv
+    except NoSuchKernel:
+        return False
+    same = argv[0] in {"python", "python3"} or Path(argv[0]).absolute() == Path(sys.executable).absolute()
+    return same and "ipykernel_launcher" in argv

@@ -1,0 +1,47 @@
+"""Executed notebook to page, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
+
+
+def page(notebook: NotebookNode, template: Path) -> str:
+    """Return the HTML of an executed notebook, by the nbconvert template in folder `template`, code left out."""
+    html, _ = _exporter(template).from_notebook_node(notebook)
+    return html
+
+
+@cache
+def _exporter(template: Path) -> HTMLExporter:
+    """Return the one exporter of this process (and, made before a fork, of every child): making it costs 0.7 s."""
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(
+        template_name=template.name,
+        extra_template_basedirs=[str(template.parent)],
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, mode 0600, so that a reader or a crash never meets half a file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,115 @@
+"""The headcount by major as it is printed: one table of lines from which page, xlsx and PDF are all made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipeline.review.signing import attestation
+from pipeline.tables import Frame
+
+LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
+# column of the table → heading, in print order
+COLUMNS: dict[str, str] = {
+    "registered": "在册",
+    "male": "男",
+    "female": "女",
+    "submitted": "已提交",
+    "certified": "已认证",
+    "awaiting": "待审核",
+    "approved": "已通过",
+    "missing": "未提交",
+    "extra": "名单外",
+}
+NOTE = (
+    "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
+    "请院系核对后由院党委副书记签字、加盖院系公章。"
+)
+SIGNATURES = ("填表人", "院党委副书记签字", "院系公章", "日期")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: `kind` is major, subtotal or total; `numbers` stand in the order of `COLUMNS`."""
+
+    kind: str
+    level: str
+    major: str
+    numbers: tuple[int, ...]
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Headcount:
+    """The printed headcount of one college, with the digest of what is signed."""
+
+    cohort: str
+    school_code: str
+    school: str
+    college: str
+    as_of: date
+    due: date
+    lines: tuple[Line, ...]
+    digest: str
+    signed_at: str = ""
+    certified: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The heading of the printed table."""
+        return f"{self.school}{self.cohort}毕业生信息核对人数统计表"
+
+    @property
+    def attestation(self) -> str:
+        """The text above the signature; while sets differ, what stands between the college and its signature."""
+        if self.ready:
+            return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
+        left = self._number("registered") - self._number("approved")
+        extra = f"，名单外的提交 {self._number('extra')} 条" if self._number("extra") else ""
+        return f"暂不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the college may sign: the approved are the registered, nobody else claims a place."""
+        return self.total.equal and not self._number("extra")
+
+    def _number(self, column: str) -> int:
+        return self.total.numbers[list(COLUMNS).index(column)]
+
+    @property
+    def total(self) -> Line:
+        """The line of totals."""
+        return self.lines[-1]
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What the files carry so that `mingce sign verify` knows them."""
+        return {"mingce_digest": self.digest, "mingce_school": self.school_code, "mingce_college": self.college}
+
+
+def lines_of(table: Frame) -> tuple[Line, ...]:
+    """Return majors by level, a subtotal for each level where there are several, and the total.
+
+    Args:
+        table: the rows of `headcount` of one college.
+    """
+    lines: list[Line] = []
+    levels = sorted(table["education_level"].unique(), key=_level_order)
+    for level in levels:
+        rows = table[table["education_level"] == level].sort_values("major").to_dict("records")
+        majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
+        lines += majors
+        if len(levels) > 1:
+            lines.append(_line("subtotal", str(level), f"{level}小计", rows))
+    lines.append(_line("total", "", "合计", table.to_dict("records")))
+    return tuple(lines)
+
+
+def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
+    numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
+    return Line(kind, level, name, numbers, bool(rows) and all(bool(row["equal"]) for row in rows))
+
+
+def _level_order(level: str) -> tuple[int, str]:
+    return (LEVELS.index(level) if level in LEVELS else len(LEVELS), level)

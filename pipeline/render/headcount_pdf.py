@@ -1,0 +1,96 @@
+"""The headcount as PDF/A by typst: bundled fonts only, data as JSON, a character that cannot be drawn is an error."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pipeline import resources
+from pipeline.errors import MingceError
+from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
+from pipeline.render.pieces import short_digest
+
+
+def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool = False) -> None:
+    """Write the printed headcount: A4 landscape, repeated header, signature block kept together, PDF/A-2b.
+
+    Args:
+        path: the file to write.
+        headcount: the college's headcount.
+        with_people: add the list of the approved.
+
+    Raises:
+        MingceError: a name or word has a character that the bundled font lacks (the student's number is named).
+    """
+    import typst
+
+    _drawable(headcount, with_people)
+    fonts = sorted({str(font.parent) for font in _fonts()})
+    source = resources.templates() / "print" / "headcount.typ"
+    inputs = {"d": json.dumps(_data(headcount, with_people), ensure_ascii=False)}
+    try:
+        pdf: Any = typst.compile(
+            str(source), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
+        )
+    except typst.TypstError as error:
+        raise MingceError(
+            f"人数表 PDF 没有生成（{type(error).__name__}）", where=headcount.college, remedy="请先用 headcount.xlsx 打印"
+        ) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pdf)
+
+
+def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
+    day = headcount.as_of
+    return {
+        "title": headcount.title, "college": headcount.college, "as_of": day.isoformat(),
+        "day": [day.year, day.month, day.day],
+        "as_of_words": f"{day.year}年{day.month}月{day.day}日", "digest": headcount.digest,
+        "digest_short": short_digest(headcount.digest), "headings": list(COLUMNS.values()), "note": NOTE,
+        "attestation": headcount.attestation, "ready": headcount.ready, "signatures": list(SIGNATURES),
+        "keywords": [f"{name}={quote(value)}" for name, value in headcount.subject.items()],
+        "lines": [
+            {"kind": line.kind, "level": line.level, "major": line.major, "numbers": list(line.numbers), "equal": line.equal}
+            for line in headcount.lines
+        ],
+        "people": [list(row) for row in headcount.certified] if with_people else [],
+        "people_title": f"{headcount.college}审核通过学生名单（{len(headcount.certified)} 人）",
+    }  # fmt: skip
+
+
+@cache
+def _fonts() -> tuple[Path, Path]:
+    from pylopdf_fonts_zh_cn import sans_path, serif_path
+
+    return Path(sans_path()), Path(serif_path())
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """Return the code points that both bundled fonts can draw."""
+    from fontTools.ttLib import TTFont
+
+    sans, serif = ({*TTFont(str(font), lazy=True).getBestCmap()} for font in _fonts())
+    return frozenset(sans & serif)
+
+
+def undrawable(text: str) -> str:
+    """Return the characters of `text` that the bundled fonts lack."""
+    known = _characters()
+    return "".join(sorted({character for character in text if ord(character) not in known}))
+
+
+def _drawable(headcount: Headcount, with_people: bool) -> None:
+    words = headcount.title + headcount.college + "".join(line.level + line.major for line in headcount.lines)
+    lacking = undrawable(words)
+    if lacking:
+        raise MingceError(f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印")
+    wrong = [row[3] for row in headcount.certified if undrawable("".join(row))] if with_people else []
+    if wrong:
+        raise MingceError(
+            f"学号 {'、'.join(wrong[:10])} 的姓名含有字体里没有的字，印不出来", where=headcount.college,
+            remedy="请改用 headcount.xlsx 打印，或与学生核对姓名用字",
+        )  # fmt: skip

@@ -1,0 +1,170 @@
+"""One notebook job: execute, convert, write whole. Runs in a forked child, or in a worker with cold kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+from pipeline.render.starter import Prepared
+
+
+@dataclass(frozen=True)
+class NotebookJob:
+    """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters."""
+
+    notebook: Path
+    output_notebook: Path
+    output_html: Path | None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class NotebookResult:
+    """What became of a job: `error` is Chinese, empty where all went well, and names no person."""
+
+    job: NotebookJob
+    ok: bool
+    seconds: float
+    error: str = ""
+    kind: str = ""
+    """timeout, died, memory, failed (an error in a cell), usage (parameters), or empty."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for every job: seconds and bytes (0: unbound), the page template, cold kernels or forked ones."""
+
+    timeout: float
+    memory: int
+    template: Path
+    cold: bool
+
+
+_starting: AbstractContextManager[Any] | None = None
+
+
+def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
+    """Begin a cold worker: `lock` is held while a kernel starts; what it starts inherits the bound on memory."""
+    global _starting
+    _starting = lock
+    if os.name == "posix" and os.path.exists("/proc/self/status"):  # noqa: PTH110 - no path is worked on
+        from pipeline.render.kernels import bound_memory
+
+        bound_memory(memory)
+
+
+def serve_job(client: socket.socket, request: dict[str, Any]) -> int:
+    """Be the job that `request` describes (in a fork of the prepared process) and send back what became of it."""
+    settings = Settings(**{**request["settings"], "template": Path(request["settings"]["template"])})
+    result = run_job(from_wire(request["job"]), settings, Prepared(Path(request["folder"]), None))
+    client.send(json.dumps({"ok": result.ok, "error": result.error, "kind": result.kind}).encode())
+    return 0
+
+
+def run_job(job: NotebookJob, settings: Settings, prepared: Prepared | None = None) -> NotebookResult:
+    """Execute the job's notebook, write it and its page (the page only where all went well)."""
+    started = time.monotonic()
+    os.umask(0o077)
+    try:
+        kind, error = _execute(job, settings, prepared)
+    except UsageError as refused:
+        kind, error = "usage", str(refused)
+    except OSError as failed:
+        kind, error = "failed", f"notebook 的文件读写失败（{failed.strerror or type(failed).__name__}）"
+    except RuntimeError as failed:
+        kind, error = "died", f"内核没有启动（{type(failed).__name__}），请重试"
+    return NotebookResult(job, not kind, time.monotonic() - started, error, kind)
+
+
+def to_wire(job: NotebookJob) -> dict[str, Any]:
+    """Return the job as JSON values."""
+    return {
+        "notebook": str(job.notebook.absolute()),
+        "output_notebook": str(job.output_notebook.absolute()),
+        "output_html": str(job.output_html.absolute()) if job.output_html else None,
+        "parameters": job.parameters,
+        "name": job.name,
+    }
+
+
+def settings_to_wire(settings: Settings) -> dict[str, Any]:
+    """Return the settings as JSON values."""
+    return {
+        "timeout": settings.timeout,
+        "memory": settings.memory,
+        "template": str(settings.template.absolute()),
+        "cold": settings.cold,
+    }
+
+
+def from_wire(data: dict[str, Any]) -> NotebookJob:
+    """Return the job that `to_wire` wrote."""
+    html = data["output_html"]
+    return NotebookJob(
+        Path(data["notebook"]),
+        Path(data["output_notebook"]),
+        Path(html) if html else None,
+        data["parameters"],
+        data["name"],
+    )
+
+
+def died_text(status: int | None) -> str:
+    """Return what to tell when a job's own process ended without a result."""
+    how = f"信号 {-status}" if status is not None and status < 0 else f"状态 {status}"
+    return f"notebook 的执行进程中途退出（{how}）：可能超时或内存不够，请重试"
+
+
+def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) -> tuple[str, str]:
+    """Run papermill; return the failure's kind and text, both empty where there is none."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from pipeline.render import export
+
+    job.output_notebook.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = job.output_notebook.with_name(f".{os.getpid()}.tmp.ipynb")
+    failure: tuple[str, str] = "", ""
+    executed: Any = None
+    try:
+        executed = papermill.execute_notebook(
+            str(job.notebook),
+            str(unfinished),
+            parameters=job.parameters,
+            engine_name="mingce",
+            progress_bar=False,
+            notebook_timeout=settings.timeout,
+            memory=settings.memory,
+            cold=settings.cold,
+            starting=_starting,
+            prepared=prepared,
+            recorded_output=job.output_notebook.name,
+        )
+    except PapermillExecutionError as error:
+        failure = _told(error.ename, error.evalue, error.cell_index)
+    finally:
+        if unfinished.exists():
+            unfinished.replace(job.output_notebook)
+    if executed is not None and job.output_html is not None:
+        export.write_whole(job.output_html, export.page(executed, settings.template))
+    return failure
+
+
+def _told(name: str, text: str, cell: int) -> tuple[str, str]:
+    """Return kind and Chinese text of the error `name`; its own text is repeated only where this program wrote it."""
+    where = f"第 {cell + 1} 个单元格"
+    if name == "NotebookTimeout":
+        return "timeout", f"{where}：{text}"
+    if name == "KernelDied":
+        return "died", f"{where}：{text}"
+    if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
+        return "memory", f"{where}：内存不够（{name}）"
+    return "failed", f"{where}出错（{name}），详见执行后的 notebook"

@@ -1,0 +1,172 @@
+"""A run folder as notebooks and printed tables see it: its summary, its tables, the earlier runs beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.tables import Frame, read_table
+
+_HISTORY = 400  # runs looked back on: more than a season of daily runs
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An earlier complete run: its folder, its date, and students per status of each `school code/college`."""
+
+    path: Path
+    as_of: date
+    statuses: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: tables are read when they are asked for, only the rows that are wanted."""
+
+    path: Path
+    summary: dict[str, Any]
+
+    @property
+    def as_of(self) -> date:
+        """The date that the run's data stand for."""
+        return date.fromisoformat(self.summary["as_of"])
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self.summary.get("run_id") or self.path.name)
+
+    @property
+    def cohort(self) -> str:
+        """The cohort's name, such as 2017届."""
+        return str(self.summary["cohort"]["name"])
+
+    @property
+    def schools(self) -> dict[str, str]:
+        """School code to name."""
+        return {school["code"]: school["name"] for school in self.summary["cohort"]["schools"]}
+
+    @property
+    def closes(self) -> date:
+        """The last day on which students submit."""
+        return date.fromisoformat(self.summary["cohort"]["window"]["closes"])
+
+    @property
+    def opens(self) -> date:
+        """The first day on which students submit."""
+        return date.fromisoformat(self.summary["cohort"]["window"]["opens"])
+
+    @property
+    def college_due(self) -> date:
+        """The day by which colleges hand in."""
+        return date.fromisoformat(self.summary["cohort"]["window"]["college_due"])
+
+    def school_name(self, code: str) -> str:
+        """Return the name of the school with this code.
+
+        Raises:
+            InputError: the run knows no such school.
+        """
+        if code not in self.schools:
+            raise InputError(f"这次运行里没有学校 {code}", remedy=f"可选：{'、'.join(self.schools)}")
+        return self.schools[code]
+
+    def code_of(self, school: str) -> str:
+        """Return the code of a school's name, or the name itself where the run does not list it."""
+        return next((code for code, name in self.schools.items() if name == school), school)
+
+    def table(self, name: str, columns: list[str] | None = None) -> Frame:
+        """Return a whole table of the run."""
+        return read_table(self.path, name, columns)
+
+    def rows(self, name: str, *, columns: list[str] | None = None, **equal: str) -> Frame:
+        """Return the rows of table `name` whose columns equal the given words, without loading the others.
+
+        Raises:
+            InputError: the run has no such table.
+        """
+        return self._read(name, [(column, "==", value) for column, value in equal.items()], columns)
+
+    def rows_in(self, name: str, column: str, values: list[str], columns: list[str] | None = None) -> Frame:
+        """Return the rows of table `name` whose `column` is one of `values`."""
+        if not values:
+            return read_table(self.path, name, columns).iloc[:0]
+        return self._read(name, [(column, "in", values)], columns)
+
+    def has(self, name: str) -> bool:
+        """Return whether the run holds table `name`."""
+        return (self.path / "tables" / f"{name}.parquet").is_file()
+
+    def _read(self, name: str, filters: list[tuple[str, str, Any]], columns: list[str] | None) -> Frame:
+        if not self.has(name):
+            raise InputError(f"运行结果中没有表 {name}", where=str(self.path), remedy="请确认这是一次完整运行的文件夹")
+        return pd.read_parquet(self.path / "tables" / f"{name}.parquet", columns=columns, filters=filters or None)
+
+    def state(self, school: str, college: str) -> dict[str, Any]:
+        """Return what the summary says of one college (`colleges_state`), or an empty dictionary."""
+        return dict(self.summary.get("colleges_state", {}).get(f"{school}/{college}") or {})
+
+    def history(self) -> list[Snapshot]:
+        """Return the complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
+        folders = sorted(path for path in self.path.parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+        earlier = [path for path in folders if path.name < self.run_id]  # the run itself may still have a hidden name
+        by_day = {snapshot.as_of: snapshot for path in earlier[-_HISTORY:] if (snapshot := _snapshot(path))}
+        return [by_day[day] for day in sorted(by_day) if day <= self.as_of]
+
+    def previous(self) -> Snapshot | None:
+        """Return the newest of the earlier runs that still has its tables, or None on the first run."""
+        kept = [snapshot for snapshot in self.history() if (snapshot.path / "tables" / "roster.parquet").is_file()]
+        return kept[-1] if kept else None
+
+
+def load_run(run: Path | str) -> Run:
+    """Open the run folder `run`.
+
+    Raises:
+        InputError: it is no run folder, or its summary cannot be read.
+    """
+    path = Path(run).resolve()
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"这里没有一次完整的运行（{type(error).__name__}）", where=str(path), remedy="请给出 reports/…/runs/ 下的文件夹"
+        ) from None
+    return Run(path, summary)
+
+
+def statuses_by_college(roster: Frame, codes: dict[str, str]) -> dict[str, dict[str, int]]:
+    """Return students per status of each `school code/college`.
+
+    Args:
+        roster: the columns school, college, status of the table.
+        codes: school name to code.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for row in roster.groupby(["school", "college", "status"]).size().reset_index(name="n").to_dict("records"):
+        school = str(row["school"])
+        key = f"{codes.get(school, school)}/{row['college']}"
+        counts.setdefault(key, {})[str(row["status"])] = int(row["n"])
+    return counts
+
+
+def _snapshot(path: Path) -> Snapshot | None:
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        as_of = date.fromisoformat(summary["as_of"])
+    except (OSError, ValueError, KeyError):
+        return None
+    if summary.get("partial") or not summary.get("complete", True) or summary.get("command", "run") not in ("run", ""):
+        return None
+    states = summary.get("colleges_state") or {}
+    known = {key: state["statuses"] for key, state in states.items() if isinstance(state, dict) and "statuses" in state}
+    if not known and (path / "tables" / "roster.parquet").is_file():
+        codes = {school["name"]: school["code"] for school in summary["cohort"]["schools"]}
+        known = statuses_by_college(read_table(path, "roster", ["school", "college", "status"]), codes)
+    return Snapshot(path, as_of, known)

@@ -1,0 +1,193 @@
+"""The page of all colleges side by side: how far, how well, where the risk is, how sound the registry is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from pipeline.cohort import Standing, safe_name
+from pipeline.render import work
+from pipeline.render.load import Run, load_run
+from pipeline.render.pieces import Piece, piece, token
+from pipeline.review.standing import formula as standing_formula
+from pipeline.tables import Frame
+
+SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
+_SHOWN_NOTES = 30
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run with what the overview counts: status per student, the table of colleges."""
+
+    run: Run
+    roster: Frame
+    colleges: Frame
+
+    @cached_property
+    def statuses(self) -> dict[str, int]:
+        """Students per status, everywhere."""
+        return work.status_counts(self.roster)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Students per family of states, everywhere."""
+        return work.family_counts(self.statuses)
+
+    @property
+    def several(self) -> bool:
+        """Whether the run holds more than one school."""
+        return len(self.run.schools) > 1
+
+    @cached_property
+    def entries(self) -> list[dict[str, Any]]:
+        """One entry per college: name, students per family, step, rank; the most left first."""
+        entries: list[dict[str, Any]] = []
+        for row in self.colleges.to_dict("records"):
+            school, college = str(row["school"]), str(row["college"])
+            mine = self.roster[(self.roster["school"] == school) & (self.roster["college"] == college)]
+            counts = work.family_counts(work.status_counts(mine))
+            entries.append({
+                **row, "counts": counts, "total": len(mine), "left": len(mine) - counts["done"],
+                "href": college_href(self.run, self.run.code_of(school), college), "step": _step(row, len(mine) - counts["done"]),
+            })  # fmt: skip
+        return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
+
+
+def college_folder(school: str, college: str) -> str:
+    """Return the folder of a college's files in `site/`: school code and college, harmless on every system."""
+    return safe_name(f"{school}-{college}")
+
+
+def college_href(run: Run, school: str, college: str) -> str:
+    """Return the relative address of a college's dashboard from `site/`."""
+    return f"{quote(college_folder(school, college))}/dashboard.html"
+
+
+def _step(row: dict[Any, Any], left: int) -> str:
+    """Return how far a college is between review and acceptance."""
+    if str(row["accepted_at"]):
+        return "已接收"
+    if str(row["signed_at"]):
+        return "已签字"
+    return "审核中" if left else "待签字"
+
+
+def open_overview(run: str) -> Overview:
+    """Gather what the overview shows.
+
+    Args:
+        run: path of the run folder.
+
+    Raises:
+        InputError: no such run.
+    """
+    opened = load_run(run)
+    roster = opened.table("roster", ["school", "college", "status"])
+    return Overview(opened, roster, opened.table("colleges"))
+
+
+def show_head(page: Overview) -> Piece:
+    """Return the heading: which cohort, which schools, which day."""
+    run = page.run
+    mark = token(run.run_id, "", "")
+    title = f"{run.cohort}毕业生信息核对"
+    facts = {"token": mark, "school": "", "college": "", "title": title, "as_of": str(run.as_of)}
+    line = f"{'、'.join(run.schools.values())} · {len(page.entries)} 个院系"
+    return piece("head", title, facts, title=title, line=line, as_of=str(run.as_of), token=mark, banners=_banners(page))
+
+
+def _banners(page: Overview) -> list[dict[str, str]]:
+    """Return what kept a part of the run from being judged."""
+    unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
+    colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
+    return [{"head": "请先处理", "text": str(message), **colours} for message in unread[:5]]
+
+
+def show_today(page: Overview) -> Piece:
+    """Return what is left in all colleges: how many, who first, by when."""
+    run = page.run
+    duties = work.duties(work.tasks(page.statuses, run.as_of, run.closes, run.college_due))
+    days = (run.college_due - run.as_of).days
+    done = {"who": "副书记", "short": "签字、盖章后上报", "due": run.college_due, "days_left": days}
+    total = sum(page.statuses.values())
+    return piece(
+        "today", "今天要做的", {"section": "today"}, duties=duties, first=duties[0] if duties else done, total=total,
+        left=total - page.counts["done"], done=page.counts["done"],
+        nothing_left="所有院系的学生都已审核通过，等各院系签字上报。",
+    )  # fmt: skip
+
+
+def show_progress(page: Overview) -> Piece:
+    """Return the progress of all against the deadline."""
+    run = page.run
+    total = sum(page.statuses.values())
+    past = [(s.as_of, sum(each.get("approved", 0) for each in s.statuses.values())) for s in run.history()]
+    pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
+    sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
+    return piece(
+        "progress", "离截止的进度", {"section": "progress"}, verdict=pace.verdict, sentence=sentence,
+        counts=page.counts, total=total,
+    )  # fmt: skip
+
+
+def show_colleges(page: Overview) -> Piece:
+    """Return the colleges side by side, each leading to its dashboard."""
+    return piece(
+        "colleges", "各院系", {"section": "colleges"}, colleges=page.entries, several=page.several, counts=page.counts,
+    )  # fmt: skip
+
+
+def show_risks(page: Overview) -> Piece:
+    """Return the map of risks: colleges by state, the darker the larger the share that is left."""
+    entries = [
+        {**entry, "name": f"{entry['college']}{'（' + entry['school'] + '）' if page.several else ''}"}
+        for entry in page.entries
+    ]
+    return piece(
+        "matrix", "风险", {"section": "risks", "title": "风险"}, title="风险在哪里", section="risks", kind="院系",
+        lead="颜色越深，没做完的人占本院系越多。", entries=entries,
+    )  # fmt: skip
+
+
+def show_standing(page: Overview) -> Piece:
+    """Return the colleges' standing with its formula."""
+    ranked = sorted(page.entries, key=lambda entry: (int(entry["rank"]) or 10**6, entry["college"]))
+    return piece(
+        "standing", "名次", {"section": "standing", "title": "名次"}, colleges=ranked, several=page.several,
+        formula=formula(page.run),
+    )  # fmt: skip
+
+
+def formula(run: Run) -> str:
+    """Return the formula of the standing in words, with the weights of `cohort.toml`."""
+    return standing_formula(Standing(**run.summary["cohort"]["standing"]))
+
+
+def show_registry(page: Overview) -> Piece:
+    """Return how sound the registry is: what is said of it in the run's findings about itself."""
+    from pipeline.render import registry
+
+    return registry.show_problems(registry.open_registry(str(page.run.path)))
+
+
+def show_notes(page: Overview) -> Piece:
+    """Return what was read, skipped and not judged."""
+    notes = page.run.summary.get("notes", [])
+    lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
+    if len(notes) > _SHOWN_NOTES:
+        lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
+    lines += [
+        f"未能核验：{item.get('school') or '全部学校'} {item['rule']}（{item['reason']}）"
+        for item in page.run.summary.get("not_checked", [])
+    ]
+    lines.append(f"运行编号 {page.run.run_id}。")
+    return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
+
+
+def _note(note: dict[str, Any]) -> str:
+    row = f"第 {note['row']} 行" if note.get("row") else ""
+    place = " ".join(str(part) for part in (note.get("file"), note.get("sheet"), row) if part)
+    return f"{place}：{note['message']}" if place else str(note["message"])

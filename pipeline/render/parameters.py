@@ -1,0 +1,151 @@
+"""What a notebook may be given, read from its cell tagged `parameters`, and the refusal of anything else.
+
+The declaration is the notebook's own: `school: str = "10534"  # 学校代码`. Papermill's inspection reads it.
+A number given where text is declared is refused and never turned into text: `-p school 0534` would already
+have lost its zero.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_TYPES: dict[str, type] = {t.__name__: t for t in (str, int, float, bool, list, dict, tuple)}
+_CHINESE = {
+    "str": "文字",
+    "int": "整数",
+    "float": "数",
+    "bool": "True 或 False",
+    "list": "列表",
+    "dict": "字典",
+    "tuple": "列表",
+    "None": "None",
+}
+_IPYTHON_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One documented parameter: its name, the names of the types it takes (empty: any) and its line of help."""
+
+    name: str
+    types: tuple[str, ...]
+    help: str
+
+
+def documented(notebook: Path) -> dict[str, Parameter]:
+    """Return the parameters that the notebook in file `notebook` documents, by name."""
+    import papermill
+
+    return _from_inspection(papermill.inspect_notebook(str(notebook)))
+
+
+def documented_in(notebook: NotebookNode) -> dict[str, Parameter]:
+    """Return the parameters that a loaded notebook documents, by name."""
+    from papermill.inspection import _infer_parameters  # what inspect_notebook itself calls once the file is read
+
+    found: list[Any] = _infer_parameters(notebook)
+    return _from_inspection({p.name: p._asdict() for p in found})
+
+
+def check(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
+    """Refuse parameters that `known` lacks or whose value is of another type; all mistakes in one message.
+
+    Raises:
+        UsageError: names the parameters, never their values (they may be personal data).
+    """
+    mistakes = [_mistake(known.get(name), name, value) for name, value in given.items()]
+    found = [mistake for mistake in mistakes if mistake]
+    if found:
+        names = "、".join(known) or "（无）"
+        raise UsageError("；".join(found), where=where, remedy=f"这个 notebook 的参数有：{names}")
+
+
+def check_parameters(**given: Any) -> None:
+    """Check, from the first cell of a notebook run by plain papermill, what the parameters' cells left behind.
+
+    Call it before anything else is assigned, with every documented parameter: `check_parameters(run=run,
+    college=college, school=school)`. Types come from the annotations in the parameters' cell, and any other
+    plain variable in the notebook's namespace is an unknown parameter.
+
+    Raises:
+        UsageError: a parameter is unknown or of another type.
+    """
+    namespace = sys._getframe(1).f_globals  # the notebook's namespace: its caller's globals
+    annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
+    known = {name: Parameter(name, _types(annotations.get(name), value), "") for name, value in given.items()}
+    unknown = {name: value for name, value in namespace.items() if name not in known and _is_plain(name, value)}
+    check(known, {**given, **unknown}, where="notebook 参数")
+
+
+def _from_inspection(found: Mapping[str, Mapping[str, str]]) -> dict[str, Parameter]:
+    return {
+        name: Parameter(name, _declared(str(p["inferred_type_name"]), str(p["default"])), str(p["help"]).strip())
+        for name, p in found.items()
+    }
+
+
+def _declared(annotation: str, default: str) -> tuple[str, ...]:
+    if annotation not in {"", "None"}:
+        return _split(annotation)
+    try:
+        value = ast.literal_eval(default)
+    except (ValueError, SyntaxError):
+        return ()
+    return () if value is None else (type(value).__name__,)
+
+
+def _types(annotation: Any, value: Any) -> tuple[str, ...]:
+    if annotation is None:
+        return ()
+    return _split(annotation.__name__ if isinstance(annotation, type) else str(annotation))
+
+
+def _split(annotation: str) -> tuple[str, ...]:
+    """Return the type names in `str | None` or `Optional[str]`; of `list[str]` only `list` is looked at."""
+    text = annotation.strip()
+    if text.startswith("Optional[") and text.endswith("]"):
+        text = f"{text.removeprefix('Optional[').removesuffix(']')} | None"
+    names = tuple(part.split("[")[0].strip().replace("NoneType", "None") for part in text.split("|"))
+    return names if all(name in _CHINESE for name in names) else ()
+
+
+def _mistake(parameter: Parameter | None, name: str, value: Any) -> str:
+    if parameter is None:
+        return f"没有参数 {name}"
+    if not parameter.types or any(_fits(value, kind) for kind in parameter.types):
+        return ""
+    wanted = "或".join(_CHINESE[kind] for kind in parameter.types)
+    hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in parameter.types and isinstance(value, int | float) else ""
+    return f"参数 {name} 应为{wanted}，给的是{_CHINESE.get(type(value).__name__, type(value).__name__)}{hint}"
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "None":
+        return value is None
+    if isinstance(value, bool):
+        return kind == "bool"
+    if kind == "float":
+        return isinstance(value, int | float)
+    if kind == "tuple":
+        return isinstance(value, list | tuple)
+    return isinstance(value, _TYPES[kind])
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    return (
+        not name.startswith("_")
+        and name not in _IPYTHON_NAMES
+        and not isinstance(value, ModuleType)
+        and not callable(value)
+    )

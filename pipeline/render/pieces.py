@@ -1,0 +1,80 @@
+"""Pieces: HTML with inline styles from `reports/pieces`, the same in page, notebook and mail; every value escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline import resources
+from pipeline.render.theme import theme, tint
+from pipeline.render.work import left_in_words, month_day, percent
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a page. Shown by Jupyter as HTML; `facts` go into the output's metadata for the page's guard."""
+
+    html: str
+    title: str = ""
+    facts: dict[str, Any] | None = None
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/html": self.html, "text/plain": self.title}, {"mingce": self.facts or {}}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its words: SVG for pages, PNG where SVG is stripped, `alt` for who cannot see it."""
+
+    svg: str
+    png: bytes
+    alt: str
+    width: int
+    section: str = "trend"
+    title: str = "提交和通过的进展"
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        from base64 import b64encode
+
+        data = {"image/svg+xml": self.svg, "image/png": b64encode(self.png).decode(), "text/plain": self.alt}
+        facts = {"section": self.section, "title": self.title, "alt": self.alt}
+        return data, {"image/png": {"width": self.width, "alt": self.alt}, "mingce": facts}
+
+
+@cache
+def environment() -> Environment:
+    """Return the template environment of `reports/`: autoescape on, an unknown name is an error."""
+    made = Environment(
+        loader=FileSystemLoader(str(resources.templates())),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update({"t": theme(), "ink": theme().ink, "tint": tint, "short_digest": short_digest})
+    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
+    return made
+
+
+def render(name: str, /, **values: object) -> str:
+    """Return `reports/<name>` filled in."""
+    return environment().get_template(name).render(**values)
+
+
+def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **values: object) -> Piece:
+    """Return the piece `reports/pieces/<name>.html.j2` filled in."""
+    return Piece(render(f"pieces/{name}.html.j2", **values), title, facts)
+
+
+def short_digest(digest: str) -> str:
+    """Return a digest as people compare it: 16 characters in groups of four."""
+    return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))
+
+
+def token(run_id: str, school: str, college: str) -> str:
+    """Return the token that ties a page to one college of one run."""
+    return hashlib.sha256(f"{run_id}/{school}/{college}".encode()).hexdigest()[:12]

@@ -1,0 +1,73 @@
+"""`tables.xlsx`: the run's tables for people, every cell text, nothing ever a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from pipeline.tables import Frame
+
+ROW_LIMIT = 1_048_575  # Excel's rows less the heading
+_CELL_LIMIT = 32_767  # characters Excel keeps in a cell
+_ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv and parquet
+_TITLES = {
+    "roster": "名单", "findings": "问题", "submissions": "提交", "certifications": "认证", "headcount": "人数", "colleges": "院系",
+    "changes": "整理", "registry": "学籍",
+}  # fmt: skip
+
+
+def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN) -> list[str]:
+    """Write one sheet per table; a table of more than `rows` rows is left to csv and parquet, and its sheet says so.
+
+    Args:
+        path: the file to write.
+        tables: name to frame, in the order of the sheets.
+        rows: the most rows of a sheet (never above Excel's own limit).
+
+    Returns:
+        The names of the tables that were left out for their size.
+    """
+    limit = min(rows, ROW_LIMIT)
+    left_out: list[str] = []
+    options: dict[str, Any] = {
+        "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+    }  # fmt: skip
+    with xlsxwriter.Workbook(str(path), options) as book:
+        head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
+        text = book.add_format({"num_format": "@"})
+        for name, frame in tables.items():
+            sheet = book.add_worksheet(_TITLES.get(name, name)[:31])
+            if len(frame) > limit:
+                left_out.append(name)
+                sheet.write_string(0, 0, _left_out(name, len(frame)))
+            else:
+                _sheet(sheet, frame, head, text)
+    return left_out
+
+
+def _left_out(name: str, count: int) -> str:
+    return f"这张表有 {count} 行，表格软件难以打开：请用 tables 文件夹里的 {name}.csv 或 {name}.parquet"
+
+
+def _sheet(sheet: Any, frame: Frame, head: Any, text: Any) -> None:
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, max(len(frame), 1), max(len(frame.columns) - 1, 0))
+    if len(frame) and len(frame.columns):
+        sheet.ignore_errors({"number_stored_as_text": f"A1:{_column(len(frame.columns))}{len(frame) + 1}"})
+    sheet.set_column(0, max(len(frame.columns) - 1, 0), 16, text)
+    for at, column in enumerate(frame.columns):
+        sheet.write_string(0, at, str(column), head)
+    columns = [frame[column].astype("str").str.slice(0, _CELL_LIMIT).tolist() for column in frame.columns]
+    for row, values in enumerate(zip(*columns, strict=True), 1):
+        for at, value in enumerate(values):
+            if value:
+                sheet.write_string(row, at, value, text)
+
+
+def _column(number: int) -> str:
+    from xlsxwriter.utility import xl_col_to_name
+
+    return str(xl_col_to_name(number - 1))

@@ -1,0 +1,103 @@
+"""What the prepared process imports and touches, so that no fork has to: kernels, engine, exporter, drawing.
+
+Each line here was found by comparing `sys.modules` before and after a notebook. Nothing may start a thread
+(polars and vl-convert do) or leave state that a notebook could see (pyplot's, pandas' options).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+# ruff: noqa: F401 - imported for those who are forked
+
+
+def everything(template: Path | None) -> None:
+    """Import and warm all; `template` is the page template whose exporter is built."""
+    _tables()
+    _kernel()
+    _drawing()
+    _engine(template)
+
+
+def _tables() -> None:
+    import pandas
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.dataset
+    import pyarrow.parquet
+
+    pyarrow.set_cpu_count(1)  # the forks share the machine: each draws on one core
+    pyarrow.set_io_thread_count(1)
+    frame = pandas.DataFrame({"a": ["x"], "b": [1]})
+    frame.to_html()
+    repr(frame)
+    frame.groupby("a", as_index=False).size()
+
+
+def _kernel() -> None:
+    # debugpy compiles its vendored pydevd anew in every process: 0.4 s of a kernel's 0.5 s start, for a debugger
+    # that nobody attaches to a batch run
+    sys.modules["debugpy"] = cast(ModuleType, None)
+    try:
+        import ipykernel.debugger
+    finally:
+        del sys.modules["debugpy"]
+    for name in (
+        "IPython.core.completerlib",
+        "IPython.extensions.storemagic",
+        "IPython.core.debugger",
+        "comm.base_comm",
+        "ipykernel.comm",
+        "ipykernel.datapub",
+        "ipykernel.displayhook",
+        "ipykernel.heartbeat",
+        "ipykernel.ipkernel",
+        "ipykernel.kernelapp",
+        "ipykernel.parentpoller",
+        "ipykernel.subshell_manager",
+        "ipykernel.zmqshell",
+        "jedi",
+        "matplotlib_inline.config",
+        "numpy.random",
+        "zmq.asyncio",
+    ):
+        if importlib.util.find_spec(name):
+            importlib.import_module(name)
+
+
+def _drawing() -> None:
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.pyplot
+    from matplotlib import font_manager
+    from matplotlib.figure import Figure
+    from pylopdf_fonts_zh_cn import sans_path
+
+    path = str(sans_path())
+    font_manager.fontManager.addfont(path)
+    name = font_manager.FontProperties(fname=path).get_name()
+    figure = Figure(figsize=(1, 1))
+    axes = figure.subplots()
+    axes.barh([0], [1])
+    axes.set_title("名册 0123", fontfamily=name)
+    for kind in ("svg", "png"):
+        figure.savefig(io.BytesIO(), format=kind)
+
+
+def _engine(template: Path | None) -> None:
+    import nbclient
+    import nbformat
+    import papermill
+
+    from pipeline.render import engine, export, jobs
+
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
+    nbformat.validate(node)
+    if template is not None and template.is_dir():
+        export.page(node, template)

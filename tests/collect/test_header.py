@@ -1,0 +1,138 @@
+"""Which row is the header, and what its labels mean."""
+
+import pytest
+
+from pipeline.collect.collected import Grid
+from pipeline.collect.header import field_of, find_header
+from pipeline.collect.rows import rows_of_grid
+from pipeline.fields import fields, names
+
+MEANS = [
+    ("姓名", "name"), ("*姓名", "name"), (" 姓 名 ", "name"), ("身份证号码（必填）", "id_number"),
+    ("1、学号", "student_number"), ("【必填】手机号码：", "phone"), ("生源地（省）", "origin_province"),
+    ("生源地市(地区)", "origin_city"), ("学制（年）", "study_years"), ("ＱＱ号", "qq"), ("e-mail", "email"),
+    ("定向委培单位", "commissioning_unit"), ("市（地区）", "home_city"), ("辅导员", ""), ("", ""), ("父亲电话", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "field"), MEANS)
+def test_label_means_field(label, field):
+    assert field_of(label) == field
+
+
+def test_every_label_of_the_field_table_means_its_field():
+    assert {label: field_of(label) for f in fields().values() for label in f.labels} == {
+        label: f.name for f in fields().values() for label in f.labels
+    }
+
+
+def grid(*rows, **more):
+    return Grid("a.xlsx", "一", [list(row) for row in rows], **more)
+
+
+PERSON = ["张三丰", "430302199503141234", "1305030101"]
+
+
+def test_title_rows_and_notes_stand_above():
+    found = rows_of_grid(
+        grid(["2017届毕业生信息表"], [], ["说明：请如实填写"], ["姓名", "身份证号码", "学号"], PERSON), names()
+    )
+    assert found.rows[["row", "name"]].values.tolist() == [[5, "张三丰"]]
+
+
+@pytest.mark.parametrize("merged", [[], [(0, 3, 0, 5), (0, 0, 1, 0), (0, 1, 1, 1), (0, 2, 1, 2), (0, 6, 0, 7)]])
+def test_header_of_two_rows(merged):
+    upper = ["姓名", "身份证号码", "学号", "生源地", "", "", "家庭所在地", ""]
+    lower = ["", "", "", "省", "市", "县", "省", "市"]
+    found = find_header(filled(grid(upper, lower, merged=merged)))
+    assert found is not None
+    assert found.columns == {
+        "name": 0, "id_number": 1, "student_number": 2, "origin_province": 3, "origin_city": 4, "origin_county": 5,
+        "home_province": 6, "home_city": 7,
+    }  # fmt: skip
+
+
+def filled(sheet):
+    from pipeline.collect import rows
+
+    return rows._head(sheet)
+
+
+def test_near_miss_is_taken_with_a_warning():
+    found = rows_of_grid(grid(["姓名", "身分证号码", "学号"], PERSON), names())
+    assert found.rows["id_number"].tolist() == [PERSON[1]]
+    assert [n.level for n in found.notes] == ["warning"]
+    assert "身分证号码" in found.notes[0].message
+
+
+def test_same_label_twice_names_both_columns():
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", "姓名"], [*PERSON, "李四"]), names())
+    assert len(found.rows) == 0
+    assert "A 列 和 D 列" in found.notes[-1].message
+
+
+def test_two_names_of_one_field_keep_both():
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", "手机", "个人联系电话"], [*PERSON, "1", "2"]), names())
+    assert found.rows["phone"].tolist() == ["2"]
+    assert found.extras[["column", "value"]].values.tolist() == [["手机", "1"]]
+
+
+def test_missing_key_column_is_said_and_where():
+    found = rows_of_grid(grid(["标题"], ["姓名", "学号", "性别"], ["张三", "1", "男"]), names())
+    note = found.notes[-1]
+    assert (note.level, note.sheet, note.row) == ("error", "一", 2)
+    assert "身份证号码" in note.message
+
+
+def test_instructions_and_empty_sheets_are_said():
+    assert rows_of_grid(grid(["填写说明"], ["一、请如实填写"]), names()).notes[0].level == "info"
+    assert rows_of_grid(grid(), names()).notes[0].message == "空表，已跳过"
+    people = grid(*[PERSON] * 3)
+    assert rows_of_grid(people, names()).notes[0].level == "error"
+
+
+SKIPPED = [
+    (["合计", "", "85"], "合计行"),
+    (["总 计", "85人", ""], "合计行"),
+    (["示例：张三", "430302199503141234", "1305030101"], "示例行"),
+    (["张*", "430302********1234", "13*****"], "示例行"),
+    (["姓名", "身份证号码", "学号"], "重复的表头"),
+    (["填表人：王老师", "", ""], "表下备注"),
+    (["", "  ", ""], "只有空格"),
+]
+
+
+@pytest.mark.parametrize(("row", "why"), SKIPPED)
+def test_rows_that_are_no_person_are_named(row, why):
+    people = [PERSON] * 5
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号"], *people, row), names())
+    assert found.skipped.values.tolist() == [["a.xlsx", "一", 7, why]]
+    assert len(found.rows) == 5
+
+
+KEPT = [
+    ["None", "430302199503141234", "1305030101"],
+    ["NA", "", "1305030101"],
+    ["真", "430302199503141234", ""],
+    ["Infinity", "43030219950314123", "130503"],
+    ["", "430302199503141234", "1305030101"],
+    ["张三", "", ""],
+    ["null", "nan", "0"],
+]
+
+
+@pytest.mark.parametrize("row", KEPT)
+def test_odd_people_stay(row):
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号"], *[PERSON] * 5, row), names())
+    assert found.rows[["name", "id_number", "student_number"]].values.tolist()[-1] == row
+
+
+def test_unknown_columns_are_kept_and_cells_without_label_too():
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", "爱好"], [*PERSON, "下棋", "多出来"]), names())
+    assert found.extras[["row", "column", "value"]].values.tolist() == [[2, "爱好", "下棋"], [2, "E 列", "多出来"]]
+
+
+def test_registry_columns_by_its_own_names():
+    own = {"name": "XM", "id_number": "SFZJH", "student_number": "XH"}
+    found = rows_of_grid(grid(["XH", "XM", "SFZJH"], ["1305030101", "张三", "430302199503141234"]), names(), own)
+    assert found.rows[["name", "student_number"]].values.tolist() == [["张三", "1305030101"]]

@@ -1,0 +1,308 @@
+"""What is sent to whom, when, and when not."""
+
+import io
+import json
+import re
+from datetime import date, datetime
+from email import message_from_bytes
+from email.policy import default
+
+import pandas as pd
+import pytest
+from openpyxl import load_workbook
+
+from pipeline.deliver.outbox import Outcome
+from pipeline.deliver.send import Options, build_messages, newest_run, send
+from pipeline.deliver.smtp import ServerError
+from pipeline.errors import RefusedError
+from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.tables import read_table
+from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
+from tests.deliver.season import FakeClock, own_page
+
+MAIL = '\n[mail]\nserver = "smtp.example.edu.cn"\nsender = "就业处 <jyc@example.edu.cn>"\n'
+DAY = date(2016, 10, 19)
+
+
+class Server:
+    """Answers what it is told to, in turn, then accepts."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.sent = []
+
+    def send(self, raw, to, claim):
+        answer = self.answers.pop(0) if self.answers else Outcome("accepted", "content", 250)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.stage == "content":
+            claim()
+        if answer.action == "accepted":
+            self.sent.append((to, message_from_bytes(raw, policy=default)))
+        return answer
+
+
+def post(cohort, server=None, **options):
+    clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI))
+    sent = send(cohort, Options(**options), clock.clock, server=server, pages=own_page)
+    return sent, clock
+
+
+def actions(sent):
+    return sorted({(each.recipient.address.partition("@")[0], each.action) for each in sent.results})
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    cohort = make_cohort(tmp_path / "cohort", MAIL)
+    write_run(cohort, "r1", roster_of(3, 10, night=9), as_of=DAY)
+    return cohort
+
+
+@pytest.fixture
+def plain(tmp_path):
+    cohort = make_cohort(tmp_path / "plain")
+    write_run(cohort, "r1", roster_of(3, 10, night=9), as_of=DAY)
+    return cohort
+
+
+def test_without_a_server_eml_files(plain):
+    sent, _ = post(plain)
+    assert {each.action for each in sent.results} == {"written"}
+    files = sorted(sent.folder.glob("*"))
+    assert len(files) == 5 and all(file.suffix == ".eml" for file in files)
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    again, _ = post(plain)
+    assert {each.action for each in again.results} == {"skipped"}
+
+
+def test_one_mail_for_an_address_its_own_classes_only(cohort):
+    server = Server()
+    post(cohort, server)
+    assert sorted(to.partition("@")[0] for to, _ in server.sent) == ["c0", "c1", "c2", "college-0", "college-1"]
+    mail = dict(server.sent)["c1@example.edu.cn"]
+    html = mail.get_body(("html",)).get_content()
+    assert "金001" in html and "金000" not in html and "金002" not in html
+    assert len(html.encode()) < 90_000 and not re.search(r"<style|<svg|<script|data:", html)
+
+
+def test_the_parts_of_a_mail(cohort):
+    server = Server()
+    post(cohort, server)
+    mail = dict(server.sent)["c1@example.edu.cn"]
+    kinds = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
+    assert kinds == ["text/plain", "text/html", "image/png", "text/html", mail_type("xlsx")]
+    assert "催学生" in mail["Subject"] and "\n" not in mail["Subject"]
+    assert 'src="cid:progress@mingce"' in mail.get_body(("html",)).get_content()
+    book = load_workbook(io.BytesIO(list(mail.iter_attachments())[-1].get_content()))
+    rows = list(book.active.iter_rows(min_row=3, values_only=True))
+    assert rows[0] == ("院系", "班级", "学号", "姓名", "状态", "由谁办", "要做什么")
+    assert all(isinstance(cell, str) for row in rows for cell in row)
+
+
+def mail_type(kind):
+    return {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[kind]
+
+
+def test_nothing_new_no_mail_unless_asked(cohort):
+    post(cohort, Server())
+    write_run(cohort, "r2", roster_of(3, 10, night=9), as_of=date(2016, 10, 20))  # a day later, nothing changed
+    server = Server()
+    sent, _ = post(cohort, server)
+    assert not server.sent and {each.action for each in sent.results} == {"skipped"}
+    post(cohort, server, force=True)
+    assert len(server.sent) == 5
+
+
+def test_something_new_is_sent_to_those_concerned(cohort):
+    post(cohort, Server())
+    roster, findings, submissions = roster_of(3, 10, night=9)
+    roster.loc[(roster["counselor"] == "辅导员1") & (roster["status"] == "missing"), "status"] = "returned"
+    write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
+    server = Server()
+    post(cohort, server)
+    assert sorted(to for to, _ in server.sent) == ["c1@example.edu.cn", "college-1@example.edu.cn"]
+
+
+def test_a_temporary_refusal_waits_its_turn(cohort):
+    server = Server(Outcome("deferred", "rcpt", 450), *[Outcome("accepted", "content", 250)] * 4, Outcome("deferred", "rcpt", 450))
+    sent, clock = post(cohort, server)
+    assert len(server.sent) == 5 and {each.action for each in sent.results} == {"accepted"}
+    assert server.sent[-1][0] == "c0@example.edu.cn" and 290 < max(clock.slept) <= 300
+
+
+def test_one_bad_address_stops_no_other_and_is_held(cohort):
+    server = Server(Outcome("refused", "rcpt", 550, "no such mailbox"))
+    sent, _ = post(cohort, server)
+    assert ("c0", "refused") in actions(sent) and len(server.sent) == 4
+    write_run(cohort, "r2", roster_of(3, 10, night=14), as_of=date(2016, 10, 20))
+    sent, _ = post(cohort, server := Server())
+    assert ("c0", "flagged") in actions(sent) and "c0@example.edu.cn" not in dict(server.sent)
+    sent, _ = post(cohort, server := Server(), failed=True)
+    assert [to for to, _ in server.sent] == ["c0@example.edu.cn"]
+    assert not post(cohort, Server(), failed=True)[0].results
+
+
+def test_a_mended_address_gets_its_mail_at_once(cohort):
+    post(cohort, Server(Outcome("refused", "rcpt", 550)))
+    counselors = read_table(newest_run(cohort), "counselors")
+    counselors["email"] = counselors["email"].replace("c0@example.edu.cn", "right@example.edu.cn")
+    write_run(cohort, "r2", roster_of(3, 10, night=9), as_of=DAY, counselors=counselors)
+    _, _ = post(cohort, server := Server())
+    assert [to for to, _ in server.sent] == ["right@example.edu.cn"]
+
+
+def test_unclear_is_flagged_and_not_repeated(cohort):
+    sent, _ = post(cohort, Server(Outcome("unclear", "content")))
+    assert ("c0", "unclear") in actions(sent)
+    for options in ({}, {"failed": True}):
+        sent, _ = post(cohort, server := Server(), **options)
+        assert not server.sent
+    assert ("c0", "flagged") in actions(post(cohort, Server())[0])
+    _, _ = post(cohort, server := Server(), force=True)
+    assert "c0@example.edu.cn" in dict(server.sent)
+
+
+def test_a_server_that_refuses_all_ends_the_sending(cohort):
+    with pytest.raises(ServerError):
+        post(cohort, Server(Outcome("accepted", "content", 250), ServerError("邮件服务器拒绝登录")))
+    _, _ = post(cohort, server := Server())
+    assert len(server.sent) == 4  # the rest, later
+
+
+def test_a_server_that_stays_away(cohort):
+    server = Server(*[Outcome("deferred", "connect")] * 40)
+    with pytest.raises(ServerError, match="连不上"):
+        post(cohort, server)
+    _, _ = post(cohort, server := Server())
+    assert len(server.sent) == 5
+
+
+def test_the_limit_per_minute(tmp_path):
+    cohort = make_cohort(tmp_path / "c", MAIL + "per_minute = 2\n")
+    write_run(cohort, "r1", roster_of(3, 10, night=9), as_of=DAY)
+    _, clock = post(cohort, Server())
+    assert clock.slept == [30.0] * 4
+
+
+@pytest.mark.parametrize(
+    "summary", [{"complete": False}, {"partial": True}, {"command": "check"}, {"rules": ["name.required"]}]
+)
+def test_only_from_a_whole_run(tmp_path, summary):
+    cohort = make_cohort(tmp_path / "c")
+    write_run(cohort, "r1", roster_of(2, 5), as_of=DAY, **summary)
+    with pytest.raises(RefusedError):
+        post(cohort)
+
+
+def test_no_run_yet(tmp_path):
+    with pytest.raises(RefusedError, match="还没有"):
+        post(make_cohort(tmp_path / "c"))
+
+
+@pytest.mark.parametrize("page", ["", "<html data-college>cut", "<html>失败</html>", "another's"])
+def test_a_college_whose_page_is_broken_is_left_out(plain, page):
+    run = newest_run(plain)
+    path = run / "site" / "10534-学院0" / "dashboard.html"
+    path.write_text((path.parent.parent / "10534-学院1/dashboard.html").read_text() if "another" in page else page)
+    sent, _ = post(plain)
+    assert ("c0", "failed") in actions(sent) and ("c2", "failed") in actions(sent) and ("college-0", "failed") in actions(sent)
+    assert ("c1", "written") in actions(sent)
+
+
+def test_a_page_that_cannot_be_rendered_stops_its_mail_alone(plain):
+    def pages(cohort, source, who):
+        def page(recipient):
+            if recipient.address.startswith("c1"):
+                raise RefusedError("页面生成失败")
+            return ()
+
+        return page
+
+    clock = FakeClock(datetime(2016, 10, 19, tzinfo=SHANGHAI)).clock
+    sent = send(plain, Options(), clock, pages=pages)
+    assert ("c1", "failed") in actions(sent) and ("c0", "written") in actions(sent)
+
+
+def test_dry_run_writes_nothing(cohort):
+    sent, _ = post(cohort, Server(), dry_run=True)
+    assert {each.action for each in sent.results} == {"due"} and not sent.folder.exists()
+    with open_ledger(cohort) as ledger:
+        assert not len(ledger.entries())
+
+
+def test_the_ledger_knows_no_address_outside_its_personal_side(cohort):
+    post(cohort, Server(Outcome("refused", "rcpt", 550, "<c0@example.edu.cn> no")))
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries("delivery")
+        assert "example.edu.cn" not in "".join(entries.drop(columns=["values", "why"]).astype(str).to_numpy().ravel())
+        assert "c0@example.edu.cn" in "".join(entries["values"])
+
+
+def test_classes_and_addresses_that_lead_nowhere(tmp_path):
+    cohort = make_cohort(tmp_path / "c")
+    tables = roster_of(3, 5)
+    counselors = pd.DataFrame(
+        [
+            (SCHOOL, "学院0", "13土木000班", "甲", "bad address\r\nBcc: all@example.edu.cn"),
+            (SCHOOL, "学院1", "13土木001班", "乙", " B@Example.edu.cn "),
+            (SCHOOL, "学院1", "没有这个班", "乙", "b@example.edu.cn"),
+        ],
+        columns=["school", "college", "class_name", "name", "email"],
+    )
+    write_run(cohort, "r1", tables, as_of=DAY, counselors=counselors)
+    sent, _ = post(cohort)
+    assert [(each.who[-8:], each.why) for each in sent.unreachable] == [
+        ("13土木000班", "邮箱不正确"), ("13土木002班", "人员表中没有这一行"),
+    ]  # fmt: skip
+    assert {each.recipient.address for each in sent.results if each.recipient.kind == "counselor"} == {"B@example.edu.cn"}
+
+
+def test_hostile_cells_are_only_text(tmp_path):
+    cohort = make_cohort(tmp_path / "c")
+    roster, findings, submissions = roster_of(1, 4, night=20)
+    roster["class_name"] = '13<script>\r\nBcc: x@y.cn"班'
+    roster["name"] = "=HYPERLINK(1)<img src=x onerror=alert(1)>430302199503141234"
+    findings["message"] = "{{ 7*707 }}<b>430302199503141234"
+    write_run(cohort, "r1", (roster, findings, submissions), as_of=DAY)
+    (message, *_) = build_messages(cohort, newest_run(cohort), own_page)
+    assert "<script>" not in message.html and "<img src=x" not in message.html and "4949" not in message.html
+    assert "430302199503141234" not in message.html + message.text and "430***1234" in message.html
+    sent, _ = post(cohort)
+    raw = next(sent.folder.glob("counselor*.eml")).read_bytes()
+    mail = message_from_bytes(raw, policy=default)
+    assert mail["Bcc"] is None and mail["To"].addresses[0].addr_spec == "c0@example.edu.cn"
+    book = load_workbook(io.BytesIO(list(mail.iter_attachments())[-1].get_content()))
+    cells = [cell for row in book.active.iter_rows() for cell in row]
+    assert all(cell.data_type in ("s", "n") and cell.value != "=HYPERLINK" for cell in cells)
+    assert not any("430302199503141234" in str(cell.value) for cell in cells)
+
+
+def test_a_long_list_stays_under_the_limit(tmp_path):
+    cohort = make_cohort(tmp_path / "c")
+    roster, findings, submissions = roster_of(1, 900, night=0)
+    roster["status"], roster["submission_id"] = "correct", "S" + roster["student_number"]
+    findings = pd.concat([findings, roster[["submission_id", "school", "college", "class_name", "student_number"]]]).fillna("")
+    findings = findings.assign(severity="critical", actor="student", excepted=False, message="很长的原因" * 20 + findings["student_number"])
+    write_run(cohort, "r1", (roster, findings, submissions), as_of=DAY)
+    message = build_messages(cohort, newest_run(cohort), own_page)[0]
+    assert len(message.html.encode()) < 90_000 and "还有" in message.html
+    book = load_workbook(io.BytesIO(message.attachments[-1].content))
+    assert book.active.max_row == 903  # the attachment has them all
+
+
+def test_everybody_done_is_told_once(tmp_path):
+    cohort = make_cohort(tmp_path / "c")
+    tables = roster_of(1, 4, night=200)
+    write_run(cohort, "r1", tables, as_of=DAY)
+    message = build_messages(cohort, newest_run(cohort), own_page)[0]
+    assert "全部完成" in message.subject and "全部完成" in message.html
+    post(cohort)
+    write_run(cohort, "r2", tables, as_of=date(2016, 10, 25))
+    assert {each.action for each in post(cohort)[0].results} == {"skipped"}
+
+
+def test_summary_is_unreadable(plain):
+    (newest_run(plain) / "summary.json").write_text(json.dumps([1]))
+    with pytest.raises(RefusedError, match=re.escape("summary.json")):
+        post(plain)
