@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -149,7 +148,7 @@ class Season:
         run = self.tables()
         if self.day.toordinal() % 2:
             self.rejections(run)
-        for code, school in SCHOOLS.items():
+        for code, school in list(SCHOOLS.items())[self.day.toordinal() % 2 :: 2]:
             ready = [s for s in self.students if s.school == school and s.status(self.day) == "awaiting"]
             self.safely(lambda code=code: actions.approve_ready(run, self.ledger, f"{code}/土木学院", self.actor()))
             self.approve(ready)
@@ -251,6 +250,8 @@ def check_season(season):
         desk = lay_desk(run, entries_until(entries, day), day)
         told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
         assert told == known
+        if day.toordinal() % 5:
+            continue
         states = states_at(entries, day, run.people, run.submissions["submission_id"])["decision_state"]
         shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
         assert {key for key, state in shown.items() if state == "approved"} == {
@@ -279,6 +280,7 @@ def check_signatures(season):
     assert set(people["status"]) == {"approved"}
 
 
+@pytest.mark.slow
 def test_a_season_of_600(tmp_path):
     season = play(tmp_path, 600)
     check_season(season)
@@ -289,7 +291,6 @@ def test_a_season_of_600(tmp_path):
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(not os.environ.get("MINGCE_SOAK"), reason="make soak")
 def test_a_season_of_8000(tmp_path):
     season = play(tmp_path, 8000)
     check_season(season)
