@@ -98,7 +98,7 @@ def _first_came(submissions: pd.DataFrame) -> pd.Series:
             break
         root = following.where(following.ne(""), root)
     dated = submissions["submitted_at"].where(submissions["submitted_at"].ne(""), "9999")
-    return dated.groupby(root.to_numpy()).min().replace("9999", "")
+    return dated.groupby(root.to_numpy()).min().replace("9999", "").astype("str")
 
 
 def _summary(run: Path) -> dict[str, Any]:

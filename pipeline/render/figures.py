@@ -106,7 +106,8 @@ def _frame(axes: Axes, course: Course, top: int, end: date) -> None:
     axes.spines["bottom"].set_color(ink["line"])
     axes.grid(axis="y", color=ink["line"], lw=0.8)
     axes.set_axisbelow(True)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, steps=[1, 2, 5, 10]))
+    steps = MaxNLocator(nbins=4, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top)
+    axes.set_yticks([0, *(step for step in steps if 0 < step < top * 0.93), top])
     axes.tick_params(length=0, colors=ink["muted"], labelsize=9)
     axes.axhline(top, color=ink["muted"], lw=0.8, ls=":")
     ticks = [course.opens, course.closes, course.college_due]

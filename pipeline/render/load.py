@@ -114,7 +114,8 @@ class Run:
 
     def history(self) -> list[Snapshot]:
         """Return the complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
-        earlier = [path for path in sorted(self.path.parent.iterdir()) if path.is_dir() and path.name < self.path.name]
+        folders = sorted(path for path in self.path.parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+        earlier = [path for path in folders if path.name < self.run_id]  # the run itself may still have a hidden name
         by_day = {snapshot.as_of: snapshot for path in earlier[-_HISTORY:] if (snapshot := _snapshot(path))}
         return [by_day[day] for day in sorted(by_day) if day <= self.as_of]
 

@@ -117,7 +117,7 @@ class _Pool:
     def _step(self, selector: selectors.BaseSelector) -> None:
         for key, _ in selector.select(1.0):
             one: _Running = key.data
-            if one.child.poll() is not None:
+            if one.child.poll() is not None or one.child.result is not None:
                 self._collect(one, selector)
         for one in list(self.running):
             limit = self.settings.timeout + _MARGIN

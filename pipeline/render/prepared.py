@@ -155,7 +155,10 @@ def _become_child(server: _Server, client: socket.socket, request: Message, pare
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
-        status = _role(str(request["kind"]))(client, request)
+        role = _role(str(request["kind"]))
+        status = role(client, request)
+        if request["kind"] == "job":  # our own code: nothing waits for its end, least of all sockets that linger
+            os._exit(status)
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
     except BaseException:

@@ -19,7 +19,10 @@ KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
 ]  # fmt: skip
-STATES = ["decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "changed_fields"]
+STATES = [
+    "decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "decided_why",
+    "changed_fields",
+]  # fmt: skip
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
 
 
@@ -62,13 +65,14 @@ def decision_states(
 
     Returns:
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
-        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at` (of the last
-        decision whatever it was), `changed_fields` (names of fields, comma-separated, of a stale approval).
+        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at`, `decided_why` (of
+        the last decision whatever it was; the why of a return is for the student), `changed_fields` (names of fields,
+        comma-separated, of a stale approval).
     """
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "snapshot"]
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
     stands = both["made_on"].isin(submission_ids) & (both["registry_then"] == both["registry_digest"])
@@ -83,6 +87,7 @@ def decision_states(
             "change_request": (state == "approved") & (counting != "") & (counting != both["made_on"]),
             "decided_by": both["by"],
             "decided_at": both["at"],
+            "decided_why": both["why"],
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )

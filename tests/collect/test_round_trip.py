@@ -97,7 +97,9 @@ def test_xlsx(rows):
 def test_csv(rows):
     sent = csv_of(rows)
     found = read_table_file(sent)
-    forced = [[cell[2:-1] if cell[:2] == '="' and cell[-1:] == '"' and len(cell) > 2 else cell for cell in r] for r in rows]
+    forced = [
+        [cell[2:-1] if cell[:2] == '="' and cell[-1:] == '"' and len(cell) > 2 else cell for cell in r] for r in rows
+    ]
     if not any("引号" in note.message for grid in found.grids for note in grid.notes):
         check(found.grids[0], forced)
 

@@ -147,7 +147,9 @@ def test_prefixed_names_and_missing_references(tmp_path, rows_of):
     def change(name, data):
         if name != "xl/worksheets/sheet1.xml":
             return data if name else {}
-        text = data.decode().replace("<worksheet xmlns=", "<x:worksheet xmlns:x=").replace("</worksheet", "</x:worksheet")
+        text = (
+            data.decode().replace("<worksheet xmlns=", "<x:worksheet xmlns:x=").replace("</worksheet", "</x:worksheet")
+        )
         for tag in ("sheetData", "row", "c", "f", "v"):
             for end in (" ", ">", "/"):
                 text = text.replace(f"<{tag}{end}", f"<x:{tag}{end}")
