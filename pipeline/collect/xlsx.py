@@ -8,7 +8,7 @@ import hashlib
 import io
 import posixpath
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
@@ -22,7 +22,7 @@ from pipeline.collect.inputs import Content
 from pipeline.collect.overlay import Overlay, error_note, hidden_notes, lay_over
 from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts
 from pipeline.collect.shown import shown, telling_styles
-from pipeline.collect.text import Value, text_rows
+from pipeline.collect.text import text_rows
 from pipeline.errors import InputError
 
 MOST_CELLS = 3_000_000  # a dense sheet of so many cells takes about 6 s and 800 MB
@@ -103,15 +103,8 @@ def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], li
         values, cells = text_rows(sheet.to_python(skip_empty_area=False))
         lay_over(values, cells, overlay)
         return values, cells, None
-    return values_in_portions(_all_rows(sheet), overlay)
-
-
-def _all_rows(sheet: CalamineSheet) -> Iterator[list[Value]]:
-    """Return the rows from the first of the worksheet on: the iterator alone begins at the first filled cell."""
-    top, left = sheet.start or (0, 0)
-    yield from ([] for _ in range(top))
-    for row in sheet.iter_rows():
-        yield ["", *row] if left == 1 else [""] * left + row if left else row
+    left = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns, not blank rows
+    return values_in_portions((left + row if left else row for row in sheet.iter_rows()), overlay)
 
 
 def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> Overlay:
