@@ -91,7 +91,8 @@ def _draw(course: Course) -> Figure:
         note = (middle, (last_approved + top) / 2)
         axes.annotate("要赶上的进度", note, xytext=(6, -14), textcoords="offset points", color=ink["muted"], fontsize=9)
     _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (0, 9), "right")
-    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, (8, -19), "left")
+    below = (8, -19) if last_approved > top * 0.15 else (10, 6)
+    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, "left")
     return figure
 
 
@@ -106,7 +107,8 @@ def _frame(axes: Axes, course: Course, top: int, end: date) -> None:
     axes.spines["bottom"].set_color(ink["line"])
     axes.grid(axis="y", color=ink["line"], lw=0.8)
     axes.set_axisbelow(True)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, steps=[1, 2, 5, 10]))
+    steps = MaxNLocator(nbins=4, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top)
+    axes.set_yticks([0, *(step for step in steps if 0 < step < top * 0.93), top])
     axes.tick_params(length=0, colors=ink["muted"], labelsize=9)
     axes.axhline(top, color=ink["muted"], lw=0.8, ls=":")
     ticks = [course.opens, course.closes, course.college_due]

@@ -50,7 +50,7 @@ def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
         "day": [day.year, day.month, day.day],
         "as_of_words": f"{day.year}年{day.month}月{day.day}日", "digest": headcount.digest,
         "digest_short": short_digest(headcount.digest), "headings": list(COLUMNS.values()), "note": NOTE,
-        "attestation": headcount.attestation, "signatures": list(SIGNATURES),
+        "attestation": headcount.attestation, "ready": headcount.ready, "signatures": list(SIGNATURES),
         "keywords": [f"{name}={quote(value)}" for name, value in headcount.subject.items()],
         "lines": [
             {"kind": line.kind, "level": line.level, "major": line.major, "numbers": list(line.numbers), "equal": line.equal}
