@@ -37,14 +37,14 @@ def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
         )
     ]
     known = _known(cohort, source)
-    keys = pd.MultiIndex.from_frame(roster[["school", "student_number"]])
+    keys = zip(roster["school"].astype(str), roster["student_number"].astype(str), strict=True)
     return pd.DataFrame(
         {
             "school": roster["school"].to_numpy(),
             "student_number": roster["student_number"].to_numpy(),
             "submitted": submitted,
             "proved": proved,
-            "known": [known.get(tuple(map(str, each)), "") for each in keys],
+            "known": [known.get(each, "") for each in keys],
         }
     ).astype("str")
 

@@ -48,7 +48,9 @@ def type_code(cohort, number, code, column="确认码"):
     """Write a code into the sheet's row of a student, as the run keeps unknown columns."""
     import pandas as pd
 
-    extras = pd.DataFrame([("a.xlsx", "Sheet1", int(number[-1]), column, code)], columns=["file", "sheet", "row", "column", "value"])
+    extras = pd.DataFrame(
+        [("a.xlsx", "Sheet1", int(number[-1]), column, code)], columns=["file", "sheet", "row", "column", "value"]
+    )
     write_table(newest_run(cohort) / "tables", "extras", typed(extras))
 
 
@@ -120,11 +122,25 @@ def test_sender():
 
 
 @pytest.mark.parametrize(
-    "name", ["名单.xlsx", "湖南科技大学土木工程学院毕业生生源信息核对名单二零一六年十月十九日完整版.xlsx", "plain.xlsx", "a b;\"c'd\\/\r\n名.xlsx"]
+    "name",
+    [
+        "名单.xlsx",
+        "湖南科技大学土木工程学院毕业生生源信息核对名单二零一六年十月十九日完整版.xlsx",
+        "plain.xlsx",
+        "a b;\"c'd\\/\r\n名.xlsx",
+    ],
 )
 def test_attachment_names_in_one_piece(name):
     recipient = Recipient("counselor", "a@b.cn", ("张三", "甲,乙\r\nBcc: x@y.cn"), frozenset())
-    message = Message(recipient, "主题" * 80 + "\r\nBcc: x@y.cn", "<p>h</p>", "t", "c", b"", (Attachment(name, b"PK", "application/zip"),))
+    message = Message(
+        recipient,
+        "主题" * 80 + "\r\nBcc: x@y.cn",
+        "<p>h</p>",
+        "t",
+        "c",
+        b"",
+        (Attachment(name, b"PK", "application/zip"),),
+    )
     raw = to_bytes(message, sender_address("就业处 <j@e.cn>"), datetime(2016, 10, 1, tzinfo=SHANGHAI), "<x@e.cn>")
     assert b"filename*0" not in raw and b"tcmime" not in raw
     assert max(map(len, raw.split(b"\r\n"))) < 998 and b"\n" not in raw.replace(b"\r\n", b"")
