@@ -7,9 +7,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -45,7 +47,7 @@ def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
     url = _url(address, folder)
     where = f"{url.render_as_string(hide_password=True)}#{table}"
     try:
-        read = _read(url, table)
+        grid = _read(url, table, where)
     except NoSuchTableError:
         raise InputError(f"数据库里没有表 {table}", where=where, remedy="请核对表名（可写作 模式名.表名）") from None
     except (NoSuchModuleError, ModuleNotFoundError, ImportError):
@@ -54,7 +56,6 @@ def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
     except (SQLAlchemyError, OSError, UnicodeError) as error:
         remedy = f"请核对地址、账号和网络；密码放在环境变量 {PASSWORD} 中"
         raise InputError(f"数据库读不出（{type(error).__name__}）", where=where, remedy=remedy) from None
-    grid = grid_of_table(where, "", read)
     return Reading([grid], inputs=[_input(where, grid, keep)])
 
 
@@ -76,8 +77,8 @@ def _url(address: str, folder: Path) -> URL:
     return url.set(password=password) if password and url.username and not url.password else url
 
 
-def _read(url: URL, name: str) -> pa.Table:
-    """Return the whole table, read in portions so that the driver never holds it twice."""
+def _read(url: URL, name: str, where: str) -> Grid:
+    """Return the whole table as text, read in portions: no value stays a Python object longer than its portion."""
     schema, _, table = name.rpartition(".")
     engine = sa.create_engine(url, hide_parameters=True)
     try:
@@ -86,12 +87,19 @@ def _read(url: URL, name: str) -> pa.Table:
         with engine.connect() as connection:
             options = {"stream_results": True, "yield_per": _PORTION}
             result = connection.execution_options(**options).execute(sa.select(reflected))
-            portions = [_portion(rows, len(names)) for rows in result.partitions()]
+            portions = [grid_of_table(where, "", _portion(rows, len(names))) for rows in result.partitions()]
     finally:
         engine.dispose()
-    empty = pa.table([pa.array([], pa.large_string()) for _ in names], names=[str(at) for at in range(len(names))])
-    whole = pa.concat_tables([empty, *portions], promote_options="permissive") if portions else empty
-    return whole.rename_columns(names)
+    return _joined(where, names, portions or [grid_of_table(where, "", _portion([], len(names)))])
+
+
+def _joined(where: str, names: list[str], portions: list[Grid]) -> Grid:
+    """Return the portions as one grid."""
+    tables = [portion.table for portion in portions if portion.table is not None]
+    starts = accumulate((table.num_rows for table in tables), initial=0)
+    cells = [p.table_cells.assign(row=p.table_cells["row"] + at) for p, at in zip(portions, starts, strict=False)
+             if p.table_cells is not None]  # fmt: skip
+    return Grid(where, "", [names], table=pa.concat_tables(tables), table_cells=pd.concat(cells, ignore_index=True))
 
 
 def _portion(rows: Sequence[Sequence[Any]], width: int) -> pa.Table:

@@ -194,7 +194,8 @@ def _reasons(findings: pd.DataFrame) -> tuple[tuple[str, int], ...]:
 
 def _progress(first_came: pd.Series, roster: pd.DataFrame) -> pd.DataFrame:
     """Return students by day: those who had submitted, those approved by then."""
-    came = roster.loc[roster["submission_id"].ne(""), "submission_id"].map(first_came).fillna("").astype("str").str[:10]
+    submitted = roster.loc[roster["submission_id"].ne(""), "submission_id"]
+    came = first_came.reindex(submitted.to_numpy()).fillna("").str[:10]
     decided = roster.loc[roster["status"].eq("approved"), "decided_at"].str[:10]
     came, decided = came[came.ne("")], decided[decided.ne("")]
     days = sorted(set(came) | set(decided))

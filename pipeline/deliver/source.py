@@ -98,7 +98,7 @@ def _first_came(submissions: pd.DataFrame) -> pd.Series:
             break
         root = following.where(following.ne(""), root)
     dated = submissions["submitted_at"].where(submissions["submitted_at"].ne(""), "9999")
-    return dated.groupby(root.to_numpy()).min().replace("9999", "")
+    return dated.groupby(root.to_numpy()).min().replace("9999", "").astype("str")
 
 
 def _summary(run: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
     return broken
 
 
-_MARK = re.compile(r'data-college"? content="([0-9a-f]+)"')
+_MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')
 
 
 def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:

@@ -39,7 +39,9 @@ def make_cohort(tmp_path: Path) -> Callable[..., Cohort]:
 
     def make(registry: str = "registry.csv", more: str = "") -> Cohort:
         (tmp_path / "submissions").mkdir(exist_ok=True)
-        (tmp_path / "colleges.csv").write_text("学校名称,院系,副书记,邮箱\n湖南科技大学,土木工程学院,李书记,a@b.cn\n", "utf-8")
+        (tmp_path / "colleges.csv").write_text(
+            "学校名称,院系,副书记,邮箱\n湖南科技大学,土木工程学院,李书记,a@b.cn\n", "utf-8"
+        )
         (tmp_path / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", "utf-8")
         text = TOML.format(registry=registry)
         (tmp_path / "cohort.toml").write_text(text + more, "utf-8")

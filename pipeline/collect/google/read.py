@@ -34,6 +34,13 @@ def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Pati
     """
     key, title = parse_source(source)
     client = connect(cohort, patience=patience)
+    try:
+        return _read(source, key, title, client, cohort, keep)
+    except InputError as error:
+        raise InputError(error.what, where=error.where or source, remedy=error.remedy) from None
+
+
+def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, keep: Path | None) -> Reading:
     own = _own_titles(cohort, key)
     reader = Reader(client, key, lambda tab: tab.title == title if title else _is_students(tab, own))
     snapshot = reader.read()

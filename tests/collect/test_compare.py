@@ -1,0 +1,53 @@
+"""Two exports of a registry compared."""
+
+import json
+
+import pandas as pd
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.collect.collected import text_frame
+from pipeline.collect.compare import compare_registries
+from pipeline.fields import in_registry
+
+OLD = """学校名称,学号,身份证号码,姓名,专业
+甲大学,1,430302199503141234,张三,土木工程
+甲大学,2,430302199503141235,李四,土木工程
+乙大学,1,430302199503141236,王五,土木工程
+"""
+NEW = """专业,姓名,学号,身份证号码,学校名称
+土木工程, 张三 ,1,430302199503141234,甲大学
+采矿工程,王五,1,43030219950314123X,乙大学
+土木工程,赵六,3,430302199503141238,甲大学
+"""
+
+
+def files(folder):
+    (folder / "old.csv").write_text(OLD, "utf-8")
+    (folder / "new.csv").write_text(NEW, "gb18030")
+    return ["registry", "diff", str(folder / "old.csv"), str(folder / "new.csv")]
+
+
+def test_added_removed_changed(tmp_path):
+    out = tmp_path / "d.csv"
+    ran = CliRunner().invoke(app, [*files(tmp_path), "--json", "--out", str(out)])
+    assert [list(each.values()) for each in json.loads(ran.stdout)] == [
+        ["乙大学", "1", "changed", "id_number", "430***********1236", "430***********123X"],
+        ["乙大学", "1", "changed", "major", "土木工程", "采矿工程"],
+        ["甲大学", "2", "removed", "", "李四", ""],
+        ["甲大学", "3", "added", "", "", "赵六"],
+    ]
+    assert "43030219950314123X" in out.read_text("utf-8-sig")
+
+
+def test_the_screen_masks_numbers(tmp_path):
+    ran = CliRunner().invoke(app, files(tmp_path))
+    assert "新增 1 人，减少 1 人，改动 1 人" in ran.stdout
+    assert "43030219950314" not in ran.stdout
+
+
+def test_the_same_twice_and_numbers_that_repeat():
+    frame = text_frame(in_registry(), [tuple(["1"] * len(in_registry()))] * 3)
+    assert len(compare_registries(frame, frame)) == 0
+    assert compare_registries(frame, frame.head(2))["change"].tolist() == ["removed"]
+    assert len(compare_registries(frame, pd.DataFrame(frame.head(0)))) == 3

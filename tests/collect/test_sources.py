@@ -1,0 +1,175 @@
+"""Submissions, registries and people from whole cohort folders."""
+
+import os
+import shutil
+import sqlite3
+import stat
+
+import pandas as pd
+import pytest
+
+from pipeline.collect import collect_submissions, read_people, read_registry
+from pipeline.errors import ConfigurationError, InputError
+from pipeline.fields import in_registry, names
+
+HEAD = "学校名称,学号,考生号,身份证号码,姓名,性别"
+PEOPLE = [
+    "湖南科技大学,1305030101,13430300000001,430302199503141234,张三,男",
+    "湖南科技大学,1305030102,,110105194912310021,李四,女",
+]
+
+
+def write(folder, name, *lines, encoding="utf-8"):
+    (folder / name).write_text("\n".join([HEAD, *lines]) + "\n", encoding)
+    return folder / name
+
+
+def test_the_sample(sample):
+    from pipeline.cohort import load_cohort
+
+    cohort = load_cohort(sample)
+    found = collect_submissions(cohort, sample / "inputs")
+    assert found.rows["sheet"].nunique() == 20
+    assert list(found.rows.columns) == ["file", "sheet", "row", *names()]
+    assert {str(kind) for kind in found.rows.drop(columns="row").dtypes} == {"str"}
+    assert not found.rows.isna().any().any()
+    assert found.columns == set(names())
+    registries = [read_registry(school, cohort, sample / "inputs") for school in cohort.schools]
+    assert [len(each.rows) for each in registries] == [1080, 120]
+    kept = {path.name for path in (sample / "inputs").iterdir()}
+    assert kept == {each.sha256 for one in (found, *registries) for each in one.inputs}
+
+
+def test_one_bad_file_stops_nobody_and_what_was_read_is_kept(make_cohort, tmp_path):
+    cohort = make_cohort()
+    folder = cohort.folder / "submissions"
+    good = write(folder, "b.csv", *PEOPLE)
+    shutil.copy(good, folder / "c.csv")
+    (folder / "a.xlsx").write_bytes(b"PK\x03\x04broken")
+    (folder / "~$a.xlsx").write_bytes(b"lock")
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / "旧").mkdir()
+    found = collect_submissions(cohort, tmp_path / "inputs")
+    assert found.rows["file"].tolist() == ["submissions/b.csv"] * 2 + ["submissions/c.csv"] * 2
+    assert [(note.level, note.file) for note in found.notes if note.level == "error"] == [
+        ("error", "submissions/a.xlsx")
+    ]
+    said = {note.file for note in found.notes if note.level == "info"}
+    assert said >= {"submissions/~$a.xlsx", "submissions/旧"}
+    data = good.read_bytes()
+    stored = [path for path in (tmp_path / "inputs").iterdir() if path.read_bytes() == data]
+    assert [path.name for path in stored] == [found.inputs[0].sha256]
+    if os.name == "posix":
+        assert stat.S_IMODE(stored[0].stat().st_mode) == 0o600
+
+
+def test_nothing_to_read_says_where(make_cohort):
+    cohort = make_cohort()
+    with pytest.raises(InputError, match="没有找到文件") as caught:
+        collect_submissions(cohort, None)
+    assert caught.value.where == "submissions/*"
+    (cohort.folder / "submissions" / "a.xlsx").write_bytes(b"")
+    with pytest.raises(InputError, match="空文件"):
+        collect_submissions(cohort, None)
+
+
+def test_positions_of_cells_across_sheets(make_cohort):
+    cohort = make_cohort()
+    folder = cohort.folder / "submissions"
+    write(folder, "a.csv", *PEOPLE)
+    pd.DataFrame([["张三", 4.30302e17, 1305030101]], columns=["姓名", "身份证号码", "学号"]).to_excel(
+        folder / "b.xlsx", index=False
+    )
+    found = collect_submissions(cohort, None)
+    at = {row.field: row.at for row in found.cells.itertuples()}
+    assert at == {"id_number": 2, "student_number": 2}
+    assert found.rows.iloc[2]["id_number"] == "4.30302E+17"
+
+
+KINDS = ["csv", "xlsx", "ods", "parquet"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_registry_of_every_kind(make_cohort, tmp_path, kind):
+    cohort = make_cohort(f"registry.{kind}")
+    frame = pd.read_csv(write(tmp_path, "source.csv", *PEOPLE), dtype=str).fillna("")
+    path = tmp_path / f"registry.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False, encoding="gb18030")
+    elif kind == "parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_excel(path, index=False, engine={"xlsx": "xlsxwriter", "ods": "odf"}[kind])
+    found = read_registry(cohort.schools[0], cohort, None)
+    assert found.rows["student_number"].tolist() == ["1305030101", "1305030102"]
+    assert found.rows["exam_number"].tolist() == ["13430300000001", ""]
+    assert found.rows["row"].tolist() == [2, 3]
+    assert set(in_registry()) < set(found.rows.columns)
+    assert set(found.rows["school_code"]) == {"10534"}
+
+
+def test_registry_with_its_own_names_and_a_glob(make_cohort, tmp_path):
+    cohort = make_cohort("registry-*.csv")
+    lines = ["XH,XM,SFZ", "1,张三,430302199503141234"]
+    for number in (1, 2):
+        (tmp_path / f"registry-{number}.csv").write_text("\n".join(lines), "utf-8")
+    own = {"student_number": "XH", "name": "XM", "id_number": "SFZ"}
+    school = cohort.schools[0].model_copy(update={"columns": own})
+    found = read_registry(school, cohort, None)
+    assert found.rows["file"].tolist() == ["registry-1.csv", "registry-2.csv"]
+    assert found.rows["school"].tolist() == ["湖南科技大学"] * 2
+
+
+def test_damaged_registry_numbers_are_said(make_cohort, tmp_path):
+    cohort = make_cohort("registry.xlsx")
+    pd.DataFrame([["张三", 4.30302199503141e17, "1"]], columns=["姓名", "身份证号码", "学号"]).to_excel(
+        tmp_path / "registry.xlsx", index=False
+    )
+    found = read_registry(cohort.schools[0], cohort, None)
+    assert any("末几位已丢失" in note.message for note in found.notes)
+
+
+UNREADABLE = [
+    ("没有.csv", "没有找到文件"), ("sqlite:///没有.sqlite#a", "没有这个数据库文件"),
+    ("sqlite:///a.sqlite", "没有写表名"),
+    ("sqlite:///a.sqlite#c", "没有表 c"), ("oddsql://x/y#z", "驱动程序"), ("bad.csv", "缺少"),
+    ("empty.csv", "没有学生"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("registry", "said"), UNREADABLE)
+def test_registry_that_cannot_be_read(make_cohort, tmp_path, registry, said):
+    sqlite3.connect(tmp_path / "a.sqlite").close()
+    (tmp_path / "bad.csv").write_text("姓名,学号,性别\n张三,1,男\n", "utf-8")
+    (tmp_path / "empty.csv").write_text(HEAD + "\n", "utf-8")
+    cohort = make_cohort(registry)
+    with pytest.raises(InputError, match=said):
+        read_registry(cohort.schools[0], cohort, None)
+
+
+def test_sqlite_registry_streamed_and_kept(make_cohort, tmp_path):
+    base = sqlite3.connect(tmp_path / "a.sqlite")
+    base.execute("create table students (学号 text, 姓名 text, 身份证号码 text, 学制 real, 考生号 integer)")
+    rows = [("1", "张三", "430302199503141234", 4.0, 13430300000001), ("2", "李四", None, 2.5, None)]
+    base.executemany("insert into students values (?, ?, ?, ?, ?)", rows)
+    base.commit()
+    base.close()
+    cohort = make_cohort("sqlite:///a.sqlite#students")
+    found = read_registry(cohort.schools[0], cohort, tmp_path / "inputs")
+    columns = ["student_number", "name", "id_number", "study_years", "exam_number"]
+    assert found.rows[columns].values.tolist() == [
+        ["1", "张三", "430302199503141234", "4", "13430300000001"], ["2", "李四", "", "2.5", ""],
+    ]  # fmt: skip
+    assert [path.name for path in (tmp_path / "inputs").iterdir()] == [found.inputs[0].sha256]
+
+
+def test_people(make_cohort):
+    cohort = make_cohort()
+    colleges, counselors = read_people(cohort)
+    assert colleges.to_dict("records") == [
+        {"school": "湖南科技大学", "college": "土木工程学院", "aliases": "", "secretary": "李书记", "email": "a@b.cn"}
+    ]
+    assert list(counselors.columns) == ["school", "college", "class_name", "name", "email"]
+    (cohort.folder / "counselors.csv").write_text("学校名称,院系\n", "utf-8")
+    with pytest.raises(ConfigurationError, match="缺少 班级、姓名"):
+        read_people(cohort)

@@ -1,0 +1,43 @@
+"""What reading costs, against calamine alone."""
+
+import time
+
+import pytest
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.inputs import read_content
+from pipeline.fields import fields
+
+
+@pytest.mark.bench
+def test_reading_8000_rows_costs_at_most_half_as_much_again(tmp_path):
+    path = tmp_path / "a.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet()
+    labels = [field.label for field in fields().values()]
+    for row in range(8001):
+        for column in range(36):
+            label = labels[column] if column < len(labels) else "备注"
+            text = label if row == 0 else f"湖南省湘潭市雨湖区{row}{column}" if column % 5 == 0 else f"{column}本科"
+            sheet.write_string(row, column, text)
+    book.close()
+
+    def alone():
+        opened = CalamineWorkbook.from_path(str(path))
+        return [opened.get_sheet_by_name(name).to_python() for name in opened.sheet_names]
+
+    def ours():
+        return read_table_file(read_content(path, tmp_path))
+
+    assert best(ours) <= 1.5 * best(alone)
+
+
+def best(run):
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
