@@ -127,7 +127,7 @@ def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
     return broken
 
 
-_MARK = re.compile(r'data-college"? content="([0-9a-f]+)"')
+_MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')
 
 
 def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:

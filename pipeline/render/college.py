@@ -299,8 +299,7 @@ def show_notes(page: Scope) -> Piece:
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
         f"学生提交 {work.month_day(run.opens)} 至 {work.month_day(run.closes)}，学院 {work.month_day(run.college_due)} 前上报。",
     ]
-    skipped = [item for item in run.summary.get("not_checked", []) if item.get("school") in ("", school)]
-    lines += [f"未能核验：{item['rule']}（{item['reason']}）" for item in skipped]
+    lines += run.not_checked(school)
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")

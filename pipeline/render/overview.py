@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from pipeline.cohort import Standing, safe_name
 from pipeline.render import work
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.review.standing import formula as standing_formula
+from pipeline.review.standing import standing
 from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
@@ -155,10 +158,30 @@ def show_risks(page: Overview) -> Piece:
 def show_standing(page: Overview) -> Piece:
     """Return the colleges' standing with its formula."""
     ranked = sorted(page.entries, key=lambda entry: (int(entry["rank"]) or 10**6, entry["college"]))
+    intervals = _intervals(page)
     return piece(
         "standing", "名次", {"section": "standing", "title": "名次"}, colleges=ranked, several=page.several,
-        formula=formula(page.run),
+        formula=formula(page.run), intervals=intervals,
     )  # fmt: skip
+
+
+def _intervals(page: Overview) -> dict[tuple[str, str], str]:
+    """Return the 95 % interval of the score of each small college, by school and college.
+
+    The table has no column of rework: it follows from the score, whose other parts are there.
+    """
+    weights = Standing(**page.run.summary["cohort"]["standing"])
+    rows = page.colleges
+    total = weights.first_pass + weights.on_time + weights.rework
+    points = pd.to_numeric(rows["score"]) * total / 100
+    rest = points - weights.first_pass * rows["first_pass_rate"] - weights.on_time * rows["submitted_on_time"]
+    rework = (1 - rest / weights.rework).clip(0, 1) if weights.rework else rest * 0.0
+    judged = standing(rows.assign(rework=rework), weights)
+    small = judged[judged["small"]]
+    return {
+        (str(row["school"]), str(row["college"])): f"{row['score_low']:.0f}–{row['score_high']:.0f}"
+        for row in small.to_dict("records")
+    }
 
 
 def formula(run: Run) -> str:
@@ -179,10 +202,7 @@ def show_notes(page: Overview) -> Piece:
     lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
     if len(notes) > _SHOWN_NOTES:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
-    lines += [
-        f"未能核验：{item.get('school') or '全部学校'} {item['rule']}（{item['reason']}）"
-        for item in page.run.summary.get("not_checked", [])
-    ]
+    lines += page.run.not_checked()
     lines.append(f"运行编号 {page.run.run_id}。")
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
 

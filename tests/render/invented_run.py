@@ -21,7 +21,13 @@ OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 GIVEN = "静敏丽强磊军洋勇艳杰娟涛明超秀霞平刚桂文辉玲斌宇浩凯佳欣雨晨梓涵思婷志国华建伟"
 COLLEGES = {
-    ("10534", "计算机科学与工程学院"): ["数据科学与大数据技术", "人工智能", "网络空间安全", "软件工程", "计算机科学与技术"],
+    ("10534", "计算机科学与工程学院"): [
+        "数据科学与大数据技术",
+        "人工智能",
+        "网络空间安全",
+        "软件工程",
+        "计算机科学与技术",
+    ],
     ("10534", "土木工程学院"): ["土木工程", "工程管理"],
     ("10534", "马克思主义学院"): ["思想政治教育"],
     ("12649", "土木工程学院"): ["土木工程"],
@@ -98,7 +104,11 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
     if status == "fault":
         chosen = random_.choices(FAULTS[:-1], [fault[-1] for fault in FAULTS[:-1]], k=1 + (random_.random() < 0.25))
         actors = {fault[3] for fault in chosen}
-        status = next(s for s, a in (("counselor", "counselor"), ("registrar", "registrar"), ("correct", "student")) if a in actors)
+        status = next(
+            s
+            for s, a in (("counselor", "counselor"), ("registrar", "registrar"), ("correct", "student"))
+            if a in actors
+        )
     elif random_.random() < 0.05 and status != "missing":
         chosen = [FAULTS[-1]]
     unique = list({fault[0]: fault for fault in chosen}.values())
@@ -140,9 +150,15 @@ def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -
     classes = people[["school", "college", "class_name", "counselor"]].drop_duplicates()
     counselors = classes.rename(columns={"counselor": "name"}).assign(email="counselor@example.edu.cn")
     tables.write_table(run / "tables", "counselors", tables.typed(counselors))
-    colleges = people[["school", "college"]].drop_duplicates().assign(aliases="", secretary="李书记", email="college@example.edu.cn")
+    colleges = (
+        people[["school", "college"]]
+        .drop_duplicates()
+        .assign(aliases="", secretary="李书记", email="college@example.edu.cn")
+    )
     tables.write_table(run / "tables", "college_people", tables.typed(colleges))
-    (run / "summary.json").write_text(json.dumps(_summary(run.name, as_of, people), ensure_ascii=False), encoding="utf-8")
+    (run / "summary.json").write_text(
+        json.dumps(_summary(run.name, as_of, people), ensure_ascii=False), encoding="utf-8"
+    )
     return run
 
 

@@ -166,7 +166,9 @@ def plain(notebook: nbformat.NotebookNode) -> dict:
     text = re.sub(r"Wall time: [^\\]*|CPU times: [^\\]*", "", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{24}(_\d+)*", "message", text)
     ids: dict[str, str] = {}
-    text = re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.setdefault(found[0], f"id{len(ids)}"), text)
+    text = re.sub(
+        r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", lambda found: ids.setdefault(found[0], f"id{len(ids)}"), text
+    )
     data = json.loads(text)
     widgets = data["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
     widgets["state"] = sorted(json.dumps(re.sub(r"id\d+", "id", str(v))) for v in widgets.get("state", {}).values())
@@ -180,9 +182,7 @@ def test_a_forked_kernel_writes_what_a_cold_one_writes(folder: Folder, monkeypat
     result = folder.run(job)["every"]
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     with pytest.raises(PapermillExecutionError):
-        papermill.execute_notebook(
-            job.notebook, folder.path / "cold.ipynb", given, progress_bar=False, cwd=Path.cwd()
-        )
+        papermill.execute_notebook(job.notebook, folder.path / "cold.ipynb", given, progress_bar=False, cwd=Path.cwd())
     fast, cold = (plain(nbformat.read(p, 4)) for p in (job.output_notebook, folder.path / "cold.ipynb"))
     assert not result.ok
     assert "KeyError" in result.error
