@@ -47,7 +47,6 @@ class RunOptions:
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     render: RenderOptions = field(default_factory=RenderOptions)
-    force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
 
 
@@ -73,7 +72,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
+    with cohort_lock(cohort, options.now), Renderer(options.render, options.reporter) as renderer:
         folder = start_run(cohort, options.now)
         try:
             return _run(cohort, options, rules, folder, renderer)
