@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +28,7 @@ def init(
     ] = None,
 ) -> None:
     """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    from pipeline.collect.template import write_template
     from pipeline.demo import starter
 
     _refuse(folder)
@@ -41,6 +41,7 @@ def init(
     texts = {"cohort.toml": starter.cohort_text(beginnings), "colleges.csv": colleges}
     texts["counselors.csv"] = starter.COUNSELORS
     _write(folder, texts)
+    write_template(folder / "登记表.xlsx", _load(folder) if like else None)
     print(f"已新建 {folder}。请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor")
     print(folder / "cohort.toml")
 
@@ -63,14 +64,7 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        with (folder / name).open("x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n") as file:
+        with (folder / name).open(
+            "x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n"
+        ) as file:
             file.write(text)
-    _write_workbook(folder)
-
-
-def _write_workbook(folder: Path) -> None:
-    if find_spec("pipeline.collect.template") is None:
-        return
-    from pipeline.collect import template
-
-    template.write_template(folder / "登记表.xlsx")

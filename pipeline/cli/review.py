@@ -41,9 +41,7 @@ def register(app: typer.Typer) -> None:
 def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
     """Return the COHORT among a command's words (default: the current folder) and the other words."""
     given = words or []
-    cohorts = [
-        word for word in given if word.endswith(".toml") or Path(word).is_dir()
-    ]
+    cohorts = [word for word in given if word.endswith(".toml") or Path(word).is_dir()]
     if len(cohorts) > 1:
         raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
     return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
@@ -63,6 +61,18 @@ def open_cohort(words: list[str] | None) -> Cohort:
     return load_cohort(path)
 
 
+def full_college(text: str, cohort: Cohort) -> str:
+    """Return SCHOOL/COLLEGE for what a user wrote: former names too, the school only where it is needed.
+
+    Raises:
+        UsageError: no such college, or several schools have it; candidates are listed.
+    """
+    from pipeline.collect.people import read_people
+    from pipeline.colleges import find_college
+
+    return str(find_college(text, cohort, read_people(cohort)[0]))
+
+
 def _approve(
     words: Words = None,
     student: Students = None,
@@ -79,7 +89,8 @@ def _approve(
     if all_ready and not college:
         raise UsageError("--all-ready 要写明院系", where="--college")
     if all_ready:
-        _act(words, by, why, lambda tables, ledger, actor: approve_ready(tables, ledger, str(college), actor), "已通过")
+        named = full_college(str(college), open_cohort(words))
+        _act(words, by, why, lambda tables, ledger, actor: approve_ready(tables, ledger, named, actor), "已通过")
         return
     _each(words, student, by, why, approve, "已通过")
 
@@ -129,7 +140,7 @@ def _list(
     tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
-    rows = listed(desk, college, status)
+    rows = listed(desk, full_college(college, cohort) if college else None, status)
     typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else printed(rows))
 
 
@@ -162,7 +173,7 @@ def _except_add(
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         if college:
-            made = [explain_difference(tables, ledger, college, major, actor)]
+            made = [explain_difference(tables, ledger, full_college(college, cohort), major, actor)]
         else:
             made = add_exception(tables, ledger, student, Grant(rule, proof, last), actor)
     typer.echo(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")

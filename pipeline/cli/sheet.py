@@ -51,13 +51,6 @@ def write_back(
     _tell(summary, run, as_json)
 
 
-def make_template(key: str, cohort: Cohort) -> None:
-    """Create or complete the collection sheet in the spreadsheet `key`; `mingce template --google KEY` calls it."""
-    from pipeline.collect.google.template import complete_template
-
-    print(complete_template(key, cohort), file=sys.stderr)
-
-
 def _record(cohort: Cohort, run: Path, summary: Summary, by: str, why: str) -> None:
     from pipeline.review.ledger import open_ledger
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import By, Why
+from pipeline.cli.review import full_college
 from pipeline.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _sign_college(words: list[str], by: str, why: str) -> None:
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import sign
 
-    college, cohort = _subject(words, "院系")
+    college, cohort = _college(words)
     tables, today = open_tables(cohort)
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
@@ -59,7 +60,7 @@ def _revoke(words: list[str], by: str, why: str) -> None:
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import revoke
 
-    college, cohort = _subject(words, "院系")
+    college, cohort = _college(words)
     tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
         revoke(tables, ledger, college, Actor(by, why, today))
@@ -73,7 +74,7 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import accept
 
-    college, cohort = _subject(words, "院系")
+    college, cohort = _college(words)
     tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
         accepted = accept(tables, ledger, college, Actor(by, why, today))
@@ -98,6 +99,11 @@ def _verify(words: list[str]) -> None:
         raise RefusedError(
             "文件与现在的数据不一致", where=Path(file).name, remedy="请重新运行 mingce run，打印新的人数表"
         )
+
+
+def _college(words: list[str]) -> tuple[str, Cohort]:
+    given, cohort = _subject(words, "院系")
+    return full_college(given, cohort), cohort
 
 
 def _subject(words: list[str], what: str) -> tuple[str, Cohort]:

@@ -21,6 +21,7 @@ from pipeline.demo import classes, decisions, forms, kinds, people, photos, plan
 from pipeline.demo.arrow import Table
 from pipeline.demo.arrow import compute as pc
 from pipeline.demo.kinds import Kind
+from pipeline.demo.people import Numbering
 from pipeline.demo.plant import Planted, Rates
 
 Progress = Callable[[int, int], None]
@@ -36,11 +37,13 @@ class Order:
     schools: int = 2
     seed: int = 2017
     form: str = "xlsx"
-    faults: float = 0.18
+    faults: float = 0.2
     kind: str = "2017"
     identity_only: bool = False
     """Faulty identities alone, by the shares of the matching bench."""
     photos: bool = False
+    repeated_numbers: bool = False
+    """Student numbers begin anew in each school: the same number stands in several."""
     decisions: bool = False
     """Approvals and returns of a season under way, and one college where all is in order."""
 
@@ -95,7 +98,8 @@ def _clear(folder: Path) -> None:
 def _school(kind: Kind, order: Order, at: int, first: int, size: int, plan: plant.Plan) -> Planted:
     rng = np.random.default_rng([order.seed, at])
     layout = classes.plan_classes(kind.schools[at], kind, size, rng)
-    school = people.make_school(kind.schools[at], kind, layout, first, order.seed, rng)
+    numbering = Numbering(first, order.seed, 25 if order.identity_only else 200, order.repeated_numbers)
+    school = people.make_school(kind.schools[at], kind, layout, numbering, rng)
     answers = forms.make_forms(school, kind, rng)
     finished = kind.schools[at].colleges[1].name if order.decisions and at == 0 else ""
     rates = Rates(order.faults, finished=finished)

@@ -39,6 +39,18 @@ _ETHNICITIES = {
 UNITS = [city + "教育局" for city in ("怀化市", "邵阳市", "永州市", "郴州市", "岳阳市", "常德市", "益阳市", "娄底市")]
 
 
+@dataclass(frozen=True)
+class Numbering:
+    """Which numbers a school's people get: `first`, `first` + 1, … in the cohort, scattered by `salt`."""
+
+    first: int
+    salt: int
+    one_pair_in: int = 200
+    """Of so many people one pair are twins, and one namesakes."""
+    repeated: bool = False
+    """Student numbers begin anew in each school, as schools that number for themselves do."""
+
+
 @dataclass
 class School:
     """One school's registry (a column for each field) and the facts from which its submissions are drawn."""
@@ -62,14 +74,14 @@ class _Bodies:
 
 
 def make_school(
-    plan: SchoolPlan, kind: Kind, classes: list[ClassPlan], first: int, salt: int, rng: np.random.Generator
+    plan: SchoolPlan, kind: Kind, classes: list[ClassPlan], numbering: Numbering, rng: np.random.Generator
 ) -> School:
-    """Return a school whose people have the numbers `first`, `first` + 1, … in the cohort."""
+    """Return a school of invented people, among them pairs of twins and of namesakes in one class."""
     class_at = np.repeat(np.arange(len(classes)), [c.size for c in classes]).astype(np.int64)
     level = np.array([c.level for c in classes], dtype=np.int64)[class_at]
-    index = np.arange(first, first + len(class_at), dtype=np.int64)
-    twins, namesakes = _pairs(class_at, rng)
-    bodies = _bodies(kind, index, salt)
+    index = np.arange(numbering.first, numbering.first + len(class_at), dtype=np.int64)
+    twins, namesakes = _pairs(class_at, numbering.one_pair_in, rng)
+    bodies = _bodies(kind, index, numbering.salt)
     for column in (bodies.place_at, bodies.day):
         column[twins + 1] = column[twins]
     bodies.sequence[twins + 1] = bodies.sequence[twins] + _SEQUENCES
@@ -77,7 +89,7 @@ def make_school(
     minority[np.concatenate([twins, twins + 1])] = False
     columns = {
         "school": _repeat(plan.name, len(index)),
-        **_numbers(plan, classes, class_at, bodies),
+        **_numbers(plan, classes, class_at, bodies, repeated=numbering.repeated),
         "id_number": numbers.text(_id_numbers(kind, level, bodies)),
         "name": _names(bodies.sequence, minority, twins, namesakes, rng),
         "gender": numbers.chosen(["女", "男"], bodies.sequence % 2),
@@ -92,12 +104,12 @@ def _repeat(value: str, rows: int) -> Column:
     return pa.repeat(value, rows)
 
 
-def _pairs(class_at: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def _pairs(class_at: Ints, one_in: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return the first ones of the pairs of twins and of namesakes; each pair sits side by side in one class."""
     beside = np.flatnonzero(class_at[:-1] == class_at[1:])
     starts = beside[beside % 4 == 0]
     rng.shuffle(starts)
-    count = max(1, len(class_at) // 200) if len(starts) >= 2 else 0
+    count = min(max(1, len(class_at) // one_in), len(starts) // 2) if len(starts) >= 2 else 0
     return starts[:count], starts[count : 2 * count]
 
 
@@ -131,17 +143,20 @@ def _id_numbers(kind: Kind, level: Ints, bodies: _Bodies) -> Digits:
     return numbers.with_check(body)
 
 
-def _numbers(plan: SchoolPlan, classes: list[ClassPlan], class_at: Ints, bodies: _Bodies) -> dict[str, Column]:
+def _numbers(
+    plan: SchoolPlan, classes: list[ClassPlan], class_at: Ints, bodies: _Bodies, *, repeated: bool
+) -> dict[str, Column]:
     """Return student numbers and exam numbers (14 digits; a postgraduate's begins with the school and has 15)."""
     enrolled = np.array([c.enrolled % 100 for c in classes], dtype=np.int64)[class_at]
     graduate = np.array([c.level > 0 for c in classes])[class_at]
     year = numbers.digits(enrolled, 2)
     codes = _place_codes()[bodies.place_at] // 100
     serial = numbers.digits(bodies.index, 8)
+    local = bodies.index - bodies.index[0] if repeated else bodies.index
     plain = numbers.text(numbers.beside(year, numbers.digits(codes, 4), serial))
     own = numbers.text(numbers.beside(numbers.fixed(plan.code, len(year)), year, serial))
     return {
-        "student_number": numbers.text(numbers.beside(year, numbers.digits(bodies.index, 9))),
+        "student_number": numbers.text(numbers.beside(year, numbers.digits(local, 9))),
         "exam_number": pc.if_else(pa.array(graduate), own, plain),
     }
 

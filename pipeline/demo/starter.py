@@ -23,6 +23,8 @@ class Starter:
     schools: tuple[School, ...]
     previous: str = ""
     student_number: str = ""
+    carried: str = ""
+    """Sections taken over from last year, as TOML."""
 
 
 def fresh(today: date) -> Starter:
@@ -38,7 +40,31 @@ def following(cohort: Cohort, previous: str) -> Starter:
     window, year = cohort.window, cohort.year + 1
     month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
     opens, closes, due = (_year_later(day) for day in (window.opens, window.closes, window.college_due))
-    return Starter(year, month, opens, closes, due, cohort.schools, previous, cohort.cohort.student_number)
+    pattern, carried = cohort.cohort.student_number, _carried(cohort, previous)
+    return Starter(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
+
+
+def _carried(cohort: Cohort, previous: str) -> str:
+    """Return last year's sections that hold for this year too: rules, standing, keep, mail."""
+    sections: dict[str, dict[str, object]] = {
+        "standing": cohort.standing.model_dump(exclude_unset=True),
+        "keep": cohort.keep.model_dump(exclude_unset=True),
+        "mail": cohort.mail.model_dump(exclude_unset=True, exclude_none=True) if cohort.mail else {},
+    }
+    if cohort.rules.folder:
+        sections["rules"] = {"folder": f"{previous}/{cohort.rules.folder}"}
+    parts = [
+        f"\n[{name}]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in section.items())
+        for name, section in sections.items()
+        if section
+    ]
+    return "\n# 以下沿用上一届的设置\n" + "".join(parts) if parts else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 def _year_later(day: date) -> date:
@@ -47,18 +73,33 @@ def _year_later(day: date) -> date:
 
 def cohort_text(starter: Starter) -> str:
     """Return `cohort.toml`, each setting under a comment that says what belongs there."""
-    return _HEAD.format(starter=starter, previous=_previous(starter)) + _schools(starter) + _TAIL
+    head = _HEAD.format(starter=starter, previous=_previous(starter), pattern=_pattern(starter))
+    return head + _schools(starter) + _TAIL + starter.carried
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a TOML string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _previous(starter: Starter) -> str:
-    return f'previous = "{starter.previous}"' if starter.previous else '# previous = "../2016"'
+    return f"previous = {quoted(starter.previous)}" if starter.previous else '# previous = "../2016"'
+
+
+def _pattern(starter: Starter) -> str:
+    own = starter.student_number
+    return f"student_number = {quoted(own)}" if own else '# student_number = "[0-9A-Z]{4,15}"'
 
 
 def _schools(starter: Starter) -> str:
-    return "\n".join(
-        f'[[schools]]\ncode = "{school.code}"\nname = "{school.name}"\nregistry = "{school.registry}"\n'
-        for school in starter.schools
-    )
+    return "\n".join(map(_school, starter.schools))
+
+
+def _school(school: School) -> str:
+    given = {"code": school.code, "name": school.name, "registry": school.registry}
+    columns = "".join(f"{name} = {quoted(label)}\n" for name, label in school.columns.items())
+    text = "[[schools]]\n" + "".join(f"{key} = {quoted(value)}\n" for key, value in given.items())
+    return text + (f"[schools.columns]\n{columns}" if columns else "")
 
 
 _HEAD = """\
@@ -69,7 +110,8 @@ _HEAD = """\
 name = "{starter.year}届"               # 届别名称，会出现在页面和报表上
 year = {starter.year}                     # 毕业年份
 undergraduate_month = "{starter.month}"   # 本科生、专科生统一填写的毕业年月
-# student_number = "[0-9A-Z]{{4,15}}"  # 学号的样式（正则表达式），一般不用改
+# 学号的样式（正则表达式），一般不用改：
+{pattern}
 # 上一届的文件夹，用来对比：
 {previous}
 

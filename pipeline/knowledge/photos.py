@@ -94,15 +94,21 @@ class Shelf:
         return target.is_relative_to(self._root) and target.is_file()
 
     def find(self, name: str, student_number: str, id_number: str) -> Path | None:
-        """Return the photo of one row, or None."""
-        return self._named(name) or self._stemmed(student_number) or self._stemmed(id_number)
+        """Return the photo of one row, or None; of several files of one name the one of the student's number."""
+        named = self._named(name)
+        if len(named) == 1:
+            return named[0]
+        return self._stemmed(student_number) or self._stemmed(id_number) or next(iter(named), None)
 
-    def _named(self, name: str) -> Path | None:
+    def _named(self, name: str) -> list[Path]:
         key = _asked(name)
         if not key:
-            return None
-        known = self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(_without_suffix(key))
-        return known[0] if known else None
+            return []
+        keys = (key, PurePosixPath(key).name)  # 照片/张三.jpg may name a folder that the office did not keep
+        found = (
+            self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(_without_suffix(key)) for key in keys
+        )
+        return next(filter(None, found), [])
 
     def _stemmed(self, number: str) -> Path | None:
         known = self._by_stem.get(_fold(number)) if number else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.knowledge.region_table import MUNICIPALITIES, UNDIVIDED, Place, Table
+from pipeline.knowledge.region_table import MUNICIPALITIES, SPECIAL, UNDIVIDED, Place, Table
 
 Cells = tuple[str, str, str, str]
 
@@ -27,7 +27,7 @@ def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
     given = (province, city, county)
     cells = [_NOISE.sub("", cell) for cell in given]
     cells = _part_province(table, cells)
-    if cells[0] in table.cities:
+    if cells[0] in table.provinces:
         cells = _part_city(table, cells)
         cells = _part_county(table, cells)
     answer = (cells[0], cells[1], cells[2])
@@ -42,7 +42,8 @@ def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
 def _part_province(table: Table, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in table.provinces:
-        return [table.provinces[province], *_without(table.provinces[province], city, county)]
+        official = table.provinces[province]
+        return [official, *(_without(table, official, cell) for cell in (city, county))]
     source = province or city or county
     for name in table.province_heads:
         if source.startswith(name) and len(source) > len(name):
@@ -64,9 +65,16 @@ def _fill(rest: str, later: list[str]) -> list[str]:
     return later[:2]
 
 
-def _without(province: str, *cells: str) -> list[str]:
-    """Cells without the province's name in front (湖南省长沙市 in the city cell); the name alone stays."""
-    return [cell.removeprefix(province) or cell for cell in cells]
+def _without(table: Table, province: str, cell: str) -> str:
+    """A cell without the province in front (湖南省长沙市, 湖南长沙); its name alone stays (吉林 may be 吉林市)."""
+    if cell in table.cities.get(province, ()):
+        return cell
+    for name in table.province_heads:
+        rest = cell.removeprefix(name)
+        if rest != cell and table.provinces[name] == province:
+            known = rest in table.homes_by_province[province] or _city_head(table, province, rest)
+            return rest if rest and (name == province or known) else cell
+    return cell
 
 
 def _city_head(table: Table, province: str, text: str) -> str:
@@ -77,6 +85,8 @@ def _city_head(table: Table, province: str, text: str) -> str:
 
 def _part_city(table: Table, cells: list[str]) -> list[str]:
     province, city, county = cells
+    if province in SPECIAL:
+        return _special(table, province, city, county)
     if province in UNDIVIDED:
         return cells
     if province in MUNICIPALITIES:
@@ -131,6 +141,15 @@ def _municipality(table: Table, province: str, city: str, county: str) -> list[s
     if bare in known:
         return [province, province, county if county in known else known[bare]]
     return [province, city, county]
+
+
+def _special(table: Table, province: str, city: str, county: str) -> list[str]:
+    """Hong Kong and Macau have no cities and stand for their own, like a municipality; 中西区 is what a county is."""
+    if not city or table.provinces.get(city) == province:
+        city = province
+    if not county and city != province:
+        city, county = province, city
+    return [province, city, province if not county or table.provinces.get(county) == province else county]
 
 
 def _part_county(table: Table, cells: list[str]) -> list[str]:

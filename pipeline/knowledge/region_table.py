@@ -16,6 +16,9 @@ CORPS = "新疆生产建设兵团"
 MUNICIPALITIES = frozenset({"北京市", "天津市", "上海市", "重庆市"})
 # regions that the national table does not divide: every answer below them is right
 UNDIVIDED = frozenset({"台湾省", "香港特别行政区", "澳门特别行政区", CORPS})
+SPECIAL = frozenset({"香港特别行政区", "澳门特别行政区"})
+# 塔城 and 阿勒泰 are prefectures of the table, and of 伊犁哈萨克自治州 as people there write it
+ABOVE = {"塔城地区": "伊犁哈萨克自治州", "阿勒泰地区": "伊犁哈萨克自治州"}
 NOW = 9999
 XINJIANG = "新疆维吾尔自治区"
 CORPS_UNIT = re.compile(r"兵团|^(?:第.+|农.+)师(?:.*市)?$")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.knowledge.region_lineage import current_names, names_in
 from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
-from pipeline.knowledge.region_table import CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
+from pipeline.knowledge.region_table import ABOVE, CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
 from pipeline.knowledge.text import by_distinct, flag_by_distinct
 
 LEVELS = ["province", "city", "county"]
@@ -133,7 +133,8 @@ def _belongs(table: Table, place: Place) -> bool:
         return bool(ANY_COUNTY.search(place.city))
     if not place.county or not table.divided(place.province, place.city):
         return True
-    return place in table.spans or bool(ANY_COUNTY.search(place.county))
+    below = (Place(place.province, city, place.county) for city, above in ABOVE.items() if above == place.city)
+    return any(entry in table.spans for entry in (place, *below)) or bool(ANY_COUNTY.search(place.county))
 
 
 def _dated(table: Table, place: Place) -> list[Place]:

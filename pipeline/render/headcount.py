@@ -62,8 +62,20 @@ class Headcount:
 
     @property
     def attestation(self) -> str:
-        """The text above the signature."""
-        return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
+        """The text above the signature; while sets differ, what stands between the college and its signature."""
+        if self.ready:
+            return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
+        left = self._number("registered") - self._number("approved")
+        extra = f"，名单外的提交 {self._number('extra')} 条" if self._number("extra") else ""
+        return f"暂不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the college may sign: the approved are the registered, nobody else claims a place."""
+        return self.total.equal and not self._number("extra")
+
+    def _number(self, column: str) -> int:
+        return self.total.numbers[list(COLUMNS).index(column)]
 
     @property
     def total(self) -> Line:

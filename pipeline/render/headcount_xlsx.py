@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import xlsxwriter
 
 from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 _HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致", "备注")
 _TOP = 3  # 0-based row of the headings
@@ -36,25 +40,26 @@ def write_headcount_xlsx(path: Path, headcount: Headcount, *, with_people: bool 
 class _Looks:
     """The formats of the workbook."""
 
-    def __init__(self, book: Any) -> None:
-        def look(**more: Any) -> Any:
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        def look(**more: object) -> Format:
             return book.add_format({"font_name": _FONT, "font_size": 11, "valign": "vcenter", **more})
 
         self.title = look(font_size=18, align="center", bold=True)
         self.plain = look()
         self.right = look(align="right")
         self.head = look(border=1, align="center", bg_color="#ECECEC", text_wrap=True, bold=True)
-        self.text = look(border=1, text_wrap=True, num_format="@")
+        self.text = look(border=1, indent=1, text_wrap=True, num_format="@")
         self.number = look(border=1, align="center")
         self.open = look(border=1, locked=False, text_wrap=True)
         self.sum_text = look(border=1, bold=True, align="center", bg_color="#F6F6F6")
         self.sum_number = look(border=1, bold=True, align="center", bg_color="#F6F6F6")
         self.note = look(text_wrap=True, valign="top", font_size=10)
-        self.sign = look(locked=False)
+        self.warning = look(text_wrap=True, bold=True, border=1, font_size=10)
+        self.sign = look(align="right", valign="bottom")
         self.line = look(bottom=1, locked=False)
 
 
-def _headcount_sheet(book: Any, headcount: Headcount) -> None:
+def _headcount_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
     looks, last = _Looks(book), len(_HEADINGS) - 1
     sheet = book.add_worksheet("人数统计")
     day = headcount.as_of
@@ -63,11 +68,13 @@ def _headcount_sheet(book: Any, headcount: Headcount) -> None:
     sheet.set_row(0, 30)
     sheet.write_string(1, 0, f"院系（公章）：{headcount.college}", looks.plain)
     sheet.write_string(1, last, f"统计日期：{day.year}年{day.month}月{day.day}日　单位：人", looks.right)
+    sheet.set_row(_TOP, 24)
     for at, heading in enumerate(_HEADINGS):
         sheet.write_string(_TOP, at, heading, looks.head)
     for row, line in enumerate(headcount.lines, _TOP + 1):
         plain = line.kind == "major"
         text, number = (looks.text, looks.number) if plain else (looks.sum_text, looks.sum_number)
+        sheet.set_row(row, 20)
         sheet.write_string(row, 0, line.level if plain else "", text)
         sheet.write_string(row, 1, line.major, text)
         for at, value in enumerate(line.numbers, 2):
@@ -78,26 +85,26 @@ def _headcount_sheet(book: Any, headcount: Headcount) -> None:
     _page_setup(sheet, headcount, end, last)
 
 
-def _signature_block(sheet: Any, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
+def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
     """Write notes, attestation, digest and the places to sign; return the last row."""
     texts = (NOTE, headcount.attestation, f"校验码：{headcount.digest}")
     for at, text in enumerate(texts, row + 1):
-        sheet.merge_range(at, 0, at, last, "", looks.note)
-        sheet.write_string(at, 0, text, looks.note)
+        look = looks.warning if text == headcount.attestation and not headcount.ready else looks.note
+        sheet.merge_range(at, 0, at, last, "", look)
+        sheet.write_string(at, 0, text, look)
         sheet.set_row(at, 30 if len(text) > 60 else 18)
     place = row + len(texts) + 2
-    starts = (0, 2, 6, 10)
+    starts = (0, 3, 7, 11)
     for start, name in zip(starts, SIGNATURES, strict=True):
         sheet.write_string(place, start, f"{name}：", looks.sign)
-    for start, until in ((1, 1), (4, 5), (8, 9), (11, last)):
+    for start, until in ((1, 1), (4, 5), (8, 9), (12, last)):
         for column in range(start, until + 1):
             sheet.write_blank(place, column, None, looks.line)
     sheet.set_row(place, 34)
-    sheet.set_h_pagebreaks([])
     return place
 
 
-def _page_setup(sheet: Any, headcount: Headcount, end: int, last: int) -> None:
+def _page_setup(sheet: Worksheet, headcount: Headcount, end: int, last: int) -> None:
     sheet.set_column(0, 0, 13)
     sheet.set_column(1, 1, 30)
     sheet.set_column(2, last - 1, 8)
@@ -118,7 +125,7 @@ def _page_setup(sheet: Any, headcount: Headcount, end: int, last: int) -> None:
         sheet.set_h_pagebreaks([_TOP + 1 + lines])
 
 
-def _people_sheet(book: Any, headcount: Headcount) -> None:
+def _people_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
     looks = _Looks(book)
     sheet = book.add_worksheet("名单")
     headings = ("序号", "学历", "专业", "班级", "学号", "姓名", "性别")

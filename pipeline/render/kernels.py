@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -24,11 +25,19 @@ def serve_kernel(client: socket.socket, request: dict[str, Any]) -> int:
     import numpy as np
     from ipykernel.kernelapp import IPKernelApp
 
-    np.random.seed()  # noqa: NPY002 - a cold kernel's global generator is fresh, so no two forks may share one
-    app = IPKernelApp.instance(parent_handle=os.getppid())
+    _forget_inline_backend()
+    np.random.seed()  # a cold kernel's global generator is fresh, so no two forks may share one
+    app = IPKernelApp.instance(parent_handle=os.getppid(), log_level=logging.CRITICAL)
     app.initialize(arguments)
     app.start()
     return 0
+
+
+def _forget_inline_backend() -> None:
+    """Have matplotlib's inline backend imported anew: its import is what makes this shell show open figures."""
+    package, name = "matplotlib_inline", "backend_inline"
+    if sys.modules.pop(f"{package}.{name}", None) is not None:
+        vars(sys.modules[package]).pop(name, None)
 
 
 def bound_memory(size: int) -> None:

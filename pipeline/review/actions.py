@@ -94,7 +94,10 @@ def send_back(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: 
         refused = [(_name(row), "未提交，没有可退回的") for row in rows if row["submission_id"] == ""]
         if refused:
             raise _refused("不能退回", refused)
-        return [_decision(desk, row, "return", actor, outcome) for row in rows]
+        again = [row for row in rows if returned_already(row, actor.by, actor.why)]
+        outcome.already += [_name(row) for row in again]
+        said = set(outcome.already)
+        return [_decision(desk, row, "return", actor, outcome) for row in rows if _name(row) not in said]
 
     _decide(tables, ledger, actor, decide)
     return outcome
@@ -172,6 +175,12 @@ def has_approval(row: pd.Series) -> bool:
 def stands_already(row: pd.Series) -> bool:
     """Return whether just this submission, with just this registry row, is approved already."""
     return row["decision_state"] == "approved" and not row["change_request"]
+
+
+def returned_already(row: pd.Series, by: str, why: str) -> bool:
+    """Return whether just this submission was returned by the same person for the same reason."""
+    told = (str(row["decided_by"]), str(row["decided_why"]))
+    return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
 
 
 def _approval(desk: Desk, row: pd.Series, actor: Actor, outcome: Outcome) -> Entry | None:

@@ -19,7 +19,10 @@ KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
 ]  # fmt: skip
-STATES = ["decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "changed_fields"]
+STATES = [
+    "decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "decided_why",
+    "changed_fields",
+]  # fmt: skip
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
 
 
@@ -27,18 +30,17 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the last decision of each student, from `Ledger.entries()`.
 
     One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
-    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, for
-    `changed_fields`; empty once purged).
+    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, by which
+    `changed_fields` are found; empty once purged).
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
     data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
-    values = [cast("dict[str, Any]", json.loads(text)) if text else {} for text in last["values"]]
     last = last.assign(
         decision=last["action"].map(_MEANS),
         registry_digest=[str(item.get("registry_digest", "")) for item in data],
         run=[str(item.get("run", "")) for item in data],
-        snapshot=[json.dumps(item["snapshot"]) if "snapshot" in item else "" for item in values],
+        snapshot=last["values"],
     )
     text = [column for column in DECISION_TABLE if column != "seq"]
     return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
@@ -62,13 +64,14 @@ def decision_states(
 
     Returns:
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
-        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at` (of the last
-        decision whatever it was), `changed_fields` (names of fields, comma-separated, of a stale approval).
+        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at`, `decided_why` (of
+        the last decision whatever it was; the why of a return is for the student), `changed_fields` (names of fields,
+        comma-separated, of a stale approval).
     """
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "snapshot"]
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
     stands = both["made_on"].isin(submission_ids) & (both["registry_then"] == both["registry_digest"])
@@ -83,6 +86,7 @@ def decision_states(
             "change_request": (state == "approved") & (counting != "") & (counting != both["made_on"]),
             "decided_by": both["by"],
             "decided_at": both["at"],
+            "decided_why": both["why"],
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )
@@ -94,7 +98,7 @@ def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissio
     now = _counting_rows(rows, submissions)
     named: list[str] = []
     for at, snapshot in enumerate(then):
-        before = cast("dict[str, Any]", json.loads(snapshot)) if snapshot else {}
+        before = cast("dict[str, Any]", json.loads(snapshot)).get("snapshot", {}) if snapshot else {}
         pairs = (("registry", rows.iloc[at]), ("submission", now.iloc[at]))
         differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
         named.append(",".join(dict.fromkeys(differing)))

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError, UsageError
-from pipeline.review.actions import decision_entry, has_approval, refusal, stands_already
+from pipeline.review.actions import decision_entry, has_approval, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
 from pipeline.review.desk import KINDS, RunTables, find_student, lay_desk
 from pipeline.review.ledger import Ledger
@@ -156,12 +156,14 @@ class _Reading:
                 personal={"opinion": row["意见"], "refused": why},
             )
             return person, [entry]
-        if (action == "approve" and stands_already(person)) or (action == "return" and _returned(person)):
+        if (action == "approve" and stands_already(person)) or (
+            action == "return" and returned_already(person, row["审核人"], row["说明"])
+        ):
             report.append(_read(row, "already", ""))
             return person, [self._seen(person, now)]
         report.append(_read(row, "applied", ""))
         entry = decision_entry(self._desk, person, action, by=row["审核人"], why=row["说明"], data=data)
-        return _after(person, action), [entry]
+        return _after(person, action, row), [entry]
 
     def _why_not(self, person: pd.Series, action: str, row: dict[str, str]) -> str:
         if not action:
@@ -187,14 +189,11 @@ class _Reading:
         )
 
 
-def _returned(person: pd.Series) -> bool:
-    return person["decision_state"] == "returned"
-
-
-def _after(person: pd.Series, action: str) -> pd.Series:
+def _after(person: pd.Series, action: str, row: dict[str, str]) -> pd.Series:
     state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
     approved = person["submission_id"] if action == "approve" else ""
     changed = {"decision_state": state, "approved_submission_id": approved, "change_request": False}
+    changed |= {"decided_by": row["审核人"], "decided_why": row["说明"]}
     return pd.Series({**person.to_dict(), **changed})
 
 

@@ -62,6 +62,15 @@ def test_an_office_replaces_one_table(tmp_path):
     assert load_codes()["teacher_training"].labels == ("是", "否")
 
 
+def test_a_folder_of_its_own_for_code_tables(tmp_path):
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "gender.csv").write_text(
+        "code,label,aliases,source\n1,男,,校\n2,女,,校\n3,其他,,校\n", "utf-8"
+    )
+    (tmp_path / "notes.csv").write_text("什么,都有\n", "utf-8")
+    assert load_codes(tmp_path)["gender"].labels == ("男", "女", "其他")
+
+
 def test_no_folder_is_the_built_in_tables(tmp_path):
     assert load_codes(tmp_path / "none") == load_codes()
 

@@ -56,6 +56,15 @@ def test_found_by_name_number_and_id(folder):
     assert seen["readable"][seen["found"]].all()
 
 
+def test_two_files_of_one_name_go_by_the_number(folder):
+    for number in ("1", "2"):
+        (folder / number).mkdir()
+        portrait(int(number) + 70).save(folder / number / "证件照.jpg")
+    portrait(80).save(folder / "1305030199.jpg")
+    seen = examine(folder, "2/证件照.jpg", "证件照.jpg", "学院/李四.png", numbers=["", "1305030199", ""])
+    assert seen["path"].tolist() == ["2/证件照.jpg", "1305030199.jpg", "李四.PNG"]
+
+
 def test_index_and_kinds_are_kept(folder):
     names = pd.Series(["李四", ""], index=[9, 4], dtype="str")
     seen = photos.examine(folder, names, names, names)

@@ -80,6 +80,9 @@ def test_return_and_reopen(four, ledger):
     with pytest.raises(RefusedError, match="没有可退回的"):
         actions.send_back(four, ledger, ["3"], WANG)
     actions.send_back(four, ledger, ["1"], WANG)
+    assert actions.send_back(four, ledger, ["1"], WANG).already == ["10534/1"]
+    assert actions.send_back(four, ledger, ["1"], Actor("王老师", "还有照片", TODAY)).done == ["10534/1"]
+    assert lay_desk(four, ledger.entries(), TODAY).people["decided_why"][0] == "还有照片"
     assert status(four, ledger) == "returned"
     newer = tables([person("1")], [submission("s1", "1"), submission("s1b", "1")])
     assert status(newer, ledger) == "awaiting"

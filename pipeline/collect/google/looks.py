@@ -28,7 +28,7 @@ _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _FOREIGN = re.compile(
     rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}(?:\D.*)?|(?:\d{{1,2}}[ -])?{_MONTHS}[ -].*\d", re.IGNORECASE
 )
-_IDENTIFIERS = ("id_number", "exam_number", "student_number", "postcode", "phone", "family_phone", "qq")
+_PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def wishes(tab: Tab, values: Values) -> list[Wish]:
         if any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells)):
             made.append(Wish(tab, column, dates=True))
         named = {labels.get(str(cell).strip(" *＊")) for cell in cells[:40] if isinstance(cell, str)}
-        if named & set(_IDENTIFIERS) and _zeros_lost(cells):
+        if named & set(_PADDED) and _zeros_lost(cells):
             made.append(Wish(tab, column, dates=False))
     return made
 

@@ -15,6 +15,7 @@ from pipeline.collect.google import keys
 from pipeline.collect.google.client import RejectedRequestError, SheetsClient
 from pipeline.collect.google.plan import ANSWER_BYTES, CELL_BYTES, LARGEST_RANGES, Rest, plan
 from pipeline.collect.google.tabs import Book, Tab, read_book
+from pipeline.errors import InputError
 
 # Text as it stands in the cell, numbers and true/false as such, dates as the person saw them.
 AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
@@ -88,9 +89,9 @@ class Reader:
         for attempt in range(_RENAMES + 1):
             try:
                 return self._batches(pending & set(self._tabs()))
-            except RejectedRequestError:  # a worksheet was renamed or removed: ask for the names, ids stay
+            except RejectedRequestError as error:  # a worksheet was renamed or removed: ask for the names, ids stay
                 if attempt == _RENAMES:
-                    raise
+                    raise InputError(error.what, remedy=error.remedy) from None
                 known = set(self._tabs())
                 self._book()
                 pending = (pending - self._fresh) | (set(self._tabs()) - known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from pipeline import fields
@@ -37,7 +38,7 @@ _HINTS = {
 }
 
 
-def complete_template(key: str, cohort: Cohort, *, patience: Patience | None = None) -> str:
+def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | None = None) -> str:
     """Create the collection worksheet, or add what it lacks, in one batch; return in Chinese what was done.
 
     Columns that are there stay where they are, whatever stands in them; a second call adds nothing.
@@ -62,6 +63,11 @@ def complete_template(key: str, cohort: Cohort, *, patience: Patience | None = N
         client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
     what = f"补了 {len(wanted)} 列" if header and wanted else "新建了表头" if wanted else "已经齐全"
     return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
+
+
+def make_template(key: str, cohort: Cohort | None) -> None:
+    """Create or complete the collection sheet and say so; `mingce template --google KEY` calls it."""
+    print(complete_template(key, cohort), file=sys.stderr)
 
 
 def _tab(client: SheetsClient, book: Book) -> Tab:
@@ -101,11 +107,11 @@ def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
     return header
 
 
-def _choices(cohort: Cohort) -> dict[str, list[str]]:
+def _choices(cohort: Cohort | None) -> dict[str, list[str]]:
     """Return the drop-down lists by field: labels of the code tables, the schools' names."""
-    tables = load_codes(cohort.path(cohort.rules.folder) if cohort.rules.folder else None)
+    tables = load_codes(cohort.path(cohort.rules.folder) if cohort and cohort.rules.folder else None)
     coded = {name: list(table.labels) for name, table in tables.items() if fields.fields().get(name)}
-    coded["school"] = [school.name for school in cohort.schools]
+    coded["school"] = [school.name for school in cohort.schools] if cohort else []
     return {name: labels for name, labels in coded.items() if name != "major" and 0 < len(labels) <= _MOST_CHOICES}
 
 

@@ -1,0 +1,176 @@
+"""Other people with the same faults: each value becomes another one, the same one wherever it stands.
+
+What a rule looks at is kept: lengths, kinds of characters, widths and spaces, valid or invalid check characters,
+region and year of an ID number, digits that agree between two cells, names that differ in one character. All of it
+hangs on a secret (a random number of this run that is written nowhere), so it cannot be undone from the result; it is
+a disguise for a bug report, not for publication.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from calendar import monthrange
+from collections.abc import Callable
+from difflib import SequenceMatcher
+from functools import cache
+from random import Random
+
+from pipeline.demo import names
+
+_SIGNIFICANT = re.compile(r"[0-9A-Z]")
+_CHECK = "10X98765432"
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_GIVEN = names.MALE + names.FEMALE
+# characters that stay at the head of a number: year, region, operator's prefix, no leading zero
+_KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
+_DAYS = [f"{month:02d}{day:02d}" for month in range(1, 13) for day in range(1, monthrange(2015, month)[1] + 1)]
+_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+
+
+class Disguise:
+    """Turns values of one cohort into others; two disguises with one secret agree."""
+
+    def __init__(self, secret: int) -> None:
+        self._secret = secret
+        shuffled = _DAYS.copy()
+        Random(f"{secret} days").shuffle(shuffled)
+        self._days = dict(zip(_DAYS, shuffled, strict=True))
+        self.digit = cache(self._digit)
+        letters = list("abcdefghijklmnopqrstuvwxyz")
+        Random(f"{secret} letters").shuffle(letters)
+        self._letters = "".join(letters)
+        self._names: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def _digit(self, field: str, at: int) -> str:
+        digits = list("0123456789")
+        Random(f"{self._secret} {field} {at}").shuffle(digits)
+        return "".join(digits)
+
+    def number(self, field: str, given: str) -> str:
+        """Return another number of the same form; `field` is one of student_number, exam_number, qq, phone, …"""
+        return _resting(given, lambda core: self._number(field, core))
+
+    def _number(self, field: str, core: str) -> str:
+        if field.endswith("phone") and len(core) == 13 and core.startswith("86"):
+            return "86" + self._number(field, core[2:])
+        kept = _KEPT[field]
+        return "".join(
+            self.digit(field, at)[int(mark)] if at >= kept and mark.isdigit() else mark for at, mark in enumerate(core)
+        )
+
+    def id_number(self, given: str) -> str:
+        """Return another ID number: same region, year and sex, valid exactly where the given one is."""
+        return _resting(given, self._id_number)
+
+    def _id_number(self, core: str) -> str:
+        if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9X]", core):
+            return "".join(self.digit("id", 0)[int(mark)] if mark.isdigit() else mark for mark in core)
+        start = 10 if len(core) == 18 else 8
+        day = self._days.get(core[start : start + 4], core[start : start + 4])
+        tail = core[start + 4 : start + 7]
+        sequence = "".join(self.digit("id", at)[int(mark)] for at, mark in enumerate(tail[:2], 15))
+        sex = self.same_parity(tail[2])
+        body = core[:start] + day + sequence + sex
+        return body if len(core) == 15 else body + self._check(core, body)
+
+    def same_parity(self, mark: str) -> str:
+        """Return a digit that is odd where the given one is."""
+        odd = self.digit("id", 17)
+        same = [digit for digit in odd if int(digit) % 2 == int(mark) % 2]
+        return same[int(mark) // 2]
+
+    def _check(self, core: str, body: str) -> str:
+        """Return a check character as far from the right one as the given one was."""
+        off = _CHECK.index(core[17]) - _CHECK.index(check_character(core[:17]))
+        return _CHECK[(_CHECK.index(check_character(body)) + off) % 11]
+
+    def prefix(self, fifteen: str) -> str:
+        """Return what becomes of an ID number's first 15 digits (all that a damaged cell has)."""
+        return self._id_number(fifteen + "00" + check_character(fifteen + "00"))[:15]
+
+    def avoid(self, given: set[str]) -> None:
+        """Give nobody one of these names: they are the ones to be hidden."""
+        self._taken |= given
+
+    def name(self, given: str, base: str = "") -> str:
+        """Return another name; one that differs a little from the name `base` differs as much from base's new name."""
+        core = given.strip()
+        if core not in self._names:
+            self._names[core] = self._like(core, base) if base and base != core else self._fresh(core)
+            self._taken.add(self._names[core])
+        return given.replace(core, self._names[core]) if core else given
+
+    def _fresh(self, core: str) -> str:
+        new = core
+        for attempt in range(200):
+            dice = Random(f"{self._secret} {core} {attempt}")
+            new = "".join(self._letter(mark, at, dice) for at, mark in enumerate(core))
+            if new not in self._taken and new != core:
+                break
+        return new
+
+    def _like(self, core: str, base: str) -> str:
+        """Carry the differences between `base` and `core` over to base's new name."""
+        new_base, dice, out = self.name(base), Random(f"{self._secret} {core} {base}"), ""
+        for step, a, b, c, d in SequenceMatcher(None, base, core, autojunk=False).get_opcodes():
+            changed = "".join(self._letter(mark, 1, dice) for mark in core[c:d])
+            out += new_base[a:b] if step == "equal" else changed
+        return out if out not in self._taken else self._fresh(core)
+
+    @staticmethod
+    def _letter(mark: str, at: int, dice: Random) -> str:
+        if _HAN.fullmatch(mark):
+            return dice.choice(names.SURNAMES if at == 0 else _GIVEN)
+        if mark.isascii() and mark.isalpha():
+            letter = dice.choice("abcdefghijklmnopqrstuvwxyz")
+            return letter.upper() if mark.isupper() else letter
+        return mark
+
+    def email(self, given: str) -> str:
+        """Return another address of the same provider; digits of a QQ mailbox agree with the QQ number still."""
+        local, at, domain = given.partition("@")
+        if local.strip().isdigit():
+            return self.number("qq", local) + at + domain
+        return "".join(self._mark(mark) for mark in local) + at + domain
+
+    def _mark(self, mark: str) -> str:
+        if mark.isascii() and mark.isdigit():
+            return self.digit("local", 0)[int(mark)]
+        if mark.isascii() and mark.isalpha():
+            new = self._letters[ord(mark.lower()) - ord("a")]
+            return new.upper() if mark.isupper() else new
+        return mark
+
+    def address(self, given: str) -> str:
+        """Return another address, as short as the given one where that was too short; a formula stays one."""
+        core = given.strip()
+        if not core:
+            return given
+        number = Random(f"{self._secret} {core}").randrange(1, 9999)
+        if core[0] in "=+-@":
+            return f"{core[0]}SUM(A1)某路{number}号" if core[0] in "=@" else f"{core[0]}某路{number}号某单元"
+        return "某" * len(core) if len(core) < 6 else f"某县某路{number}号某单元"
+
+
+def check_character(body: str) -> str:
+    """Return the check character of 17 digits (ISO 7064 MOD 11-2)."""
+    return _CHECK[sum(int(mark) * weight for mark, weight in zip(body, _WEIGHTS, strict=True)) % 11]
+
+
+def _resting(given: str, change: Callable[[str], str]) -> str:
+    """Change the digits and letters of `given` and leave its spaces, signs, widths and cases where they are."""
+    marks = [unicodedata.normalize("NFKC", mark).upper() for mark in given]
+    places = [at for at, mark in enumerate(marks) if _SIGNIFICANT.fullmatch(mark)]
+    new = change("".join(marks[at] for at in places))
+    out = list(given)
+    for at, mark in zip(places, new, strict=True):
+        out[at] = _in_style(mark, given[at])
+    return "".join(out)
+
+
+def _in_style(mark: str, model: str) -> str:
+    cased = mark.lower() if model.islower() else mark
+    wide = ord(model) > 0xFF00
+    return chr(ord(cased) + 0xFEE0) if wide else cased

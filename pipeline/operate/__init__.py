@@ -1,0 +1,1 @@
+"""Operate: what keeps a season running: timers, checks, purge, backup."""

@@ -1,0 +1,187 @@
+"""`mingce doctor`: is everything there that a season needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+
+from pipeline.cohort import Cohort
+from pipeline.errors import ConfigurationError, InputError, MingceError
+from pipeline.lock import Work, holder, is_held
+
+FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
+STALE = timedelta(hours=36)  # a nightly run that is older was missed
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, whether it is in order (None: for information), what to do if not."""
+
+    what: str
+    ok: bool | None
+    remedy: str = ""
+
+
+def examine(cohort: Cohort, now: datetime) -> Iterator[Check]:
+    """Yield the checks one by one; a look-up that fails is a line, never an end."""
+    yield from machine()
+    for look in (_folders, _inputs, _registries, _ledger, _mail, _google, _lock):
+        yield from _guarded(look, cohort)
+    yield _last_run(cohort, now)
+
+
+def _guarded(look: Callable[[Cohort], Iterator[Check]], cohort: Cohort) -> Iterator[Check]:
+    try:
+        yield from look(cohort)
+    except ConfigurationError as error:
+        yield Check("；".join(error.mistakes), False)
+    except MingceError as error:
+        yield Check(f"{error.where}：{error.what}" if error.where else error.what, False, error.remedy)
+
+
+def machine() -> Iterator[Check]:
+    """Yield what concerns this machine alone: Python, packages, fonts."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check(f"Python {version}", sys.version_info >= (3, 11), "请安装 Python 3.11 或更新的版本")
+    lacking = _lacking_packages()
+    yield Check(
+        f"程序包{'齐全' if not lacking else '缺少 ' + '、'.join(lacking)}", not lacking, "请在项目文件夹执行 make setup"
+    )
+    yield _fonts()
+
+
+def _lacking_packages() -> list[str]:
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(text) for text in metadata.requires("mingce") or []]
+    except metadata.PackageNotFoundError:
+        return ["mingce"]
+    lacking: list[str] = []
+    for each in wanted:
+        if each.marker and not each.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            fits = each.specifier.contains(metadata.version(each.name), prereleases=True)
+        except metadata.PackageNotFoundError:
+            fits = False
+        lacking += [] if fits else [str(each.name)]
+    return lacking
+
+
+def _fonts() -> Check:
+    try:
+        from pylopdf_fonts_zh_cn import sans_path, serif_path
+    except ImportError:
+        return Check("中文字体包没有装好", False, "请在项目文件夹执行 make setup")
+    there = Path(str(sans_path())).is_file() and Path(str(serif_path())).is_file()
+    return Check("中文字体", there, "字体文件不见了，请在项目文件夹执行 make setup")
+
+
+def _folders(cohort: Cohort) -> Iterator[Check]:
+    folder = cohort.reports_folder
+    standing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(standing).free
+    yield Check(f"磁盘剩余 {free / (1 << 30):.1f} GB", free >= FREE, "请至少留出 2 GB；旧数据可用 mingce purge 清理")
+    for place, path in (("届别文件夹", cohort.folder), ("结果文件夹", standing)):
+        yield Check(f"{place}可写", os.access(path, os.W_OK), f"请给运行账号 {path.name} 的写权限")
+    if os.name == "posix" and folder.exists():
+        loose = folder.stat().st_mode & 0o077
+        yield Check("结果文件夹只有本人可读", not loose, f"请执行 chmod -R go= {folder}")
+
+
+def _inputs(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.inputs import files_of
+    from pipeline.collect.people import read_people
+
+    for source in cohort.submissions.sources:
+        if "://" in source or source.startswith("gsheet:"):
+            continue
+        paths, _ = files_of(source, cohort.folder)
+        closed = [path.name for path in paths if not os.access(path, os.R_OK)]
+        yield Check(f"填报数据 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
+    colleges, counselors = read_people(cohort)
+    yield Check(
+        f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级", bool(len(colleges) and len(counselors)), "请填写"
+    )
+    without = sum(not text.strip() for text in counselors["email"])
+    yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
+
+
+def _registries(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.registry import read_registry
+
+    for school in cohort.schools:
+        try:
+            count = len(read_registry(school, cohort, None).rows)
+        except InputError as error:
+            yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
+        else:
+            yield Check(f"{school.name}学籍库：{count} 人", True)
+
+
+def _ledger(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.review.ledger import open_ledger
+
+    with open_ledger(cohort) as ledger:
+        found, (last, _) = ledger.verify(), ledger.head()
+    yield Check(
+        f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误"), not found,
+        "账本可能被改动过：请停止使用，保留原件，用最近的备份（mingce backup）核对",
+    )  # fmt: skip
+
+
+def _mail(cohort: Cohort) -> Iterator[Check]:
+    if not cohort.mail:
+        yield Check("没有设置 [mail]，mingce send 会写成 .eml 文件", None)
+        return
+    import smtplib
+
+    from pipeline.deliver.smtp import connect, password_of
+
+    name = f"邮件服务器 {cohort.mail.server}:{cohort.mail.port}"
+    try:
+        connect(cohort.mail, password_of(cohort.mail), timeout=10).quit()
+    except (OSError, smtplib.SMTPException) as error:
+        yield Check(f"{name}（{type(error).__name__}）", False, "连不上：请核对 server、port 和防火墙")
+    else:
+        yield Check(f"{name}，{'已登录' if cohort.mail.user else '可用'}", True)
+
+
+def _google(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.google.doctor import check_google
+
+    for what, ok, remedy in check_google(cohort):
+        yield Check(what, ok, remedy)
+
+
+def _lock(cohort: Cohort) -> Iterator[Check]:
+    works: tuple[tuple[Work, str], ...] = (("run", "运行"), ("send", "寄送"))
+    for work, name in works:
+        held = is_held(cohort, work)
+        since = holder(cohort, work).get("since", "")
+        yield Check(f"{name}：{f'正在进行（始于 {since}）' if held else '没有在进行'}", None if held else True)
+
+
+def _last_run(cohort: Cohort, now: datetime) -> Check:
+    root = cohort.reports_folder
+    try:
+        summary = json.loads(
+            (root / "runs" / (root / "latest.txt").read_text().strip() / "summary.json").read_text(encoding="utf-8")
+        )
+        made = datetime.fromisoformat(str(summary["started_at"]))
+    except (OSError, ValueError, KeyError):
+        return Check("还没有完整的运行", None, "请执行 mingce run")
+    stale = now - made > STALE and cohort.window.opens <= now.date() <= cohort.window.college_due
+    return Check(
+        f"最近一次完整运行：{made:%Y-%m-%d %H:%M}",
+        not stale,
+        "已超过一天半：请查看定时任务（mingce schedule）和 log 文件夹",
+    )

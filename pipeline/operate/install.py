@@ -1,0 +1,86 @@
+"""Putting the timers in place, through each system's own program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from pipeline.errors import MingceError
+from pipeline.operate.schedule import Timetable, cron_lines, merged_crontab, systemd_units, windows_tasks
+
+Kind = Literal["systemd", "cron", "windows"]
+
+
+def default_kind() -> Kind:
+    """Return what this machine has: Windows tasks, systemd where its user manager answers, else cron."""
+    if sys.platform == "win32":
+        return "windows"
+    return "systemd" if Path("/run/systemd/system").is_dir() else "cron"
+
+
+def printed(table: Timetable, kind: Kind) -> str:
+    """Return what would be installed, as text to read or copy."""
+    if kind == "cron":
+        return cron_lines(table)
+    texts = systemd_units(table) if kind == "systemd" else windows_tasks(table)
+    return "\n".join(f"# {name}\n{text}" for name, text in texts.items())
+
+
+def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
+    """Install the timers and return what was done, a Chinese line each.
+
+    Raises:
+        MingceError: the system's program is not there or refuses.
+    """
+    if kind == "systemd":
+        return _systemd(table, home)
+    if kind == "cron":
+        _run(["crontab", "-"], merged_crontab(_standing_crontab(), table))
+        return ["已写入 crontab；查看：crontab -l"]
+    return _windows(table)
+
+
+def _systemd(table: Timetable, home: Path) -> list[str]:
+    folder = home / ".config" / "systemd" / "user"
+    folder.mkdir(parents=True, exist_ok=True)
+    units = systemd_units(table)
+    for name, text in units.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    timers = [name for name in units if name.endswith(".timer")]
+    _run(["systemctl", "--user", "daemon-reload"])
+    _run(["systemctl", "--user", "enable", "--now", *timers])
+    return [
+        f"已装好：{'、'.join(timers)}",
+        "查看：systemctl --user list-timers；注销后仍要运行，请执行一次 loginctl enable-linger",
+    ]
+
+
+def _standing_crontab() -> str:
+    try:
+        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise MingceError("这台机器没有 crontab", remedy="请安装 cron，或改用 --kind systemd") from None
+    return found.stdout if found.returncode == 0 else ""
+
+
+def _windows(table: Timetable) -> list[str]:
+    with TemporaryDirectory() as folder:
+        for name, text in windows_tasks(table).items():
+            path = Path(folder) / f"{name}.xml"
+            path.write_text(text, encoding="utf-16")
+            _run(["schtasks", "/Create", "/F", "/TN", name, "/XML", str(path)])
+    return ["已装好计划任务；查看：任务计划程序"]
+
+
+def _run(command: list[str], given: str | None = None) -> None:
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise MingceError(f"这台机器没有 {command[0]}", remedy="请去掉 --install，把显示的内容交给管理员") from None
+    if done.returncode:
+        raise MingceError(
+            f"{command[0]} 没有成功（{done.stderr.strip()[:200]}）", remedy="请去掉 --install，把显示的内容交给管理员"
+        )

@@ -1,0 +1,195 @@
+"""Timers for this machine: `mingce run` and `mingce send` at given times, on the days of the window.
+
+systemd (user timer, Persistent=true) and Windows (StartWhenAvailable) start a missed run once when the machine is
+back. cron forgets it: there an `@reboot` line asks `mingce schedule --catch-up`.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Literal
+from xml.sax.saxutils import escape
+
+from pipeline.cohort import Cohort
+from pipeline.deliver.recipients import digest
+from pipeline.errors import UsageError
+
+Job = Literal["run", "send"]
+JOBS: tuple[Job, ...] = ("run", "send")
+_NAMES: dict[str, str] = {"run": "核对", "send": "寄送"}
+MARK = "# mingce"
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """What is started when: `command` is the program and its first words, to which `run FOLDER` is added."""
+
+    folder: Path
+    cohort_name: str
+    command: tuple[str, ...]
+    first: date
+    last: date
+    times: dict[Job, tuple[time, ...]]
+
+    @property
+    def unit(self) -> str:
+        """The timers' name: ASCII, one for each cohort folder of a machine."""
+        return f"mingce-{digest(str(self.folder))[:8]}"
+
+
+def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_at: list[str]) -> Timetable:
+    """Return when what is started: daily from the day the window opens to the day after colleges hand in.
+
+    Raises:
+        UsageError: a time is no HH:MM.
+    """
+    times: dict[Job, tuple[time, ...]] = {"run": _times(run_at, "--run-at"), "send": _times(send_at, "--send-at")}
+    last = cohort.window.college_due + timedelta(days=1)  # the night after the last day still counts it
+    return Timetable(cohort.folder, cohort.name, command, cohort.window.opens, last, times)
+
+
+def _times(given: list[str], option: str) -> tuple[time, ...]:
+    found: set[time] = set()
+    for text in given:
+        if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
+            raise UsageError(f"时间 {text} 不正确", where=option, remedy="请写作 02:00，24 小时制")
+        hour, _, minute = text.partition(":")
+        found.add(time(int(hour), int(minute)))
+    return tuple(sorted(found))
+
+
+def months(first: date, last: date) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (year, month, first day, last day) for each month of a span of days."""
+    day = first
+    while day <= last:
+        end = min(last, day.replace(day=calendar.monthrange(day.year, day.month)[1]))
+        yield day.year, day.month, day.day, end.day
+        day = end + timedelta(days=1)
+
+
+def systemd_units(table: Timetable) -> dict[str, str]:
+    """Return the user units by file name: a service and a timer for each job that has times."""
+    units: dict[str, str] = {}
+    for job in JOBS:
+        if table.times[job]:
+            units[f"{table.unit}-{job}.service"] = _service(table, job)
+            units[f"{table.unit}-{job}.timer"] = _timer(table, job)
+    return units
+
+
+def _service(table: Timetable, job: Job) -> str:
+    words = " ".join(_quoted(word) for word in (*table.command, job, str(table.folder)))
+    after = f"After={table.unit}-run.service\n" if job == "send" else ""  # both missed: first run, then send
+    return (
+        f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} {_NAMES[job]}\n{after}\n"
+        f"[Service]\nType=oneshot\nExecStart={words}\nUMask=0077\nNice=10\n"
+        "EnvironmentFile=-%h/.config/mingce/environment\n"
+    )
+
+
+def _timer(table: Timetable, job: Job) -> str:
+    lines = [
+        f"OnCalendar={year}-{month:02}-{first:02}..{last:02} {at:%H:%M}:00 Asia/Shanghai"
+        for year, month, first, last in months(table.first, table.last)
+        for at in table.times[job]
+    ]
+    return (
+        f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} 定时{_NAMES[job]}\n\n[Timer]\n"
+        + "\n".join(lines)
+        + "\nPersistent=true\nAccuracySec=1min\n\n[Install]\nWantedBy=timers.target\n"
+    )
+
+
+def _quoted(word: str) -> str:
+    """Return a word of ExecStart: what systemd would expand is doubled or escaped."""
+    for special, safe in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        word = word.replace(special, safe)
+    return f'"{word}"'
+
+
+def _unit_text(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f]", " ", text).replace("%", "%%")
+
+
+def cron_lines(table: Timetable) -> str:
+    """Return crontab lines between two marks, so that installing again replaces them. cron knows no years."""
+    lines = [f"{MARK} {table.unit} begin", "CRON_TZ=Asia/Shanghai"]
+    for job in JOBS:
+        command = " ".join(_shell(word) for word in (*table.command, job, str(table.folder)))
+        lines += [
+            f"{at.minute} {at.hour} {first}-{last} {month} * {command}"
+            for _, month, first, last in months(table.first, table.last)
+            for at in table.times[job]
+        ]
+    words = (*table.command, "schedule", str(table.folder), "--catch-up", *_options(table))
+    lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{MARK} {table.unit} end"]
+    return "\n".join(lines) + "\n"
+
+
+def _options(table: Timetable) -> list[str]:
+    return [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
+
+
+def _shell(word: str) -> str:
+    """Return a word for sh inside a crontab line, where % means a new line."""
+    if re.fullmatch(r"[0-9A-Za-z_./:=@+-]+", word):
+        return word
+    return "'" + word.replace("'", "'\\''").replace("%", "\\%") + "'"
+
+
+def merged_crontab(standing: str, table: Timetable) -> str:
+    """Return the user's crontab with this cohort's lines replaced or added, all else as it was."""
+    block = rf"^{re.escape(MARK)} {table.unit} begin$.*?^{re.escape(MARK)} {table.unit} end$\n?"
+    kept = re.sub(block, "", standing, flags=re.MULTILINE | re.DOTALL)
+    return (kept.rstrip("\n") + "\n" if kept.strip() else "") + cron_lines(table)
+
+
+def windows_tasks(table: Timetable) -> dict[str, str]:
+    """Return Task Scheduler XML by task name (generated; it could not be tried here)."""
+    return {f"{table.unit}-{job}": _task(table, job) for job in JOBS if table.times[job]}
+
+
+def _task(table: Timetable, job: Job) -> str:
+    triggers = "".join(
+        "<CalendarTrigger>"
+        f"<StartBoundary>{datetime.combine(table.first, at).isoformat()}+08:00</StartBoundary>"
+        f"<EndBoundary>{datetime.combine(table.last, time(23, 59)).isoformat()}+08:00</EndBoundary>"
+        "<Enabled>true</Enabled><ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay></CalendarTrigger>"
+        for at in table.times[job]
+    )
+    program, *words = (*table.command, job, str(table.folder))
+    arguments = " ".join(f'"{word}"' if " " in word else word for word in words)
+    return (
+        '<?xml version="1.0" encoding="UTF-16"?>\n'
+        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
+        f"<RegistrationInfo><Description>名册 {escape(table.cohort_name)} {_NAMES[job]}</Description>"
+        "</RegistrationInfo>"
+        f"<Triggers>{triggers}</Triggers>"
+        "<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
+        "<StartWhenAvailable>true</StartWhenAvailable><ExecutionTimeLimit>PT6H</ExecutionTimeLimit></Settings>"
+        f"<Actions><Exec><Command>{escape(program)}</Command><Arguments>{escape(arguments)}</Arguments>"
+        f"<WorkingDirectory>{escape(str(table.folder))}</WorkingDirectory></Exec></Actions></Task>\n"
+    )
+
+
+def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
+    """Return the last time at which `job` was due, at or before `now`; None where there was none yet."""
+    today = now.date()
+    due = [
+        datetime.combine(day, at, now.tzinfo)
+        for day in (today, today - timedelta(days=1), table.last)
+        if table.first <= day <= table.last
+        for at in table.times[job]
+    ]
+    return max((moment for moment in due if moment <= now), default=None)
+
+
+def missed(table: Timetable, job: Job, now: datetime, last: datetime | None) -> bool:
+    """Return whether `job` was due since it was last done: however many times, it is caught up once."""
+    due = last_due(table, job, now)
+    return due is not None and (last is None or last < due)

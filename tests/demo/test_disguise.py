@@ -1,0 +1,67 @@
+"""Disguised values: other ones, with all that a rule looks at kept."""
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.demo.disguise import Disguise, check_character
+from pipeline.knowledge import identifiers
+
+DISGUISE = Disguise(7)
+digits = st.text("0123456789", min_size=17, max_size=17)
+
+
+def valid(number: str) -> bool:
+    return bool(identifiers.id_checksum_ok(pd.Series([number], dtype="str")).iloc[0])
+
+
+@given(digits)
+def test_a_right_check_character_stays_right(body: str) -> None:
+    number = body + check_character(body)
+    new = DISGUISE.id_number(number)
+    assert new[-1] == check_character(new[:-1])
+    assert new[:6] == number[:6]
+    assert int(new[16]) % 2 == int(number[16]) % 2
+    assert DISGUISE.prefix(number[:15]) == new[:15]
+
+
+@given(digits, st.sampled_from("0123456789X"))
+def test_a_wrong_check_character_stays_wrong(body: str, last: str) -> None:
+    new = DISGUISE.id_number(body + last)
+    assert (new[-1] == check_character(new[:-1])) == (last == check_character(body))
+
+
+@given(digits, digits)
+def test_different_numbers_stay_different(one: str, other: str) -> None:
+    first, second = (DISGUISE.id_number(body + check_character(body)) for body in (one, other))
+    assert (first == second) == (one == other)
+
+
+def test_how_a_number_was_typed_is_kept() -> None:
+    plain = DISGUISE.id_number("43030219950314123X")
+    assert DISGUISE.id_number(" 43030219950314123x\u200b") == f" {plain[:-1]}{plain[-1].lower()}\u200b"
+    phone = DISGUISE.number("phone", "13800001234")
+    assert DISGUISE.number("phone", "138-0000 1234").replace("-", "").replace(" ", "") == phone
+    assert DISGUISE.number("phone", "+86 13800001234") == f"+86 {phone}"
+    assert phone.startswith("1380")
+
+
+def test_a_name_that_differs_a_little_still_does() -> None:
+    disguise = Disguise(3)
+    base = disguise.name("欧阳晓明")
+    near = disguise.name("欧阳晓朋", "欧阳晓明")
+    assert near[:3] == base[:3]
+    assert near != base
+    assert disguise.name(" 欧阳晓明 ") == f" {base} "
+    assert disguise.name("买买提·吐尔逊")[3] == "·"
+
+
+def test_qq_and_its_mailbox_agree_still() -> None:
+    assert DISGUISE.email("1234567890@qq.com") == DISGUISE.number("qq", "1234567890") + "@qq.com"
+    assert DISGUISE.email("zhang.san@163.con").endswith("@163.con")
+
+
+def test_a_short_address_stays_short_and_a_formula_a_formula() -> None:
+    assert len(DISGUISE.address("长沙")) == 2
+    assert DISGUISE.address('=HYPERLINK("http://a","b")').startswith("=")
+    assert "湘潭" not in DISGUISE.address("湘潭市雨湖区解放路12号")

@@ -1,0 +1,161 @@
+"""Lock, logs, doctor, purge, backup."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.errors import BusyError, MingceError
+from pipeline.lock import cohort_lock, holder, is_held
+from pipeline.logs import log, log_to, mask
+from pipeline.operate.backup import backup
+from pipeline.operate.doctor import examine
+from pipeline.operate.purge import overdue, purge
+from pipeline.review.chain import Entry
+from pipeline.review.ledger import SHANGHAI, open_ledger
+from tests.deliver.runs import make_cohort, roster_of, write_run
+
+NOW = datetime(2016, 10, 20, 3, tzinfo=SHANGHAI)
+HOLD = """
+import sys, time
+from datetime import datetime
+from pathlib import Path
+from pipeline.cohort import load_cohort
+from pipeline.lock import cohort_lock
+with cohort_lock(load_cohort(Path(sys.argv[1])), datetime(2016, 10, 20)):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    return make_cohort(tmp_path / "cohort")
+
+
+def test_a_second_run_is_refused_and_a_killed_one_lets_go(cohort):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(cohort.folder)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"held\n"
+    assert is_held(cohort) and holder(cohort)["pid"] == str(process.pid)
+    with pytest.raises(BusyError) as refused, cohort_lock(cohort, NOW):
+        pass
+    assert refused.value.exit_code == 5 and str(process.pid) in str(refused.value)
+    with cohort_lock(cohort, NOW, "send"):
+        pass  # sending has a lock of its own
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with cohort_lock(cohort, NOW, wait=5):
+        assert is_held(cohort)
+    assert not is_held(cohort) and holder(cohort) == {}
+
+
+def test_logs_hold_no_personal_data(tmp_path):
+    path = tmp_path / "log" / "run.jsonl"
+    with log_to(path):
+        log("x").info(
+            "430302199503141234 13812345678 a.b@qq.com", extra={"name_of": "甲", "college": "学院0", "seconds": 1.5}
+        )
+        try:
+            raise ValueError("430302199503141234")
+        except ValueError:
+            log("x").exception("失败")
+    log("x").info("after")
+    first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert (
+        first["message"] == "430***1234 138****5678 ***@qq.com"
+        and first["college"] == "学院0"
+        and first["seconds"] == 1.5
+    )
+    assert second["error"] == "ValueError" and "430302199503141234" not in path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_student_numbers_stay_in_messages():
+    assert mask("学号 1305030101、20220301101") == "学号 1305030101、20220301101"
+
+
+def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
+    with open_ledger(cohort) as ledger:
+        ledger.append_all([Entry("decision", action="approve", by="甲", why="好")])
+    path, count = backup(cohort, tmp_path / "copies", NOW)
+    assert count == 1 and path.stat().st_mode & 0o077 == 0
+    with pytest.raises(MingceError, match="已存在"):
+        backup(cohort, path, NOW)
+
+
+def test_purge_by_keeping_times(cohort):
+    old, new = date(2015, 6, 1), date(2016, 10, 19)
+    for name, day in (("old", old), ("new", new)):
+        started = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).isoformat()
+        write_run(
+            cohort, name, roster_of(1, 3), as_of=day, started_at=started, inputs=[{"sha256": name}, {"sha256": "both"}]
+        )
+    root = cohort.reports_folder
+    (root / "inputs").mkdir()
+    for name in ("old", "new", "both", "unlisted"):
+        (root / "inputs" / name).write_text("x")
+    for name, age in (("old", 91), ("new", 5)):
+        folder = root / "outbox" / name
+        folder.mkdir(parents=True)
+        (folder / "a.eml").write_text("x")
+        moment = (NOW - timedelta(days=age)).timestamp()
+        os.utime(folder, (moment, moment))
+    moment = (NOW - timedelta(days=500)).timestamp()
+    os.utime(root / "inputs" / "unlisted", (moment, moment))
+    with open_ledger(cohort, lambda: NOW - timedelta(days=500)) as ledger:
+        ledger.append_all([Entry("delivery", action="accepted", by="x", personal={"address": "a@b.cn"})])
+    assert {path.name for path in overdue(cohort, NOW).inputs} == {"old", "unlisted"}
+    removed = purge(cohort, NOW, "李老师", "到期")
+    assert removed.ledger == 1
+    assert {path.name for path in (root / "inputs").iterdir()} == {"new", "both"}
+    assert [path.name for path in (root / "outbox").iterdir()] == ["new"]
+    assert {path.stem for path in (root / "runs/old/tables").iterdir()} == {"colleges"}
+    assert not (root / "runs/old/site").exists() and (root / "runs/old/summary.json").is_file()
+    assert (root / "runs/new/tables/roster.parquet").is_file()
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries("purge")
+        assert (
+            json.loads(entries["data"].iloc[0])["inputs"] == ["old", "unlisted"] and entries["by"].iloc[0] == "李老师"
+        )
+        assert "a@b.cn" not in "".join(ledger.entries()["values"]) and ledger.verify() == []
+    again = overdue(cohort, NOW)
+    assert not (again.inputs or again.runs or again.mail)
+
+
+def test_doctor_says_what_to_do(cohort):
+    checks = {check.what: check for check in examine(cohort, NOW)}
+    assert any(what.startswith("Python 3") and check.ok for what, check in checks.items())
+    bad = [check for check in checks.values() if check.ok is False]
+    assert bad and all(check.remedy for check in bad if "人员表" not in check.what)
+    assert any("submissions/*" in check.what for check in bad)
+    assert any("账本" in what and check.ok for what, check in checks.items())
+
+
+def test_doctor_sees_a_broken_ledger_and_a_stale_run(cohort):
+    import sqlite3
+
+    started = (NOW - timedelta(days=3)).isoformat()
+    write_run(cohort, "r1", roster_of(1, 3), as_of=date(2016, 10, 17), started_at=started)
+    with open_ledger(cohort) as ledger:
+        ledger.append_all([Entry("decision", by="甲"), Entry("decision", by="乙")])
+    with sqlite3.connect(cohort.folder / "ledger.sqlite") as database:
+        database.execute("update entries set by='丙' where seq=1")
+    bad = [check.what for check in examine(cohort, NOW) if check.ok is False]
+    assert any(what.startswith("账本") for what in bad) and any(what.startswith("最近一次") for what in bad)
+
+
+def test_commands(cohort, tmp_path):
+    run = CliRunner().invoke
+    for kind in ("systemd", "cron", "windows"):
+        assert "mingce-" in run(app, ["schedule", str(cohort.folder), "--kind", kind]).stdout
+    assert run(app, ["purge", str(cohort.folder), "--dry-run"]).exit_code == 0
+    made = run(app, ["backup", str(tmp_path / "b"), str(cohort.folder)])
+    assert made.exit_code == 0 and made.stdout.strip().endswith(".sqlite")
+    refused = run(app, ["send", str(cohort.folder)])
+    assert refused.exception.exit_code == 6

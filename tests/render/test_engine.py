@@ -1,0 +1,368 @@
+"""Forked kernels: equal to cold ones, nothing leaks, bounds hold, nothing is left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.exceptions import PapermillExecutionError
+
+from pipeline.errors import UsageError
+from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
+from pipeline.render.starter import Prepared, can_fork, prepare
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")
+
+TEMPLATE = {
+    "conf.json": '{"base_template": "base", "mimetypes": {"text/html": true}}',
+    "index.html.j2": """{%- extends 'display_priority.j2' -%}
+{%- block header -%}<!DOCTYPE html><html lang="zh-CN"><body>{%- endblock header -%}
+{%- block footer -%}</body></html>{%- endblock footer -%}
+{% block data_html %}{{ output.data['text/html'] }}{% endblock %}
+{% block data_svg %}{{ output.data['image/svg+xml'] }}{% endblock %}
+{% block data_text %}<pre>{{ output.data['text/plain'] | escape }}</pre>{% endblock %}
+{% block stream %}<pre>{{ output.text | escape }}</pre>{% endblock %}
+{% block error %}{% endblock %}
+""",
+}
+
+EVERYTHING = [
+    "import os, sys, time\nprint('文字'); print('错误流', file=sys.stderr)",
+    "import pandas as pd\nframe = pd.DataFrame({'学号': ['1305030101', '1305030102'], '人数': [1, 2]})\nframe",
+    "frame.groupby('学号')['人数'].sum()",
+    "import matplotlib.pyplot as plt\nplt.rcParams['svg.hashsalt'] = 'x'\nplt.plot([1, 2, 3])",
+    """import base64, io
+figure, axes = plt.subplots(figsize=(2, 1))
+axes.barh([0, 1], [3, 4])
+svg, png = io.BytesIO(), io.BytesIO()
+figure.savefig(svg, format='svg', metadata={'Date': None})
+figure.savefig(png, format='png')
+plt.close(figure)
+picture = {'image/svg+xml': svg.getvalue().decode(), 'image/png': base64.b64encode(png.getvalue()).decode()}
+display({**picture, 'text/plain': '图'}, raw=True, metadata={'image/png': {'width': 600}})""",
+    "import ipywidgets\nslider = ipywidgets.IntSlider(value=3, description='分')\ndisplay(slider)",
+    "handle = display('前', display_id='d')\nhandle.update('后')",
+    "out = ipywidgets.Output()\ndisplay(out)\nwith out:\n    print('在部件里')",
+    ("input('?')", "raises-exception"),
+    ("def inner():\n    return 1 / 0\ninner()", "raises-exception"),
+    "os.system('echo 子进程的输出')\nimport subprocess\nsubprocess.run(['echo', '另一个'])\ntime.sleep(0.3)",
+    "%time\n!echo 魔法",
+    "print(sys.argv[0].split('/')[-1], __name__, os.path.basename(os.getcwd()), plt.get_backend())",
+    "import asyncio\nawait asyncio.sleep(0.01)\n'异步'",
+    "from IPython.display import clear_output\nprint('没了')\nclear_output()\nprint('还在')",
+    "school",
+    "raise KeyError('张三')",
+    "print('到不了这里')",
+]
+
+PARAMETERS = 'run: str = ""  # 运行文件夹\ncollege: str = ""  # 院系\nschool: str = "10534"  # 学校代码\nlimit: int = 5'
+
+
+def write_notebook(path: Path, *cells: str | tuple[str, str]) -> Path:
+    """A notebook with the documented parameters and these cells; a pair is source and tag."""
+    made = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), new_markdown_cell("# 名册")]
+    for cell in cells:
+        source, tags = (cell, []) if isinstance(cell, str) else (cell[0], [cell[1]])
+        made.append(new_code_cell(source, metadata={"tags": tags}))
+    for number, cell in enumerate(made):
+        cell.id = f"cell-{number}"
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=made, metadata={"kernelspec": spec}), path)
+    return path
+
+
+class Folder:
+    """Writes notebooks, runs them and reads what came out."""
+
+    def __init__(self, path: Path, prepared: Prepared, template: Path) -> None:
+        self.path, self.prepared, self.template = path, prepared, template
+
+    def job(self, name: str, *cells: str | tuple[str, str], **parameters: object) -> NotebookJob:
+        notebook = write_notebook(self.path / f"{name}.ipynb", *cells)
+        out = self.path / "out"
+        return NotebookJob(notebook, out / f"{name}.ipynb", out / f"{name}.html", parameters, name)
+
+    def run(self, *jobs: NotebookJob, processes: int = 2, timeout: float = 120.0, **more) -> dict[str, NotebookResult]:
+        results = run_notebooks(
+            jobs, processes=processes, timeout=timeout, prepared=self.prepared, template=self.template, **more
+        )
+        return {result.job.name: result for result in results}
+
+    def text(self, name: str) -> str:
+        """All stream text of an executed notebook."""
+        cells = nbformat.read(self.path / "out" / f"{name}.ipynb", 4).cells
+        return "".join(o.text for c in cells for o in c.get("outputs", []) if o.output_type == "stream")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("templates") / "page"
+    folder.mkdir()
+    for name, text in TEMPLATE.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(template: Path):
+    os.environ.pop("PYTEST_CURRENT_TEST", None)  # ipykernel would capture no subprocess' output
+    with prepare(template=template) as process:
+        yield process
+
+
+@pytest.fixture
+def folder(tmp_path: Path, prepared: Prepared, template: Path) -> Folder:
+    return Folder(tmp_path, prepared, template)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pids: list[int], seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+def merged(outputs: list[dict]) -> list[dict]:
+    """Outputs with neighbouring pieces of one stream joined: where they are cut is a matter of time."""
+    made: list[dict] = []
+    for output in outputs:
+        if made and output["output_type"] == "stream" == made[-1]["output_type"] and output["name"] == made[-1]["name"]:
+            made[-1]["text"] += output["text"]
+        else:
+            made.append(output)
+    return made
+
+
+def plain(notebook: nbformat.NotebookNode) -> dict:
+    """An executed notebook without times and random widget ids."""
+    data = json.loads(json.dumps(notebook))
+    for part in [data, *data["cells"]]:
+        part["metadata"].pop("papermill", None)
+        part["metadata"].pop("execution", None)
+    for cell in data["cells"]:
+        if "papermill-error-cell-tag" in cell["metadata"].get("tags", []):
+            cell["id"] = ""
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["id"] = ""
+        cell["outputs"] = merged(cell.get("outputs", []))
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+    text = re.sub(r"0x[0-9a-f]{6,}", "0x", text)
+    text = re.sub(r"Wall time: [^\\]*|CPU times: [^\\]*", "", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{24}(_\d+)*", "message", text)
+    ids: dict[str, str] = {}
+    text = re.sub(
+        r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", lambda found: ids.setdefault(found[0], f"id{len(ids)}"), text
+    )
+    data = json.loads(text)
+    widgets = data["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+    widgets["state"] = sorted(json.dumps(re.sub(r"id\d+", "id", str(v))) for v in widgets.get("state", {}).values())
+    return data
+
+
+@pytest.mark.slow
+def test_a_forked_kernel_writes_what_a_cold_one_writes(folder: Folder, monkeypatch: pytest.MonkeyPatch):
+    given = {"school": "10534", "college": "土木工程学院"}
+    job = folder.job("every", *EVERYTHING, **given)
+    result = folder.run(job)["every"]
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    with pytest.raises(PapermillExecutionError):
+        papermill.execute_notebook(job.notebook, folder.path / "cold.ipynb", given, progress_bar=False, cwd=Path.cwd())
+    fast, cold = (plain(nbformat.read(p, 4)) for p in (job.output_notebook, folder.path / "cold.ipynb"))
+    assert not result.ok
+    assert "KeyError" in result.error
+    assert "张三" not in result.error
+    assert len(fast["cells"]) == len(cold["cells"])
+    for ours, theirs in zip(fast["cells"], cold["cells"], strict=True):
+        assert ours == theirs, theirs["source"]
+    assert fast["metadata"] == cold["metadata"]
+
+
+def test_results_pages_and_records(folder: Folder):
+    heard: list[str] = []
+    good = folder.job("good", "print(school, type(school).__name__, college)", college="土木", school="0534")
+    bad = folder.job("bad", "print('前')\nraise ValueError('李四')", "print('后')")
+    wrong = folder.job("wrong", "1", school=10534, colledge="土木")
+    results = folder.run(good, bad, wrong, on_done=lambda r: heard.append(r.job.name))
+    assert sorted(heard) == ["bad", "good", "wrong"]
+    assert results["good"].ok
+    assert folder.text("good") == "0534 str 土木\n"
+    assert "0534 str 土木" in good.output_html.read_text()
+    assert "school: str" not in good.output_html.read_text()
+    assert good.output_html.stat().st_mode & 0o777 == 0o600
+    assert good.output_notebook.stat().st_mode & 0o777 == 0o600
+    assert (results["bad"].kind, results["wrong"].kind) == ("failed", "usage")
+    assert "李四" not in results["bad"].error
+    assert not bad.output_html.exists()
+    assert "papermill-error-cell" in bad.output_notebook.read_text()
+    assert "后" not in folder.text("bad")
+    assert "没有参数 colledge" in results["wrong"].error
+    assert "参数 school 应为文字" in results["wrong"].error
+    assert not wrong.output_notebook.exists()
+    assert sorted(p.name for p in (folder.path / "out").iterdir()) == ["bad.ipynb", "good.html", "good.ipynb"]
+    recorded = nbformat.read(good.output_notebook, 4).metadata
+    assert recorded.papermill.output_path == "good.ipynb"
+    assert "/" not in json.dumps(recorded.papermill)
+
+
+SPOIL = """import os, sys, random, warnings
+import pandas as pd, numpy as np, matplotlib.pyplot as plt
+left_behind = 1
+pd.options.display.max_rows = 7
+os.environ['LEFT_BEHIND'] = '1'
+os.chdir('/')
+os.umask(0o022)
+plt.rcParams['font.size'] = 33
+warnings.simplefilter('error')
+import wave
+sys.path.append('/left')
+pd.DataFrame.left_behind = 1
+np.random.seed(1); random.seed(1)
+get_ipython().set_hook('editor', print)"""
+
+LOOK = """import os, sys, random, warnings, uuid
+import pandas as pd, numpy as np, matplotlib.pyplot as plt
+print('left_behind' in globals(), pd.options.display.max_rows, 'LEFT_BEHIND' in os.environ, os.getcwd() == '/')
+print(plt.rcParams['font.size'], 'wave' in sys.modules, '/left' in sys.path, hasattr(pd.DataFrame, 'left_behind'))
+print(any(f[0] == 'error' for f in warnings.filters[:1]))
+print('random', random.random(), np.random.rand(), uuid.uuid4())"""
+
+
+def test_nothing_leaks_from_one_notebook_into_the_next(folder: Folder):
+    jobs = [folder.job("spoil", SPOIL), folder.job("one", LOOK), folder.job("two", LOOK)]
+    results = folder.run(*jobs, processes=1)
+    assert [r.error for r in results.values()] == ["", "", ""]
+    one, two = folder.text("one").splitlines(), folder.text("two").splitlines()
+    assert one[:3] == two[:3] == ["False 60 False False", "10.0 False False False", "False"]
+    assert not set(one[3].split()[1:]) & set(two[3].split()[1:])
+
+
+def test_a_loop_is_interrupted_and_one_that_ignores_it_is_killed(folder: Folder):
+    loop = folder.job("loop", "print('开始')\nwhile True:\n    pass", "print('后')")
+    deaf = folder.job("deaf", "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass")
+    results = folder.run(loop, deaf, timeout=8)
+    assert [r.kind for r in results.values()] == ["timeout", "timeout"]
+    assert "超过 8 秒" in results["loop"].error
+    names = [
+        output.ename
+        for cell in nbformat.read(loop.output_notebook, 4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    assert names == ["NotebookTimeout", "KeyboardInterrupt"]
+    assert "后" not in folder.text("loop")
+
+
+def test_memory_exits_and_kills_are_told_and_stop_no_other(folder: Folder):
+    jobs = [
+        folder.job("greedy", "kept = []\nwhile True:\n    kept.append(bytearray(1 << 24))"),
+        folder.job("arrow", "import pyarrow as pa\nkept = [pa.allocate_buffer(1 << 27) for _ in range(100)]"),
+        folder.job("exits", "print('前', flush=True)\nimport os; os._exit(3)", "print('后')"),
+        folder.job("killed", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        folder.job("fine", "print('好')"),
+    ]
+    results = folder.run(*jobs, memory=512 << 20)
+    kinds = {name: result.kind for name, result in results.items()}
+    assert kinds == {"greedy": "memory", "arrow": "memory", "exits": "died", "killed": "died", "fine": ""}
+    assert "内核中途退出" in results["exits"].error
+    assert "papermill-error-cell" in jobs[2].output_notebook.read_text()
+    assert folder.text("fine") == "好\n"
+
+
+def test_what_a_notebook_starts_ends_with_it(folder: Folder):
+    started = """import os, subprocess, sys, time
+print(subprocess.Popen(['sleep', '300']).pid)
+print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid)
+detach = 'import os,time;os.setsid();p=os.fork();(print(p,flush=True),os._exit(0)) if p else time.sleep(300)'
+subprocess.run([sys.executable, '-c', detach], stdin=subprocess.DEVNULL)
+time.sleep(0.5)"""
+    forked = "child = os.fork()\nif child == 0:\n    time.sleep(300)\nprint(child)"
+    result = folder.run(folder.job("parent", started, forked))["parent"]
+    pids = [int(text) for text in re.findall(r"\d+", folder.text("parent"))]
+    assert result.ok
+    assert len(pids) == 4
+    assert gone(pids)
+
+
+def test_plain_papermill_calls_take_the_engine(folder: Folder):
+    notebook = write_notebook(folder.path / "in.ipynb", "print(limit)")
+    out = folder.path / "out.ipynb"
+    common = {"engine_name": "mingce", "prepared": folder.prepared, "progress_bar": False}
+    node = papermill.execute_notebook(notebook, out, {"limit": 3}, **common)
+    assert node.cells[-1].outputs[0].text == "3\n"
+    with pytest.raises(UsageError, match="没有参数 limits"):
+        papermill.execute_notebook(notebook, out, {"limits": 3}, **common)
+
+
+STARTER = """import sys
+from pathlib import Path
+from pipeline.render.notebooks import NotebookJob, run_notebooks
+from pipeline.render.starter import prepare
+folder, template = Path(sys.argv[1]), Path(sys.argv[2])
+prepared = prepare(template=template)
+(folder / 'prepared').write_text(f'{prepared.process.pid} {prepared.folder}')
+jobs = [NotebookJob(folder / 'sleeps.ipynb', folder / f'{n}.ipynb', None, {'run': str(folder)}) for n in range(2)]
+results = run_notebooks(jobs, processes=2, prepared=prepared, template=template)
+(folder / 'told').write_text(' '.join(r.kind for r in results))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["starter", "prepared"])
+def test_kill_9_leaves_no_orphan(tmp_path: Path, template: Path, victim: str):
+    sleeps = """import os, pathlib, time
+pathlib.Path(run, f'{os.getpid()}.pid').write_text('')
+time.sleep(300)"""
+    write_notebook(tmp_path / "sleeps.ipynb", sleeps)
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path), str(template)])
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    server, private = (tmp_path / "prepared").read_text().split()
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    pids = [int(server), *map(int, children), *(int(p.stem) for p in tmp_path.glob("*.pid"))]
+    assert len(set(pids)) == 5  # the prepared process, two jobs, two kernels
+    os.kill(starter.pid if victim == "starter" else int(server), signal.SIGKILL)
+    starter.wait(60)
+    assert gone(pids)
+    if victim == "starter":
+        assert not Path(private).exists()
+    else:
+        assert (tmp_path / "told").read_text() == "died died"
+
+
+@pytest.mark.slow
+def test_fifty_at_once(folder: Folder):
+    jobs = [folder.job(f"n{n}", "print(limit)", limit=n) for n in range(50)]
+    results = folder.run(*jobs, processes=50, timeout=300)
+    assert [r.error for r in results.values()] == [""] * 50
+    assert [folder.text(job.name) for job in jobs] == [f"{n}\n" for n in range(50)]
+    assert list(folder.prepared.folder.iterdir()) == [folder.prepared.folder / "prepared"]
+
+
+@pytest.mark.slow
+def test_cold_kernels_run_the_same_jobs(folder: Folder):
+    jobs = [
+        folder.job("one", "print(school)", school="0534"),
+        folder.job("greedy", "bytearray(8 << 30)"),
+        folder.job("wrong", "1", school=534),
+    ]
+    results = folder.run(*jobs, cold=True, memory=1 << 30)
+    assert {name: result.kind for name, result in results.items()} == {"one": "", "greedy": "memory", "wrong": "usage"}
+    assert "0534" in jobs[0].output_html.read_text()
+    assert jobs[0].output_notebook.stat().st_mode & 0o777 == 0o600

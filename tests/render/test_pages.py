@@ -1,0 +1,219 @@
+"""Pages: what they say, what they must never say, and that a wrong one does not come out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import COLLEGE, SCHOOL
+from invented_run import make_run
+
+from pipeline import resources, tables
+from pipeline.errors import InputError
+from pipeline.render.college import SECTIONS, open_page, show_changes, show_chase, show_head, show_today, show_trend
+from pipeline.render.counselor import open_counselor
+from pipeline.render.load import Run
+from pipeline.render.mask import mask_id, mask_phone
+from pipeline.render.page_guard import Expected, PageError, check_page, expected_of_college, guard_college_page
+from pipeline.render.pieces import render
+
+
+def text_of(html: str) -> str:
+    body = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def test_page_answers_how_many_who_and_when(season: Run) -> None:
+    words = text_of(show_today(open_page(str(season.path), COLLEGE, SCHOOL)).html)
+    roster = season.rows("roster", school="湖南科技大学", college=COLLEGE)
+    left = int((roster["status"] != "approved").sum())
+    assert f"还差 {left} 人" in words
+    assert "先动手 学生" in words
+    assert "10月31日 还有 3 天" in words
+
+
+def test_page_of_500_is_small_and_asks_for_nothing(site: Path) -> None:
+    html = (site / "college.html").read_text(encoding="utf-8")
+    assert len(html.encode("utf-8")) < 150_000
+    tags = Tags(html)
+    assert not tags.named("link") and not tags.named("iframe")
+    assert len(tags.named("script")) == 1 and "src" not in tags.named("script")[0]
+    assert not re.search(r"""(?:src|href|url\()\s*=?\s*["']?(?:https?:)?//""", html)
+    assert [tag.get("id") for tag in tags.named("section")] == list(SECTIONS)
+
+
+def test_policy_lets_only_our_script_run(site: Path) -> None:
+    html = (site / "college.html").read_text(encoding="utf-8")
+    script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script.group(1).encode("utf-8")).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+
+
+def test_no_id_number_phone_or_code_on_any_page(season: Run, site: Path) -> None:
+    numbers = set(season.table("registry")["id_number"]) | set(season.table("submissions")["phone"]) - {""}
+    for page in site.glob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert not [number for number in numbers if number in html]
+        assert "import" not in text_of(html) and "Traceback" not in html
+
+
+def test_masks() -> None:
+    assert mask_id("430302199503141234") == "430***********1234"
+    assert mask_phone("13812345678") == "138****5678"
+    assert mask_id("") == "" and mask_phone("0731-58290000") == "0****0"
+    assert "12345" not in mask_id("A1234567")
+
+
+def test_guard_refuses_what_is_not_this_college(season: Run, site: Path, tmp_path: Path) -> None:
+    html = (site / "college.html").read_text(encoding="utf-8")
+    expected = expected_of_college(season, SCHOOL, COLLEGE)
+    check_page(html, expected)
+    one = next(iter(expected.numbers))
+    wrong = [
+        (html, Expected(expected.sections, "0" * 12, expected.numbers)),
+        (html, Expected(expected.sections, expected.token, frozenset({one}))),
+        (html, Expected((*expected.sections, "extra"), expected.token, expected.numbers)),
+        (re.sub(r"<path\b[^>]*>", "", html), expected),
+        (html.replace('data-s="', 'data-s="9', 1), expected),
+        ("<html></html>", expected),
+    ]
+    for page, wanted in wrong:
+        with pytest.raises(PageError):
+            check_page(page, wanted)
+
+
+def test_wrong_page_is_replaced_by_one_that_says_so(season: Run, site: Path, tmp_path: Path) -> None:
+    path = tmp_path / "dashboard.html"
+    path.write_text((site / "college.html").read_text(encoding="utf-8"), encoding="utf-8")
+    assert guard_college_page(path, season, SCHOOL, COLLEGE) == ""
+    assert guard_college_page(path, season, SCHOOL, "土木工程学院")
+    html = path.read_text(encoding="utf-8")
+    assert "本页没有生成" in html and "data-s=" not in html and COLLEGE not in html
+    assert guard_college_page(tmp_path / "absent.html", season, SCHOOL, COLLEGE)
+
+
+def test_hostile_words_are_inert(tmp_path: Path) -> None:
+    run = make_run(tmp_path, pd.Timestamp("2016-10-10").date(), colleges=[(SCHOOL, "马克思主义学院")])
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{7*71911}}{% raise %}'
+    roster = tables.read_table(run, "roster")
+    for column in ("name", "class_name", "major", "counselor"):
+        roster[column] = evil
+    findings = tables.read_table(run, "findings").assign(message=evil, class_name=evil)
+    tables.write_table(run / "tables", "roster", roster)
+    tables.write_table(run / "tables", "findings", findings)
+    page = open_page(str(run), "马克思主义学院", SCHOOL)
+    from pipeline.render import college
+
+    for name in ("head", *SECTIONS):
+        shown = getattr(college, f"show_{name}")(page)
+        html = shown.html if hasattr(shown, "html") else ""
+        tags = Tags(html)
+        assert not tags.named("script") and not tags.named("img")
+        assert "503377" not in html
+    assert "&lt;script&gt;" in show_chase(page).html
+
+
+def test_signed_college_whose_data_changed_says_so(season: Run, tmp_path: Path) -> None:
+    page = open_page(str(season.path), COLLEGE, SCHOOL)
+    colleges = season.table("colleges").assign(signed_at="2016-10-20T10:00:00+08:00")
+    run = make_run(tmp_path, season.as_of)
+    tables.write_table(run / "tables", "colleges", colleges)
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    from pipeline.render.college import headcount_of
+
+    digest = headcount_of(page).digest
+    for signed, words in ((digest, "已签字"), ("0" * 64, "签字后有改动")):
+        summary["colleges_state"][f"{SCHOOL}/{COLLEGE}"]["signed_digest"] = signed
+        (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        assert words in text_of(show_head(open_page(str(run), COLLEGE, SCHOOL)).html)
+    assert "通过后有改动" in text_of(show_head(page).html)
+
+
+def test_finished_college_is_told_to_sign(finished: Run) -> None:
+    words = text_of(show_today(open_page(str(finished.path), "马克思主义学院", SCHOOL)).html)
+    assert "还差 0 人" in words and "副书记" in words and "签字" in words
+    assert "第一次运行" in text_of(show_changes(open_page(str(finished.path), "马克思主义学院", SCHOOL)).html)
+
+
+def test_nothing_submitted_yet_still_draws(tmp_path: Path) -> None:
+    run = make_run(tmp_path, pd.Timestamp("2016-09-20").date(), colleges=[(SCHOOL, "马克思主义学院")], progress=0.0)
+    page = open_page(str(run), "马克思主义学院", SCHOOL)
+    picture = show_trend(page)
+    assert "已提交 0 人" in picture.alt and picture.svg.startswith("<svg")
+    assert "还差 19 人" in text_of(show_today(page).html)
+
+
+def test_unknown_college_school_run(season: Run, tmp_path: Path) -> None:
+    for run, college, school in (
+        (str(season.path), "没有学院", SCHOOL),
+        (str(season.path), COLLEGE, "99999"),
+        (str(tmp_path), COLLEGE, SCHOOL),
+    ):
+        with pytest.raises(InputError):
+            open_page(run, college, school)
+
+
+def test_counselor_sees_her_classes_only(season: Run) -> None:
+    page = open_counselor(str(season.path), COLLEGE, SCHOOL, "周老师")
+    assert set(page.roster["counselor"]) == {"周老师"}
+    others = season.rows("roster", school="湖南科技大学", college=COLLEGE)
+    others = set(others[others["counselor"] != "周老师"]["student_number"])
+    shown = set(re.findall(r'data-s="([^"]+)"', show_chase(page).html))
+    assert shown and not shown & others
+    with pytest.raises(InputError):
+        open_counselor(str(season.path), COLLEGE, SCHOOL, "")
+
+
+def test_same_college_name_in_two_schools_stays_apart(season: Run) -> None:
+    one, two = (open_page(str(season.path), "土木工程学院", code) for code in ("10534", "12649"))
+    assert not set(one.roster["student_number"]) & set(two.roster["student_number"])
+    assert one.token != two.token
+
+
+def test_failure_page_escapes() -> None:
+    html = render("page/failure.html.j2", title="<b>", reason="<script>", remedy="", css="")
+    assert "<script>" not in html and "&lt;b&gt;" in html
+
+
+def test_index_links_only_what_is_there(site: Path) -> None:
+    html = (site / "index.html").read_text(encoding="utf-8")
+    links = [str(link["href"]) for link in Tags(html).named("a")]
+    assert "overview.html" in links and "../tables.xlsx" not in links
+    from urllib.parse import unquote
+
+    assert all((site / unquote(link)).is_file() for link in links if not link.startswith("#"))
+    assert html.count("没有页面") == 3
+
+
+def test_notebooks_are_clean_and_short() -> None:
+    for path in sorted(resources.notebooks().glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert cells[0]["cell_type"] == "markdown" and re.search("[一-鿿]", "".join(cells[0]["source"])), path.name
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                assert cell["outputs"] == [] and cell["execution_count"] is None, path.name
+                assert len(cell["source"]) <= 20, path.name
+                code = "".join(cell["source"])
+                assert not re.search(r"^\s*(for|if|while|def|class|import (?!pipeline))\b", code, re.MULTILINE), (
+                    path.name
+                )

@@ -1,0 +1,99 @@
+"""Pages in headless Chromium: axe-core finds nothing, nothing scrolls sideways, the script does its comfort."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.render.page_guard import write_failure
+
+pytestmark = pytest.mark.browser
+PAGES = ("college", "headcount", "counselor", "overview", "registry", "index", "failure")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = os.environ.get("MINGCE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as player:
+        opened = player.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> Path:
+    write_failure(site / "failure.html", "土木工程学院", "页面的图是空白的")
+    return site
+
+
+def open_at(browser: Any, path: Path, width: int) -> tuple[Any, list[str]]:
+    """The page, offline, and what its console said (a breach of the policy is said there)."""
+    page = browser.new_context(viewport={"width": width, "height": 800}, offline=True).new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith("file:") else said.append(request.url))
+    page.goto(path.as_uri())
+    return page, said
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Any, pages: Path, name: str, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, said = open_at(browser, pages / f"{name}.html", width)
+    assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # the policy forbids foreign scripts: axe enters through a page opened without it
+    page.context.close()
+    free = browser.new_context(viewport={"width": width, "height": 800}, offline=True, bypass_csp=True).new_page()
+    free.goto((pages / f"{name}.html").as_uri())
+    result = Axe().run(free)
+    assert result.violations_count == 0, result.generate_report()
+    free.context.close()
+
+
+def test_sorting_and_finding_work_without_a_network(browser: Any, pages: Path) -> None:
+    page, said = open_at(browser, pages / "college.html", 1280)
+    page.get_by_role("button", name="在册").first.click()
+    totals = [int(text) for text in page.locator("#classes tbody td:nth-child(2)").all_inner_texts()]
+    assert totals == sorted(totals)
+    page.get_by_role("button", name="在册").first.click()
+    totals = [int(text) for text in page.locator("#classes tbody td:nth-child(2)").all_inner_texts()]
+    assert totals == sorted(totals, reverse=True)
+    number = page.locator("#chase tr[data-s]").first.get_attribute("data-s")
+    page.get_by_label("找学生").fill(number)
+    assert page.locator("#chase tr[data-s]:visible").count() == 1
+    page.get_by_label("找学生").fill("没有这个人")
+    assert page.locator("#chase tr[data-s]:visible").count() == 0
+    assert said == []
+
+
+def test_all_is_said_without_script_and_by_keyboard(browser: Any, pages: Path) -> None:
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto((pages / "college.html").as_uri())
+    assert "先动手" in page.inner_text("#today")
+    page.keyboard.press("Tab")
+    assert page.locator(".skip:focus").count() == 1
+    context.close()

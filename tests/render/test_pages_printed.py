@@ -1,0 +1,155 @@
+"""The headcount on page, in the workbook (as LibreOffice shows it) and in the PDF: the same numbers, one by one."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import COLLEGE, SCHOOL, program
+
+from pipeline.errors import MingceError
+from pipeline.render.headcount import COLUMNS, Headcount, lines_of
+from pipeline.render.headcount_pdf import undrawable, write_headcount_pdf
+from pipeline.render.headcount_xlsx import write_headcount_xlsx
+from pipeline.render.load import Run
+from pipeline.render.overview import college_folder
+from pipeline.render.scope import headcount_of, open_page
+from pipeline.render.tables_xlsx import write_tables_xlsx
+from pipeline.review.signed_file import read_subject
+
+FOLDER = college_folder(SCHOOL, COLLEGE)
+
+
+@pytest.fixture(scope="module")
+def headcount(season: Run) -> Headcount:
+    return headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
+
+
+def wanted(headcount: Headcount) -> list[list[str]]:
+    return [[line.major, *(str(n) for n in line.numbers), "是" if line.equal else "否"] for line in headcount.lines]
+
+
+def test_lines_add_up(season: Run, headcount: Headcount) -> None:
+    table = season.rows("headcount", school="湖南科技大学", college=COLLEGE)
+    majors = [line for line in headcount.lines if line.kind == "major"]
+    assert len(majors) == len(table)
+    assert headcount.total.numbers == tuple(int(table[column].sum()) for column in COLUMNS)
+    subtotals = [line for line in headcount.lines if line.kind == "subtotal"]
+    assert [line.level for line in subtotals] == ["硕士研究生", "本科"]
+    assert tuple(map(sum, zip(*(line.numbers for line in subtotals), strict=True))) == headcount.total.numbers
+
+
+def test_one_level_has_no_subtotal(season: Run) -> None:
+    table = season.rows("headcount", school="湖南科技大学", college=COLLEGE)
+    lines = lines_of(table[table["education_level"] == "本科"])
+    assert "subtotal" not in {line.kind for line in lines}
+
+
+def test_page_says_the_same(headcount: Headcount, site: Path) -> None:
+    html = (site / "college.html").read_text(encoding="utf-8")
+    rows = re.findall(r'<tr data-line="[^"]*".*?</tr>', html, re.DOTALL)
+    said = [
+        [re.sub(r"<[^>]+>|\s", "", cell) for cell in re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL)] for row in rows
+    ]
+    levels = [line.level if line.kind == "major" else "" for line in headcount.lines]
+    assert said == [[major + level, *rest] for (major, *rest), level in zip(wanted(headcount), levels, strict=True)]
+    assert f'data-digest="{headcount.digest}"' in html
+
+
+@pytest.mark.office
+def test_workbook_says_the_same_in_libreoffice(headcount: Headcount, site: Path, tmp_path: Path) -> None:
+    office = program("soffice", "libreoffice")
+    command = [
+        office,
+        f"-env:UserInstallation={(tmp_path / 'user').as_uri()}",
+        "--headless",
+        "--convert-to",
+        "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,1",
+        "--outdir",
+        str(tmp_path),
+        str(site / FOLDER / "headcount.xlsx"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=180)
+    made = next(tmp_path.glob("*.csv"))
+    rows = list(csv.reader(made.read_text(encoding="utf-8").splitlines()))
+    start = next(at for at, row in enumerate(rows) if row[:2] == ["学历", "专业"])
+    assert rows[start][2:-2] == list(COLUMNS.values())
+    assert [row[1:-1] for row in rows[start + 1 : start + 1 + len(headcount.lines)]] == wanted(headcount)
+    assert any(headcount.digest in cell for row in rows for cell in row)
+
+
+def test_pdf_says_the_same(headcount: Headcount, site: Path) -> None:
+    from pypdf import PdfReader
+
+    reader = PdfReader(site / FOLDER / "headcount.pdf")
+    words = re.sub(r"\s+", " ", "".join(page.extract_text() + "\n" for page in reader.pages))
+    for line, (major, *rest) in zip(headcount.lines, wanted(headcount), strict=True):
+        lead = f"{line.level} {major}" if line.kind == "major" else major
+        assert f"{lead} {' '.join(rest)}" in words
+    assert headcount.digest in words.replace(" ", "")
+    for name in ("填表人", "院党委副书记签字", "院系公章", "日期"):
+        assert name in words
+    assert headcount.certified[0][3] in words
+
+
+def test_both_files_say_what_they_were_made_of(headcount: Headcount, site: Path) -> None:
+    for name in ("headcount.xlsx", "headcount.pdf"):
+        subject = read_subject(site / FOLDER / name)
+        assert (subject.digest, subject.school_code, subject.college) == (headcount.digest, SCHOOL, COLLEGE)
+
+
+def test_pdf_is_archival_and_the_same_bytes_again(headcount: Headcount, tmp_path: Path) -> None:
+    one, two = tmp_path / "1.pdf", tmp_path / "2.pdf"
+    write_headcount_pdf(one, headcount)
+    write_headcount_pdf(two, headcount)
+    assert one.read_bytes() == two.read_bytes()
+    assert b"pdfaid:part>2<" in one.read_bytes()
+
+
+def test_name_that_cannot_be_drawn_names_the_number_only(headcount: Headcount, tmp_path: Path) -> None:
+    assert undrawable("张䶮㛃") == "" and undrawable("𠮷") == "𠮷"
+    person = (*headcount.certified[0][:3], "1305030101", "𠮷某某", "男")
+    odd = dataclasses.replace(headcount, certified=(person,))
+    with pytest.raises(MingceError) as caught:
+        write_headcount_pdf(tmp_path / "x.pdf", odd, with_people=True)
+    assert "1305030101" in str(caught.value) and "某某" not in str(caught.value)
+    assert not (tmp_path / "x.pdf").exists()
+    write_headcount_xlsx(tmp_path / "x.xlsx", odd, with_people=True)
+
+
+def test_not_ready_is_printed_as_not_ready(headcount: Headcount, finished: Run) -> None:
+    assert "暂不能签字" in headcount.attestation and not headcount.ready
+    ready = headcount_of(open_page(str(finished.path), "马克思主义学院", SCHOOL))
+    assert ready.ready and ready.attestation.startswith("本人确认")
+
+
+def test_long_table_keeps_its_block_together(headcount: Headcount, tmp_path: Path) -> None:
+    from pypdf import PdfReader
+
+    many = tuple(dataclasses.replace(headcount.lines[0], major=f"专业{n}") for n in range(45))
+    long = dataclasses.replace(headcount, lines=(*many, headcount.total))
+    write_headcount_pdf(tmp_path / "long.pdf", long)
+    pages = [page.extract_text() for page in PdfReader(tmp_path / "long.pdf").pages]
+    assert len(pages) > 1
+    assert all("未提交" in page for page in pages[:-1])  # the header is repeated
+    signed = [at for at, page in enumerate(pages) if "填表人" in page]
+    attested = [at for at, page in enumerate(pages) if "暂不能签字" in page]
+    assert signed == attested == [len(pages) - 1]
+
+
+def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    import openpyxl
+
+    words = ["=1+1", "+1", "@SUM(A1)", "-2", "0123", "1" * 18, "http://example.com", "x" * 40000, ""]
+    frames = {"roster": pd.DataFrame({"a": words, "n": range(len(words))}), "findings": pd.DataFrame({"b": ["1"] * 30})}
+    assert write_tables_xlsx(tmp_path / "t.xlsx", frames, rows=20) == ["findings"]
+    book = openpyxl.load_workbook(tmp_path / "t.xlsx")
+    cells = [row[0] for row in book["名单"].iter_rows(min_row=2)]
+    assert [cell.value or "" for cell in cells] == [word[:32767] for word in words]
+    assert {cell.data_type for row in book["名单"].iter_rows() for cell in row if cell.value is not None} == {"s"}
+    assert "findings.csv" in book["问题"]["A1"].value

@@ -1,0 +1,297 @@
+"""A whole season, played day by day with crashes: what the ledger says is what happened, on every day."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+
+from pipeline.errors import RefusedError
+from pipeline.review import actions
+from pipeline.review import ledger as ledger_module
+from pipeline.review.actions import Actor
+from pipeline.review.decisions import entries_until, states_at
+from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.granting import Grant, add_exception
+from pipeline.review.signing import accept, college_states, sign, signed_digest
+
+from .small import SCHOOLS, Clock, finding, open_in, person, submission, tables
+
+START, DAYS = date(2016, 9, 20), 60
+PEOPLE = pd.DataFrame(
+    [{"school": name, "college": "土木学院", "secretary": "李书记"} for name in SCHOOLS.values()], dtype="str"
+)
+
+
+class Crash(Exception):
+    """The power went."""
+
+
+@dataclass
+class Student:
+    """One student as the office would know them, kept apart from the ledger."""
+
+    number: str
+    school: str
+    registry: int = 0
+    rows: list[tuple[str, bool]] = field(default_factory=list)  # (submission id, whether something is wrong with it)
+    withdrawn: set[str] = field(default_factory=set)
+    approved: tuple[str, int] | None = None
+    returned: str = ""
+    excepted: dict[str, date] = field(default_factory=dict)  # submission id to last day
+
+    @property
+    def live(self) -> list[tuple[str, bool]]:
+        return [row for row in self.rows if row[0] not in self.withdrawn]
+
+    @property
+    def counting(self) -> str:
+        return self.live[-1][0] if self.live else ""
+
+    def status(self, day: date) -> str:
+        if not self.live:
+            return "missing"
+        key, wrong = self.live[-1]
+        if self.approved:
+            stands = self.approved[0] in {row[0] for row in self.live} and self.approved[1] == self.registry
+            return "approved" if stands else "stale"
+        if wrong and self.excepted.get(key, date.min) < day:
+            return "correct"
+        return "returned" if self.returned == key else "awaiting"
+
+    @property
+    def change_request(self) -> bool:
+        return self.approved is not None and self.counting != self.approved[0]
+
+
+class Season:
+    """Sixty days of an office; every action may crash at any step and is then simply done again."""
+
+    def __init__(self, folder, students, seed):
+        self.random = random.Random(seed)
+        self.clock = Clock(START)
+        self.ledger = open_in(folder, self.clock)
+        names = list(SCHOOLS.values())
+        self.students = [Student(str(1000 + n // 2), names[n % 2]) for n in range(students)]
+        self.by = {(s.school, s.number): s for s in self.students}
+        self.serial = 0
+        self.day = START
+        self.made = {"approve": 0, "return": 0, "reopen": 0, "withdrawal": 0, "exception": 0}
+        self.days: dict[date, tuple] = {}
+
+    def name(self, student):
+        return f"{next(code for code, name in SCHOOLS.items() if name == student.school)}/{student.number}"
+
+    def actor(self, by="王老师"):
+        return Actor(by, f"{self.day} 处理", self.day)
+
+    def tables(self):
+        people = [person(s.number, s.school, exam_number=f"e{s.number}.{s.registry}") for s in self.students]
+        rows, findings = [], []
+        for s in self.students:
+            for key, wrong in s.live:
+                rows.append(submission(key, s.number, s.school))
+                if wrong and key == s.counting:
+                    findings.append(finding(key, s.number, school=s.school, given=key))
+        return tables(people, rows, findings, run_id=f"{self.day}")
+
+    def submit(self, student, wrong):
+        self.serial += 1
+        student.rows.append((f"sub{self.serial:07d}", wrong))
+
+    def move(self):
+        """What students and registrars do on a day, whatever the office thinks of it."""
+        chance = self.random.random
+        for s in self.students:
+            status = s.status(self.day)
+            if chance() < {"missing": 0.08, "correct": 0.25, "returned": 0.25}.get(status, 0):
+                self.submit(s, wrong=chance() < 0.2)
+            elif status == "approved" and not s.change_request and chance() < 0.01:
+                self.submit(s, wrong=chance() < 0.3)  # a change request
+            elif status == "approved" and chance() < 0.006:
+                s.rows.pop(next(at for at, row in enumerate(s.rows) if row[0] == s.approved[0]))
+                self.submit(s, wrong=False)  # edited in place
+            if chance() < 0.003:
+                s.registry += 1
+
+    def safely(self, act):
+        """Do it; where the power goes before, within or after the writing, do it again."""
+        for _ in range(5):
+            where = self.random.choice(["", "", "", "", "", "before", "within", "after"])
+            write = ledger_module._write
+
+            def failing(connection, new, now, where=where, write=write):
+                if where == "before":
+                    raise Crash
+                stored = write(connection, new, now)
+                if where == "within":
+                    raise Crash
+                return stored
+
+            ledger_module._write = failing
+            try:
+                result = act()
+                if where == "after":
+                    raise Crash
+                return result
+            except Crash:
+                continue
+            finally:
+                ledger_module._write = write
+        return act()
+
+    def office(self):
+        run = self.tables()
+        if self.day.toordinal() % 2:
+            self.rejections(run)
+        for code, school in list(SCHOOLS.items())[self.day.toordinal() % 2 :: 2]:
+            ready = [s for s in self.students if s.school == school and s.status(self.day) == "awaiting"]
+            self.safely(lambda code=code: actions.approve_ready(run, self.ledger, f"{code}/土木学院", self.actor()))
+            self.approve(ready)
+        again = [s for s in self.students if s.status(self.day) == "stale" and s.counting and not self.wrong(s)]
+        again = [s for s in again if self.random.random() < 0.4]
+        if again:
+            self.safely(lambda: actions.approve(run, self.ledger, [self.name(s) for s in again], self.actor()))
+            self.approve(again)
+        self.requests(run)
+        self.exception(run)
+
+    def wrong(self, student):
+        key, wrong = student.live[-1]
+        return wrong and student.excepted.get(key, date.min) < self.day
+
+    def approve(self, students):
+        for s in students:
+            s.approved, s.returned = (s.counting, s.registry), ""
+            self.made["approve"] += 1
+
+    def rejections(self, run):
+        waiting = [s for s in self.students if s.status(self.day) == "awaiting" and self.random.random() < 0.1]
+        if waiting:
+            self.safely(lambda: actions.send_back(run, self.ledger, [self.name(s) for s in waiting], self.actor()))
+        for s in waiting:
+            s.returned = s.counting
+            self.made["return"] += 1
+        undone = [
+            s for s in self.students if s.status(self.day) in ("approved", "stale") and self.random.random() < 0.01
+        ]
+        if undone:
+            names = [self.name(s) for s in undone]
+            with suppress(RefusedError):  # done before the crash: the second try finds no approval
+                self.safely(lambda: actions.reopen(run, self.ledger, names, self.actor()))
+        for s in undone:
+            s.approved = None
+            self.made["reopen"] += 1
+
+    def requests(self, run):
+        asking = [s for s in self.students if s.status(self.day) == "approved" and s.change_request]
+        for s in asking[:2]:
+            if self.wrong(s) or self.random.random() < 0.5:
+                key = s.counting
+                self.safely(lambda key=key: actions.withdraw(run, self.ledger, key, self.actor()))
+                s.withdrawn.add(key)
+                self.made["withdrawal"] += 1
+            else:
+                self.safely(lambda s=s: actions.approve(run, self.ledger, [self.name(s)], self.actor()))
+                self.approve([s])
+
+    def exception(self, run):
+        mending = [s for s in self.students if s.status(self.day) == "correct"]
+        if mending and self.random.random() < 0.5:
+            s = self.random.choice(mending)
+            last = self.day + timedelta(days=self.random.randint(0, 4))
+            grant = Grant("phone.format", "其他", last)
+            self.safely(lambda: add_exception(run, self.ledger, self.name(s), grant, self.actor()))
+            s.excepted[s.counting] = last
+            self.made["exception"] += 1
+
+    def check(self):
+        """The desk of this evening says what the model says."""
+        run = self.tables()
+        desk = lay_desk(run, self.ledger.entries(*KINDS), self.day)
+        told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
+        known = {key: s.status(self.day) for key, s in self.by.items()}
+        assert told == known, [(key, told[key], known[key]) for key in known if told[key] != known[key]][:5]
+        self.days[self.day] = (run, known)
+
+    def close(self):
+        """The last days: everybody mends and submits, the office decides on the rest."""
+        for s in self.students:
+            done = s.status(self.day) == "approved" and not s.change_request
+            if not done and (s.approved or not s.live or self.wrong(s) or s.returned):
+                self.submit(s, wrong=False)
+        run = self.tables()
+        todo = [s for s in self.students if s.status(self.day) != "approved" or s.change_request]
+        self.safely(lambda: actions.approve(run, self.ledger, [self.name(s) for s in todo], self.actor()))
+        self.approve(todo)
+
+
+def play(folder, students, seed=1):
+    season = Season(folder, students, seed)
+    for number in range(DAYS):
+        season.day = START + timedelta(days=number)
+        season.clock.now = Clock(season.day).now
+        season.move()
+        season.office()
+        if number == DAYS - 1:
+            season.close()
+        season.check()
+    return season
+
+
+def check_season(season):
+    entries = season.ledger.entries()
+    assert season.ledger.verify() == []
+    for day, (run, known) in season.days.items():  # every state of every day can be rebuilt
+        desk = lay_desk(run, entries_until(entries, day), day)
+        told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
+        assert told == known
+        if day.toordinal() % 5:
+            continue
+        states = states_at(entries, day, run.people, run.submissions["submission_id"])["decision_state"]
+        shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
+        assert {key for key, state in shown.items() if state == "approved"} == {
+            key for key, state in known.items() if state == "approved"
+        }
+    counts = entries["action"].where(entries["kind"] == "decision", entries["kind"]).value_counts().to_dict()
+    assert {key: counts.get(key, 0) for key in season.made} == season.made  # nothing lost, nothing doubled
+    assert season.made["reopen"] and season.made["withdrawal"] and season.made["exception"]
+    assert any("stale" in known.values() for _, known in season.days.values())
+
+
+def check_signatures(season):
+    run = season.tables()
+    due = season.day
+    for code in SCHOOLS:
+        college = f"{code}/土木学院"
+        season.safely(lambda c=college: sign(run, season.ledger, c, PEOPLE, due, season.actor("李书记")))
+        season.safely(lambda c=college: accept(run, season.ledger, c, season.actor()))
+    entries = season.ledger.entries()
+    assert entries["kind"].isin(["signature", "acceptance"]).sum() == 2 * len(SCHOOLS)
+    states = college_states(entries)
+    people = lay_desk(run, entries, season.day).people
+    for row in states.itertuples():
+        assert row.accepted_at
+        assert row.signed_digest == signed_digest(people[people["school_code"] == row.school_code])
+    assert set(people["status"]) == {"approved"}
+
+
+@pytest.mark.slow
+def test_a_season_of_600(tmp_path):
+    season = play(tmp_path, 600)
+    check_season(season)
+    check_signatures(season)
+    season.ledger.purge(before="2016-10-20", by="王", why="期满")
+    assert season.ledger.verify() == []
+    season.ledger.close()
+
+
+@pytest.mark.soak
+def test_a_season_of_8000(tmp_path):
+    season = play(tmp_path, 8000)
+    check_season(season)
+    check_signatures(season)
