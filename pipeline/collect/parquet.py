@@ -77,11 +77,11 @@ def _text(value: object) -> str:
 
 
 def _shown(value: pa.Scalar) -> object:
-    """Return an Arrow value as Python's, or as its own text where Python has none for it."""
+    """Return an Arrow value as Python's, or its stored number where Python has none for it (the year 36,537,000)."""
     try:
         return value.as_py()
     except (ValueError, OverflowError):
-        return str(value)
+        return str(getattr(value, "value", ""))
 
 
 def _plain(value: object) -> Value:
