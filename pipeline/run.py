@@ -109,7 +109,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
-        folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
+        beside = {"counselors": sources.counselors, "college_people": sources.colleges}
+        folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)
     summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
