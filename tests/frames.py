@@ -67,4 +67,6 @@ def registry(*changes: dict[str, str]) -> pd.DataFrame:
 
 def no_cells() -> pd.DataFrame:
     """Return the table of cells that were no text, empty."""
-    return pd.DataFrame({"at": pd.Series(dtype="int64")} | {n: pd.Series(dtype="str") for n in ("field", "kind", "raw")})
+    return pd.DataFrame(
+        {"at": pd.Series(dtype="int64")} | {n: pd.Series(dtype="str") for n in ("field", "kind", "raw")}
+    )

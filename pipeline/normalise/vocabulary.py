@@ -43,7 +43,9 @@ class Vocabulary:
         pairs = pd.DataFrame({"school": schools.to_numpy(), "value": values.to_numpy()})
         names = {(school, name) for (school, _), name in known}
         found = {pair: pair in names for pair in set(pairs.itertuples(index=False, name=None))}
-        return pd.Series([found[pair] for pair in pairs.itertuples(index=False, name=None)], index=values.index, dtype=bool)
+        return pd.Series(
+            [found[pair] for pair in pairs.itertuples(index=False, name=None)], index=values.index, dtype=bool
+        )
 
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
@@ -60,5 +62,8 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         for alias in filter(None, (part.strip() for part in aliases.replace(";", "；").split("；"))):
             names.setdefault((school, comparable(alias)), college)
     # a current name always means itself, even where another college once bore it
-    names |= {(school, comparable(college)): college for school, college in colleges[["school", "college"]].itertuples(index=False)}
+    names |= {
+        (school, comparable(college)): college
+        for school, college in colleges[["school", "college"]].itertuples(index=False)
+    }
     return Vocabulary(load_codes(folder), schools, names)

@@ -7,7 +7,12 @@ from pipeline.check.rules.match import cause, certified
 from pipeline.match.evidence import find_evidence
 from tests.frames import GOOD, registry, submissions
 
-MATE = {"id_number": "430302199610011029", "student_number": "1305030102", "exam_number": "13430300000053", "name": "王琳"}
+MATE = {
+    "id_number": "430302199610011029",
+    "student_number": "1305030102",
+    "exam_number": "13430300000053",
+    "name": "王琳",
+}
 AWAY = {
     "school": "湖南科技大学潇湘学院",
     "id_number": "430304199511020029",

@@ -47,7 +47,9 @@ def test_superseding(case: str):
 
 
 def test_damaged_numbers_join_nobody():
-    rows = submissions({"id_number": "4.30302E+17", "student_number": "1"}, {"id_number": "4.30302E+17", "student_number": "2"})
+    rows = submissions(
+        {"id_number": "4.30302E+17", "student_number": "1"}, {"id_number": "4.30302E+17", "student_number": "2"}
+    )
     assert _superseded(rows, registry({}, OTHER)) == ["", ""]
 
 

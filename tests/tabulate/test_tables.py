@@ -47,7 +47,9 @@ def test_the_first_state_that_applies():
 
 def test_headcount_is_equal_only_as_sets():
     roster = _roster(_findings(), ["a", "b"], ["approved", "approved"])
-    certifications = pd.DataFrame({"submission_id": ["a", "b"], "identity": "certified", "record": ["certified", "failed"]})
+    certifications = pd.DataFrame(
+        {"submission_id": ["a", "b"], "identity": "certified", "record": ["certified", "failed"]}
+    )
     nobody = roster[["school", "college", "education_level", "major"]].iloc[:0]
     table = make_headcount(roster, certifications, nobody)
     row = table.iloc[0]
