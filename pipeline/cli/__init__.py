@@ -11,7 +11,20 @@ import typer
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "template", "registry", "operate", "anonymise")
+_MODULES = (
+    "demo",
+    "init",
+    "run",
+    "review",
+    "sign",
+    "send",
+    "sheet",
+    "template",
+    "registry",
+    "operate",
+    "anonymise",
+    "explain",
+)
 
 app = typer.Typer(
     name="mingce",
