@@ -104,7 +104,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
     console.print(_place(given))
     if match:
         console.print(_judged(match))
-    if given["superseded_by"]:
+    if given["role"] == "superseded":
         console.print(f"取代它的是 {given['superseded_by']}")
     if given["role"] in ("counts", "other") or full:
         console.print(_compared(given, registry, full))
