@@ -247,9 +247,9 @@ def _college(found: Found, entries: Frame) -> Facts:
     college = str(found.person.iloc[0]["college"])
     states = college_states(entries)
     own = states[(states["school_code"] == found.school_code) & (states["college"] == college)]
-    blank = dict.fromkeys(("signed_at", "signed_by", "accepted_at", "accepted_by"), "")
-    told: dict[str, str] = blank if own.empty else {name: str(own.iloc[0][name]) for name in blank}
-    return told | {"college": college}
+    row = dict.fromkeys(states.columns, "") if own.empty else own.iloc[0]
+    told = {name: str(row[name]) for name in ("signed_at", "signed_by", "accepted_at", "accepted_by")}
+    return {"college": college, **told}
 
 
 def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:

@@ -24,6 +24,7 @@ _MODULES = (
     "operate",
     "anonymise",
     "explain",
+    "handin",
 )
 
 app = typer.Typer(
