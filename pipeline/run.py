@@ -101,7 +101,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        trial = bool(options.rules)
+        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of, trial=trial)
         if imported.changed:
             entries = _entries(cohort)
             reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
