@@ -47,7 +47,6 @@ class RunOptions:
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     render: RenderOptions = field(default_factory=RenderOptions)
-    force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
 
 
@@ -73,7 +72,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
+    with cohort_lock(cohort, options.now), Renderer(options.render, options.reporter) as renderer:
         folder = start_run(cohort, options.now)
         try:
             return _run(cohort, options, rules, folder, renderer)
@@ -110,7 +109,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
-        folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
+        beside = {"counselors": sources.counselors, "college_people": sources.colleges}
+        folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)
     summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import SCHOOL, jobs_of
 from invented_run import make_run
+from pages_support import SCHOOL, jobs_of
 
 from pipeline import resources
 from pipeline.render.load import Run, load_run
