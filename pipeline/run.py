@@ -22,6 +22,7 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College, find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
+from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
@@ -78,7 +79,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now):
+    with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
             known = fingerprint(cohort, options.as_of) if options.whole else ""
