@@ -1,4 +1,4 @@
-"""The office in JupyterLab: run, look, search, decide and send from a notebook, through the command line's own functions.
+"""The office in JupyterLab: run, look, search, decide and send, through the command line's own functions.
 
 Every `show_…` returns a widget; nothing happens until a button is pressed, so that "run all cells" is harmless.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError, RefusedError
@@ -19,6 +19,8 @@ from pipeline.tables import STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import HTML
+    from ipywidgets import Output, Widget
 
     from pipeline.review.actions import Outcome
     from pipeline.review.desk import Desk, RunTables
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 _EVERY = "全部"
+_TABLE_WORDS = {
+    "search": "查找：",
+    "lengthMenu": "每页 _MENU_ 人",
+    "info": "第 _START_ 到 _END_ 人，共 _TOTAL_ 人",
+    "infoEmpty": "没有学生",
+    "infoFiltered": "（从 _MAX_ 人中筛选）",
+    "zeroRecords": "没有符合的学生",
+    "emptyTable": "没有学生",
+}
 
 
 @dataclass(frozen=True)
@@ -56,22 +67,30 @@ def open_office(cohort: str) -> Office:
     return Office(load_cohort(Path(cohort or ".")))
 
 
-def show_run(office: Office) -> Any:
+def show_run(office: Office) -> Widget:
     """Return a button that runs the main job and says which page to open."""
     return _command(office, "现在运行", ["run"], "核对全部数据，约几十秒到几分钟。")
 
 
-def show_send(office: Office) -> Any:
+def show_send(office: Office) -> Widget:
     """Return the buttons of sending: first who would get what, then the sending itself, which asks for a tick."""
     import ipywidgets as widgets
 
     sure = widgets.Checkbox(description="我已看过名单，确认发送", indent=False)
     trial = _command(office, "先看看发给谁（不发）", ["send", "--dry-run"], "只列出收件人，不会发出。")
-    real = _command(office, "发送", ["send"], "把看板发给辅导员；没有设置邮件服务器时写成 .eml 文件。", allowed=lambda: bool(sure.value))
+    real = _command(
+        office,
+        "发送",
+        ["send"],
+        "把看板发给辅导员；没有设置邮件服务器时写成 .eml 文件。",
+        allowed=lambda: bool(sure.value),
+    )
     return widgets.VBox([trial, sure, real])
 
 
-def _command(office: Office, label: str, words: list[str], said: str, allowed: Callable[[], bool] = lambda: True) -> Any:
+def _command(
+    office: Office, label: str, words: list[str], said: str, allowed: Callable[[], bool] = lambda: True
+) -> Widget:
     """Return a button that runs one `mingce` command and shows what it says."""
     import ipywidgets as widgets
 
@@ -96,7 +115,9 @@ def _command(office: Office, label: str, words: list[str], said: str, allowed: C
 
 def _mingce(words: list[str]) -> str:
     """Run one command in a process of its own and return all it said."""
-    done = subprocess.run([sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, encoding="utf-8", check=False
+    )
     ended = "完成。" if done.returncode == 0 else f"没有完成（退出码 {done.returncode}）。"
     return f"{done.stderr}{done.stdout}{ended}\n"
 
@@ -112,11 +133,15 @@ def show_look(office: Office) -> Piece:
         return Piece(piece("notes", heading="请看这里", lines=[str(error)]).html, "还没有运行")
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
-    parts = [overview.show_today(page).html, overview.show_colleges(page).html, piece("notes", heading="请看这里", lines=[site]).html]
+    parts = [
+        overview.show_today(page).html,
+        overview.show_colleges(page).html,
+        piece("notes", heading="请看这里", lines=[site]).html,
+    ]
     return Piece("\n".join(parts), "今天要做的")
 
 
-def show_search(office: Office) -> Any:
+def show_search(office: Office) -> Widget:
     """Return a search: student number or name to state and open reasons."""
     import ipywidgets as widgets
 
@@ -145,25 +170,38 @@ def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Pi
     """Return students as a table: who, where, state, reasons."""
     shown = [
         (
-            f"{row['school_code']}/{row['student_number']}", str(row["name"]), str(row["college"]), str(row["class_name"]),
-            STATUSES[str(row["status"])], "；".join(desk.reasons(str(row["submission_id"]))),
+            f"{row['school_code']}/{row['student_number']}",
+            str(row["name"]),
+            str(row["college"]),
+            str(row["class_name"]),
+            STATUSES[str(row["status"])],
+            "；".join(desk.reasons(str(row["submission_id"]))),
         )
         for row in rows.head(_SHOWN).to_dict("records")
-    ]  # fmt: skip
+    ]
     return piece(
-        "listing", title, title=title, section="students", lead=f"共 {len(rows)} 人。", rows=shown,
-        headings=("学号", "姓名", "院系", "班级", "状态", "要解决的"), hidden=max(len(rows) - _SHOWN, 0), nothing=nothing,
-    )  # fmt: skip
+        "listing",
+        title,
+        title=title,
+        section="students",
+        lead=f"共 {len(rows)} 人。",
+        rows=shown,
+        headings=("学号", "姓名", "院系", "班级", "状态", "要解决的"),
+        hidden=max(len(rows) - _SHOWN, 0),
+        nothing=nothing,
+    )
 
 
-def show_desk(office: Office) -> Any:
+def show_desk(office: Office) -> Widget:
     """Return the desk: students filtered by college and state in a table that can be searched and sorted."""
     import ipywidgets as widgets
+    from itables import init_notebook_mode
 
     try:
         desk = office.desk()
     except RefusedError as error:
         return widgets.HTML(piece("notes", heading="请看这里", lines=[str(error)]).html)
+    init_notebook_mode(all_interactive=False, connected=False)  # the table's library comes with it, not from the net
     pairs = desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
     colleges = [_EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
     college = widgets.Dropdown(options=colleges, description="院系")
@@ -180,7 +218,7 @@ def show_desk(office: Office) -> Any:
     return widgets.VBox([widgets.HBox([college, status]), output])
 
 
-def desk_table(desk: Desk, college: str, status: str) -> Any:
+def desk_table(desk: Desk, college: str, status: str) -> HTML:
     """Return the students of a college (`code/college` or 全部) and a state as an interactive table."""
     from IPython.display import HTML
     from itables import to_html_datatable
@@ -193,12 +231,17 @@ def desk_table(desk: Desk, college: str, status: str) -> Any:
         rows = rows[rows["status"].map(STATUSES) == status]
     reasons = [", ".join(desk.reasons(str(submission))) for submission in rows["submission_id"]]
     columns = {"student_number": "学号", "name": "姓名", "college": "院系", "class_name": "班级", "status": "状态"}
-    table = rows[list(columns)].assign(status=rows["status"].map(STATUSES)).rename(columns=columns)
+    numbers = rows["school_code"] + "/" + rows["student_number"]  # as the form below takes them
+    table = (
+        rows[list(columns)].assign(status=rows["status"].map(STATUSES), student_number=numbers).rename(columns=columns)
+    )
     shown = table.assign(要解决的=reasons).reset_index(drop=True)
-    return HTML(to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False))
+    return HTML(
+        to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False, language=_TABLE_WORDS)
+    )
 
 
-def show_decide(office: Office) -> Any:
+def show_decide(office: Office) -> Widget:
     """Return the form of a decision; it goes through the same functions as `mingce review`."""
     import ipywidgets as widgets
 
@@ -237,8 +280,10 @@ def decide(office: Office, action: str, numbers: Sequence[str], by: str, why: st
     from pipeline.review.ledger import open_ledger
 
     acts: dict[str, Callable[[RunTables, Ledger, Sequence[str], Actor], Outcome]] = {
-        "通过": approve, "退回": send_back, "取消审核": reopen,
-    }  # fmt: skip
+        "通过": approve,
+        "退回": send_back,
+        "取消审核": reopen,
+    }
     tables, today = open_tables(office.cohort)
     with open_ledger(office.cohort) as ledger:
         outcome = acts[action](tables, ledger, numbers, Actor(by, why, today))
@@ -248,7 +293,7 @@ def decide(office: Office, action: str, numbers: Sequence[str], by: str, why: st
     return piece("notes", "已登记", heading="已登记", lines=[*lines, "下次运行后，网页和人数表随之更新。"])
 
 
-def _guarded(output: Any, make: Callable[[], Any]) -> None:
+def _guarded(output: Output, make: Callable[[], object]) -> None:
     """Show what `make` returns in `output`, or the Chinese line of what is wrong."""
     try:
         output.append_display_data(make())

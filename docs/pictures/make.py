@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def use_bundled_font(folder: Path) -> None:
@@ -32,8 +38,12 @@ def use_bundled_font(folder: Path) -> None:
     from pylopdf_fonts_zh_cn import sans_path
 
     (folder / "fonts.conf").write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{Path(sans_path()).parent}</dir>'
-        f"<dir>/usr/share/fonts</dir><cachedir>{folder}/cache</cachedir></fontconfig>",
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+        f"<dir>{Path(sans_path()).parent}</dir>"
+        f"<dir>/usr/share/fonts</dir><cachedir>{folder}/cache</cachedir>"
+        "<alias binding='same'><family>sans-serif</family><prefer><family>Noto Sans SC</family></prefer></alias>"
+        "<alias binding='same'><family>system-ui</family><prefer><family>Noto Sans SC</family></prefer></alias>"
+        "</fontconfig>",
         encoding="utf-8",
     )
     os.environ["FONTCONFIG_FILE"] = str(folder / "fonts.conf")
@@ -62,8 +72,18 @@ def open_file(opened: Browser, path: Path, width: int, height: int, scale: float
     return page
 
 
-def shoot(path: Path, out: Path, width: int = 1280, height: int = 1000, *, full: bool = False, grey: bool = False,
-          paper: bool = False, scale: float = 1, jump: str = "") -> None:  # fmt: skip
+def shoot(
+    path: Path,
+    out: Path,
+    width: int = 1280,
+    height: int = 1000,
+    *,
+    full: bool = False,
+    grey: bool = False,
+    paper: bool = False,
+    scale: float = 1,
+    jump: str = "",
+) -> None:
     """Write one screenshot of a local page."""
     with browser() as opened:
         page = open_file(opened, path, width, height, scale)
@@ -90,10 +110,29 @@ def jupyter(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
     settings = folder / ".jupyter"
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(settings), "JUPYTER_DATA_DIR": str(settings / "data"),
-                   "JUPYTER_RUNTIME_DIR": str(settings / "runtime"), "JUPYTER_TOKEN": token}  # fmt: skip
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-               f"--notebook-dir={folder}", "--LabApp.news_url=", "--ServerApp.log_level=ERROR"]  # fmt: skip
+    folder_of = settings / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    quiet = folder_of / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(settings),
+        "JUPYTER_DATA_DIR": str(settings / "data"),
+        "JUPYTER_RUNTIME_DIR": str(settings / "runtime"),
+        "JUPYTER_TOKEN": token,
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        f"--notebook-dir={folder}",
+        "--LabApp.news_url=",
+        "--ServerApp.log_level=ERROR",
+    ]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -133,16 +172,18 @@ def every_picture() -> None:
     from invented_run import make_season  # pyright: ignore[reportMissingImports]
 
     from pipeline import resources
-    from pipeline.render.college import headcount_of, open_page
     from pipeline.render.headcount_pdf import write_headcount_pdf
     from pipeline.render.notebooks import NotebookJob, run_notebooks
+    from pipeline.render.scope import headcount_of, open_page
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         run = make_season(folder)
         mine = {"run": str(run), "college": "计算机科学与工程学院", "school": "10534"}
         jobs = [
-            NotebookJob(resources.notebooks() / f"{name}.ipynb", folder / f"{name}.ipynb", folder / f"{name}.html", given)
+            NotebookJob(
+                resources.notebooks() / f"{name}.ipynb", folder / f"{name}.ipynb", folder / f"{name}.html", given
+            )
             for name, given in (("college", mine), ("overview", {"run": str(run)}))
         ]
         failed = [result.error for result in run_notebooks(jobs) if not result.ok]
@@ -192,8 +233,17 @@ def main() -> None:
     parser.add_argument("--jump", default="")
     parser.add_argument("--scale", type=float, default=1)
     given = parser.parse_args()
-    shoot(given.page, given.out, given.width, given.height, full=given.full, grey=given.grey, paper=given.paper,
-          jump=given.jump, scale=given.scale)  # fmt: skip
+    shoot(
+        given.page,
+        given.out,
+        given.width,
+        given.height,
+        full=given.full,
+        grey=given.grey,
+        paper=given.paper,
+        jump=given.jump,
+        scale=given.scale,
+    )
 
 
 if __name__ == "__main__":

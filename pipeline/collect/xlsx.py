@@ -8,7 +8,7 @@ import hashlib
 import io
 import posixpath
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
@@ -22,10 +22,11 @@ from pipeline.collect.inputs import Content
 from pipeline.collect.overlay import Overlay, error_note, hidden_notes, lay_over
 from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts
 from pipeline.collect.shown import shown, telling_styles
-from pipeline.collect.text import Value, text_rows
+from pipeline.collect.text import text_rows
 from pipeline.errors import InputError
 
 MOST_CELLS = 3_000_000  # a dense sheet of so many cells takes about 6 s and 800 MB
+_RESERVED = 5_000_000  # a claim of so many texts too many costs 120 MB and no more
 _TOO_LARGE = "内容铺得太大（有内容的区域超过 {most} 万格），未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
@@ -56,6 +57,7 @@ def read_xlsx(content: Content) -> Reading:
     """
     archive = Archive(content)
     archive.measure()
+    _refuse_false_counts(archive)
     parts = sheet_parts(archive)
     styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
     with calamine_errors(content.name):
@@ -75,6 +77,15 @@ def read_xlsx(content: Content) -> Reading:
             sheet = book.get_sheet_by_name(meta.name)
         grids.append(_grid(archive, sheet, found, styles, hidden=meta.visible != SheetVisibleEnum.Visible))
     return Reading(grids, notes)
+
+
+def _refuse_false_counts(archive: Archive) -> None:
+    """Refuse a table of texts that claims more entries than it has bytes: calamine reserves memory for the claim."""
+    for name in (name for name in archive.names if name.lower().endswith("sharedstrings.xml")):
+        part = archive.part(name)
+        claims = re.findall(rb"ount\s*=\s*[\"'](\d{1,20})", part[:4096])[:2]
+        if any(int(claim) > len(part) + _RESERVED for claim in claims):
+            raise InputError("文字表的条数不对，文件已损坏", where=archive.name, remedy=DAMAGED)
 
 
 def _grid(archive: Archive, sheet: CalamineSheet, found: SheetFacts, styles: dict[int, str], *, hidden: bool) -> Grid:
@@ -103,15 +114,8 @@ def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], li
         values, cells = text_rows(sheet.to_python(skip_empty_area=False))
         lay_over(values, cells, overlay)
         return values, cells, None
-    return values_in_portions(_all_rows(sheet), overlay)
-
-
-def _all_rows(sheet: CalamineSheet) -> Iterator[list[Value]]:
-    """Return the rows from the first of the worksheet on: the iterator alone begins at the first filled cell."""
-    top, left = sheet.start or (0, 0)
-    yield from ([] for _ in range(top))
-    for row in sheet.iter_rows():
-        yield ["", *row] if left == 1 else [""] * left + row if left else row
+    left = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns, not blank rows
+    return values_in_portions((left + row if left else row for row in sheet.iter_rows()), overlay)
 
 
 def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> Overlay:

@@ -148,7 +148,9 @@ def load_run(run: Path | str) -> Run:
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"这里没有一次完整的运行（{type(error).__name__}）", where=str(path), remedy="请给出 reports/…/runs/ 下的文件夹"
+            f"这里没有一次完整的运行（{type(error).__name__}）",
+            where=str(path),
+            remedy="请给出 reports/…/runs/ 下的文件夹",
         ) from None
     return Run(path, summary)
 

@@ -94,11 +94,12 @@ def forked(notebook: Path) -> None:
 
 def test_twenty_college_notebooks(college: Path):
     count = int(os.environ.get("MINGCE_BENCH_COLD", "2"))
-    pairs = [(measured(lambda: cold(college, count)), measured(lambda: forked(college))) for _ in range(REPEATS)]
-    clock = statistics.median(slow[0] / count * COLLEGES / fast[0] for slow, fast in pairs)
-    cpu = statistics.median(slow[1] / count * COLLEGES / fast[1] for slow, fast in pairs)
-    print(f"\n20 notebooks to HTML, cold / forked (its preparation included): clock {clock:.1f}, CPU {cpu:.1f}")
-    for slow, fast in pairs:
+    ratios: list[tuple[float, float]] = []
+    for _ in range(REPEATS):
+        slow, fast = measured(lambda: cold(college, count)), measured(lambda: forked(college))
         each = f"{slow[0] / count:.1f} s a notebook ({slow[1] / count:.1f} CPU)"
-        print(f"  cold {each}, forked {fast[0]:.1f} s for all ({fast[1]:.1f} CPU)")
+        print(f"\n  cold {each}, forked {fast[0]:.1f} s for all ({fast[1]:.1f} CPU)", end="", flush=True)
+        ratios.append((slow[0] / count * COLLEGES / fast[0], slow[1] / count * COLLEGES / fast[1]))
+    clock, cpu = (statistics.median(column) for column in zip(*ratios, strict=True))
+    print(f"\n20 notebooks to HTML, cold / forked (its preparation included): clock {clock:.1f}, CPU {cpu:.1f}")
     assert clock >= 10

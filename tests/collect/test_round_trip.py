@@ -31,7 +31,7 @@ TEXT = st.text(
      "a\nb", "_x0041_", '"', ",", "-", "  ", "张*", "姓名", "430302199503141234", "备注：", ""]
 )  # fmt: skip
 ROWS = st.lists(st.lists(TEXT, min_size=6, max_size=6), min_size=1, max_size=6)
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def content(name, data):

@@ -9,6 +9,7 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
+from pipeline.collect import compact, xlsx
 from pipeline.collect.text import number_text
 from pipeline.errors import InputError
 
@@ -213,26 +214,42 @@ def test_what_is_no_table_is_said(tmp_path, read, data, said):
     assert caught.value.where == "名单.xls"
 
 
-def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of):
-    """Past 400,000 cells the rows become columns portion by portion; positions, formulas and numbers stay right."""
+def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of, monkeypatch):
+    """Past so many cells the rows become columns portion by portion; positions, formulas and numbers stay right."""
+    monkeypatch.setattr(xlsx, "MANY", 1000)
+    monkeypatch.setattr(compact, "_CHUNK", 100)
     book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"), {"constant_memory": True})
     sheet = book.add_worksheet()
     for column, label in enumerate([*HEAD, "备注"]):
         sheet.write_string(3, column + 1, label)
-    for row in range(4, 58_000):
+    for row in range(4, 600):
         for column, text in enumerate(("张三", "430302199503141234", str(row), "2017-06", "411201", "a.jpg", "无")):
             sheet.write_string(row, column + 1, text)
-    sheet.write_formula(58_000, 1, '="李"&"四"', None, "李四")
-    sheet.write_number(58_000, 2, 430302199503141000)
-    sheet.write_string(58_000, 3, "9")
+    sheet.write_formula(600, 1, '="李"&"四"', None, "李四")
+    sheet.write_number(600, 2, 430302199503141000)
+    sheet.write_string(600, 3, "9")
     book.close()
     assert read(tmp_path / "a.xlsx").grids[0].table is not None
     found = rows_of(tmp_path / "a.xlsx")
-    assert found.rows["student_number"].tolist() == [*map(str, range(4, 58_000)), "9"]
-    assert found.rows["row"].tolist() == list(range(5, 58_002))
+    assert found.rows["student_number"].tolist() == [*map(str, range(4, 600)), "9"]
+    assert found.rows["row"].tolist() == list(range(5, 602))
     assert found.rows.iloc[-1][["name", "id_number"]].tolist() == ["李四", "4.30302199503141E+17"]
     last = len(found.rows) - 1
     assert {(row.at, row.field, row.kind) for row in found.cells.itertuples()} == {
         (last, "name", "formula"),
         (last, "id_number", "number"),
     }
+
+
+FALSE = [("uniqueCount=", b'uniqueCount="', b'uniqueCount="99999999'), ("r=", b'r="A2"', b'r="ZZZZZ99999999999"')]
+
+
+@pytest.mark.parametrize(("what", "old", "new"), FALSE)
+def test_claims_that_would_take_all_memory_are_refused(tmp_path, read, what, old, new):
+    path = rewritten(
+        workbook(tmp_path / "a.xlsx", lambda *_: None), lambda name, data: data.replace(old, new) if name else {}
+    )
+    try:
+        assert [note.level for note in read(path).notes] == ["error"]
+    except InputError as error:
+        assert "损坏" in str(error)

@@ -42,9 +42,16 @@ FAULTS = [
     ("photo.size", "photo", "critical", "student", "证件照大于 200 KB", 5),
     ("origin.hierarchy", "origin_county", "critical", "student", "生源地的省、市、县不构成隶属关系", 4),
     ("identity.id_of_another", "id_number", "critical", "counselor", "填写了他人的身份证号码，需辅导员核实", 3),
-    ("identity.registry_outdated", "id_number", "critical", "registrar", "身份信息已变更但学籍库未更正，请到教务处教务科办理", 2),
+    (
+        "identity.registry_outdated",
+        "id_number",
+        "critical",
+        "registrar",
+        "身份信息已变更但学籍库未更正，请到教务处教务科办理",
+        2,
+    ),
     ("home_address.detail", "home_address", "warning", "student", "家庭地址过于简略", 4),
-]  # fmt: skip
+]
 
 
 def registry_of(random_: random.Random, college: tuple[str, str], size: int, canary: str = "") -> list[dict[str, str]]:
@@ -59,13 +66,23 @@ def registry_of(random_: random.Random, college: tuple[str, str], size: int, can
         class_name = f"{year}{major[:6]}{'研' if year == 14 else ''}{n // len(majors) % 3 + 1}班"
         number = f"{year}{code[-1]}{int(hashlib.sha256(name.encode()).hexdigest()[:4], 16) % 1000:03d}{n:04d}"
         birth = f"199{random_.randint(3, 6)}{random_.randint(1, 12):02d}{random_.randint(1, 28):02d}"
-        rows.append({
-            "school": SCHOOLS[code], "college": name, "class_name": class_name, "major": major,
-            "education_level": level, "student_number": number, "gender": "男" if n % 9 < 5 else "女",
-            "name": f"{canary}{random_.choice(SURNAMES)}{random_.choice(GIVEN)}{random_.choice(GIVEN) if n % 3 else ''}",
-            "id_number": f"4303{random_.randint(2, 82):02d}{birth}{random_.randint(0, 9999):04d}",
-            "exam_number": f"134300{number[-8:]}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "school": SCHOOLS[code],
+                "college": name,
+                "class_name": class_name,
+                "major": major,
+                "education_level": level,
+                "student_number": number,
+                "gender": "男" if n % 9 < 5 else "女",
+                "name": canary
+                + random_.choice(SURNAMES)
+                + random_.choice(GIVEN)
+                + (random_.choice(GIVEN) if n % 3 else ""),
+                "id_number": f"4303{random_.randint(2, 82):02d}{birth}{random_.randint(0, 9999):04d}",
+                "exam_number": f"134300{number[-8:]}",
+            }
+        )
     return rows
 
 
@@ -80,8 +97,16 @@ def _status(random_: random.Random, progress: float) -> str:
     return "returned" if draw < progress * 0.945 else "stale" if draw < progress * 0.95 else "missing"
 
 
-def make_run(folder: Path, as_of: date, *, seed: int = 7, sizes: dict[str, int] | None = None, canary: bool = False,
-             colleges: list[tuple[str, str]] | None = None, progress: float | None = None) -> Path:  # fmt: skip
+def make_run(
+    folder: Path,
+    as_of: date,
+    *,
+    seed: int = 7,
+    sizes: dict[str, int] | None = None,
+    canary: bool = False,
+    colleges: list[tuple[str, str]] | None = None,
+    progress: float | None = None,
+) -> Path:
     """Write one complete run folder of that date under `folder`/runs and return it."""
     done = min(1.0, (as_of - OPENS).days / 38) if progress is None else progress
     registry, roster, findings, submissions = [], [], [], []
@@ -91,13 +116,19 @@ def make_run(folder: Path, as_of: date, *, seed: int = 7, sizes: dict[str, int] 
         for row in registry_of(random_, college, (sizes or SIZES).get(college[1], 30), mark):
             fate = random.Random(f"{seed}{row['student_number']}{row['school']}")
             _student(fate, row, _status(fate, done), as_of, roster, findings, submissions)
-            registry.append({**{name: "" for name in fields.in_registry()}, **row, "row": str(len(registry) + 2),
-                             "registry_digest": hashlib.sha256(repr(row).encode()).hexdigest(),
-                             "school_code": college[0]})  # fmt: skip
+            registry.append(
+                {
+                    **dict.fromkeys(fields.in_registry(), ""),
+                    **row,
+                    "row": str(len(registry) + 2),
+                    "registry_digest": hashlib.sha256(repr(row).encode()).hexdigest(),
+                    "school_code": college[0],
+                }
+            )
     return _write(folder, as_of, pd.DataFrame(registry), roster, findings, submissions)
 
 
-def _student(random_, row, status, as_of, roster, findings, submissions) -> None:  # noqa: ANN001
+def _student(random_, row, status, as_of, roster, findings, submissions) -> None:
     submission_id = hashlib.sha256((row["school"] + row["student_number"]).encode()).hexdigest()[:16]
     common = {key: row[key] for key in ("school", "college", "class_name", "student_number")}
     chosen = []
@@ -113,28 +144,69 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
         chosen = [FAULTS[-1]]
     unique = list({fault[0]: fault for fault in chosen}.values())
     for rule, field, severity, actor, message, _ in unique:
-        findings.append({**common, "submission_id": submission_id, "field": field, "rule": rule, "severity": severity,
-                         "actor": actor, "message": message, "given": "", "expected": "", "excepted": False})  # fmt: skip
+        findings.append(
+            {
+                **common,
+                "submission_id": submission_id,
+                "field": field,
+                "rule": rule,
+                "severity": severity,
+                "actor": actor,
+                "message": message,
+                "given": "",
+                "expected": "",
+                "excepted": False,
+            }
+        )
     if status == "missing":
         submission_id = ""
-        findings.append({**common, "submission_id": "", "field": "", "rule": "cohort.missing", "severity": "critical",
-                         "actor": "counselor", "message": "在册学生尚未提交", "given": "", "expected": "",
-                         "excepted": False})  # fmt: skip
+        findings.append(
+            {
+                **common,
+                "submission_id": "",
+                "field": "",
+                "rule": "cohort.missing",
+                "severity": "critical",
+                "actor": "counselor",
+                "message": "在册学生尚未提交",
+                "given": "",
+                "expected": "",
+                "excepted": False,
+            }
+        )
     else:
         span = (min(as_of, CLOSES) - OPENS).days
         day = OPENS + timedelta(days=int(span * random_.random() ** 1.2))
-        submissions.append({**{name: "" for name in tables.SUBMISSIONS}, **{k: row.get(k, "") for k in fields.names()},
-                            "submission_id": submission_id, "file": "submissions.xlsx", "sheet": "Sheet1",
-                            "row": len(submissions) + 2, "superseded_by": "", "submitted_at": f"{day} 10:12:00",
-                            "phone": f"138{random_.randint(0, 99999999):08d}"})  # fmt: skip
+        submissions.append(
+            {
+                **dict.fromkeys(tables.SUBMISSIONS, ""),
+                **{k: row.get(k, "") for k in fields.names()},
+                "submission_id": submission_id,
+                "file": "submissions.xlsx",
+                "sheet": "Sheet1",
+                "row": len(submissions) + 2,
+                "superseded_by": "",
+                "submitted_at": f"{day} 10:12:00",
+                "phone": f"138{random_.randint(0, 99999999):08d}",
+            }
+        )
     number = int(hashlib.sha256(row["class_name"].encode()).hexdigest()[:2], 16) % 4
     counselor = f"{'周吴郑王'[number]}老师"
-    roster.append({**common, **{key: row[key] for key in ("major", "education_level", "name", "gender")},
-                   "submission_id": submission_id, "status": status, "counselor": counselor,
-                   "open_findings": sum(fault[2] == "critical" for fault in unique), "decided_by": "", "decided_at": ""})  # fmt: skip
+    roster.append(
+        {
+            **common,
+            **{key: row[key] for key in ("major", "education_level", "name", "gender")},
+            "submission_id": submission_id,
+            "status": status,
+            "counselor": counselor,
+            "open_findings": sum(fault[2] == "critical" for fault in unique),
+            "decided_by": "",
+            "decided_at": "",
+        }
+    )
 
 
-def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -> Path:  # noqa: ANN001
+def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -> Path:
     run = folder / "runs" / f"{as_of:%Y%m%d}-080000-abcd"
     (run / "tables").mkdir(parents=True, exist_ok=True)
     people = pd.DataFrame(roster)
@@ -165,12 +237,20 @@ def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -
 def _headcount(people: pd.DataFrame) -> pd.DataFrame:
     def count(group: pd.DataFrame) -> pd.Series:
         status = group["status"]
-        return pd.Series({
-            "registered": len(group), "male": (group["gender"] == "男").sum(), "female": (group["gender"] == "女").sum(),
-            "submitted": (status != "missing").sum(), "certified": status.isin(["approved", "awaiting", "returned"]).sum(),
-            "awaiting": (status == "awaiting").sum(), "approved": (status == "approved").sum(),
-            "missing": (status == "missing").sum(), "extra": 0, "equal": bool((status == "approved").all()),
-        })  # fmt: skip
+        return pd.Series(
+            {
+                "registered": len(group),
+                "male": (group["gender"] == "男").sum(),
+                "female": (group["gender"] == "女").sum(),
+                "submitted": (status != "missing").sum(),
+                "certified": status.isin(["approved", "awaiting", "returned"]).sum(),
+                "awaiting": (status == "awaiting").sum(),
+                "approved": (status == "approved").sum(),
+                "missing": (status == "missing").sum(),
+                "extra": 0,
+                "equal": bool((status == "approved").all()),
+            }
+        )
 
     keys = ["school", "college", "education_level", "major"]
     return people.groupby(keys)[["gender", "status"]].apply(count).reset_index()
@@ -180,11 +260,24 @@ def _colleges(people: pd.DataFrame, as_of: date) -> pd.DataFrame:
     rows = []
     for (school, college), group in people.groupby(["school", "college"]):
         status = group["status"]
-        rows.append({"school": school, "college": college, "registered": len(group), "submitted": (status != "missing").sum(),
-                     "certified": status.isin(["approved", "awaiting"]).sum(), "approved": (status == "approved").sum(),
-                     "open_findings": group["open_findings"].sum(), "first_pass_rate": 0.84 + len(rows) / 40,
-                     "submitted_on_time": (status != "missing").mean(), "days_left": (DUE - as_of).days, "signed_at": "",
-                     "accepted_at": "", "rank": 0, "score": 70.0 + 5 * (status == "approved").mean() + len(rows)})  # fmt: skip
+        rows.append(
+            {
+                "school": school,
+                "college": college,
+                "registered": len(group),
+                "submitted": (status != "missing").sum(),
+                "certified": status.isin(["approved", "awaiting"]).sum(),
+                "approved": (status == "approved").sum(),
+                "open_findings": group["open_findings"].sum(),
+                "first_pass_rate": 0.84 + len(rows) / 40,
+                "submitted_on_time": (status != "missing").mean(),
+                "days_left": (DUE - as_of).days,
+                "signed_at": "",
+                "accepted_at": "",
+                "rank": 0,
+                "score": 70.0 + 5 * (status == "approved").mean() + len(rows),
+            }
+        )
     frame = pd.DataFrame(rows)
     return frame.assign(rank=frame["score"].rank(ascending=False, method="min").astype(int))
 
@@ -194,18 +287,38 @@ def _summary(run_id: str, as_of: date, people: pd.DataFrame) -> dict[str, object
 
     states = statuses_by_college(people, {name: code for code, name in SCHOOLS.items()})
     return {
-        "run_id": run_id, "command": "run", "as_of": as_of.isoformat(), "started_at": f"{as_of}T08:00:00+08:00",
-        "finished_at": f"{as_of}T08:00:12+08:00", "complete": True, "partial": False, "colleges": sorted(states),
-        "cohort": {"name": "2017届", "year": 2017,
-                   "window": {"opens": str(OPENS), "closes": str(CLOSES), "college_due": str(DUE)},
-                   "schools": [{"code": code, "name": name} for code, name in SCHOOLS.items()],
-                   "standing": {"first_pass": 0.5, "on_time": 0.3, "rework": 0.2}},
+        "run_id": run_id,
+        "command": "run",
+        "as_of": as_of.isoformat(),
+        "started_at": f"{as_of}T08:00:00+08:00",
+        "finished_at": f"{as_of}T08:00:12+08:00",
+        "complete": True,
+        "partial": False,
+        "colleges": sorted(states),
+        "cohort": {
+            "name": "2017届",
+            "year": 2017,
+            "window": {"opens": str(OPENS), "closes": str(CLOSES), "college_due": str(DUE)},
+            "schools": [{"code": code, "name": name} for code, name in SCHOOLS.items()],
+            "standing": {"first_pass": 0.5, "on_time": 0.3, "rework": 0.2},
+        },
         "inputs": [{"name": "registry/10534.csv", "sha256": "0" * 64, "size": 12345, "detail": "UTF-8"}],
-        "counts": {"submissions": int((people["status"] != "missing").sum())}, "timings": {}, "versions": {}, "stages": {},
+        "counts": {"submissions": int((people["status"] != "missing").sum())},
+        "timings": {},
+        "versions": {},
+        "stages": {},
         "not_checked": [{"rule": "photo.file", "school": "湖南科技大学", "reason": "没有设置证件照文件夹"}],
-        "notes": [{"level": "warning", "file": "submissions.xlsx", "sheet": "说明", "row": 0, "message": "工作表没有数据，已跳过"}],
+        "notes": [
+            {
+                "level": "warning",
+                "file": "submissions.xlsx",
+                "sheet": "说明",
+                "row": 0,
+                "message": "工作表没有数据，已跳过",
+            }
+        ],
         "colleges_state": {key: {"statuses": counts} for key, counts in states.items()},
-    }  # fmt: skip
+    }
 
 
 def make_season(folder: Path, last: date = date(2016, 10, 28)) -> Path:

@@ -353,3 +353,16 @@ def test_fifty_at_once(folder: Folder):
     assert [r.error for r in results.values()] == [""] * 50
     assert [folder.text(job.name) for job in jobs] == [f"{n}\n" for n in range(50)]
     assert list(folder.prepared.folder.iterdir()) == [folder.prepared.folder / "prepared"]
+
+
+@pytest.mark.slow
+def test_cold_kernels_run_the_same_jobs(folder: Folder):
+    jobs = [
+        folder.job("one", "print(school)", school="0534"),
+        folder.job("greedy", "bytearray(8 << 30)"),
+        folder.job("wrong", "1", school=534),
+    ]
+    results = folder.run(*jobs, cold=True, memory=1 << 30)
+    assert {name: result.kind for name, result in results.items()} == {"one": "", "greedy": "memory", "wrong": "usage"}
+    assert "0534" in jobs[0].output_html.read_text()
+    assert jobs[0].output_notebook.stat().st_mode & 0o777 == 0o600

@@ -102,10 +102,13 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Pati
         "待学生更正", "未提交", "审核通过", "待辅导员核实", "已退回", "待审核"
     }  # fmt: skip
     advice = rows["1300000001"]["需要更正"]
-    assert (
-        advice
-        == f"1. {MESSAGE}；2. 姓名与学籍信息不一致，请核对；确认无误请联系辅导员；3. 本人 的身份证号码 （号码略） 有误；4. QQ号码请核对"
-    )
+    assert advice.split("；") == [
+        f"1. {MESSAGE}",
+        "2. 姓名与学籍信息不一致，请核对",
+        "确认无误请联系辅导员",
+        "3. 本人 的身份证号码 （号码略） 有误",
+        "4. QQ号码请核对",
+    ]
     assert "尚未收到" in rows["1300000002"]["需要更正"] and "退回" in rows["1300000005"]["需要更正"]
     assert rows["1300000003"]["需要更正"] == "" and "等待辅导员" in rows["1300000004"]["需要更正"]
     assert rows["1300000001"]["核验时间"] == "2016-10-20 14:05"
