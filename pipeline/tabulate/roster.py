@@ -7,7 +7,6 @@ import pandas as pd
 from pipeline.review.status import statuses
 from pipeline.tables import Frame, conform
 
-
 _FROM_REGISTRY = (
     "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
 )  # fmt: skip
