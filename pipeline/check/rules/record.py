@@ -47,7 +47,7 @@ def class_name_major(table: Frame, facts: Facts) -> Broken:
 
 def _class_differs(table: Frame, column: str) -> Broken:
     told = table[f"class_{column}"]
-    differs = table["class_known"] & given(told) & given(table[column])
+    differs = table["class_known"] & given(told) & given(table[column]) & (table[column] != told)
     unlike = table[column][differs].map(comparable) != told[differs].map(comparable)
     return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
 
