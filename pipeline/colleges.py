@@ -32,14 +32,16 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     code, _, rest = text.partition("/")
     school = cohort.school_of_code(code.strip()) if rest else None
     wanted = comparable(rest if school else text)
-    found = [
-        College(cohort.code_of(row.school), row.school, row.college)
-        for row in colleges.itertuples()
-        if wanted in _names(row.college, row.aliases) and (school is None or row.school == school.name)
+    rows = [
+        (College(cohort.code_of(school_name), school_name, name), _names(name, aliases))
+        for school_name, name, aliases in zip(
+            *(list(colleges[c]) for c in ("school", "college", "aliases")), strict=True
+        )
     ]
+    found = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
     if len(found) == 1:
         return found[0]
-    known = [f"{cohort.code_of(row.school)}/{row.college}" for row in colleges.itertuples()]
+    known = [str(one) for one, _ in rows]
     if found:
         raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
     raise UsageError(f"没有院系 {text}", remedy=f"可选：{'、'.join(known[:40])}{' 等' if len(known) > 40 else ''}")
@@ -53,7 +55,7 @@ def only_colleges(tables: dict[str, Frame], chosen: list[College]) -> dict[str, 
     """Return the tables of a run with the rows of the chosen colleges alone."""
     wanted = {(college.school, college.name) for college in chosen}
     kept = dict(tables)
-    for name in ("findings", "roster", "headcount", "colleges", "registry"):
+    for name in ("findings", "roster", "headcount", "colleges", "registry", "registry_findings"):
         frame = tables[name]
         pairs = zip(frame["school"], frame["college"], strict=True)
         kept[name] = frame[[pair in wanted for pair in pairs]].reset_index(drop=True)

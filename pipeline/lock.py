@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ def lock_path(cohort: Cohort, work: Work = "run") -> Path:
 
 
 @contextmanager
-def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = 0.0) -> Iterator[None]:
+def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = 0.0) -> Generator[None]:
     """Hold the cohort for `work`; sending has a lock of its own, so that a long one holds up no run.
 
     Args:

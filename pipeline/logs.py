@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ class JsonLines(logging.Formatter):
 
 
 @contextmanager
-def log_to(path: Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
+def log_to(path: Path, level: int = logging.INFO) -> Generator[logging.Logger]:
     """Append what is logged under `mingce` to `path` (mode 0600) while the block runs."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class Reporter:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         """Time one stage; its line appears when it has ended."""
         started = time.perf_counter()
         yield
@@ -47,7 +47,7 @@ class Reporter:
             print(line, file=sys.stderr, flush=True)
 
     @contextmanager
-    def counting(self, label: str, total: int) -> Iterator[Counter]:
+    def counting(self, label: str, total: int) -> Generator[Counter]:
         """Show how many of `total` are done and how long the rest will take."""
         console = Console(stderr=True, quiet=self.quiet)
         if not console.is_terminal:

@@ -1,6 +1,6 @@
 """The main job, and the only file that knows the order of its stages.
 
-    collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
+collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 """
 
 from __future__ import annotations

@@ -50,19 +50,24 @@ def _version(name: str) -> str:
 def of_inputs(sources: Sources) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
     collected = sources.submissions
-    unknown = collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
+    unknown = (
+        collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
+    )
     return {
         "inputs": [
             {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in sources.inputs
         ],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in sources.notes
+            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message}
+            for n in sources.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
             for school, why in sources.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")] if len(unknown) else [],
+        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")]
+        if len(unknown)
+        else [],
         "skipped_rows": [dict(row) for row in collected.skipped.to_dict("records")],
     }
 
@@ -91,17 +96,16 @@ def of_results(tables: dict[str, Frame], not_checked: Iterable[NotChecked]) -> d
 
 def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:
     """Return, by school code and college, the students per status and the signature with whether it still stands."""
-    signed = {(row.school_code, row.college): row for row in signatures.itertuples()}
+    columns = [list(signatures[name]) for name in ("school_code", "college", "signed_digest", "signed_at")]
+    signed = {(code, college): digest for code, college, digest, at in zip(*columns, strict=True) if at}
     states: dict[str, dict[str, Any]] = {}
     for (school, college), rows in roster.groupby(["school", "college"], sort=True):
         code = cohort.code_of(str(school))
         states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
-        signature = signed.get((code, college))
-        if signature is not None and signature.signed_at:
-            states[f"{code}/{college}"] |= {
-                "signed_digest": signature.signed_digest,
-                "signature_broken": signature.signed_digest != signed_digest(rows),
-            }
+        digest = signed.get((code, str(college)))
+        if digest is not None:
+            broken = digest != signed_digest(rows)
+            states[f"{code}/{college}"] |= {"signed_digest": digest, "signature_broken": broken}
     return states
 
 

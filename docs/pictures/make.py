@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def use_bundled_font(folder: Path) -> None:
@@ -32,8 +38,12 @@ def use_bundled_font(folder: Path) -> None:
     from pylopdf_fonts_zh_cn import sans_path
 
     (folder / "fonts.conf").write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{Path(sans_path()).parent}</dir>'
-        f"<dir>/usr/share/fonts</dir><cachedir>{folder}/cache</cachedir></fontconfig>",
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+        f"<dir>{Path(sans_path()).parent}</dir>"
+        f"<dir>/usr/share/fonts</dir><cachedir>{folder}/cache</cachedir>"
+        "<alias binding='same'><family>sans-serif</family><prefer><family>Noto Sans SC</family></prefer></alias>"
+        "<alias binding='same'><family>system-ui</family><prefer><family>Noto Sans SC</family></prefer></alias>"
+        "</fontconfig>",
         encoding="utf-8",
     )
     os.environ["FONTCONFIG_FILE"] = str(folder / "fonts.conf")
@@ -62,8 +72,18 @@ def open_file(opened: Browser, path: Path, width: int, height: int, scale: float
     return page
 
 
-def shoot(path: Path, out: Path, width: int = 1280, height: int = 1000, *, full: bool = False, grey: bool = False,
-          paper: bool = False, scale: float = 1, jump: str = "") -> None:  # fmt: skip
+def shoot(
+    path: Path,
+    out: Path,
+    width: int = 1280,
+    height: int = 1000,
+    *,
+    full: bool = False,
+    grey: bool = False,
+    paper: bool = False,
+    scale: float = 1,
+    jump: str = "",
+) -> None:
     """Write one screenshot of a local page."""
     with browser() as opened:
         page = open_file(opened, path, width, height, scale)
@@ -76,8 +96,132 @@ def shoot(path: Path, out: Path, width: int = 1280, height: int = 1000, *, full:
         page.screenshot(path=str(out), full_page=full)
 
 
+@contextmanager
+def jupyter(folder: Path) -> Iterator[str]:
+    """Yield the address of a JupyterLab on loopback that shows `folder`; its settings are a throw-away folder's."""
+    import secrets
+    import socket
+    import subprocess
+    import time
+    import urllib.request
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    settings = folder / ".jupyter"
+    folder_of = settings / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    quiet = folder_of / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(settings),
+        "JUPYTER_DATA_DIR": str(settings / "data"),
+        "JUPYTER_RUNTIME_DIR": str(settings / "runtime"),
+        "JUPYTER_TOKEN": token,
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        f"--notebook-dir={folder}",
+        "--LabApp.news_url=",
+        "--ServerApp.log_level=ERROR",
+    ]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api?token={token}", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"{address}/lab/tree/NAME?token={token}&reset"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def shoot_lab(notebook: Path, out: Path, width: int = 1280, height: int = 1000) -> None:
+    """Write a screenshot of an executed notebook in JupyterLab, untrusted as it is for staff who receive it."""
+    import shutil
+
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copy(notebook, place)
+        with browser() as opened, jupyter(Path(place)) as address:
+            page = opened.new_page(viewport={"width": width, "height": height})
+            page.goto(address.replace("NAME", notebook.name), wait_until="domcontentloaded")
+            page.wait_for_selector(".jp-OutputArea-output", timeout=120_000)
+            page.wait_for_timeout(4_000)
+            page.keyboard.press("Control+b")
+            for dialog in page.locator(".jp-Dialog button:has-text('No'), .jp-Dialog .jp-mod-reject").all():
+                dialog.click()
+            page.wait_for_timeout(2_000)
+            page.screenshot(path=str(out))
+
+
+def every_picture() -> None:
+    """Make an invented season, its pages and all pictures of this folder."""
+    sys.path.insert(0, str(HERE.parent.parent / "tests" / "render"))
+    from invented_run import make_season  # pyright: ignore[reportMissingImports]
+
+    from pipeline import resources
+    from pipeline.render.headcount_pdf import write_headcount_pdf
+    from pipeline.render.notebooks import NotebookJob, run_notebooks
+    from pipeline.render.scope import headcount_of, open_page
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        run = make_season(folder)
+        mine = {"run": str(run), "college": "计算机科学与工程学院", "school": "10534"}
+        jobs = [
+            NotebookJob(
+                resources.notebooks() / f"{name}.ipynb", folder / f"{name}.ipynb", folder / f"{name}.html", given
+            )
+            for name, given in (("college", mine), ("overview", {"run": str(run)}))
+        ]
+        failed = [result.error for result in run_notebooks(jobs) if not result.ok]
+        if failed:
+            raise SystemExit("\n".join(failed))
+        shoot(folder / "college.html", HERE / "college-desktop.png", 1280, 1150)
+        shoot(folder / "college.html", HERE / "college-phone.png", 375, 812, scale=2)
+        shoot(folder / "college.html", HERE / "college-print.png", 794, 1123, paper=True)
+        shoot(folder / "college.html", HERE / "college-grey.png", 1280, 1150, grey=True)
+        shoot(folder / "overview.html", HERE / "overview.png", 1280, 1400)
+        write_headcount_pdf(folder / "headcount.pdf", headcount_of(open_page(**mine)))
+        _pdf_picture(folder / "headcount.pdf", HERE / "headcount-pdf.png")
+        shoot_lab(folder / "college.ipynb", HERE / "jupyterlab.png")
+    for picture in HERE.glob("*.png"):
+        _fewer_colours(picture)
+
+
+def _pdf_picture(pdf: Path, out: Path) -> None:
+    """Draw the first page of a PDF with poppler, where it is installed."""
+    import shutil
+    import subprocess
+
+    if shutil.which("pdftoppm"):
+        subprocess.run(["pdftoppm", "-r", "80", "-png", "-singlefile", str(pdf), str(out.with_suffix(""))], check=True)
+
+
+def _fewer_colours(picture: Path) -> None:
+    """Keep a picture small enough to live in the repository."""
+    from PIL import Image
+
+    Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)
+
+
 def main() -> None:
-    """Take the screenshot that the arguments ask for."""
+    """Take the screenshot that the arguments ask for, or all pictures."""
+    if len(sys.argv) == 1:
+        every_picture()
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("out", type=Path)
@@ -89,8 +233,17 @@ def main() -> None:
     parser.add_argument("--jump", default="")
     parser.add_argument("--scale", type=float, default=1)
     given = parser.parse_args()
-    shoot(given.page, given.out, given.width, given.height, full=given.full, grey=given.grey, paper=given.paper,
-          jump=given.jump, scale=given.scale)  # fmt: skip
+    shoot(
+        given.page,
+        given.out,
+        given.width,
+        given.height,
+        full=given.full,
+        grey=given.grey,
+        paper=given.paper,
+        jump=given.jump,
+        scale=given.scale,
+    )
 
 
 if __name__ == "__main__":

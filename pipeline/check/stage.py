@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.check.certify import certify
 from pipeline.check.facts import Facts
-from pipeline.check.findings import findings_of
+from pipeline.check.findings import findings_of, registry_findings_of
 from pipeline.check.suites import Rule, Subject
 from pipeline.check.table import check_table
 from pipeline.check.validate import Verdict, validate
@@ -34,6 +34,7 @@ class Checked:
 
     findings: Frame
     certifications: Frame
+    registry_findings: Frame
     standing: pd.Series
     """By registry position: the index in `counting` of the submission that stands there."""
     first_failed: set[str]
@@ -44,30 +45,36 @@ class Checked:
 
 
 def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
-    """Judge every rule on the submissions that count, the superseded ones and the registry's students."""
+    """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
-    table = _submissions_table(matched, matched.counting, matched.evidence, find_clashes(matched.counting))
     standing = standing_submissions(matched.counting, matched.evidence)
-    subjects: dict[Subject, Frame] = {
-        "submissions": table,
+    tables: dict[Subject, Frame] = {
+        "submissions": _submissions_table(matched, matched.counting, matched.evidence, find_clashes(matched.counting)),
         "superseded": _superseded(matched.submissions),
         "students": _students(matched, standing),
+        "registry": matched.registry,
     }
-    parts: list[Frame] = []
+    verdicts: dict[Subject, list[Verdict]] = {}
     results: dict[str, object] = {}
-    for subject, frame in subjects.items():
-        verdicts, results[subject] = validate(frame, [rule for rule in judged if rule.table == subject], facts, subject)
-        parts.append(findings_of(frame, verdicts))
-        skipped += [_could_not_run(verdict) for verdict in verdicts if verdict.could_not_run]
-    findings = pd.concat(parts, ignore_index=True)
+    for subject, table in tables.items():
+        chosen = [rule for rule in judged if rule.table == subject]
+        verdicts[subject], results[subject] = validate(table, chosen, facts, subject)
+        skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
+    found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
+    own = found["submissions"]
     return Checked(
-        findings=findings,
-        certifications=certify(table, parts[0]),
+        findings=pd.concat(found.values(), ignore_index=True),
+        certifications=certify(tables["submissions"], own, _not_run(verdicts["submissions"])),
+        registry_findings=registry_findings_of(tables["registry"], verdicts["registry"]),
         standing=standing,
-        first_failed=_first_failed(matched, parts[0], judged, facts),
+        first_failed=_first_failed(matched, own, judged, facts),
         not_checked=skipped,
         results=results,
     )
+
+
+def _not_run(verdicts: list[Verdict]) -> set[str]:
+    return {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
@@ -81,7 +88,7 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
             skipped.append(NotChecked(rule.name, "", "没有设置照片文件夹"))
         else:
             judged.append(rule)
-            if rule.needs == "registry" or rule.table == "students":
+            if rule.needs == "registry" or rule.table in ("students", "registry"):
                 skipped += [NotChecked(rule.name, school, why) for school, why in matched.unread.items()]
     return judged, skipped
 

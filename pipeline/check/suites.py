@@ -13,7 +13,7 @@ from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
 from pipeline.tables import ACTORS, SEVERITIES
 
-BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort")
+BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 Subject = Literal["submissions", "superseded", "students", "registry"]
 SUBJECTS = ("submissions", "superseded", "students", "registry")
 NEEDS = ("", "photos", "registry")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import SHANGHAI
-from pipeline.errors import UsageError
+from pipeline.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.demo.generate import Order
@@ -33,7 +33,7 @@ def demo(
     form: Annotated[str, typer.Option("--format", help="登记表的格式：xlsx、csv、parquet、ods")] = "xlsx",
     faults: Annotated[
         float | None,
-        typer.Option("--faults", min=0, max=0.9, help="有错的登记所占的比例（默认：人少时 0.18，人多时 0.03）"),
+        typer.Option("--faults", min=0, max=0.9, help="有错的登记所占的比例（默认：人少时 0.2，人多时 0.03）"),
     ] = None,
     run: Annotated[bool, typer.Option("--run/--no-run", help="生成之后是否核对")] = True,
     kind: Annotated[str, typer.Option("--kind", help="届别：2017、2026、one-school、postgraduate-2026")] = "2017",
@@ -44,7 +44,7 @@ def demo(
 
     _refuse(folder, students, form, kind, schools)
     lively = students <= _WITH_PHOTOS and not identity
-    share = faults if faults is not None else (0.18 if lively else 0.03)
+    share = faults if faults is not None else (0.2 if lively else 0.03)
     order = Order(students, schools, seed, form, share, kind, identity, photos=lively, decisions=lively)
     write_cohort(folder, order, _tell)
     print(_run(folder, order) if run else folder / "cohort.toml")
@@ -78,5 +78,8 @@ def _run(folder: Path, order: Order) -> Path:
 
     options = RunOptions(as_of=KINDS[order.kind].as_of, now=datetime.now(SHANGHAI))
     outcome = run_cohort(load_cohort(folder), options)
+    page = outcome.folder / "site" / "index.html"
+    if outcome.partial:
+        raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
     print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
-    return outcome.folder / "site" / "index.html"
+    return page

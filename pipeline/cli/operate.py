@@ -32,8 +32,12 @@ def register(app: typer.Typer) -> None:
 
 def schedule(
     cohort: CohortPath = Path(),
-    run_at: Annotated[list[str] | None, typer.Option("--run-at", help="每天核对的时间，可重复", metavar="HH:MM")] = None,
-    send_at: Annotated[list[str] | None, typer.Option("--send-at", help="每天寄送的时间，可重复", metavar="HH:MM")] = None,
+    run_at: Annotated[
+        list[str] | None, typer.Option("--run-at", help="每天核对的时间，可重复", metavar="HH:MM")
+    ] = None,
+    send_at: Annotated[
+        list[str] | None, typer.Option("--send-at", help="每天寄送的时间，可重复", metavar="HH:MM")
+    ] = None,
     kind: Annotated[str, typer.Option("--kind", help="systemd、cron 或 windows；默认看这台机器")] = "",
     install: Annotated[bool, typer.Option("--install", help="装到这台机器，而不只是显示")] = False,
     catch_up: Annotated[bool, typer.Option("--catch-up", help="补做错过的核对和寄送，各一次")] = False,

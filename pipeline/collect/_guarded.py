@@ -13,7 +13,7 @@ import sys
 from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
 _MEMORY = 900 << 20
-_MOST_CELLS = 6_000_000
+_MOST_CELLS = 3_000_000
 
 
 def _limit_memory() -> None:

@@ -9,7 +9,7 @@ import zlib
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
-_MOST = 320 << 20  # bytes of XML in one workbook: 8,000 rows of 36 cells are 13 MB
+_MOST = 240 << 20  # bytes of XML in one workbook: 8,000 rows of 36 cells are 13 MB
 _PICTURE = 20 << 20
 _ENTRIES = 20_000
 _BIG = "请只留有内容的行和列，分成几个文件，或另存为 CSV、Parquet"

@@ -33,9 +33,8 @@ class Note:
 
     def __str__(self) -> str:
         """Return the place and the message in one line."""
-        place = " ".join(
-            filter(None, [self.file, self.sheet and f"工作表 {self.sheet}", self.row and f"第 {self.row} 行"])
-        )
+        where = [self.file, f"工作表 {self.sheet}" if self.sheet else "", f"第 {self.row} 行" if self.row else ""]
+        place = " ".join(part for part in where if part)
         return f"{place}：{self.message}" if place else self.message
 
 

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 
 from pipeline.collect.collected import Grid, Reading
-from pipeline.collect.delimited import DELIMITERS, HEAD, guess_delimiter
+from pipeline.collect.compact import HEAD
+from pipeline.collect.delimited import DELIMITERS, guess_delimiter
 from pipeline.collect.inputs import Content
 
 _SAMPLE = 1 << 16

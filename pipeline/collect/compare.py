@@ -38,11 +38,11 @@ def read_export(source: str) -> pd.DataFrame:
     rows = pd.concat([part.rows[wanted] for part in parts], ignore_index=True) if parts else text_frame(wanted)
     if not len(rows):
         raise InputError("没有学生", where=source, remedy="请核对文件")
-    return rows.apply(lambda column: column.str.strip())
+    return rows.assign(**{name: rows[name].str.strip() for name in wanted})
 
 
 def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return what differs, keyed by student number within school: one row a student added or removed, or a field changed.
+    """Return what differs, keyed by student number within school: a row for a student come or gone, or a field changed.
 
     Columns: school, student_number, change (added, removed, changed), field, old, new. For a student who was added or
     removed, field is blank, and new or old is the name.

@@ -15,13 +15,13 @@ from typing import TextIO
 import pyarrow as pa
 
 from pipeline.collect.collected import Cell, Grid, Note, Reading
+from pipeline.collect.compact import HEAD, columns_of, joined
 from pipeline.collect.encoding import Text, decode
 from pipeline.collect.header import LOOK_DOWN, field_of
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
 DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
-HEAD = LOOK_DOWN + 24  # records that stay Python lists; the rest of a big file goes into Arrow columns
 _CHUNK = 50_000
 _BIG = 4 << 20  # bytes from which a clean file is read by Arrow
 _SEPARATOR = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
@@ -114,10 +114,10 @@ def _grid(name: str, records: Iterable[list[str]], notes: list[Note], *, forced:
     while chunk := list(islice(source, _CHUNK)):
         chunk = _plain(start, chunk, cells, forced=forced)
         widths.see(start, chunk)
-        batches.append(_columns(chunk))
+        batches.append(columns_of(chunk))
         start += len(chunk)
     notes += widths.notes()
-    return Grid(name, "", values, cells, notes=notes, table=_joined(batches))
+    return Grid(name, "", values, cells, notes=notes, table=joined(batches))
 
 
 def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:
@@ -130,25 +130,6 @@ def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: b
                 cells.append(Cell(number, column, "formula", cell))
                 record[column] = found[1]
     return records
-
-
-def _columns(chunk: list[list[str]]) -> pa.Table:
-    width = max(map(len, chunk))
-    padded = [record if len(record) == width else [*record, *[""] * (width - len(record))] for record in chunk]
-    columns = [pa.array([record[at] for record in padded], pa.large_string()) for at in range(width)]
-    return pa.table(columns, names=[str(at) for at in range(width)])
-
-
-def _joined(batches: list[pa.Table]) -> pa.Table | None:
-    """Return the batches as one table; narrower ones are filled with blanks."""
-    if not batches:
-        return None
-    width = max(batch.num_columns for batch in batches)
-    for number, batch in enumerate(batches):
-        for at in range(batch.num_columns, width):
-            batch = batch.append_column(str(at), pa.array([""] * batch.num_rows, pa.large_string()))
-        batches[number] = batch
-    return pa.concat_tables(batches)
 
 
 class _Widths:

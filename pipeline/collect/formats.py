@@ -85,8 +85,9 @@ def _read_workbook(content: Content, kind: str) -> Reading:
     from pipeline.collect.workbook import read_workbook
 
     reading = read_workbook(content)
-    note = Note("info", content.name, "", 0, f"{kind} 格式看不出隐藏的行列和公式，按显示的内容读取")
-    reading = replace(reading, notes=[*reading.notes, note])
+    if kind != "ods":
+        message = f"{kind} 格式看不出隐藏的行列、公式和错误值（读作空白），最好另存为 xlsx"
+        reading = replace(reading, notes=[*reading.notes, Note("info", content.name, "", 0, message)])
     return _with_input(reading, content, f"{kind}，{len(reading.grids)} 张工作表")
 
 

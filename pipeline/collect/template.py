@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
@@ -80,7 +81,7 @@ def write_template(path: Path, cohort: Cohort | None = None) -> None:
     _write_guide(book, guide, columns)
     try:
         book.close()
-    except (OSError, xlsxwriter.exceptions.FileCreateError):
+    except (OSError, FileCreateError):
         raise UsageError("文件写不进去", where=str(path), remedy="请确认文件夹存在，文件没有在 Excel 中打开") from None
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.collect.archive import Archive
-from pipeline.collect.collected import Grid, Note, Reading
+from pipeline.collect.collected import Grid, Reading
+from pipeline.collect.compact import compacted
 from pipeline.collect.inputs import Content
+from pipeline.collect.ods import OdsFacts, ods_facts
+from pipeline.collect.overlay import error_note, hidden_notes, lay_over
 from pipeline.collect.text import Value, text_rows
 from pipeline.errors import InputError
 
@@ -26,10 +29,12 @@ def read_workbook(content: Content) -> Reading:
     Raises:
         InputError: it is encrypted, damaged, too large, or of no known kind.
     """
-    notes: list[Note] = []
+    facts: dict[str, OdsFacts] = {}
     if content.data.startswith(b"PK"):
-        Archive(content).measure()
-    return Reading([_grid(content.name, sheet) for sheet in _sheets(content)], notes)
+        archive = Archive(content)
+        archive.measure()
+        facts = ods_facts(archive.part("content.xml"))
+    return Reading([_grid(content.name, sheet, facts.get(sheet[0], OdsFacts())) for sheet in _sheets(content)])
 
 
 def _sheets(content: Content) -> list[_Sheet]:
@@ -51,9 +56,13 @@ def _sheets(content: Content) -> list[_Sheet]:
     return cast("list[_Sheet]", answer)
 
 
-def _grid(file: str, sheet: _Sheet) -> Grid:
+def _grid(file: str, sheet: _Sheet, facts: OdsFacts) -> Grid:
     name, visible, rows, ranges = sheet
     values, cells = text_rows(rows)
+    lay_over(values, cells, dict(facts.cells))
     merged = [(top, left, bottom, right) for (top, left), (bottom, right) in ranges or []]
-    notes = [] if visible else [Note("info", file, name, 0, "是隐藏的工作表，照样读取")]
-    return Grid(file, name, values, cells, merged=merged, notes=notes)
+    notes = hidden_notes(file, name, facts.hidden_rows, facts.hidden_columns, hidden=not visible)
+    errors = [cell for cell in cells if cell.kind == "error"]
+    if errors:
+        notes.append(error_note(file, name, errors[0].row + 1, len(errors), errors[0].raw))
+    return compacted(Grid(file, name, values, cells, merged=merged, notes=notes))

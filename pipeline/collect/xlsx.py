@@ -1,5 +1,7 @@
 """xlsx and xlsm: values by calamine, what it does not tell from the sheet's XML, pictures in cells taken out."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import hashlib
@@ -10,21 +12,23 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
+import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from pipeline.collect.archive import DAMAGED, Archive
 from pipeline.collect.collected import Cell, Grid, Note, Reading
+from pipeline.collect.compact import MANY, values_in_portions
 from pipeline.collect.inputs import Content
+from pipeline.collect.overlay import Overlay, error_note, hidden_notes, lay_over
 from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts
 from pipeline.collect.shown import shown, telling_styles
 from pipeline.collect.text import text_rows
 from pipeline.errors import InputError
 
-MOST_CELLS = 6_000_000  # a dense sheet of so many cells takes about 10 s and 1 GB
+MOST_CELLS = 3_000_000  # a dense sheet of so many cells takes about 6 s and 800 MB
 _TOO_LARGE = "内容铺得太大（有内容的区域超过 {most} 万格），未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
-_Overlay = dict[tuple[int, int], tuple[str | None, Cell]]
 _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -64,52 +68,48 @@ def read_xlsx(content: Content) -> Reading:
         if extent(xml, MOST_CELLS) > MOST_CELLS:
             notes.append(Note("error", content.name, meta.name, 0, _TOO_LARGE.format(most=MOST_CELLS // 10_000)))
             continue
+        found = facts(xml, styles)
+        del xml
+        archive.forget(parts.get(meta.name, ""))
         with calamine_errors(content.name):
             sheet = book.get_sheet_by_name(meta.name)
-        hidden = meta.visible != SheetVisibleEnum.Visible
-        grids.append(_grid(archive, sheet, facts(xml, styles), styles, hidden=hidden))
-        archive.forget(parts.get(meta.name, ""))
+        grids.append(_grid(archive, sheet, found, styles, hidden=meta.visible != SheetVisibleEnum.Visible))
     return Reading(grids, notes)
 
 
 def _grid(archive: Archive, sheet: CalamineSheet, found: SheetFacts, styles: dict[int, str], *, hidden: bool) -> Grid:
-    with calamine_errors(archive.name):
-        values, cells = text_rows(sheet.to_python(skip_empty_area=False))
-        merged = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     notes: list[Note] = []
     pictures: dict[str, bytes] = {}
-    if found.formulas or found.errors or found.styled:
-        overlay = _overlay(archive, found, styles, pictures)
-        _lay_over(values, cells, overlay)
+    overlay = _overlay(archive, found, styles, pictures)
+    with calamine_errors(archive.name):
+        values, cells, table = _values(sheet, overlay)
+        merged = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
+    if overlay:
         uncached = sum(1 for text, cell in overlay.values() if cell.kind == "formula" and text == cell.raw)
         if uncached:
             message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
             notes.append(Note("warning", archive.name, sheet.name, 0, message))
         if found.errors:
-            row = found.errors[0][0] + 1
-            message = f"有 {len(found.errors)} 个单元格是错误值（如 {found.errors[0][2]}），请改成文字"
-            notes.append(Note("warning", archive.name, sheet.name, row, message))
-    notes += _hidden_notes(archive.name, sheet.name, found, hidden=hidden)
-    return Grid(archive.name, sheet.name, values, cells, merged=merged, notes=notes, pictures=pictures)
+            row, _, example = found.errors[0]
+            notes.append(error_note(archive.name, sheet.name, row + 1, len(found.errors), example))
+    hidden_columns = len(found.hidden_columns)
+    notes += hidden_notes(archive.name, sheet.name, found.hidden_rows, hidden_columns, hidden=hidden)
+    return Grid(archive.name, sheet.name, values, cells, merged=merged, notes=notes, pictures=pictures, table=table)
 
 
-def _lay_over(values: list[list[str]], cells: list[Cell], overlay: _Overlay) -> None:
-    """Write the texts and cells of `overlay` over those that calamine gave."""
-    for (row, column), (text, _) in overlay.items():
-        while len(values) <= row:
-            values.append([])
-        values[row].extend([""] * (column + 1 - len(values[row])))
-        if text is not None:
-            values[row][column] = text
-    # a formula's number stays a number: it can be damaged like a typed one
-    cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
-    taken = {(cell.row, cell.column) for cell in cells}
-    cells += [cell for place, (_, cell) in overlay.items() if place not in taken]
+def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
+    """Return rows of text with the overlay, and the cells that were none; a large sheet's rows as Arrow columns."""
+    if sheet.total_height * sheet.total_width < MANY:
+        values, cells = text_rows(sheet.to_python(skip_empty_area=False))
+        lay_over(values, cells, overlay)
+        return values, cells, None
+    left = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns, not blank rows
+    return values_in_portions((left + row if left else row for row in sheet.iter_rows()), overlay)
 
 
-def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> _Overlay:
+def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> Overlay:
     """Return text (None: calamine's stands) and cell for every place that calamine does not tell."""
-    over: _Overlay = {}
+    over: Overlay = {}
     for row, column, number, style in found.styled:
         text = shown(number, styles[style])
         if text:
@@ -223,14 +223,4 @@ def _book_notes(archive: Archive) -> list[Note]:
             f"有浮在表格上面的图片（共 {len(media)} 张），不属于任何单元格，未读取。证件照请放进照片文件夹并填文件名"
         )
         notes.append(Note("warning", archive.name, "", 0, message))
-    return notes
-
-
-def _hidden_notes(file: str, sheet: str, found: SheetFacts, *, hidden: bool) -> list[Note]:
-    notes = [Note("info", file, sheet, 0, "是隐藏的工作表，照样读取")] if hidden else []
-    if found.hidden_rows:
-        row = found.hidden_rows[0] + 1
-        notes.append(Note("info", file, sheet, row, f"有 {len(found.hidden_rows)} 行被隐藏或被筛选掉，照样读取"))
-    if found.hidden_columns:
-        notes.append(Note("info", file, sheet, 0, f"有 {len(found.hidden_columns)} 列被隐藏，照样读取"))
     return notes

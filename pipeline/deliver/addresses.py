@@ -25,8 +25,10 @@ def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
     """
     roster = source.roster[["school", "student_number", "submission_id"]]
     given = source.submissions.drop_duplicates("submission_id").set_index("submission_id")
-    submitted = roster["submission_id"].map(given["email"]).fillna("").astype("str").map(clean_address)
-    typed = roster["submission_id"].map(_typed_codes(source)).fillna("").astype("str")
+    emails = given["email"].to_dict()
+    codes = _typed_codes(source)
+    submitted = [clean_address(str(emails.get(each, ""))) for each in roster["submission_id"]]
+    typed = [codes.get(str(each), "") for each in roster["submission_id"]]
     key = code_key(cohort)
     proved = [
         address if address and code and matches(code, _code(cohort, key, school, number, address)) else ""
@@ -35,14 +37,14 @@ def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
         )
     ]
     known = _known(cohort, source)
-    keys = pd.MultiIndex.from_frame(roster[["school", "student_number"]])
+    keys = zip(roster["school"].astype(str), roster["student_number"].astype(str), strict=True)
     return pd.DataFrame(
         {
             "school": roster["school"].to_numpy(),
             "student_number": roster["student_number"].to_numpy(),
-            "submitted": submitted.to_numpy(),
+            "submitted": submitted,
             "proved": proved,
-            "known": [known.get(tuple(map(str, each)), "") for each in keys],
+            "known": [known.get(each, "") for each in keys],
         }
     ).astype("str")
 

@@ -25,7 +25,13 @@ _SHOWN_SEVERITIES = ("critical", "warning")
 _SETTLED = ("approved", "stale")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
-_FIXED = {"missing": "尚未收到填报，请尽快填写", "returned": "已退回，请联系院系后重新填报"}
+_FIXED = {
+    "missing": "尚未收到填报，请尽快填写",
+    "returned": "已退回，请联系院系后重新填报",
+    "counselor": "无需操作：等待辅导员核实",
+    "registrar": "无需操作：等待教务处更正学籍",
+    "not_checked": "无需操作：等待就业办核验",
+}
 
 
 def answer_rows(run: Path) -> pd.DataFrame:
@@ -100,11 +106,18 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
 
 def safe_message(message: str, field: str, expected: str, name: str) -> str:
     """Return a finding's message without registry values, names and long numbers: many may see the sheet."""
-    if expected and expected in message:
-        return f"{fields.label(field)}与学籍登记不一致，请核对"
+    if _tells(message.replace(fields.label(field), ""), expected):
+        return f"{fields.label(field)}与学籍信息不一致，请核对；确认无误请联系辅导员"
     if len(name) > 1:
         message = message.replace(name, "本人")
     return _LONG_DIGITS.sub("（号码略）", message)
+
+
+def _tells(message: str, expected: str) -> bool:
+    """Say whether the message shows the registry's value; a single character such as 男 only where it is introduced."""
+    if len(expected) != 1:
+        return expected != "" and expected in message
+    return re.search(rf"[为是“：:「 ]{re.escape(expected)}", message) is not None
 
 
 def _numbered(messages: list[str]) -> str:

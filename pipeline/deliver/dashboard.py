@@ -40,6 +40,8 @@ class _Role:
     """Tasks of the reader: states, sentence, note, family (for the colour)."""
     waits: tuple[tuple[str, str], ...]
     """States that others must settle, and how that is called."""
+    unlisted: tuple[str, ...] = ()
+    """States whose students stand in the attached list alone."""
 
 
 _CHASE = (
@@ -55,6 +57,7 @@ _COUNSELOR = _Role(
         ("registrar", "教务处更正"),
         ("not_checked", "就业办核验"),
     ),
+    unlisted=("awaiting", "not_checked"),
 )
 _SECRETARY = _Role(
     whose="院系",
@@ -95,7 +98,7 @@ def _message(
     attachments = (*full(recipient), Attachment(f"名单_{day}.xlsx", workbook, XLSX))
     window = cohort.window
     values = _values(cohort, recipient, digest, role, named, attachments)
-    html, text = _within_limit(values, digest.chase)
+    html, text = _within_limit(values, tuple(row for row in digest.chase if row.status not in role.unlisted))
     check_private(recipient, html, text)
     return Message(
         recipient=recipient,

@@ -159,8 +159,8 @@ def _open_critical(findings: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame
     numbers = numbers[~numbers.index.duplicated()]
     asked = pd.MultiIndex.from_frame(found[["school", "student_number"]])
     by_number = pd.Series(numbers.reindex(asked).to_numpy(), index=found.index)
-    position = by_submission.where(found["submission_id"].ne(""), by_number)
-    return found.assign(owner=position)[position.notna()]
+    position = by_number.mask(found["submission_id"].ne(""), by_submission)
+    return found.assign(owner=position)[position.notna()].astype({"owner": "int64"})
 
 
 def _chase(roster: pd.DataFrame, findings: pd.DataFrame) -> tuple[Chase, ...]:
@@ -178,11 +178,11 @@ def _chase(roster: pd.DataFrame, findings: pd.DataFrame) -> tuple[Chase, ...]:
 
 def _told(findings: pd.DataFrame) -> dict[tuple[int, str], tuple[str, ...]]:
     """Return the reasons, by roster position and by who must act."""
-    told: dict[tuple[int, str], tuple[str, ...]] = {}
-    for (owner, actor), group in findings.groupby(["owner", "actor"], sort=False):
-        messages = dict.fromkeys(mask(str(message)) for message in group["message"])
-        told[int(owner), ACTORS.get(str(actor), "")] = tuple(messages)
-    return told
+    told: dict[tuple[int, str], dict[str, None]] = {}
+    rows = zip(findings["owner"].tolist(), findings["actor"], findings["message"], strict=True)
+    for owner, actor, message in rows:
+        told.setdefault((int(owner), ACTORS.get(str(actor), "")), {})[mask(str(message))] = None
+    return {key: tuple(messages) for key, messages in told.items()}
 
 
 def _reasons(findings: pd.DataFrame) -> tuple[tuple[str, int], ...]:

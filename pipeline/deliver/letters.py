@@ -23,8 +23,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(ink=theme().ink, family=theme().family)
-    environment.globals["font"] = FONT
+    shared: dict[str, Any] = {"ink": theme().ink, "family": theme().family, "font": FONT}
+    environment.globals.update(shared)
     return environment
 
 

@@ -102,16 +102,20 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
         _add_picture(mail, message.picture)
     for attachment in message.attachments:
         main, _, sub = attachment.mime.partition("/")
-        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=file_name(attachment.name))
+        mail.add_attachment(
+            attachment.content,
+            maintype=main,
+            subtype=sub,
+            filename=file_name(attachment.name),
+            params={"charset": "utf-8"} if main == "text" else {},
+        )
     return mend_names(mail.as_bytes())
 
 
 def _add_picture(mail: EmailMessage, picture: bytes) -> None:
     html = mail.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    html.add_related(
-        picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline"
-    )
+    html.add_related(picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline")
 
 
 def file_name(text: str) -> str:

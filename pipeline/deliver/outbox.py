@@ -8,6 +8,7 @@ The ledger keeps digests of recipients; their addresses stand in its personal si
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -174,12 +175,14 @@ class Outbox:
             self._held[past.address_key] = past.action == "refused" and past.stage == "rcpt"
 
 
-def _data(run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0) -> dict[str, object]:
+def _data(
+    run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0
+) -> dict[str, object]:
     data: dict[str, object] = {"run": run, "recipient": recipient, "address": address_key}
     return data | {key: value for key, value in (("stage", stage), ("code", code), ("claim", claim)) if value}
 
 
-def _past(row: dict[str, object]) -> Past:
+def _past(row: Mapping[str, object]) -> Past:
     data = json.loads(str(row["data"]) or "{}")
     return Past(
         seq=int(str(row["seq"])),

@@ -169,9 +169,14 @@ def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
     return path
 
 
-_STAGES = {
-    "connect": "连接邮件服务器", "dialogue": "与服务器的对话", "mail": "发件人", "rcpt": "收件地址", "data": "内容", "content": "内容",
-}  # fmt: skip
+_STAGES: dict[str, str] = {
+    "connect": "连接邮件服务器",
+    "dialogue": "与服务器的对话",
+    "mail": "发件人",
+    "rcpt": "收件地址",
+    "data": "内容",
+    "content": "内容",
+}
 
 
 def _why(outcome: Outcome) -> str:

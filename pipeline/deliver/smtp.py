@@ -64,7 +64,9 @@ class SmtpServer:
         refused = _refusal("mail", *client.mail(self._sender))
         if refused and refused.action == "refused":
             raise ServerError(
-                f"邮件服务器不接受发件人（{refused.code}）", where="[mail] sender", remedy="请核对发件人与登录账号是否一致"
+                f"邮件服务器不接受发件人（{refused.code}）",
+                where="[mail] sender",
+                remedy="请核对发件人与登录账号是否一致",
             )
         return refused
 

@@ -50,7 +50,9 @@ def newest_run(cohort: Cohort, reports: Path | None = None) -> Path:
     except OSError:
         run = folder / "latest.txt"
     if not (run / "summary.json").is_file():
-        raise RefusedError("还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送")
+        raise RefusedError(
+            "还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送"
+        )
     return run
 
 
@@ -127,7 +129,7 @@ def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
     return broken
 
 
-_MARK = re.compile(r'data-college"? content="([0-9a-f]+)"')
+_MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')
 
 
 def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:

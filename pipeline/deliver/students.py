@@ -47,7 +47,14 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
             continue
         items = mends.get(submission, ()) if status == "correct" and submission else ()
         headline, lead = _HEADLINES[status]
-        values = {"headline": headline, "lead": lead, "items": items, "steps": (), "code": "", "code_note": ""}
+        values: dict[str, object] = {
+            "headline": headline,
+            "lead": lead,
+            "items": items,
+            "steps": (),
+            "code": "",
+            "code_note": "",
+        }
         late = status in ("missing", "correct", "returned")
         values["deadline"] = _deadline(cohort) if late else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
@@ -74,7 +81,7 @@ def _coded(cohort: Cohort, key: bytes, kind: Kind, school: str, number: str, add
     # whoever reads an address that no one has proved is told nothing of the student, not even the name
     recipient = Recipient(kind, address, (), frozenset({(school, number)}))
     headline, lead, steps = _INVITE if kind == "invite" else _CONFIRM
-    values = {
+    values: dict[str, object] = {
         "headline": headline, "lead": lead.format(cohort=cohort.name, school=school), "items": (), "steps": steps,
         "code": code, "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort),

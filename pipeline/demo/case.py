@@ -32,8 +32,6 @@ class Case:
     """The person's number in the cohort, so that invented outsiders differ."""
     photo: str = ""
     """What is wrong with the picture: broken, missing, large, landscape, narrow, twin, near_twin."""
-    gone: bool = False
-    """The person's own registry row stays without a submission."""
     cause: str = ""
     extra: dict[str, str] = field(default_factory=dict[str, str])
 

@@ -37,7 +37,7 @@ class Order:
     schools: int = 2
     seed: int = 2017
     form: str = "xlsx"
-    faults: float = 0.18
+    faults: float = 0.2
     kind: str = "2017"
     identity_only: bool = False
     """Faulty identities alone, by the shares of the matching bench."""

@@ -107,7 +107,7 @@ def plant(school: School, forms: Table, kind: Kind, rates: Rates, plan: Plan, rn
     again = _first_tries(forms.take(pa.array(twice)).to_pylist(), kind, rng)
     planted = _assemble(school, forms, clean, spoilt, cases, again, twice)
     planted.truth = _truth(school, clean, spoilt, cases, rules)
-    planted.missing = _missing(school, missing, spoilt, cases)
+    planted.missing = _missing(school, missing)
     return planted
 
 
@@ -213,10 +213,8 @@ def _truth(school: School, clean: Ints, spoilt: Ints, cases: list[Case], rules: 
     return pa.table(columns, names=TRUTH).take(pa.array(np.argsort(order, kind="stable")))
 
 
-def _missing(school: School, missing: np.ndarray, spoilt: Ints, cases: list[Case]) -> Table:
-    gone = missing.copy()
-    gone[[at for at, case in zip(spoilt.tolist(), cases, strict=True) if case.gone]] = True
-    return school.registry.select(["student_number", "name", "college"]).filter(pa.array(gone))
+def _missing(school: School, missing: np.ndarray) -> Table:
+    return school.registry.select(["student_number", "name", "college"]).filter(pa.array(missing))
 
 
 _ENTERED = (faults_study, faults_identity)  # importing them enters their faults

@@ -60,7 +60,9 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
         pairs: `exact_pairs` of the two, where they are known already.
     """
     pairs = exact_pairs(submissions, registry) if pairs is None else pairs
-    evidence = {name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]}
+    evidence = {
+        name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
+    }
     evidence["strays"] = np.zeros(len(submissions), dtype=bool)
     plain = _settle_plain(pairs, evidence)
     names = _Names(submissions, registry)

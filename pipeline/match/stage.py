@@ -15,7 +15,9 @@ from pipeline.match.pairs import exact_pairs, known_rows
 from pipeline.tables import Frame
 
 
-def match(submissions: Frame, registry: Frame, unread: dict[str, str], withdrawn: set[str], photo_folder: Path | None) -> tuple[Matched, Frame]:
+def match(
+    submissions: Frame, registry: Frame, unread: dict[str, str], withdrawn: set[str], photo_folder: Path | None
+) -> tuple[Matched, Frame]:
     """Return what check starts from, and the `changes` made by filling in from the registry.
 
     Args:

@@ -51,7 +51,9 @@ def _mobile(value: str) -> str:
 
 def _landline(value: str) -> str:
     """Return a landline as area code, hyphen, number (and 转 extension): brackets and country code go."""
-    found = re.fullmatch(r"(?:\+86-?|0086-?)?\(?(0[0-9]{2,3})\)?[- ]?([2-9][0-9]{6,7})(?:(?:转|-|ext\.?)([0-9]{1,6}))?", value)
+    found = re.fullmatch(
+        r"(?:\+86-?|0086-?)?\(?(0[0-9]{2,3})\)?[- ]?([2-9][0-9]{6,7})(?:(?:转|-|ext\.?)([0-9]{1,6}))?", value
+    )
     if not found:
         return value
     return f"{found[1]}-{found[2]}" + (f"转{found[3]}" if found[3] else "")

@@ -52,12 +52,13 @@ def submission_ids(rows: Frame) -> pd.Series:
     approved leaves the approved one what it was. A row's position never enters.
     """
     content = [pa.array(rows[name], pa.large_string()) for name in fields.names()]
-    joined = pc.binary_join_element_wise(*content, pa.scalar("\x1f", pa.large_string())).to_pylist()
-    digests = pd.Series([_digest(text) for text in joined], index=rows.index, dtype="str")
+    joined = pc.call_function("binary_join_element_wise", [*content, pa.scalar("\x1f", pa.large_string())])
+    digests = pd.Series([_digest(text) for text in joined.to_pylist()], index=rows.index, dtype="str")
     copies = digests.groupby(digests).cumcount(ascending=False)
-    again = copies > 0
-    digests[again] = [_digest(f"{d}\x1f{n}") for d, n in zip(digests[again], copies[again], strict=True)]
-    return digests
+    if not copies.any():
+        return digests
+    told = [_digest(f"{d}\x1f{n}") if n else d for d, n in zip(digests, copies, strict=True)]
+    return pd.Series(told, index=rows.index, dtype="str")
 
 
 def _digest(text: str) -> str:

@@ -57,5 +57,8 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         for alias in filter(None, (part.strip() for part in aliases.replace(";", "；").split("；"))):
             names.setdefault((school, comparable(alias)), college)
     # a current name always means itself, even where another college once bore it
-    names |= {(school, comparable(college)): college for school, college in colleges[["school", "college"]].itertuples(index=False)}
+    names |= {
+        (school, comparable(college)): college
+        for school, college in colleges[["school", "college"]].itertuples(index=False)
+    }
     return Vocabulary(load_codes(folder), schools, names)

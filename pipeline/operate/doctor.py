@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, InputError, MingceError
-from pipeline.lock import holder, is_held
+from pipeline.lock import Work, holder, is_held
 
 FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
 STALE = timedelta(hours=36)  # a nightly run that is older was missed
@@ -108,7 +108,9 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
         closed = [path.name for path in paths if not os.access(path, os.R_OK)]
         yield Check(f"填报数据 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
     colleges, counselors = read_people(cohort)
-    yield Check(f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级", bool(len(colleges) and len(counselors)), "请填写")
+    yield Check(
+        f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级", bool(len(colleges) and len(counselors)), "请填写"
+    )
     without = sum(not text.strip() for text in counselors["email"])
     yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
 
@@ -161,7 +163,8 @@ def _google(cohort: Cohort) -> Iterator[Check]:
 
 
 def _lock(cohort: Cohort) -> Iterator[Check]:
-    for work, name in (("run", "运行"), ("send", "寄送")):
+    works: tuple[tuple[Work, str], ...] = (("run", "运行"), ("send", "寄送"))
+    for work, name in works:
         held = is_held(cohort, work)
         since = holder(cohort, work).get("since", "")
         yield Check(f"{name}：{f'正在进行（始于 {since}）' if held else '没有在进行'}", None if held else True)
@@ -178,5 +181,7 @@ def _last_run(cohort: Cohort, now: datetime) -> Check:
         return Check("还没有完整的运行", None, "请执行 mingce run")
     stale = now - made > STALE and cohort.window.opens <= now.date() <= cohort.window.college_due
     return Check(
-        f"最近一次完整运行：{made:%Y-%m-%d %H:%M}", not stale, "已超过一天半：请查看定时任务（mingce schedule）和 log 文件夹"
+        f"最近一次完整运行：{made:%Y-%m-%d %H:%M}",
+        not stale,
+        "已超过一天半：请查看定时任务（mingce schedule）和 log 文件夹",
     )

@@ -41,7 +41,7 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     latest = _latest(root)
     old = [run for run, made in runs.items() if made < before and run.name != latest]
     used = {sha: made for run, made in sorted(runs.items(), key=lambda item: item[1]) for sha in _inputs(run)}
-    used |= {sha: now for sha in _inputs(root / "runs" / latest)} if latest else {}
+    used |= dict.fromkeys(_inputs(root / "runs" / latest), now) if latest else {}
     inputs = [path for path in _files(root / "inputs") if used.get(path.name, _modified(path)) < before]
     mail = [
         folder for folder in _folders(root / "outbox") if _modified(folder) < now - timedelta(days=cohort.keep.mail)

@@ -167,7 +167,8 @@ def _task(table: Timetable, job: Job) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-16"?>\n'
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
-        f"<RegistrationInfo><Description>名册 {escape(table.cohort_name)} {_NAMES[job]}</Description></RegistrationInfo>"
+        f"<RegistrationInfo><Description>名册 {escape(table.cohort_name)} {_NAMES[job]}</Description>"
+        "</RegistrationInfo>"
         f"<Triggers>{triggers}</Triggers>"
         "<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
         "<StartWhenAvailable>true</StartWhenAvailable><ExecutionTimeLimit>PT6H</ExecutionTimeLimit></Settings>"

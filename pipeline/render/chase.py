@@ -110,5 +110,3 @@ def waiting(roster: Frame) -> list[Waiting]:
         Waiting(str(name), tuple(zip(group["student_number"], group["name"], strict=True)))
         for name, group in found.groupby("class_name")
     ]
-
-

@@ -1,5 +1,6 @@
 """Papermill's notebook client with a deadline for the whole notebook, and a dead kernel told in its cell."""
 
+# ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
 import asyncio
@@ -36,10 +37,15 @@ class MingceClient(PapermillNotebookClient):
         with self.setup_kernel(cleanup_kc=True, **kwargs):
             self.papermill_execute_cells()
             if not self.dead:
-                info = self.wait_for_reply(self.kc.kernel_info())
-                self.nb.metadata["language_info"] = info["content"]["language_info"]
+                self._record_language()
             self.set_widgets_metadata()
         return self.nb
+
+    def _record_language(self) -> None:
+        assert self.kc is not None
+        info = self.wait_for_reply(self.kc.kernel_info())
+        if info is not None:
+            self.nb.metadata["language_info"] = info["content"]["language_info"]
 
     def start_new_kernel(self, **kwargs: Any) -> None:
         """Start a kernel; under `starting` also wait until it is ready, since cold kernels may pick the same ports."""
@@ -71,7 +77,7 @@ class MingceClient(PapermillNotebookClient):
     execute_cell = run_sync(async_execute_cell)
 
     def _timers(self) -> list[asyncio.TimerHandle]:
-        if not self.deadline:
+        if not self.deadline or self.km is None or self.km.provisioner is None:
             return []
         loop = asyncio.get_running_loop()
         left = max(self.deadline - time.monotonic(), 0)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
+from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
-
-from pipeline.errors import InputError
 from pipeline.render import figures, work
 from pipeline.render.chase import Group, chase_groups, waiting
-from pipeline.render.headcount import COLUMNS, Headcount, lines_of
-from pipeline.render.load import Run, Snapshot, load_run
-from pipeline.render.pieces import Piece, Picture, piece, token
+from pipeline.render.headcount import COLUMNS
+from pipeline.render.load import Run, Snapshot
+from pipeline.render.pieces import Picture, Piece, piece
+from pipeline.render.scope import Scope, day_of, headcount_of, open_page
 from pipeline.render.theme import FAMILY_OF, theme
-from pipeline.review.signing import signed_digest
 from pipeline.tables import ACTORS, STATUSES, Frame
+
+__all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
 _REASONS = 8
@@ -25,78 +22,28 @@ _CHASED = 1000
 _NAMED = 12  # people named in one line of changes
 
 
-@dataclass(frozen=True)
-class Scope:
-    """A roster with its findings: a college, or the classes of one counselor."""
-
-    run: Run
-    school: str
-    college: str
-    roster: Frame
-    findings: Frame
-    counselor: str = ""
-
-    @cached_property
-    def statuses(self) -> dict[str, int]:
-        """Students per status."""
-        return work.status_counts(self.roster)
-
-    @cached_property
-    def counts(self) -> dict[str, int]:
-        """Students per family of states."""
-        return work.family_counts(self.statuses)
-
-    @property
-    def total(self) -> int:
-        """Students of the scope."""
-        return len(self.roster)
-
-    @property
-    def left(self) -> int:
-        """Students who are not approved yet."""
-        return self.total - self.counts["done"]
-
-    @cached_property
-    def submissions(self) -> Frame:
-        """When and with which phone the scope's students submitted."""
-        ids = [submission for submission in self.roster["submission_id"] if submission]
-        return self.run.rows_in("submissions", "submission_id", ids, ["submission_id", "submitted_at", "phone"])
-
-    @property
-    def token(self) -> str:
-        """The token that the page carries."""
-        return token(self.run.run_id, self.school, self.college)
-
-
-def open_page(run: str, college: str, school: str) -> Scope:
-    """Gather the rows of one college.
-
-    Args:
-        run: path of the run folder.
-        college: the college's name.
-        school: the school's code.
-
-    Raises:
-        InputError: no such run, school or college; or the college has no students.
-    """
-    opened = load_run(run)
-    name = opened.school_name(school)
-    roster = opened.rows("roster", school=name, college=college)
-    if roster.empty:
-        raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
-    return Scope(opened, school, college, roster, opened.rows("findings", school=name, college=college))
-
-
 def show_head(page: Scope) -> Piece:
     """Return the heading: which college, which day, what stands signed or has changed since."""
     run = page.run
     line = f"{run.school_name(page.school)} · {run.cohort}毕业生信息核对"
     title = f"{page.college} · {page.counselor}" if page.counselor else page.college
-    facts = {"token": page.token, "school": page.school, "college": page.college, "title": title, "as_of": str(run.as_of)}
+    facts = {
+        "token": page.token,
+        "school": page.school,
+        "college": page.college,
+        "title": title,
+        "as_of": str(run.as_of),
+    }
     return piece(
-        "head", title, facts, title=title, line=line, as_of=run.as_of.isoformat(), token=page.token,
+        "head",
+        title,
+        facts,
+        title=title,
+        line=line,
+        as_of=run.as_of.isoformat(),
+        token=page.token,
         banners=_banners(page),
-    )  # fmt: skip
+    )
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
@@ -111,19 +58,19 @@ def _banners(page: Scope) -> list[dict[str, str]]:
     banners: list[dict[str, str]] = []
     stale = page.statuses.get("stale", 0)
     if changed:
-        text = f"{_day(signed)} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
+        text = f"{day_of(signed)} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
         banners.append({"head": "签字后有改动", "text": text, "line": fix.text, "ground": "#fdf1f1", "sign": "!"})
     elif signed:
-        text = f"学院已于 {_day(signed)} 签字" + (f"，就业办已于 {_day(accepted)} 接收。" if accepted else "，等就业办接收。")
+        text = f"学院已于 {day_of(signed)} 签字" + (
+            f"，就业办已于 {day_of(accepted)} 接收。" if accepted else "，等就业办接收。"
+        )
         banners.append({"head": "已签字", "text": text, "line": done.text, "ground": "#f0f6fc", "sign": "✓"})
     if stale:
         text = f"{stale} 名学生审核通过后，提交的信息或学籍又有改动，请学院复核。"
-        banners.append({"head": "通过后有改动", "text": text, "line": theme().family("fix").text, "ground": "#fff8ea", "sign": "!"})
+        banners.append(
+            {"head": "通过后有改动", "text": text, "line": theme().family("fix").text, "ground": "#fff8ea", "sign": "!"}
+        )
     return banners
-
-
-def _day(moment: str) -> str:
-    return moment[:10]
 
 
 def show_today(page: Scope) -> Piece:
@@ -134,9 +81,16 @@ def show_today(page: Scope) -> Piece:
     done = {"who": "副书记", "short": "签字、盖章后上报", "due": run.college_due, "days_left": days}
     nothing = "所有学生都已审核通过。请打印人数表，由院党委副书记签字、盖章后上报。"
     return piece(
-        "today", "今天要做的", {"section": "today"}, duties=duties, first=duties[0] if duties else done,
-        total=page.total, left=page.left, done=page.counts["done"], nothing_left=nothing,
-    )  # fmt: skip
+        "today",
+        "今天要做的",
+        {"section": "today"},
+        duties=duties,
+        first=duties[0] if duties else done,
+        total=page.total,
+        left=page.left,
+        done=page.counts["done"],
+        nothing_left=nothing,
+    )
 
 
 def show_progress(page: Scope) -> Piece:
@@ -146,9 +100,14 @@ def show_progress(page: Scope) -> Piece:
     pace = work.pace(page.left, page.run.as_of, page.run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, page.run.college_due)
     return piece(
-        "progress", "离截止的进度", {"section": "progress"}, verdict=pace.verdict, sentence=sentence,
-        counts=page.counts, total=page.total,
-    )  # fmt: skip
+        "progress",
+        "离截止的进度",
+        {"section": "progress"},
+        verdict=pace.verdict,
+        sentence=sentence,
+        counts=page.counts,
+        total=page.total,
+    )
 
 
 def show_trend(page: Scope) -> Picture:
@@ -158,54 +117,84 @@ def show_trend(page: Scope) -> Picture:
     approved = [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in run.history() if s.as_of < run.as_of]
     start = [] if approved and approved[0][0] <= run.opens else [(run.opens, 0)]
     course = figures.Course(
-        submitted=_submitted_by_day(page), approved=[*start, *approved, (run.as_of, page.counts["done"])],
-        total=page.total, as_of=run.as_of, opens=run.opens, closes=run.closes, college_due=run.college_due,
-    )  # fmt: skip
+        submitted=_submitted_byday_of(page),
+        approved=[*start, *approved, (run.as_of, page.counts["done"])],
+        total=page.total,
+        as_of=run.as_of,
+        opens=run.opens,
+        closes=run.closes,
+        college_due=run.college_due,
+    )
     return figures.trend(course)
 
 
-def _submitted_by_day(page: Scope) -> list[tuple[date, int]]:
+def _submitted_byday_of(page: Scope) -> list[tuple[date, int]]:
     """Return the students who have submitted by the end of each day from the opening to today."""
     run = page.run
-    days = pd.to_datetime(page.submissions["submitted_at"].str.slice(0, 10), errors="coerce").dropna()
-    span = pd.date_range(run.opens, max(run.as_of, run.opens))
-    counted = days.clip(lower=pd.Timestamp(run.opens), upper=pd.Timestamp(span[-1])).value_counts()
-    undated = page.total - page.statuses.get("missing", 0) - len(days)  # a row without a time counts from the first day
-    course = counted.reindex(span, fill_value=0).cumsum() + undated
-    return [(stamp.date(), int(number)) for stamp, number in course.items()]  # pyright: ignore[reportAttributeAccessIssue]
+    last = max(run.as_of, run.opens)
+    span = [run.opens + timedelta(days=n) for n in range((last - run.opens).days + 1)]
+    dated = page.submissions["submitted_at"].str.slice(0, 10)
+    dated = dated[dated.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+    first, end = run.opens.isoformat(), last.isoformat()
+    by_day = dated.mask(dated < first, first).mask(dated > end, end).value_counts()
+    number = page.total - page.statuses.get("missing", 0) - len(dated)  # a row without a time counts from the first day
+    course: list[tuple[date, int]] = []
+    for day in span:
+        number += int(by_day.get(day.isoformat(), 0))
+        course.append((day, number))
+    return course
 
 
 def show_reasons(page: Scope) -> Piece:
     """Return the main reasons that hold students up, with those whom each alone would free."""
     found = work.reasons(page.roster, page.findings, ACTORS)
     return piece(
-        "reasons", "卡在哪里", {"section": "reasons"}, reasons=found[:_REASONS], others=max(len(found) - _REASONS, 0),
+        "reasons",
+        "卡在哪里",
+        {"section": "reasons"},
+        reasons=found[:_REASONS],
+        others=max(len(found) - _REASONS, 0),
         most=max((reason.students for reason in found), default=1),
-    )  # fmt: skip
+    )
 
 
 def show_classes(page: Scope) -> Piece:
     """Return states by class as a table with shaded cells."""
     return piece(
-        "matrix", "各班级", {"section": "classes"}, title="各班级", section="classes", kind="班级",
-        lead="还差人数多的班级在前；颜色越深，没做完的人占本班越多。", entries=work.by_group(page.roster, "class_name"),
-    )  # fmt: skip
+        "matrix",
+        "各班级",
+        {"section": "classes"},
+        title="各班级",
+        section="classes",
+        kind="班级",
+        lead="还差人数多的班级在前；颜色越深，没做完的人占本班越多。",
+        entries=work.by_group(page.roster, "class_name"),
+    )
 
 
 def show_majors(page: Scope) -> Piece:
     """Return states by major as bars."""
-    return piece("majors", "各专业", {"section": "majors"}, entries=work.by_group(page.roster, "major"), counts=page.counts)
+    return piece(
+        "majors", "各专业", {"section": "majors"}, entries=work.by_group(page.roster, "major"), counts=page.counts
+    )
 
 
 def show_chase(page: Scope) -> Piece:
     """Return the students to chase by counselor and class, numbers masked."""
     groups, hidden = _capped(_groups(page))
-    queue = [{"name": each.class_name, "count": len(each.people), "people": each.people} for each in waiting(page.roster)]
+    queue = [
+        {"name": each.class_name, "count": len(each.people), "people": each.people} for each in waiting(page.roster)
+    ]
     listed = sum(len(group.students) for group in groups)
     return piece(
-        "chase", "要找的学生", {"section": "chase"}, groups=groups, hidden=hidden, waiting=queue,
+        "chase",
+        "要找的学生",
+        {"section": "chase"},
+        groups=groups,
+        hidden=hidden,
+        waiting=queue,
         open=listed <= 60 or bool(page.counselor),
-    )  # fmt: skip
+    )
 
 
 def _groups(page: Scope) -> list[Group]:
@@ -227,26 +216,6 @@ def _capped(groups: list[Group]) -> tuple[list[Group], int]:
     return shown, max(-room, 0)
 
 
-def headcount_of(page: Scope) -> Headcount:
-    """Return the college's headcount as it is printed and signed."""
-    run = page.run
-    school = run.school_name(page.school)
-    table = run.rows("headcount", school=school, college=page.college)
-    signed = run.rows("colleges", school=school, college=page.college)["signed_at"]
-    return Headcount(
-        cohort=run.cohort, school_code=page.school, school=school, college=page.college, as_of=run.as_of,
-        due=run.college_due, lines=lines_of(table), digest=signed_digest(page.roster),
-        signed_at=_day(str(signed.iloc[0])) if len(signed) else "", certified=_certified(page.roster),
-    )  # fmt: skip
-
-
-def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:
-    """Return the approved people as the second sheet lists them."""
-    approved = roster[roster["status"] == "approved"].sort_values(["education_level", "major", "class_name", "student_number"])
-    columns = ["education_level", "major", "class_name", "student_number", "name", "gender"]
-    return tuple(tuple(str(value) for value in row) for row in approved[columns].itertuples(index=False))
-
-
 def show_headcount(page: Scope) -> Piece:
     """Return the headcount by major, the same numbers and digest as the printed ones."""
     return piece("headcount", "人数统计", {"section": "headcount"}, headcount=headcount_of(page), columns=COLUMNS)
@@ -260,9 +229,13 @@ def show_changes(page: Scope) -> Piece:
         return piece("changes", "比上次变了什么", {"section": "changes"}, lead="", moves=[], nothing=nothing)
     moves = _moves(page, before)
     return piece(
-        "changes", "比上次变了什么", {"section": "changes"}, lead=f"与 {before.as_of.isoformat()} 的结果相比。", moves=moves,
+        "changes",
+        "比上次变了什么",
+        {"section": "changes"},
+        lead=f"与 {before.as_of.isoformat()} 的结果相比。",
+        moves=moves,
         nothing="没有学生的状态变化。",
-    )  # fmt: skip
+    )
 
 
 def _moves(page: Scope, before: Snapshot) -> list[dict[str, Any]]:
@@ -274,8 +247,10 @@ def _moves(page: Scope, before: Snapshot) -> list[dict[str, Any]]:
         old = old[old["student_number"].isin(page.roster["student_number"])]
     both = old.merge(page.roster[columns], on="student_number", how="outer", suffixes=("_old", "_new")).fillna("")
     moved = both[both["status_old"] != both["status_new"]]
-    moves = [_move(str(old_status), str(new_status), group) for (old_status, new_status), group in
-             moved.groupby(["status_old", "status_new"])]  # fmt: skip
+    moves = [
+        _move(str(old_status), str(new_status), group)
+        for (old_status, new_status), group in moved.groupby(["status_old", "status_new"])
+    ]
     return sorted(moves, key=lambda move: -int(move["count"]))
 
 
@@ -284,10 +259,13 @@ def _move(before: str, after: str, group: Frame) -> dict[str, Any]:
     present = group[group["status_new"] != ""] if after else group
     named = list(zip(present["student_number"], present["name_new" if after else "name_old"], strict=True))
     return {
-        "before": STATUSES.get(before, "不在册"), "before_family": FAMILY_OF.get(before, ""),
-        "after": STATUSES.get(after, "不再在册"), "after_family": FAMILY_OF.get(after, ""),
-        "count": len(group), "people": named if after and len(named) <= _NAMED else [],
-    }  # fmt: skip
+        "before": STATUSES.get(before, "不在册"),
+        "before_family": FAMILY_OF.get(before, ""),
+        "after": STATUSES.get(after, "不再在册"),
+        "after_family": FAMILY_OF.get(after, ""),
+        "count": len(group),
+        "people": named if after and len(named) <= _NAMED else [],
+    }
 
 
 def show_notes(page: Scope) -> Piece:
@@ -297,10 +275,10 @@ def show_notes(page: Scope) -> Piece:
     lines = [
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
-        f"学生提交 {work.month_day(run.opens)} 至 {work.month_day(run.closes)}，学院 {work.month_day(run.college_due)} 前上报。",
+        f"学生提交 {work.month_day(run.opens)} 至 {work.month_day(run.closes)}，"
+        f"学院 {work.month_day(run.college_due)} 前上报。",
     ]
-    skipped = [item for item in run.summary.get("not_checked", []) if item.get("school") in ("", school)]
-    lines += [f"未能核验：{item['rule']}（{item['reason']}）" for item in skipped]
+    lines += run.not_checked(school)
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")

@@ -16,9 +16,15 @@ from pipeline.render.college import (
 )
 
 __all__ = [
-    "open_counselor", "show_chase", "show_classes", "show_head", "show_notes", "show_progress", "show_reasons",
+    "open_counselor",
+    "show_chase",
+    "show_classes",
+    "show_head",
+    "show_notes",
+    "show_progress",
+    "show_reasons",
     "show_today",
-]  # fmt: skip
+]
 
 
 def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:

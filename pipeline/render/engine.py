@@ -1,11 +1,13 @@
 """The papermill engine `mingce`: the same notebook, its kernel forked from a prepared process.
 
 `papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone. From Python, `execute_notebook` passes on
-`notebook_timeout` (seconds for the whole notebook, 0: none), `memory` (bytes a kernel may allocate, 0: no bound), `prepared` (a
-process prepared before) and `recorded_output` (the output's name in the record, where it is renamed later). Where nothing can be forked (Windows, macOS, a kernel of another
-environment) a cold kernel runs the notebook. Parameters are checked before a kernel starts.
+`notebook_timeout` (seconds for the whole notebook, 0: none), `memory` (bytes a kernel may allocate, 0: no bound),
+`prepared` (a process prepared before) and `recorded_output` (the output's name in the record, where it is renamed
+later). Where nothing can be forked (Windows, macOS, a kernel of another environment) a cold kernel runs the
+notebook. Parameters are checked before a kernel starts.
 """
 
+# ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
 import sys
@@ -53,7 +55,7 @@ class MingceEngine(Engine):
         nb: Any,
         kernel_name: str,
         output_path: str | None = None,
-        progress_bar: bool | dict[str, Any] = True,
+        progress_bar: bool = True,
         log_output: bool = False,
         autosave_cell_every: int = 30,
         recorded_output: str = "",

@@ -86,12 +86,14 @@ def _draw(course: Course) -> Figure:
     last_approved = _line(axes, course.approved, done.fill, "-", 2.6)
     left = top - last_approved
     if left and course.as_of < course.college_due:
-        axes.plot([course.as_of, course.college_due], [last_approved, top], ls=(0, (1, 2)), lw=1.6, color=done.fill)
+        days: Any = [course.as_of, course.college_due]
+        axes.plot(days, [last_approved, top], ls=(0, (1, 2)), lw=1.6, color=done.fill)
         middle = course.as_of + (course.college_due - course.as_of) / 2
         note = (middle, (last_approved + top) / 2)
         axes.annotate("要赶上的进度", note, xytext=(6, -14), textcoords="offset points", color=ink["muted"], fontsize=9)
     _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (0, 9), "right")
-    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, (8, -19), "left")
+    below = (8, -19) if last_approved > top * 0.15 else (10, 6)
+    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, "left")
     return figure
 
 
@@ -115,9 +117,15 @@ def _frame(axes: Axes, course: Course, top: int, end: date) -> None:
     for day, said in ((course.closes, "学生截止"), (course.college_due, "学院上报")):
         axes.axvline(day, color=ink["muted"], lw=1, ls="--")  # pyright: ignore[reportArgumentType]
         axes.annotate(
-            said, (day, top * 1.29), xytext=(-4, 0), textcoords="offset points", ha="right", va="top",
-            color=ink["muted"], fontsize=9,
-        )  # fmt: skip
+            said,
+            (day, top * 1.29),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=ink["muted"],
+            fontsize=9,
+        )
 
 
 def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, width: float) -> int:
@@ -133,9 +141,15 @@ def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, 
 
 def _label(axes: Axes, day: date, number: int, text: str, colour: str, move: tuple[int, int], side: str) -> None:
     axes.annotate(
-        text, (day, number), xytext=move, textcoords="offset points", ha=side, color=colour, fontsize=12,
+        text,
+        (day, number),
+        xytext=move,
+        textcoords="offset points",
+        ha=side,
+        color=colour,
+        fontsize=12,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-    )  # fmt: skip
+    )
 
 
 def _words(course: Course) -> str:
@@ -173,5 +187,7 @@ def _trim(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path.group()), svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1)
+    svg = re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1
+    )
     return re.sub(r"\s*\n\s*", " ", svg)

@@ -37,7 +37,9 @@ def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool =
         )
     except typst.TypstError as error:
         raise MingceError(
-            f"人数表 PDF 没有生成（{type(error).__name__}）", where=headcount.college, remedy="请先用 headcount.xlsx 打印"
+            f"人数表 PDF 没有生成（{type(error).__name__}）",
+            where=headcount.college,
+            remedy="请先用 headcount.xlsx 打印",
         ) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pdf)
@@ -46,19 +48,32 @@ def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool =
 def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
     day = headcount.as_of
     return {
-        "title": headcount.title, "college": headcount.college, "as_of": day.isoformat(),
+        "title": headcount.title,
+        "college": headcount.college,
+        "as_of": day.isoformat(),
         "day": [day.year, day.month, day.day],
-        "as_of_words": f"{day.year}年{day.month}月{day.day}日", "digest": headcount.digest,
-        "digest_short": short_digest(headcount.digest), "headings": list(COLUMNS.values()), "note": NOTE,
-        "attestation": headcount.attestation, "ready": headcount.ready, "signatures": list(SIGNATURES),
+        "as_of_words": f"{day.year}年{day.month}月{day.day}日",
+        "digest": headcount.digest,
+        "digest_short": short_digest(headcount.digest),
+        "headings": list(COLUMNS.values()),
+        "note": NOTE,
+        "attestation": headcount.attestation,
+        "ready": headcount.ready,
+        "signatures": list(SIGNATURES),
         "keywords": [f"{name}={quote(value)}" for name, value in headcount.subject.items()],
         "lines": [
-            {"kind": line.kind, "level": line.level, "major": line.major, "numbers": list(line.numbers), "equal": line.equal}
+            {
+                "kind": line.kind,
+                "level": line.level,
+                "major": line.major,
+                "numbers": list(line.numbers),
+                "equal": line.equal,
+            }
             for line in headcount.lines
         ],
         "people": [list(row) for row in headcount.certified] if with_people else [],
         "people_title": f"{headcount.college}审核通过学生名单（{len(headcount.certified)} 人）",
-    }  # fmt: skip
+    }
 
 
 @cache
@@ -73,7 +88,7 @@ def _characters() -> frozenset[int]:
     """Return the code points that both bundled fonts can draw."""
     from fontTools.ttLib import TTFont
 
-    sans, serif = ({*TTFont(str(font), lazy=True).getBestCmap()} for font in _fonts())
+    sans, serif = ({*(TTFont(str(font), lazy=True).getBestCmap() or {})} for font in _fonts())
     return frozenset(sans & serif)
 
 
@@ -87,10 +102,13 @@ def _drawable(headcount: Headcount, with_people: bool) -> None:
     words = headcount.title + headcount.college + "".join(line.level + line.major for line in headcount.lines)
     lacking = undrawable(words)
     if lacking:
-        raise MingceError(f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印")
+        raise MingceError(
+            f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印"
+        )
     wrong = [row[3] for row in headcount.certified if undrawable("".join(row))] if with_people else []
     if wrong:
         raise MingceError(
-            f"学号 {'、'.join(wrong[:10])} 的姓名含有字体里没有的字，印不出来", where=headcount.college,
+            f"学号 {'、'.join(wrong[:10])} 的姓名含有字体里没有的字，印不出来",
+            where=headcount.college,
             remedy="请改用 headcount.xlsx 打印，或与学生核对姓名用字",
-        )  # fmt: skip
+        )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import xlsxwriter
 
 from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 _HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致", "备注")
 _TOP = 3  # 0-based row of the headings
@@ -36,8 +40,8 @@ def write_headcount_xlsx(path: Path, headcount: Headcount, *, with_people: bool 
 class _Looks:
     """The formats of the workbook."""
 
-    def __init__(self, book: Any) -> None:
-        def look(**more: Any) -> Any:
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        def look(**more: object) -> Format:
             return book.add_format({"font_name": _FONT, "font_size": 11, "valign": "vcenter", **more})
 
         self.title = look(font_size=18, align="center", bold=True)
@@ -55,7 +59,7 @@ class _Looks:
         self.line = look(bottom=1, locked=False)
 
 
-def _headcount_sheet(book: Any, headcount: Headcount) -> None:
+def _headcount_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
     looks, last = _Looks(book), len(_HEADINGS) - 1
     sheet = book.add_worksheet("人数统计")
     day = headcount.as_of
@@ -81,7 +85,7 @@ def _headcount_sheet(book: Any, headcount: Headcount) -> None:
     _page_setup(sheet, headcount, end, last)
 
 
-def _signature_block(sheet: Any, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
+def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
     """Write notes, attestation, digest and the places to sign; return the last row."""
     texts = (NOTE, headcount.attestation, f"校验码：{headcount.digest}")
     for at, text in enumerate(texts, row + 1):
@@ -100,7 +104,7 @@ def _signature_block(sheet: Any, looks: _Looks, headcount: Headcount, row: int, 
     return place
 
 
-def _page_setup(sheet: Any, headcount: Headcount, end: int, last: int) -> None:
+def _page_setup(sheet: Worksheet, headcount: Headcount, end: int, last: int) -> None:
     sheet.set_column(0, 0, 13)
     sheet.set_column(1, 1, 30)
     sheet.set_column(2, last - 1, 8)
@@ -121,7 +125,7 @@ def _page_setup(sheet: Any, headcount: Headcount, end: int, last: int) -> None:
         sheet.set_h_pagebreaks([_TOP + 1 + lines])
 
 
-def _people_sheet(book: Any, headcount: Headcount) -> None:
+def _people_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
     looks = _Looks(book)
     sheet = book.add_worksheet("名单")
     headings = ("序号", "学历", "专业", "班级", "学号", "姓名", "性别")

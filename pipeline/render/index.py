@@ -1,4 +1,4 @@
-"""`site/index.html`: the page that leads to all others, made without a notebook so that it is there even where one fails."""
+"""`site/index.html`, which leads to all others; made without a notebook, so it is there even where one fails."""
 
 from __future__ import annotations
 
@@ -26,17 +26,26 @@ def write_index(path: Path, run: Run) -> None:
     site = path.parent
     entries = [_entry(site, run, entry) for entry in overview.entries]
     html = render(
-        "page/site_index.html.j2", cohort=run.cohort, schools="、".join(run.schools.values()), as_of=str(run.as_of),
-        links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()], entries=entries,
-        several=overview.several, counts=overview.counts,
+        "page/site_index.html.j2",
+        cohort=run.cohort,
+        schools="、".join(run.schools.values()),
+        as_of=str(run.as_of),
+        links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()],
+        entries=entries,
+        several=overview.several,
+        counts=overview.counts,
         css=(resources.templates() / "page" / "page.css").read_text(encoding="utf-8"),
-    )  # fmt: skip
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8", newline="\n")
 
 
 def _entry(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     folder = college_folder(run.code_of(str(entry["school"])), str(entry["college"]))
-    made = [{"href": f"{quote(folder)}/{name}", "title": title} for name, title in _FILES if (site / folder / name).is_file()]
+    made = [
+        {"href": f"{quote(folder)}/{name}", "title": title}
+        for name, title in _FILES
+        if (site / folder / name).is_file()
+    ]
     page = f"{quote(folder)}/dashboard.html" if (site / folder / "dashboard.html").is_file() else ""
     return {**entry, "page": page, "files": made}

@@ -63,7 +63,8 @@ def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
 
 def serve_job(client: socket.socket, request: dict[str, Any]) -> int:
     """Be the job that `request` describes (in a fork of the prepared process) and send back what became of it."""
-    settings = Settings(**{**request["settings"], "template": Path(request["settings"]["template"])})
+    given: dict[str, Any] = request["settings"]
+    settings = Settings(given["timeout"], given["memory"], Path(given["template"]), given["cold"])
     result = run_job(from_wire(request["job"]), settings, Prepared(Path(request["folder"]), None))
     client.send(json.dumps({"ok": result.ok, "error": result.error, "kind": result.kind}).encode())
     return 0

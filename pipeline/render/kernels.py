@@ -26,7 +26,7 @@ def serve_kernel(client: socket.socket, request: dict[str, Any]) -> int:
     from ipykernel.kernelapp import IPKernelApp
 
     _forget_inline_backend()
-    np.random.seed()  # noqa: NPY002 - a cold kernel's global generator is fresh, so no two forks may share one
+    np.random.seed()  # a cold kernel's global generator is fresh, so no two forks may share one
     app = IPKernelApp.instance(parent_handle=os.getppid(), log_level=logging.CRITICAL)
     app.initialize(arguments)
     app.start()

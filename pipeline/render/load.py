@@ -112,6 +112,18 @@ class Run:
         """Return what the summary says of one college (`colleges_state`), or an empty dictionary."""
         return dict(self.summary.get("colleges_state", {}).get(f"{school}/{college}") or {})
 
+    def not_checked(self, school: str = "") -> list[str]:
+        """Return, in words, the rules that could not be judged (of one school, where it is named), by reason."""
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for item in self.summary.get("not_checked", []):
+            where = str(item.get("school") or "")
+            if not school or where in ("", school):
+                reasons.setdefault((str(item["reason"]), "" if school else where), []).append(str(item["rule"]))
+        return [
+            f"未能核验{f'（{where}）' if where else ''}：{reason}，涉及 {'、'.join(dict.fromkeys(rules))}"
+            for (reason, where), rules in reasons.items()
+        ]
+
     def history(self) -> list[Snapshot]:
         """Return the complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
         folders = sorted(path for path in self.path.parent.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -136,7 +148,9 @@ def load_run(run: Path | str) -> Run:
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"这里没有一次完整的运行（{type(error).__name__}）", where=str(path), remedy="请给出 reports/…/runs/ 下的文件夹"
+            f"这里没有一次完整的运行（{type(error).__name__}）",
+            where=str(path),
+            remedy="请给出 reports/…/runs/ 下的文件夹",
         ) from None
     return Run(path, summary)
 

@@ -8,7 +8,6 @@ processes run the same jobs with cold kernels.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -19,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from pipeline import resources
 from pipeline.errors import MingceError
@@ -152,7 +150,9 @@ def _run_cold(
         for done in as_completed(places):
             place = places[done]
             if (failure := done.exception()) is not None:
-                result = NotebookResult(jobs[place], False, 0.0, f"工作进程中途退出（{type(failure).__name__}）", "died")
+                result = NotebookResult(
+                    jobs[place], False, 0.0, f"工作进程中途退出（{type(failure).__name__}）", "died"
+                )
             else:
                 result = done.result()
             results[place] = result

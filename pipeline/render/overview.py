@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from pipeline.cohort import Standing, safe_name
 from pipeline.render import work
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.review.standing import formula as standing_formula
+from pipeline.review.standing import standing
 from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
@@ -45,14 +48,21 @@ class Overview:
     def entries(self) -> list[dict[str, Any]]:
         """One entry per college: name, students per family, step, rank; the most left first."""
         entries: list[dict[str, Any]] = []
-        for row in self.colleges.to_dict("records"):
+        rows: list[dict[Any, Any]] = self.colleges.to_dict("records")
+        for row in rows:
             school, college = str(row["school"]), str(row["college"])
             mine = self.roster[(self.roster["school"] == school) & (self.roster["college"] == college)]
             counts = work.family_counts(work.status_counts(mine))
-            entries.append({
-                **row, "counts": counts, "total": len(mine), "left": len(mine) - counts["done"],
-                "href": college_href(self.run, self.run.code_of(school), college), "step": _step(row, len(mine) - counts["done"]),
-            })  # fmt: skip
+            entries.append(
+                {
+                    **row,
+                    "counts": counts,
+                    "total": len(mine),
+                    "left": len(mine) - counts["done"],
+                    "href": college_href(self.run, self.run.code_of(school), college),
+                    "step": _step(row, len(mine) - counts["done"]),
+                }
+            )
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
 
 
@@ -114,10 +124,16 @@ def show_today(page: Overview) -> Piece:
     done = {"who": "副书记", "short": "签字、盖章后上报", "due": run.college_due, "days_left": days}
     total = sum(page.statuses.values())
     return piece(
-        "today", "今天要做的", {"section": "today"}, duties=duties, first=duties[0] if duties else done, total=total,
-        left=total - page.counts["done"], done=page.counts["done"],
+        "today",
+        "今天要做的",
+        {"section": "today"},
+        duties=duties,
+        first=duties[0] if duties else done,
+        total=total,
+        left=total - page.counts["done"],
+        done=page.counts["done"],
         nothing_left="所有院系的学生都已审核通过，等各院系签字上报。",
-    )  # fmt: skip
+    )
 
 
 def show_progress(page: Overview) -> Piece:
@@ -128,16 +144,26 @@ def show_progress(page: Overview) -> Piece:
     pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
     return piece(
-        "progress", "离截止的进度", {"section": "progress"}, verdict=pace.verdict, sentence=sentence,
-        counts=page.counts, total=total,
-    )  # fmt: skip
+        "progress",
+        "离截止的进度",
+        {"section": "progress"},
+        verdict=pace.verdict,
+        sentence=sentence,
+        counts=page.counts,
+        total=total,
+    )
 
 
 def show_colleges(page: Overview) -> Piece:
     """Return the colleges side by side, each leading to its dashboard."""
     return piece(
-        "colleges", "各院系", {"section": "colleges"}, colleges=page.entries, several=page.several, counts=page.counts,
-    )  # fmt: skip
+        "colleges",
+        "各院系",
+        {"section": "colleges"},
+        colleges=page.entries,
+        several=page.several,
+        counts=page.counts,
+    )
 
 
 def show_risks(page: Overview) -> Piece:
@@ -147,18 +173,49 @@ def show_risks(page: Overview) -> Piece:
         for entry in page.entries
     ]
     return piece(
-        "matrix", "风险", {"section": "risks", "title": "风险"}, title="风险在哪里", section="risks", kind="院系",
-        lead="颜色越深，没做完的人占本院系越多。", entries=entries,
-    )  # fmt: skip
+        "matrix",
+        "风险",
+        {"section": "risks", "title": "风险"},
+        title="风险在哪里",
+        section="risks",
+        kind="院系",
+        lead="颜色越深，没做完的人占本院系越多。",
+        entries=entries,
+    )
 
 
 def show_standing(page: Overview) -> Piece:
     """Return the colleges' standing with its formula."""
     ranked = sorted(page.entries, key=lambda entry: (int(entry["rank"]) or 10**6, entry["college"]))
+    intervals = _intervals(page)
     return piece(
-        "standing", "名次", {"section": "standing", "title": "名次"}, colleges=ranked, several=page.several,
+        "standing",
+        "名次",
+        {"section": "standing", "title": "名次"},
+        colleges=ranked,
+        several=page.several,
         formula=formula(page.run),
-    )  # fmt: skip
+        intervals=intervals,
+    )
+
+
+def _intervals(page: Overview) -> dict[tuple[str, str], str]:
+    """Return the 95 % interval of the score of each small college, by school and college.
+
+    The table has no column of rework: it follows from the score, whose other parts are there.
+    """
+    weights = Standing(**page.run.summary["cohort"]["standing"])
+    rows = page.colleges
+    total = weights.first_pass + weights.on_time + weights.rework
+    points = pd.to_numeric(rows["score"]) * total / 100
+    rest = points - weights.first_pass * rows["first_pass_rate"] - weights.on_time * rows["submitted_on_time"]
+    rework = (1 - rest / weights.rework).clip(0, 1) if weights.rework else rest * 0.0
+    judged = standing(rows.assign(rework=rework), weights)
+    small = judged[judged["small"]]
+    return {
+        (str(row["school"]), str(row["college"])): f"{row['score_low']:.0f}–{row['score_high']:.0f}"
+        for row in small.to_dict("records")
+    }
 
 
 def formula(run: Run) -> str:
@@ -179,10 +236,7 @@ def show_notes(page: Overview) -> Piece:
     lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
     if len(notes) > _SHOWN_NOTES:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
-    lines += [
-        f"未能核验：{item.get('school') or '全部学校'} {item['rule']}（{item['reason']}）"
-        for item in page.run.summary.get("not_checked", [])
-    ]
+    lines += page.run.not_checked()
     lines.append(f"运行编号 {page.run.run_id}。")
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
 

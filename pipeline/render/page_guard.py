@@ -90,7 +90,7 @@ def check_page(html: str, expected: Expected) -> None:
     missing = [name for name in expected.sections if name not in reader.strokes]
     if missing:
         raise PageError(f"页面缺少 {len(missing)} 节（{'、'.join(missing)}）")
-    if "trend" in expected.sections and "trend" not in reader.strokes or reader.empty_pictures:
+    if ("trend" in expected.sections and "trend" not in reader.strokes) or reader.empty_pictures:
         raise PageError(f"页面的图是空白的（{'、'.join(reader.empty_pictures)}）")
     if not reader.rows:
         raise PageError("页面里没有任何数据行")

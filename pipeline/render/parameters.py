@@ -52,7 +52,8 @@ def documented(notebook: Path) -> dict[str, Parameter]:
 
 def documented_in(notebook: NotebookNode) -> dict[str, Parameter]:
     """Return the parameters that a loaded notebook documents, by name."""
-    from papermill.inspection import _infer_parameters  # what inspect_notebook itself calls once the file is read
+    # what inspect_notebook itself calls once the file is read
+    from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
     found: list[Any] = _infer_parameters(notebook)
     return _from_inspection({p.name: p._asdict() for p in found})
@@ -71,7 +72,7 @@ def check(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: st
         raise UsageError("；".join(found), where=where, remedy=f"这个 notebook 的参数有：{names}")
 
 
-def check_parameters(**given: Any) -> None:
+def check_parameters(**given: object) -> None:
     """Check, from the first cell of a notebook run by plain papermill, what the parameters' cells left behind.
 
     Call it before anything else is assigned, with every documented parameter: `check_parameters(run=run,
@@ -81,9 +82,10 @@ def check_parameters(**given: Any) -> None:
     Raises:
         UsageError: a parameter is unknown or of another type.
     """
-    namespace = sys._getframe(1).f_globals  # the notebook's namespace: its caller's globals
+    caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    namespace = caller.f_globals
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
-    known = {name: Parameter(name, _types(annotations.get(name), value), "") for name, value in given.items()}
+    known = {name: Parameter(name, _types(annotations.get(name)), "") for name in given}
     unknown = {name: value for name, value in namespace.items() if name not in known and _is_plain(name, value)}
     check(known, {**given, **unknown}, where="notebook 参数")
 
@@ -105,7 +107,7 @@ def _declared(annotation: str, default: str) -> tuple[str, ...]:
     return () if value is None else (type(value).__name__,)
 
 
-def _types(annotation: Any, value: Any) -> tuple[str, ...]:
+def _types(annotation: object) -> tuple[str, ...]:
     if annotation is None:
         return ()
     return _split(annotation.__name__ if isinstance(annotation, type) else str(annotation))
@@ -120,7 +122,7 @@ def _split(annotation: str) -> tuple[str, ...]:
     return names if all(name in _CHINESE for name in names) else ()
 
 
-def _mistake(parameter: Parameter | None, name: str, value: Any) -> str:
+def _mistake(parameter: Parameter | None, name: str, value: object) -> str:
     if parameter is None:
         return f"没有参数 {name}"
     if not parameter.types or any(_fits(value, kind) for kind in parameter.types):
@@ -130,7 +132,7 @@ def _mistake(parameter: Parameter | None, name: str, value: Any) -> str:
     return f"参数 {name} 应为{wanted}，给的是{_CHINESE.get(type(value).__name__, type(value).__name__)}{hint}"
 
 
-def _fits(value: Any, kind: str) -> bool:
+def _fits(value: object, kind: str) -> bool:
     if kind == "None":
         return value is None
     if isinstance(value, bool):
@@ -142,7 +144,7 @@ def _fits(value: Any, kind: str) -> bool:
     return isinstance(value, _TYPES[kind])
 
 
-def _is_plain(name: str, value: Any) -> bool:
+def _is_plain(name: str, value: object) -> bool:
     return (
         not name.startswith("_")
         and name not in _IPYTHON_NAMES

@@ -55,7 +55,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update({"t": theme(), "ink": theme().ink, "tint": tint, "short_digest": short_digest})
+    known: dict[str, Any] = {"t": theme(), "ink": theme().ink, "tint": tint, "short_digest": short_digest}
+    made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
     made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
     return made
 

@@ -20,9 +20,11 @@ import shutil
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 SOCKET = "prepared"
@@ -66,7 +68,7 @@ def _open(folder: Path) -> _Server:
     reading, writing = socket.socketpair()
     reading.setblocking(False)
     writing.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _nothing)  # it only has to wake the selector
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     selector = selectors.DefaultSelector()
@@ -76,6 +78,10 @@ def _open(folder: Path) -> _Server:
     server = _Server(folder, listener, reading, selector)
     server.clients.add(writing)  # closed in children as the others are
     return server
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _import_all(template: Path | None) -> None:
@@ -161,8 +167,8 @@ def _become_child(server: _Server, client: socket.socket, request: Message, pare
             os._exit(status)
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:
-        sys.__excepthook__(*sys.exc_info())
+    except BaseException:  # noqa: BLE001 - a child's outermost boundary: told on stderr, never unwound into our loop
+        traceback.print_exc()
     finally:
         _leave(status)
 
@@ -180,7 +186,7 @@ def _leave(status: int) -> NoReturn:
 
     with contextlib.suppress(BaseException):
         threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     for stream in (sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()  # pyright: ignore[reportOptionalMemberAccess]

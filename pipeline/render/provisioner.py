@@ -3,6 +3,7 @@
 Jupyter's own classes do the rest, so whatever speaks to a kernel (nbclient, widgets, interrupt) works.
 """
 
+# ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import Int, Type
 
@@ -121,7 +122,10 @@ class ReadyClient(AsyncKernelClient):
                     break
             while True:
                 state = await self.iopub_channel.get_msg(timeout=0.2)
-                if state["parent_header"].get("msg_id") == request and state["content"].get("execution_state") == "idle":
+                if (
+                    state["parent_header"].get("msg_id") == request
+                    and state["content"].get("execution_state") == "idle"
+                ):
                     return True
         except Empty:
             return False
@@ -132,7 +136,6 @@ class ForkedKernelManager(AsyncKernelManager):
 
     prepared = AnyTrait()
     memory = Int(0)
-    client_class = "pipeline.render.provisioner.ReadyClient"
     client_factory = Type(klass="jupyter_client.KernelClient", default_value=ReadyClient)
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:

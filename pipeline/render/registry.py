@@ -40,7 +40,9 @@ def show_head(page: RegistryPage) -> Piece:
     mark = token(run.run_id, "", "")
     facts = {"token": mark, "school": "", "college": "", "title": "学籍库的情况", "as_of": str(run.as_of)}
     line = f"{run.cohort} · {'、'.join(run.schools.values())}"
-    return piece("head", "学籍库的情况", facts, title="学籍库的情况", line=line, as_of=str(run.as_of), token=mark, banners=[])
+    return piece(
+        "head", "学籍库的情况", facts, title="学籍库的情况", line=line, as_of=str(run.as_of), token=mark, banners=[]
+    )
 
 
 def show_schools(page: RegistryPage) -> Piece:
@@ -51,9 +53,17 @@ def show_schools(page: RegistryPage) -> Piece:
         unread = "" if len(mine) else "没有学生：请检查学籍库能否读取"
         rows.append((code, name, str(mine["college"].nunique()), str(len(mine)), unread))
     return piece(
-        "listing", "各学校", {"section": "schools", "title": "各学校"}, title="各学校", section="schools", lead="", rows=rows,
-        headings=("代码", "学校", "院系", "在册", "说明"), hidden=0, nothing="没有学校。",
-    )  # fmt: skip
+        "listing",
+        "各学校",
+        {"section": "schools", "title": "各学校"},
+        title="各学校",
+        section="schools",
+        lead="",
+        rows=rows,
+        headings=("代码", "学校", "院系", "在册", "说明"),
+        hidden=0,
+        nothing="没有学校。",
+    )
 
 
 def show_problems(page: RegistryPage) -> Piece:
@@ -64,10 +74,17 @@ def show_problems(page: RegistryPage) -> Piece:
         wanted = [name for name in ("school", "row", "student_number", "message") if name in page.problems.columns]
         rows = [tuple(str(value) for value in row) for row in page.problems[wanted].itertuples(index=False)]
     return piece(
-        "listing", "学籍库", {"section": "registry", "title": "学籍库"}, title="学籍库的问题", section="registry",
-        lead="学籍库自身的错请教务处更正；不算学生的错。", rows=rows[:_ROWS],
-        headings=("学校", "行", "学号", "问题"), hidden=max(len(rows) - _ROWS, 0), nothing=nothing,
-    )  # fmt: skip
+        "listing",
+        "学籍库",
+        {"section": "registry", "title": "学籍库"},
+        title="学籍库的问题",
+        section="registry",
+        lead="学籍库自身的错请教务处更正；不算学生的错。",
+        rows=rows[:_ROWS],
+        headings=("学校", "行", "学号", "问题"),
+        hidden=max(len(rows) - _ROWS, 0),
+        nothing=nothing,
+    )
 
 
 def show_inputs(page: RegistryPage) -> Piece:
@@ -77,6 +94,14 @@ def show_inputs(page: RegistryPage) -> Piece:
         for one in page.run.summary.get("inputs", [])
     ]
     return piece(
-        "listing", "读入的文件", {"section": "inputs", "title": "文件"}, title="读入的文件", section="inputs", lead="",
-        rows=rows, headings=("文件", "读法", "大小", "SHA-256 前 16 位"), hidden=0, nothing="没有读入文件。",
-    )  # fmt: skip
+        "listing",
+        "读入的文件",
+        {"section": "inputs", "title": "文件"},
+        title="读入的文件",
+        section="inputs",
+        lead="",
+        rows=rows,
+        headings=("文件", "读法", "大小", "SHA-256 前 16 位"),
+        hidden=0,
+        nothing="没有读入文件。",
+    )

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
 
 from pipeline.tables import Frame
 
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
 ROW_LIMIT = 1_048_575  # Excel's rows less the heading
 _CELL_LIMIT = 32_767  # characters Excel keeps in a cell
 _ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv and parquet
 _TITLES = {
-    "roster": "名单", "findings": "问题", "submissions": "提交", "certifications": "认证", "headcount": "人数", "colleges": "院系",
-    "changes": "整理", "registry": "学籍",
-}  # fmt: skip
+    "roster": "名单",
+    "findings": "问题",
+    "submissions": "提交",
+    "certifications": "认证",
+    "headcount": "人数",
+    "colleges": "院系",
+    "changes": "整理",
+    "registry": "学籍", "registry_findings": "学籍的问题",
+}
 
 
 def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN) -> list[str]:
@@ -33,8 +43,11 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
     options: dict[str, Any] = {
-        "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
-    }  # fmt: skip
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with xlsxwriter.Workbook(str(path), options) as book:
         head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         text = book.add_format({"num_format": "@"})
@@ -52,7 +65,7 @@ def _left_out(name: str, count: int) -> str:
     return f"这张表有 {count} 行，表格软件难以打开：请用 tables 文件夹里的 {name}.csv 或 {name}.parquet"
 
 
-def _sheet(sheet: Any, frame: Frame, head: Any, text: Any) -> None:
+def _sheet(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> None:
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(len(frame), 1), max(len(frame.columns) - 1, 0))
     if len(frame) and len(frame.columns):

@@ -24,7 +24,7 @@ FAMILY_OF: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Family:
-    """A family of states: its name, Chinese labels, fill for bars, text colour and sign (for readers without colour)."""
+    """A family of states: name, Chinese labels, fill for bars, text colour, sign (for readers without colour)."""
 
     name: str
     label: str

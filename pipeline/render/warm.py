@@ -4,6 +4,7 @@ Each line here was found by comparing `sys.modules` before and after a notebook.
 (polars and vl-convert do) or leave state that a notebook could see (pyplot's, pandas' options).
 """
 
+# pyright: reportUnusedImport=false
 from __future__ import annotations
 
 import importlib

@@ -227,9 +227,13 @@ def reasons(roster: Frame, findings: Frame, labels: dict[str, str]) -> list[Reas
         freed = int(group["alone"].sum())
         found.append(
             Reason(
-                str(first["message"]), labels[str(first["actor"])], len(group), freed, freed / len(left),
+                str(first["message"]),
+                labels[str(first["actor"])],
+                len(group),
+                freed,
+                freed / len(left),
                 "fix" if first["actor"] == "student" else "verify",
-            ),  # fmt: skip
+            ),
         )
     missing = int((left["status"] == "missing").sum())
     if missing:

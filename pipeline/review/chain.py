@@ -57,6 +57,11 @@ def entry_hash(row: Mapping[str, Any]) -> str:
     return digest(*(str(row[name] or "") for name in COVERED))
 
 
+def side_digest(side: Mapping[str, Any]) -> str:
+    """Return the salted digest of an entry's personal side, which the chain covers."""
+    return digest(str(side["salt"]), str(side["why"]), str(side["values"]))
+
+
 class Parts(TypedDict, total=False):
     """The fields of `Entry` other than `kind`, as keywords."""
 

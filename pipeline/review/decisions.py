@@ -30,18 +30,17 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the last decision of each student, from `Ledger.entries()`.
 
     One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
-    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, for
-    `changed_fields`; empty once purged).
+    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, by which
+    `changed_fields` are found; empty once purged).
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
     data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
-    values = [cast("dict[str, Any]", json.loads(text)) if text else {} for text in last["values"]]
     last = last.assign(
         decision=last["action"].map(_MEANS),
         registry_digest=[str(item.get("registry_digest", "")) for item in data],
         run=[str(item.get("run", "")) for item in data],
-        snapshot=[json.dumps(item["snapshot"]) if "snapshot" in item else "" for item in values],
+        snapshot=last["values"],
     )
     text = [column for column in DECISION_TABLE if column != "seq"]
     return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
@@ -99,7 +98,7 @@ def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissio
     now = _counting_rows(rows, submissions)
     named: list[str] = []
     for at, snapshot in enumerate(then):
-        before = cast("dict[str, Any]", json.loads(snapshot)) if snapshot else {}
+        before = cast("dict[str, Any]", json.loads(snapshot)).get("snapshot", {}) if snapshot else {}
         pairs = (("registry", rows.iloc[at]), ("submission", now.iloc[at]))
         differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
         named.append(",".join(dict.fromkeys(differing)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import secrets
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import pandas as pd
 import sqlalchemy as sa
@@ -21,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
-from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, digest, entry_hash
+from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, entry_hash, side_digest
 from pipeline.review.connect import engine_of, ledger_url
 
 TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
@@ -199,7 +198,7 @@ def _write(connection: Connection, new: Sequence[Entry], now: datetime) -> list[
             continue
         seq += 1
         side = _side(entry, seq)
-        row = _row(entry, seq, at, account, previous, digest(side["salt"], side["values"]) if side else "")
+        row = _row(entry, seq, at, account, previous, side_digest(side) if side else "")
         previous = row["hash"]
         rows.append(row)
         private += [side] if side else []
@@ -222,8 +221,10 @@ def _row(entry: Entry, seq: int, at: str, account: str, previous: str, personal_
 
 
 def _side(entry: Entry, seq: int) -> dict[str, Any]:
-    values = {**entry.personal, **({"why": entry.why} if entry.why else {})}
-    return {"seq": seq, "salt": secrets.token_hex(16), "values": canonical(values)} if values else {}
+    if not entry.why and not entry.personal:
+        return {}
+    values = canonical(dict(entry.personal)) if entry.personal else ""
+    return {"seq": seq, "salt": secrets.token_hex(16), "why": entry.why, "values": values}
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], private: list[dict[str, Any]]) -> None:
@@ -258,17 +259,12 @@ def _personal(connection: Connection) -> list[dict[str, Any]]:
 
 def _frame(connection: Connection, kinds: Iterable[str]) -> pd.DataFrame:
     e, p = schema.entries, schema.personal
-    query = sa.select(e, p.c["values"]).join(p, p.c.seq == e.c.seq, isouter=True).order_by(e.c.seq)
+    query = sa.select(e, p.c.why, p.c["values"]).join(p, p.c.seq == e.c.seq, isouter=True).order_by(e.c.seq)
     wanted = list(kinds)
-    rows = connection.execute(query.where(e.c.kind.in_(wanted)) if wanted else query).mappings().all()
-    frame = pd.DataFrame([dict(row) for row in rows], columns=["seq", *TEXT, "values"])
-    frame = frame.assign(**{name: frame[name].fillna("").astype("str") for name in [*TEXT, "values"]})
-    frame["why"] = pd.Series([_why(text) for text in frame["values"]], index=frame.index, dtype="str")
-    return frame.assign(seq=frame["seq"].astype("int64"))[COLUMNS]
-
-
-def _why(values: str) -> str:
-    return str(cast("dict[str, Any]", json.loads(values)).get("why", "")) if values else ""
+    rows = connection.execute(query.where(e.c.kind.in_(wanted)) if wanted else query).all()
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=COLUMNS)
+    text = {name: frame[name].fillna("").astype("str") for name in COLUMNS if name != "seq"}
+    return pd.DataFrame({"seq": frame["seq"].astype("int64"), **text})
 
 
 def _spans(seqs: list[int]) -> list[list[int]]:

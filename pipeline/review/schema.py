@@ -46,6 +46,7 @@ personal = sa.Table(
     metadata,
     sa.Column("seq", sa.Integer, sa.ForeignKey("entries.seq"), primary_key=True, autoincrement=False),
     sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
     sa.Column("values", sa.Text, nullable=False),
 )
 

@@ -74,7 +74,5 @@ def review(matched: Matched, findings: Frame, standing: pd.Series, entries: Fram
     submission.iloc[standing.index.to_numpy()] = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
     students = registry.assign(submission_id=submission, registry_digest=registry_digest(registry))
     present = matched.submissions[matched.submissions["superseded_by"] != "withdrawn"]
-    decisions = decision_states(
-        students, present["submission_id"], standing_decisions(entries), submissions=present
-    )
+    decisions = decision_states(students, present["submission_id"], standing_decisions(entries), submissions=present)
     return Reviewed(students, decisions, apply_exceptions(findings, standing_exceptions(entries), as_of), entries)

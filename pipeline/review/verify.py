@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.review.chain import digest, entry_hash
+from pipeline.review.chain import entry_hash, side_digest
 
 Row = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ def _side_problem(row: Row, side: Row | None, purged: bool) -> list[str]:
     seq = row["seq"]
     if side is None:
         return [f"账本第 {seq} 条的个人信息不见了，又没有清除记录，请用备份核对"] if covered and not purged else []
-    same = covered == digest(str(side["salt"]), str(side["values"]))
+    same = covered == side_digest(side)
     return [] if same else [f"账本第 {seq} 条的个人信息被改动，请用备份核对"]
 
 

@@ -15,9 +15,7 @@ _BESIDE = ["rework", "score_low", "score_high"]
 KEYS = ["school", "college"]
 
 
-def make_colleges(
-    counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]
-) -> Frame:
+def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
     """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
 
     Args:
@@ -38,7 +36,12 @@ def make_colleges(
 
 
 def count_colleges(
-    roster: Frame, headcount: Frame, submitted_at: pd.Series, first_failed: set[str], window: tuple[date, date, date], as_of: date
+    roster: Frame,
+    headcount: Frame,
+    submitted_at: pd.Series,
+    first_failed: set[str],
+    window: tuple[date, date, date],
+    as_of: date,
 ) -> Frame:
     """Return `colleges` without signatures and standing.
 
@@ -63,7 +66,9 @@ def count_colleges(
             "on_time": on_time,
         }
     )
-    counts = headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
+    counts = (
+        headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
+    )
     sums = counts.join(marks.groupby(KEYS).sum()).reset_index()
     return sums.assign(
         first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),

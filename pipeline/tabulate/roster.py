@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.review.status import statuses
 from pipeline.tables import Frame, conform
 
+
 def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisions: Frame, counselors: Frame) -> Frame:
     """Return `roster`.
 

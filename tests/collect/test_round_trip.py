@@ -27,11 +27,11 @@ TEXT = st.text(
     ),
     max_size=12,
 ) | st.sampled_from(
-    ["None", "NA", "null", "nan", "Infinity", "真", "TRUE", "=1+1", "'001", "001", "1E5", "#N/A", "合计", "示例", "a\nb", "_x0041_",
-     '"', ",", "-", "  ", "张*", "姓名", "430302199503141234", "备注：", ""]
+    ["None", "NA", "null", "nan", "Infinity", "真", "TRUE", "=1+1", "'001", "001", "1E5", "#N/A", "合计", "示例",
+     "a\nb", "_x0041_", '"', ",", "-", "  ", "张*", "姓名", "430302199503141234", "备注：", ""]
 )  # fmt: skip
 ROWS = st.lists(st.lists(TEXT, min_size=6, max_size=6), min_size=1, max_size=6)
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def content(name, data):
@@ -110,6 +110,7 @@ def test_ods(rows):
     check(read_table_file(ods(rows)).grids[0], rows)
 
 
+@FEW
 @given(ROWS, st.integers(0, 3))
 def test_any_grid(rows, blank):
     check(Grid("a", "", [[]] * 0 + [HEAD, *rows] + [[""] * 6] * blank), rows)

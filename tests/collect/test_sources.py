@@ -130,8 +130,10 @@ def test_damaged_registry_numbers_are_said(make_cohort, tmp_path):
 
 
 UNREADABLE = [
-    ("没有.csv", "没有找到文件"), ("sqlite:///没有.sqlite#a", "没有这个数据库文件"), ("sqlite:///a.sqlite", "没有写表名"),
-    ("sqlite:///a.sqlite#c", "没有表 c"), ("oddsql://x/y#z", "驱动程序"), ("bad.csv", "缺少"), ("empty.csv", "没有学生"),
+    ("没有.csv", "没有找到文件"), ("sqlite:///没有.sqlite#a", "没有这个数据库文件"),
+    ("sqlite:///a.sqlite", "没有写表名"),
+    ("sqlite:///a.sqlite#c", "没有表 c"), ("oddsql://x/y#z", "驱动程序"), ("bad.csv", "缺少"),
+    ("empty.csv", "没有学生"),
 ]  # fmt: skip
 
 
@@ -148,8 +150,8 @@ def test_registry_that_cannot_be_read(make_cohort, tmp_path, registry, said):
 def test_sqlite_registry_streamed_and_kept(make_cohort, tmp_path):
     base = sqlite3.connect(tmp_path / "a.sqlite")
     base.execute("create table students (学号 text, 姓名 text, 身份证号码 text, 学制 real, 考生号 integer)")
-    base.executemany("insert into students values (?, ?, ?, ?, ?)", [("1", "张三", "430302199503141234", 4.0, 13430300000001),
-                                                                 ("2", "李四", None, 2.5, None)])  # fmt: skip
+    rows = [("1", "张三", "430302199503141234", 4.0, 13430300000001), ("2", "李四", None, 2.5, None)]
+    base.executemany("insert into students values (?, ?, ?, ?, ?)", rows)
     base.commit()
     base.close()
     cohort = make_cohort("sqlite:///a.sqlite#students")

@@ -9,13 +9,15 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
+from pipeline.collect import compact, xlsx
 from pipeline.collect.text import number_text
 from pipeline.errors import InputError
 
 HEAD = ["姓名", "身份证号码", "学号", "毕业年份", "家庭邮政编码", "证件照"]
 
 NUMBERS = [
-    (1305030101.0, "1305030101"), (4.30302199503141e17, "4.30302199503141E+17"), (430302199503141985, "4.30302199503141E+17"),
+    (1305030101.0, "1305030101"), (4.30302199503141e17, "4.30302199503141E+17"),
+    (430302199503141985, "4.30302199503141E+17"),
     (2017.1, "2017.1"), (0.1 + 0.2, "0.3"), (-0.0, "0"), (1e-7, "1E-07"), (123456789012345.0, "123456789012345"),
     (1234567890123456.0, "1.23456789012345E+15"), (2.5, "2.5"), (0.5, "0.5"), (1e300, "1E+300"),
 ]  # fmt: skip
@@ -133,7 +135,8 @@ def test_wps_picture_in_a_cell_becomes_the_photo(tmp_path, read, rows_of):
         '<xdr:pic><xdr:nvPicPr><xdr:cNvPr id="2" name="ID_1F" descr="照片"/></xdr:nvPicPr><xdr:blipFill>'
         '<a:blip r:embed="rId1"/></xdr:blipFill></xdr:pic></etc:cellImage></etc:cellImages>'
     )
-    links = '<Relationships xmlns="http://p"><Relationship Id="rId1" Type="image" Target="media/image1.png"/></Relationships>'
+    link = '<Relationship Id="rId1" Type="image" Target="media/image1.png"/>'
+    links = f'<Relationships xmlns="http://p">{link}</Relationships>'
     parts = {"xl/cellimages.xml": images, "xl/_rels/cellimages.xml.rels": links, "xl/media/image1.png": picture()}
     rewritten(path, lambda name, data: parts if not name else data)
     name = rows_of(path).rows["photo"].iloc[0]
@@ -191,7 +194,8 @@ def test_far_away_cell_is_said_and_formatting_alone_is_not_counted(tmp_path, rea
 
 
 NO_TABLES = [
-    (b"", "空文件"), (b"\0" * 100, "空文件"), (b"PK\x03\x04broken", "损坏"), (b"%PDF-1.4", "PDF"), (b"\x89PNG....", "图片"),
+    (b"", "空文件"), (b"\0" * 100, "空文件"), (b"PK\x03\x04broken", "损坏"), (b"%PDF-1.4", "PDF"),
+    (b"\x89PNG....", "图片"),
     (b"<html><table><tr><td>1</td></tr></table></html>", "网页"), (b"\xff\xfe<\0h\0t\0m\0l\0>\0", "网页"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "读不出"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "密码"),
@@ -208,3 +212,30 @@ def test_what_is_no_table_is_said(tmp_path, read, data, said):
         read(path)
     assert caught.value.remedy
     assert caught.value.where == "名单.xls"
+
+
+def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of, monkeypatch):
+    """Past so many cells the rows become columns portion by portion; positions, formulas and numbers stay right."""
+    monkeypatch.setattr(xlsx, "MANY", 1000)
+    monkeypatch.setattr(compact, "_CHUNK", 100)
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"), {"constant_memory": True})
+    sheet = book.add_worksheet()
+    for column, label in enumerate([*HEAD, "备注"]):
+        sheet.write_string(3, column + 1, label)
+    for row in range(4, 600):
+        for column, text in enumerate(("张三", "430302199503141234", str(row), "2017-06", "411201", "a.jpg", "无")):
+            sheet.write_string(row, column + 1, text)
+    sheet.write_formula(600, 1, '="李"&"四"', None, "李四")
+    sheet.write_number(600, 2, 430302199503141000)
+    sheet.write_string(600, 3, "9")
+    book.close()
+    assert read(tmp_path / "a.xlsx").grids[0].table is not None
+    found = rows_of(tmp_path / "a.xlsx")
+    assert found.rows["student_number"].tolist() == [*map(str, range(4, 600)), "9"]
+    assert found.rows["row"].tolist() == list(range(5, 602))
+    assert found.rows.iloc[-1][["name", "id_number"]].tolist() == ["李四", "4.30302199503141E+17"]
+    last = len(found.rows) - 1
+    assert {(row.at, row.field, row.kind) for row in found.cells.itertuples()} == {
+        (last, "name", "formula"),
+        (last, "id_number", "number"),
+    }

@@ -73,8 +73,8 @@ def roster_of(
             )  # fmt: skip
             if sid:
                 submissions.append(
-                    (sid, "a.xlsx", "Sheet1", seat, "", f"{day} 10:00:00", SCHOOL, number, f"s{number}@stu.example.edu.cn",
-                     f"金{counselor:03d}丝雀{seat}")
+                    (sid, "a.xlsx", "Sheet1", seat, "", f"{day} 10:00:00", SCHOOL, number,
+                     f"s{number}@stu.example.edu.cn", f"金{counselor:03d}丝雀{seat}")
                 )  # fmt: skip
             if status == "correct":
                 for field, message in (("ethnicity", "民族与学籍信息不一致"), ("phone", "手机号码应为 11 位")):

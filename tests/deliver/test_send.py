@@ -125,7 +125,9 @@ def test_something_new_is_sent_to_those_concerned(cohort):
 
 
 def test_a_temporary_refusal_waits_its_turn(cohort):
-    server = Server(Outcome("deferred", "rcpt", 450), *[Outcome("accepted", "content", 250)] * 4, Outcome("deferred", "rcpt", 450))
+    server = Server(
+        Outcome("deferred", "rcpt", 450), *[Outcome("accepted", "content", 250)] * 4, Outcome("deferred", "rcpt", 450)
+    )
     sent, clock = post(cohort, server)
     assert len(server.sent) == 5 and {each.action for each in sent.results} == {"accepted"}
     assert server.sent[-1][0] == "c0@example.edu.cn" and 290 < max(clock.slept) <= 300
@@ -206,7 +208,11 @@ def test_a_college_whose_page_is_broken_is_left_out(plain, page):
     path = run / "site" / "10534-学院0" / "dashboard.html"
     path.write_text((path.parent.parent / "10534-学院1/dashboard.html").read_text() if "another" in page else page)
     sent, _ = post(plain)
-    assert ("c0", "failed") in actions(sent) and ("c2", "failed") in actions(sent) and ("college-0", "failed") in actions(sent)
+    assert (
+        ("c0", "failed") in actions(sent)
+        and ("c2", "failed") in actions(sent)
+        and ("college-0", "failed") in actions(sent)
+    )
     assert ("c1", "written") in actions(sent)
 
 
@@ -255,7 +261,9 @@ def test_classes_and_addresses_that_lead_nowhere(tmp_path):
     assert [(each.who[-8:], each.why) for each in sent.unreachable] == [
         ("13土木000班", "邮箱不正确"), ("13土木002班", "人员表中没有这一行"),
     ]  # fmt: skip
-    assert {each.recipient.address for each in sent.results if each.recipient.kind == "counselor"} == {"B@example.edu.cn"}
+    assert {each.recipient.address for each in sent.results if each.recipient.kind == "counselor"} == {
+        "B@example.edu.cn"
+    }
 
 
 def test_hostile_cells_are_only_text(tmp_path):
@@ -282,8 +290,12 @@ def test_a_long_list_stays_under_the_limit(tmp_path):
     cohort = make_cohort(tmp_path / "c")
     roster, findings, submissions = roster_of(1, 900, night=0)
     roster["status"], roster["submission_id"] = "correct", "S" + roster["student_number"]
-    findings = pd.concat([findings, roster[["submission_id", "school", "college", "class_name", "student_number"]]]).fillna("")
-    findings = findings.assign(severity="critical", actor="student", excepted=False, message="很长的原因" * 20 + findings["student_number"])
+    findings = pd.concat(
+        [findings, roster[["submission_id", "school", "college", "class_name", "student_number"]]]
+    ).fillna("")
+    findings = findings.assign(
+        severity="critical", actor="student", excepted=False, message="很长的原因" * 20 + findings["student_number"]
+    )
     write_run(cohort, "r1", (roster, findings, submissions), as_of=DAY)
     message = build_messages(cohort, newest_run(cohort), own_page)[0]
     assert len(message.html.encode()) < 90_000 and "还有" in message.html

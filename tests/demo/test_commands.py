@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cohorts import make_cohort
 
 from pipeline import fields
 from pipeline.cli import main
 from pipeline.cohort import load_cohort
+from tests.cohorts import make_cohort
 
 SENSITIVE = ["student_number", "exam_number", "id_number", "name", "qq", "phone", "email", "home_address"]
 

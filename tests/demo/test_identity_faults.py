@@ -6,11 +6,11 @@ from random import Random
 
 import pandas as pd
 import pytest
-from cohorts import make_cohort
 
 from pipeline import fields
 from pipeline.demo.faults_identity import mistype
 from pipeline.knowledge import identifiers
+from tests.cohorts import make_cohort
 
 LABELS = {field.label: name for name, field in fields.fields().items()}
 ROW = ["id_number", "student_number", "exam_number", "name", "school"]

@@ -58,14 +58,20 @@ def test_a_second_run_is_refused_and_a_killed_one_lets_go(cohort):
 def test_logs_hold_no_personal_data(tmp_path):
     path = tmp_path / "log" / "run.jsonl"
     with log_to(path):
-        log("x").info("430302199503141234 13812345678 a.b@qq.com", extra={"name_of": "甲", "college": "学院0", "seconds": 1.5})
+        log("x").info(
+            "430302199503141234 13812345678 a.b@qq.com", extra={"name_of": "甲", "college": "学院0", "seconds": 1.5}
+        )
         try:
             raise ValueError("430302199503141234")
         except ValueError:
             log("x").exception("失败")
     log("x").info("after")
     first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    assert first["message"] == "430***1234 138****5678 ***@qq.com" and first["college"] == "学院0" and first["seconds"] == 1.5
+    assert (
+        first["message"] == "430***1234 138****5678 ***@qq.com"
+        and first["college"] == "学院0"
+        and first["seconds"] == 1.5
+    )
     assert second["error"] == "ValueError" and "430302199503141234" not in path.read_text(encoding="utf-8")
     assert path.stat().st_mode & 0o077 == 0
 
@@ -87,7 +93,9 @@ def test_purge_by_keeping_times(cohort):
     old, new = date(2015, 6, 1), date(2016, 10, 19)
     for name, day in (("old", old), ("new", new)):
         started = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).isoformat()
-        write_run(cohort, name, roster_of(1, 3), as_of=day, started_at=started, inputs=[{"sha256": name}, {"sha256": "both"}])
+        write_run(
+            cohort, name, roster_of(1, 3), as_of=day, started_at=started, inputs=[{"sha256": name}, {"sha256": "both"}]
+        )
     root = cohort.reports_folder
     (root / "inputs").mkdir()
     for name in ("old", "new", "both", "unlisted"):
@@ -112,7 +120,9 @@ def test_purge_by_keeping_times(cohort):
     assert (root / "runs/new/tables/roster.parquet").is_file()
     with open_ledger(cohort) as ledger:
         entries = ledger.entries("purge")
-        assert json.loads(entries["data"].iloc[0])["inputs"] == ["old", "unlisted"] and entries["by"].iloc[0] == "李老师"
+        assert (
+            json.loads(entries["data"].iloc[0])["inputs"] == ["old", "unlisted"] and entries["by"].iloc[0] == "李老师"
+        )
         assert "a@b.cn" not in "".join(ledger.entries()["values"]) and ledger.verify() == []
     again = overdue(cohort, NOW)
     assert not (again.inputs or again.runs or again.mail)

@@ -27,7 +27,9 @@ from tests.deliver.runs import make_cohort
 
 def table(folder="/srv/2017 届/100%\"$x'", run=("02:00",), send=("06:30", "18:00")):
     times = {"run": tuple(time.fromisoformat(t) for t in run), "send": tuple(time.fromisoformat(t) for t in send)}
-    return Timetable(Path(folder), "2017届", ("/usr/bin/python3", "-m", "pipeline"), date(2016, 9, 20), date(2016, 11, 21), times)
+    return Timetable(
+        Path(folder), "2017届", ("/usr/bin/python3", "-m", "pipeline"), date(2016, 9, 20), date(2016, 11, 21), times
+    )
 
 
 def at(day, clock):
@@ -54,7 +56,9 @@ def test_systemd_accepts_the_units(tmp_path):
     for name, text in units.items():
         (tmp_path / name).write_text(text.replace("/usr/bin/python3", "/bin/sh"))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--user", *[str(tmp_path / name) for name in units]], capture_output=True, text=True
+        ["systemd-analyze", "verify", "--user", *[str(tmp_path / name) for name in units]],
+        capture_output=True,
+        text=True,
     )
     own = [line for line in done.stderr.splitlines() if "mingce" in line]
     assert done.returncode == 0 or not own, own

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
 from invented_run import make_run, make_season
+
 from pipeline import resources
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
@@ -26,9 +26,12 @@ def jobs_of(run: Path, out: Path) -> list[NotebookJob]:
     """Every notebook once, for the big college."""
     mine = {"run": str(run), "college": COLLEGE, "school": SCHOOL}
     each = {
-        "college": mine, "headcount": mine, "counselor": {**mine, "counselor": "周老师"},
-        "overview": {"run": str(run)}, "registry": {"run": str(run)},
-    }  # fmt: skip
+        "college": mine,
+        "headcount": mine,
+        "counselor": {**mine, "counselor": "周老师"},
+        "overview": {"run": str(run)},
+        "registry": {"run": str(run)},
+    }
     folder = resources.notebooks()
     return [
         NotebookJob(folder / f"{name}.ipynb", out / f"{name}.ipynb", out / f"{name}.html", parameters, name)
@@ -51,7 +54,7 @@ def site(season: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = out / college_folder(SCHOOL, COLLEGE)
     folder.mkdir()
     shutil.copy(out / "college.html", folder / "dashboard.html")
-    from pipeline.render.college import headcount_of, open_page
+    from pipeline.render.scope import headcount_of, open_page
 
     headcount = headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
     write_headcount_xlsx(folder / "headcount.xlsx", headcount, with_people=True)
@@ -64,7 +67,9 @@ def site(season: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of a day on which everybody is approved."""
     folder = tmp_path_factory.mktemp("finished")
-    run = make_run(folder, date(2016, 11, 15), sizes={"马克思主义学院": 19}, colleges=[("10534", "马克思主义学院")], progress=2.0)
+    run = make_run(
+        folder, date(2016, 11, 15), sizes={"马克思主义学院": 19}, colleges=[("10534", "马克思主义学院")], progress=2.0
+    )
     return load_run(run)
 
 

@@ -166,7 +166,9 @@ def plain(notebook: nbformat.NotebookNode) -> dict:
     text = re.sub(r"Wall time: [^\\]*|CPU times: [^\\]*", "", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{24}(_\d+)*", "message", text)
     ids: dict[str, str] = {}
-    text = re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.setdefault(found[0], f"id{len(ids)}"), text)
+    text = re.sub(
+        r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", lambda found: ids.setdefault(found[0], f"id{len(ids)}"), text
+    )
     data = json.loads(text)
     widgets = data["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
     widgets["state"] = sorted(json.dumps(re.sub(r"id\d+", "id", str(v))) for v in widgets.get("state", {}).values())
@@ -180,9 +182,7 @@ def test_a_forked_kernel_writes_what_a_cold_one_writes(folder: Folder, monkeypat
     result = folder.run(job)["every"]
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     with pytest.raises(PapermillExecutionError):
-        papermill.execute_notebook(
-            job.notebook, folder.path / "cold.ipynb", given, progress_bar=False, cwd=Path.cwd()
-        )
+        papermill.execute_notebook(job.notebook, folder.path / "cold.ipynb", given, progress_bar=False, cwd=Path.cwd())
     fast, cold = (plain(nbformat.read(p, 4)) for p in (job.output_notebook, folder.path / "cold.ipynb"))
     assert not result.ok
     assert "KeyError" in result.error
@@ -353,3 +353,16 @@ def test_fifty_at_once(folder: Folder):
     assert [r.error for r in results.values()] == [""] * 50
     assert [folder.text(job.name) for job in jobs] == [f"{n}\n" for n in range(50)]
     assert list(folder.prepared.folder.iterdir()) == [folder.prepared.folder / "prepared"]
+
+
+@pytest.mark.slow
+def test_cold_kernels_run_the_same_jobs(folder: Folder):
+    jobs = [
+        folder.job("one", "print(school)", school="0534"),
+        folder.job("greedy", "bytearray(8 << 30)"),
+        folder.job("wrong", "1", school=534),
+    ]
+    results = folder.run(*jobs, cold=True, memory=1 << 30)
+    assert {name: result.kind for name, result in results.items()} == {"one": "", "greedy": "memory", "wrong": "usage"}
+    assert "0534" in jobs[0].output_html.read_text()
+    assert jobs[0].output_notebook.stat().st_mode & 0o777 == 0o600

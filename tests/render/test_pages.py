@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from conftest import COLLEGE, SCHOOL
 from invented_run import make_run
+
 from pipeline import resources, tables
 from pipeline.errors import InputError
 from pipeline.render.college import SECTIONS, open_page, show_changes, show_chase, show_head, show_today, show_trend
 from pipeline.render.counselor import open_counselor
-from pipeline.render.load import Run, load_run
+from pipeline.render.load import Run
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.page_guard import Expected, PageError, check_page, expected_of_college, guard_college_page
 from pipeline.render.pieces import render
@@ -214,4 +214,6 @@ def test_notebooks_are_clean_and_short() -> None:
                 assert cell["outputs"] == [] and cell["execution_count"] is None, path.name
                 assert len(cell["source"]) <= 20, path.name
                 code = "".join(cell["source"])
-                assert not re.search(r"^\s*(for|if|while|def|class|import (?!pipeline))\b", code, re.MULTILINE), path.name
+                assert not re.search(r"^\s*(for|if|while|def|class|import (?!pipeline))\b", code, re.MULTILINE), (
+                    path.name
+                )

@@ -1,4 +1,4 @@
-"""Pages in headless Chromium: axe-core finds nothing, nothing scrolls sideways on a phone, the script does its comfort."""
+"""Pages in headless Chromium: axe-core finds nothing, nothing scrolls sideways, the script does its comfort."""
 
 from __future__ import annotations
 
@@ -23,8 +23,16 @@ def browser() -> Iterator[Any]:
         pytest.skip("Chromium is not installed")
     from playwright.sync_api import sync_playwright
 
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
     with sync_playwright() as player:
         opened = player.chromium.launch(executable_path=path, args=flags)
         yield opened

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
 from conftest import SCHOOL, jobs_of
 from invented_run import make_run
+
 from pipeline import resources
 from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, run_notebooks
@@ -28,13 +28,20 @@ def test_cold_kernels_make_the_same_pages(season: Run, site: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_fifty_pages_side_by_side_hold_only_their_own_rows(tmp_path: Path) -> None:
     colleges = [(SCHOOL, f"第{n:02d}学院") for n in range(50)]
-    run = make_run(tmp_path, date(2016, 10, 5), colleges=colleges, sizes={name: 12 for _, name in colleges}, canary=True)
+    run = make_run(
+        tmp_path, date(2016, 10, 5), colleges=colleges, sizes={name: 12 for _, name in colleges}, canary=True
+    )
     notebook = resources.notebooks() / "college.ipynb"
     jobs = [
-        NotebookJob(notebook, tmp_path / f"{name}.ipynb", tmp_path / f"{name}.html",
-                    {"run": str(run), "college": name, "school": code}, name)
+        NotebookJob(
+            notebook,
+            tmp_path / f"{name}.ipynb",
+            tmp_path / f"{name}.html",
+            {"run": str(run), "college": name, "school": code},
+            name,
+        )
         for code, name in colleges
-    ]  # fmt: skip
+    ]
     results = run_notebooks(jobs)
     assert [result.error for result in results] == [""] * 50
     opened = load_run(run)
@@ -42,11 +49,21 @@ def test_fifty_pages_side_by_side_hold_only_their_own_rows(tmp_path: Path) -> No
         html = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         check_page(html, expected_of_college(opened, code, name))
         assert set(re.findall(r"第\d\d学院", html)) == {name}
-    assert len({re.search(r"页面校验 ([0-9a-f]{12})", (tmp_path / f"{n}.html").read_text(encoding="utf-8")).group(1) for _, n in colleges}) == 50  # pyright: ignore
+    assert (
+        len(
+            {
+                re.search(r"页面校验 ([0-9a-f]{12})", (tmp_path / f"{n}.html").read_text(encoding="utf-8")).group(1)
+                for _, n in colleges
+            }
+        )
+        == 50
+    )  # pyright: ignore
 
 
 def test_unknown_college_fails_without_a_page(season: Run, tmp_path: Path) -> None:
     parameters = {"run": str(season.path), "college": "没有学院", "school": SCHOOL}
-    job = NotebookJob(resources.notebooks() / "college.ipynb", tmp_path / "x.ipynb", tmp_path / "x.html", parameters, "x")
+    job = NotebookJob(
+        resources.notebooks() / "college.ipynb", tmp_path / "x.ipynb", tmp_path / "x.html", parameters, "x"
+    )
     (result,) = run_notebooks([job])
     assert not result.ok and not (tmp_path / "x.html").exists()

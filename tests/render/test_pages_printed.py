@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from conftest import COLLEGE, SCHOOL, program
+
 from pipeline.errors import MingceError
-from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
 from pipeline.render.headcount_pdf import undrawable, write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.load import Run
 from pipeline.render.overview import college_folder
+from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_file import read_subject
 
@@ -53,7 +53,9 @@ def test_one_level_has_no_subtotal(season: Run) -> None:
 def test_page_says_the_same(headcount: Headcount, site: Path) -> None:
     html = (site / "college.html").read_text(encoding="utf-8")
     rows = re.findall(r'<tr data-line="[^"]*".*?</tr>', html, re.DOTALL)
-    said = [[re.sub(r"<[^>]+>|\s", "", cell) for cell in re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL)] for row in rows]
+    said = [
+        [re.sub(r"<[^>]+>|\s", "", cell) for cell in re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL)] for row in rows
+    ]
     levels = [line.level if line.kind == "major" else "" for line in headcount.lines]
     assert said == [[major + level, *rest] for (major, *rest), level in zip(wanted(headcount), levels, strict=True)]
     assert f'data-digest="{headcount.digest}"' in html
@@ -62,9 +64,16 @@ def test_page_says_the_same(headcount: Headcount, site: Path) -> None:
 @pytest.mark.office
 def test_workbook_says_the_same_in_libreoffice(headcount: Headcount, site: Path, tmp_path: Path) -> None:
     office = program("soffice", "libreoffice")
-    command = [office, f"-env:UserInstallation={(tmp_path / 'user').as_uri()}", "--headless", "--convert-to",
-               "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,1",
-               "--outdir", str(tmp_path), str(site / FOLDER / "headcount.xlsx")]  # fmt: skip
+    command = [
+        office,
+        f"-env:UserInstallation={(tmp_path / 'user').as_uri()}",
+        "--headless",
+        "--convert-to",
+        "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,1",
+        "--outdir",
+        str(tmp_path),
+        str(site / FOLDER / "headcount.xlsx"),
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=180)
     made = next(tmp_path.glob("*.csv"))
     rows = list(csv.reader(made.read_text(encoding="utf-8").splitlines()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import pandas as pd
@@ -20,10 +21,21 @@ def duties(statuses: dict[str, int], as_of: date) -> list[tuple[str, int, date, 
 
 
 def test_nearest_deadline_first_then_most_people() -> None:
-    statuses = {"approved": 400, "awaiting": 90, "missing": 19, "correct": 30, "returned": 2, "counselor": 4, "stale": 3}
+    statuses = {
+        "approved": 400,
+        "awaiting": 90,
+        "missing": 19,
+        "correct": 30,
+        "returned": 2,
+        "counselor": 4,
+        "stale": 3,
+    }
     assert duties(statuses, date(2016, 10, 28)) == [
-        ("学生", 32, CLOSES, 3), ("辅导员", 19, CLOSES, 3), ("学院", 93, DUE, 23), ("辅导员", 4, DUE, 23),
-    ]  # fmt: skip
+        ("学生", 32, CLOSES, 3),
+        ("辅导员", 19, CLOSES, 3),
+        ("学院", 93, DUE, 23),
+        ("辅导员", 4, DUE, 23),
+    ]
 
 
 def test_last_day_of_the_window_is_inside_it() -> None:
@@ -59,14 +71,26 @@ def test_pace(left: int, past: list[tuple[date, int]], approved: int, verdict: s
 
 
 def test_reasons_say_whom_each_alone_would_free() -> None:
-    roster = pd.DataFrame({
-        "submission_id": ["a", "b", "c", "", "e"], "status": ["correct", "correct", "counselor", "missing", "approved"],
-    })  # fmt: skip
+    roster = pd.DataFrame(
+        {
+            "submission_id": ["a", "b", "c", "", "e"],
+            "status": ["correct", "correct", "counselor", "missing", "approved"],
+        }
+    )
     rule = lambda s, r, actor="student", excepted=False: {  # noqa: E731
-        "submission_id": s, "rule": r, "severity": "critical", "actor": actor, "message": r, "excepted": excepted,
-    }  # fmt: skip
-    findings = pd.DataFrame([rule("a", "x"), rule("b", "x"), rule("b", "y"), rule("c", "z", "counselor"), rule("a", "w", excepted=True)])
-    found = {reason.label: (reason.students, reason.freed, reason.share) for reason in work.reasons(roster, findings, ACTORS)}
+        "submission_id": s,
+        "rule": r,
+        "severity": "critical",
+        "actor": actor,
+        "message": r,
+        "excepted": excepted,
+    }
+    findings = pd.DataFrame(
+        [rule("a", "x"), rule("b", "x"), rule("b", "y"), rule("c", "z", "counselor"), rule("a", "w", excepted=True)]
+    )
+    found = {
+        reason.label: (reason.students, reason.freed, reason.share) for reason in work.reasons(roster, findings, ACTORS)
+    }
     assert found == {"x": (2, 1, 0.25), "y": (1, 0, 0.0), "z": (1, 1, 0.25), "还没有提交信息": (1, 1, 0.25)}
 
 
@@ -82,6 +106,6 @@ def _lightness(colour: str) -> float:
 def test_neighbours_in_a_bar_part_in_grey_and_signs_differ() -> None:
     families = theme().families
     light = [_lightness(family.fill) for family in families]
-    assert all(abs(a - b) > 15 for a, b in zip(light, light[1:], strict=False))
+    assert all(abs(a - b) > 15 for a, b in itertools.pairwise(light))
     assert len({family.sign for family in families}) == len(families)
     assert all(_lightness(tint(family.fill, 1)) > 45 for family in families)

@@ -86,7 +86,8 @@ def test_the_file_is_its_owners_alone(ledger, tmp_path):
         "DELETE FROM entries WHERE seq = 2",
         "DELETE FROM personal WHERE seq = 2",
         "UPDATE personal SET \"values\" = '{}' WHERE seq = 2",
-        "INSERT INTO personal VALUES (9, '', '{}')",
+        "UPDATE personal SET why = '' WHERE seq = 2",
+        "INSERT INTO personal VALUES (9, '', '', '{}')",
     ],
 )
 def test_tampering_is_seen(ledger, tmp_path, statement):
@@ -166,7 +167,7 @@ def _write_many(folder: str, name: str, count: int) -> None:
 
 def test_two_processes_at_once_lose_nothing(tmp_path):
     spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_write_many, args=(str(tmp_path), name, 40)) for name in ("a", "b")]
+    workers = [spawn.Process(target=_write_many, args=(str(tmp_path), name, 25)) for name in ("a", "b")]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -174,9 +175,9 @@ def test_two_processes_at_once_lose_nothing(tmp_path):
     assert [worker.exitcode for worker in workers] == [0, 0]
     with ledger_in(tmp_path) as ledger:
         entries = ledger.entries()
-        assert len(entries) == 120
-        assert sorted(entries["seq"]) == list(range(1, 121))
+        assert len(entries) == 75
+        assert sorted(entries["seq"]) == list(range(1, 76))
         for name in ("a", "b"):
             mine = entries[(entries["by"] == name) & (entries["kind"] == "decision")]
-            assert list(mine["why"]) == [str(number) for number in range(40)]
+            assert list(mine["why"]) == [str(number) for number in range(25)]
         assert ledger.verify() == []

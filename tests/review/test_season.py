@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ class Season:
     def safely(self, act):
         """Do it; where the power goes before, within or after the writing, do it again."""
         for _ in range(5):
-            where = self.random.choice(["", "", "", "before", "within", "after"])
+            where = self.random.choice(["", "", "", "", "", "before", "within", "after"])
             write = ledger_module._write
 
             def failing(connection, new, now, where=where, write=write):
@@ -147,8 +146,9 @@ class Season:
 
     def office(self):
         run = self.tables()
-        self.rejections()
-        for code, school in SCHOOLS.items():
+        if self.day.toordinal() % 2:
+            self.rejections(run)
+        for code, school in list(SCHOOLS.items())[self.day.toordinal() % 2 :: 2]:
             ready = [s for s in self.students if s.school == school and s.status(self.day) == "awaiting"]
             self.safely(lambda code=code: actions.approve_ready(run, self.ledger, f"{code}/土木学院", self.actor()))
             self.approve(ready)
@@ -169,8 +169,7 @@ class Season:
             s.approved, s.returned = (s.counting, s.registry), ""
             self.made["approve"] += 1
 
-    def rejections(self):
-        run = self.tables()
+    def rejections(self, run):
         waiting = [s for s in self.students if s.status(self.day) == "awaiting" and self.random.random() < 0.1]
         if waiting:
             self.safely(lambda: actions.send_back(run, self.ledger, [self.name(s) for s in waiting], self.actor()))
@@ -178,18 +177,19 @@ class Season:
             s.returned = s.counting
             self.made["return"] += 1
         undone = [
-            s for s in self.students if s.status(self.day) in ("approved", "stale") and self.random.random() < 0.005
+            s for s in self.students if s.status(self.day) in ("approved", "stale") and self.random.random() < 0.01
         ]
-        for s in undone:
-            names = [self.name(s)]
+        if undone:
+            names = [self.name(s) for s in undone]
             with suppress(RefusedError):  # done before the crash: the second try finds no approval
-                self.safely(lambda names=names: actions.reopen(run, self.ledger, names, self.actor()))
+                self.safely(lambda: actions.reopen(run, self.ledger, names, self.actor()))
+        for s in undone:
             s.approved = None
             self.made["reopen"] += 1
 
     def requests(self, run):
         asking = [s for s in self.students if s.status(self.day) == "approved" and s.change_request]
-        for s in asking[:3]:
+        for s in asking[:2]:
             if self.wrong(s) or self.random.random() < 0.5:
                 key = s.counting
                 self.safely(lambda key=key: actions.withdraw(run, self.ledger, key, self.actor()))
@@ -201,7 +201,7 @@ class Season:
 
     def exception(self, run):
         mending = [s for s in self.students if s.status(self.day) == "correct"]
-        if mending and self.random.random() < 0.7:
+        if mending and self.random.random() < 0.5:
             s = self.random.choice(mending)
             last = self.day + timedelta(days=self.random.randint(0, 4))
             grant = Grant("phone.format", "其他", last)
@@ -250,6 +250,8 @@ def check_season(season):
         desk = lay_desk(run, entries_until(entries, day), day)
         told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
         assert told == known
+        if day.toordinal() % 5:
+            continue
         states = states_at(entries, day, run.people, run.submissions["submission_id"])["decision_state"]
         shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
         assert {key for key, state in shown.items() if state == "approved"} == {
@@ -278,6 +280,7 @@ def check_signatures(season):
     assert set(people["status"]) == {"approved"}
 
 
+@pytest.mark.slow
 def test_a_season_of_600(tmp_path):
     season = play(tmp_path, 600)
     check_season(season)
@@ -288,7 +291,6 @@ def test_a_season_of_600(tmp_path):
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(not os.environ.get("MINGCE_SOAK"), reason="make soak")
 def test_a_season_of_8000(tmp_path):
     season = play(tmp_path, 8000)
     check_season(season)

@@ -102,12 +102,15 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Pati
         "待学生更正", "未提交", "审核通过", "待辅导员核实", "已退回", "待审核"
     }  # fmt: skip
     advice = rows["1300000001"]["需要更正"]
-    assert (
-        advice
-        == f"1. {MESSAGE}；2. 姓名与学籍登记不一致，请核对；3. 本人 的身份证号码 （号码略） 有误；4. QQ号码请核对"
-    )
+    assert advice.split("；") == [
+        f"1. {MESSAGE}",
+        "2. 姓名与学籍信息不一致，请核对",
+        "确认无误请联系辅导员",
+        "3. 本人 的身份证号码 （号码略） 有误",
+        "4. QQ号码请核对",
+    ]
     assert "尚未收到" in rows["1300000002"]["需要更正"] and "退回" in rows["1300000005"]["需要更正"]
-    assert rows["1300000003"]["需要更正"] == rows["1300000004"]["需要更正"] == ""
+    assert rows["1300000003"]["需要更正"] == "" and "等待辅导员" in rows["1300000004"]["需要更正"]
     assert rows["1300000001"]["核验时间"] == "2016-10-20 14:05"
     assert (rows["1300000001"]["身份认证"], rows["1300000001"]["学籍认证"]) == ("已通过", "未通过")
     assert rows["1300000002"]["身份认证"] == ""
@@ -274,7 +277,11 @@ def test_nothing_written_is_a_formula(google: Google, book: Book, cohort, patien
 def test_messages_for_many_eyes():
     assert safe_message("考生号 12345678901234 有误", "exam_number", "", "李四") == "考生号 （号码略） 有误"
     assert safe_message("李四，请核对", "name", "", "李四") == "本人，请核对"
-    assert safe_message("应为 男", "gender", "男", "李四") == "性别与学籍登记不一致，请核对"
+    same = "与学籍信息不一致，请核对；确认无误请联系辅导员"
+    assert safe_message("应为 男", "gender", "男", "李四") == f"性别{same}"
+    for unharmed in (f"是否师范生{same}", "学制应为数字，例如 4"):
+        assert safe_message(unharmed, "teacher_training", "是", "李四") == unharmed
+    assert safe_message(f"定向/委培单位{same}", "commissioning_unit", "无", "") == f"定向/委培单位{same}"
 
 
 COHORT = f"""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,34 @@ def test_dates_of_another_locale_are_explicit(google: Google, cohort, patience):
     grids, _, _ = read_sheet(SOURCE, cohort, None, patience=patience)
     assert [row[1] for row in grids[0].values] == ["填写时间", "2016-09-05 10:30:00", "9/6/2016"]
     assert [(cell.row, cell.kind) for cell in grids[0].cells] == [(1, "date")]
+
+
+@pytest.mark.parametrize("edits", [1, 2, 99])
+def test_a_second_look_at_a_moving_sheet(google: Google, cohort, patience, edits: int):
+    """Rows inserted between reading and looking again: each date stays with its student."""
+
+    def row(n: int) -> list:
+        return [f"13{n:08}", Shown(42618.0 + n, f"9/{n % 28 + 1}/2016", True)]
+
+    google.books[KEY] = book = Book(
+        locale="en_US",
+        sheets=[Sheet(k, f"{k}班", [["学号", "填写时间"], *(row(k * 100 + n) for n in range(20))]) for k in range(3)],
+    )
+    fresh = iter(range(900, 2000))
+    left = iter(range(edits))
+
+    def insert(call) -> None:
+        if next(left, None) is not None:
+            book.sheets[call.size % 3].values.insert(1, row(next(fresh)))
+            book.sheets[1].values.insert(3, row(next(fresh)))
+
+    google.on("after", "batchGet", insert)
+    grids, _, notes = read_sheet(SOURCE, cohort, None, patience=patience)
+    for number, shown in (line for grid in grids for line in grid.values[1:]):
+        n = int(number[2:])
+        day = (datetime(1899, 12, 30) + timedelta(42618 + n)).strftime("%Y-%m-%d")
+        assert shown == day or (edits == 99 and shown == f"9/{n % 28 + 1}/2016")
+    assert any("一直有人在改" in note.message for note in notes) == (edits == 99)
 
 
 def test_zeros_that_a_format_shows_are_kept(google: Google, cohort, patience):

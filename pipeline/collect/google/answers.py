@@ -88,7 +88,8 @@ def token_fault(error: auth_errors.GoogleAuthError) -> Fault:
     # google-auth marks an HTML 502 of the token endpoint as final: what is no JSON did not come from the endpoint
     page = not any(isinstance(part, dict) for part in error.args)
     if isinstance(error, auth_errors.TransportError) or error.retryable or (page and _is_refresh(error)):
-        return Fault("取不到 Google 的令牌")
+        unreached = isinstance(error, auth_errors.TransportError)
+        return Fault("取不到 Google 的令牌（连接不上）" if unreached else "取不到 Google 的令牌")
     raise InputError(
         "Google 不给这个密钥发令牌",
         remedy="请核对本机的时间是否准确、密钥是否已在 Google Cloud 停用或删除；必要时重新生成密钥",

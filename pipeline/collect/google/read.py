@@ -119,8 +119,10 @@ def _second_looks(client: SheetsClient, reader: Reader, snapshot: Snapshot) -> t
         if not left:
             return found, snapshot.restless
         if attempt < _LOOKS - 1:
-            reader.again(left)
-            left &= set(snapshot.values)
+            before = dict(snapshot.values)
+            reader.again(left)  # which also reads again whatever else has changed by now
+            left = {number for number, values in snapshot.values.items() if before.get(number) is not values}
+            found = {number: look for number, look in found.items() if number not in left}
     return found, snapshot.restless | left
 
 
@@ -178,7 +180,7 @@ def _book_notes(source: str, snapshot: Snapshot, restless: set[int]) -> list[Not
         for tab in snapshot.book.tabs
         if not _filled(snapshot, tab)
     ]
-    for number in sorted(restless):
+    for number in sorted(restless & {tab.id for tab in snapshot.book.tabs}):
         what = "读取期间一直有人在改：取的是最后一次读到的内容，请在填报空闲时再运行一次"
         notes.append(Note("warning", source, snapshot.tab(number).title, 0, what))
     return notes

@@ -27,6 +27,7 @@ def upgrade() -> None:
         "personal",
         sa.Column("seq", sa.Integer, sa.ForeignKey("entries.seq"), primary_key=True, autoincrement=False),
         sa.Column("salt", sa.Text, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
         sa.Column("values", sa.Text, nullable=False),
     )
 

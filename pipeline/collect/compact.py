@@ -1,0 +1,76 @@
+"""Rows of Python text turned into Arrow columns, where there are many: a tenth of the memory."""
+
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import pyarrow as pa
+
+from pipeline.collect.collected import Cell, Grid
+from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.overlay import Overlay, lay_over
+from pipeline.collect.text import Value, text_rows
+
+HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
+MANY = 400_000  # cells
+_CHUNK = 50_000
+
+
+def compacted(grid: Grid) -> Grid:
+    """Return the grid with all but its first rows as Arrow columns, where it has many cells."""
+    rows = grid.values
+    if grid.table is not None or sum(map(len, rows)) < MANY:
+        return grid
+    batches: list[pa.Table] = []
+    while len(rows) > HEAD:  # from the end, so that the lists are let go of as the columns grow
+        start = max(HEAD, len(rows) - _CHUNK)
+        batches.append(columns_of(rows[start:]))
+        del rows[start:]
+    return replace(grid, table=joined(batches[::-1]))
+
+
+def values_in_portions(
+    rows: Iterator[list[Value]], overlay: Overlay
+) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
+    """Return the first rows as lists of text, the cells of all rows that were no text, and the rest as columns."""
+    head: list[list[str]] = []
+    cells: list[Cell] = []
+    batches: list[pa.Table] = []
+    start = 0
+    while portion := list(islice(rows, _CHUNK if start else HEAD)):
+        end = start + len(portion)
+        values, found = text_rows(portion)
+        mine = {(r - start, c): (text, cell._replace(row=r - start)) for (r, c), (text, cell) in overlay.items()
+                if start <= r < end}  # fmt: skip
+        lay_over(values, found, mine)
+        cells += [cell._replace(row=cell.row + start) for cell in found]
+        if start:
+            batches.append(columns_of(values))
+        else:
+            head = values
+        start = end
+    return head, cells, joined(batches)
+
+
+def columns_of(rows: list[list[str]]) -> pa.Table:
+    """Return rows as a table of text columns; shorter rows are filled with blanks."""
+    width = max(map(len, rows))
+    padded = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
+    columns = [pa.array([row[at] for row in padded], pa.large_string()) for at in range(width)]
+    return pa.table(columns, names=[str(at) for at in range(width)])
+
+
+def joined(batches: list[pa.Table]) -> pa.Table | None:
+    """Return the batches as one table; narrower ones are filled with blanks."""
+    if not batches:
+        return None
+    width = max(batch.num_columns for batch in batches)
+    for number, batch in enumerate(batches):
+        for at in range(batch.num_columns, width):
+            batch = batch.append_column(str(at), pa.array([""] * batch.num_rows, pa.large_string()))
+        batches[number] = batch
+    return pa.concat_tables(batches)

@@ -1,0 +1,110 @@
+"""What a page is about: the rows of a college, or of a counselor's classes, gathered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipeline.errors import InputError
+from pipeline.render import work
+from pipeline.render.headcount import Headcount, lines_of
+from pipeline.render.load import Run, load_run
+from pipeline.render.pieces import token
+from pipeline.review.signing import signed_digest
+from pipeline.tables import Frame
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A roster with its findings: a college, or the classes of one counselor."""
+
+    run: Run
+    school: str
+    college: str
+    roster: Frame
+    findings: Frame
+    counselor: str = ""
+
+    @cached_property
+    def statuses(self) -> dict[str, int]:
+        """Students per status."""
+        return work.status_counts(self.roster)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Students per family of states."""
+        return work.family_counts(self.statuses)
+
+    @property
+    def total(self) -> int:
+        """Students of the scope."""
+        return len(self.roster)
+
+    @property
+    def left(self) -> int:
+        """Students who are not approved yet."""
+        return self.total - self.counts["done"]
+
+    @cached_property
+    def submissions(self) -> Frame:
+        """When and with which phone the scope's students submitted."""
+        ids = [submission for submission in self.roster["submission_id"] if submission]
+        return self.run.rows_in("submissions", "submission_id", ids, ["submission_id", "submitted_at", "phone"])
+
+    @property
+    def token(self) -> str:
+        """The token that the page carries."""
+        return token(self.run.run_id, self.school, self.college)
+
+
+def open_page(run: str, college: str, school: str) -> Scope:
+    """Gather the rows of one college.
+
+    Args:
+        run: path of the run folder.
+        college: the college's name.
+        school: the school's code.
+
+    Raises:
+        InputError: no such run, school or college; or the college has no students.
+    """
+    opened = load_run(run)
+    name = opened.school_name(school)
+    roster = opened.rows("roster", school=name, college=college)
+    if roster.empty:
+        raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
+    return Scope(opened, school, college, roster, opened.rows("findings", school=name, college=college))
+
+
+def headcount_of(page: Scope) -> Headcount:
+    """Return the college's headcount as it is printed and signed."""
+    run = page.run
+    school = run.school_name(page.school)
+    table = run.rows("headcount", school=school, college=page.college)
+    signed = run.rows("colleges", school=school, college=page.college)["signed_at"]
+    return Headcount(
+        cohort=run.cohort,
+        school_code=page.school,
+        school=school,
+        college=page.college,
+        as_of=run.as_of,
+        due=run.college_due,
+        lines=lines_of(table),
+        digest=signed_digest(page.roster),
+        signed_at=day_of(str(signed.iloc[0])) if len(signed) else "",
+        certified=_certified(page.roster),
+    )
+
+
+def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:
+    """Return the approved people as the second sheet lists them."""
+    approved = roster[roster["status"] == "approved"].sort_values(
+        ["education_level", "major", "class_name", "student_number"]
+    )
+    columns = ["education_level", "major", "class_name", "student_number", "name", "gender"]
+    return tuple(tuple(str(value) for value in row) for row in approved[columns].itertuples(index=False))
+
+
+def day_of(moment: str) -> str:
+    """Return the day of a moment written as text."""
+    return moment[:10]

@@ -1,0 +1,85 @@
+"""The cause of a failed identity, as rules.csv defines each, one table row a case."""
+
+import pandas as pd
+import pytest
+
+from pipeline.check.rules.match import cause, certified
+from pipeline.match.evidence import find_evidence
+from tests.frames import GOOD, registry, submissions
+
+MATE = {
+    "id_number": "430302199610011029",
+    "student_number": "1305030102",
+    "exam_number": "13430300000053",
+    "name": "王琳",
+}
+AWAY = {
+    "school": "湖南科技大学潇湘学院",
+    "id_number": "430304199511020029",
+    "student_number": "1305030101",
+    "exam_number": "13430400000099",
+    "name": "李芳",
+}
+NOBODY = {"id_number": "110101199001011237", "student_number": "9", "exam_number": "8", "name": "查无此"}
+VALID_OTHER = "430302199503141121"
+
+CASES = {
+    "all equal": ({}, ""),
+    "record differs, identity does not": ({"student_number": "777", "class_name": "x"}, ""),
+    "one digit of the ID mistyped": ({"id_number": "430302199503141051"}, "id_mistyped"),
+    "ID blank": ({"id_number": ""}, "id_mistyped"),
+    "ID damaged by a number cell": ({"id_number": "4.30302199503141E+17"}, "id_mistyped"),
+    "ID damaged and numbers wrong: 15 digits, gender and name": (
+        {"id_number": "4.30302199503141E+17", "student_number": "9", "exam_number": "8"},
+        "id_mistyped",
+    ),
+    "another valid ID": ({"id_number": VALID_OTHER}, "registry_outdated"),
+    "name differs": ({"name": "郑成为"}, "name_differs"),
+    "name differs, numbers unknown": ({"name": "郑成为", "student_number": "9", "exam_number": ""}, "name_differs"),
+    "a classmate's ID": ({"id_number": MATE["id_number"]}, "id_of_another"),
+    "a classmate's ID and name, own numbers": ({"id_number": MATE["id_number"], "name": MATE["name"]}, "id_of_another"),
+    "the other school": ({**AWAY, "school": "湖南科技大学"}, "wrong_school"),
+    "an ID of the other school's student": ({"id_number": AWAY["id_number"]}, "id_of_another"),
+    "ID and number of two people, name of neither": (
+        {"id_number": MATE["id_number"], "exam_number": "", "name": "查无此"},
+        "ambiguous",
+    ),
+    "nothing fits": (NOBODY, "unknown"),
+    "homophone name and mistyped ID": ({"name": "郑成伟", "id_number": "430302199503141051"}, "id_mistyped"),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(CASES))
+def test_cause(case: str):
+    change, expected = CASES[case]
+    rows = submissions(change)
+    evidence = find_evidence(rows, registry({}, MATE, AWAY))
+    table = pd.concat([rows, evidence], axis=1).assign(registry_read=True)
+    assert cause(table).tolist() == [expected]
+    assert certified(table).tolist() == [expected == ""]
+
+
+def test_score_is_100_for_an_exact_row_only():
+    rows = submissions({}, {"student_number": "1305030191"}, NOBODY)
+    scores = find_evidence(rows, registry({}, MATE))["score"].tolist()
+    assert scores[0] == 100
+    assert 0 < scores[1] < 100
+    assert scores[2] == 0
+
+
+def test_a_registry_that_holds_one_person_twice_is_settled_by_the_number():
+    rows = submissions({})
+    evidence = find_evidence(rows, registry({}, {"student_number": "1305030199", "exam_number": "7"}))
+    assert evidence["id_name_row"].tolist() == [0]
+
+
+def test_a_registry_that_holds_one_person_twice_with_all_numbers_is_ambiguous():
+    evidence = find_evidence(submissions({}), registry({}, {}))
+    table = pd.concat([submissions({}), evidence], axis=1).assign(registry_read=True)
+    assert cause(table).tolist() == ["ambiguous"]
+
+
+def test_an_unread_registry_is_never_unknown():
+    rows = submissions(GOOD)
+    table = pd.concat([rows, find_evidence(rows, registry())], axis=1).assign(registry_read=False)
+    assert cause(table).tolist() == ["not_checked"]

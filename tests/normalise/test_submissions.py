@@ -1,0 +1,125 @@
+"""What normalising keeps, changes and writes down."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import fields
+from pipeline.knowledge.codes import load_codes
+from pipeline.knowledge.regions import load_regions
+from pipeline.normalise.steps import repair
+from pipeline.normalise.submissions import normalise, submission_ids
+from pipeline.normalise.text import comparable
+from pipeline.normalise.vocabulary import Vocabulary
+from tests.frames import no_cells, submissions
+
+WORDS = Vocabulary(
+    load_codes(),
+    {comparable("湖南科技大学"): "湖南科技大学", "10534": "湖南科技大学"},
+    {("湖南科技大学", comparable("资源环境与安全工程学院")): "能源与安全工程学院"},
+)
+
+# field | typed | kept | part of the reason
+SPEC = """
+student_number    | １３０５０３０１０１      | 1305030101          | 全角
+student_number    | '1305030101               | 1305030101          | 撇号
+id_number         | 43030219950314104１       | 430302199503141041  | 全角
+id_number         | 430302 19950314 1041      | 430302199503141041  | 空格
+id_number         | 43030219950314100х        | 43030219950314100X  | X
+id_number         | 43030219950314100×        | 43030219950314100X  | X
+id_number         | 4303021995031410x         | 4303021995031410X   | 大写
+phone             | +86 138-0013-8000         | 13800138000         | 手机号
+phone             | 86 13800138000            | 13800138000         | 手机号
+phone             | 1380013800                | 1380013800          |
+family_phone      | (0731)58290000            | 0731-58290000       | 固定电话
+family_phone      | 无                        |                     | 占位
+commissioning_unit| /                         |                     | 占位
+ethnicity         | 苗                        | 苗族                | 规定名称
+education_level   | 本科毕业生                | 本科                | 规定名称
+education_level   | 研究生                    | 研究生              |
+graduation_month  | 2017年6月                 | 2017-06             | 年-月
+study_years       | 4年                       | 4                   | 数字
+college           | 资源环境与安全工程学院    | 能源与安全工程学院  | 现用
+school            | 10534                     | 湖南科技大学        | 全称
+origin_province   | 湖南                      | 湖南省              | 省、市、县
+email             | １２３@qq.com             | １２３@qq.com       |
+email             | \u3000123@qq.com          | 123@qq.com          | 首尾
+home_address      | 建设路１１２号            | 建设路112号         | 全角
+name              | 古丽娜尔•艾力             | 古丽娜尔·艾力       | 姓名
+name              | 张 三                     | 张三                | 姓名
+name              | None                      | None                |
+qq                | QQ：1105417280            | 1105417280          | 号码前
+home_address      | =HYPERLINK("x")           | =HYPERLINK("x")     |
+"""
+
+
+@pytest.mark.parametrize("line", SPEC.strip().splitlines())
+def test_a_typed_value_is_kept_as(line: str):
+    name, typed, kept, reason = (part.strip() for part in line.split("|"))
+    typed = typed.encode().decode("unicode_escape").encode("latin-1").decode() if "\\u" in "" else typed
+    typed = typed.replace("\\u3000", "\u3000")
+    rows = submissions({name: typed})
+    table, changes = normalise(rows, no_cells(), WORDS, load_regions())
+    assert table[name].iloc[0] == kept
+    mine = changes[changes["field"] == name]
+    if typed == kept:
+        assert mine.empty
+    else:
+        assert mine["given"].tolist() == [typed]
+        assert mine["kept"].tolist() == [kept]
+        assert reason in mine["why"].iloc[0]
+
+
+def test_a_good_row_is_not_touched():
+    rows = submissions({})
+    table, changes = normalise(rows, no_cells(), WORDS, load_regions())
+    assert changes.empty
+    assert table[fields.names()].iloc[0].to_dict() == rows[fields.names()].iloc[0].to_dict()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(fields.names()), st.text(max_size=25))
+def test_repairing_twice_changes_nothing(name: str, typed: str):
+    kept, _ = repair(name, typed)
+    assert repair(name, kept)[0] == kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(fields.names()), st.text(max_size=15), max_size=6))
+def test_normalising_twice_changes_nothing_and_loses_nothing(change: dict[str, str]):
+    rows = submissions(change)
+    once, changes = normalise(rows, no_cells(), WORDS, load_regions())
+    again, _ = normalise(once.drop(columns=["submission_id", "superseded_by"]), no_cells(), WORDS, load_regions())
+    pd.testing.assert_frame_equal(once[fields.names()], again[fields.names()])
+    told = dict(zip(changes["field"], changes["given"], strict=True))
+    for name in fields.names():  # whatever was typed is either kept or stands in changes
+        assert told.get(name, once[name].iloc[0]) == rows[name].iloc[0]
+
+
+def test_a_lost_leading_zero_comes_back_in_a_numeric_postcode_only():
+    rows = submissions({"postcode": "10084"}, {"postcode": "10084"})
+    cells = pd.DataFrame({"at": [0], "field": ["postcode"], "kind": ["number"], "raw": ["10084.0"]})
+    table, _ = normalise(rows, cells, WORDS, load_regions())
+    assert table["postcode"].tolist() == ["010084", "10084"]
+
+
+def test_a_month_from_a_number_stays_ambiguous():
+    rows = submissions({"graduation_month": "2017.1"}, {"graduation_month": "2017.1"})
+    cells = pd.DataFrame({"at": [0], "field": ["graduation_month"], "kind": ["number"], "raw": ["2017.1"]})
+    table, _ = normalise(rows, cells, WORDS, load_regions())
+    assert table["graduation_month"].tolist() == ["2017.1", "2017-01"]
+
+
+def test_position_never_enters_the_submission_id():
+    rows = submissions({}, {"name": "甲乙"}, {"name": "丙丁"})
+    moved = rows.iloc[[2, 0, 1]].assign(row=[9, 10, 11], file="b.xlsx").reset_index(drop=True)
+    before = dict(zip(rows["name"], submission_ids(rows), strict=True))
+    assert dict(zip(moved["name"], submission_ids(moved), strict=True)) == before
+
+
+def test_a_copied_row_keeps_the_approved_id_among_the_submissions():
+    one = submission_ids(submissions({})).iloc[0]
+    two = submission_ids(submissions({}, {}))
+    assert two.iloc[1] == one
+    assert two.is_unique

@@ -1,0 +1,85 @@
+"""Months, moments and years in the spellings that people and spreadsheets give them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.normalise import times
+
+MONTHS = """
+2013-09              2013-09
+2013/9               2013-09
+2013年09月           2013-09
+2013年9月            2013-09
+201309               2013-09
+2013.9               2013-09
+2013.10              2013-10
+2013-9-1             2013-09
+2013-09-01 00:00:00  2013-09
+20130901             2013-09
+9/2013               2013-09
+Sep-13               2013-09
+二〇一三年九月       2013-09
+2013年十一月         2013-11
+2017.1               2017-01
+2013                 2013
+2013-13              2013-13
+九月                 九月
+"""
+MOMENTS = """
+2016-09-19 23:52             2016-09-19 23:52
+2016-09-19T23:52:07          2016-09-19 23:52:07
+2016/9/20 下午3:05:12        2016-09-20 15:05:12
+2016/9/20 上午12:05          2016-09-20 00:05
+9/20/2016 15:05:12           2016-09-20 15:05:12
+2016-09-20T10:30:00Z         2016-09-20 18:30:00
+2016年9月20日 8时5分         2016-09-20 08:05
+2016-9-2                     2016-09-02
+2016-02-30 10:00             2016-02-30 10:00
+昨天                         昨天
+"""
+YEARS = """
+4      4
+4年    4
+4.0    4
+四年   4
+4年制  4
+2.5    2.5
+两年半 2.5
+四年多 四年多
+"""
+
+
+def _cases(text: str) -> list[tuple[str, str]]:
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return [tuple(part.strip() for part in line.replace("  ", "\t").split("\t") if part.strip()) for line in lines]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("given_text", "kept"), _cases(MONTHS))
+def test_month(given_text: str, kept: str):
+    assert times.month(given_text) == kept
+
+
+@pytest.mark.parametrize(("given_text", "kept"), _cases(MOMENTS))
+def test_moment(given_text: str, kept: str):
+    assert times.moment(given_text) == kept
+
+
+@pytest.mark.parametrize("line", YEARS.strip().splitlines())
+def test_study_years(line: str):
+    given_text, kept = line.split()
+    assert times.study_years(given_text) == kept
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [("41518", "2013-09"), ("201309", "2013-09"), ("2013.09", "2013-09"), ("2017.1", "2017.1"), ("2017.11", "2017-11")],
+)
+def test_a_numeric_cell_as_a_month(number: str, kept: str):
+    assert times.month_of_number(number) == kept
+
+
+@given(st.text(max_size=20))
+def test_reading_twice_changes_nothing(text: str):
+    for read in (times.month, times.moment, times.study_years):
+        assert read(read(text)) == read(text)

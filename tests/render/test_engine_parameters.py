@@ -1,0 +1,79 @@
+"""A notebook is given what it documents, of the type it says, or nothing runs."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from pipeline.errors import UsageError
+from pipeline.render.parameters import check, check_parameters, documented
+
+SOURCE = """run: str = ""  # 运行文件夹
+school: str = "10534"  # 学校代码
+college = ""  # 院系
+limit: int = 5
+share: float = 0.5
+names: list = []
+masked: bool = True
+as_of = None"""
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    path = tmp_path / "in.ipynb"
+    cell = new_code_cell(SOURCE, metadata={"tags": ["parameters"]})
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=[cell], metadata={"kernelspec": spec}), path)
+    return path
+
+
+def test_the_documented_parameters_are_read(notebook: Path):
+    known = documented(notebook)
+    assert list(known) == ["run", "school", "college", "limit", "share", "names", "masked", "as_of"]
+    assert (known["school"].types, known["school"].help) == (("str",), "学校代码")
+    assert (known["college"].types, known["as_of"].types) == (("str",), ())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"school": "10534", "college": "土木", "limit": 3, "share": 1, "names": ["a"], "masked": False}, ""),
+        ({"as_of": "2016-10-31"}, ""),
+        ({"school": 10534}, "参数 school 应为文字，给的是整数（papermill 命令行请用 -r 代替 -p）"),
+        ({"college": 1.5}, "参数 college 应为文字"),
+        ({"limit": "5"}, "参数 limit 应为整数，给的是文字"),
+        ({"limit": True}, "参数 limit 应为整数，给的是True 或 False"),
+        ({"masked": 1}, "参数 masked 应为True 或 False，给的是整数"),
+        ({"names": "a"}, "参数 names 应为列表"),
+        ({"colege": "土木", "limit": "x"}, "没有参数 colege；参数 limit"),
+    ],
+)
+def test_unknown_and_badly_typed_ones_are_refused_together(notebook: Path, given: dict[str, Any], said: str):
+    if not said:
+        check(documented(notebook), given, where="in.ipynb")
+        return
+    with pytest.raises(UsageError) as refused:
+        check(documented(notebook), given, where="in.ipynb")
+    assert said in str(refused.value)
+    assert "土木" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("injected", "said"),
+    [
+        ("school = '0534'", ""),
+        ("school = 534", "参数 school 应为文字"),
+        ("colege = '土木'", "没有参数 colege"),
+    ],
+)
+def test_the_first_cell_checks_under_plain_papermill(injected: str, said: str):
+    namespace: dict[str, Any] = {"check_parameters": check_parameters, "In": [], "_i": ""}
+    exec("import os\nschool: str = '10534'\nlimit: int = 5", namespace)
+    exec(injected, namespace)
+    if said:
+        with pytest.raises(UsageError, match=said):
+            exec("check_parameters(school=school, limit=limit)", namespace)
+    else:
+        exec("check_parameters(school=school, limit=limit)", namespace)
