@@ -5,7 +5,7 @@ collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from threading import Thread
@@ -30,7 +30,7 @@ from pipeline.render.stage import RenderOptions, Renderer
 from pipeline.review.ledger import open_ledger
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.signing import college_states
-from pipeline.review.stage import import_from_file, review
+from pipeline.review.stage import Imported, import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
@@ -102,7 +102,9 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        imported = Imported([], changed=False)  # a trial of rules decides nothing
+        if not options.rules:
+            imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
         if imported.changed:
             entries = _entries(cohort)
             reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
@@ -110,6 +112,7 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
+        tables = _only_rules(tables, options.rules) if options.rules else tables
         folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)
@@ -123,12 +126,18 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
-    """Return the rules to judge: all of them, or those that were asked for."""
+    """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
     rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
-    return [rule for rule in rules if rule.name in options.rules] if options.rules else rules
+    return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
+
+
+def _only_rules(tables: dict[str, Frame], names: tuple[str, ...]) -> dict[str, Frame]:
+    """Return the tables with the findings of the tried rules alone; every other table says what it always says."""
+    kept = {name: tables[name][tables[name]["rule"].isin(names)] for name in ("findings", "registry_findings")}
+    return {**tables, **{name: frame.reset_index(drop=True) for name, frame in kept.items()}}
 
 
 def _entries(cohort: Cohort) -> Frame:

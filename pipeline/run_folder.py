@@ -101,13 +101,3 @@ def read_summary(run: Path) -> dict[str, Any] | None:
         return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-
-
-def complete_runs(root: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the complete runs and checks of all colleges below a reports folder, oldest first."""
-    found = [(path, read_summary(path)) for path in sorted((root / "runs").glob("[!.]*")) if path.is_dir()]
-    return [
-        (path, summary)
-        for path, summary in found
-        if summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all"
-    ]
