@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from pipeline.check.certify import certify
 from pipeline.check.facts import Facts
 from pipeline.check.findings import findings_of, registry_findings_of
+from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import Rule, Subject
-from pipeline.check.table import check_table
 from pipeline.check.validate import Verdict, validate
-from pipeline.match.clashes import CLASHES, find_clashes
+from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.matched import Matched
 from pipeline.match.standing import first_submissions, standing_submissions
@@ -48,12 +48,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
     standing = standing_submissions(matched.counting, matched.evidence)
-    tables: dict[Subject, Frame] = {
-        "submissions": _submissions_table(matched, matched.counting, matched.evidence, find_clashes(matched.counting)),
-        "superseded": _superseded(matched.submissions),
-        "students": _students(matched, standing),
-        "registry": matched.registry,
-    }
+    tables = subject_tables(matched, standing)
     verdicts: dict[Subject, list[Verdict]] = {}
     results: dict[str, object] = {}
     for subject, table in tables.items():
@@ -97,39 +92,6 @@ def _could_not_run(verdict: Verdict) -> NotChecked:
     return NotChecked(verdict.rule.name, "", f"规则未能运行（{verdict.could_not_run}），请联系维护人员")
 
 
-def _submissions_table(matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame) -> Frame:
-    photos = matched.photos if submissions is matched.counting else None
-    table = check_table(submissions, evidence, clashes, matched.registry, frozenset(matched.unread), photos)
-    told = {
-        f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name])
-        for name in ("school", "college", "class_name", "student_number")
-    }
-    return table.assign(**told)
-
-
-def _taken(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
-    """Return the registry's values at `rows`, `otherwise` where there is no row."""
-    if not len(registry):
-        return otherwise
-    taken = registry.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
-    return taken.where(rows >= 0, otherwise)
-
-
-def _superseded(submissions: Frame) -> Frame:
-    rows = submissions[(submissions["superseded_by"] != "") & (submissions["superseded_by"] != "withdrawn")]
-    told = {f"told_{name}": rows[name] for name in ("school", "college", "class_name", "student_number")}
-    return rows.assign(**told).reset_index(drop=True)
-
-
-def _students(matched: Matched, standing: pd.Series) -> Frame:
-    """Return the registry's students with the id of the submission that stands on each, blank where none does."""
-    submission = pd.Series("", index=matched.registry.index, dtype="str")
-    identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
-    submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")}
-    return matched.registry.assign(submission_id=submission, **told)
-
-
 def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts) -> set[str]:
     """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
     firsts = first_submissions(matched.submissions)
@@ -138,7 +100,7 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     if firsts.empty:
         return now
     strict = [
-        replace(rule)
+        rule
         for rule in rules
         if rule.table == "submissions"
         and rule.actor == "student"
@@ -146,7 +108,7 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
         and rule.needs != "photos"
     ]
     clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
-    table = _submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes)
+    table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
     failed = _to_mend(findings_of(table, verdicts))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))

@@ -24,7 +24,7 @@ class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
     `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
-    expectation's own. `place` is file and line, for messages.
+    expectation's own; `about` what breaks it, in Chinese, for the guide. `place` is file and line, for messages.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Rule:
     severity: str
     actor: str
     message: str
+    about: str = ""
     table: Subject = "submissions"
     needs: str = ""
     since: str = ""
@@ -155,7 +156,7 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
 
 
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "table", "needs", "since", "changed",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since", "changed",
     "known_issue", "kwargs",
 }  # fmt: skip
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
@@ -186,6 +187,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         severity=text["severity"],
         actor=text["actor"],
         message=text["message"],
+        about=text.get("about", ""),
         table=cast("Subject", text.get("table", "submissions")),
         needs=text.get("needs") or str(suite.head.get("needs", "")),
         since=text.get("since") or str(suite.head.get("since", "")),

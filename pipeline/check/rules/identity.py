@@ -87,7 +87,7 @@ def judged_origin(table: Frame, facts: Facts) -> Frame:
 def origin_precision(table: Frame, facts: Facts) -> Mask:
     """Province or city is missing or no known region."""
     judged = judged_origin(table, facts)
-    return ~(judged["resolved_province"] & judged["resolved_city"])
+    return ~(judged["resolved_province"] & judged["resolved_city"] & given(table["origin_city"]))
 
 
 @rule
