@@ -53,7 +53,8 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     results: dict[str, object] = {}
     for subject, table in tables.items():
         chosen = [rule for rule in judged if rule.table == subject]
-        verdicts[subject], results[subject] = validate(table, chosen, facts, subject)
+        verdicts[subject], judged_so = validate(table, chosen, facts, subject)
+        results |= judged_so
         skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
     found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
     own = found["submissions"]

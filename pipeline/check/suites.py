@@ -11,6 +11,7 @@ import yaml
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
+from pipeline.knowledge.codes import load_codes
 from pipeline.tables import ACTORS, SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
@@ -23,8 +24,8 @@ NEEDS = ("", "photos", "registry")
 class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
-    `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
-    expectation's own; `about` what breaks it, in Chinese, for the guide. `place` is file and line, for messages.
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
+    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide. `place` is file and line, for messages.
     """
 
     name: str
@@ -40,13 +41,9 @@ class Rule:
     since: str = ""
     changed: str = ""
     known_issue: str = ""
+    stock: bool = False
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
     place: str = ""
-
-    @property
-    def stock(self) -> bool:
-        """Whether the expectation is one of Great Expectations' own."""
-        return bool(self.kwargs)
 
 
 def built_in_rules() -> list[Rule]:
@@ -62,16 +59,42 @@ def office_rules(folder: Path) -> list[Rule]:
     """
     rules: list[Rule] = []
     mistakes: list[str] = []
-    for path in sorted(folder.glob("*.yml")) + sorted(folder.glob("*.yaml")):
+    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         try:
             rules += read_suite(path)
         except ConfigurationError as error:
             mistakes += error.mistakes
     names = [rule.name for rule in built_in_rules()] + [rule.name for rule in rules]
     mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
+    mistakes += _own_mistakes(rules, folder)
+    stock = [rule for rule in rules if rule.stock]
+    if stock:
+        from pipeline.check.stock import stock_mistakes  # imports Great Expectations
+
+        mistakes += [mistake for rule in stock for mistake in stock_mistakes(rule)]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return rules
+
+
+def _own_mistakes(rules: list[Rule], folder: Path) -> list[str]:
+    """Return what is wrong with an office's rules of our own types: an unknown type, a field without a code table."""
+    from pipeline.check.logic import LOGIC
+
+    own = [rule for rule in rules if not rule.stock]
+    mistakes = [
+        f"{rule.place}：没有 expect: {rule.expectation.removeprefix('expect_')}，请核对拼写，"
+        "或改写 expectation: 一个 Great Expectations 期望的名字"
+        for rule in own
+        if rule.expectation not in LOGIC
+    ]
+    coded = [rule for rule in own if rule.expectation == "expect_field_in_codes"]
+    tables = load_codes(folder) if coded else {}
+    return mistakes + [
+        f"{rule.place}：字段 {rule.field} 没有代码表，请在 codes 文件夹放 {rule.field}.csv"
+        for rule in coded
+        if rule.field not in tables
+    ]
 
 
 def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
@@ -176,9 +199,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         return None
     text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
     own = text.get("expect", "")
-    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
-    if not own and "column" not in kwargs and text.get("field"):
-        kwargs["column"] = text["field"]
+    kwargs = {} if own else _stock_kwargs(data, text.get("field", ""))
     return Rule(
         name=text["rule"],
         page=str(suite.head.get("page", "")),
@@ -193,9 +214,20 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         since=text.get("since") or str(suite.head.get("since", "")),
         changed=text.get("changed", ""),
         known_issue=text.get("known_issue", ""),
+        stock=not own,
         kwargs=kwargs,
         place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
     )
+
+
+def _stock_kwargs(data: dict[str, Any], field_name: str) -> dict[str, Any]:
+    """Return a stock expectation's own settings: the column is the rule's field where nothing else is said."""
+    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
+    if field_name and not any(str(key).startswith("column") for key in kwargs):
+        kwargs["column"] = field_name
+    if "row_condition" in kwargs:
+        kwargs.setdefault("condition_parser", "pandas")
+    return kwargs
 
 
 def _filled(text: str, names: dict[str, str]) -> str:

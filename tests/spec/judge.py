@@ -9,8 +9,7 @@ from collections import defaultdict
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.kinds import KINDS
-from pipeline.check.rule import RULES, as_broken
+from pipeline.check.logic import LOGIC
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
@@ -82,15 +81,9 @@ def judge(cases, known):
         for n, at in enumerate(places):
             rule = rules[cases[at].rule]
             table = tables[rule.table]
-            broken = _broken(rule, table, known)
+            broken = LOGIC[rule.expectation](table, known, rule.field).rows
             answers[at] = bool(broken.iloc[n]) if len(places) > 1 else bool(broken.any())
     return [answers[at] for at in range(len(cases))]
-
-
-def _broken(rule, table, known):
-    if rule.expectation in KINDS:
-        return as_broken(KINDS[rule.expectation](table, known, rule.field)).rows
-    return as_broken(RULES[rule.expectation](table, known)).rows
 
 
 def _registry(case, known):
