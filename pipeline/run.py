@@ -15,6 +15,7 @@ import pandas as pd
 
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
+from pipeline.check.results import slim_results
 from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
@@ -113,6 +114,7 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
         tables = _only_rules(tables, options.rules) if options.rules else tables
+        folder.write_validations(slim_results(checked.results))
         folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
     summary = _summary(cohort, options, folder, sources, chosen)
     summary |= summaries.of_results(tables, checked.not_checked)

@@ -46,6 +46,10 @@ class RunFolder:
         for name, frame in tables.items():
             write_table(folder, name, frame)
 
+    def write_validations(self, results: list[dict[str, Any]]) -> None:
+        """Write `validations.json`: what Great Expectations counted, for `mingce docs`."""
+        write_atomically(self.path / "validations.json", json.dumps(results, ensure_ascii=False) + "\n")
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
         write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")

@@ -16,6 +16,8 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 
 from pipeline.check.facts import Facts
 from pipeline.check.logic import DOCS, LOGIC, Logic
@@ -62,6 +64,14 @@ class RowExpectation(BatchExpectation):
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
     args_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(cls, configuration: Any = None, **_: object) -> list[Any]:  # noqa: ANN401
+        """Return what Data Docs say of the rule: its name and the message that people get."""
+        meta = configuration.meta or {}
+        template = {"template": "$rule：$message", "params": {name: meta.get(name, "") for name in ("rule", "message")}}
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
 
     def broken(self, frame: Frame, facts: Facts) -> Broken:
         """Return the rows that break the rule."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -59,7 +59,7 @@ def office_rules(folder: Path) -> list[Rule]:
     """
     rules: list[Rule] = []
     mistakes: list[str] = []
-    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
+    for path in _suites_in(folder):
         try:
             rules += read_suite(path)
         except ConfigurationError as error:
@@ -104,10 +104,48 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
     """
     rules = built_in_rules() + (office_rules(folder) if folder else [])
+    wording = office_messages(folder, {rule.name for rule in rules}) if folder else {}
     unknown = sorted(set(known_issues) - {rule.name for rule in rules})
     if unknown:
         raise ConfigurationError([f"[rules.known_issues] 没有规则 {name}，请核对规则名" for name in unknown])
-    return [replace(rule, known_issue=known_issues.get(rule.name, rule.known_issue)) for rule in rules]
+    return [
+        replace(
+            rule,
+            known_issue=known_issues.get(rule.name, rule.known_issue),
+            message=wording.get(rule.name, rule.message),
+        )
+        for rule in rules
+    ]
+
+
+def office_messages(folder: Path, names: Collection[str]) -> dict[str, str]:
+    """Return an office's own wording of messages, by rule name (`messages:` in its files).
+
+    Raises:
+        ConfigurationError: a message of a rule that does not exist, with file and line.
+    """
+    wording: dict[str, str] = {}
+    mistakes: list[str] = []
+    for path in _suites_in(folder):
+        suite = _open_suite(path, mistakes)
+        node = suite.nodes.get("messages")
+        if node is not None and not isinstance(node, yaml.MappingNode):
+            suite.wrong(node, "messages 下面应逐行写 规则名: 提示文字")
+            continue
+        for key, value in node.value if node is not None else []:
+            if str(key.value) not in names:
+                suite.wrong(key, f"没有规则 {key.value}，请核对规则名")
+            elif not isinstance(value, yaml.ScalarNode) or not str(value.value).strip():
+                suite.wrong(key, f"{key.value} 的提示文字不能为空")
+            else:
+                wording[str(key.value)] = str(value.value).strip()
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(folder))
+    return wording
+
+
+def _suites_in(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
 
 
 def read_suite(path: Path) -> list[Rule]:
@@ -116,6 +154,15 @@ def read_suite(path: Path) -> list[Rule]:
     Raises:
         ConfigurationError: the file is no YAML, or entries are wrong: all of them, each with its line.
     """
+    mistakes: list[str] = []
+    rules = list(_rules_of(_open_suite(path, mistakes)))
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return rules
+
+
+def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
+    """Return the nodes of one YAML file; raises ConfigurationError where it is none."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -126,11 +173,7 @@ def read_suite(path: Path) -> list[Rule]:
         ) from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
-    mistakes: list[str] = []
-    rules = list(_rules_of(_Suite(path, root, mistakes)))
-    if mistakes:
-        raise ConfigurationError(mistakes, where=str(path))
-    return rules
+    return _Suite(path, root, mistakes)
 
 
 class _Suite:
@@ -142,7 +185,7 @@ class _Suite:
         self.nodes = {str(key.value): value for key, value in root.value}
         self.head = {key: _plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
         for key, node in self.nodes.items():
-            if key not in ("page", "title", "since", "needs", "rules", "each_required", "each_compared"):
+            if key not in ("page", "title", "since", "needs", "rules", "messages", "each_required", "each_compared"):
                 self.wrong(node, f"没有设置项 {key}，请核对拼写")
 
     def wrong(self, node: yaml.Node, message: str) -> None:

@@ -1,13 +1,17 @@
 """Great Expectations judges: one file, since its import takes many seconds in each process."""
 
+import json
+import re
 import socket
 
 import pandas as pd
 import pytest
 
 from pipeline.check import validate as judging
+from pipeline.check.data_docs import write_data_docs
 from pipeline.check.findings import findings_of
 from pipeline.check.logic import LOGIC
+from pipeline.check.results import FILE, slim_results
 from pipeline.check.rule import Broken
 from pipeline.check.suites import Rule, built_in_rules, office_rules
 from pipeline.errors import ConfigurationError
@@ -251,3 +255,23 @@ def test_findings_of_a_rule_name_what_it_says_itself():
     broken = Broken(pd.Series([True]), expected=pd.Series(["2"]))
     found = findings_of(frame, [judging.Verdict(rule, pd.Series([0]).to_numpy(), broken)])
     assert found[["field", "given", "expected"]].to_numpy().tolist() == [["qq", "1", "2"]]
+
+
+def test_data_docs_have_the_rules_and_no_value_of_anybody(judged, table, tmp_path):
+    _, results = judged
+    run = tmp_path / "20261101-000000-abcd"
+    run.mkdir()
+    (run / FILE).write_text(json.dumps(slim_results(results), ensure_ascii=False), encoding="utf-8")
+    index = write_data_docs(run, tmp_path / "docs")
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "docs").iterdir()}
+    assert index.name == "index.html"
+    assert set(pages) == {"index.html", "submissions.html"}
+    assert "电子邮箱格式不正确" in pages["submissions.html"]
+    assert "email.format" in pages["submissions.html"]
+    everything = "\n".join([*pages.values(), (run / FILE).read_text(encoding="utf-8")])
+    assert "unexpected_index_list" not in everything
+    for column in ("id_number", "name", "student_number", "phone", "home_address", "submission_id"):
+        told = [value for value in set(table[column]) if len(value) > 1 and value in everything]
+        assert not told, (column, told)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", everything)
+    assert "<script" not in everything

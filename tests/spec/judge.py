@@ -27,14 +27,14 @@ from tests import frames
 
 HERE, AWAY = "湖南科技大学", "湖南科技大学潇湘学院"
 MATE = {
-    "id_number": "430302199610011029",
+    "id_number": "430302199610011023",
     "student_number": "1305030102",
     "exam_number": "13430300000053",
     "name": "王琳",
 }
 STRANGER = {
     "school": AWAY,
-    "id_number": "430304199511020029",
+    "id_number": "430304199511020023",
     "student_number": "1305030101",
     "exam_number": "13430400000099",
     "name": "李芳",
