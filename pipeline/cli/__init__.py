@@ -11,7 +11,7 @@ import typer
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "template", "registry", "operate", "anonymise")
+_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "template", "registry", "operate", "anonymise", "docs")
 
 app = typer.Typer(
     name="mingce",
