@@ -2,7 +2,7 @@
 
 `python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `command` (run or check),
 `at` (stage, or `page:N`, at which it is killed), `after` (seconds after which it is killed), `bytes` (the largest file
-it may write), `user` (number of the account it runs under), `words` (a whole command line instead). After each job its
+it may write), `user` (number of the account it runs under), `notebooks` (true: some do harm), `now`, `words` (a whole command line instead). After each job its
 line is written to REPORT as JSON: how it ended, what it said, and what stands.
 """
 
@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from pipeline import run as main_job
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.progress import Counter, Reporter
+from pipeline.render import stage
 from pipeline.render.stage import RenderOptions
 from pipeline.review.ledger import open_ledger
 
@@ -59,6 +62,35 @@ class Dying(Reporter):
         yield Counter(self, label, total, advance)
 
 
+HARM = {
+    "registry": "while True:\n    pass",
+    "overview": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "headcount": "eaten = [bytes(1 << 28) for _ in range(64)]",
+}
+
+
+def harmful_notebooks(folder: Path) -> None:
+    """Let the notebooks named in `HARM` do harm instead, under a short deadline."""
+    import nbformat
+
+    true_jobs = stage.notebook_jobs
+
+    def jobs(*given: Any) -> list[Any]:
+        made = []
+        for job in true_jobs(*given):
+            if job.notebook.stem in HARM:
+                node = nbformat.read(job.notebook, as_version=4)
+                node.cells.append(nbformat.v4.new_code_cell(HARM[job.notebook.stem]))
+                spoilt = folder / f"{job.notebook.stem}.ipynb"
+                nbformat.write(node, spoilt)
+                job = replace(job, notebook=spoilt)  # noqa: PLW2901
+            made.append(job)
+        return made
+
+    stage.notebook_jobs = jobs
+    stage.run_notebooks = partial(stage.run_notebooks, timeout=20.0)
+
+
 def one(cohort: Cohort, job: dict[str, Any]) -> None:
     """Be one run, in a fork."""
     os.umask(0o077)
@@ -70,8 +102,11 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
     if job.get("words"):
         cli.main([*job["words"]])
         return
-    pages = RenderOptions(notebooks=job["command"] == "run")
-    options = main_job.RunOptions(AS_OF, NOW, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
+    if job.get("notebooks"):
+        harmful_notebooks(cohort.folder)
+    pages = RenderOptions(notebooks=job["command"] == "run", force=bool(job.get("notebooks")))
+    now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
+    options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
     sys.exit(4 if outcome.partial else 0)
 
