@@ -22,7 +22,7 @@ from tests.security.conftest import Season
 from tests.security.hostile import BEACON, COLLEGES, EVIL_ADDRESS, FLAG, PAYLOADS
 
 pytestmark = pytest.mark.slow
-POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', re.IGNORECASE)
+POLICY = re.compile(r'<meta (?=[^>]*http-equiv="Content-Security-Policy")[^>]*content="([^"]*)"', re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
