@@ -22,19 +22,21 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College, find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
+from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.render.stage import RenderOptions, Renderer
-from pipeline.review.ledger import open_ledger
+from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.ledger import open_ledger
 from pipeline.review.signing import college_states
 from pipeline.review.stage import import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
 from pipeline.tabulate.stage import tabulate
+from pipeline.unchanged import fingerprint, take_over_latest
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class RunOptions:
     rules: tuple[str, ...] = ()
     render: RenderOptions = field(default_factory=RenderOptions)
     reporter: Reporter = field(default_factory=Reporter)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is asked for: every rule, every college, every page."""
+        return self.command == "run" and self.render.notebooks and not self.colleges and not self.rules
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,23 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(options.render, options.reporter) as renderer:
+    with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            return _run(cohort, options, rules, folder, renderer)
+            known = fingerprint(cohort, options.as_of) if options.whole else ""
+            same = None if options.render.force else take_over_latest(folder, known, options.now)
+            if same:
+                options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
+                return _finish(options, folder, same)
+            with Renderer(options.render, options.reporter) as renderer:
+                return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
 
 
-def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer) -> Outcome:
+def _run(
+    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: str
+) -> Outcome:
     stage = options.reporter.stage
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
     judges.start()
@@ -101,7 +116,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        trial = bool(options.rules)
+        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of, trial=trial)
         if imported.changed:
             entries = _entries(cohort)
             reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
@@ -112,6 +128,7 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         beside = {"counselors": sources.counselors, "college_people": sources.colleges}
         folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
     summary = _summary(cohort, options, folder, sources, chosen)
+    summary["fingerprint"] = "" if imported.changed else known
     summary |= summaries.of_results(tables, checked.not_checked)
     summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
     summary["decisions_read"] = imported.lines

@@ -47,6 +47,10 @@ class RunFolder:
         for name, frame in tables.items():
             write_table(folder, name, frame)
 
+    def write_validations(self, results: list[dict[str, Any]]) -> None:
+        """Write `validations.json`: what Great Expectations counted, for `mingce docs`."""
+        write_atomically(self.path / "validations.json", json.dumps(results, ensure_ascii=False) + "\n")
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
         write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
@@ -112,13 +116,3 @@ def read_summary(run: Path) -> dict[str, Any] | None:
         return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-
-
-def complete_runs(root: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the complete runs and checks of all colleges below a reports folder, oldest first."""
-    found = [(path, read_summary(path)) for path in sorted((root / "runs").glob("[!.]*")) if path.is_dir()]
-    return [
-        (path, summary)
-        for path, summary in found
-        if summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all"
-    ]
