@@ -99,6 +99,9 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     season.mingce("doctor", "doctor", cohort)
     season.mingce("explain", "explain", wrong[0], cohort)
     season.mingce("write-back", "write-back", cohort, "--dry-run")
+    season.mingce("docs", "docs", cohort)
+    season.mingce("handin", "handin", cohort, "--draft", "--out", str(season.reports / "handin"))
+    season.mingce("anonymise", "anonymise", cohort, str(sandbox / "others"))
     registry = season.cohort / "registry" / "10534.csv"
     season.mingce("diff", "registry", "diff", str(registry), str(registry))
     broken = _broken_cohort(season)

@@ -48,6 +48,7 @@ def _mails(season: Season) -> list[Any]:
 def _html(season: Season, folder: Path) -> list[Path]:
     """Every page of the site, and every HTML that a mail carries, as files that a browser can open."""
     pages = sorted(season.run.rglob("*.html"))
+    pages += sorted((season.reports / "docs").rglob("*.html"))
     for at, mail in enumerate(_mails(season)):
         for number, part in enumerate(mail.walk()):
             if part.get_content_type() == "text/html":

@@ -118,8 +118,7 @@ def test_logs_and_summary_name_nobody(season: Season, identities: set[str], name
 def test_nothing_printed_names_a_person(season: Season, identities: set[str], names: set[str]):
     """Lists and explanations name the student whom they are about: that is what they are for. Numbers never."""
     for name, (_, out, err) in season.said.items():
-        if name != "explain":
-            assert not _found(identities, out + err), name
+        assert not _found(identities, out + err), name
         if name not in ("list", "list-json", "explain"):
             assert not _found(names, out + err), name
 
@@ -159,6 +158,23 @@ def test_only_the_owner_reads_whatever_the_umask(season: Season):
     for path in made:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path
     assert mode(season.cohort / "ledger.sqlite") == 0o600
+
+
+def test_data_docs_name_nobody(season: Season, identities: set[str], names: set[str]):
+    assert season.said["docs"][0] == 0, season.said["docs"]
+    texts = _texts(season.reports / "docs", "*.html", "*.json")
+    assert texts
+    for path, text in texts:
+        assert not _found(identities | names, text), path.name
+
+
+def test_an_anonymised_cohort_has_other_people(season: Season, identities: set[str]):
+    code, _, err = season.said["anonymise"]
+    assert code == 0, err
+    texts = _texts(season.sandbox / "others", "*.csv", "*.toml")
+    assert len(texts) > 4
+    for path, text in texts:
+        assert not _found(identities, text), path.name
 
 
 def test_home_holds_no_person(season: Season, identities: set[str], names: set[str]):
