@@ -92,7 +92,6 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     wrong = _numbers(season, "correct")
     season.mingce("approve", "review", "approve", cohort, "--student", *ready[:2], "--by", "王老师\x1b[2J")
     season.mingce("refused", "review", "approve", cohort, "--student", wrong[0], "--by", "王老师")
-    season.mingce("list", "review", "list", cohort)
     season.mingce("list-json", "review", "list", cohort, "--json")
     season.mingce("sign", "sign", "10534/../../../CON", cohort, "--by", "=1+1")
     season.mingce("send", "send", cohort)
