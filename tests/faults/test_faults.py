@@ -18,7 +18,8 @@ import pytest
 
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import Reports, load_cohort
-from pipeline.run_folder import complete_runs, start_run
+from pipeline.review.desk import newest_run
+from pipeline.run_folder import start_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 
@@ -144,7 +145,7 @@ def test_what_was_killed_leaves_no_run_and_the_last_stands(season: dict[str, dic
 def test_the_next_run_equals_one_without_faults(cohort: Path, season: dict[str, dict[str, Any]]):
     last = season["last"]
     assert last["code"] == 0, last["said"]
-    newest = complete_runs(load_cohort(cohort).reports_folder)[-1][0].name
+    newest = newest_run(load_cohort(cohort)).name
     assert newest == last["runs"][-1]
     assert_same(cohort, season["first"]["latest"], newest)
     assert leftovers(cohort) == []
