@@ -55,7 +55,7 @@ def only_colleges(tables: dict[str, Frame], chosen: list[College]) -> dict[str, 
     """Return the tables of a run with the rows of the chosen colleges alone."""
     wanted = {(college.school, college.name) for college in chosen}
     kept = dict(tables)
-    for name in ("findings", "roster", "headcount", "colleges", "registry"):
+    for name in ("findings", "roster", "headcount", "colleges", "registry", "registry_findings"):
         frame = tables[name]
         pairs = zip(frame["school"], frame["college"], strict=True)
         kept[name] = frame[[pair in wanted for pair in pairs]].reset_index(drop=True)

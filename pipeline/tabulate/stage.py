@@ -45,6 +45,7 @@ def tabulate(
         "roster": roster,
         "headcount": headcount,
         "colleges": colleges,
+        "registry_findings": checked.registry_findings,
         "registry": students.drop(columns="submission_id").reset_index(drop=True),
     }
 

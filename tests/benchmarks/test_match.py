@@ -43,8 +43,6 @@ def test_a_million_submissions(tmp_path: Path):
     evidence = find_evidence(counted.reset_index(drop=True), registry)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"\nmatch {len(submissions):,} submissions with {len(registry):,} registry rows: {wall:.1f} s wall, {cpu:.1f} s CPU,"
-        f" peak {peak:,.0f} MB (before: {before:,.0f} MB), certified {(evidence['id_name_row'] >= 0).mean():.4f}"
-    )
+    print(f"\nmatch {len(submissions):,} submissions with {len(registry):,} registry rows:")
+    print(f"{wall:.1f} s wall, {cpu:.1f} s CPU, peak {peak:,.0f} MB (before: {before:,.0f} MB)")
     assert len(evidence) == len(counted)
