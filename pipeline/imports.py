@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import cast
@@ -14,7 +14,7 @@ CPU, for a format that no notebook and no suite names."""
 
 
 @contextmanager
-def without(*names: str) -> Iterator[None]:
+def without(*names: str) -> Generator[None]:
     """Import in the body as if the modules `names` were not installed; those already imported stay."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden, cast(ModuleType, None)))

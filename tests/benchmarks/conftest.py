@@ -18,7 +18,16 @@ from pathlib import Path
 import pytest
 
 Record = Callable[..., None]
-_PARTS = ("pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "ipykernel", "openpyxl", "python-calamine")
+_PARTS = (
+    "pandas",
+    "pyarrow",
+    "great-expectations",
+    "papermill",
+    "nbconvert",
+    "ipykernel",
+    "openpyxl",
+    "python-calamine",
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,14 @@ def record(request: pytest.FixtureRequest) -> Record:
     def take(
         name: str, value: float, unit: str = "", *, at_least: float | None = None, at_most: float | None = None
     ) -> None:
-        bar = f"≥ {at_least:g} {unit}" if at_least is not None else f"≤ {at_most:g} {unit}" if at_most is not None else ""
+        bar = (
+            f"≥ {at_least:g} {unit}" if at_least is not None else f"≤ {at_most:g} {unit}" if at_most is not None else ""
+        )
         met = value >= at_least if at_least is not None else value <= at_most if at_most is not None else None
         FIGURES.append(Figure(group, name, f"{value:.3g} {unit}" if value < 100 else f"{value:,.0f} {unit}", bar, met))
-        print(f"\n  {FIGURES[-1].name}: {FIGURES[-1].value} {FIGURES[-1].bar and f'(bar {FIGURES[-1].bar})'}", flush=True)
+        print(
+            f"\n  {FIGURES[-1].name}: {FIGURES[-1].value} {FIGURES[-1].bar and f'(bar {FIGURES[-1].bar})'}", flush=True
+        )
 
     return take
 
