@@ -5,7 +5,7 @@ collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from threading import Thread
@@ -15,7 +15,6 @@ import pandas as pd
 
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
-from pipeline.check.results import slim_results
 from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
@@ -23,19 +22,21 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College, find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
+from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.render.stage import RenderOptions, Renderer
-from pipeline.review.ledger import open_ledger
+from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.ledger import open_ledger
 from pipeline.review.signing import college_states
-from pipeline.review.stage import Imported, import_from_file, review
+from pipeline.review.stage import import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
 from pipeline.tabulate.stage import tabulate
+from pipeline.unchanged import fingerprint, take_over_latest
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ class RunOptions:
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     render: RenderOptions = field(default_factory=RenderOptions)
-    force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is asked for: every rule, every college, every page."""
+        return self.command == "run" and self.render.notebooks and not self.colleges and not self.rules
 
 
 @dataclass(frozen=True)
@@ -74,15 +79,23 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
+    with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            return _run(cohort, options, rules, folder, renderer)
+            known = fingerprint(cohort, options.as_of) if options.whole else ""
+            same = None if options.render.force else take_over_latest(folder, known, options.now)
+            if same:
+                options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
+                return _finish(options, folder, same)
+            with Renderer(options.render, options.reporter) as renderer:
+                return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
 
 
-def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer) -> Outcome:
+def _run(
+    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: str
+) -> Outcome:
     stage = options.reporter.stage
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
     judges.start()
@@ -103,9 +116,8 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         checked = check(matched, rules, facts_of(cohort, words))
     with stage("review"):
         reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-        imported = Imported([], changed=False)  # a trial of rules decides nothing
-        if not options.rules:
-            imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of)
+        trial = bool(options.rules)
+        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of, trial=trial)
         if imported.changed:
             entries = _entries(cohort)
             reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
@@ -113,10 +125,10 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
-        tables = _only_rules(tables, options.rules) if options.rules else tables
-        folder.write_validations(slim_results(checked.results))
-        folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
+        beside = {"counselors": sources.counselors, "college_people": sources.colleges}
+        folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
     summary = _summary(cohort, options, folder, sources, chosen)
+    summary["fingerprint"] = "" if imported.changed else known
     summary |= summaries.of_results(tables, checked.not_checked)
     summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
     summary["decisions_read"] = imported.lines
@@ -128,18 +140,12 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
-    """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
+    """Return the rules to judge: all of them, or those that were asked for."""
     rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
-    return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
-
-
-def _only_rules(tables: dict[str, Frame], names: tuple[str, ...]) -> dict[str, Frame]:
-    """Return the tables with the findings of the tried rules alone; every other table says what it always says."""
-    kept = {name: tables[name][tables[name]["rule"].isin(names)] for name in ("findings", "registry_findings")}
-    return {**tables, **{name: frame.reset_index(drop=True) for name, frame in kept.items()}}
+    return [rule for rule in rules if rule.name in options.rules] if options.rules else rules
 
 
 def _entries(cohort: Cohort) -> Frame:

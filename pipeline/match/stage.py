@@ -10,8 +10,8 @@ from pipeline.knowledge import photos
 from pipeline.match.evidence import find_evidence
 from pipeline.match.fill import fill_from_registry
 from pipeline.match.matched import Matched
-from pipeline.match.persons import counting, supersede
 from pipeline.match.pairs import exact_pairs, known_rows
+from pipeline.match.persons import counting, supersede
 from pipeline.tables import Frame
 
 

@@ -13,7 +13,7 @@ from pipeline.review.decisions import decision_states, registry_digest, standing
 from pipeline.review.desk import RunTables
 from pipeline.review.exceptions import apply_exceptions, standing_exceptions
 from pipeline.review.ledger import open_ledger
-from pipeline.review.worksheet import import_decisions, read_decision_rows, summary_lines
+from pipeline.review.worksheet import import_decisions, missing_file, read_decision_rows, summary_lines
 from pipeline.tables import Frame
 
 
@@ -40,15 +40,19 @@ class Imported:
     changed: bool
 
 
-def import_from_file(cohort: Cohort, run_id: str, matched: Matched, reviewed: Reviewed, as_of: date) -> Imported:
+def import_from_file(
+    cohort: Cohort, run_id: str, matched: Matched, reviewed: Reviewed, as_of: date, *, trial: bool = False
+) -> Imported:
     """Take the decisions that stand in the cohort's file or worksheet into the ledger.
+
+    A `trial` of single rules takes none: its findings are too few to refuse an approval by.
 
     Raises:
         InputError: the file or worksheet cannot be read.
     """
-    rows = read_decision_rows(cohort)
+    rows = None if trial else read_decision_rows(cohort)
     if rows is None or rows.empty:
-        return Imported([], changed=False)
+        return Imported([] if trial else missing_file(cohort), changed=False)
     students = reviewed.students
     people = students.assign(**{str(name): reviewed.decisions[name] for name in reviewed.decisions.columns})
     schools = {school.code: school.name for school in cohort.schools}
