@@ -152,9 +152,12 @@ def test_postcodes():
 
 
 def test_two_counties_of_one_year_are_one_only_where_one_was_merged_into_the_other():
-    regions = load_regions()
-    column = lambda *values: pd.Series(list(values), dtype="str")  # noqa: E731
-    keys = regions.key(column("山东省", "山东省"), column("威海市", "威海市"), column("环翠区", "乳山市"))
+    table = regions.load_regions()
+
+    def column(*values: str) -> pd.Series:
+        return pd.Series(list(values), dtype="str")
+
+    keys = table.key(column("山东省", "山东省"), column("威海市", "威海市"), column("环翠区", "乳山市"))
     assert keys["county"].tolist() == ["环翠区", "乳山市"]
-    judged = regions.judge(column("浙江省"), column("合肥市"), column("肥东县"), column("2013-09"))
+    judged = table.judge(column("浙江省"), column("合肥市"), column("肥东县"), column("2013-09"))
     assert not judged["hierarchy"].iloc[0]
