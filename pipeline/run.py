@@ -15,6 +15,7 @@ import pandas as pd
 
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
+from pipeline.check.results import slim_results
 from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
@@ -127,6 +128,7 @@ def _run(
         tables = only_colleges(tables, chosen) if chosen else tables
         beside = {"counselors": sources.counselors, "college_people": sources.colleges}
         folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
+        folder.write_validations(slim_results(checked.results))
     summary = _summary(cohort, options, folder, sources, chosen)
     summary["fingerprint"] = "" if imported.changed else known
     summary |= summaries.of_results(tables, checked.not_checked)
