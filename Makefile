@@ -33,7 +33,7 @@ soak: setup
 	$(PY) -m pytest -m soak --timeout 7200
 
 bench: setup
-	$(PY) -m pytest -m bench --timeout 7200 -s
+	MINGCE_BENCHMARKS=docs/benchmarks.md $(PY) -m pytest -m bench --timeout 7200 -s
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
