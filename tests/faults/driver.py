@@ -83,7 +83,7 @@ def harmful_notebooks(folder: Path) -> None:
                 node.cells.append(nbformat.v4.new_code_cell(HARM[job.notebook.stem]))
                 spoilt = folder / f"{job.notebook.stem}.ipynb"
                 nbformat.write(node, spoilt)
-                job = replace(job, notebook=spoilt)  # noqa: PLW2901
+                job = replace(job, notebook=spoilt)
             made.append(job)
         return made
 
