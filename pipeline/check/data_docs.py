@@ -62,7 +62,7 @@ def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:
     """Return one suite's page as Great Expectations draws it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     result = _restored(suite)
