@@ -12,7 +12,7 @@ from pipeline.check.findings import findings_of
 from pipeline.check.suites import Rule, Subject
 from pipeline.check.table import check_table
 from pipeline.check.validate import Verdict, validate
-from pipeline.match.clashes import CLASHES, find_clashes
+from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.matched import Matched
 from pipeline.match.standing import first_submissions, standing_submissions
@@ -46,7 +46,7 @@ class Checked:
 def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     """Judge every rule on the submissions that count, the superseded ones and the registry's students."""
     judged, skipped = _judged(rules, matched)
-    table = _submissions_table(matched, matched.counting, matched.evidence, find_clashes(matched.counting))
+    table = _submissions_table(matched, matched.counting, matched.evidence, matched.clashes)
     standing = standing_submissions(matched.counting, matched.evidence)
     subjects: dict[Subject, Frame] = {
         "submissions": table,
@@ -92,7 +92,9 @@ def _could_not_run(verdict: Verdict) -> NotChecked:
 
 def _submissions_table(matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame) -> Frame:
     photos = matched.photos if submissions is matched.counting else None
-    table = check_table(submissions, evidence, clashes, matched.registry, frozenset(matched.unread), photos)
+    table = check_table(
+        submissions, evidence, clashes, matched.registry, matched.classes, frozenset(matched.unread), photos
+    )
     told = {
         f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name])
         for name in ("school", "college", "class_name", "student_number")
@@ -116,11 +118,12 @@ def _superseded(submissions: Frame) -> Frame:
 
 def _students(matched: Matched, standing: pd.Series) -> Frame:
     """Return the registry's students with the id of the submission that stands on each, blank where none does."""
-    submission = pd.Series("", index=matched.registry.index, dtype="str")
+    students = matched.students
+    submission = pd.Series("", index=students.index, dtype="str")
     identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
     submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {f"told_{name}": matched.registry[name] for name in ("school", "college", "class_name", "student_number")}
-    return matched.registry.assign(submission_id=submission, **told)
+    told = {f"told_{name}": students[name] for name in ("school", "college", "class_name", "student_number")}
+    return students.assign(submission_id=submission, **told)
 
 
 def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts) -> set[str]:
