@@ -4,7 +4,7 @@ SHELL := /bin/bash
 UV := .uv/bin/uv
 PY := .venv/bin/python
 
-.PHONY: setup demo test lint soak bench lock clean docs
+.PHONY: setup demo test lint soak bench lock clean docs pictures
 
 setup: .venv/.ready
 
@@ -41,3 +41,7 @@ lock: $(UV)
 
 clean:
 	rm -rf .venv .uv reports/demo
+
+# needs Chromium and poppler; look at each picture before committing it
+pictures: setup
+	$(PY) docs/pictures/make.py

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 _EVERY = "全部"
+_TABLE_WORDS = {
+    "search": "查找：",
+    "lengthMenu": "每页 _MENU_ 人",
+    "info": "第 _START_ 到 _END_ 人，共 _TOTAL_ 人",
+    "infoEmpty": "没有学生",
+    "infoFiltered": "（从 _MAX_ 人中筛选）",
+    "zeroRecords": "没有符合的学生",
+    "emptyTable": "没有学生",
+}
 
 
 @dataclass(frozen=True)
@@ -186,11 +195,13 @@ def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Pi
 def show_desk(office: Office) -> Widget:
     """Return the desk: students filtered by college and state in a table that can be searched and sorted."""
     import ipywidgets as widgets
+    from itables import init_notebook_mode
 
     try:
         desk = office.desk()
     except RefusedError as error:
         return widgets.HTML(piece("notes", heading="请看这里", lines=[str(error)]).html)
+    init_notebook_mode(all_interactive=False, connected=False)  # the table's library comes with it, not from the net
     pairs = desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
     colleges = [_EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
     college = widgets.Dropdown(options=colleges, description="院系")
@@ -220,9 +231,14 @@ def desk_table(desk: Desk, college: str, status: str) -> HTML:
         rows = rows[rows["status"].map(STATUSES) == status]
     reasons = [", ".join(desk.reasons(str(submission))) for submission in rows["submission_id"]]
     columns = {"student_number": "学号", "name": "姓名", "college": "院系", "class_name": "班级", "status": "状态"}
-    table = rows[list(columns)].assign(status=rows["status"].map(STATUSES)).rename(columns=columns)
+    numbers = rows["school_code"] + "/" + rows["student_number"]  # as the form below takes them
+    table = (
+        rows[list(columns)].assign(status=rows["status"].map(STATUSES), student_number=numbers).rename(columns=columns)
+    )
     shown = table.assign(要解决的=reasons).reset_index(drop=True)
-    return HTML(to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False))
+    return HTML(
+        to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False, language=_TABLE_WORDS)
+    )
 
 
 def show_decide(office: Office) -> Widget:

@@ -26,15 +26,16 @@ from pipeline.match.stage import match
 from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
-from pipeline.render.stage import RenderOptions, Renderer
-from pipeline.review.ledger import open_ledger
+from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.ledger import open_ledger
 from pipeline.review.signing import college_states
 from pipeline.review.stage import import_from_file, review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.sources import Sources, collect_all
 from pipeline.tables import Frame
 from pipeline.tabulate.stage import tabulate
+from pipeline.unchanged import fingerprint, take_over_latest
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class RunOptions:
     colleges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     render: RenderOptions = field(default_factory=RenderOptions)
-    force: bool = False
     reporter: Reporter = field(default_factory=Reporter)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is asked for: every rule, every college, every page."""
+        return self.command == "run" and self.render.notebooks and not self.colleges and not self.rules
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,23 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now), Renderer(cohort, options.render, options.reporter) as renderer:
+    with cohort_lock(cohort, options.now):
         folder = start_run(cohort, options.now)
         try:
-            return _run(cohort, options, rules, folder, renderer)
+            known = fingerprint(cohort, options.as_of) if options.whole else ""
+            same = None if options.render.force else take_over_latest(folder, known, options.now)
+            if same:
+                options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
+                return _finish(options, folder, same)
+            with Renderer(options.render, options.reporter) as renderer:
+                return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
 
 
-def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer) -> Outcome:
+def _run(
+    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: str
+) -> Outcome:
     stage = options.reporter.stage
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
     judges.start()
@@ -110,8 +123,10 @@ def _run(cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFold
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
-        folder.write_tables({**tables, "counselors": sources.counselors, "college_people": sources.colleges})
+        beside = {"counselors": sources.counselors, "college_people": sources.colleges}
+        folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
     summary = _summary(cohort, options, folder, sources, chosen)
+    summary["fingerprint"] = "" if imported.changed else known
     summary |= summaries.of_results(tables, checked.not_checked)
     summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
     summary["decisions_read"] = imported.lines

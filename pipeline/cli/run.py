@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
         force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
         as_json: AsJson = False,
     ) -> None:
-        pages = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold}
-        _go(cohort, "run", as_of, college, (), reports, as_json, pages, force)
+        pages = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force}
+        _go(cohort, "run", as_of, college, (), reports, as_json, pages)
 
     @app.command(help="只核验和统计，不生成页面")
     def check(  # pyright: ignore[reportUnusedFunction]
@@ -56,7 +56,6 @@ def _go(
     reports: Path | None,
     as_json: bool,
     pages: dict[str, Any],
-    force: bool = False,
 ) -> None:
     from pipeline.cohort import Reports as ReportsSection
     from pipeline.cohort import load_cohort
@@ -73,7 +72,6 @@ def _go(
         colleges=tuple(colleges or ()),
         rules=rules,
         render=RenderOptions(**pages),
-        force=force,
     )
     outcome = run_cohort(cohort, options)
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)

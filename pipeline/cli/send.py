@@ -35,15 +35,16 @@ def send(
     reports: Annotated[Path | None, typer.Option("--reports", help="运行结果所在的文件夹", metavar="DIR")] = None,
 ) -> None:
     """把看板寄给辅导员和院系副书记；没有设置 [mail] 时写成 .eml 文件。"""
-    from pipeline.cohort import load_cohort
+    from pipeline.cohort import Reports, load_cohort
     from pipeline.deliver.send import Options, system_clock
     from pipeline.deliver.send import send as deliver
     from pipeline.logs import log_to
 
     loaded = load_cohort(cohort)
-    folder = reports / loaded.reports_folder.name if reports else None
-    options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force, reports=folder)
-    with log_to((folder or loaded.reports_folder) / "log" / "send.jsonl"):
+    if reports:
+        loaded = loaded.model_copy(update={"reports": Reports(folder=str(reports.resolve()))})
+    options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
+    with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = deliver(loaded, options, system_clock(), told=_tell)
     _summary(sent, dry_run)
 

@@ -97,8 +97,7 @@ class Collected:
     `rows`: file, sheet, row (1-based) and every field of `fields.csv` as text, "" where the source has no such column.
     `cells`: the cells of `rows` that were not plain text: at (position in `rows`), field, kind, raw.
     `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason. `columns`: the
-    fields that some source has. `pictures`: images taken out of cells, by the name that `rows.photo` holds. `readable`:
-    whether any source could be read.
+    fields that some source has. `pictures`: images taken out of cells, by the name that `rows.photo` holds.
     """
 
     rows: pd.DataFrame
@@ -109,7 +108,6 @@ class Collected:
     inputs: list[Input]
     columns: set[str]
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    readable: bool = True
 
 
 @dataclass(frozen=True)

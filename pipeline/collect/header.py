@@ -15,6 +15,7 @@ from pipeline import fields
 LOOK_DOWN = 40  # rows from the top in which the header is looked for
 _ENOUGH = 4  # fields that make a header certain, so that nothing further down is looked at
 _DEPTH = 3  # a header has at most so many rows
+_LONGEST = 200  # characters of a label that are looked at
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _FRONT = re.compile(r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+")
 _BACK = re.compile(r"(?:[*★☆※:;,。?!]|\((?:[^()]*)\)|\[[^\[\]]*\]|【[^【】]*】)+$")
@@ -42,7 +43,7 @@ class Header:
 
 def clean(label: str) -> str:
     """Return a label without width, spaces, marks and case; brackets that belong to it stay."""
-    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label)).lower()
+    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label[:_LONGEST])).lower()
     return _FRONT.sub("", flat).rstrip(":*")
 
 

@@ -17,6 +17,8 @@ from pipeline.collect.inputs import Content
 from pipeline.collect.text import Value, cell_text
 from pipeline.errors import InputError
 
+_MOST_ROWS = 60_000_000  # the nation's graduates are 12,000,000
+_MOST_BYTES = 24 << 30
 _KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal), "boolean": (pa.types.is_boolean,),
           "date": (pa.types.is_temporal,)}  # fmt: skip
 
@@ -27,12 +29,17 @@ def read_parquet(content: Content) -> Reading:
     Raises:
         InputError: it cannot be read.
     """
+    remedy = "请重新导出，或分成几个文件"
     try:
-        table = pq.read_table(pa.BufferReader(content.data))
+        file = pq.ParquetFile(pa.BufferReader(content.data))
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        size = sum(group.total_byte_size for group in groups)
+        if file.metadata.num_rows > _MOST_ROWS or size > _MOST_BYTES:
+            raise InputError(f"有 {file.metadata.num_rows} 行，太大，未读取", where=content.name, remedy=remedy)
+        table = file.read()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"Parquet 文件读不出（{type(error).__name__}）", where=content.name, remedy="请重新导出"
-        ) from None
+        kind = type(error).__name__
+        raise InputError(f"Parquet 文件读不出（{kind}）", where=content.name, remedy=remedy) from None
     return Reading([grid_of_table(content.name, "", table)])
 
 
@@ -49,14 +56,32 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_null(kind)
+    ):
         return pc.fill_null(column.cast(pa.large_string()), "")
-    distinct = pc.unique(column)
-    texts = pa.array(
-        ["" if value is None else cell_text(_plain(value))[0] for value in distinct.to_pylist()], pa.large_string()
-    )
-    places = pc.index_in(column, value_set=distinct)
+    try:
+        distinct = pc.unique(column)
+        places = pc.index_in(column, value_set=distinct)
+        texts = pa.array([_text(value) for value in distinct.to_pylist()], pa.large_string())
+    except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python has no word for
+        return pa.chunked_array([pa.array([_text(value) for value in map(_shown, column)], pa.large_string())])
     return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
+
+
+def _text(value: object) -> str:
+    return "" if value is None else cell_text(_plain(value))[0]
+
+
+def _shown(value: pa.Scalar) -> object:
+    """Return an Arrow value as Python's, or its stored number where Python has none for it (the year 36,537,000)."""
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return str(getattr(value, "value", ""))
 
 
 def _plain(value: object) -> Value:

@@ -16,17 +16,17 @@ _ROW = re.compile(rb"<" + _P + rb"row\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"row\s*>
 _CELL = re.compile(rb"<" + _P + rb"c\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"c\s*>)", re.DOTALL)
 _FORMULA = re.compile(rb"<" + _P + rb"f\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"f\s*>)", re.DOTALL)
 _VALUE = re.compile(rb"<" + _P + rb"v\b[^>]*?(?:/>|>(.*?)</" + _P + rb"v\s*>)", re.DOTALL)
+_CONTENT = re.compile(rb"<" + _P + rb"(?:v|is|f)\b")
 _COL = re.compile(rb"<" + _P + rb"col\b([^>]*)>")
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 _HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
-_LETTERS = re.compile(rb"\br\s*=\s*[\"']([A-Z]{1,3})[0-9]")
 # The quick searches begin with fixed characters (a search for those takes 1 ms per MB); prefixed names go the slow way.
 _ROW_NUMBER = re.compile(rb"<row [^>]*?\br\s*=\s*[\"']([0-9]{1,7})")
-_FAR_COLUMN = re.compile(rb" r=\"[A-Z]{3}")
+_FAR = re.compile(rb" r=\"(?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})")
 _QUICK_FORMULA = re.compile(rb"<f[\s>/]")
 _QUICK_ERROR = re.compile(rb" t=(?:\"e\"|'e')")
 _SLOW_ROW_NUMBER = re.compile(rb"<" + _P + rb"row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,7})")
-_SLOW_FAR_COLUMN = re.compile(rb"\br\s*=\s*[\"'][A-Z]{3}")
+_SLOW_FAR = re.compile(rb"\br\s*=\s*[\"'](?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})")
 _SLOW_FORMULA = re.compile(rb"<" + _P + rb"f[\s>/]")
 _SLOW_ERROR = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
@@ -147,26 +147,29 @@ def extent(xml: bytes, most: int) -> int:
     plain = _is_plain(rows)
     numbers = [int(number) for number in (_ROW_NUMBER if plain else _SLOW_ROW_NUMBER).findall(rows)]
     height = max(numbers, default=rows.count(b"row>"))
-    if height * 702 <= most and not (_FAR_COLUMN if plain else _SLOW_FAR_COLUMN).search(rows):
+    if height * 702 <= most and not (_FAR if plain else _SLOW_FAR).search(rows):
         return height * 702
-    letters = set(_LETTERS.findall(rows))
-    width = max((column_number(each.decode()) + 1 for each in letters), default=1)
-    return height * width if height * width <= most else _exact_extent(rows)
+    return _exact_extent(rows)
 
 
 def _exact_extent(rows: bytes) -> int:
-    """Return rows times columns of the cells with content, as calamine lays them out."""
-    high = wide = 0
-    low, narrow = 1 << 30, 1 << 30
-    number = -1
+    """Return rows times columns of the cells with content, as calamine lays them out: by the cells' own references."""
+    places: list[tuple[int, int]] = []
+    row = -1
     for match in _ROW.finditer(rows):
         given = _attributes(match[1])
-        number = int(given["r"]) - 1 if given.get("r", "").isdigit() else number + 1
-        body = match[2] or b""
-        if b"<v" not in body and b":v" not in body and b"<is" not in body and b":is" not in body:
-            continue
-        filled = [column_number(_attributes(cell[1]).get("r", "A")) for cell in _CELL.finditer(body) if cell[2]]
-        if filled:
-            high, low = max(high, number), min(low, number)
-            wide, narrow = max(wide, *filled), min(narrow, *filled)
-    return 0 if low > high else (high - low + 1) * (wide - narrow + 1)
+        row = int(given["r"]) - 1 if given.get("r", "").isdigit() else row + 1
+        for cell in _CELL.finditer(match[2] or b""):
+            if cell[2] and _CONTENT.search(cell[2]):
+                places.append(_place(_attributes(cell[1]).get("r", ""), row))
+    if not places:
+        return 0
+    high, wide = (max(place[at] for place in places) for at in (0, 1))
+    low, narrow = (min(place[at] for place in places) for at in (0, 1))
+    return (high - low + 1) * (wide - narrow + 1)
+
+
+def _place(reference: str, row: int) -> tuple[int, int]:
+    """Return the 0-based place that a reference names; without one the row's first cell."""
+    digits = reference.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return (int(digits[:20]) - 1 if digits.isdigit() else row, max(0, column_number(reference)))

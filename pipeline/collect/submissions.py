@@ -50,7 +50,7 @@ def refuse_nothing(collected: Iterable[Collected]) -> None:
         InputError: with what is wrong with each.
     """
     parts = list(collected)
-    if any(part.readable for part in parts):
+    if any(part.columns for part in parts):
         return
     faults = "；".join(str(note) for part in parts for note in part.notes if note.level == "error")
     raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
@@ -114,6 +114,7 @@ def _concatenated(readings: list[Reading]) -> Collected:
     grids = [grid for reading in readings for grid in reading.grids]
     parts = [rows_of_grid(grid, fields.names()) for grid in grids]
     notes = [note for reading in readings for note in reading.notes] + [note for part in parts for note in part.notes]
+    notes += _unread(grids, parts, notes)
     return Collected(
         rows=_rows(grids, parts),
         cells=_cells(parts),
@@ -123,8 +124,16 @@ def _concatenated(readings: list[Reading]) -> Collected:
         inputs=[each for reading in readings for each in reading.inputs],
         columns={name for part in parts for name in part.columns},
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
-        readable=bool(grids),
     )
+
+
+def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> list[Note]:
+    """Return an error note for each file none of whose worksheets is a form, where none says so yet."""
+    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns}
+    told = {note.file for note in notes if note.level == "error"}
+    message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件未读取。请照模板写列名"
+    files = dict.fromkeys(grid.file for grid in grids)
+    return [Note("error", file, "", 0, message) for file in files if file not in forms and file not in told]
 
 
 def _rows(grids: list[Grid], parts: list[SheetRows]) -> pd.DataFrame:

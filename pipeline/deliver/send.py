@@ -37,7 +37,6 @@ class Options:
     failed: bool = False
     invite: bool = False
     force: bool = False
-    reports: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,8 @@ def send(
         BusyError: another process is sending for this cohort.
         ServerError: the mail server cannot be used.
     """
-    source = open_run(cohort, newest_run(cohort, options.reports))
-    folder = (options.reports or cohort.reports_folder) / "outbox" / source.run_id
+    source = open_run(cohort, newest_run(cohort))
+    folder = cohort.reports_folder / "outbox" / source.run_id
     if options.dry_run:
         return _dry(cohort, options, source, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:

@@ -38,13 +38,13 @@ class Source:
     """(school, college) to the reason why nothing of it may be sent."""
 
 
-def newest_run(cohort: Cohort, reports: Path | None = None) -> Path:
+def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run of all colleges (`latest.txt`).
 
     Raises:
         RefusedError: there is none yet.
     """
-    folder = reports or cohort.reports_folder
+    folder = cohort.reports_folder
     try:
         run = folder / "runs" / (folder / "latest.txt").read_text(encoding="utf-8").strip()
     except OSError:

@@ -28,7 +28,7 @@ def normalise_all(sources: Sources, words: Vocabulary) -> Normalised:
     regions = load_regions()
     collected = sources.submissions
     submissions, changes = normalise(collected.rows, collected.cells, words, regions)
-    parts = [normalise_registry(registry.rows, words, regions) for registry in sources.registries]
+    parts = [normalise_registry(registry.rows, registry.cells, words, regions) for registry in sources.registries]
     registry = pd.concat(parts, ignore_index=True) if parts else empty_registry()
     return Normalised(submissions, changes, registry)
 

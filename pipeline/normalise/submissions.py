@@ -41,10 +41,10 @@ def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) ->
     return submissions[SUBMISSIONS], changes
 
 
-def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
+def normalise_registry(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) -> Frame:
     """Return a registry's rows with every field normalised like a submission's; other columns stay."""
     columns = fields.in_registry()
-    kept, reasons = _repaired(rows, columns, {})
+    kept, reasons = _repaired(rows, columns, _numeric_positions(cells))
     _apply_vocabulary(kept, reasons, words, regions)
     return rows.assign(**{column: kept[column] for column in columns})
 

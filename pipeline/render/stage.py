@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from pipeline import resources
-from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import MingceError
 from pipeline.progress import Reporter
-from pipeline.render.failure import write_failure_page
+from pipeline.render.headcount_pdf import write_headcount_pdf
+from pipeline.render.headcount_xlsx import write_headcount_xlsx
+from pipeline.render.index import write_index
+from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
+from pipeline.render.overview import college_folder
+from pipeline.render.page_guard import guard_college_page, write_failure
+from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.starter import Prepared, can_fork, prepare
+from pipeline.render.tables_xlsx import write_tables_xlsx
+from pipeline.render.unchanged import TakenOver, college_digests, take_over
 from pipeline.run_folder import RunFolder
-from pipeline.tables import Frame
+from pipeline.tables import COLUMNS, Frame
 
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 _PER_RUN = ("overview", "registry")
@@ -24,34 +32,55 @@ _PER_RUN = ("overview", "registry")
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels."""
+    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew."""
 
     notebooks: bool = True
     jobs: int = 0
     cold: bool = False
+    force: bool = False
 
 
 @dataclass
 class Rendered:
-    """What became of each page: `pages` by name (seconds, ok, error), `failed` the names of those that are broken."""
+    """What became of each page: `pages` by name (ok, seconds, error), `digests` what each college's pages show."""
 
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    digests: dict[str, str] = field(default_factory=dict[str, str])
+    taken_over: list[str] = field(default_factory=list[str])
 
-    @property
-    def failed(self) -> list[str]:
-        """The names of the pages that could not be made."""
-        return [name for name, page in self.pages.items() if not page["ok"]]
+    def tell(self, name: str, seconds: float, error: str = "") -> None:
+        """Write down what became of one page."""
+        self.pages[name] = {"ok": not error, "seconds": round(seconds, 2), "error": error}
 
     def as_summary(self) -> dict[str, Any]:
         """Return what the summary says of the render."""
-        return {"pages": self.pages, "failed": self.failed}
+        failed = [name for name, page in self.pages.items() if not page["ok"]]
+        return {"pages": self.pages, "failed": failed, "taken_over": self.taken_over, "digests": self.digests}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One college of a run: its school's code, its name, and its folder in `site/`."""
+
+    code: str
+    college: str
+
+    @property
+    def folder(self) -> str:
+        """`<school code>-<college>`, harmless on every platform."""
+        return college_folder(self.code, self.college)
+
+    @property
+    def key(self) -> str:
+        """The form that is never ambiguous: 10534/土木工程学院."""
+        return f"{self.code}/{self.college}"
 
 
 class Renderer:
     """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that."""
 
-    def __init__(self, cohort: Cohort, options: RenderOptions, reporter: Reporter) -> None:
-        self._cohort, self._options, self._reporter = cohort, options, reporter
+    def __init__(self, options: RenderOptions, reporter: Reporter) -> None:
+        self._options, self._reporter = options, reporter
         self._prepared: Prepared | None = None
 
     def __enter__(self) -> Renderer:
@@ -67,25 +96,39 @@ class Renderer:
 
     def render(self, folder: RunFolder, tables: dict[str, Frame]) -> Rendered:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
-        rendered = Rendered()
-        for college in college_folders(self._cohort, tables["colleges"]):
-            (folder.path / "site" / college.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        run = load_run(folder.path)
+        places = [
+            Place(run.code_of(school), college)
+            for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
+        ]
+        rendered = Rendered(digests=college_digests(run, tables))
+        kept = self._take_over(folder, places, rendered)
+        left = [place for place in places if place.key not in kept]
+        for place in left:
+            (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._options.notebooks:
-            self._run_notebooks(folder, tables, rendered)
-        self._print(folder, tables, rendered)
+            self._run_notebooks(folder, notebook_jobs(folder.path, left), rendered)
+            self._guard(run, folder, left, rendered)
+        self._print(run, folder, left, tables, rendered)
         return rendered
 
-    def _run_notebooks(self, folder: RunFolder, tables: dict[str, Frame], rendered: Rendered) -> None:
+    def _take_over(self, folder: RunFolder, places: Sequence[Place], rendered: Rendered) -> set[str]:
+        """Take the pages of unchanged colleges from the latest run; return the keys of these colleges."""
+        if self._options.force or not self._options.notebooks:
+            return set()
+        names = {place.key: place.folder for place in places}
+        taken: TakenOver = take_over(folder, names, rendered.digests)
+        rendered.taken_over = sorted(taken.keys)
+        return taken.keys
+
+    def _run_notebooks(self, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
-        jobs = notebook_jobs(folder.path, self._cohort, tables["colleges"])
         with self._reporter.counting("页面", len(jobs)) as counter:
 
             def done(result: NotebookResult) -> None:
-                rendered.pages[result.job.name] = {
-                    "ok": result.ok, "seconds": round(result.seconds, 2), "error": result.error
-                }  # fmt: skip
+                rendered.tell(result.job.name, result.seconds, "" if result.ok else result.error)
                 if not result.ok and result.job.output_html is not None:
-                    write_failure_page(result.job.output_html, result.job.name, result.error)
+                    write_failure(result.job.output_html, result.job.name, result.error)
                 counter.done(result.job.name)
 
             run_notebooks(
@@ -95,38 +138,31 @@ class Renderer:
                 on_done=done,
                 prepared=self._prepared,
             )
-        _point_to_final(folder)
+        _point_to_final(folder, jobs)
 
-    def _print(self, folder: RunFolder, tables: dict[str, Frame], rendered: Rendered) -> None:
+    def _guard(self, run: Run, folder: RunFolder, places: Sequence[Place], rendered: Rendered) -> None:
+        """Hold every dashboard to its college: one that shows another's rows is replaced by a page that says so."""
+        for place in places:
+            name = f"{place.key}/dashboard"
+            if rendered.pages[name]["ok"]:
+                page = folder.path / "site" / place.folder / "dashboard.html"
+                rendered.pages[name]["error"] = guard_college_page(page, run, place.code, place.college)
+                rendered.pages[name]["ok"] = not rendered.pages[name]["error"]
+
+    def _print(
+        self, run: Run, folder: RunFolder, places: Sequence[Place], tables: dict[str, Frame], rendered: Rendered
+    ) -> None:
         """Write what needs no kernel; what fails is told like a page."""
-        for name, write in printed(folder.path, self._cohort, tables):
+        for name, write in _printed(run, folder.path, places, tables):
+            started = time.perf_counter()
             try:
                 write()
+                rendered.tell(name, time.perf_counter() - started)
             except MingceError as error:
-                rendered.pages[name] = {"ok": False, "seconds": 0.0, "error": str(error)}
+                rendered.tell(name, time.perf_counter() - started, str(error))
 
 
-@dataclass(frozen=True)
-class CollegeFolder:
-    """One college and the name of its folder in `site/`."""
-
-    code: str
-    school: str
-    college: str
-
-    @property
-    def folder(self) -> str:
-        """`<school code>-<college>`, harmless on every platform."""
-        return safe_name(f"{self.code}-{self.college}")
-
-
-def college_folders(cohort: Cohort, colleges: Frame) -> list[CollegeFolder]:
-    """Return the colleges of a run's `colleges` table with their folders."""
-    pairs = colleges[["school", "college"]].itertuples(index=False)
-    return [CollegeFolder(cohort.code_of(school), school, college) for school, college in pairs]
-
-
-def notebook_jobs(run: Path, cohort: Cohort, colleges: Frame) -> list[NotebookJob]:
+def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
     """Return the notebooks to run: those of the whole run, and those of each college."""
     source = resources.notebooks()
     jobs = [
@@ -139,27 +175,44 @@ def notebook_jobs(run: Path, cohort: Cohort, colleges: Frame) -> list[NotebookJo
         )
         for name in _PER_RUN
     ]
-    for one in college_folders(cohort, colleges):
+    for place in places:
         for notebook, page in _PER_COLLEGE.items():
             jobs.append(
                 NotebookJob(
                     source / f"{notebook}.ipynb",
-                    run / "notebooks" / f"{one.folder}-{notebook}.ipynb",
-                    run / "site" / one.folder / f"{page}.html",
-                    {"run": str(run), "college": one.college, "school": one.code},
-                    f"{one.code}/{one.college}/{page}",
+                    run / "notebooks" / f"{place.folder}-{notebook}.ipynb",
+                    run / "site" / place.folder / f"{page}.html",
+                    {"run": str(run), "college": place.college, "school": place.code},
+                    f"{place.key}/{page}",
                 )
             )
     return jobs
 
 
-def _point_to_final(folder: RunFolder) -> None:
+def _point_to_final(folder: RunFolder, jobs: Sequence[NotebookJob]) -> None:
     """Let the executed notebooks name the folder where the run will stand, not the hidden one it is made in."""
-    for path in (folder.path / "notebooks").glob("*.ipynb"):
+    for path in (job.output_notebook for job in jobs if job.output_notebook.is_file()):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
 
 
-def printed(run: Path, cohort: Cohort, tables: dict[str, Frame]) -> list[tuple[str, Callable[[], None]]]:
-    """Return the writers of what needs no kernel, each with its name."""
-    return []
+def _printed(
+    run: Run, folder: Path, places: Sequence[Place], tables: dict[str, Frame]
+) -> list[tuple[str, Callable[[], object]]]:
+    """Return the writers of what needs no kernel, each with its name; the index comes last and links what is there."""
+    writers: list[tuple[str, Callable[[], object]]] = []
+    for place in places:
+        site = folder / "site" / place.folder
+        headcount = headcount_of(open_page(str(run.path), place.college, place.code))
+        writers += [
+            (f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)),
+            (f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)),
+        ]
+    people = {name: tables[name] for name in COLUMNS if name in tables}
+    writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", people)))
+    writers.append(("index", _writer(write_index, folder / "site" / "index.html", run)))
+    return writers
+
+
+def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:
+    return lambda: write(path, what)

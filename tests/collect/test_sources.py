@@ -1,11 +1,15 @@
 """Submissions, registries and people from whole cohort folders."""
 
+import datetime as dt
 import os
 import shutil
 import sqlite3
 import stat
+from decimal import Decimal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.collect import collect_submissions, read_people, read_registry
@@ -173,3 +177,51 @@ def test_people(make_cohort):
     (cohort.folder / "counselors.csv").write_text("学校名称,院系\n", "utf-8")
     with pytest.raises(ConfigurationError, match="缺少 班级、姓名"):
         read_people(cohort)
+
+
+def test_a_file_without_a_form_is_an_error(make_cohort):
+    cohort = make_cohort()
+    folder = cohort.folder / "submissions"
+    (folder / "a.csv").write_text("购物单\n苹果,3\n", "utf-8")
+    with pytest.raises(InputError, match="没有找到登记表"):
+        collect_submissions(cohort, None)
+    write(folder, "b.csv", *PEOPLE)
+    found = collect_submissions(cohort, None)
+    assert len(found.rows) == 2
+    assert [note.file for note in found.notes if note.level == "error"] == ["submissions/a.csv"]
+
+
+def test_parquet_of_odd_types(make_cohort):
+    cohort = make_cohort()
+    table = pa.table(
+        {
+            "姓名": pa.array(["张三", None]),
+            "身份证号码": pa.array([430302199503141234, None], pa.int64()),
+            "学号": pa.array(["1305030101", "1305030102"]).dictionary_encode(),
+            "学制": pa.array([4.0, 2.5]),
+            "入学时间": pa.array([dt.date(2013, 9, 1), None]),
+            "证件照": pa.array([[1, 2], None]),
+            "专业": pa.nulls(2),
+            "民族": pa.array([b"\xe6\xb1\x89", None]),
+            "考生号": pa.array([Decimal("13430300000001"), None]),
+            "提交时间": pa.array([2**60, None], pa.timestamp("ms")),
+        }
+    )
+    pq.write_table(table, cohort.folder / "submissions" / "a.parquet")
+    found = collect_submissions(cohort, None)
+    columns = [
+        "name",
+        "id_number",
+        "student_number",
+        "study_years",
+        "enrolment_month",
+        "photo",
+        "major",
+        "ethnicity",
+        "exam_number",
+    ]
+    assert found.rows[columns].values.tolist() == [
+        ["张三", "430302199503141234", "1305030101", "4", "2013-09-01", "[1, 2]", "", "汉", "13430300000001"],
+        ["", "", "1305030102", "2.5", "", "", "", "", ""],
+    ]
+    assert {(row.at, row.field) for row in found.cells.itertuples()} >= {(0, "id_number"), (1, "study_years")}

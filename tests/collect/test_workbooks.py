@@ -239,3 +239,17 @@ def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of, mon
         (last, "name", "formula"),
         (last, "id_number", "number"),
     }
+
+
+FALSE = [("uniqueCount=", b'uniqueCount="', b'uniqueCount="99999999'), ("r=", b'r="A2"', b'r="ZZZZZ99999999999"')]
+
+
+@pytest.mark.parametrize(("what", "old", "new"), FALSE)
+def test_claims_that_would_take_all_memory_are_refused(tmp_path, read, what, old, new):
+    path = rewritten(
+        workbook(tmp_path / "a.xlsx", lambda *_: None), lambda name, data: data.replace(old, new) if name else {}
+    )
+    try:
+        assert [note.level for note in read(path).notes] == ["error"]
+    except InputError as error:
+        assert "损坏" in str(error)

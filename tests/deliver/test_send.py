@@ -10,7 +10,9 @@ from email.policy import default
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.deliver.outbox import Outcome
 from pipeline.deliver.send import Options, build_messages, newest_run, send
 from pipeline.deliver.smtp import ServerError
@@ -318,3 +320,15 @@ def test_summary_is_unreadable(plain):
     (newest_run(plain) / "summary.json").write_text(json.dumps([1]))
     with pytest.raises(RefusedError, match=re.escape("summary.json")):
         post(plain)
+
+
+def test_the_command(plain, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.deliver.send.counselor_pages", own_page)
+    told = CliRunner().invoke(app, ["send", str(plain.folder), "--dry-run"])
+    assert told.exit_code == 0 and "将寄出：c0@example.edu.cn" in told.stdout
+    done = CliRunner().invoke(app, ["send", str(plain.folder)])
+    assert done.exit_code == 0 and done.stdout.strip().endswith("outbox/r1") and "已写成文件 5" in done.stderr
+    log = (plain.reports_folder / "log" / "send.jsonl").read_text(encoding="utf-8")
+    assert "@" not in log and "丝雀" not in log
+    elsewhere = CliRunner().invoke(app, ["send", str(plain.folder), "--reports", str(tmp_path / "elsewhere")])
+    assert isinstance(elsewhere.exception, RefusedError)

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 from invented_run import make_run, make_season
+from pages_support import COLLEGE, SCHOOL, jobs_of
 
-from pipeline import resources
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.load import Run, load_run
-from pipeline.render.notebooks import NotebookJob, run_notebooks
+from pipeline.render.notebooks import run_notebooks
 from pipeline.render.overview import college_folder
-
-COLLEGE, SCHOOL = "计算机科学与工程学院", "10534"
-BIG = {"run": "", "college": COLLEGE, "school": SCHOOL}
-
-
-def jobs_of(run: Path, out: Path) -> list[NotebookJob]:
-    """Every notebook once, for the big college."""
-    mine = {"run": str(run), "college": COLLEGE, "school": SCHOOL}
-    each = {
-        "college": mine,
-        "headcount": mine,
-        "counselor": {**mine, "counselor": "周老师"},
-        "overview": {"run": str(run)},
-        "registry": {"run": str(run)},
-    }
-    folder = resources.notebooks()
-    return [
-        NotebookJob(folder / f"{name}.ipynb", out / f"{name}.ipynb", out / f"{name}.html", parameters, name)
-        for name, parameters in each.items()
-    ]
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +50,3 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
         folder, date(2016, 11, 15), sizes={"马克思主义学院": 19}, colleges=[("10534", "马克思主义学院")], progress=2.0
     )
     return load_run(run)
-
-
-def program(*names: str) -> str:
-    """Return the first of these programs that is there; skip the test with a reason where none is."""
-    for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.skip(f"{' or '.join(names)} is not installed")
-    return os.devnull

@@ -79,9 +79,6 @@ def registry_of(random_: random.Random, college: tuple[str, str], size: int, can
                 + random_.choice(SURNAMES)
                 + random_.choice(GIVEN)
                 + (random_.choice(GIVEN) if n % 3 else ""),
-                + random_.choice(SURNAMES)
-                + random_.choice(GIVEN)
-                + (random_.choice(GIVEN) if n % 3 else ""),
                 "id_number": f"4303{random_.randint(2, 82):02d}{birth}{random_.randint(0, 9999):04d}",
                 "exam_number": f"134300{number[-8:]}",
             }

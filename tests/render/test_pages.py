@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import COLLEGE, SCHOOL
 from invented_run import make_run
+from pages_support import COLLEGE, SCHOOL
 
 from pipeline import resources, tables
 from pipeline.errors import InputError

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import SCHOOL, jobs_of
 from invented_run import make_run
+from pages_support import SCHOOL, jobs_of
 
 from pipeline import resources
 from pipeline.render.load import Run, load_run
@@ -67,3 +67,16 @@ def test_unknown_college_fails_without_a_page(season: Run, tmp_path: Path) -> No
     )
     (result,) = run_notebooks([job])
     assert not result.ok and not (tmp_path / "x.html").exists()
+
+
+def test_office_notebooks_open_before_the_first_run_and_do_nothing_by_themselves(sample: Path, tmp_path: Path) -> None:
+    jobs = [
+        NotebookJob(
+            resources.notebooks() / f"{name}.ipynb", tmp_path / f"{name}.ipynb", None, {"cohort": str(sample)}, name
+        )
+        for name in ("START", "review")
+    ]
+    before = sorted(path.name for path in sample.iterdir())
+    assert [result.error for result in run_notebooks(jobs)] == ["", ""]
+    assert sorted(path.name for path in sample.iterdir()) == before
+    assert "还没有一次完整的运行" in (tmp_path / "START.ipynb").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import COLLEGE, SCHOOL, program
+from pages_support import COLLEGE, SCHOOL, program
 
 from pipeline.errors import MingceError
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of

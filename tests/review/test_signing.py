@@ -115,9 +115,9 @@ def test_a_change_request_changes_no_signed_set(ledger):
     assert signing.college_digests(people, codes) == {("10534", "土木学院"): done.digest}
 
 
-def write_xlsx(path, done, cells, changed=None):
+def write_xlsx(path, done, cells, changed=None, code="10534"):
     with xlsxwriter.Workbook(str(path)) as book:
-        for name, value in (("digest", done.digest), ("school", "10534"), ("college", done.college)):
+        for name, value in (("digest", done.digest), ("school", code), ("college", done.college)):
             book.set_custom_property(f"mingce_{name}", value)
         sheet = book.add_worksheet()
         sheet.write_row(1, 0, ["学历", "专业", *LABELS, "一致"])

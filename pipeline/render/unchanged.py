@@ -1,0 +1,114 @@
+"""Colleges that show what they showed in the latest run: their pages are taken over, not rendered again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import resources
+from pipeline.render.load import Run
+from pipeline.run_folder import RunFolder, read_summary
+from pipeline.tables import Frame
+
+_OWN = ("roster", "findings", "headcount", "colleges", "registry")
+
+
+@dataclass
+class TakenOver:
+    """The colleges (keys) whose files were taken over."""
+
+    keys: set[str] = field(default_factory=set[str])
+
+
+def college_digests(run: Run, tables: dict[str, Frame]) -> dict[str, str]:
+    """Return, by `school code/college`, the digest of all that its pages show.
+
+    That is its rows of every table, the day and the window, its signature, and the notebooks, templates and code
+    that draw it.
+    """
+    common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{drawing_digest()}"
+    parts: dict[tuple[str, str], list[str]] = {}
+    for name in _OWN:
+        frame = tables[name]
+        hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+        rows = pd.DataFrame({"school": frame["school"], "college": frame["college"], "hash": hashes})
+        for (school, college), group in rows.groupby(["school", "college"])["hash"]:
+            digest = hashlib.sha256(np.sort(group.to_numpy()).tobytes()).hexdigest()
+            parts.setdefault((str(school), str(college)), []).append(f"{name}:{digest}")
+    return {
+        f"{run.code_of(school)}/{college}": hashlib.sha256(
+            "|".join([common, json.dumps(run.state(run.code_of(school), college), sort_keys=True), *own]).encode()
+        ).hexdigest()
+        for (school, college), own in parts.items()
+    }
+
+
+@cache
+def drawing_digest() -> str:
+    """Return the digest of everything that draws pages: notebooks, templates, this package's render code."""
+    folders = [resources.notebooks(), resources.templates(), Path(__file__).parent]
+    paths = sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in (".ipynb", ".py", ".j2", ".css", ".js", ".typ", ".toml", ".json") and "demo" not in path.parts
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str]) -> TakenOver:
+    """Link the files of colleges whose digest the latest run had too into the run that is being written.
+
+    Args:
+        folder: the run that is being written.
+        names: college key to its folder in `site/`.
+        digests: `college_digests` of this run.
+    """
+    latest = _latest(folder.root)
+    taken = TakenOver()
+    if latest is None:
+        return taken
+    path, summary = latest
+    rendered: dict[str, Any] = summary["stages"].get("render") or {}
+    before: dict[str, str] = rendered.get("digests") or {}
+    for key, name in names.items():
+        site = path / "site" / name
+        if before.get(key) == digests.get(key) and (site / "dashboard.html").is_file():
+            _link_tree(site, folder.path / "site" / name)
+            for notebook in (path / "notebooks").glob(f"{name}-*.ipynb"):
+                _link(notebook, folder.path / "notebooks" / notebook.name)
+            taken.keys.add(key)
+    return taken
+
+
+def _latest(root: Path) -> tuple[Path, dict[str, Any]] | None:
+    pointer = root / "latest.txt"
+    if not pointer.is_file():
+        return None
+    path = root / "runs" / pointer.read_text(encoding="utf-8").strip()
+    summary = read_summary(path)
+    return (path, summary) if summary else None
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    for path in source.rglob("*"):
+        if path.is_file():
+            _link(path, target / path.relative_to(source))
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file of an immutable run (copy it where the file system cannot link)."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

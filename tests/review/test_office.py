@@ -1,0 +1,151 @@
+"""An office's days through the command line: check, decide, sign, verify, change, accept."""
+
+import csv
+import json
+import os
+import stat
+
+import pytest
+
+from pipeline import cli
+from pipeline.review.signed_file import counts_of
+from tests.cohorts import make_cohort
+
+from .test_signing import write_xlsx
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def office(tmp_path, capsys):
+    folder = make_cohort(tmp_path / "cohort", students=24, schools=1, seed=5, faults=0.0)
+
+    with (folder / "truth_missing.csv").open(encoding="utf-8-sig") as lines:  # whoever never submits left the school
+        away = {row["student_number"] for row in csv.DictReader(lines)}
+    edit(folder / "registry" / "10534.csv", lambda rows: [row for row in rows if row["学号"] not in away])
+
+    def run(*words, code=0):
+        with pytest.raises(SystemExit) as left:
+            cli.main([*map(str, words)])
+        told = capsys.readouterr()
+        assert (left.value.code or 0) == code, told.out + told.err
+        return told.out + told.err
+
+    run.folder = folder
+    return run
+
+
+def edit(path, change):
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    rows = change(rows)
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def people(office, *words):
+    return json.loads(office("review", "list", office.folder, "--json", *words))
+
+
+class Signed:
+    def __init__(self, digest, college):
+        self.digest, self.college = digest, college
+
+
+def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
+    folder = office.folder
+    office("review", "list", folder, code=6)  # nothing was run yet
+    office("check", folder)
+    listed = people(office)
+    assert {row["status"] for row in listed} == {"awaiting"}
+    first = listed[0]
+    college = f"{first['school_code']}/{first['college']}"
+    own = [row for row in listed if row["college"] == first["college"]]
+    number = first["student_number"]
+
+    # decide
+    assert "经办人" in office("review", "approve", folder, "--student", number, code=2)
+    assert "已通过 1 项" in office("review", "approve", "--student", number, folder, "--by", "王老师")
+    assert "未重复记入 1 项" in office("review", "approve", folder, "--student", number, "--by", "王老师")
+    office("review", "reopen", folder, "--student", number, "--by", "王老师", code=2)  # no reason
+    office("review", "reopen", folder, "--student", number, "--by", "王老师", "--why", "误批")
+    office("review", "return", folder, "--student", number, "--by", "王老师", "--why", "照片不清")
+    assert people(office, "--status", "已退回")[0]["student_number"] == number
+    office("sign", college, folder, "--by", "李书记", code=6)
+    office("review", "approve", folder, "--student", number, "--by", "王老师")
+    if len(own) > 1:
+        office("review", "approve", folder, "--all-ready", "--college", college, "--by", "王老师")
+
+    # sign: a cohort of another year is always late today, so a reason is due
+    with (folder / "colleges.csv").open(encoding="utf-8-sig") as lines:
+        secretary = next(row["副书记"] for row in csv.DictReader(lines) if row["院系"] == first["college"])
+    office("sign", college, folder, "--by", "某人", "--why", "补交", code=6)
+    assert "已签字" in office("sign", college, folder, "--by", secretary, "--why", "补交")
+    assert "已签过" in office("sign", college, folder, "--by", secretary)
+
+    # a run keeps every decision, and its tables say the same
+    office("check", folder)
+    assert {row["status"] for row in people(office, "--college", college)} == {"approved"}
+    assert "已接收" in office("accept", college, folder, "--by", "王老师")
+
+    # the signed file, untouched, then of data that changed
+    from pipeline.cohort import load_cohort
+    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.signing import college_states, of_college
+
+    cohort = load_cohort(folder)
+    tables, today = open_tables(cohort)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries(*KINDS)
+        assert ledger.verify() == []
+    rows = of_college(lay_desk(tables, entries, today).people, first["school_code"], first["college"])
+    done = Signed(college_states(entries)["signed_digest"].iloc[0], first["college"])
+    write_xlsx(tmp_path / "h.xlsx", done, counts_of(rows), code=first["school_code"])
+    assert "一致" in office("sign", "verify", tmp_path / "h.xlsx", folder)
+
+    # the registrar corrects one: stale, told by field, the signed file differs by that student
+    (registry,) = (folder / "registry").iterdir()
+
+    def correct(rows):
+        return [
+            row | {"民族": "苗族" if row["民族"] != "苗族" else "汉族"} if row["学号"] == number else row
+            for row in rows
+        ]
+
+    edit(registry, correct)
+    office("check", folder)
+    stale = people(office, "--status", "stale")
+    assert [row["student_number"] for row in stale] == [number]
+    assert stale[0]["changed_fields"] == "ethnicity"
+    told = office("sign", "verify", tmp_path / "h.xlsx", folder, code=6)
+    assert f"学号：{number}" in told
+    assert "错误" in office("accept", college, folder, "--by", "王老师", code=6)
+    if os.name == "posix":
+        assert stat.S_IMODE((folder / "ledger.sqlite").stat().st_mode) == 0o600
+
+
+def test_decisions_of_a_file_are_taken_by_the_run(office):
+    folder = office.folder
+    toml = folder / "cohort.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + '\n[review]\ndecisions = "decisions.csv"\n', encoding="utf-8")
+    office("check", folder)  # no file yet: nobody has decided
+    numbers = [row["student_number"] for row in people(office)]
+    lines = [
+        "学号,意见,审核人,说明",
+        f"{numbers[0]},通过,王老师,",
+        f"{numbers[1]},退回,王老师,照片不清",
+        "nobody,通过,王,",
+    ]
+    (folder / "decisions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for _ in range(2):
+        office("check", folder)
+        status = {row["student_number"]: row["status"] for row in people(office)}
+        assert (status[numbers[0]], status[numbers[1]]) == ("approved", "returned")
+    from pipeline.cohort import load_cohort
+    from pipeline.review.ledger import open_ledger
+
+    with open_ledger(load_cohort(folder)) as ledger:
+        assert ledger.entries("decision")["action"].tolist() == ["approve", "return"]
