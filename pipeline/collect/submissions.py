@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,21 +39,19 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     """
     readings = [_read_unit(unit, cohort, keep) for unit in submission_units(cohort)]
     collected = _concatenated(readings)
-    refuse_nothing([collected])
+    refuse_nothing(collected.columns, collected.notes)
     return collected
 
 
-def refuse_nothing(collected: Iterable[Collected]) -> None:
-    """Raise where no source could be read at all.
+def refuse_nothing(columns: set[str], notes: list[Note]) -> None:
+    """Refuse to go on where no source could be read at all: none gave one of the form's `columns`.
 
     Raises:
         InputError: with what is wrong with each.
     """
-    parts = list(collected)
-    if any(part.columns for part in parts):
-        return
-    faults = "；".join(str(note) for part in parts for note in part.notes if note.level == "error")
-    raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
+    if not columns:
+        faults = "；".join(str(note) for note in notes if note.level == "error")
+        raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from pipeline.tables import Frame
 _POSTGRADUATE = ["硕士研究生", "博士研究生"]
 
 
-def fill_from_registry(
-    submissions: Frame, evidence: Frame, registry: Frame, classes: Frame
-) -> tuple[Frame, Frame]:
+def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, classes: Frame) -> tuple[Frame, Frame]:
     """Return submissions with what the registry completes, and the `changes` that this makes.
 
     A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the

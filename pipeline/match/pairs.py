@@ -41,7 +41,7 @@ def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
 
 
 def _looked_up(submissions: Frame, registry: Frame) -> list[tuple[Keys, Keys, int]]:
-    return [(*(part(rows) for rows in (submissions, registry)), bit) for part, bit in LOOK_UPS]
+    return [(key_of(submissions), key_of(registry), bit) for key_of, bit in LOOK_UPS]
 
 
 def id_key(keys: Frame) -> Keys:

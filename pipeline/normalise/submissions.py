@@ -66,7 +66,7 @@ def row_digests(rows: Frame) -> pd.Series:
 
 
 def distinct_ids(digests: pd.Series) -> pd.Series:
-    """Return the ids of rows with these digests, in the order they were read; all copies of a row must be among them."""
+    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them."""
     if digests.is_unique:
         return digests
     copies = digests.groupby(digests).cumcount(ascending=False)

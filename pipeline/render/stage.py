@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +94,7 @@ class Renderer:
         if self._prepared is not None:
             self._prepared.close()
 
-    def render(self, folder: RunFolder, tables: dict[str, Frame]) -> Rendered:
+    def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
         run = load_run(folder.path)
         places = [
@@ -150,7 +150,7 @@ class Renderer:
                 rendered.pages[name]["ok"] = not rendered.pages[name]["error"]
 
     def _print(
-        self, run: Run, folder: RunFolder, places: Sequence[Place], tables: dict[str, Frame], rendered: Rendered
+        self, run: Run, folder: RunFolder, places: Sequence[Place], tables: Mapping[str, Frame], rendered: Rendered
     ) -> None:
         """Write what needs no kernel; what fails is told like a page."""
         for name, write in _printed(run, folder.path, places, tables):
@@ -197,7 +197,7 @@ def _point_to_final(folder: RunFolder, jobs: Sequence[NotebookJob]) -> None:
 
 
 def _printed(
-    run: Run, folder: Path, places: Sequence[Place], tables: dict[str, Frame]
+    run: Run, folder: Path, places: Sequence[Place], tables: Mapping[str, Frame]
 ) -> list[tuple[str, Callable[[], object]]]:
     """Return the writers of what needs no kernel, each with its name; the index comes last and links what is there."""
     writers: list[tuple[str, Callable[[], object]]] = []

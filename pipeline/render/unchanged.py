@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,7 @@ class TakenOver:
     keys: set[str] = field(default_factory=set[str])
 
 
-def college_digests(run: Run, tables: dict[str, Frame]) -> dict[str, str]:
+def college_digests(run: Run, tables: Mapping[str, Frame]) -> dict[str, str]:
     """Return, by `school code/college`, the digest of all that its pages show.
 
     That is its rows of every table, the day and the window, its signature, and the notebooks, templates and code
