@@ -49,8 +49,8 @@ class Layout:
         return names.map(known).to_numpy().astype(np.int32)
 
 
-def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool, rows: int = ROWS) -> Layout:
-    """Return the layout: one part, or parts of about `rows` registry rows each in the order of the cohort file.
+def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
+    """Return the layout: one part, or parts of about `ROWS` registry rows each in the order of the cohort file.
 
     Schools whose registries name each other stay together. A registry that could not be read counts as an average one.
     """
@@ -58,10 +58,10 @@ def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool, rows: int 
     sizes = [part.rows for part in read if part.rows]
     average = sum(sizes) // max(len(sizes), 1)
     parts: list[list[int]] = []
-    filled = rows  # the first group opens a part
+    filled = 0
     for group in groups:
         size = sum(read[at].rows or average for at in group)
-        if (filled + size > rows and not one) or not parts:
+        if (filled + size > ROWS and not one) or not parts:
             parts.append([])
             filled = 0
         parts[-1] += group
