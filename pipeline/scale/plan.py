@@ -31,6 +31,7 @@ from pipeline.scale.spool import Spool, open_spool
 from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, write_table
+from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
 
 T = TypeVar("T")
 
@@ -170,13 +171,14 @@ class Run:
         """Write the run's tables for programs: the parts' put together, and those that are whole already."""
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
-        for name in (*JUDGED, *SETTLED):
-            pieces = [part.name(name) for part in self.parts]
-            gather_table(self.spool, pieces, folder, name)
-            self.spool.remove(*pieces)
+        pieces = {name: [part.name(name) for part in self.parts] for name in (*JUDGED, *SETTLED)}
+        headcount = self.spool.read_all(pieces.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        for name, names in pieces.items():
+            gather_table(self.spool, names, folder, name)
+            self.spool.remove(*names)
         gather_table(self.spool, [f"extras/{unit.number}" for unit in self._units], folder, "extras")
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)
-        for name, frame in {**kept, **beside}.items():
+        for name, frame in {"headcount": headcount, **kept, **beside}.items():
             write_table(folder, name, frame)
 
     def tables(self) -> Mapping[str, Frame]:
