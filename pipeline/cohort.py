@@ -250,9 +250,9 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNOREC
 
 
 def safe_name(text: str) -> str:
-    """Return `text` as one harmless path segment on Linux, macOS and Windows (at most 80 characters)."""
-    clean = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]', "_", text)
-    clean = clean.strip(" .")[:80].rstrip(" .") or "_"
+    """Return `text` as one harmless path segment on Linux, macOS and Windows (at most 80 characters, 200 bytes)."""
+    clean = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]', "_", text)
+    clean = clean.strip(" .")[:80].encode(errors="ignore")[:200].decode(errors="ignore").rstrip(" .") or "_"
     return f"_{clean}" if _RESERVED.match(clean) else clean
 
 

@@ -21,6 +21,7 @@ from pipeline.collect import read_people
 from pipeline.colleges import find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
+from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
@@ -76,7 +77,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
-    with cohort_lock(cohort, options.now):
+    with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
             known = fingerprint(cohort, options.as_of) if options.whole else ""
@@ -113,7 +114,7 @@ def _run(
                 judges.join()
             not_checked = [one for told in run.each_part(judge) for one in told]
         with stage("review"):
-            imported = run.import_decisions()
+            imported = run.import_decisions(trial=bool(options.rules))
         with stage("tabulate"):
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)

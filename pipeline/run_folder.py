@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,6 +47,10 @@ class RunFolder:
         for name, frame in tables.items():
             write_table(folder, name, frame)
 
+    def write_validations(self, results: list[dict[str, Any]]) -> None:
+        """Write `validations.json`: what Great Expectations counted, for `mingce docs`."""
+        write_atomically(self.path / "validations.json", json.dumps(results, ensure_ascii=False) + "\n")
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
         write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
@@ -71,9 +76,19 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in (root / "runs").glob(f".*{_PARTIAL}"):
         shutil.rmtree(left, ignore_errors=True)
-    run = RunFolder(root, f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+    run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
     run.path.mkdir(mode=0o700)
     return run
+
+
+def _after(runs: Path, now: datetime) -> datetime:
+    """Return `now`, or a second past the last run where that is later: a clock set back makes no run an older one."""
+    made = [path.name[:15] for path in runs.iterdir() if re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]+", path.name)]
+    try:
+        last = datetime.strptime(max(made, default=""), "%Y%m%d-%H%M%S").replace(tzinfo=now.tzinfo)
+    except ValueError:
+        return now
+    return max(now, last + timedelta(seconds=1))
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -101,13 +116,3 @@ def read_summary(run: Path) -> dict[str, Any] | None:
         return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-
-
-def complete_runs(root: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the complete runs and checks of all colleges below a reports folder, oldest first."""
-    found = [(path, read_summary(path)) for path in sorted((root / "runs").glob("[!.]*")) if path.is_dir()]
-    return [
-        (path, summary)
-        for path, summary in found
-        if summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all"
-    ]

@@ -38,6 +38,9 @@ COLLEGES = [
     "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
     "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
 ]  # fmt: skip
+REGISTRY_FINDINGS = [
+    "school", "college", "class_name", "student_number", "field", "rule", "severity", "message", "file", "row",
+]  # fmt: skip
 
 COLUMNS: dict[str, list[str]] = {
     "submissions": SUBMISSIONS,
@@ -47,6 +50,7 @@ COLUMNS: dict[str, list[str]] = {
     "roster": ROSTER,
     "headcount": HEADCOUNT,
     "colleges": COLLEGES,
+    "registry_findings": REGISTRY_FINDINGS,
 }
 
 # Columns of whole numbers, of fractions and of true/false; all others are text.

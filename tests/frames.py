@@ -49,7 +49,7 @@ def submissions(*changes: dict[str, str]) -> pd.DataFrame:
     """Return given rows (file, sheet, row, fields): the good one with each of the changes."""
     rows = [{"file": "a.xlsx", "sheet": "一", "row": n, **GOOD, **change} for n, change in enumerate(changes, 2)]
     frame = pd.DataFrame(rows, columns=["file", "sheet", "row", *fields.names()])
-    return frame.astype({name: "str" for name in ["file", "sheet", *fields.names()]} | {"row": "int64"})
+    return frame.astype(dict.fromkeys(["file", "sheet", *fields.names()], "str") | {"row": "int64"})
 
 
 def registry(*changes: dict[str, str]) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def registry(*changes: dict[str, str]) -> pd.DataFrame:
     for row in rows:
         row["school_code"] = "12649" if row["school"].endswith("潇湘学院") else "10534"
     frame = pd.DataFrame(rows, columns=["school_code", "row", *names])
-    return frame.astype({name: "str" for name in ["school_code", *names]} | {"row": "int64"})
+    return frame.astype(dict.fromkeys(["school_code", *names], "str") | {"row": "int64"})
 
 
 def no_cells() -> pd.DataFrame:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from pipeline import fields
 from pipeline.tables import Frame, conform
 
 
-def certify(table: Frame, findings: Frame) -> Frame:
+def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
+
+    What a rule that could not run (or is silenced) would have said of an identity is unknown: never certified.
 
     Args:
         table: the check table.
         findings: all findings of it.
+        not_run: names of rules that could not run.
     """
     identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
     causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")
     cause = table["submission_id"].map(causes).fillna("").astype("str")
     state = pd.Series("failed", index=table.index, dtype="str")
-    state = state.where(cause != "", "certified").where(cause != "not_checked", "not_checked")
+    state = state.where(cause != "", "certified")
+    state = state.where((cause != "not_checked") & ((cause != "") | (table["identity_cause"] == "")), "not_checked")
     return conform(
         pd.DataFrame(
             {
@@ -28,7 +34,7 @@ def certify(table: Frame, findings: Frame) -> Frame:
                 "student_number": table["student_number"],
                 "identity": state,
                 "cause": cause,
-                "record": _record(table, findings),
+                "record": _record(table, findings, not_run),
                 "matched_school": table["matched_school"],
                 "matched_student_number": table["registry_student_number"],
                 "score": table["score"],
@@ -38,10 +44,11 @@ def certify(table: Frame, findings: Frame) -> Frame:
     )
 
 
-def _record(table: Frame, findings: Frame) -> pd.Series:
+def _record(table: Frame, findings: Frame, not_run: Collection[str]) -> pd.Series:
     """Return `certified` where no compared field differs from the matched row or is missing though required."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
     failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
     failed = table["submission_id"].isin(list(failing))
-    record = pd.Series("certified", index=table.index, dtype="str").where(~failed, "failed")
+    sound = "not_checked" if against & set(not_run) else "certified"
+    record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
     return record.where(table["matched_row"] >= 0, "not_checked")

@@ -16,11 +16,12 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 
 from pipeline.check.facts import Facts
-from pipeline.check.kinds import KINDS
-from pipeline.check.rule import RULES, Broken, RuleFunction, as_broken
-from pipeline.check.rules import contact as _contact  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from pipeline.check.logic import DOCS, LOGIC, Logic
+from pipeline.check.rule import Broken
 from pipeline.tables import Frame
 
 FACTS: ContextVar[Facts] = ContextVar("facts")
@@ -37,7 +38,7 @@ class TableRows(TableMetricProvider):
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
-        cls,  # noqa: N805 - the decorator makes it a class method
+        cls,
         execution_engine: PandasExecutionEngine,
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
@@ -64,6 +65,14 @@ class RowExpectation(BatchExpectation):
     success_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
     args_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
 
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(cls, configuration: Any = None, **_: object) -> list[Any]:  # noqa: ANN401
+        """Return what Data Docs say of the rule: its name and the message that people get."""
+        meta = configuration.meta or {}
+        template = {"template": "$rule：$message", "params": {name: meta.get(name, "") for name in ("rule", "message")}}
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
     def broken(self, frame: Frame, facts: Facts) -> Broken:
         """Return the rows that break the rule."""
         raise NotImplementedError
@@ -89,30 +98,15 @@ class RowExpectation(BatchExpectation):
         }
 
 
-def _type_of(name: str, function: RuleFunction) -> type[RowExpectation]:
-    """Return the expectation type `name` (`expect_email_format` → `ExpectEmailFormat`) of a rule function."""
+def _type_of(name: str, logic: Logic) -> type[RowExpectation]:
+    """Return the expectation type `name` (`expect_email_format` → `ExpectEmailFormat`) of a rule's logic."""
 
     def broken(self: RowExpectation, frame: Frame, facts: Facts) -> Broken:
-        return as_broken(function(frame, facts))
+        return logic(frame, facts, self.column)
 
-    return _subclass(name, broken, function.__doc__)
-
-
-def _kind_of(name: str, function: Any) -> type[RowExpectation]:  # noqa: ANN401
-    """Return the expectation type of one of the three kinds, which get the field as well."""
-
-    def broken(self: RowExpectation, frame: Frame, facts: Facts) -> Broken:
-        return as_broken(function(frame, facts, self.column))
-
-    return _subclass(name, broken, function.__doc__)
-
-
-def _subclass(name: str, broken: object, doc: str | None) -> type[RowExpectation]:
     camel = "".join(part.title() for part in name.split("_"))
-    return type(camel, (RowExpectation,), {"broken": broken, "__doc__": doc, "__module__": __name__})
+    members = {"broken": broken, "__doc__": DOCS[name], "__module__": __name__}
+    return type(camel, (RowExpectation,), members)
 
 
-TYPES: dict[str, type[RowExpectation]] = {
-    **{name: _kind_of(name, function) for name, function in KINDS.items()},
-    **{name: _type_of(name, function) for name, function in RULES.items()},
-}
+TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, logic in LOGIC.items()}

@@ -23,6 +23,29 @@ def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
     return conform(pd.concat(parts, ignore_index=True), "findings") if parts else empty("findings")
 
 
+def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Frame:
+    """Return `registry_findings`: what is wrong with the registry's own rows; values stay out of it.
+
+    Args:
+        table: normalised registry rows.
+        verdicts: each rule's failing positions.
+        own: how many rows are told of; the others are guests, whose own part tells of them.
+    """
+    table = table if "file" in table else table.assign(file="")
+    keep = ["school", "college", "class_name", "student_number", "file", "row"]
+    parts = [
+        table.iloc[verdict.rows[verdict.rows < own]][keep].assign(
+            field=verdict.rule.field,
+            rule=verdict.rule.name,
+            severity=verdict.rule.severity,
+            message=verdict.rule.message,
+        )
+        for verdict in verdicts
+        if len(verdict.rows)
+    ]
+    return conform(pd.concat(parts, ignore_index=True), "registry_findings") if parts else empty("registry_findings")
+
+
 def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
     rule, broken = verdict.rule, verdict.broken
     rows = table.iloc[verdict.rows]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from pipeline.check.certify import certify
 from pipeline.check.facts import Facts
-from pipeline.check.findings import findings_of
+from pipeline.check.findings import findings_of, registry_findings_of
+from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import Rule, Subject
-from pipeline.check.table import check_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
@@ -34,6 +34,7 @@ class Checked:
 
     findings: Frame
     certifications: Frame
+    registry_findings: Frame
     standing: pd.Series
     """By registry position: the index in `counting` of the submission that stands there."""
     first_failed: set[str]
@@ -44,30 +45,32 @@ class Checked:
 
 
 def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
-    """Judge every rule on the submissions that count, the superseded ones and the registry's students."""
+    """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
-    table = _submissions_table(matched, matched.counting, matched.evidence, matched.clashes)
     standing = standing_submissions(matched.counting, matched.evidence)
-    subjects: dict[Subject, Frame] = {
-        "submissions": table,
-        "superseded": _superseded(matched.submissions),
-        "students": _students(matched, standing),
-    }
-    parts: list[Frame] = []
+    tables = subject_tables(matched, standing)
+    verdicts: dict[Subject, list[Verdict]] = {}
     results: dict[str, object] = {}
-    for subject, frame in subjects.items():
-        verdicts, results[subject] = validate(frame, [rule for rule in judged if rule.table == subject], facts, subject)
-        parts.append(findings_of(frame, verdicts))
-        skipped += [_could_not_run(verdict) for verdict in verdicts if verdict.could_not_run]
-    findings = pd.concat(parts, ignore_index=True)
+    for subject, table in tables.items():
+        chosen = [rule for rule in judged if rule.table == subject]
+        verdicts[subject], judged_so = validate(table, chosen, facts, subject)
+        results |= judged_so
+        skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
+    found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
+    own = found["submissions"]
     return Checked(
-        findings=findings,
-        certifications=certify(table, parts[0]),
+        findings=pd.concat(found.values(), ignore_index=True),
+        certifications=certify(tables["submissions"], own, _not_run(verdicts["submissions"])),
+        registry_findings=registry_findings_of(tables["registry"], verdicts["registry"], matched.own),
         standing=standing,
-        first_failed=_first_failed(matched, parts[0], judged, facts),
+        first_failed=_first_failed(matched, own, judged, facts),
         not_checked=skipped,
         results=results,
     )
+
+
+def _not_run(verdicts: list[Verdict]) -> set[str]:
+    return {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
@@ -81,49 +84,13 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
             skipped.append(NotChecked(rule.name, "", "没有设置照片文件夹"))
         else:
             judged.append(rule)
-            if rule.needs == "registry" or rule.table == "students":
+            if rule.needs == "registry" or rule.table in ("students", "registry"):
                 skipped += [NotChecked(rule.name, school, why) for school, why in matched.unread.items()]
     return judged, skipped
 
 
 def _could_not_run(verdict: Verdict) -> NotChecked:
     return NotChecked(verdict.rule.name, "", f"规则未能运行（{verdict.could_not_run}），请联系维护人员")
-
-
-def _submissions_table(matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame) -> Frame:
-    photos = matched.photos if submissions is matched.counting else None
-    table = check_table(
-        submissions, evidence, clashes, matched.registry, matched.classes, frozenset(matched.unread), photos
-    )
-    told = {
-        f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name])
-        for name in ("school", "college", "class_name", "student_number")
-    }
-    return table.assign(**told)
-
-
-def _taken(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
-    """Return the registry's values at `rows`, `otherwise` where there is no row."""
-    if not len(registry):
-        return otherwise
-    taken = registry.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
-    return taken.where(rows >= 0, otherwise)
-
-
-def _superseded(submissions: Frame) -> Frame:
-    rows = submissions[(submissions["superseded_by"] != "") & (submissions["superseded_by"] != "withdrawn")]
-    told = {f"told_{name}": rows[name] for name in ("school", "college", "class_name", "student_number")}
-    return rows.assign(**told).reset_index(drop=True)
-
-
-def _students(matched: Matched, standing: pd.Series) -> Frame:
-    """Return the registry's students with the id of the submission that stands on each, blank where none does."""
-    students = matched.students
-    submission = pd.Series("", index=students.index, dtype="str")
-    identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
-    submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {f"told_{name}": students[name] for name in ("school", "college", "class_name", "student_number")}
-    return students.assign(submission_id=submission, **told)
 
 
 def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts) -> set[str]:
@@ -134,15 +101,15 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     if firsts.empty:
         return now
     strict = [
-        replace(rule)
+        rule
         for rule in rules
         if rule.table == "submissions"
         and rule.actor == "student"
         and rule.severity == "critical"
         and rule.needs != "photos"
     ]
-    clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
-    table = _submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes)
+    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
+    table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
     failed = _to_mend(findings_of(table, verdicts))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))

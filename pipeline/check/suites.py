@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,9 +11,10 @@ import yaml
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
+from pipeline.knowledge.codes import load_codes
 from pipeline.tables import ACTORS, SEVERITIES
 
-BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort")
+BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 Subject = Literal["submissions", "superseded", "students", "registry"]
 SUBJECTS = ("submissions", "superseded", "students", "registry")
 NEEDS = ("", "photos", "registry")
@@ -23,8 +24,8 @@ NEEDS = ("", "photos", "registry")
 class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
-    `table` is what it is judged on; `needs` what must be there for it to be judged; `kwargs` are a stock
-    expectation's own. `place` is file and line, for messages.
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
+    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide. `place` is file and line, for messages.
     """
 
     name: str
@@ -34,18 +35,15 @@ class Rule:
     severity: str
     actor: str
     message: str
+    about: str = ""
     table: Subject = "submissions"
     needs: str = ""
     since: str = ""
     changed: str = ""
     known_issue: str = ""
+    stock: bool = False
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
     place: str = ""
-
-    @property
-    def stock(self) -> bool:
-        """Whether the expectation is one of Great Expectations' own."""
-        return bool(self.kwargs)
 
 
 def built_in_rules() -> list[Rule]:
@@ -61,16 +59,42 @@ def office_rules(folder: Path) -> list[Rule]:
     """
     rules: list[Rule] = []
     mistakes: list[str] = []
-    for path in sorted(folder.glob("*.yml")) + sorted(folder.glob("*.yaml")):
+    for path in _suites_in(folder):
         try:
             rules += read_suite(path)
         except ConfigurationError as error:
             mistakes += error.mistakes
     names = [rule.name for rule in built_in_rules()] + [rule.name for rule in rules]
     mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
+    mistakes += _own_mistakes(rules, folder)
+    stock = [rule for rule in rules if rule.stock]
+    if stock:
+        from pipeline.check.stock import stock_mistakes  # imports Great Expectations
+
+        mistakes += [mistake for rule in stock for mistake in stock_mistakes(rule)]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return rules
+
+
+def _own_mistakes(rules: list[Rule], folder: Path) -> list[str]:
+    """Return what is wrong with an office's rules of our own types: an unknown type, a field without a code table."""
+    from pipeline.check.logic import LOGIC
+
+    own = [rule for rule in rules if not rule.stock]
+    mistakes = [
+        f"{rule.place}：没有 expect: {rule.expectation.removeprefix('expect_')}，请核对拼写，"
+        "或改写 expectation: 一个 Great Expectations 期望的名字"
+        for rule in own
+        if rule.expectation not in LOGIC
+    ]
+    coded = [rule for rule in own if rule.expectation == "expect_field_in_codes"]
+    tables = load_codes(folder) if coded else {}
+    return mistakes + [
+        f"{rule.place}：字段 {rule.field} 没有代码表，请在 codes 文件夹放 {rule.field}.csv"
+        for rule in coded
+        if rule.field not in tables
+    ]
 
 
 def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
@@ -80,10 +104,48 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
     """
     rules = built_in_rules() + (office_rules(folder) if folder else [])
+    wording = office_messages(folder, {rule.name for rule in rules}) if folder else {}
     unknown = sorted(set(known_issues) - {rule.name for rule in rules})
     if unknown:
         raise ConfigurationError([f"[rules.known_issues] 没有规则 {name}，请核对规则名" for name in unknown])
-    return [replace(rule, known_issue=known_issues.get(rule.name, rule.known_issue)) for rule in rules]
+    return [
+        replace(
+            rule,
+            known_issue=known_issues.get(rule.name, rule.known_issue),
+            message=wording.get(rule.name, rule.message),
+        )
+        for rule in rules
+    ]
+
+
+def office_messages(folder: Path, names: Collection[str]) -> dict[str, str]:
+    """Return an office's own wording of messages, by rule name (`messages:` in its files).
+
+    Raises:
+        ConfigurationError: a message of a rule that does not exist, with file and line.
+    """
+    wording: dict[str, str] = {}
+    mistakes: list[str] = []
+    for path in _suites_in(folder):
+        suite = _open_suite(path, mistakes)
+        node = suite.nodes.get("messages")
+        if node is not None and not isinstance(node, yaml.MappingNode):
+            suite.wrong(node, "messages 下面应逐行写 规则名: 提示文字")
+            continue
+        for key, value in node.value if node is not None else []:
+            if str(key.value) not in names:
+                suite.wrong(key, f"没有规则 {key.value}，请核对规则名")
+            elif not isinstance(value, yaml.ScalarNode) or not str(value.value).strip():
+                suite.wrong(key, f"{key.value} 的提示文字不能为空")
+            else:
+                wording[str(key.value)] = str(value.value).strip()
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(folder))
+    return wording
+
+
+def _suites_in(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
 
 
 def read_suite(path: Path) -> list[Rule]:
@@ -92,6 +154,15 @@ def read_suite(path: Path) -> list[Rule]:
     Raises:
         ConfigurationError: the file is no YAML, or entries are wrong: all of them, each with its line.
     """
+    mistakes: list[str] = []
+    rules = list(_rules_of(_open_suite(path, mistakes)))
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return rules
+
+
+def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
+    """Return the nodes of one YAML file; raises ConfigurationError where it is none."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -102,11 +173,7 @@ def read_suite(path: Path) -> list[Rule]:
         ) from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
-    mistakes: list[str] = []
-    rules = list(_rules_of(_Suite(path, root, mistakes)))
-    if mistakes:
-        raise ConfigurationError(mistakes, where=str(path))
-    return rules
+    return _Suite(path, root, mistakes)
 
 
 class _Suite:
@@ -118,7 +185,7 @@ class _Suite:
         self.nodes = {str(key.value): value for key, value in root.value}
         self.head = {key: _plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
         for key, node in self.nodes.items():
-            if key not in ("page", "title", "since", "needs", "rules", "each_required", "each_compared"):
+            if key not in ("page", "title", "since", "needs", "rules", "messages", "each_required", "each_compared"):
                 self.wrong(node, f"没有设置项 {key}，请核对拼写")
 
     def wrong(self, node: yaml.Node, message: str) -> None:
@@ -155,7 +222,7 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
 
 
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "table", "needs", "since", "changed",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since", "changed",
     "known_issue", "kwargs",
 }  # fmt: skip
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
@@ -175,9 +242,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         return None
     text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
     own = text.get("expect", "")
-    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
-    if not own and "column" not in kwargs and text.get("field"):
-        kwargs["column"] = text["field"]
+    kwargs = {} if own else _stock_kwargs(data, text.get("field", ""))
     return Rule(
         name=text["rule"],
         page=str(suite.head.get("page", "")),
@@ -186,14 +251,26 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         severity=text["severity"],
         actor=text["actor"],
         message=text["message"],
+        about=text.get("about", ""),
         table=cast("Subject", text.get("table", "submissions")),
         needs=text.get("needs") or str(suite.head.get("needs", "")),
         since=text.get("since") or str(suite.head.get("since", "")),
         changed=text.get("changed", ""),
         known_issue=text.get("known_issue", ""),
+        stock=not own,
         kwargs=kwargs,
         place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
     )
+
+
+def _stock_kwargs(data: dict[str, Any], field_name: str) -> dict[str, Any]:
+    """Return a stock expectation's own settings: the column is the rule's field where nothing else is said."""
+    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
+    if field_name and not any(str(key).startswith("column") for key in kwargs):
+        kwargs["column"] = field_name
+    if "row_condition" in kwargs:
+        kwargs.setdefault("condition_parser", "pandas")
+    return kwargs
 
 
 def _filled(text: str, names: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.evidence import describe
 from pipeline.check.rules.match import cause
+from pipeline.knowledge.text import by_distinct
 from pipeline.match.clashes import CLASHES
 from pipeline.tables import Frame
 
@@ -25,22 +26,21 @@ PHOTO_COLUMNS = {
 
 @dataclass(frozen=True)
 class Classes:
-    """What the registry says of its classes: (school, class) to college and major; blank where it says several."""
+    """What the registry says of its classes: school and class, joined, to college and major; blank where several."""
 
-    college: dict[tuple[str, str], str]
-    major: dict[tuple[str, str], str]
+    college: dict[str, str]
+    major: dict[str, str]
 
 
 def classes_of(registry: Frame) -> Classes:
     """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major."""
-    keys = ["school", "class_name"]
     named = registry[registry["class_name"] != ""]
-    told: dict[str, dict[tuple[str, str], str]] = {}
+    keys = named["school"] + "\x1f" + named["class_name"]
+    told: dict[str, dict[str, str]] = {}
     for column in ("college", "major"):
-        groups = named[[*keys, column]].drop_duplicates()
-        single = groups[~groups.duplicated(keys, keep=False)]
-        told[column] = {(s, c): value for s, c, value in groups[keys].assign(value="").itertuples(index=False)}
-        told[column] |= {(s, c): value for s, c, value in single.itertuples(index=False)}
+        groups = pd.DataFrame({"key": keys, "value": named[column]}).drop_duplicates()
+        several = groups["key"].duplicated(keep=False)
+        told[column] = dict(zip(groups["key"], groups["value"].mask(several, ""), strict=True))
     return Classes(told["college"], told["major"])
 
 
@@ -89,11 +89,12 @@ def _taken(column: pd.Series, rows: np.ndarray, index: pd.Index) -> pd.Series:
 
 
 def _class_columns(schools: pd.Series, names: pd.Series, classes: Classes) -> dict[str, pd.Series]:
-    keys = pd.Series(list(zip(schools, names, strict=True)), index=schools.index, dtype=object)
-    known = keys.map(lambda key: key in classes.college).astype(bool)
-    college = keys.map(lambda key: classes.college.get(key, "")).astype("str")
-    major = keys.map(lambda key: classes.major.get(key, "")).astype("str")
-    return {"class_known": known, "class_college": college, "class_major": major}
+    keys = schools + "\x1f" + names
+    return {
+        "class_known": keys.isin(list(classes.college)),
+        "class_college": by_distinct(keys, lambda key: classes.college.get(key, "")),
+        "class_major": by_distinct(keys, lambda key: classes.major.get(key, "")),
+    }
 
 
 def _photo_columns(photos: Frame | None, index: pd.Index) -> dict[str, pd.Series]:

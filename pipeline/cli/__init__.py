@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
+from typing import TextIO, cast
 
 import typer
 
+from pipeline.cli.terminal import PlainStream, disk_failure, technical
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "template", "registry", "operate", "anonymise")
+_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "explain", "template", "registry", "docs", "handin", "operate", "anonymise")
 
 app = typer.Typer(
     name="mingce",
@@ -39,33 +42,37 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the contract's exit code.
 
     This is the one boundary where every exception ends: a user sees a Chinese line, `--debug` shows the traceback.
+    What is printed on the way holds others' words, so it leaves without control characters.
     """
     os.umask(0o077)  # personal data: files 0600, folders 0700
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:  # wherever it stands in the line
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
-    try:
-        app(args=given, standalone_mode=True)
-    except MingceError as error:
-        _say(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("已中断：上一次完整的运行没有改动", file=sys.stderr)
-        sys.exit(4)
-    except Exception as error:
-        if os.environ.get("MINGCE_DEBUG"):
-            raise
-        print(
-            f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员",
-            file=sys.stderr,
-        )
-        sys.exit(4)
+    out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            app(args=given, standalone_mode=True)
+        except MingceError as error:
+            _end(error, error)
+        except KeyboardInterrupt:
+            print("已中断：上一次完整的运行没有改动", file=sys.stderr)
+            sys.exit(4)
+        except OSError as error:
+            _end(error, disk_failure(error))
+        except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here
+            _end(error, None)
 
 
-def _say(error: MingceError) -> None:
+def _end(error: BaseException, told: MingceError | None) -> None:
+    """Say what went wrong (`told`, or that it was unexpected) and leave with its exit code."""
     if os.environ.get("MINGCE_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    print(f"错误：{error}", file=sys.stderr)
+        print(technical(error), file=sys.stderr)
+    if told is not None:
+        print(f"错误：{told}", file=sys.stderr)
+        sys.exit(told.exit_code)
+    print(
+        f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员",
+        file=sys.stderr,
+    )
+    sys.exit(4)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline import resources
 from pipeline.cohort import Cohort
@@ -42,11 +44,11 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
 
     made: dict[str, tuple[Attachment, ...]] = {}
     failed: dict[str, str] = {}
-    with TemporaryDirectory(prefix="mingce-send-") as name:  # the executed notebooks are not kept: a name is in them
+    with _scratch(cohort) as name:  # the executed notebooks are not kept: a name is in them
         jobs: list[NotebookJob] = []
         whose: list[tuple[Recipient, tuple[str, str]]] = []
         for place, (recipient, key) in enumerate((r, key) for r in who for key in _colleges(r)):
-            folder = Path(name) / str(place)
+            folder = name / str(place)
             folder.mkdir()
             parameters = {
                 "run": str(source.run), "college": key[1], "school": cohort.code_of(key[0]),
@@ -69,6 +71,18 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
         return made[recipient.key]
 
     return page_of
+
+
+@contextmanager
+def _scratch(cohort: Cohort) -> Generator[Path]:
+    """Give a folder beside the outbox (whoever sends holds the lock); what a crash left there is removed first."""
+    folder = cohort.reports_folder / "outbox" / ".pages"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _colleges(recipient: Recipient) -> list[tuple[str, str]]:

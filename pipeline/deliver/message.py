@@ -22,7 +22,7 @@ from pipeline.deliver.recipients import Recipient, clean_address, digest
 from pipeline.errors import ConfigurationError, MingceError
 
 HTML_LIMIT = 90_000  # bytes; Gmail clips at 102 KB
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _add_picture(mail: EmailMessage, picture: bytes) -> None:
 
 def file_name(text: str) -> str:
     """Return an attachment's name without what a mail client or a disk may trip over."""
-    return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text))
+    return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text)).lstrip(" .-+=@~") or "_"
 
 
 def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:

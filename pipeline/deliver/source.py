@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.cohort import Cohort, safe_name
+from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError
+from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.tables import POSITION, read_table
 
@@ -134,7 +135,7 @@ _MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')
 
 def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:
     """Return a college's folder of pages, `site/<school code>-<college>`."""
-    return run / "site" / f"{cohort.code_of(school)}-{safe_name(college)}"
+    return run / "site" / college_folder(cohort.code_of(school), college)
 
 
 def page_is_whole(page: Path) -> bool:

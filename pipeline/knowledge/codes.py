@@ -70,6 +70,17 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     return {**tables, **own}
 
 
+def code_numbers(field: str, folder: Path | None = None) -> dict[str, str]:
+    """Return the code of each label of a field's table that has one (an office's own table before the built-in one)."""
+    built_in = resources.expectations() / "codes" / f"{field}.csv"
+    own = [folder / "codes" / f"{field}.csv", folder / f"{field}.csv"] if folder else []
+    path = next((path for path in own if path.is_file()), built_in)
+    rows, mistakes = _read_rows(path) if path.is_file() else ([], [])
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return {row["label"]: row["code"] for _, row in rows if row["code"]}
+
+
 @cache
 def _built_in() -> dict[str, CodeTable]:
     tables, mistakes = _read_tables((resources.expectations() / "codes").glob("*.csv"))

@@ -203,14 +203,10 @@ def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
     served = province_of_postcode(values).where(values.str.fullmatch("[0-9]{6}"), "")
     table = load_table()
-    pairs = pd.DataFrame({"served": served.to_numpy(), "province": province.to_numpy()}, index=values.index)
-    answers = {
-        (at, name): not at
-        or name not in table.provinces
-        or name in UNDIVIDED
-        or table.provinces[name] in at.split(SEVERAL)
-        for at, name in pairs.drop_duplicates().itertuples(index=False, name=None)
-    }
-    return pd.Series(
-        [answers[pair] for pair in zip(pairs["served"], pairs["province"], strict=True)], values.index, bool
-    )
+
+    def fits(pair: str) -> bool:
+        at, _, name = pair.partition("\x1f")
+        unknown = not at or name not in table.provinces or name in UNDIVIDED
+        return unknown or table.provinces[name] in at.split(SEVERAL)
+
+    return flag_by_distinct(served + "\x1f" + province, fits)

@@ -51,8 +51,8 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
     `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
     numbers point to, `similar_row` the row with the name and nearly the ID number, `matched_row` the most probable
-    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points to another row than `id_row`; `score` how well the matched row
-    fits, 0 to 100, 100 for an exact one only.
+    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points
+    to another row than `id_row`; `score` how well the matched row fits, 0 to 100, 100 for an exact one only.
 
     Args:
         submissions: the submissions that count, normalised.
@@ -220,7 +220,7 @@ def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:
-    """Return how well each matched row fits, 0 to 100: likeness of the four keys by weight; 100 only where all equal."""
+    """Return how well each matched row fits: likeness of the four keys by weight, 100 only where all are equal."""
     matched = np.flatnonzero(rows >= 0)
     total = np.zeros(len(rows))
     exact = np.ones(len(matched), dtype=bool)

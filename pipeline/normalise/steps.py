@@ -119,7 +119,7 @@ def recipe(name: str) -> Recipe:
 
 
 def repair(name: str, given: str, *, from_number: bool = False) -> tuple[str, str]:
-    """Return the kept text of one value of the field `name` and the reasons, joined; repairing twice changes nothing."""
+    """Return the kept text of one value of the field `name` and the reasons; repairing twice changes nothing."""
     steps = recipe(name)
     kept, reasons = given, list[str]()
     if from_number and steps.of_number:

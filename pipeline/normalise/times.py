@@ -6,10 +6,8 @@ import re
 from datetime import datetime, timedelta, timezone
 
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
-_MONTH_NAMES = {
-    name: number
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
-}  # fmt: skip
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAMES = {name: number for number, name in enumerate(_MONTHS, 1)}
 
 _YEAR_MONTH = re.compile(
     r"((?:19|20)[0-9]{2})(?:年|[-/.])([0-9]{1,2})(?:月份?)?(?:[-/.]?[0-9]{1,2}日?)?(?: ?0{1,2}:00(?::00)?(?:\.0+)?)?"

@@ -39,13 +39,8 @@ class Vocabulary:
 
     def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return where `values` (current names) are colleges of `schools`."""
-        known = set(self.colleges.items())
-        pairs = pd.DataFrame({"school": schools.to_numpy(), "value": values.to_numpy()})
-        names = {(school, name) for (school, _), name in known}
-        found = {pair: pair in names for pair in set(pairs.itertuples(index=False, name=None))}
-        return pd.Series(
-            [found[pair] for pair in pairs.itertuples(index=False, name=None)], index=values.index, dtype=bool
-        )
+        names = {f"{school}\x1f{name}" for (school, _), name in self.colleges.items()}
+        return (schools + "\x1f" + values).isin(list(names))
 
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -67,8 +68,13 @@ class Overview:
 
 
 def college_folder(school: str, college: str) -> str:
-    """Return the folder of a college's files in `site/`: school code and college, harmless on every system."""
-    return safe_name(f"{school}-{college}")
+    """Return the folder of a college's files in `site/`: school code and college, harmless on every system.
+
+    A name that had to be changed for that carries a digest: two colleges never share a folder.
+    """
+    plain = f"{school}-{college}"
+    safe = safe_name(plain)
+    return safe if safe == plain else f"{safe}-{sha256(plain.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def college_href(run: Run, school: str, college: str) -> str:

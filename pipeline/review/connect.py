@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, MingceError
 
 PASSWORD = "MINGCE_LEDGER_PASSWORD"
 BUSY_MS = 60_000  # how long a writer waits for another one
@@ -63,6 +65,34 @@ def engine_of(url: sa.URL) -> Engine:
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+_FAULTS = {
+    "SQLITE_FULL": ("磁盘写满了，账本没有写入", "请腾出空间后再做一次"),
+    "SQLITE_IOERR": ("账本读写失败（磁盘写满或有故障）", "请核对磁盘后再做一次"),
+    "SQLITE_READONLY": ("账本只能读不能写", "请核对账本文件和它所在文件夹的权限"),
+    "SQLITE_CANTOPEN": ("打不开账本", "请核对账本文件和它所在文件夹的权限"),
+    "SQLITE_BUSY": ("账本正被另一个程序占用", "请稍后再做一次；若一直如此，请关闭打开它的程序"),
+    "SQLITE_NOTADB": ("账本文件不是账本", "请用 mingce backup 留下的副本换回它"),
+    "SQLITE_CORRUPT": ("账本文件已损坏", "请用 mingce backup 留下的副本换回它"),
+}
+
+
+@contextmanager
+def faults_told() -> Generator[None]:
+    """Turn what SQLite says of the disk, of rights and of other holders into words; other errors pass.
+
+    Raises:
+        MingceError: nothing was written.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        name = str(getattr(error.orig, "sqlite_errorname", ""))
+        told = next((words for prefix, words in _FAULTS.items() if name.startswith(prefix)), None)
+        if told is None:
+            raise
+        raise MingceError(told[0], where="[ledger] url", remedy=told[1]) from None
 
 
 def _private_file(path: Path) -> None:

@@ -105,21 +105,21 @@ def newest_run(cohort: Cohort) -> Path:
     Raises:
         RefusedError: there is none yet.
     """
-    found = [(finished, path) for path in (cohort.reports_folder / "runs").glob("*") if (finished := _finished(path))]
+    found = [path for path in (cohort.reports_folder / "runs").glob("[!.]*") if _is_whole(path)]
     if not found:
         raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
-    return max(found)[1]
+    return max(found)  # run ids only ever grow, also where the clock was set back
 
 
-def _finished(run: Path) -> str:
-    """Return when a run that decisions may look at was finished, or the empty string for any other folder."""
+def _is_whole(run: Path) -> bool:
+    """Return whether decisions may look at this run."""
     try:
         summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return ""
+        return False
     whole = summary.get("complete") is True and not summary.get("partial") and summary.get("colleges") == "all"
     whole = whole and summary.get("rules", "all") == "all"  # a trial of single rules knows too few findings
-    return str(summary.get("finished_at", "")) if whole and summary.get("command") in ("run", "check") else ""
+    return whole and summary.get("command") in ("run", "check")
 
 
 def load_tables(cohort: Cohort, run: Path) -> RunTables:

@@ -21,7 +21,7 @@ from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
 from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, entry_hash, side_digest
-from pipeline.review.connect import engine_of, ledger_url
+from pipeline.review.connect import engine_of, faults_told, ledger_url
 
 TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
 COLUMNS = ["seq", *TEXT, "why", "values"]
@@ -137,14 +137,15 @@ class Ledger:
 
     @contextmanager
     def _writing(self) -> Generator[Connection]:
-        with self._engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
+        connect = self._engine.connect
+        with faults_told(), connect().execution_options(mingce_write=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
             yield connection
 
     @contextmanager
     def _reading(self) -> Generator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        with faults_told(), self._engine.connect() as connection, connection.begin():
             yield connection
 
 

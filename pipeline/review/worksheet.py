@@ -60,6 +60,14 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
     return _conform(_read_file(path), place)
 
 
+def missing_file(cohort: Cohort) -> list[str]:
+    """Return a line for people where the file of `[review] decisions` is not there (nobody wrote one, or a slip)."""
+    place = cohort.review.decisions
+    if place is None or place.startswith("gsheet:") or cohort.path(place).is_file():
+        return []
+    return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
+
+
 def import_decisions(tables: RunTables, ledger: Ledger, rows: pd.DataFrame, source: str, today: date) -> list[Read]:
     """Take the rows' decisions into the ledger, all in one transaction, and say what became of each.
 

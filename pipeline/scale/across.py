@@ -172,20 +172,25 @@ class Across:
 
     def _move(self, settled: Settled, counting: Bools) -> None:
         """Send each submission to the part where its student stands, and lend the parts what they compare with."""
-        away = self._known_elsewhere(settled.home)
+        away, twins = self._known_elsewhere(settled.home)
         wandering = np.flatnonzero(away & counting)
         if len(wandering):
             settled.place[wandering] = self._standing_part(settled, wandering)
         settled.place[:] = settled.place[settled.counts]
         moved = settled.place != settled.home
         settled.flags[moved] |= MOVED
-        self._lend(settled, np.flatnonzero(away | moved), np.flatnonzero(moved))
+        self._lend(settled, np.flatnonzero(away | moved), np.flatnonzero(moved), twins)
 
-    def _known_elsewhere(self, home: npt.NDArray[np.int32]) -> Bools:
-        """Return the submissions whose ID number stands in a registry of another part than their own."""
+    def _known_elsewhere(self, home: npt.NDArray[np.int32]) -> tuple[Bools, Positions]:
+        """Return the submissions whose ID number stands in a registry of another part than their own.
+
+        And the registry rows whose ID number stands in several parts: rules of the registry itself compare them.
+        """
         ids = id_key(self.registry.columns(["id_number"]))
         by_id = np.lexsort((self.registry_home, ids))
         held, parts = ids[by_id], self.registry_home[by_id]
+        twice = held[1:][(held[1:] == held[:-1]) & (parts[1:] != parts[:-1])]
+        twins = np.flatnonzero(among(ids, twice))
         del ids, by_id
         given = self.submissions.column("id_number")
         low = np.searchsorted(held, given, side="left")
@@ -193,7 +198,7 @@ class Across:
         found = (high > low) & (given != 0)
         away = np.zeros(len(given), dtype=bool)
         away[found] = (parts[low[found]] != home[found]) | (parts[high[found] - 1] != home[found])
-        return away
+        return away, twins
 
     def _standing_part(self, settled: Settled, rows: Positions) -> npt.NDArray[np.int32]:
         """Return the part of the registry row that each of these submissions stands on, its own where on none."""
@@ -204,11 +209,11 @@ class Across:
         standing = evidence["standing_row"].to_numpy()
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
 
-    def _lend(self, settled: Settled, visitors: Positions, moved: Positions) -> None:
+    def _lend(self, settled: Settled, visitors: Positions, moved: Positions, twins: Positions) -> None:
         """Write, for each part, the submissions that move in, the guests of its registry, and their classes."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
-        guests = self._guests(settled, visitors, moved)
+        guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
         held = np.unique(guests["row"].to_numpy())
         registry = self._registry(held).assign(row_at=held)
         for part in range(self.layout.count):
@@ -234,6 +239,12 @@ class Across:
             both = pd.DataFrame({"key": held[rows], "row": rows}).merge(wanted, on="key")
             found.append(both[self.registry_home[both["row"].to_numpy()] != both["part"].to_numpy()][["part", "row"]])
         return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
+
+    def _twins(self, rows: Positions) -> Frame:
+        """Return `part, row`: each of these registry rows with the other parts that have its ID number too."""
+        keys = self.registry.some(rows, ["id_number"]).assign(row=rows, part=self.registry_home[rows])
+        both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
+        return both[both["part"] != both["part_own"]][["part", "row"]]
 
     def _classes(self, names: set[str]) -> Frame:
         """Return the classes of schools, by the names that registry rows or submissions give."""

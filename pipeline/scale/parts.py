@@ -19,7 +19,7 @@ from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 
 __all__ = ["Judging", "Settings", "Settled"]
 
-JUDGED = ("submissions", "changes", "certifications")
+JUDGED = ("submissions", "changes", "certifications", "registry_findings")
 SETTLED = ("findings", "roster", "headcount", "registry")
 
 
@@ -42,6 +42,7 @@ def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, ch
         "submissions": conform(matched.submissions, "submissions"),
         "changes": conform(pd.concat(changes, ignore_index=True), "changes"),
         "certifications": checked.certifications,
+        "registry_findings": checked.registry_findings,
         "judged": checked.findings,
         "students": students.assign(submission_id=submission),
         "alone": extra_submissions(matched),

@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.stage import Imported, import_from_file, student_numbers
-from pipeline.review.worksheet import read_decision_rows
+from pipeline.review.worksheet import missing_file, read_decision_rows
 from pipeline.run_folder import RunFolder
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.gather import gather_table
@@ -148,16 +148,18 @@ class Run:
         """Return `task(spool, part, *more)` of each part."""
         return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
 
-    def import_decisions(self) -> Imported:
+    def import_decisions(self, *, trial: bool) -> Imported:
         """Take the decisions that stand in the cohort's file or worksheet into the ledger.
+
+        A `trial` of single rules takes none: its findings are too few to refuse an approval by.
 
         Raises:
             InputError: the file or worksheet cannot be read.
         """
         cohort = self.settings.cohort
-        rows = read_decision_rows(cohort)
+        rows = None if trial else read_decision_rows(cohort)
         if rows is None or rows.empty:
-            return Imported([], changed=False)
+            return Imported([] if trial else missing_file(cohort), changed=False)
         numbers = student_numbers(rows)
         made = standing_decisions(self.entries)
         made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}

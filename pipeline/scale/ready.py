@@ -1,8 +1,5 @@
 """What a worker process needs, imported once in the server that workers are forked from."""
 
-from pipeline import run
 from pipeline.check.validate import warm_up
 
 warm_up()
-
-__all__ = ["run"]

@@ -7,6 +7,10 @@ import pandas as pd
 from pipeline.review.status import statuses
 from pipeline.tables import Frame, conform
 
+_FROM_REGISTRY = (
+    "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
+)  # fmt: skip
+
 
 def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisions: Frame, counselors: Frame) -> Frame:
     """Return `roster`.
@@ -24,12 +28,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     return conform(
         pd.DataFrame(
             {
-                **{
-                    name: registry[name]
-                    for name in (
-                        "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender"
-                    )
-                },
+                **{name: registry[name] for name in _FROM_REGISTRY},
                 "submission_id": submissions,
                 "status": status,
                 "open_findings": open_count,
@@ -39,7 +38,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
             }
         ),
         "roster",
-    )  # fmt: skip
+    )
 
 
 def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> pd.Series:

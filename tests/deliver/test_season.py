@@ -49,7 +49,7 @@ def run_season(folder, nights, counselors):
     cohort = make_cohort(folder / "cohort", MAIL.format(port=controller.port))
     dies = deaths(seed=counselors)
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["pipeline.deliver.send", "tests.deliver.season", "matplotlib.figure"])
+    processes.set_forkserver_preload(["tests.deliver.warm"])
     killed = 0
     for number in range(nights):
         as_of = date(2016, 9, 20) + timedelta(days=number)

@@ -294,7 +294,9 @@ def test_a_season_of_600(tmp_path):
 
 
 @pytest.mark.soak
-def test_a_season_of_8000(tmp_path):
+def test_a_season_of_8000(tmp_path, request):
+    if "soak" not in (request.config.getoption("-m") or ""):
+        pytest.skip("make soak")
     season = play(tmp_path, 8000)
     check_season(season)
     check_signatures(season)

@@ -27,7 +27,7 @@ def test_tables_do_not_depend_on_the_parts(cohort: Path, whole: Path, tmp_path: 
     settled = []
     settle = Across.settle
 
-    def seen(self: Across, withdrawn):  # noqa: ANN001
+    def seen(self: Across, withdrawn):
         settled.append(settle(self, withdrawn))
         return settled[-1]
 

@@ -15,8 +15,11 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
-    """A submission that matches no row of the cohort, where the registry could be read."""
-    return (table["standing_row"] < 0) & table["registry_read"]
+    """A submission that matches no row of the cohort, where the registry could be read.
+
+    Where several rows fit equally well (a person entered twice), the person is in the cohort: `identity.ambiguous` asks.
+    """
+    return (table["standing_row"] < 0) & table["registry_read"] & (table["identity_cause"] != "ambiguous")
 
 
 @rule

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.check.facts import Facts
+from pipeline.check.once import once
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.knowledge.contacts import (
     area_code_state,
@@ -16,6 +17,7 @@ from pipeline.knowledge.contacts import (
     qq_ok,
 )
 from pipeline.knowledge.regions import postcode_fits
+from pipeline.knowledge.text import flag, matches
 from pipeline.tables import Frame
 
 HOME = ("home_province", "home_city", "home_county")
@@ -34,8 +36,9 @@ def qq_format(table: Frame, facts: Facts) -> Mask:
 @rule
 def qq_email(table: Frame, facts: Facts) -> Mask:
     """The e-mail is digits@qq.com and the digits differ from the QQ number."""
-    local = table["email"].str.lower().str.extract(r"^([0-9]+)@qq\.com$")[0].fillna("")
-    return given(table["qq"]) & (local != "") & (local != table["qq"])
+    email = table["email"].str.lower()
+    own = flag(email, matches(email, r"[0-9]+@qq\.com"))
+    return given(table["qq"]) & own & (email != table["qq"] + "@qq.com")
 
 
 @rule
@@ -69,6 +72,7 @@ def postcode_region(table: Frame, facts: Facts) -> Mask:
     return postcode_ok(table["postcode"]) & ~postcode_fits(table["postcode"], table["home_province"])
 
 
+@once
 def _judged_home(table: Frame, facts: Facts) -> Frame:
     return facts.regions.judge(*(table[level] for level in HOME), facts.year)
 
@@ -129,12 +133,14 @@ def contact_shared(table: Frame, facts: Facts) -> Broken:
 @rule
 def text_suspicious(table: Frame, facts: Facts) -> Broken:
     """A cell begins with = + - @ and is no number."""
-    masks = {name: table[name].str.match(r"[=+@-](?=.)") & ~_is_number(table[name]) for name in fields.names()}
-    return _first_of(table, masks)
+    return _first_of(table, {name: _formula_like(table[name]) for name in fields.names()})
 
 
-def _is_number(column: pd.Series) -> Mask:
-    return column.str.fullmatch(r"[+-]?[0-9][0-9 .,()-]*")
+def _formula_like(column: pd.Series) -> Mask:
+    begins = flag(column, matches(column, r"(?s)[=+@-].+"))
+    if begins.any():
+        begins[begins] = ~column[begins].str.fullmatch(r"[+-]?[0-9][0-9 .,()-]*")
+    return begins
 
 
 def _first_of(table: Frame, masks: dict[str, Mask]) -> Broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.check.facts import Facts
+from pipeline.check.once import once
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.check.rules.entry import MONTH
 from pipeline.knowledge.identifiers import (
@@ -74,6 +75,7 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     return Broken(real & (told != "") & table["gender"].isin(["男", "女"]) & (table["gender"] != told), expected=told)
 
 
+@once
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
     month = table["enrolment_month"]
@@ -85,7 +87,7 @@ def judged_origin(table: Frame, facts: Facts) -> Frame:
 def origin_precision(table: Frame, facts: Facts) -> Mask:
     """Province or city is missing or no known region."""
     judged = judged_origin(table, facts)
-    return ~(judged["resolved_province"] & judged["resolved_city"])
+    return ~(judged["resolved_province"] & judged["resolved_city"] & given(table["origin_city"]))
 
 
 @rule

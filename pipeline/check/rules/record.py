@@ -22,8 +22,12 @@ def exam_number_unique(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def college_vocabulary(table: Frame, facts: Facts) -> Mask:
-    """No college of the school, former names included. Judged at the school where the student was found."""
+    """No college of the school, former names included, nor the one that the registry has the student in.
+
+    Judged at the school where the student was found; a college that the table of colleges lacks is the registry's matter.
+    """
     known = facts.words.is_college(table["lookup_school"], table["college"])
+    known |= table["college"] == table["registry_college"]
     return given(table["college"]) & table["lookup_school"].isin(list(facts.schools)) & ~known
 
 
@@ -47,7 +51,7 @@ def class_name_major(table: Frame, facts: Facts) -> Broken:
 
 def _class_differs(table: Frame, column: str) -> Broken:
     told = table[f"class_{column}"]
-    differs = table["class_known"] & given(told) & given(table[column])
+    differs = table["class_known"] & given(told) & given(table[column]) & (table[column] != told)
     unlike = table[column][differs].map(comparable) != told[differs].map(comparable)
     return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
 

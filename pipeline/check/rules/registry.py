@@ -1,0 +1,69 @@
+"""Rules of the registry's own rows: what is repeated, shared between schools or at odds with itself.
+
+Much else is judged by the rules of the form: the check character or the months of a registry row are no other matter
+than a student's (`expectations/registry_rows.yml` names them).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Mask, given, rule
+from pipeline.match.keys import person_id
+from pipeline.tables import Frame
+
+
+@rule
+def student_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one school hold one student number."""
+    return _repeated(table["school"], table["student_number"])
+
+
+@rule
+def exam_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one school hold one exam number."""
+    return _repeated(table["school"], table["exam_number"])
+
+
+@rule
+def id_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one school hold one ID number."""
+    return _repeated(table["school"], person_id(table["id_number"]))
+
+
+@rule
+def id_number_one_school(table: Frame, facts: Facts) -> Mask:
+    """The ID number stands in the registries of two schools."""
+    people = person_id(table["id_number"])
+    pairs = pd.DataFrame({"id": people, "school": table["school"]})[given(people)].drop_duplicates()
+    return people.isin(list(pairs["id"][pairs["id"].duplicated()]))
+
+
+@rule
+def class_one_college(table: Frame, facts: Facts) -> Mask:
+    """The class stands under two colleges: every row of it."""
+    return _several_in_class(table, "college")
+
+
+@rule
+def class_one_major(table: Frame, facts: Facts) -> Mask:
+    """The class stands under two majors: every row of it."""
+    return _several_in_class(table, "major")
+
+
+@rule
+def college_listed(table: Frame, facts: Facts) -> Mask:
+    """The college is none of the school's in the table of colleges, former names included."""
+    return given(table["college"]) & ~facts.words.is_college(table["school"], table["college"])
+
+
+def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
+    return (schools + "\x1f" + numbers).duplicated(keep=False) & given(numbers)
+
+
+def _several_in_class(table: Frame, column: str) -> Mask:
+    named = given(table["class_name"]) & given(table[column])
+    keys = table["school"] + "\x1f" + table["class_name"]
+    groups = pd.DataFrame({"key": keys, "value": table[column]})[named].drop_duplicates()
+    return named & keys.isin(list(groups["key"][groups["key"].duplicated()]))

@@ -1,0 +1,76 @@
+"""What reaches a terminal: words without control characters, a full disk told in words, no personal data."""
+
+from __future__ import annotations
+
+import errno
+import re
+import traceback
+from typing import TextIO
+
+from pipeline.errors import MingceError
+
+# C0 (but tab and newline), DEL, C1, marks of direction, separators: they move the cursor, hide or turn text round.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT}
+
+
+def plain(text: str) -> str:
+    r"""Return `text` with every control character as \u001b, which a terminal shows and JSON reads back."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class PlainStream:
+    """A text stream for people: what is written comes out `plain`. It is no terminal, so nobody colours it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` without its control characters."""
+        self._stream.write(plain(text))
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Say no: what writes escapes to terminals writes none here."""
+        return False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def disk_failure(error: OSError) -> MingceError | None:
+    """Return what to tell when writing or reading failed for the disk's or the permissions' sake, else None.
+
+    Only the file's name is repeated, and of the path the folder: neither holds more than a college's name.
+    """
+    where = str(error.filename) if error.filename else ""
+    code = error.errno or (errno.ENOSPC if "No space left" in str(error) else 0)
+    if code in _FULL:
+        return MingceError("磁盘写满了，没有写完", where=where, remedy="请腾出空间后再做一次；上一次完整的运行没有改动")
+    if code in _FORBIDDEN:
+        return MingceError("没有读写权限", where=where, remedy="请核对这个位置的权限（是否只读、属于谁）后再做一次")
+    if code in _IN_THE_WAY and where:
+        return MingceError("这个文件或文件夹不能使用", where=where, remedy="请核对路径：是否存在、是否被同名文件占用")
+    return None
+
+
+def technical(error: BaseException) -> str:
+    """Return the traceback for `--debug`: where it happened, and what, without anybody's data.
+
+    A library's message may repeat a cell: numbers and addresses are masked in it, and Chinese words are left out.
+    """
+    from pipeline.logs import mask
+
+    parts: list[str] = []
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        said = str(at) if isinstance(at, MingceError) else _HAN.sub("***", str(at))
+        parts.append("".join(traceback.format_tb(at.__traceback__)) + f"{type(at).__name__}: {mask(said)[:2000]}\n")
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "由此引起：\n".join(reversed(parts))

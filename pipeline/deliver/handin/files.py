@@ -1,0 +1,221 @@
+"""Writing the file for the upper system as xlsx, csv or DBF, and reading it back.
+
+Every cell is text (numbers only where DBF's type says so), nothing is ever a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from copy import copy
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline.deliver.handin.mapping import Column, Mapping
+from pipeline.errors import MingceError, UsageError
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
+
+Rows = list[tuple[str, ...]]
+_HEADING_ROWS = 20  # how far down a template's heading is looked for
+
+
+def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template: Path | None) -> None:
+    """Write `table` (columns by name, all text) to `path`, read it back and compare; the file appears whole or not.
+
+    Raises:
+        UsageError: the template cannot be used, or the place cannot be written to.
+        MingceError: what was read back differs.
+    """
+    rows: Rows = list(table.itertuples(index=False, name=None))
+    part = path.with_name(f".part-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        if form == "xlsx" and template:
+            _fill_template(part, rows, mapping, template)
+            found = _read_xlsx(part, mapping)
+        else:
+            writer, reader = _FORMS[form]
+            writer(part, rows, mapping)
+            found = reader(part, mapping)
+        if found != [_as_read(row, mapping) for row in rows]:
+            raise MingceError("写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError("文件写不进去", where=str(path), remedy=f"请换个位置（{error.strerror}）") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:
+    """Return the row with numbers in one spelling, as reading back gives them."""
+    return tuple(
+        _plain(value) if column.type == "N" else value for value, column in zip(row, mapping.columns, strict=True)
+    )
+
+
+def _plain(value: object) -> str:
+    return "" if value in ("", None) else format(Decimal(str(value)).normalize(), "f")
+
+
+def _write_csv(path: Path, rows: Rows, mapping: Mapping) -> None:
+    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow([column.name for column in mapping.columns])
+        writer.writerows(
+            [["'" + value if value[:1] in "=+-@\t\r'" and value else value for value in row] for row in rows]
+        )
+
+
+def _read_csv(path: Path, mapping: Mapping) -> Rows:
+    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
+    with path.open(encoding=encoding, newline="") as file:
+        lines = [tuple(value[1:] if value[:1] == "'" else value for value in row) for row in csv.reader(file)]
+    return [_as_read(line, mapping) for line in lines[1:]]
+
+
+def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
+    import xlsxwriter
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        book.set_properties({"title": mapping.title})
+        head, text = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "@"})
+        sheet = book.add_worksheet(mapping.title[:31])
+        sheet.freeze_panes(1, 0)
+        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        for at, column in enumerate(mapping.columns):
+            sheet.set_column(at, at, min(max(column.width, 8), 40), text)
+            sheet.write_string(0, at, column.heading, head)
+        for line, row in enumerate(rows, 1):
+            for at, value in enumerate(row):
+                if value:
+                    sheet.write_string(line, at, value, text)
+
+
+def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
+    """Return the rows under the heading of the sheet that has one, read by another library than wrote them."""
+    from python_calamine import CalamineWorkbook
+
+    with path.open("rb") as file:
+        book = CalamineWorkbook.from_filelike(file)
+        for name in book.sheet_names:
+            grid = [
+                [str(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            ]
+            at, places = _heading(grid, mapping)
+            if not places:
+                continue
+            body = [tuple(row[place] if place < len(row) else "" for place in places) for row in grid[at + 1 :]]
+            while body and not any(body[-1]):
+                body.pop()
+            return [_as_read(row, mapping) for row in body]
+    return []
+
+
+def _heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
+    """Return the row of the heading and the place of each column, by label or name; no places where there is none."""
+    for at, row in enumerate(grid[:_HEADING_ROWS]):
+        words = ["".join(cell.split()) for cell in row]
+        places = [_place(words, column) for column in mapping.columns]
+        if all(place >= 0 for place in places):
+            return at, places
+    return 0, []
+
+
+def _place(words: list[str], column: Column) -> int:
+    return next((words.index(name) for name in (column.heading, column.name) if name in words), -1)
+
+
+def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> None:
+    """Write the rows under the heading of the template, whose styles, widths and other sheets stay as they are."""
+    book = _open_template(template)
+    for sheet in book.worksheets:
+        limit = min(sheet.max_row, _HEADING_ROWS)
+        grid = [
+            ["" if cell is None else str(cell) for cell in row]
+            for row in sheet.iter_rows(max_row=limit, values_only=True)
+        ]
+        needed = mapping.model_copy(update={"columns": [c for c in mapping.columns if c.name != "DRAFT"]})
+        at, places = _heading(grid, needed)
+        if places:
+            if len(needed.columns) < len(mapping.columns):  # a draft says so in a column of its own
+                places.append(max(len(row) for row in grid))
+                sheet.cell(at + 1, places[-1] + 1).value = mapping.columns[-1].heading
+            _fill_sheet(sheet, at + 1, places, rows)
+            book.save(path)
+            return
+    words = "、".join(column.heading for column in mapping.columns)
+    raise UsageError("模板里找不到表头", where=str(template), remedy=f"前 {_HEADING_ROWS} 行中应有一行写着：{words}")
+
+
+def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
+    from zipfile import BadZipFile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        return load_workbook(template)
+    except FileNotFoundError:
+        raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template") from None
+    except (InvalidFileException, BadZipFile, KeyError, ValueError):
+        raise UsageError("模板打不开", where=str(template), remedy="请用表格软件另存为 xlsx") from None
+
+
+def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -> None:
+    pattern = [copy(sheet.cell(heading + 1, place + 1)._style) for place in places]  # pyright: ignore[reportPrivateUsage]
+    blank = ("",) * len(places)
+    for line in range(heading + 1, max(sheet.max_row, heading + len(rows)) + 1):
+        row = rows[line - heading - 1] if line - heading - 1 < len(rows) else blank
+        for value, place, style in zip(row, places, pattern, strict=True):
+            cell: Any = sheet.cell(line, place + 1)
+            cell._style = copy(style)
+            cell.value = value or None
+            if value:
+                cell.data_type = "s"  # text, whatever it begins with
+                cell.number_format = "@"
+
+
+def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:
+    import dbf
+    from dbf.tables import code_pages
+
+    # the file's mark for GBK (0x7A) has no neighbour for GB18030, of which GBK is a part
+    code_pages[0x7A] = ("gb18030", "Chinese GB18030")
+    with dbf.Table(str(path), "; ".join(_field(column) for column in mapping.columns), codepage="gb18030") as table:
+        for row in rows:
+            cells: Any = tuple(_cell(value, column) for value, column in zip(row, mapping.columns, strict=True))
+            table.append(cells)
+
+
+def _field(column: Column) -> str:
+    return f"{column.name} {column.type}({column.width}{f',{column.decimals}' if column.type == 'N' else ''})"
+
+
+def _cell(value: str, column: Column) -> object:
+    if column.type == "N":
+        return float(value) if value else None
+    return value
+
+
+def _read_dbf(path: Path, mapping: Mapping) -> Rows:
+    import dbf
+
+    with dbf.Table(str(path)) as table:
+        return [
+            _as_read(tuple("" if cell is None else str(cell).rstrip() for cell in record), mapping) for record in table
+        ]
+
+
+_FORMS: dict[str, tuple[Callable[[Path, Rows, Mapping], None], Callable[[Path, Mapping], Rows]]] = {
+    "csv": (_write_csv, _read_csv),
+    "xlsx": (_write_xlsx, _read_xlsx),
+    "dbf": (_write_dbf, _read_dbf),
+}

@@ -1,0 +1,119 @@
+"""A described mapping: which columns the upper system wants, from which fields, in which codes, widths and encoding.
+
+Ready ones are `expectations/handin/NAME.toml`; an office copies one and changes it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline import fields, resources
+from pipeline.errors import ConfigurationError, UsageError
+
+Format = Literal["xlsx", "csv", "dbf"]
+DRAFT_COLUMN = "DRAFT"
+DRAFT_WORDS = "草稿未签字"
+_DBF_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,9}")
+
+
+class Column(BaseModel):
+    """One column of the file; exactly one of `field`, `source`, `region` and `constant` says where it comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    label: str = ""
+    field: str = ""
+    source: Literal["", "school_code"] = ""
+    region: Literal["", "origin", "home"] = ""
+    constant: str = ""
+    codes: bool = False
+    values: dict[str, str] = Field(default_factory=dict)
+    unknown: Literal["refuse", "blank", "keep"] = "refuse"
+    month: Literal["", "YYYYMM", "YYYY"] = ""
+    type: Literal["C", "N"] = "C"
+    width: Annotated[int, Field(ge=1, le=254)]
+    decimals: Annotated[int, Field(ge=0, le=8)] = 0
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Column:
+        if sum(map(bool, (self.field, self.source, self.region, self.constant))) != 1:
+            raise ValueError("field、source、region、constant 四者要写且只写一个")
+        if self.field and self.field not in fields.fields():
+            raise ValueError(f"没有字段 {self.field}，字段名见 expectations/fields.csv")
+        if not _DBF_NAME.fullmatch(self.name):
+            raise ValueError(f"列名 {self.name} 应为大写字母开头的字母、数字，最多 10 个")
+        return self
+
+    @property
+    def heading(self) -> str:
+        """What stands over the column in xlsx."""
+        return self.label or self.name
+
+
+class Mapping(BaseModel):
+    """The whole file: its columns in order, its encoding and its usual format."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    format: Format = "dbf"
+    encoding: Literal["gbk", "gb18030", "utf-8"] = "gbk"
+    columns: Annotated[list[Column], Field(min_length=1)]
+    substitutes: dict[str, str] = Field(default_factory=dict)
+    """Characters that the upper system writes otherwise, such as 䶮 as (上龙下天)."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Mapping:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice or DRAFT_COLUMN in names:
+            raise ValueError(f"列名重复或不可用：{'、'.join(twice or [DRAFT_COLUMN])}")
+        return self
+
+    def drafted(self) -> Mapping:
+        """Return the mapping with a last column that says in every row that this is a draft."""
+        note = Column(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
+        return self.model_copy(update={"columns": [*self.columns, note]})
+
+
+def load_mapping(name: str, folder: Path) -> Mapping:
+    """Return a ready mapping by name, or the one of a file (a relative path starts at `folder`).
+
+    Raises:
+        UsageError: there is no such mapping.
+        ConfigurationError: every mistake of the file at once.
+    """
+    ready = resources.expectations() / "handin"
+    path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / Path(name).expanduser()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        known = "、".join(sorted(one.stem for one in ready.glob("*.toml")))
+        raise UsageError(
+            f"没有上报格式 {name}", where="--mapping", remedy=f"可用：{known}，或一个 .toml 文件"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError([f"读不出上报格式（{error}）：请存为 UTF-8 的 TOML"], where=str(path)) from None
+    try:
+        return Mapping.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError(
+            [_line(one["loc"], one["msg"], data) for one in error.errors()], where=str(path)
+        ) from None
+
+
+def _line(place: tuple[str | int, ...], message: str, data: dict[str, object]) -> str:
+    columns = data.get("columns")
+    named = str(place[0]) if place else ""
+    if len(place) > 1 and isinstance(columns, list) and isinstance(place[1], int):
+        column = columns[place[1]]  # pyright: ignore[reportUnknownVariableType]
+        named = f"第 {place[1] + 1} 列 {column.get('name', '') if isinstance(column, dict) else ''}"
+        named += "".join(f" {part}" for part in place[2:])
+    return f"{named}：{message.removeprefix('Value error, ')}"

@@ -1,0 +1,49 @@
+"""Where the sets of people differ, person by person: equal counts with different people are not equal."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.normalise.text import comparable
+from pipeline.tables import Frame
+
+KEYS = ["school", "college", "education_level", "major"]
+DIFFERENCES = [*KEYS, "kind", "student_number", "name", "submission_id", "elsewhere"]
+
+
+def make_differences(roster: Frame, submissions: Frame, extras: Frame) -> Frame:
+    """Return one row per person by whom registered, submitted and approved differ, as sets, within a major.
+
+    Columns: `KEYS` of the major concerned; `kind`: missing (registered, nothing submitted), not_approved (registered
+    and submitted, not approved), extra (submitted and in no registry), moved_out (registered here, submitted for
+    `elsewhere`), moved_in (submitted here, registered in `elsewhere`); `student_number`, `name`, `submission_id`.
+
+    Args:
+        roster: the roster.
+        submissions: the submissions that count, with `KEYS` as they claim them.
+        extras: those of them that stand on no registry row.
+    """
+    standing = roster[roster["submission_id"] != ""]
+    claimed = submissions.set_index("submission_id")[KEYS].reindex(standing["submission_id"]).set_axis(standing.index)
+    held = standing[KEYS]
+    given = (claimed != "").all(axis=1)
+    unlike = [claimed[key].map(comparable) != held[key].map(comparable) for key in KEYS]
+    moved = standing[given & pd.concat(unlike, axis=1).any(axis=1)]
+    there = claimed.loc[moved.index]
+    parts = [
+        _rows(roster[roster["status"] == "missing"], "missing"),
+        _rows(standing[standing["status"] != "approved"], "not_approved"),
+        _rows(extras, "extra"),
+        _rows(moved, "moved_out", elsewhere=_named(there)),
+        _rows(moved.assign(**{key: there[key] for key in KEYS}), "moved_in", elsewhere=_named(moved[KEYS])),
+    ]
+    return pd.concat(parts, ignore_index=True).sort_values([*KEYS, "kind", "student_number"], ignore_index=True)
+
+
+def _named(keys: Frame) -> pd.Series:
+    return keys["school"] + " " + keys["college"] + " " + keys["education_level"] + " " + keys["major"]
+
+
+def _rows(people: Frame, kind: str, elsewhere: pd.Series | None = None) -> Frame:
+    columns = people[[*KEYS, "student_number", "name", "submission_id"]]
+    return columns.assign(kind=kind, elsewhere="" if elsewhere is None else elsewhere)[DIFFERENCES].astype("str")

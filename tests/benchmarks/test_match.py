@@ -1,0 +1,48 @@
+"""A million submissions, 3 % of them with a faulty identity, are matched within 30 s and 3 GB (issue 5)."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import fields
+from pipeline.match.evidence import find_evidence
+from pipeline.match.pairs import exact_pairs, known_rows
+from pipeline.match.persons import counting, supersede
+from tests.cohorts import make_cohort
+
+STUDENTS = 1_000_000
+
+
+def _table(folder: Path, columns: list[str]) -> pd.DataFrame:
+    from pipeline.cohort import load_cohort
+    from pipeline.collect import collect_submissions, read_registry
+
+    cohort = load_cohort(folder)
+    if "submitted_at" in columns:
+        return collect_submissions(cohort, None).rows
+    return pd.concat([read_registry(school, cohort, None).rows for school in cohort.schools], ignore_index=True)
+
+
+@pytest.mark.bench
+def test_a_million_submissions(tmp_path: Path):
+    folder = make_cohort(tmp_path / "c", STUDENTS, 100, seed=3, faults=0.03, form="parquet", identity_faults=True)
+    submissions = _table(folder, fields.names())
+    submissions["submission_id"] = np.arange(len(submissions)).astype("str")
+    submissions = submissions.assign(superseded_by="").astype({"submission_id": "str", "superseded_by": "str"})
+    registry = _table(folder, fields.in_registry())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started, cpu = time.perf_counter(), time.process_time()
+    pairs = exact_pairs(submissions, registry)
+    counted = counting(supersede(submissions, known_rows(pairs, len(submissions)), set()))
+    evidence = find_evidence(counted.reset_index(drop=True), registry)
+    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\nmatch {len(submissions):,} submissions with {len(registry):,} registry rows:")
+    print(f"{wall:.1f} s wall, {cpu:.1f} s CPU, peak {peak:,.0f} MB (before: {before:,.0f} MB)")
+    assert len(evidence) == len(counted)

@@ -1,0 +1,112 @@
+"""A bad row of the registry is told to the registrar and never becomes a student's fault."""
+
+import pytest
+
+from pipeline.check.logic import LOGIC
+from pipeline.check.subjects import subject_tables
+from pipeline.check.suites import built_in_rules
+from pipeline.match.standing import standing_submissions
+from pipeline.normalise.submissions import normalise, normalise_registry
+from tests import frames
+from tests.matching import match_alone
+from tests.spec.judge import MATE, facts
+
+TWIN = {"student_number": "1305030199", "exam_number": "13430300000199"}
+
+
+@pytest.fixture(scope="module")
+def known():
+    return facts()
+
+
+def told(known, *registry, submission=None):
+    """Return what the good submission gets and what the registry gets: rule names with their actors."""
+    rows = normalise_registry(frames.registry(*registry), frames.no_cells(), known.words, known.regions)
+    given, _ = normalise(frames.submissions(submission or {}), frames.no_cells(), known.words, known.regions)
+    matched = match_alone(given, rows, {})
+    tables = subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
+    found = {"submissions": {}, "registry": {}}
+    for rule in built_in_rules():
+        if rule.table in found and rule.needs != "photos":
+            broken = LOGIC[rule.expectation](tables[rule.table], known, rule.field).rows
+            if broken.any():
+                found[rule.table][rule.name] = rule.actor
+    return found["submissions"], found["registry"]
+
+
+def test_a_sound_registry_gets_nothing(known):
+    assert told(known, {}, MATE) == ({}, {})
+
+
+def test_a_wrong_check_character_in_the_registry_is_the_registrars(known):
+    student, registry = told(known, {"id_number": "430302199503141042"}, MATE)
+    assert student == {"identity.registry_outdated": "registrar"}
+    assert registry == {"registry.id_number_checksum": "registrar"}
+
+
+@pytest.mark.parametrize("damage", ["", "4.30302199503141E+17", "4303021995031410"])
+def test_a_blank_damaged_or_short_id_number_in_the_registry_is_the_registrars(known, damage):
+    student, registry = told(known, {"id_number": damage}, MATE)
+    assert student == {"identity.registry_outdated": "registrar"}
+    assert set(registry.values()) == {"registrar"}
+    assert len(registry) == 1
+
+
+BLANKS = [
+    "gender", "ethnicity", "college", "class_name", "major", "education_level", "graduation_month", "enrolment_month",
+    "study_years", "exam_number", "origin_city", "training_mode",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", BLANKS)
+def test_a_blank_in_the_registry_is_not_compared(known, field):
+    classmate = {**MATE, **({"college": "", "major": ""} if field in ("college", "major") else {})}
+    student, registry = told(known, {field: ""}, classmate)
+    assert student == {}
+    assert set(registry.values()) <= {"registrar"}
+
+
+def test_a_gender_that_contradicts_the_registrys_own_id_number_is_told_to_the_registrar(known):
+    student, registry = told(known, {"gender": "男"}, MATE)
+    assert registry == {"registry.gender_matches_id": "registrar"}
+    assert set(student) == {"gender.registry"}  # the notice compares them; the counselor sees which side is doubtful
+
+
+def test_a_person_entered_twice_is_settled_by_the_student_number(known):
+    student, registry = told(known, {}, TWIN, MATE)
+    assert student == {}
+    assert registry == {"registry.id_number_repeated": "registrar"}
+
+
+def test_a_row_entered_twice_whole_goes_to_the_counselor_not_to_the_student(known):
+    student, registry = told(known, {}, {}, MATE)
+    assert student == {"identity.ambiguous": "counselor"}
+    assert set(registry) == {
+        "registry.student_number_repeated", "registry.id_number_repeated", "registry.exam_number_repeated",
+    }  # fmt: skip
+
+
+def test_two_people_with_one_student_number_in_the_registry_are_told_apart(known):
+    student, registry = told(known, {}, {**MATE, "student_number": frames.GOOD["student_number"]})
+    assert student == {}
+    assert registry == {"registry.student_number_repeated": "registrar"}
+
+
+def test_a_person_in_two_schools_is_found_in_the_school_that_was_named(known):
+    student, registry = told(
+        known, {}, {"school": "湖南科技大学潇湘学院", "college": "潇湘学院", "class_name": "13甲班"}, MATE
+    )
+    assert student == {}
+    assert registry == {"registry.id_number_two_schools": "registrar"}
+
+
+def test_a_class_with_two_majors_says_nothing_of_a_students_major(known):
+    student, registry = told(known, {}, {**MATE, "major": "财务管理"})
+    assert student == {}
+    assert registry == {"registry.class_two_majors": "registrar"}
+
+
+def test_a_college_that_the_table_of_colleges_lacks_is_no_fault_of_the_student(known):
+    student, registry = told(known, {"college": "新成立学院"}, {**MATE, "college": "新成立学院"}, submission={"college": "新成立学院"})
+    assert student == {}
+    assert registry == {"registry.college_unknown": "registrar"}

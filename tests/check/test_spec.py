@@ -1,0 +1,46 @@
+"""The spec tables hold, every rule with logic of its own has its cases, and the guide for offices is current."""
+
+import pytest
+
+from pipeline.check.rule import RULES
+from pipeline.check.suites import built_in_rules
+from tests.conftest import ROOT
+from tests.spec import guide
+from tests.spec.cases import PAGES, read_all, read_page
+from tests.spec.judge import facts, judge
+
+
+@pytest.fixture(scope="module")
+def known():
+    return facts()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_case(page, known):
+    cases = read_page(page)
+    wrong = [
+        f"{case.place}: {case.rule} {'broken' if broken else 'not broken'} by {case.changes}"
+        for case, broken in zip(cases, judge(cases, known), strict=True)
+        if broken != case.breaks
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_rule_with_logic_has_a_passing_a_failing_and_a_borderline_case():
+    own = {rule.name for rule in built_in_rules() if rule.expectation in RULES and rule.table != "registry"}
+    cases = read_all()
+    lacking = {
+        "breaks": own - {case.rule for case in cases if case.breaks},
+        "passes": own - {case.rule for case in cases if not case.breaks},
+        "edge": own - {case.rule for case in cases if case.edge},
+    }
+    assert not any(lacking.values()), lacking
+
+
+def test_every_case_is_about_a_rule():
+    assert {case.rule for case in read_all()} <= {rule.name for rule in built_in_rules()}
+
+
+def test_the_guide_is_current():
+    told = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert told == guide.write_guide(), "run `make docs`"

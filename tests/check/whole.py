@@ -1,0 +1,30 @@
+"""One check table with every fault that the spec tables know."""
+
+import pandas as pd
+
+from pipeline.check.subjects import submissions_table
+from pipeline.match.evidence import find_evidence
+from pipeline.normalise.submissions import normalise, normalise_registry
+from tests import frames
+from tests.matching import matched_of
+from tests.spec import judge
+from tests.spec.cases import PAGES, read_page
+
+
+def matched_of_all_cases(known):
+    """Return what match hands on for the rows of all cases about submissions, none superseding another."""
+    cases = [case for page in PAGES if page not in ("cohort", "registry_rows") for case in read_page(page)]
+    cases = [case for case in cases if not case.of("registry") and "registry" not in case.changes]
+    rows = frames.submissions(*[case.of("") for case in cases])
+    rows, _ = normalise(rows, frames.no_cells(), known.words, known.regions)
+    registry = normalise_registry(
+        frames.registry({}, judge.MATE, judge.STRANGER), frames.no_cells(), known.words, known.regions
+    )
+    photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index)
+    return matched_of(rows, find_evidence(rows, registry), registry, photos=photos)
+
+
+def table_of_all_cases(known):
+    """Return the check table of all cases about submissions."""
+    matched = matched_of_all_cases(known)
+    return submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos)

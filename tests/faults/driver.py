@@ -1,0 +1,173 @@
+"""Runs of one cohort that die, each in a fork of a process that has imported everything once.
+
+`python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `command` (run or check),
+`at` (stage, or `page:N`, at which it is killed), `after` (seconds after which it is killed), `bytes` (the largest file
+it may write), `user` (number of the account it runs under), `notebooks` (true: some do harm), `now`, `words` (a whole command line instead). After each job its
+line is written to REPORT as JSON: how it ended, what it said, and what stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline import cli
+from pipeline import run as main_job
+from pipeline.cli.common import SHANGHAI
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.progress import Counter, Reporter
+from pipeline.render import stage
+from pipeline.render.stage import RenderOptions
+from pipeline.review.ledger import open_ledger
+
+NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
+AS_OF = date(2016, 10, 20)
+
+
+class Dying(Reporter):
+    """Kills its own process (SIGKILL) when a stage ends, or when the n-th page is done."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(quiet=True)
+        self._at = at
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        with super().stage(name):
+            yield
+        if name == self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def counting(self, label: str, total: int) -> Generator[Counter]:
+        pages = [0]
+
+        def advance() -> None:
+            pages[0] += 1
+            if self._at == f"page:{pages[0]}":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        yield Counter(self, label, total, advance)
+
+
+HARM = {
+    "registry": "while True:\n    pass",
+    "overview": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "headcount": "eaten = [bytes(1 << 28) for _ in range(64)]",
+}
+
+
+def harmful_notebooks(folder: Path) -> None:
+    """Let the notebooks named in `HARM` do harm instead, under a short deadline."""
+    import nbformat
+
+    true_jobs = stage.notebook_jobs
+
+    def jobs(*given: Any) -> list[Any]:
+        made = []
+        for job in true_jobs(*given):
+            if job.notebook.stem in HARM:
+                node = nbformat.read(job.notebook, as_version=4)
+                node.cells.append(nbformat.v4.new_code_cell(HARM[job.notebook.stem]))
+                spoilt = folder / f"{job.notebook.stem}.ipynb"
+                nbformat.write(node, spoilt)
+                job = replace(job, notebook=spoilt)  # noqa: PLW2901
+            made.append(job)
+        return made
+
+    stage.notebook_jobs = jobs
+    stage.run_notebooks = partial(stage.run_notebooks, timeout=20.0)
+
+
+def one(cohort: Cohort, job: dict[str, Any]) -> None:
+    """Be one run, in a fork."""
+    os.umask(0o077)
+    if job.get("bytes"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (job["bytes"], job["bytes"]))
+    if job.get("user"):
+        os.setegid(job["user"])
+        os.seteuid(job["user"])
+    if job.get("words"):
+        cli.main([*job["words"]])
+        return
+    if job.get("notebooks"):
+        harmful_notebooks(cohort.folder)
+    pages = RenderOptions(notebooks=job["command"] == "run", force=bool(job.get("notebooks")))
+    now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
+    options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
+    outcome = main_job.run_cohort(cohort, options)
+    sys.exit(4 if outcome.partial else 0)
+
+
+def forked(cohort: Cohort, job: dict[str, Any]) -> tuple[int, str]:
+    """Return how the fork ended (negative: by which signal) and what it printed."""
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.dup2(said.fileno(), 1)
+                os.dup2(said.fileno(), 2)
+                one(cohort, job)
+                code = 0
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 1
+            except BaseException:  # noqa: BLE001  # a fork must not return into the loop
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                sys.stdout.flush()
+                os._exit(code)
+        if job.get("after"):
+            time.sleep(job["after"])
+            os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        said.seek(0)
+        return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
+
+
+def standing(cohort: Cohort) -> dict[str, Any]:
+    """Return what stands after a job: the latest run, finished runs, what the ledger's check says, held or not."""
+    root = cohort.reports_folder
+    latest = root / "latest.txt"
+    with open_ledger(cohort) as ledger:
+        wrong, entries = ledger.verify(), ledger.head()[0]
+    runs = sorted(path.name for path in (root / "runs").glob("[!.]*")) if (root / "runs").is_dir() else []
+    whole = [name for name in runs if (root / "runs" / name / "summary.json").is_file()]
+    named = latest.read_text().strip() if latest.exists() else ""
+    return {"latest": named, "runs": runs, "whole": whole, "ledger": wrong, "entries": entries}
+
+
+def main() -> None:
+    """Run the jobs one after another."""
+    import great_expectations  # noqa: F401  # imported once, for all forks
+
+    from pipeline.check.validate import warm_up
+
+    warm_up()
+    cohort = load_cohort(Path(sys.argv[1]))
+    with Path(sys.argv[2]).open("a", encoding="utf-8") as report:
+        for text in sys.argv[3:]:
+            job = json.loads(text)
+            started = time.monotonic()
+            code, said = forked(cohort, job)
+            line = {"name": job["name"], "code": code, "said": said, "seconds": round(time.monotonic() - started, 1)}
+            print(json.dumps(line | standing(cohort), ensure_ascii=False), file=report, flush=True)
+
+
+if __name__ == "__main__":
+    main()
