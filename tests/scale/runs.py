@@ -20,7 +20,8 @@ from pipeline.scale.work import Work
 from tests.cohorts import make_cohort
 
 TABLES = (
-    "submissions", "changes", "findings", "certifications", "roster", "headcount", "colleges", "registry", "extras",
+    "submissions", "changes", "findings", "certifications", "roster", "headcount", "colleges", "registry",
+    "registry_findings", "extras",
 )  # fmt: skip
 
 
