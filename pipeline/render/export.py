@@ -23,13 +23,20 @@ def page(notebook: NotebookNode, template: Path) -> str:
 def _exporter(template: Path) -> HTMLExporter:
     """Return the one exporter of this process (and, made before a fork, of every child): making it costs 0.7 s."""
     from nbconvert import HTMLExporter
+    from nbconvert.exporters import TemplateExporter
 
-    return HTMLExporter(
+    class PageExporter(HTMLExporter):
+        """Without the pass through BeautifulSoup, half of a conversion: it marks what our template does not have."""
+
+        from_notebook_node = TemplateExporter.from_notebook_node
+
+    return PageExporter(
         template_name=template.name,
         extra_template_basedirs=[str(template.parent)],
         exclude_input=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
+        default_preprocessors=[],  # the template takes outputs as they are; each would copy and validate them all
     )
 
 

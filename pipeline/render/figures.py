@@ -164,7 +164,7 @@ def _words(course: Course) -> str:
 def _bundle(figure: Figure, alt: str) -> Picture:
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=2 * _DPI)
+    figure.savefig(png, format="png", dpi=2 * _DPI, pil_kwargs={"compress_level": 1})  # packed well below
     return Picture(_trim(svg.getvalue().decode("utf-8")), _few_colours(png.getvalue()), alt, _WIDTH)
 
 

@@ -148,6 +148,16 @@ class ForkedKernelManager(AsyncKernelManager):
 
     pre_start_kernel = _async_pre_start_kernel  # pyright: ignore[reportAssignmentType]
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Interrupt the kernel, but not on the way to its shutdown: it is idle then.
+
+        Jupyter's manager does, and a kernel still answering its last request prints an error of KeyboardInterrupt.
+        """
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
+    interrupt_kernel = _async_interrupt_kernel  # pyright: ignore[reportAssignmentType]
+
     async def _async_finish_shutdown(
         self, waittime: float | None = None, pollinterval: float = 0.005, restart: bool = False
     ) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -106,10 +107,13 @@ class Renderer:
         left = [place for place in places if place.key not in kept]
         for place in left:
             (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._options.notebooks:
-            self._run_notebooks(folder, notebook_jobs(folder.path, left), rendered)
-            self._guard(run, folder, left, rendered)
-        self._print(run, folder, left, tables, rendered)
+        with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
+            printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
+            if self._options.notebooks:
+                self._run_notebooks(folder, notebook_jobs(folder.path, left), rendered)
+                self._guard(run, folder, left, rendered)
+            printing.result()
+        self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
 
     def _take_over(self, folder: RunFolder, places: Sequence[Place], rendered: Rendered) -> set[str]:
@@ -149,11 +153,9 @@ class Renderer:
                 rendered.pages[name]["error"] = guard_college_page(page, run, place.code, place.college)
                 rendered.pages[name]["ok"] = not rendered.pages[name]["error"]
 
-    def _print(
-        self, run: Run, folder: RunFolder, places: Sequence[Place], tables: Mapping[str, Frame], rendered: Rendered
-    ) -> None:
+    def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         """Write what needs no kernel; what fails is told like a page."""
-        for name, write in _printed(run, folder.path, places, tables):
+        for name, write in writers:
             started = time.perf_counter()
             try:
                 write()
@@ -198,20 +200,15 @@ def _point_to_final(folder: RunFolder, jobs: Sequence[NotebookJob]) -> None:
 
 def _printed(
     run: Run, folder: Path, places: Sequence[Place], tables: Mapping[str, Frame]
-) -> list[tuple[str, Callable[[], object]]]:
-    """Return the writers of what needs no kernel, each with its name; the index comes last and links what is there."""
-    writers: list[tuple[str, Callable[[], object]]] = []
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Give the writers of what needs no kernel, each with its name (not the index: it links what is there)."""
     for place in places:
         site = folder / "site" / place.folder
         headcount = headcount_of(open_page(str(run.path), place.college, place.code))
-        writers += [
-            (f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)),
-            (f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)),
-        ]
+        yield f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)
+        yield f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)
     people = {name: tables[name] for name in COLUMNS if name in tables}
-    writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", people)))
-    writers.append(("index", _writer(write_index, folder / "site" / "index.html", run)))
-    return writers
+    yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", people)
 
 
 def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:

@@ -25,7 +25,8 @@ _TITLES = {
     "headcount": "人数",
     "colleges": "院系",
     "changes": "整理",
-    "registry": "学籍", "registry_findings": "学籍的问题",
+    "registry": "学籍",
+    "registry_findings": "学籍的问题",
 }
 
 

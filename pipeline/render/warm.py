@@ -10,10 +10,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import cast
+
+from pipeline.imports import GRAMMARS, without
 
 # ruff: noqa: F401 - imported for those who are forked
 
@@ -23,6 +22,7 @@ def everything(template: Path | None) -> None:
     _tables()
     _kernel()
     _drawing()
+    _pages()
     _engine(template)
 
 
@@ -44,11 +44,8 @@ def _tables() -> None:
 def _kernel() -> None:
     # debugpy compiles its vendored pydevd anew in every process: 0.4 s of a kernel's 0.5 s start, for a debugger
     # that nobody attaches to a batch run
-    sys.modules["debugpy"] = cast(ModuleType, None)
-    try:
+    with without("debugpy"):
         import ipykernel.debugger
-    finally:
-        del sys.modules["debugpy"]
     for name in (
         "IPython.core.completerlib",
         "IPython.extensions.storemagic",
@@ -91,7 +88,19 @@ def _drawing() -> None:
         figure.savefig(io.BytesIO(), format=kind)
 
 
+def _pages() -> None:
+    """What the notebooks of this project take their pieces from, and the pieces' templates."""
+    from pipeline.render import college, counselor, overview, parameters, pieces, registry
+
+    known = pieces.environment()
+    for name in known.list_templates(extensions=["j2"]):
+        if name.startswith("pieces/"):
+            known.get_template(name)
+
+
 def _engine(template: Path | None) -> None:
+    with without(GRAMMARS):
+        import jsonschema
     import nbclient
     import nbformat
     import papermill

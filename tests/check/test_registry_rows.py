@@ -107,6 +107,8 @@ def test_a_class_with_two_majors_says_nothing_of_a_students_major(known):
 
 
 def test_a_college_that_the_table_of_colleges_lacks_is_no_fault_of_the_student(known):
-    student, registry = told(known, {"college": "新成立学院"}, {**MATE, "college": "新成立学院"}, submission={"college": "新成立学院"})
+    student, registry = told(
+        known, {"college": "新成立学院"}, {**MATE, "college": "新成立学院"}, submission={"college": "新成立学院"}
+    )
     assert student == {}
     assert registry == {"registry.college_unknown": "registrar"}

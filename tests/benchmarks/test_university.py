@@ -1,0 +1,94 @@
+"""A whole university: 8,000 students, 20 colleges, from xlsx to pages, xlsx and PDF.
+
+`mingce run` as a whole process against the plain way (`plain.py`). Of the plain way's notebooks those of
+`MINGCE_BENCH_COLLEGES` colleges (default 3; 0: all 20, a quarter of an hour) are run and scaled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sysconfig
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.demo import kinds
+from tests.benchmarks import measure, plain
+from tests.cohorts import make_cohort
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.bench
+REPEATS = int(os.environ.get("MINGCE_BENCH_REPEATS", "3"))
+COLLEGES = os.environ.get("MINGCE_BENCH_COLLEGES", "3")
+AS_OF = ["--as-of", "2016-11-10"]
+ENV = {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    more = tuple(replace(plan, name=f"第二{plan.name}", alias="") for plan in kinds.CATALOGUE[:2])
+    colleges = kinds.CATALOGUE + more
+    school = replace(kinds.KINDS["one-school"].schools[0], colleges=colleges)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(kinds.KINDS, "university", replace(kinds.KINDS["one-school"], schools=(school,)))
+        return make_cohort(tmp_path_factory.mktemp("u") / "university", 8_000, 1, form="xlsx", kind="university")
+
+
+def mingce(university: Path, *more: str) -> measure.Cost:
+    command = ["-m", "pipeline", "run", str(university), *AS_OF, *more]
+    return measure.run(command, university.parent / "mingce", ENV)
+
+
+def test_a_university_from_xlsx_to_pages(university: Path, record):
+    ours: list[measure.Cost] = []
+    again: list[measure.Cost] = []
+    for _ in range(REPEATS):
+        ours.append(mingce(university, "--force"))
+        again.append(mingce(university))
+    run = Path(ours[-1].output.splitlines()[-1])
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert len(summary["colleges_state"]) == 20
+    assert not summary["stages"]["render"]["failed"]
+    out = university.parent / "plain"
+    out.mkdir()
+    script = [str(Path(plain.__file__)), str(university), str(run), str(out), "--colleges", COLLEGES]
+    cost = measure.run(script, university.parent / "plain.log", ENV)
+    stages = json.loads(cost.output.splitlines()[-1])
+    wall, cpu = (statistics.median(getattr(one, what) for one in ours) for what in ("wall", "cpu"))
+    plain_wall, plain_cpu = (sum(stage[what] for stage in stages.values()) for what in ("wall", "cpu"))
+    record("mingce run, clock", wall, "s")
+    record("mingce run, CPU of the tree", cpu, "s")
+    for name, seconds in summary["timings"].items():
+        record(f"· of the last run: {name}", seconds, "s")
+    record("plain way, clock (notebooks scaled to 42)", plain_wall, "s")
+    record("plain way, CPU of the tree (notebooks scaled to 42)", plain_cpu, "s")
+    for name, stage in stages.items():
+        record(f"· plain: {name}, CPU", stage["cpu"], "s")
+    record("plain / mingce, clock", plain_wall / wall, "times", at_least=8)
+    record("plain / mingce, CPU", plain_cpu / cpu, "times")
+    record("peak memory of the tree", max(one.peak for one in ours), "MB", at_most=1500)
+    record("peak memory of the plain way's tree", cost.peak, "MB")
+    second_wall, second_cpu = (statistics.median(getattr(one, what) for one in again) for what in ("wall", "cpu"))
+    record("a second, unchanged run / the first, clock", second_wall / wall, "", at_most=0.25)
+    record("a second, unchanged run / the first, CPU", second_cpu / cpu, "")
+
+
+DEBIAN = Path("/usr/bin/python3.11")
+
+
+@pytest.mark.skipif(not DEBIAN.exists(), reason="no Debian python3.11 on this machine")
+@pytest.mark.parametrize("words", ["--help", "run --help", "explain --help", "send --help"])
+def test_commands_start_at_once(words: str, record):
+    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+    times: list[float] = []
+    for _ in range(5):
+        start = time.perf_counter()
+        command = [str(DEBIAN), "-m", "pipeline", *words.split()]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": path})
+        times.append(time.perf_counter() - start)
+    record(f"mingce {words} with Debian's python3", min(times), "s", at_most=0.7)
