@@ -21,7 +21,7 @@ def known():
 
 def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
-    rows = normalise_registry(frames.registry(*registry), known.words, known.regions)
+    rows = normalise_registry(frames.registry(*registry), frames.no_cells(), known.words, known.regions)
     given, _ = normalise(frames.submissions(submission or {}), frames.no_cells(), known.words, known.regions)
     matched, _ = match(given, rows, {}, set(), None)
     tables = subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
