@@ -35,6 +35,9 @@ soak: setup
 bench: setup
 	MINGCE_BENCHMARKS=docs/benchmarks.md $(PY) -m pytest -m bench --timeout 7200 -s
 
+docs: setup
+	$(PY) -m tests.spec.guide > docs/rules.md
+
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --group dev --all-extras pyproject.toml -o requirements.lock

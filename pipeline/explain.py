@@ -74,7 +74,9 @@ def explain(tables: RunTables, run: Path, entries: Frame, number: str, today: da
         "registry": _registry_row(found, run),
         "submissions": _submissions(desk, run, certifications, entries, ids),
         "findings": _records(_of_student(desk.findings, found), _FINDING),
-        "ledger": [_said(row) for row in mine[mine["kind"].isin(list(_KIND))].to_dict("records")],
+        "ledger": [
+            _said(row) for row in mine[mine["kind"].isin(list(_KIND)) & (mine["action"] != "seen")].to_dict("records")
+        ],
         "college": _college(found, entries),
         "deliveries": _deliveries(found, run, entries, tables),
     }
@@ -89,7 +91,8 @@ def _masked(value: object, field: str) -> object:
     if isinstance(value, dict):
         given = cast("dict[str, Any]", value)
         about = str(given.get("field", ""))
-        return {key: _masked(one, about if key in ("given", "kept") else key) for key, one in given.items()}
+        named = {"given": about, "kept": about, "expected": about if about in _PLAIN else ""}
+        return {key: _masked(one, named.get(key, key)) for key, one in given.items()}
     if isinstance(value, list):
         return [_masked(one, field) for one in cast("list[Any]", value)]
     if not isinstance(value, str) or field in _PLAIN:
@@ -234,11 +237,12 @@ def _of_student(findings: Frame, found: Found) -> Frame:
 
 def _said(row: dict[Any, Any]) -> Facts:
     """Return a ledger entry about the student as it may be shown."""
-    data = cast("dict[str, Any]", json.loads(row["data"] or "{}"))
+    data, values = (cast("dict[str, Any]", json.loads(row[name] or "{}")) for name in ("data", "values"))
     told = {
         name: row[name] for name in ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
     }
-    return told | {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
+    told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
+    return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
 
 
 def _college(found: Found, entries: Frame) -> Facts:

@@ -49,7 +49,8 @@ class Reporter:
     @contextmanager
     def counting(self, label: str, total: int) -> Generator[Counter]:
         """Show how many of `total` are done and how long the rest will take."""
-        console = Console(stderr=True, quiet=self.quiet)
+        # the true terminal: the bar holds no words but ours, what others wrote goes through `say`
+        console = Console(file=sys.__stderr__ or sys.stderr, quiet=self.quiet)
         if not console.is_terminal:
             yield Counter(self, label, total)
             return

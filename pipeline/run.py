@@ -5,7 +5,7 @@ collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from threading import Thread
@@ -15,6 +15,7 @@ import pandas as pd
 
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
+from pipeline.check.results import slim_results
 from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
@@ -125,8 +126,11 @@ def _run(
         tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
         tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
         tables = only_colleges(tables, chosen) if chosen else tables
+        tables = _only_rules(tables, options.rules) if options.rules else tables
+        folder.write_validations(slim_results(checked.results))
         beside = {"counselors": sources.counselors, "college_people": sources.colleges}
         folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
+        folder.write_validations(slim_results(checked.results))
     summary = _summary(cohort, options, folder, sources, chosen)
     summary["fingerprint"] = "" if imported.changed else known
     summary |= summaries.of_results(tables, checked.not_checked)
@@ -140,12 +144,18 @@ def _run(
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
-    """Return the rules to judge: all of them, or those that were asked for."""
+    """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
     rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
-    return [rule for rule in rules if rule.name in options.rules] if options.rules else rules
+    return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
+
+
+def _only_rules(tables: dict[str, Frame], names: tuple[str, ...]) -> dict[str, Frame]:
+    """Return the tables with the findings of the tried rules alone; every other table says what it always says."""
+    kept = {name: tables[name][tables[name]["rule"].isin(names)] for name in ("findings", "registry_findings")}
+    return {**tables, **{name: frame.reset_index(drop=True) for name, frame in kept.items()}}
 
 
 def _entries(cohort: Cohort) -> Frame:

@@ -76,6 +76,8 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in (root / "runs").glob(f".*{_PARTIAL}"):
         shutil.rmtree(left, ignore_errors=True)
+    for left in (root / "inputs").glob(f".*{_PARTIAL}"):
+        left.unlink(missing_ok=True)
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
     run.path.mkdir(mode=0o700)
     return run

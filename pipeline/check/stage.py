@@ -108,7 +108,7 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
         and rule.severity == "critical"
         and rule.needs != "photos"
     ]
-    clashes = pd.DataFrame({name: False for name in CLASHES}, index=firsts.index)
+    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
     table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
     failed = _to_mend(findings_of(table, verdicts))

@@ -21,7 +21,14 @@ _SENT = {
     "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被退回",
     "unclear": "是否送达不明", "claim": "开始寄送",
 }  # fmt: skip
-_ACTS = {"approve": "通过", "return": "退回", "reopen": "取消审核", "add": "批准", "revoke": "撤销"}
+_ACTS = {
+    "approve": "通过",
+    "return": "退回",
+    "reopen": "取消审核",
+    "add": "批准",
+    "revoke": "撤销",
+    "refused": "未采纳",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -107,7 +114,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
     if given["role"] == "superseded":
         console.print(f"取代它的是 {given['superseded_by']}")
     if given["role"] in ("counts", "other") or full:
-        console.print(_compared(given, registry, full))
+        console.print(_compared(given, registry if given["role"] == "counts" else {}, full))
     _findings(console, given["findings"])
     if given["changes"]:
         table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
@@ -166,7 +173,7 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
         table = _table("审核和例外", "时间", "事项", "经办人", "说明")
         for row in facts["ledger"]:
             what = f"{kind_name(row['kind'])}{_ACTS.get(row['action'], '')} {row['rule']}".strip()
-            proof = "，".join(str(row[name]) for name in ("proof", "expires") if row.get(name))
+            proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
             table.add_row(_minute(row["at"]), what, row["by"], "  ".join(filter(None, (row["why"], proof))))
         console.print(table)
     else:

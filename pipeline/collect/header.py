@@ -185,8 +185,10 @@ def _settle(top: int, bottom: int, labels: dict[int, str], meant: dict[int, str]
         same = [column for column in own if clean(labels[column]) == clean(labels[own[0]])]
         if len(same) > 1:
             twice.append((name, same))
-        beside += [(labels[column], name, column) for column in own if column not in same]
-    unknown = {column: label for column, label in labels.items() if column not in columns.values()}
+        known = set(same)  # a merged heading may span all 16,384 columns
+        beside += [(labels[column], name, column) for column in own if column not in known]
+    taken = set(columns.values())
+    unknown = {column: label for column, label in labels.items() if column not in taken}
     return Header(top, bottom, columns, unknown, labels, beside=beside, twice=twice)
 
 

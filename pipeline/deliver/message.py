@@ -66,6 +66,14 @@ def header_text(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()[:120]
 
 
+def display_name(text: str) -> str:
+    """Return a person's name fit to stand before an address: also without what has a meaning there.
+
+    Python folds a long quoted name in two, and what then stands outside of the quotes reads as another address.
+    """
+    return re.sub(r'[\s"\\<>()\[\],;:@]+', " ", header_text(text)).strip()[:60]
+
+
 def sender_address(given: str) -> Address:
     """Return `就业处 <jyc@example.edu.cn>` as an address.
 
@@ -76,7 +84,7 @@ def sender_address(given: str) -> Address:
     clean = clean_address(address)
     if not clean:
         raise ConfigurationError(['[mail] sender：应写作 "就业处 <jyc@example.edu.cn>"'], where="cohort.toml")
-    return Address(header_text(name), *clean.rsplit("@", 1))
+    return Address(display_name(name), *clean.rsplit("@", 1))
 
 
 def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) -> bytes:
@@ -92,7 +100,7 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     names = "、".join(message.recipient.names)
     mail["Subject"] = header_text(message.subject)
     mail["From"] = sender
-    mail["To"] = Address(header_text(names), *message.recipient.address.rsplit("@", 1))
+    mail["To"] = Address(display_name(names), *message.recipient.address.rsplit("@", 1))
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers

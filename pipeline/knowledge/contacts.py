@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from pipeline import resources
@@ -176,8 +177,11 @@ def _deliverable(address: str) -> bool:
 
 def email_misspelt(values: pd.Series) -> pd.Series:
     """Return the domain that was probably meant where an address has a known misspelling, else ""."""
-    domain = values.str.rpartition("@")[2].str.strip().str.lower()
-    return text(values, domain.map(_misspellings()).fillna("").to_numpy())
+    known = "|".join(map(re.escape, _misspellings()))
+    answer = np.full(len(values), "", dtype=object)
+    odd = matches(values, rf"(?i).*@\s*(?:{known})\s*")
+    answer[odd] = [_misspellings()[value.rpartition("@")[2].strip().lower()] for value in values[odd]]
+    return text(values, answer)
 
 
 @cache

@@ -40,8 +40,15 @@ def _shown(place: Place, other: Place) -> str:
 
 def current_names(table: Table, place: Place) -> Place:
     """Return the names of today where they are beyond doubt (one successor at each step), else the place as it is."""
+    if place.county and place in table.spans:
+        return _shown_today(table, place, place)
     entry = Place(place.province, "", place.city) if Place(place.province, "", place.city) in table.spans else place
     known = entry if entry in table.spans else Place(place.province, place.city, "")
+    return _shown_today(table, place, known)
+
+
+def _shown_today(table: Table, place: Place, known: Place) -> Place:
+    """Return the last names of the entry `known`, in the three levels of `place`."""
     latest = _latest(table, known)
     if latest.city and not latest.county:
         county = place.county if table.divided(latest.province, latest.city) else latest.city

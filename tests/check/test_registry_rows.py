@@ -21,7 +21,7 @@ def known():
 
 def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
-    rows = normalise_registry(frames.registry(*registry), known.words, known.regions)
+    rows = normalise_registry(frames.registry(*registry), frames.no_cells(), known.words, known.regions)
     given, _ = normalise(frames.submissions(submission or {}), frames.no_cells(), known.words, known.regions)
     matched, _ = match(given, rows, {}, set(), None)
     tables = subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
@@ -107,6 +107,8 @@ def test_a_class_with_two_majors_says_nothing_of_a_students_major(known):
 
 
 def test_a_college_that_the_table_of_colleges_lacks_is_no_fault_of_the_student(known):
-    student, registry = told(known, {"college": "新成立学院"}, {**MATE, "college": "新成立学院"}, submission={"college": "新成立学院"})
+    student, registry = told(
+        known, {"college": "新成立学院"}, {**MATE, "college": "新成立学院"}, submission={"college": "新成立学院"}
+    )
     assert student == {}
     assert registry == {"registry.college_unknown": "registrar"}

@@ -1,8 +1,9 @@
 """Runs of one cohort that die, each in a fork of a process that has imported everything once.
 
-`python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `command` (run or check),
-`at` (stage, or `page:N`, at which it is killed), `after` (seconds after which it is killed), `bytes` (the largest file
-it may write), `user` (number of the account it runs under), `notebooks` (true: some do harm), `now`, `words` (a whole command line instead). After each job its
+`python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `cohort` (another one),
+`command` (run or check), `at` (the stage, or `page:N`, at which it is killed), `after` (seconds after which it is
+killed), `bytes` (the largest file it may write), `user` (number of the account it runs under), `lock` (another holds
+the cohort meanwhile), `notebooks` (true: some do harm), `now`, or `words` (a whole command line). After each job its
 line is written to REPORT as JSON: how it ended, what it said, and what stands.
 """
 
@@ -27,6 +28,7 @@ from pipeline import cli
 from pipeline import run as main_job
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
+from pipeline.lock import cohort_lock
 from pipeline.progress import Counter, Reporter
 from pipeline.render import stage
 from pipeline.render.stage import RenderOptions
@@ -83,7 +85,7 @@ def harmful_notebooks(folder: Path) -> None:
                 node.cells.append(nbformat.v4.new_code_cell(HARM[job.notebook.stem]))
                 spoilt = folder / f"{job.notebook.stem}.ipynb"
                 nbformat.write(node, spoilt)
-                job = replace(job, notebook=spoilt)  # noqa: PLW2901
+                job = replace(job, notebook=spoilt)
             made.append(job)
         return made
 
@@ -104,7 +106,7 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
         return
     if job.get("notebooks"):
         harmful_notebooks(cohort.folder)
-    pages = RenderOptions(notebooks=job["command"] == "run", force=bool(job.get("notebooks")))
+    pages = RenderOptions(notebooks=job["command"] == "run", force=True)  # never an earlier run's
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
     options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
@@ -152,6 +154,11 @@ def standing(cohort: Cohort) -> dict[str, Any]:
     return {"latest": named, "runs": runs, "whole": whole, "ledger": wrong, "entries": entries}
 
 
+def held(cohort: Cohort, lock: bool) -> contextlib.AbstractContextManager[None]:
+    """Hold the cohort as another run would, where `lock`."""
+    return cohort_lock(cohort, NOW) if lock else contextlib.nullcontext()
+
+
 def main() -> None:
     """Run the jobs one after another."""
     import great_expectations  # noqa: F401  # imported once, for all forks
@@ -159,12 +166,14 @@ def main() -> None:
     from pipeline.check.validate import warm_up
 
     warm_up()
-    cohort = load_cohort(Path(sys.argv[1]))
+    first = load_cohort(Path(sys.argv[1]))
     with Path(sys.argv[2]).open("a", encoding="utf-8") as report:
         for text in sys.argv[3:]:
             job = json.loads(text)
             started = time.monotonic()
-            code, said = forked(cohort, job)
+            cohort = load_cohort(Path(job["cohort"])) if job.get("cohort") else first
+            with held(cohort, bool(job.get("lock"))):
+                code, said = forked(cohort, job)
             line = {"name": job["name"], "code": code, "said": said, "seconds": round(time.monotonic() - started, 1)}
             print(json.dumps(line | standing(cohort), ensure_ascii=False), file=report, flush=True)
 

@@ -149,3 +149,15 @@ def test_postcodes():
     assert served == ["湖南省", "北京市；河北省", "河北省", "", "", "辽宁省"]
     province = pd.Series(["湖南省", "湖南省", "河北", "湖南省", "湖南省", "湖南省"], dtype="str")
     assert regions.postcode_fits(codes, province).tolist() == [True, False, True, True, True, True]
+
+
+def test_two_counties_of_one_year_are_one_only_where_one_was_merged_into_the_other():
+    table = regions.load_regions()
+
+    def column(*values: str) -> pd.Series:
+        return pd.Series(list(values), dtype="str")
+
+    keys = table.key(column("山东省", "山东省"), column("威海市", "威海市"), column("环翠区", "乳山市"))
+    assert keys["county"].tolist() == ["环翠区", "乳山市"]
+    judged = table.judge(column("浙江省"), column("合肥市"), column("肥东县"), column("2013-09"))
+    assert not judged["hierarchy"].iloc[0]

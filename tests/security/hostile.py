@@ -47,8 +47,7 @@ PAYLOADS = (
     "_x0041__x003D_1+1",
 )
 COLLEGES = (
-    f"<img src=x onerror=window.{FLAG}=1>{{{{ 7*191 }}}}学院",
-    '=HYPERLINK("http://canary.invalid/c","学院")',
+    f'=HYPERLINK("http://{BEACON}/c","<img src=x onerror=window.{FLAG}=1>"){{{{ 7*191 }}}}学院',
     "../../../CON",
 )
 IDENTITY = ("学校名称", "身份证号码", "姓名", "学号", "考生号", "提交时间")
@@ -57,7 +56,7 @@ EVIL_ADDRESS = "evil@evil.example"
 
 def make_hostile(folder: Path, seed: int = 7) -> Path:
     """Write the hostile cohort into `folder` and return it."""
-    make_cohort(folder, 120, 2, seed=seed, faults=0.0)
+    make_cohort(folder, 80, 2, seed=seed, faults=0.0)
     _registry(folder / "registry" / "10534.csv")
     _submissions(folder / "submissions" / "10534.csv", folder)
     _people(folder)
@@ -118,7 +117,7 @@ def _people(folder: Path) -> None:
             "院系": college,
             "班级": class_name,
             "姓名": PAYLOADS[at % len(PAYLOADS)],
-            "邮箱": f"counselor{at % 3}@example.edu.cn" if at % 4 else f"x@example.edu.cn\r\nBcc: {EVIL_ADDRESS}",
+            "邮箱": f"counselor{at % 2}@example.edu.cn" if at % 4 else f"x@example.edu.cn\r\nBcc: {EVIL_ADDRESS}",
         }
         for at, (school, college, class_name) in enumerate(classes)
     ]

