@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.errors import UsageError
@@ -51,18 +54,22 @@ def _names(college: str, aliases: str) -> set[str]:
     return {comparable(name) for name in [college, *aliases.replace(";", "；").split("；")] if name.strip()}
 
 
-def only_colleges(tables: dict[str, Frame], chosen: list[College]) -> dict[str, Frame]:
-    """Return the tables of a run with the rows of the chosen colleges alone."""
-    wanted = {(college.school, college.name) for college in chosen}
+def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[str, Frame]:
+    """Return the tables of a run with the rows of the chosen colleges alone (all of them where none is chosen)."""
+    if not chosen:
+        return tables
+    wanted = [f"{college.school}\x1f{college.name}" for college in chosen]
     kept = dict(tables)
-    for name in ("findings", "roster", "headcount", "colleges", "registry", "registry_findings"):
-        frame = tables[name]
-        pairs = zip(frame["school"], frame["college"], strict=True)
-        kept[name] = frame[[pair in wanted for pair in pairs]].reset_index(drop=True)
-    claimed = zip(tables["submissions"]["school"], tables["submissions"]["college"], strict=True)
-    ids = set(kept["roster"]["submission_id"]) | set(kept["findings"]["submission_id"])
-    ids |= set(tables["submissions"]["submission_id"][[pair in wanted for pair in claimed]])
+    for name in {"findings", "roster", "headcount", "colleges", "registry", "registry_findings"} & tables.keys():
+        kept[name] = tables[name][_named(tables[name], wanted)].reset_index(drop=True)
+    if "submissions" not in tables:
+        return kept
+    claimed = tables["submissions"]["submission_id"][_named(tables["submissions"], wanted)]
+    ids = {*kept["roster"]["submission_id"], *kept["findings"]["submission_id"], *claimed} - {""}
     for name in ("submissions", "certifications", "changes"):
-        frame = tables[name]
-        kept[name] = frame[frame["submission_id"].isin(list(ids - {""}))].reset_index(drop=True)
+        kept[name] = tables[name][tables[name]["submission_id"].isin(list(ids))].reset_index(drop=True)
     return kept
+
+
+def _named(frame: Frame, wanted: list[str]) -> pd.Series:
+    return (frame["school"] + "\x1f" + frame["college"]).isin(wanted)

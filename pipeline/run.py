@@ -11,32 +11,31 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import pandas as pd
-
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
 from pipeline.check.results import slim_results
-from pipeline.check.stage import check
+from pipeline.check.stage import NotChecked, check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
-from pipeline.colleges import College, find_college, only_colleges
+from pipeline.collect import read_people
+from pipeline.colleges import find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.match.stage import match
-from pipeline.normalise.stage import normalise_all
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.stage import Renderer, RenderOptions
-from pipeline.review.decisions import withdrawn_submission_ids
-from pipeline.review.ledger import open_ledger
 from pipeline.review.signing import college_states
-from pipeline.review.stage import import_from_file, review
+from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, start_run
-from pipeline.sources import Sources, collect_all
+from pipeline.scale.part import Part, part_registry, part_submissions
+from pipeline.scale.parts import Judging, Settings, Settled, keep_judged, keep_settled, ledger_of, read_judged
+from pipeline.scale.plan import open_run
+from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
-from pipeline.tabulate.stage import tabulate
+from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import fingerprint, take_over_latest
 
 
@@ -97,50 +96,79 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
 def _run(
     cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: str
 ) -> Outcome:
+    """Run the stages: what concerns one school in tasks of a part each, what crosses schools in between."""
     stage = options.reporter.stage
-    judges = Thread(target=warm_up, name="great-expectations", daemon=True)
-    judges.start()
-    with stage("collect"):
-        sources = collect_all(cohort, folder.inputs)
-        words = vocabulary(cohort, sources.colleges)
-        chosen = [find_college(text, cohort, sources.colleges) for text in options.colleges]
-    with stage("normalise"):
-        normalised = normalise_all(sources, words)
-    with stage("match"):
-        entries = _entries(cohort)
-        withdrawn = withdrawn_submission_ids(entries)
-        matched, filled = match(
-            normalised.submissions, normalised.registry, sources.unread, withdrawn, cohort.photos_folder
-        )
-    with stage("check"):
-        judges.join()
-        checked = check(matched, rules, facts_of(cohort, words))
-    with stage("review"):
-        reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-        trial = bool(options.rules)
-        imported = import_from_file(cohort, folder.run_id, matched, reviewed, options.as_of, trial=trial)
-        if imported.changed:
-            entries = _entries(cohort)
-            reviewed = review(matched, checked.findings, checked.standing, entries, options.as_of)
-    with stage("tabulate"):
-        tables = tabulate(cohort, matched, checked, reviewed, sources.counselors, options.as_of)
-        tables["changes"] = pd.concat([normalised.changes, filled], ignore_index=True)
-        tables = only_colleges(tables, chosen) if chosen else tables
-        tables = _only_rules(tables, options.rules) if options.rules else tables
-        folder.write_validations(slim_results(checked.results))
-        beside = {"counselors": sources.counselors, "college_people": sources.colleges}
-        folder.write_tables({**tables, **beside, "extras": sources.submissions.extras})
-        folder.write_validations(slim_results(checked.results))
-    summary = _summary(cohort, options, folder, sources, chosen)
-    summary["fingerprint"] = "" if imported.changed else known
-    summary |= summaries.of_results(tables, checked.not_checked)
-    summary["colleges_state"] = summaries.of_colleges(tables["roster"], college_states(entries), cohort)
-    summary["decisions_read"] = imported.lines
+    colleges, counselors = read_people(cohort)
+    words = vocabulary(cohort, colleges)
+    chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
+    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules)
+    with open_run(settings, folder) as run:
+        judges = Thread(target=warm_up, name="great-expectations", daemon=True)
+        if not run.work.parallel:
+            judges.start()
+        with stage("collect"):
+            read = run.collect_and_normalise()
+        with stage("match"):
+            run.settle_across()
+        with stage("check"):
+            run.share(Judging(rules, facts_of(cohort, words), read.unread))
+            if not run.work.parallel:
+                judges.join()
+            judged = run.each_part(judge)
+            folder.write_validations([result for part in judged for result in part.results])
+        with stage("review"):
+            imported = run.import_decisions(trial=bool(options.rules))
+        with stage("tabulate"):
+            settled = run.each_part(settle)
+            ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
+            run.write_tables(ranked, {"counselors": counselors, "college_people": colleges})
+    summary: dict[str, Any] = {
+        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
+        **summaries.of_inputs(read),
+        **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
+        "colleges": [str(college) for college in chosen] or "all",
+        "rules": list(options.rules) or "all",
+        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
+        "decisions_read": imported.lines,
+        "fingerprint": "" if imported.changed else known,
+        "complete": False,
+        "partial": read.incomplete,
+        "stages": {},
+    }
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
-            summary["stages"]["render"] = renderer.render(folder, tables).as_summary()
+            summary["stages"]["render"] = renderer.render(folder, run.tables()).as_summary()
     return _finish(options, folder, summary)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the run hears of one part's check: rules that could not be judged, and the validations without values."""
+
+    not_checked: list[NotChecked]
+    results: list[dict[str, Any]]
+
+
+def judge(spool: Spool, part: Part) -> Verdicts:
+    """Match and check one part; its tables wait in the spool."""
+    judging = Judging.of(spool)
+    submissions, changes = part_submissions(spool, part)
+    matched, filled = match(submissions, part_registry(spool, part, judging.unread))
+    checked = check(matched, judging.rules, judging.facts)
+    keep_judged(spool, part, matched, checked, [changes, filled])
+    return Verdicts(checked.not_checked, slim_results(checked.results))
+
+
+def settle(spool: Spool, part: Part) -> Settled:
+    """Review and tabulate one part; its tables wait in the spool."""
+    settings, entries = Settings.of(spool), ledger_of(spool, part)
+    students, findings, judged = read_judged(spool, part)
+    reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
+    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors, settings.as_of)
+    tables = keep_settled(spool, part, tabulated, lambda tables: _asked_for(tables, settings))
+    states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
+    return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
@@ -152,29 +180,13 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
 
 
-def _only_rules(tables: dict[str, Frame], names: tuple[str, ...]) -> dict[str, Frame]:
-    """Return the tables with the findings of the tried rules alone; every other table says what it always says."""
-    kept = {name: tables[name][tables[name]["rule"].isin(names)] for name in ("findings", "registry_findings")}
-    return {**tables, **{name: frame.reset_index(drop=True) for name, frame in kept.items()}}
-
-
-def _entries(cohort: Cohort) -> Frame:
-    with open_ledger(cohort) as ledger:
-        return ledger.entries()
-
-
-def _summary(
-    cohort: Cohort, options: RunOptions, folder: RunFolder, sources: Sources, chosen: list[College]
-) -> dict[str, Any]:
-    return {
-        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
-        **summaries.of_inputs(sources),
-        "colleges": [str(college) for college in chosen] or "all",
-        "rules": list(options.rules) or "all",
-        "complete": False,
-        "partial": sources.incomplete,
-        "stages": {},
-    }
+def _asked_for(tables: dict[str, Frame], settings: Settings) -> dict[str, Frame]:
+    """Return the tables with the rows of the chosen colleges, and findings of the tried rules alone."""
+    kept = dict(only_colleges(tables, list(settings.chosen)))
+    if settings.tried:
+        for name in ("findings", "registry_findings"):
+            kept[name] = kept[name][kept[name]["rule"].isin(settings.tried)].reset_index(drop=True)
+    return kept
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:

@@ -1,4 +1,4 @@
-"""All that a run reads: submissions, registries, people. One source that fails does not stop the others."""
+"""All that a cohort gives: submissions, registries, people. One source that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ class Sources:
     colleges: Frame
     counselors: Frame
 
-    @property
-    def notes(self) -> list[Note]:
-        """Everything to tell about the inputs."""
-        return [*self.submissions.notes, *(note for registry in self.registries for note in registry.notes)]
 
-    @property
-    def inputs(self) -> list[Input]:
-        """Every input with its digest."""
-        return [*self.submissions.inputs, *(one for registry in self.registries for one in registry.inputs)]
+@dataclass(frozen=True)
+class SourcesRead:
+    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` as above."""
+
+    inputs: list[Input]
+    notes: list[Note]
+    unread: dict[str, str]
+    unknown: Frame
+    skipped: Frame
 
     @property
     def incomplete(self) -> bool:
@@ -38,7 +39,7 @@ class Sources:
 
 
 def collect_all(cohort: Cohort, keep: Path) -> Sources:
-    """Read everything that the cohort file names; the bytes that were read are kept in `keep`.
+    """Read everything that the cohort file names at once (a run reads it unit by unit); the bytes are kept in `keep`.
 
     Raises:
         InputError: no submission could be read, or the tables of people are unreadable.

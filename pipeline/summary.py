@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from importlib import metadata
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.review.signing import signed_digest
-from pipeline.sources import Sources
+from pipeline.sources import SourcesRead
 from pipeline.tables import Frame
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
@@ -47,51 +47,63 @@ def _version(name: str) -> str:
         return ""
 
 
-def of_inputs(sources: Sources) -> dict[str, Any]:
+def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
-    collected = sources.submissions
-    unknown = (
-        collected.extras[["file", "sheet", "column"]].drop_duplicates() if len(collected.extras) else collected.extras
-    )
     return {
         "inputs": [
-            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in sources.inputs
+            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in read.inputs
         ],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message}
-            for n in sources.notes
+            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in read.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
-            for school, why in sources.unread.items()
+            for school, why in read.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in unknown[["file", "sheet", "column"]].to_dict("records")]
-        if len(unknown)
-        else [],
-        "skipped_rows": [dict(row) for row in collected.skipped.to_dict("records")],
+        "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
+        "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
     }
 
 
-def of_results(tables: dict[str, Frame], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
-    """Return the counts of a run and the rules that could not be judged."""
+def of_results(counts: Iterable[dict[str, Any]], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
+    """Return the counts of a run (`counts_of` its parts, added up) and the rules that could not be judged."""
+    told = dict.fromkeys((one.rule, one.school, one.reason) for one in not_checked)
+    return {
+        "counts": _added(list(counts)),
+        "not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told],
+    }
+
+
+def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
+    """Return the counts of these tables."""
     submissions, findings, roster = tables["submissions"], tables["findings"], tables["roster"]
     certifications = tables["certifications"]
     return {
-        "counts": {
-            "submissions": len(submissions),
-            "superseded": int((submissions["superseded_by"] != "").sum()),
-            "registered": len(roster),
-            "findings": len(findings),
-            "findings_by_rule": _counts(findings, "rule"),
-            "findings_by_severity": _counts(findings, "severity"),
-            "excepted": int(findings["excepted"].sum()),
-            "identity": _counts(certifications, "identity"),
-            "causes": {cause: n for cause, n in _counts(certifications, "cause").items() if cause},
-            "record": _counts(certifications, "record"),
-            "status": _counts(roster, "status"),
-        },
-        "not_checked": [{"rule": one.rule, "school": one.school, "reason": one.reason} for one in not_checked],
+        "submissions": len(submissions),
+        "superseded": int((submissions["superseded_by"] != "").sum()),
+        "registered": len(roster),
+        "findings": len(findings),
+        "findings_by_rule": _counts(findings, "rule"),
+        "findings_by_severity": _counts(findings, "severity"),
+        "excepted": int(findings["excepted"].sum()),
+        "identity": _counts(certifications, "identity"),
+        "causes": {cause: n for cause, n in _counts(certifications, "cause").items() if cause},
+        "record": _counts(certifications, "record"),
+        "status": _counts(roster, "status"),
     }
+
+
+def _added(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return numbers of the same name added up, at every depth; where several parts name them, in order of name."""
+    total: dict[str, Any] = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        values = [part[name] for part in parts if name in part]
+        if isinstance(values[0], dict):
+            added = _added(values)
+            total[name] = {key: added[key] for key in sorted(added)}
+        else:
+            total[name] = sum(values)
+    return total
 
 
 def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:

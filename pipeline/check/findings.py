@@ -23,17 +23,18 @@ def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
     return conform(pd.concat(parts, ignore_index=True), "findings") if parts else empty("findings")
 
 
-def registry_findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
+def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Frame:
     """Return `registry_findings`: what is wrong with the registry's own rows; values stay out of it.
 
     Args:
         table: normalised registry rows.
         verdicts: each rule's failing positions.
+        own: how many rows are told of; the others are guests, whose own part tells of them.
     """
     table = table if "file" in table else table.assign(file="")
     keep = ["school", "college", "class_name", "student_number", "file", "row"]
     parts = [
-        table.iloc[verdict.rows][keep].assign(
+        table.iloc[verdict.rows[verdict.rows < own]][keep].assign(
             field=verdict.rule.field,
             rule=verdict.rule.name,
             severity=verdict.rule.severity,

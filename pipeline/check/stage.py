@@ -61,7 +61,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
         certifications=certify(tables["submissions"], own, _not_run(verdicts["submissions"])),
-        registry_findings=registry_findings_of(tables["registry"], verdicts["registry"]),
+        registry_findings=registry_findings_of(tables["registry"], verdicts["registry"], matched.own),
         standing=standing,
         first_failed=_first_failed(matched, own, judged, facts),
         not_checked=skipped,

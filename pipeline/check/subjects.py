@@ -10,7 +10,6 @@ import pandas as pd
 
 from pipeline.check.suites import Subject
 from pipeline.check.table import check_table
-from pipeline.match.clashes import find_clashes
 from pipeline.match.matched import Matched
 from pipeline.tables import Frame
 
@@ -24,9 +23,8 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
         matched: submissions, evidence and registry.
         standing: by registry position, the index of the submission that stands there.
     """
-    clashes = find_clashes(matched.counting)
     return {
-        "submissions": submissions_table(matched, matched.counting, matched.evidence, clashes, matched.photos),
+        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos),
         "superseded": _superseded(matched.submissions),
         "students": _students(matched, standing),
         "registry": matched.registry,
@@ -37,7 +35,9 @@ def submissions_table(
     matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame, photos: Frame | None
 ) -> Frame:
     """Return the check table of `submissions` with what a finding tells of each."""
-    table = check_table(submissions, evidence, clashes, matched.registry, frozenset(matched.unread), photos)
+    table = check_table(
+        submissions, evidence, clashes, matched.registry, matched.classes, frozenset(matched.unread), photos
+    )
     told = {f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name]) for name in _TOLD}
     return table.assign(**told)
 
@@ -57,8 +57,9 @@ def _superseded(submissions: Frame) -> Frame:
 
 def _students(matched: Matched, standing: pd.Series) -> Frame:
     """Return the registry's students with the id of the submission that stands on each, blank where none does."""
-    submission = pd.Series("", index=matched.registry.index, dtype="str")
+    students = matched.students
+    submission = pd.Series("", index=students.index, dtype="str")
     identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
     submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {f"told_{name}": matched.registry[name] for name in _TOLD}
-    return matched.registry.assign(submission_id=submission, **told)
+    told = {f"told_{name}": students[name] for name in _TOLD}
+    return students.assign(submission_id=submission, **told)

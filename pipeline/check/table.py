@@ -49,6 +49,7 @@ def check_table(
     evidence: Frame,
     clashes: Frame,
     registry: Frame,
+    classes: Frame,
     unread: frozenset[str],
     photos: Frame | None,
 ) -> Frame:
@@ -57,8 +58,9 @@ def check_table(
     Args:
         submissions: the submissions that count.
         evidence: `match.find_evidence` of them.
-        clashes: `match.find_clashes` of them.
+        clashes: `match.clashes.CLASHES` of them.
         registry: normalised registry rows, positions as in `evidence`.
+        classes: `school, class_name, college, major` of the registry, of all schools that may be looked up.
         unread: names of the schools whose registry could not be read.
         photos: `photos.examine` of them with `shared`, or None where no photos are collected.
     """
@@ -69,7 +71,7 @@ def check_table(
     parts["matched_school"] = parts["registry_school"]
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
     parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
-    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(registry))
+    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(classes))
     parts |= {name: clashes[name] for name in CLASHES}
     parts |= _photo_columns(photos, submissions.index)
     table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)

@@ -3,7 +3,13 @@
 from pipeline.collect.collected import Cell, Collected, Grid, Input, Note, Reading, Registry
 from pipeline.collect.people import read_people
 from pipeline.collect.registry import read_registry
-from pipeline.collect.submissions import collect_submissions
+from pipeline.collect.submissions import (
+    Unit,
+    collect_submissions,
+    collect_unit,
+    refuse_nothing,
+    submission_units,
+)
 
 __all__ = [
     "Cell",
@@ -13,7 +19,11 @@ __all__ = [
     "Note",
     "Reading",
     "Registry",
+    "Unit",
     "collect_submissions",
+    "collect_unit",
     "read_people",
     "read_registry",
+    "refuse_nothing",
+    "submission_units",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -36,24 +37,61 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     Raises:
         InputError: a source names no file, or nothing at all could be read.
     """
-    readings: list[Reading] = []
-    for source in cohort.submissions.sources:
-        readings += _read_source(source, cohort, keep)
+    readings = [_read_unit(unit, cohort, keep) for unit in submission_units(cohort)]
     collected = _concatenated(readings)
-    if not collected.columns:
-        faults = "；".join(str(note) for note in collected.notes if note.level == "error")
-        raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
+    refuse_nothing(collected.columns, collected.notes)
     return collected
 
 
-def _read_source(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
-    """Return one reading for each file of a source; a file that cannot be read gives the error note that says so."""
-    if source.startswith(GOOGLE):
+def refuse_nothing(columns: set[str], notes: list[Note]) -> None:
+    """Refuse to go on where no source could be read at all: none gave one of the form's `columns`.
+
+    Raises:
+        InputError: with what is wrong with each.
+    """
+    if not columns:
+        faults = "；".join(str(note) for note in notes if note.level == "error")
+        raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One thing that is read by itself: a file, or a shared sheet (`path` is None). `notes` came up in finding it."""
+
+    source: str
+    path: Path | None
+    notes: tuple[Note, ...] = ()
+
+
+def submission_units(cohort: Cohort) -> list[Unit]:
+    """Return what `[submissions]` names, in the order of reading.
+
+    Raises:
+        InputError: a source names no file.
+    """
+    units: list[Unit] = []
+    for source in cohort.submissions.sources:
+        if source.startswith(GOOGLE):
+            units.append(Unit(source, None))
+            continue
+        paths, notes = files_of(source, cohort.folder)
+        units += [Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths)]
+    return units
+
+
+def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
+    """Read one unit; where it cannot be read, an error note says so."""
+    return _concatenated([_read_unit(unit, cohort, keep)])
+
+
+def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+    path = unit.path
+    if path is None:
         from pipeline.collect.google import read_sheet
 
-        return [_or_note(lambda: read_sheet(source, cohort, keep))]
-    paths, notes = files_of(source, cohort.folder)
-    return [Reading([], notes), *(_or_note(lambda path=path: _read_file(path, cohort.folder, keep)) for path in paths)]
+        return _or_note(lambda: read_sheet(unit.source, cohort, keep))
+    reading = _or_note(lambda: _read_file(path, cohort.folder, keep))
+    return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
 def _or_note(read: Callable[[], Reading]) -> Reading:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
 
-from pipeline.match.persons import person_id
+from pipeline.match.keys import Bools, Keys, repeated
+from pipeline.match.pairs import exam_key, id_key, student_key
 from pipeline.tables import Frame
 
 CLASHES = [
@@ -12,28 +13,23 @@ CLASHES = [
 ]  # fmt: skip
 
 
-def find_clashes(submissions: Frame) -> Frame:
-    """Return, for each submission that counts, which of its values another student gave too (`CLASHES`, true/false).
+KEY_OF: dict[str, Callable[[Frame], Keys]] = {
+    "id_number_clash": id_key,
+    "student_number_clash": student_key,
+    "exam_number_clash": exam_key,
+    "phone_shared": lambda keys: keys["phone"].to_numpy(),
+    "qq_shared": lambda keys: keys["qq"].to_numpy(),
+    "email_shared": lambda keys: keys["email"].to_numpy(),
+}
+"""What is compared for each clash. Student and exam numbers clash within one school only: they repeat."""
 
-    Student and exam numbers clash within one school only: they repeat across schools.
+
+def clashing(name: str, keys: Frame, counts: Bools) -> Bools:
+    """Return which of the submissions that count gave a value that another of them gave too.
+
+    Args:
+        name: one of `CLASHES`.
+        keys: what `KEY_OF[name]` looks at (`keys.key_frame`).
+        counts: which submissions count.
     """
-    school = submissions["school"]
-    return pd.DataFrame(
-        {
-            "id_number_clash": _repeated(person_id(submissions["id_number"])),
-            "student_number_clash": _repeated(_within(school, submissions["student_number"])),
-            "exam_number_clash": _repeated(_within(school, submissions["exam_number"])),
-            "phone_shared": _repeated(submissions["phone"]),
-            "qq_shared": _repeated(submissions["qq"]),
-            "email_shared": _repeated(submissions["email"].str.lower()),
-        },
-        index=submissions.index,
-    )
-
-
-def _within(school: pd.Series, column: pd.Series) -> pd.Series:
-    return (school + "\x1f" + column).where(column != "", "")
-
-
-def _repeated(column: pd.Series) -> pd.Series:
-    return column.duplicated(keep=False) & (column != "")
+    return repeated(KEY_OF[name](keys), counts)

@@ -9,7 +9,7 @@ from pipeline.tables import Frame
 _POSTGRADUATE = ["硕士研究生", "博士研究生"]
 
 
-def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame) -> tuple[Frame, Frame]:
+def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, classes: Frame) -> tuple[Frame, Frame]:
     """Return submissions with what the registry completes, and the `changes` that this makes.
 
     A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the
@@ -19,14 +19,12 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame) -> 
         submissions: the submissions that count.
         evidence: `find_evidence` of them.
         registry: normalised registry rows.
+        classes: `school, class_name, major` of the registry's classes, of every school that a submission names.
     """
     matched = evidence["matched_row"].to_numpy()
     filled = submissions.copy()
-    majors = _majors(registry)
-    keys = list(zip(submissions["school"], submissions["class_name"], strict=True))
-    of_class = pd.Series([majors.get(key, "") for key in keys], index=submissions.index, dtype="str")
-    blank = (submissions["major"] == "") & (of_class != "")
-    filled["major"] = submissions["major"].where(~blank, of_class)
+    blank = submissions[submissions["major"] == ""]
+    filled.loc[blank.index, "major"] = _majors(blank, classes)
     if len(registry):
         level = registry["education_level"].take(matched.clip(0)).set_axis(submissions.index)
         bare = (submissions["education_level"] == "研究生") & (matched >= 0) & level.isin(_POSTGRADUATE)
@@ -36,11 +34,12 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame) -> 
     return filled, pd.concat(parts, ignore_index=True)
 
 
-def _majors(registry: Frame) -> dict[tuple[str, str], str]:
-    """Return the one major of each class; a class with several has none to fill in."""
-    groups = registry[["school", "class_name", "major"]].drop_duplicates()
-    single = groups[~groups.duplicated(["school", "class_name"], keep=False)]
-    return {(school, name): major for school, name, major in single.itertuples(index=False)}
+def _majors(submissions: Frame, classes: Frame) -> pd.Series:
+    """Return the one major of each submission's class; a class with several has none to fill in."""
+    keys = ["school", "class_name"]
+    groups = classes[[*keys, "major"]].drop_duplicates()
+    single = groups[~groups.duplicated(keys, keep=False)]
+    return submissions[keys].join(single.set_index(keys)["major"], on=keys)["major"].fillna("").astype("str")
 
 
 def _changes(given: Frame, filled: Frame, name: str, why: str) -> Frame:

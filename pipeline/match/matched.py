@@ -9,13 +9,27 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class Matched:
-    """What check starts from: submissions, those that count with their evidence, and the registry."""
+    """What check starts from: submissions, those that count with their evidence, and the registry.
+
+    Where schools are worked on apart, `registry` ends with guests: the few rows of schools elsewhere that a submission
+    here may be. They can be matched, but are nobody's students here: `students` are the first `own` rows.
+    """
 
     submissions: Frame
     counting: Frame
     evidence: Frame
     registry: Frame
+    own: int
+    classes: Frame
+    """`school, class_name, college, major` as the registries have them, of every school that matters here."""
+    clashes: Frame
+    """Which values of the counting submissions another student gave too (`clashes.CLASHES`)."""
     unread: dict[str, str]
     """School name to the reason why its registry could not be read."""
     photos: Frame | None
     """`photos.examine` of the counting submissions with `shared`; None where no photos are collected."""
+
+    @property
+    def students(self) -> Frame:
+        """The registry's students of the schools that are worked on."""
+        return self.registry.iloc[: self.own]

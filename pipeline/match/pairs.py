@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.match.persons import person_id
+from pipeline.match.keys import PERSON_KEYS, Keys, joined, key_frame
 from pipeline.tables import Frame
 
 ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16
@@ -18,10 +18,12 @@ def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
     Student and exam numbers are looked up within the named school: they repeat across schools. ID numbers are looked
     up everywhere: who registered with the wrong school is found there.
     """
-    found: list[tuple[np.ndarray, np.ndarray, int]] = []
-    for left, right, bit in _keys(submissions, registry):
-        pairs = _equal(left, right)
-        found.append((pairs[0], pairs[1], bit))
+    return pairs_of_keys(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
+
+
+def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
+    """Return `exact_pairs` of rows that are known by their keys (`keys.key_frame` of `PERSON_KEYS`)."""
+    found = [(*_equal(left, right), bit) for left, right, bit in _looked_up(submissions, registry)]
     left_at = np.concatenate([part[0] for part in found])
     right_at = np.concatenate([part[1] for part in found])
     bits = np.concatenate([np.full(len(part[0]), part[2], dtype=np.int8) for part in found])
@@ -33,34 +35,40 @@ def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
     shares = np.bitwise_or.reduceat(bits, starts) if len(starts) else bits
     left_at, right_at = left_at[starts], right_at[starts]
     for column, bit in (("school", HERE), ("name", NAME)):
-        same = _same(submissions[column], registry[column], left_at, right_at)
-        shares = shares | np.where(same, np.int8(bit), np.int8(0))
+        one, other = submissions[column].to_numpy()[left_at], registry[column].to_numpy()[right_at]
+        shares = shares | np.where((one == other) & (one != 0), np.int8(bit), np.int8(0))
     return pd.DataFrame({"left": left_at, "right": right_at, "shares": shares})
 
 
-def _keys(submissions: Frame, registry: Frame) -> list[tuple[pd.Series, pd.Series, int]]:
-    def within_school(frame: Frame, column: str) -> pd.Series:
-        return (frame["school"] + "\x1f" + frame[column]).where(frame[column] != "", "")
-
-    return [
-        (person_id(submissions["id_number"]), person_id(registry["id_number"]), ID),
-        (within_school(submissions, "student_number"), within_school(registry, "student_number"), STUDENT),
-        (within_school(submissions, "exam_number"), within_school(registry, "exam_number"), EXAM),
-    ]
+def _looked_up(submissions: Frame, registry: Frame) -> list[tuple[Keys, Keys, int]]:
+    return [(key_of(submissions), key_of(registry), bit) for key_of, bit in LOOK_UPS]
 
 
-def _equal(left: pd.Series, right: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def id_key(keys: Frame) -> Keys:
+    """Return the keys of ID numbers: they are looked up everywhere."""
+    return keys["id_number"].to_numpy()
+
+
+def student_key(keys: Frame) -> Keys:
+    """Return the keys of student numbers within their school."""
+    return joined(keys["school"].to_numpy(), keys["student_number"].to_numpy())
+
+
+def exam_key(keys: Frame) -> Keys:
+    """Return the keys of exam numbers within their school."""
+    return joined(keys["school"].to_numpy(), keys["exam_number"].to_numpy())
+
+
+LOOK_UPS = ((id_key, ID), (student_key, STUDENT), (exam_key, EXAM))
+"""By what a registry row is found, and the bit that says so."""
+
+
+def _equal(left: Keys, right: Keys) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of every pair of equal, non-blank keys."""
-    one = pd.DataFrame({"key": left.to_numpy(), "left": np.arange(len(left))})
-    other = pd.DataFrame({"key": right.to_numpy(), "right": np.arange(len(right))})
-    pairs = one[one["key"] != ""].merge(other[other["key"] != ""], on="key")
+    one = pd.DataFrame({"key": left, "left": np.arange(len(left))})
+    other = pd.DataFrame({"key": right, "right": np.arange(len(right))})
+    pairs = one[one["key"] != 0].merge(other[other["key"] != 0], on="key")
     return pairs["left"].to_numpy(), pairs["right"].to_numpy()
-
-
-def _same(left: pd.Series, right: pd.Series, left_at: np.ndarray, right_at: np.ndarray) -> np.ndarray:
-    one = left.take(left_at).reset_index(drop=True)
-    other = right.take(right_at).reset_index(drop=True)
-    return ((one == other) & (one != "")).to_numpy(dtype=bool)
 
 
 def known_rows(pairs: Frame, count: int) -> np.ndarray:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.identifiers import id_kind, to_18
+from pipeline.match.keys import PERSON_KEYS, Keys, joined, key_frame
 from pipeline.tables import Frame
+
+Positions = npt.NDArray[np.int64]
 
 WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
 
@@ -25,63 +28,60 @@ def supersede(submissions: Frame, person: np.ndarray, withdrawn: set[str]) -> Fr
         withdrawn: ids of submissions that a decision withdrew.
     """
     out = submissions["submission_id"].isin(withdrawn).to_numpy()
-    live, people = submissions[~out], person[~out]
-    order = np.empty(len(live), dtype=np.int64)
-    order[np.lexsort((np.arange(len(live)), live["submitted_at"].to_numpy(dtype=object)))] = np.arange(len(live))
-    by_rank = np.argsort(order)
-    latest = order.copy()
-    for key in _person_keys(live):
-        latest = np.maximum(latest, _last_of_group(_apart(key, people), order))
-    while not np.array_equal(latest, following := latest[by_rank[latest]]):
-        latest = following
-    other = (people >= 0) & (people[by_rank[latest]] >= 0) & (people != people[by_rank[latest]])
-    latest = np.where(other, order, latest)  # two people joined by a third row between them
-    counts = pd.Series(live["submission_id"].to_numpy()[by_rank[latest]], index=live.index, dtype="str")
+    live = submissions[~out]
+    at = superseding(key_frame(live, PERSON_KEYS), person[~out], live["submitted_at"])
+    counts = pd.Series(live["submission_id"].to_numpy()[at], index=live.index, dtype="str")
     superseded = submissions["superseded_by"].copy()
     superseded[out] = WITHDRAWN
-    superseded[live.index] = counts.where(latest != order, "")
+    superseded[live.index] = counts.where(at != np.arange(len(live)), "")
     return submissions.assign(superseded_by=superseded)
 
 
-def _apart(key: pd.Series, people: np.ndarray) -> pd.Series:
+def superseding(keys: Frame, person: Positions, submitted_at: pd.Series) -> Positions:
+    """Return, for each row, the position of the row of the same person that counts (its own where it does).
+
+    Args:
+        keys: `key_frame` of the rows by `PERSON_KEYS`, in the order they were read.
+        person: as for `supersede`.
+        submitted_at: when each was submitted, texts that sort in order of time.
+    """
+    order = np.empty(len(keys), dtype=np.int64)
+    by_rank = np.lexsort((np.arange(len(keys)), submitted_at.to_numpy(dtype=object)))
+    order[by_rank] = np.arange(len(keys))
+    latest = order.copy()
+    for key in person_keys(keys):
+        latest = np.maximum(latest, _last_of_group(_apart(key, person), order))
+    while not np.array_equal(latest, following := latest[by_rank[latest]]):
+        latest = following
+    other = (person >= 0) & (person[by_rank[latest]] >= 0) & (person != person[by_rank[latest]])
+    latest = np.where(other, order, latest)  # two people joined by a third row between them
+    return by_rank[latest]
+
+
+def person_keys(keys: Frame) -> list[Keys]:
+    """Return the keys that rows of one person share: ID number and name, or student number and one of the two."""
+    identity, name, number = (keys[column].to_numpy() for column in ("id_number", "name", "student_number"))
+    return [joined(identity, name), joined(number, identity), joined(number, name)]
+
+
+def _apart(key: Keys, person: Positions) -> Keys:
     """Return keys that hold known people apart: where two share one, it joins only rows of the same person."""
-    rows = pd.DataFrame({"key": key.to_numpy(), "person": people})
-    known = rows[(rows["person"] >= 0) & (rows["key"] != "")].drop_duplicates()
+    rows = pd.DataFrame({"key": key, "person": person})
+    known = rows[(rows["person"] >= 0) & (rows["key"] != 0)].drop_duplicates()
     shared = known["key"][known["key"].duplicated()].unique()
     if not len(shared):
         return key
     mixed = rows["key"].isin(shared).to_numpy()
-    own = rows["key"] + "\x1f" + rows["person"].astype("str")
-    apart = own.where(rows["person"] >= 0, "").set_axis(key.index)
-    return key.where(~mixed, apart)
+    own = joined(key, (person + 1).astype(np.uint64))  # 0, that is blank, where the person is not known
+    return np.where(mixed, own, key)
 
 
-def _last_of_group(key: pd.Series, order: np.ndarray) -> np.ndarray:
+def _last_of_group(key: Keys, order: Positions) -> Positions:
     """Return, for each row, the highest rank among the rows of its key; a row without a key stands alone."""
     codes = pd.factorize(key)[0]
-    blank = (key == "").to_numpy()
     last = np.full(codes.max(initial=-1) + 1, -1, dtype=np.int64)
     np.maximum.at(last, codes, order)
-    return np.where(blank, order, last[codes])
-
-
-def person_id(id_numbers: pd.Series) -> pd.Series:
-    """Return ID numbers as keys of a person: 15-digit ones in their 18-digit form, damaged ones blank."""
-    kind = id_kind(id_numbers)
-    keys = id_numbers.where(kind != "damaged", "")
-    old = kind == "old15"
-    if old.any():
-        keys = keys.where(~old, to_18(id_numbers.where(old, "")))
-    return keys
-
-
-def _person_keys(rows: Frame) -> list[pd.Series]:
-    identity, name, number = person_id(rows["id_number"]), rows["name"], rows["student_number"]
-    return [_joined(identity, name), _joined(number, identity), _joined(number, name)]
-
-
-def _joined(left: pd.Series, right: pd.Series) -> pd.Series:
-    return (left + "\x1f" + right).where((left != "") & (right != ""), "")
+    return np.where(key == 0, order, last[codes])
 
 
 def counting(submissions: Frame) -> Frame:

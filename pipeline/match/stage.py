@@ -1,53 +1,63 @@
-"""The match stage: which submissions count, and the evidence of whose they are."""
+"""The match stage: the evidence of whose the submissions are that count, and what the registry completes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
-from pipeline.knowledge import photos
+from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.fill import fill_from_registry
 from pipeline.match.matched import Matched
-from pipeline.match.pairs import exact_pairs, known_rows
-from pipeline.match.persons import counting, supersede
+from pipeline.match.persons import counting
 from pipeline.tables import Frame
 
+CLASSES = ["school", "class_name", "college", "major"]
+PHOTOS = {"found": bool, "readable": bool, "bytes": "int64", "width": "int64", "height": "int64", "shared": bool}
 
-def match(
-    submissions: Frame, registry: Frame, unread: dict[str, str], withdrawn: set[str], photo_folder: Path | None
-) -> tuple[Matched, Frame]:
+
+@dataclass(frozen=True)
+class Known:
+    """What match looks in: registry rows (guests after the first `own`), classes, registries that are missing."""
+
+    registry: Frame
+    own: int
+    classes: Frame
+    unread: dict[str, str]
+
+
+def match(submissions: Frame, known: Known) -> tuple[Matched, Frame]:
     """Return what check starts from, and the `changes` made by filling in from the registry.
 
     Args:
-        submissions: normalised submissions in the order they were read.
-        registry: normalised registry rows of all schools.
-        unread: schools (by name) whose registry could not be read, with the reason.
-        withdrawn: ids of submissions that a decision withdrew.
-        photo_folder: where photos are, or None where none are collected.
+        submissions: normalised submissions in the order they were read, `superseded_by` filled, with `CLASHES` and,
+            where photos are collected, what they are (`photo_` and a name of `PHOTOS`) beside the table's columns.
+        known: the registry.
     """
-    pairs = exact_pairs(submissions, registry)
-    submissions = supersede(submissions, known_rows(pairs, len(submissions)), withdrawn)
     counted = counting(submissions)
-    evidence = find_evidence(counted, registry, _of_counting(pairs, submissions))
-    counted, changes = fill_from_registry(counted, evidence, registry)
+    evidence = find_evidence(counted, known.registry)
+    filled, changes = fill_from_registry(counted, evidence, known.registry, known.classes)
     submissions = submissions.copy()
     for column in ("major", "education_level"):
-        submissions.loc[counted.index, column] = counted[column]
-    return Matched(submissions, counted, evidence, registry, unread, _photos(photo_folder, counted)), changes
+        submissions.loc[counted.index, column] = filled[column]
+    photos = _photos(counted)
+    beside = [*CLASHES, *(f"photo_{name}" for name in PHOTOS if photos is not None)]
+    matched = Matched(
+        submissions=submissions.drop(columns=beside),
+        counting=filled.drop(columns=beside),
+        evidence=evidence,
+        registry=known.registry,
+        own=known.own,
+        classes=known.classes,
+        clashes=counted[CLASHES],
+        unread=known.unread,
+        photos=photos,
+    )
+    return matched, changes
 
 
-def _of_counting(pairs: Frame, submissions: Frame) -> Frame:
-    """Return the pairs of the submissions that count, `left` being positions among these."""
-    counts = (submissions["superseded_by"] == "").to_numpy()
-    places = np.cumsum(counts) - 1
-    kept = pairs[counts[pairs["left"].to_numpy()]]
-    return kept.assign(left=places[kept["left"].to_numpy()]).reset_index(drop=True)
-
-
-def _photos(folder: Path | None, submissions: Frame) -> Frame | None:
-    if folder is None:
+def _photos(submissions: Frame) -> Frame | None:
+    if "photo_found" not in submissions:
         return None
-    seen = photos.examine(folder, submissions["photo"], submissions["student_number"], submissions["id_number"])
-    return seen.assign(shared=photos.near_same(seen["phash"], seen["sha256"]) != "")
+    return pd.DataFrame({name: submissions[f"photo_{name}"] for name in PHOTOS}, index=submissions.index)

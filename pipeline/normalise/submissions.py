@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,10 @@ HOME = ["home_province", "home_city", "home_county"]
 
 
 def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) -> tuple[Frame, Frame]:
-    """Return `submissions` (not yet superseding each other) and `changes`.
+    """Return `submissions` (not yet superseding each other) and `changes`, which has the position `at` in `rows` too.
+
+    Row by row: `submission_id` is the digest of each row's content; `distinct_ids` tells identical rows apart once
+    all of a school's rows are together.
 
     Args:
         rows: `file, sheet, row` and every field as given text.
@@ -31,9 +35,9 @@ def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) ->
     numeric = _numeric_positions(cells)
     kept, reasons = _repaired(rows, fields.names(), numeric)
     _apply_vocabulary(kept, reasons, words, regions)
-    identifiers = submission_ids(rows)
-    submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=identifiers, superseded_by="")
-    changes = _changes(rows, kept, reasons, identifiers)
+    digests = row_digests(rows)
+    submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=digests, superseded_by="")
+    changes = _changes(rows, kept, reasons, digests)
     return submissions[SUBMISSIONS], changes
 
 
@@ -51,14 +55,25 @@ def submission_ids(rows: Frame) -> pd.Series:
     Identical rows get distinct ids; the last of them has the digest itself, so that copying a row that was
     approved leaves the approved one what it was. A row's position never enters.
     """
+    return distinct_ids(row_digests(rows))
+
+
+def row_digests(rows: Frame) -> pd.Series:
+    """Return each row's digest, the same for identical rows."""
     content = [pa.array(rows[name], pa.large_string()) for name in fields.names()]
     joined = pc.call_function("binary_join_element_wise", [*content, pa.scalar("\x1f", pa.large_string())])
-    digests = pd.Series([_digest(text) for text in joined.to_pylist()], index=rows.index, dtype="str")
-    copies = digests.groupby(digests).cumcount(ascending=False)
-    if not copies.any():
+    return pd.Series([_digest(text) for text in joined.to_pylist()], index=rows.index, dtype="str")
+
+
+def distinct_ids(digests: pd.Series) -> pd.Series:
+    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them."""
+    if digests.is_unique:
         return digests
-    told = [_digest(f"{d}\x1f{n}") if n else d for d, n in zip(digests, copies, strict=True)]
-    return pd.Series(told, index=rows.index, dtype="str")
+    copies = digests.groupby(digests).cumcount(ascending=False)
+    again = copies > 0
+    pairs = zip(digests[again], copies[again], strict=True)
+    told = pd.Series([_digest(f"{digest}\x1f{n}") for digest, n in pairs], index=digests.index[again], dtype="str")
+    return digests.where(~again, told.reindex(digests.index).fillna("").astype("str"))
 
 
 def _digest(text: str) -> str:
@@ -135,8 +150,9 @@ def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifier
                         "given": rows[name][changed],
                         "kept": kept[name][changed],
                         "why": reasons[name][changed],
+                        "at": np.flatnonzero(changed),
                     }
                 )
             )
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({c: [] for c in CHANGES}, dtype="str")
-    return table[CHANGES].astype("str")
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index([*CHANGES, "at"]))
+    return table[[*CHANGES, "at"]].astype({**dict.fromkeys(CHANGES, "str"), "at": "int64"})

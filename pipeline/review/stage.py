@@ -8,12 +8,12 @@ from datetime import date
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.match.matched import Matched
+from pipeline.match.persons import WITHDRAWN
 from pipeline.review.decisions import decision_states, registry_digest, standing_decisions
 from pipeline.review.desk import RunTables
 from pipeline.review.exceptions import apply_exceptions, standing_exceptions
 from pipeline.review.ledger import open_ledger
-from pipeline.review.worksheet import import_decisions, missing_file, read_decision_rows, summary_lines
+from pipeline.review.worksheet import import_decisions, summary_lines
 from pipeline.tables import Frame
 
 
@@ -40,43 +40,73 @@ class Imported:
     changed: bool
 
 
-def import_from_file(
-    cohort: Cohort, run_id: str, matched: Matched, reviewed: Reviewed, as_of: date, *, trial: bool = False
-) -> Imported:
+@dataclass(frozen=True)
+class DeskRows:
+    """What decisions on some students look at: they themselves, their submissions, the findings of these."""
+
+    students: Frame
+    submissions: Frame
+    findings: Frame
+
+
+def desk_rows(students: Frame, submissions: Frame, findings: Frame, numbers: set[str], made_on: set[str]) -> DeskRows:
+    """Return what decisions on the students with these numbers look at.
+
+    Args:
+        students: registry rows with `submission_id`.
+        submissions: the table.
+        findings: the table.
+        numbers: student numbers, whichever school's.
+        made_on: ids of submissions that earlier decisions were made on.
+    """
+    named = students[students["student_number"].isin(list(numbers))]
+    theirs = submissions["submission_id"].isin([*named["submission_id"], *made_on])
+    found = findings["submission_id"].isin(list(named["submission_id"])) & (findings["submission_id"] != "")
+    return DeskRows(
+        named.assign(registry_digest=registry_digest(named)).reset_index(drop=True),
+        submissions[theirs].reset_index(drop=True),
+        findings[found].reset_index(drop=True),
+    )
+
+
+def student_numbers(rows: Frame) -> set[str]:
+    """Return the student numbers that rows of decisions name, with or without the school's code before them."""
+    return {str(number).rpartition("/")[2].strip() for number in rows["学号"]}
+
+
+def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date) -> Imported:
     """Take the decisions that stand in the cohort's file or worksheet into the ledger.
 
-    A `trial` of single rules takes none: its findings are too few to refuse an approval by.
-
-    Raises:
-        InputError: the file or worksheet cannot be read.
+    Args:
+        cohort: whose ledger.
+        run_id: of the run that decisions are made on.
+        rows: of `worksheet.read_decision_rows`.
+        desk: the students that they name.
+        as_of: the day for which exceptions are judged.
     """
-    rows = None if trial else read_decision_rows(cohort)
-    if rows is None or rows.empty:
-        return Imported([] if trial else missing_file(cohort), changed=False)
-    students = reviewed.students
-    people = students.assign(**{str(name): reviewed.decisions[name] for name in reviewed.decisions.columns})
     schools = {school.code: school.name for school in cohort.schools}
-    tables = RunTables(run_id, people, matched.submissions, reviewed.findings, schools)
+    students, submissions, findings = (
+        pd.concat([getattr(each, name) for each in desk], ignore_index=True)
+        for name in ("students", "submissions", "findings")
+    )
     with open_ledger(cohort) as ledger:
         before = ledger.head()
+        tables = RunTables(run_id, students, submissions, findings, schools)
         report = import_decisions(tables, ledger, rows, cohort.review.decisions or "", as_of)
         return Imported(summary_lines(report), changed=ledger.head() != before)
 
 
-def review(matched: Matched, findings: Frame, standing: pd.Series, entries: Frame, as_of: date) -> Reviewed:
+def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:
     """Apply the ledger's entries to today's findings and students.
 
     Args:
-        matched: submissions and registry.
+        students: registry rows with `submission_id`, of the submission that stands on each, or blank.
+        submissions: `submission_id, superseded_by` of the table.
         findings: the check's findings.
-        standing: by registry position, the index of the submission that stands there.
         entries: of the ledger.
         as_of: the day for which exceptions are judged.
     """
-    registry = matched.registry
-    submission = pd.Series("", index=registry.index, dtype="str")
-    submission.iloc[standing.index.to_numpy()] = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
-    students = registry.assign(submission_id=submission, registry_digest=registry_digest(registry))
-    present = matched.submissions[matched.submissions["superseded_by"] != "withdrawn"]
-    decisions = decision_states(students, present["submission_id"], standing_decisions(entries), submissions=present)
+    students = students.assign(registry_digest=registry_digest(students))
+    present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]
+    decisions = decision_states(students, present, standing_decisions(entries))
     return Reviewed(students, decisions, apply_exceptions(findings, standing_exceptions(entries), as_of), entries)

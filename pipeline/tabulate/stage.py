@@ -2,64 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
-from pipeline.check.stage import Checked
+import pandas as pd
+
 from pipeline.cohort import Cohort
 from pipeline.match.matched import Matched
 from pipeline.review.signing import college_states
 from pipeline.review.stage import Reviewed
 from pipeline.review.standing import returned_students, rework_rates
-from pipeline.tables import Frame, conform
+from pipeline.tables import Frame
 from pipeline.tabulate.colleges import count_colleges, make_colleges
 from pipeline.tabulate.headcount import KEYS, make_headcount
 from pipeline.tabulate.roster import make_roster
 
 
-def tabulate(
-    cohort: Cohort, matched: Matched, checked: Checked, reviewed: Reviewed, counselors: Frame, as_of: date
-) -> dict[str, Frame]:
-    """Return the contract's tables and `registry` (normalised rows with their digest), by name.
+@dataclass(frozen=True)
+class Judged:
+    """What match and check left for counting.
+
+    `submissions`: `submission_id, superseded_by, submitted_at` of the table. `certifications`: the table. `extras`: of
+    `extra_submissions`. `first_failed`: ids of counting submissions whose person's first one the student had to mend.
+    """
+
+    submissions: Frame
+    certifications: Frame
+    extras: Frame
+    first_failed: set[str]
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Tables of some schools, by name, and what the colleges' standing among all needs: `counts`, `rework`."""
+
+    tables: dict[str, Frame]
+    counts: Frame
+    rework: Frame
+
+    def for_ranking(self) -> Tabulated:
+        """Return what the ranking among all colleges needs, without the tables."""
+        return Tabulated({}, self.counts, self.rework)
+
+
+def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
+    """Return `roster`, `headcount`, `findings` and `registry` (normalised rows with their digest).
 
     Args:
         cohort: its window.
-        matched: submissions and registry.
-        checked: findings and certifications.
+        judged: of match and check.
         reviewed: students with decisions.
         counselors: `school, college, class_name, name, email`.
         as_of: the day for which days are counted.
     """
     students = reviewed.students
     roster = make_roster(students, students["submission_id"], reviewed.findings, reviewed.decisions, counselors)
-    headcount = make_headcount(roster, checked.certifications, extra_submissions(matched))
+    headcount = make_headcount(roster, judged.certifications, judged.extras)
     window = (cohort.window.opens, cohort.window.closes, cohort.window.college_due)
-    submitted_at = matched.counting.set_index("submission_id")["submitted_at"]
-    counts = count_colleges(roster, headcount, submitted_at, checked.first_failed, window, as_of)
-    codes = {school.name: school.code for school in cohort.schools}
-    rework = rework_rates(_rounds(matched, reviewed, codes))
-    colleges = make_colleges(counts, rework, college_states(reviewed.entries), cohort.standing, codes)
-    return {
-        "submissions": conform(matched.submissions, "submissions"),
+    counting = judged.submissions[judged.submissions["superseded_by"] == ""]
+    submitted_at = counting.set_index("submission_id")["submitted_at"]
+    counts = count_colleges(roster, headcount, submitted_at, judged.first_failed, window, as_of)
+    tables = {
         "findings": reviewed.findings,
-        "certifications": checked.certifications,
         "roster": roster,
         "headcount": headcount,
-        "colleges": colleges,
-        "registry_findings": checked.registry_findings,
         "registry": students.drop(columns="submission_id").reset_index(drop=True),
     }
+    return Tabulated(tables, counts, rework_rates(_rounds(judged.submissions, reviewed, _codes(cohort))))
 
 
-def _rounds(matched: Matched, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
+def tabulate_colleges(cohort: Cohort, parts: list[Tabulated], entries: Frame) -> Frame:
+    """Return `colleges`, ranked among all colleges of the cohort."""
+    counts = pd.concat([part.counts for part in parts], ignore_index=True)
+    rework = pd.concat([part.rework for part in parts], ignore_index=True)
+    counts = counts.sort_values(["school", "college"], ignore_index=True)
+    return make_colleges(counts, rework, college_states(entries), cohort.standing, _codes(cohort))
+
+
+def _codes(cohort: Cohort) -> dict[str, str]:
+    return {school.name: school.code for school in cohort.schools}
+
+
+def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
     """Return per student whether they handed in again, and whether they were ever returned."""
     students = reviewed.students
-    again = set(matched.submissions["superseded_by"])
+    again = submissions["superseded_by"].unique()
     returned = returned_students(reviewed.entries)
-    back = set(zip(returned["school_code"], returned["student_number"], strict=True))
-    keys = zip(students["school"].map(codes), students["student_number"], strict=True)
+    back = returned["school_code"] + "/" + returned["student_number"]
+    keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
     return students[["school", "college", "submission_id"]].assign(
         resubmitted=students["submission_id"].isin(list(again)) & (students["submission_id"] != ""),
-        returned=[key in back for key in keys],
+        returned=keys.isin(list(back)),
     )
 
 

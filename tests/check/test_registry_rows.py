@@ -5,10 +5,10 @@ import pytest
 from pipeline.check.logic import LOGIC
 from pipeline.check.subjects import subject_tables
 from pipeline.check.suites import built_in_rules
-from pipeline.match.stage import match
 from pipeline.match.standing import standing_submissions
 from pipeline.normalise.submissions import normalise, normalise_registry
 from tests import frames
+from tests.matching import match_alone
 from tests.spec.judge import MATE, facts
 
 TWIN = {"student_number": "1305030199", "exam_number": "13430300000199"}
@@ -23,7 +23,7 @@ def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
     rows = normalise_registry(frames.registry(*registry), frames.no_cells(), known.words, known.regions)
     given, _ = normalise(frames.submissions(submission or {}), frames.no_cells(), known.words, known.regions)
-    matched, _ = match(given, rows, {}, set(), None)
+    matched = match_alone(given, rows, {})
     tables = subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
     found = {"submissions": {}, "registry": {}}
     for rule in built_in_rules():

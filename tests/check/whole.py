@@ -3,11 +3,10 @@
 import pandas as pd
 
 from pipeline.check.subjects import submissions_table
-from pipeline.match.clashes import find_clashes
 from pipeline.match.evidence import find_evidence
-from pipeline.match.matched import Matched
 from pipeline.normalise.submissions import normalise, normalise_registry
 from tests import frames
+from tests.matching import matched_of
 from tests.spec import judge
 from tests.spec.cases import PAGES, read_page
 
@@ -18,14 +17,14 @@ def matched_of_all_cases(known):
     cases = [case for case in cases if not case.of("registry") and "registry" not in case.changes]
     rows = frames.submissions(*[case.of("") for case in cases])
     rows, _ = normalise(rows, frames.no_cells(), known.words, known.regions)
-    held = frames.registry({}, judge.MATE, judge.STRANGER)
-    registry = normalise_registry(held, frames.no_cells(), known.words, known.regions)
+    registry = normalise_registry(
+        frames.registry({}, judge.MATE, judge.STRANGER), frames.no_cells(), known.words, known.regions
+    )
     photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index)
-    return Matched(rows, rows, find_evidence(rows, registry), registry, {}, photos)
+    return matched_of(rows, find_evidence(rows, registry), registry, photos=photos)
 
 
 def table_of_all_cases(known):
     """Return the check table of all cases about submissions."""
     matched = matched_of_all_cases(known)
-    clashes = find_clashes(matched.counting)
-    return submissions_table(matched, matched.counting, matched.evidence, clashes, matched.photos)
+    return submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos)

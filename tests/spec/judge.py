@@ -17,13 +17,12 @@ from pipeline.knowledge.regions import load_regions
 from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.fill import fill_from_registry
-from pipeline.match.matched import Matched
-from pipeline.match.stage import match
 from pipeline.match.standing import standing_submissions
 from pipeline.normalise.submissions import normalise, normalise_registry
 from pipeline.normalise.text import comparable
 from pipeline.normalise.vocabulary import Vocabulary
 from tests import frames
+from tests.matching import match_alone, matched_of
 
 HERE, AWAY = "湖南科技大学", "湖南科技大学潇湘学院"
 MATE = {
@@ -75,10 +74,8 @@ def judge(cases, known):
     answers = {}
     for places in groups.values():
         group = [cases[at] for at in places]
-        tables = (
-            _alone(group[0], known)
-            if group[0].of("other") or group[0].page in ("cohort", "registry_rows")
-            else (_together(group, known))
+        tables = _alone(group[0], known) if group[0].of("other") or group[0].page in ("cohort", "registry_rows") else (
+            _together(group, known)
         )
         for n, at in enumerate(places):
             rule = rules[cases[at].rule]
@@ -113,7 +110,7 @@ def _alone(case, known):
     if case.page == "registry_rows":
         return {"registry": _registry(case, known)[0]}
     registry, unread = _registry(case, known)
-    matched, _ = match(_submissions([case], known), registry, unread, set(), None)
+    matched = match_alone(_submissions([case], known), registry, unread)
     return subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
 
 
@@ -122,9 +119,9 @@ def _together(cases, known):
     registry, unread = _registry(cases[0], known)
     rows = _submissions(cases, known)
     evidence = find_evidence(rows, registry)
-    rows, _ = fill_from_registry(rows, evidence, registry)
+    rows, _ = fill_from_registry(rows, evidence, registry, registry)
     clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=rows.index)
-    matched = Matched(rows, rows, evidence, registry, unread, None)
+    matched = matched_of(rows, evidence, registry, unread=unread, clashes=clashes)
     return {"submissions": submissions_table(matched, rows, evidence, clashes, _photos(cases, rows))}
 
 
@@ -136,3 +133,5 @@ def _photos(cases, rows):
             told[name] = value == "yes" if isinstance(told[name], bool) else int(value)
         looked_at.append(told)
     return pd.DataFrame(looked_at, index=rows.index)
+
+

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Mask, given, rule
-from pipeline.match.persons import person_id
+from pipeline.match.keys import person_id
 from pipeline.tables import Frame
 
 

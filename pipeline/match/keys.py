@@ -1,0 +1,80 @@
+"""Keys by which rows are compared with rows of any school: each text as 64 bits, so that millions fit into memory.
+
+A key is a `uint64`, 0 where the text is blank. Two texts of twelve million share a key by chance once in 250,000
+runs (n²/2⁶⁵), which would make two people's rows look like one; nothing is decided on a key that a registry denies.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.knowledge.identifiers import id_kind, to_18
+from pipeline.tables import Frame
+
+Keys = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+PERSON_KEYS = ["school", "id_number", "name", "student_number", "exam_number"]
+"""What registry rows and submissions are compared by."""
+SHARED_KEYS = ["phone", "qq", "email"]
+"""What two students should not share, beside the above."""
+
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+
+
+def person_id(id_numbers: pd.Series) -> pd.Series:
+    """Return ID numbers as keys of a person: 15-digit ones in their 18-digit form, damaged ones blank."""
+    kind = id_kind(id_numbers)
+    keys = id_numbers.where(kind != "damaged", "")
+    old = kind == "old15"
+    if old.any():
+        keys = keys.where(~old, to_18(id_numbers.where(old, "")))
+    return keys
+
+
+def key_frame(rows: Frame, columns: list[str]) -> Frame:
+    """Return the `columns` of normalised rows as keys, indexed from 0."""
+    return pd.DataFrame({name: text_keys(_comparable(name, rows[name])) for name in columns})
+
+
+def _comparable(name: str, column: pd.Series) -> pd.Series:
+    if name == "id_number":
+        return person_id(column)
+    return column.str.lower() if name == "email" else column
+
+
+def text_keys(column: pd.Series) -> Keys:
+    """Return each text's key."""
+    hashed = pd.util.hash_array(column.array).astype(np.uint64)
+    hashed[hashed == 0] = 1
+    hashed[(column == "").to_numpy(dtype=bool)] = 0
+    return hashed
+
+
+def joined(left: Keys, right: Keys) -> Keys:
+    """Return the keys of both together, 0 where one of them is blank."""
+    mixed = (left * _ODD[0]) ^ ((right * _ODD[1]) >> np.uint64(31)) ^ (right * _ODD[0] << np.uint64(17))
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= _ODD[1]
+    mixed[mixed == 0] = 1
+    mixed[(left == 0) | (right == 0)] = 0
+    return mixed
+
+
+def among(keys: Keys, wanted: Keys) -> Bools:
+    """Return which `keys` are one of `wanted`; blank ones never are."""
+    known = np.unique(wanted[wanted != 0])
+    if not len(known):
+        return np.zeros(len(keys), dtype=bool)
+    places = np.searchsorted(known, keys)
+    places[places == len(known)] = 0
+    return (known[places] == keys) & (keys != 0)
+
+
+def repeated(keys: Keys, where: Bools) -> Bools:
+    """Return which of the rows `where` share their key with another of them; blank ones never do."""
+    given = np.sort(keys[where & (keys != 0)])
+    twice = given[1:][given[1:] == given[:-1]]
+    return among(keys, twice) & where

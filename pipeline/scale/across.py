@@ -1,0 +1,337 @@
+"""What crosses schools, settled before any school is worked on: one pass over keys of 64 bits.
+
+Three questions look beyond a school. Which submission of a person counts, whichever school each one named. Which
+values another student gave too. And where a student stands who named the wrong school: there goes the submission,
+with the earlier ones of the same person, and the registry rows of elsewhere that its rules compare it with are lent to
+that part as guests. Everything else concerns one part alone.
+
+Memory: columns of 8 bytes, one at a time beside the flags, so some 60 bytes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.knowledge.photos import near_same
+from pipeline.match.clashes import CLASHES, clashing
+from pipeline.match.evidence import find_evidence
+from pipeline.match.keys import PERSON_KEYS, Bools, Keys, among, joined, repeated
+from pipeline.match.pairs import LOOK_UPS, id_key, known_rows, pairs_of_keys
+from pipeline.match.persons import superseding
+from pipeline.match.stage import CLASSES
+from pipeline.scale.layout import Layout
+from pipeline.scale.reading import keys_name, registry_name, rows_name
+from pipeline.scale.spool import Spool
+from pipeline.tables import Frame
+
+Positions = npt.NDArray[np.int64]
+
+_CLASH_KEYS = {
+    "id_number_clash": ["id_number"],
+    "student_number_clash": ["school", "student_number"],
+    "exam_number_clash": ["school", "exam_number"],
+    "phone_shared": ["phone"],
+    "qq_shared": ["qq"],
+    "email_shared": ["email"],
+}
+FLAGS = [*CLASHES, "photo_shared"]
+OUT, MOVED = 1 << 14, 1 << 15
+"""Bits beside those of `FLAGS`: withdrawn by a decision; worked on in another part than that of its school."""
+
+FetchRows = Callable[[list[tuple[int, Positions]]], list[Frame]]
+"""Fetches submissions, with their ids, by part and `order`; and registry rows by school and position."""
+
+
+@dataclass
+class Keyed:
+    """The keys of all rows of one kind, column by column from the spool; `names` in the order of the rows."""
+
+    spool: Spool
+    names: list[str]
+    sizes: list[int]
+
+    def column(self, name: str) -> Keys:
+        """Return one column of all rows."""
+        if not self.names:
+            return np.zeros(0, dtype=np.uint64)
+        return np.concatenate([self.spool.read(keys_name(each), [name])[name].to_numpy() for each in self.names])
+
+    def columns(self, names: Iterable[str]) -> Frame:
+        """Return several columns of all rows."""
+        return pd.DataFrame({name: self.column(name) for name in names}, copy=False)
+
+    def some(self, at: Positions, names: list[str]) -> Frame:
+        """Return some columns of the rows at the positions `at` (ascending), text too."""
+        ends = np.cumsum([0, *self.sizes])
+        cuts = np.searchsorted(at, ends)
+        parts = [
+            self.spool.read(keys_name(each), names).iloc[at[low:high] - start]
+            for each, start, low, high in zip(self.names, ends, cuts, cuts[1:], strict=False)
+            if high > low
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({name: [] for name in names})
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What crosses schools, by submission (`order` and `home`, the part of its school).
+
+    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the row that counts, its own where it does.
+    `place`: the part that works on it.
+    """
+
+    order: Positions
+    home: npt.NDArray[np.int32]
+    flags: npt.NDArray[np.int32]
+    counts: Positions
+    place: npt.NDArray[np.int32]
+
+
+@dataclass
+class Across:
+    """The pass: submissions and registries by their keys, and how rows themselves are fetched."""
+
+    spool: Spool
+    layout: Layout
+    submissions: Keyed
+    registry: Keyed
+    fetch_submissions: FetchRows
+    fetch_registry: FetchRows
+    registry_home: npt.NDArray[np.int32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tell each registry row's part."""
+        part = {registry_name(at): number for number, places in enumerate(self.layout.schools) for at in places}
+        homes = [np.full(size, part[name]) for name, size in zip(self.registry.names, self.registry.sizes, strict=True)]
+        self.registry_home = np.concatenate([np.zeros(0), *homes]).astype(np.int32)
+
+    def settle(self, withdrawn: Positions) -> Settled:
+        """Answer the three questions; `withdrawn` are the `order`s of submissions that a decision took out."""
+        order = self.submissions.column("order").astype(np.int64)
+        homes = [
+            np.full(size, int(name.rpartition("-")[2]))
+            for name, size in zip(self.submissions.names, self.submissions.sizes, strict=True)
+        ]
+        home = np.concatenate([np.zeros(0), *homes]).astype(np.int32)
+        live = ~np.isin(order, withdrawn)
+        counts = self._superseded(order, live)
+        counting = live & (counts == np.arange(len(order)))
+        flags = np.where(live, 0, OUT).astype(np.int32)
+        for bit, name in enumerate(FLAGS):
+            flags |= self._shared(name, counting).astype(np.int32) << bit
+        settled = Settled(order, home, flags, counts, home.copy())
+        if self.layout.count > 1:
+            self._move(settled, counting)
+        return settled
+
+    def _superseded(self, order: Positions, live: Bools) -> Positions:
+        """Return the position of the row of the same person that counts: only rows that share a key are looked at."""
+        shared = np.zeros(len(order), dtype=bool)
+        for at in range(3):
+            columns = (["id_number", "name"], ["student_number", "id_number"], ["student_number", "name"])[at]
+            frame = self.submissions.columns(columns)
+            shared |= repeated(joined(*(frame[column].to_numpy() for column in columns)), live)
+        counts = np.arange(len(order))
+        rows = np.flatnonzero(shared)
+        if len(rows):
+            some = self.submissions.some(rows, [*PERSON_KEYS, "submitted_at"])
+            by_order = np.argsort(order[rows], kind="stable")
+            rows, some = rows[by_order], some.iloc[by_order].reset_index(drop=True)
+            counts[rows] = rows[superseding(some, self._people(some), some["submitted_at"])]
+        return counts
+
+    def _people(self, keys: Frame) -> Positions:
+        """Return the registry row whose person each of these submissions surely is, -1 where none."""
+        held = self._found(keys)
+        pairs = pairs_of_keys(keys, self.registry.some(held, PERSON_KEYS))
+        known = known_rows(pairs, len(keys))
+        return np.where(known >= 0, held[known], -1) if len(held) else known
+
+    def _found(self, keys: Frame) -> Positions:
+        """Return the positions of all registry rows that one of the submissions' numbers leads to."""
+        wanted = np.zeros(len(self.registry_home), dtype=bool)
+        columns = (["id_number"], ["school", "student_number"], ["school", "exam_number"])
+        for (key_of, _), names in zip(LOOK_UPS, columns, strict=True):
+            wanted |= among(key_of(self.registry.columns(names)), key_of(keys))
+        return np.flatnonzero(wanted)
+
+    def _shared(self, name: str, counting: Bools) -> Bools:
+        if name != "photo_shared":
+            return clashing(name, self.submissions.columns(_CLASH_KEYS[name]), counting)
+        shared = np.zeros(len(counting), dtype=bool)
+        first = self.submissions.names[:1]
+        if first and "sha256" in self.spool.read(keys_name(first[0])).columns:
+            seen = self.submissions.some(np.flatnonzero(counting), ["sha256", "phash"])
+            shared[counting] = (near_same(seen["phash"], seen["sha256"]) != "").to_numpy()
+        return shared
+
+    def _move(self, settled: Settled, counting: Bools) -> None:
+        """Send each submission to the part where its student stands, and lend the parts what they compare with."""
+        away, twins = self._known_elsewhere(settled.home)
+        wandering = np.flatnonzero(away & counting)
+        if len(wandering):
+            settled.place[wandering] = self._standing_part(settled, wandering)
+        settled.place[:] = settled.place[settled.counts]
+        moved = settled.place != settled.home
+        settled.flags[moved] |= MOVED
+        self._lend(settled, np.flatnonzero(away | moved), np.flatnonzero(moved), twins)
+
+    def _known_elsewhere(self, home: npt.NDArray[np.int32]) -> tuple[Bools, Positions]:
+        """Return the submissions whose ID number stands in a registry of another part than their own.
+
+        And the registry rows whose ID number stands in several parts: rules of the registry itself compare them.
+        """
+        ids = id_key(self.registry.columns(["id_number"]))
+        by_id = np.lexsort((self.registry_home, ids))
+        held, parts = ids[by_id], self.registry_home[by_id]
+        twice = held[1:][(held[1:] == held[:-1]) & (parts[1:] != parts[:-1])]
+        twins = np.flatnonzero(among(ids, twice))
+        del ids, by_id
+        given = self.submissions.column("id_number")
+        low = np.searchsorted(held, given, side="left")
+        high = np.searchsorted(held, given, side="right")
+        found = (high > low) & (given != 0)
+        away = np.zeros(len(given), dtype=bool)
+        away[found] = (parts[low[found]] != home[found]) | (parts[high[found] - 1] != home[found])
+        return away, twins
+
+    def _standing_part(self, settled: Settled, rows: Positions) -> npt.NDArray[np.int32]:
+        """Return the part of the registry row that each of these submissions stands on, its own where on none."""
+        some = self.submissions.some(rows, PERSON_KEYS)
+        held = self._found(some)
+        submissions = self._submissions(settled, rows)
+        evidence = find_evidence(submissions, self._registry(held))
+        standing = evidence["standing_row"].to_numpy()
+        return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
+
+    def _lend(self, settled: Settled, visitors: Positions, moved: Positions, twins: Positions) -> None:
+        """Write, for each part, the submissions that move in, the guests of its registry, and their classes."""
+        rows = self._submissions(settled, moved)
+        rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
+        guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
+        held = np.unique(guests["row"].to_numpy())
+        registry = self._registry(held).assign(row_at=held)
+        for part in range(self.layout.count):
+            own = rows[rows["place"] == part].drop(columns="place").reset_index(drop=True)
+            lent = registry[registry["row_at"].isin(guests["row"][guests["part"] == part])].drop(columns="row_at")
+            if len(own):
+                self.spool.write(moved_name(part), own)
+            if len(lent):
+                self.spool.write(guests_name(part), lent.reset_index(drop=True))
+            names = {*own["school"].unique(), *lent["school"].unique()}
+            if names:
+                self.spool.write(classes_name(part), self._classes(names))
+
+    def _guests(self, settled: Settled, visitors: Positions, moved: Positions) -> Frame:
+        """Return `part, row`: the registry rows of other parts that submissions worked on in each part may be."""
+        found: list[Frame] = []
+        for at, columns in ((visitors, ["id_number"]), *((moved, ["school", name]) for name in PERSON_KEYS[2:])):
+            keys = self.submissions.some(at, columns)
+            wanted = pd.DataFrame({"key": _joined(keys, columns), "part": settled.place[at]}).drop_duplicates()
+            wanted = wanted[wanted["key"] != 0]
+            held = _joined(self.registry.columns(columns), columns)
+            rows = np.flatnonzero(among(held, wanted["key"].to_numpy(dtype=np.uint64)))
+            both = pd.DataFrame({"key": held[rows], "row": rows}).merge(wanted, on="key")
+            found.append(both[self.registry_home[both["row"].to_numpy()] != both["part"].to_numpy()][["part", "row"]])
+        return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
+
+    def _twins(self, rows: Positions) -> Frame:
+        """Return `part, row`: each of these registry rows with the other parts that have its ID number too."""
+        keys = self.registry.some(rows, ["id_number"]).assign(row=rows, part=self.registry_home[rows])
+        both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
+        return both[both["part"] != both["part_own"]][["part", "row"]]
+
+    def _classes(self, names: set[str]) -> Frame:
+        """Return the classes of schools, by the names that registry rows or submissions give."""
+        parts = {self.layout.part_of[name] for name in names if name in self.layout.part_of}
+        places = [at for part in sorted(parts) for at in self.layout.schools[part]]
+        known = [self.spool.read(f"classes/{at}") for at in places if self.spool.has(f"classes/{at}")]
+        if not known:
+            return pd.DataFrame({name: pd.Series(dtype="str") for name in CLASSES})
+        classes = pd.concat(known, ignore_index=True)
+        return classes[classes["school"].isin(list(names))].drop_duplicates(ignore_index=True)
+
+    def _submissions(self, settled: Settled, rows: Positions) -> Frame:
+        """Return the submissions at positions, in their order."""
+        homes = settled.home[rows]
+        wanted = [(int(part), settled.order[rows[homes == part]]) for part in np.unique(homes)]
+        fetched = self.fetch_submissions(wanted) if wanted else []
+        if not fetched:
+            return pd.DataFrame({name: pd.Series(dtype="str") for name in ["school"]})
+        return pd.concat(fetched, ignore_index=True).set_index("order").loc[settled.order[rows]].reset_index()
+
+    def _registry(self, rows: Positions) -> Frame:
+        """Return the registry rows at positions, in their order."""
+        ends = np.cumsum([0, *self.registry.sizes])
+        cuts = np.searchsorted(rows, ends)
+        wanted = [
+            (int(name.rpartition("/")[2]), rows[low:high] - start)
+            for name, start, low, high in zip(self.registry.names, ends, cuts, cuts[1:], strict=False)
+            if high > low
+        ]
+        fetched = self.fetch_registry(wanted) if wanted else []
+        if not fetched:
+            return pd.DataFrame({name: pd.Series(dtype="str") for name in ["school"]})
+        return pd.concat(fetched, ignore_index=True)
+
+
+def _joined(keys: Frame, columns: list[str]) -> Keys:
+    parts = [keys[name].to_numpy(dtype=np.uint64) for name in columns]
+    return parts[0] if len(parts) == 1 else joined(parts[0], parts[1])
+
+
+def moved_name(part: int) -> str:
+    """Return the name in the spool of the submissions that move into a part."""
+    return f"moved/{part}"
+
+
+def guests_name(part: int) -> str:
+    """Return the name in the spool of the registry rows lent to a part."""
+    return f"guests/{part}"
+
+
+def classes_name(part: int) -> str:
+    """Return the name in the spool of the classes of the schools that guests and moved rows are of."""
+    return f"guest-classes/{part}"
+
+
+def special_name(part: int) -> str:
+    """Return the name in the spool of what crossed schools about a part's submissions."""
+    return f"special/{part}"
+
+
+def write_special(spool: Spool, settled: Settled, count: int) -> None:
+    """Write for each part what is special about its submissions: `order, flags, counts` (the `order` that counts).
+
+    A part hears of the rows that it works on and of those of its schools that have moved away.
+    """
+    superseded = settled.counts != np.arange(len(settled.counts))
+    special = np.flatnonzero(superseded | (settled.flags != 0))
+    frame = pd.DataFrame(
+        {
+            "order": settled.order[special],
+            "flags": settled.flags[special],
+            "counts": settled.order[settled.counts[special]],
+            "home": settled.home[special],
+            "place": settled.place[special],
+        }
+    )
+    for part in range(count):
+        mine = frame[(frame["home"] == part) | (frame["place"] == part)]
+        spool.write(special_name(part), mine.reset_index(drop=True))
+
+
+def keyed(spool: Spool, names: Iterable[tuple[str, int]]) -> Keyed:
+    """Return the keys of frames in the spool, by name and number of rows; empty ones are left out."""
+    filled = [(name, size) for name, size in names if size]
+    return Keyed(spool, [name for name, _ in filled], [size for _, size in filled])
+
+
+def submissions_keyed(spool: Spool, units: Iterable[tuple[int, dict[int, int]]]) -> Keyed:
+    """Return the keys of all submissions: units in the order of reading."""
+    return keyed(spool, [(rows_name(number, part), size) for number, rows in units for part, size in rows.items()])

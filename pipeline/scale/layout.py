@@ -1,0 +1,90 @@
+"""Which schools are worked on together: parts of about equal size, each small enough for one worker's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.collect import Input, Note
+
+ROWS = 40_000
+"""Registry rows of a part, where there are several parts: its frames fill some 0.5 GB while rules are judged."""
+
+
+@dataclass(frozen=True)
+class SchoolRead:
+    """What became of one school's registry: `names` are the schools that its rows name, `error` why it is unread."""
+
+    at: int
+    rows: int
+    names: tuple[str, ...]
+    notes: tuple[Note, ...]
+    inputs: tuple[Input, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts: `schools` has for each part the places of its schools in the cohort file, `part_of` each name's."""
+
+    schools: tuple[tuple[int, ...], ...]
+    part_of: dict[str, int]
+
+    @property
+    def count(self) -> int:
+        """How many parts there are."""
+        return len(self.schools)
+
+    def parts_of(self, names: pd.Series) -> npt.NDArray[np.int32]:
+        """Return the part of each row by the school it names; rows of a school that nobody knows are spread."""
+        known = {
+            str(name): self.part_of.get(str(name), crc32(str(name).encode()) % self.count) for name in names.unique()
+        }
+        return names.map(known).to_numpy().astype(np.int32)
+
+
+def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
+    """Return the layout: one part, or parts of about `ROWS` registry rows each in the order of the cohort file.
+
+    Schools whose registries name each other stay together. A registry that could not be read counts as an average one.
+    """
+    groups = _tied(cohort, read)
+    sizes = [part.rows for part in read if part.rows]
+    average = sum(sizes) // max(len(sizes), 1)
+    parts: list[list[int]] = []
+    filled = 0
+    for group in groups:
+        size = sum(read[at].rows or average for at in group)
+        if (filled + size > ROWS and not one) or not parts:
+            parts.append([])
+            filled = 0
+        parts[-1] += group
+        filled += size
+    part_of: dict[str, int] = {}
+    for number, places in enumerate(parts):
+        for at in places:
+            for name in (cohort.schools[at].name, *read[at].names):
+                part_of[name] = number
+    return Layout(tuple(tuple(sorted(places)) for places in parts), part_of)
+
+
+def _tied(cohort: Cohort, read: Sequence[SchoolRead]) -> list[list[int]]:
+    """Return the schools in groups that must not be parted: those of whose rows some name the other."""
+    home: dict[str, int] = {}
+    group_of = list(range(len(cohort.schools)))
+    for at, school in enumerate(cohort.schools):
+        for name in (school.name, *read[at].names):
+            other = group_of[home.setdefault(name, at)]
+            if other != group_of[at]:
+                low, high = sorted((other, group_of[at]))
+                group_of = [low if group == high else group for group in group_of]
+    groups: dict[int, list[int]] = {}
+    for at, group in enumerate(group_of):
+        groups.setdefault(group, []).append(at)
+    return list(groups.values())

@@ -1,0 +1,120 @@
+"""One part as its tasks see it: submissions with what crossed schools laid in, the registry with its guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.match.persons import WITHDRAWN
+from pipeline.match.stage import CLASSES, Known
+from pipeline.normalise.submissions import distinct_ids
+from pipeline.scale.across import FLAGS, MOVED, OUT, Positions, classes_name, guests_name, moved_name, special_name
+from pipeline.scale.reading import changes_name, registry_name, rows_name
+from pipeline.scale.spool import Spool
+from pipeline.tables import CHANGES, SUBMISSIONS, Frame
+
+
+@dataclass(frozen=True)
+class Part:
+    """Schools that are worked on together (by place in the cohort file), and the units with rows of them."""
+
+    number: int
+    schools: tuple[int, ...]
+    units: tuple[int, ...]
+
+    def name(self, table: str) -> str:
+        """Return the name in the spool of this part's piece of a table."""
+        return f"parts/{table}-{self.number}"
+
+
+def home_rows(spool: Spool, part: Part) -> Frame:
+    """Return the submissions of the part's schools with their ids, in the order they were read."""
+    if not part.units:
+        return _no_rows()
+    rows = spool.read_all(rows_name(unit, part.number) for unit in part.units)
+    return rows.assign(submission_id=distinct_ids(rows["submission_id"]))
+
+
+def _no_rows() -> Frame:
+    text = pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in SUBMISSIONS})
+    return text.assign(order=pd.Series(dtype="int64"))
+
+
+def fetch_submissions(spool: Spool, part: Part, orders: Positions) -> Frame:
+    """Return some of the submissions of the part's schools."""
+    rows = home_rows(spool, part)
+    return rows[rows["order"].isin(orders)].reset_index(drop=True)
+
+
+def fetch_registry(spool: Spool, wanted: list[tuple[int, Positions]]) -> Frame:
+    """Return the rows at some positions of some schools' registries, school by school."""
+    return pd.concat([spool.read(registry_name(at)).iloc[rows] for at, rows in wanted], ignore_index=True)
+
+
+def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
+    """Return the `order` of those submissions of the part's schools whose id is wanted."""
+    if not part.units:
+        return np.zeros(0, dtype=np.int64)
+    rows = spool.read_all((rows_name(unit, part.number) for unit in part.units), ["submission_id", "order"])
+    ids = distinct_ids(rows["submission_id"])
+    return rows["order"][ids.isin(list(wanted))].to_numpy()
+
+
+def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
+    """Return the submissions that this part works on, for `match`, and the changes to those of its schools."""
+    home = home_rows(spool, part)
+    changes = _changes(spool, part, home)
+    special = spool.read(special_name(part.number)).set_index("order")
+    left = special.index[((special["flags"] & MOVED) > 0) & (special["place"] != part.number)]
+    rows = home[~home["order"].isin(left)]
+    if spool.has(moved_name(part.number)):
+        rows = pd.concat([rows, spool.read(moved_name(part.number))], ignore_index=True).sort_values("order")
+    rows = rows.reset_index(drop=True)
+    told = special.reindex(rows["order"])
+    flags = told["flags"].fillna(0).to_numpy().astype(np.int64)
+    marks = {name: (flags >> bit & 1).astype(bool) for bit, name in enumerate(FLAGS)}
+    if "photo_sha256" not in rows:
+        del marks["photo_shared"]
+    rows = rows.assign(superseded_by=_superseded(rows, told["counts"], flags), **marks)
+    return rows.drop(columns=["order", "photo_sha256", "photo_phash"], errors="ignore"), changes
+
+
+def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
+    """Return the id of the submission that counts instead of each, blank where it counts itself."""
+    own = rows["order"].to_numpy()
+    instead = counts.fillna(-1).to_numpy().astype(np.int64)
+    ids = pd.Series(rows["submission_id"].to_numpy(), index=own)
+    later = (instead >= 0) & (instead != own) & ((flags & OUT) == 0)
+    superseded = np.full(len(rows), "", dtype=object)
+    superseded[later] = ids.loc[instead[later]].to_numpy(dtype=object)
+    superseded[(flags & OUT) > 0] = WITHDRAWN
+    return pd.Series(superseded, index=rows.index, dtype="str")
+
+
+def _changes(spool: Spool, part: Part, home: Frame) -> Frame:
+    if not part.units:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in CHANGES})
+    changes = spool.read_all(changes_name(unit, part.number) for unit in part.units)
+    ids = pd.Series(home["submission_id"].to_numpy(), index=home["order"])
+    return changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())[CHANGES].astype("str")
+
+
+def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Known:
+    """Return the registry of the part's schools with guests and classes, and which registries could not be read."""
+    filled = [registry_name(at) for at in part.schools if spool.has(registry_name(at))]
+    own = spool.read_all(filled) if filled else _empty_registry()
+    classes = own[CLASSES].drop_duplicates()
+    guests, more = guests_name(part.number), classes_name(part.number)
+    registry = pd.concat([own, spool.read(guests)], ignore_index=True) if spool.has(guests) else own
+    if spool.has(more):
+        classes = pd.concat([classes, spool.read(more)], ignore_index=True).drop_duplicates()
+    return Known(registry, len(own), classes.reset_index(drop=True), unread)
+
+
+def _empty_registry() -> Frame:
+    """Return a registry without rows."""
+    columns = ["school_code", "school", "file", "row", *(name for name in fields.in_registry() if name != "school")]
+    return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})

@@ -1,0 +1,89 @@
+"""What the tasks of one part leave in the spool for each other and for the run's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.check.stage import Checked
+from pipeline.match.matched import Matched
+from pipeline.review.stage import DeskRows, desk_rows
+from pipeline.scale.part import Part
+from pipeline.scale.settings import Judging, Settings
+from pipeline.scale.spool import Spool
+from pipeline.tables import Frame, conform
+from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
+
+__all__ = ["Judging", "Settings", "Settled"]
+
+JUDGED = ("submissions", "changes", "certifications", "registry_findings")
+SETTLED = ("findings", "roster", "headcount", "registry")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the run hears of a part: what ranks its colleges, its counts, the state of its colleges."""
+
+    tabulated: Tabulated
+    counts: dict[str, Any]
+    states: dict[str, Any]
+
+
+def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: list[Frame]) -> None:
+    """Write what match and check found of one part."""
+    students = matched.students
+    submission = pd.Series("", index=students.index, dtype="str")
+    ids = matched.counting["submission_id"].loc[checked.standing.to_numpy()]
+    submission.iloc[checked.standing.index.to_numpy()] = ids.to_numpy()
+    frames = {
+        "submissions": conform(matched.submissions, "submissions"),
+        "changes": conform(pd.concat(changes, ignore_index=True), "changes"),
+        "certifications": checked.certifications,
+        "registry_findings": checked.registry_findings,
+        "judged": checked.findings,
+        "students": students.assign(submission_id=submission),
+        "alone": extra_submissions(matched),
+        "failed": pd.DataFrame({"submission_id": sorted(checked.first_failed)}, dtype="str"),
+    }
+    for name, frame in frames.items():
+        spool.write(part.name(name), frame)
+
+
+def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
+    """Return students with the submission that stands on each, findings, and what is counted."""
+    judged = Judged(
+        submissions=spool.read(part.name("submissions"), ["submission_id", "superseded_by", "submitted_at"]),
+        certifications=spool.read(part.name("certifications")),
+        extras=spool.read(part.name("alone")),
+        first_failed=set(spool.read(part.name("failed"))["submission_id"]),
+    )
+    return spool.read(part.name("students")), spool.read(part.name("judged")), judged
+
+
+def keep_settled(
+    spool: Spool, part: Part, tabulated: Tabulated, chosen: Callable[[dict[str, Frame]], dict[str, Frame]]
+) -> dict[str, Frame]:
+    """Write the tables of one part, with the rows that are asked for, and return them."""
+    tables = chosen({**tabulated.tables, **{name: spool.read(part.name(name)) for name in JUDGED}})
+    for name, frame in tables.items():
+        spool.write(part.name(name), frame)
+    return tables
+
+
+def ledger_name(part: int) -> str:
+    """Return the name in the spool of the ledger's entries about a part's schools."""
+    return f"ledger/{part}"
+
+
+def ledger_of(spool: Spool, part: Part) -> Frame:
+    """Return the ledger's entries about a part's schools."""
+    return spool.read(ledger_name(part.number))
+
+
+def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
+    """Return what decisions on the students with these numbers look at, of one part."""
+    students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
+    return desk_rows(students, spool.read(part.name("submissions")), findings, numbers, made_on)

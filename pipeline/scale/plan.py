@@ -1,0 +1,234 @@
+"""A run's tasks: which there are, in what portions, and what is settled between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.collect import Note, Unit, refuse_nothing, submission_units
+from pipeline.colleges import only_colleges
+from pipeline.errors import InputError
+from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
+from pipeline.review.ledger import open_ledger
+from pipeline.review.stage import Imported, import_from_file, student_numbers
+from pipeline.review.worksheet import missing_file, read_decision_rows
+from pipeline.run_folder import RunFolder
+from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
+from pipeline.scale.gather import gather_table
+from pipeline.scale.layout import Layout, SchoolRead, lay_out
+from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
+from pipeline.scale.parts import JUDGED, SETTLED, desk_of, ledger_name
+from pipeline.scale.reading import UnitRead, read_registries, read_unit, registry_name
+from pipeline.scale.settings import Settings
+from pipeline.scale.spool import Spool, open_spool
+from pipeline.scale.work import Work, open_work
+from pipeline.sources import SourcesRead
+from pipeline.tables import Frame, write_table
+from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
+
+T = TypeVar("T")
+
+LARGE = 32 << 20
+"""Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
+_AT_ONCE = 16  # registries read by one task: a school's alone would cost more to hand out than to read
+
+
+@dataclass
+class Run:
+    """A run's data while it is made."""
+
+    settings: Settings
+    folder: RunFolder
+    spool: Spool
+    work: Work
+    entries: Frame = field(default_factory=pd.DataFrame)
+    parts: list[Part] = field(default_factory=list[Part])
+    _layout: Layout | None = None
+    _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
+    _units: list[UnitRead] = field(default_factory=list[UnitRead])
+
+    def collect_and_normalise(self) -> SourcesRead:
+        """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
+
+        Raises:
+            InputError: no submission could be read.
+        """
+        cohort = self.settings.cohort
+        units = submission_units(cohort)
+        places = range(len(cohort.schools))
+        portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
+        read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
+        self._schools = [school for portion in read for school in portion]
+        self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        self._units = self._read_units(units, self._layout)
+        notes = [note for unit in self._units for note in unit.notes]
+        refuse_nothing({name for unit in self._units for name in unit.columns}, notes)
+        self.parts = [
+            Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
+            for number, schools in enumerate(self._layout.schools)
+        ]
+        return self._read(notes)
+
+    def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
+        """Read the units; shared sheets are read here, where their key is."""
+        read: dict[int, UnitRead] = {}
+        files = [(self.spool, number, unit, layout) for number, unit in enumerate(units) if unit.path is not None]
+        for one in self.work.map(read_unit, files):
+            read[one.number] = one
+        for number, unit in enumerate(units):
+            if unit.path is None:
+                read[number] = read_unit(self.spool, number, unit, layout)
+        return [read[number] for number in range(len(units))]
+
+    def _read(self, notes: list[Note]) -> SourcesRead:
+        schools = self.settings.cohort.schools
+        return SourcesRead(
+            inputs=[
+                *(one for unit in self._units for one in unit.inputs),
+                *(i for s in self._schools for i in s.inputs),
+            ],
+            notes=[*notes, *(note for school in self._schools for note in school.notes)],
+            unread={schools[school.at].name: school.error for school in self._schools if school.error},
+            unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
+            skipped=pd.concat([unit.skipped for unit in self._units], ignore_index=True),
+        )
+
+    def settle_across(self) -> None:
+        """Settle what crosses schools."""
+        self.load_ledger()
+        across = Across(
+            self.spool,
+            self.layout,
+            submissions_keyed(self.spool, [(unit.number, unit.rows) for unit in self._units]),
+            keyed(self.spool, [(registry_name(school.at), school.rows) for school in self._schools]),
+            self._fetch_submissions,
+            self._fetch_registry,
+        )
+        withdrawn = withdrawn_submission_ids(self.entries)
+        found = self.each_part(find_ids, withdrawn) if withdrawn else []
+        settled = across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+        write_special(self.spool, settled, self.layout.count)
+
+    def _fetch_submissions(self, wanted: list[tuple[int, Positions]]) -> list[Frame]:
+        return self.work.map(fetch_submissions, [(self.spool, self.parts[part], rows) for part, rows in wanted])
+
+    def _fetch_registry(self, wanted: list[tuple[int, Positions]]) -> list[Frame]:
+        portions = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
+        return self.work.map(fetch_registry, [(self.spool, portion) for portion in portions])
+
+    @property
+    def layout(self) -> Layout:
+        """The parts; known once the registries are read."""
+        if self._layout is None:
+            raise ValueError("nothing has been read yet")
+        return self._layout
+
+    def load_ledger(self) -> None:
+        """Read the ledger, and give each part the entries about its schools."""
+        cohort = self.settings.cohort
+        with open_ledger(cohort) as ledger:
+            self.entries = ledger.entries()
+        for part in self.parts:
+            codes = [cohort.schools[at].code for at in part.schools]
+            mine = self.entries["school_code"].isin([*codes, ""])
+            self.spool.write(ledger_name(part.number), self.entries[mine])
+
+    def share(self, what: object) -> None:
+        """Give an object to all tasks, under its type's name."""
+        self.spool.write_object(type(what).__name__, what)
+
+    def each_part(self, task: Callable[..., T], *more: object) -> list[T]:
+        """Return `task(spool, part, *more)` of each part."""
+        return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
+
+    def import_decisions(self, *, trial: bool) -> Imported:
+        """Take the decisions that stand in the cohort's file or worksheet into the ledger.
+
+        A `trial` of single rules takes none: its findings are too few to refuse an approval by.
+
+        Raises:
+            InputError: the file or worksheet cannot be read.
+        """
+        cohort = self.settings.cohort
+        rows = None if trial else read_decision_rows(cohort)
+        if rows is None or rows.empty:
+            return Imported([] if trial else missing_file(cohort), changed=False)
+        numbers = student_numbers(rows)
+        made = standing_decisions(self.entries)
+        made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}
+        desk = self.each_part(desk_of, numbers, made_on)
+        imported = import_from_file(cohort, self.folder.run_id, rows, desk, self.settings.as_of)
+        if imported.changed:
+            self.load_ledger()
+        return imported
+
+    def write_tables(self, colleges: Frame, beside: dict[str, Frame]) -> None:
+        """Write the run's tables for programs: the parts' put together, and those that are whole already."""
+        folder = self.folder.path / "tables"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        pieces = {name: [part.name(name) for part in self.parts] for name in (*JUDGED, *SETTLED)}
+        headcount = self.spool.read_all(pieces.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        for name, names in pieces.items():
+            gather_table(self.spool, names, folder, name)
+            self.spool.remove(*names)
+        gather_table(self.spool, [f"extras/{unit.number}" for unit in self._units], folder, "extras")
+        kept = only_colleges({"colleges": colleges}, self.settings.chosen)
+        for name, frame in {"headcount": headcount, **kept, **beside}.items():
+            write_table(folder, name, frame)
+
+    def tables(self) -> Mapping[str, Frame]:
+        """Return the run's tables, each read when it is asked for."""
+        return Tables(self.folder.path / "tables")
+
+
+@dataclass(frozen=True)
+class Tables(Mapping[str, Frame]):
+    """The tables of a run folder by name, each read when it is asked for and not kept."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> Frame:
+        """Return the table."""
+        if name not in set(self):
+            raise KeyError(name)
+        return pd.read_parquet(self.folder / f"{name}.parquet")
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the tables."""
+        return (path.stem for path in sorted(self.folder.glob("*.parquet")))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return sum(1 for _ in self)
+
+
+@contextmanager
+def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
+    """Open a run's data; they are gone at the end, whatever way out is taken."""
+    large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
+    spool = open_spool(folder.path / "spool")
+    try:
+        with open_work(settings.cohort.scale.scheduler, large=large) as work:
+            run = Run(settings, folder, spool, work)
+            run.share(settings)
+            yield run
+    finally:
+        spool.close()
+
+
+def input_size(cohort: Cohort) -> int:
+    """Return the bytes of the files that will be read; what is no file (sheets, databases) counts nothing."""
+    files: list[Path] = []
+    try:
+        files = [unit.path for unit in submission_units(cohort) if unit.path is not None]
+    except InputError:
+        return 0  # said properly when it is read
+    named = [cohort.path(school.registry) for school in cohort.schools if "://" not in school.registry]
+    return sum(path.stat().st_size for path in [*files, *named] if path.is_file())

@@ -1,0 +1,152 @@
+"""Tasks that read: registries and submissions, normalised at once, laid into the spool by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.collect import Collected, Input, Note, Registry, Unit, collect_unit, read_registry
+from pipeline.errors import InputError
+from pipeline.knowledge import photos
+from pipeline.knowledge.regions import load_regions
+from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
+from pipeline.match.stage import CLASSES
+from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.scale.layout import Layout, SchoolRead
+from pipeline.scale.settings import Settings
+from pipeline.scale.spool import Spool
+from pipeline.tables import Frame
+
+AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
+_UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+
+
+@dataclass(frozen=True)
+class UnitRead:
+    """What became of one unit: rows of each part, and what the summary tells."""
+
+    number: int
+    rows: dict[int, int]
+    columns: frozenset[str]
+    notes: tuple[Note, ...]
+    inputs: tuple[Input, ...]
+    unknown: Frame
+    skipped: Frame
+
+
+def registry_name(at: int) -> str:
+    """Return the name in the spool of one school's registry."""
+    return f"registry/{at}"
+
+
+def rows_name(unit: int, part: int) -> str:
+    """Return the name in the spool of one unit's submissions of one part."""
+    return f"submissions/{unit}-{part}"
+
+
+def changes_name(unit: int, part: int) -> str:
+    """Return the name in the spool of the changes to these."""
+    return f"changes/{unit}-{part}"
+
+
+def keys_name(of: str) -> str:
+    """Return the name in the spool of the keys of a registry's or unit's rows."""
+    return f"{of}.keys"
+
+
+def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
+    """Read and normalise the registries of some schools; one that cannot be read says why."""
+    settings = Settings.of(spool)
+    read: dict[int, Registry] = {}
+    errors: dict[int, str] = {}
+    for at in places:
+        try:
+            read[at] = read_registry(settings.cohort.schools[at], settings.cohort, settings.keep)
+        except InputError as error:
+            errors[at] = str(error)
+    rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
+    start = 0
+    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), error) for at, error in errors.items()}
+    for at, registry in read.items():
+        own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
+        start += len(own)
+        spool.write(registry_name(at), own)
+        spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
+        spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
+        names = tuple(str(name) for name in own["school"].unique())
+        told[at] = SchoolRead(at, len(own), names, tuple(registry.notes), tuple(registry.inputs))
+    return [told[at] for at in places]
+
+
+def _normalised(registries: list[Registry], settings: Settings) -> Frame:
+    """Return the rows of several registries, normalised together."""
+    starts = np.cumsum([0, *(len(registry.rows) for registry in registries)])
+    cells = [
+        registry.cells.assign(at=registry.cells["at"] + start)
+        for registry, start in zip(registries, starts, strict=False)
+    ]
+    rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
+    return normalise_registry(rows, pd.concat(cells, ignore_index=True), settings.words, load_regions())
+
+
+def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
+    """Read and normalise one unit of submissions and lay its rows, their keys and their changes into the spool."""
+    settings = Settings.of(spool)
+    collected = collect_unit(unit, settings.cohort, settings.keep)
+    photo_folder = settings.cohort.photos_folder
+    filled: dict[int, int] = {}
+    drafts: dict[int, list[tuple[Frame, Frame]]] = {}
+    for start in range(0, len(collected.rows), AT_ONCE):
+        rows, changes = _normalised_rows(collected, start, settings)
+        if photo_folder is not None:
+            rows = pd.concat([rows, _photos(photo_folder, rows)], axis=1)
+        rows, changes = (
+            rows.assign(order=rows["order"] + number * _UNIT),
+            changes.assign(order=changes["order"] + number * _UNIT),
+        )
+        parts = layout.parts_of(rows["school"])
+        of_change = pd.Series(parts, index=rows["order"]).reindex(changes["order"]).to_numpy()
+        for part in np.unique(parts).tolist():
+            drafts.setdefault(part, []).append((rows[parts == part], changes[of_change == part]))
+    for part, pieces in drafts.items():
+        filled[part] = _lay(spool, number, part, pieces)
+    spool.write(f"extras/{number}", collected.extras)
+    return UnitRead(
+        number,
+        filled,
+        frozenset(collected.columns),
+        tuple(collected.notes),
+        tuple(collected.inputs),
+        collected.extras[["file", "sheet", "column"]].drop_duplicates(),
+        collected.skipped,
+    )
+
+
+def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tuple[Frame, Frame]:
+    """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place in the unit."""
+    rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
+    cells = collected.cells
+    mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
+    kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
+    order = np.arange(start, start + len(rows), dtype=np.int64)
+    return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
+
+
+def _photos(folder: Path, rows: Frame) -> Frame:
+    seen = photos.examine(folder, rows["photo"], rows["student_number"], rows["id_number"])
+    return seen.drop(columns="path").add_prefix("photo_")
+
+
+def _lay(spool: Spool, number: int, part: int, pieces: list[tuple[Frame, Frame]]) -> int:
+    rows = pd.concat([piece for piece, _ in pieces], ignore_index=True)
+    keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(order=rows["order"], submitted_at=rows["submitted_at"])
+    if "photo_sha256" in rows:
+        keys = keys.assign(sha256=rows["photo_sha256"], phash=rows["photo_phash"])
+    spool.write(keys_name(rows_name(number, part)), keys)
+    spool.write(rows_name(number, part), rows)
+    spool.write(changes_name(number, part), pd.concat([piece for _, piece in pieces], ignore_index=True))
+    return len(rows)

@@ -1,0 +1,84 @@
+"""What tasks hand on: frames in files of one private folder that all workers see, removed when the run ends."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+
+from pipeline.tables import Frame
+
+
+@dataclass(frozen=True)
+class Spool:
+    """A folder of frames by name. A frame appears whole or not at all: a task that is done twice does no harm."""
+
+    folder: Path
+
+    def write(self, name: str, frame: Frame) -> None:
+        """Write one frame (its index is left behind)."""
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+
+        def write(draft: Path) -> None:
+            feather.write_feather(table, str(draft), compression="lz4")
+
+        self._whole(name, write)
+
+    def read(self, name: str, columns: list[str] | None = None) -> Frame:
+        """Return one frame, or some of its columns."""
+        return feather.read_feather(str(self._path(name)), columns=columns, use_threads=False)
+
+    def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
+        """Return several frames of the same columns as one; at least one name is needed."""
+        return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a frame of this name."""
+        return self._path(name).is_file()
+
+    def write_object(self, name: str, what: object) -> None:
+        """Write what every task needs and is no frame; only this program's own workers read it."""
+        self._whole(name, lambda draft: draft.write_bytes(pickle.dumps(what)))
+
+    def read_object(self, name: str) -> Any:  # noqa: ANN401 - what was written
+        """Return what was written, once per process."""
+        return _loaded(str(self._path(name)))
+
+    def remove(self, *names: str) -> None:
+        """Forget these frames: nobody needs them any more."""
+        for name in names:
+            self._path(name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
+        path = self._path(name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        write(draft)
+        draft.replace(path)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: str) -> Any:  # noqa: ANN401 - what was written
+    return pickle.loads(Path(path).read_bytes())  # written by this run into its own 0700 folder
+
+
+def open_spool(folder: Path) -> Spool:
+    """Return a new, empty spool."""
+    folder.mkdir(mode=0o700)
+    return Spool(folder)
