@@ -33,7 +33,7 @@ soak: setup
 	$(PY) -m pytest -m soak --timeout 7200
 
 bench: setup
-	$(PY) -m pytest -m bench --timeout 7200 -s
+	MINGCE_BENCHMARKS=docs/benchmarks.md $(PY) -m pytest -m bench --timeout 7200 -s
 
 docs: setup
 	$(PY) -m tests.spec.guide > docs/rules.md

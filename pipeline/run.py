@@ -5,7 +5,7 @@ collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from threading import Thread
@@ -13,12 +13,13 @@ from typing import Any
 
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
-from pipeline.check.stage import NotChecked, check
+from pipeline.check.results import added_results, slim_results
+from pipeline.check.stage import check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people
-from pipeline.colleges import find_college, only_colleges
+from pipeline.colleges import find_college
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
@@ -30,7 +31,16 @@ from pipeline.review.signing import college_states
 from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
-from pipeline.scale.parts import Judging, Settings, Settled, keep_judged, keep_settled, ledger_of, read_judged
+from pipeline.scale.parts import (
+    Judging,
+    PartJudged,
+    Settings,
+    Settled,
+    keep_judged,
+    keep_settled,
+    ledger_of,
+    read_judged,
+)
 from pipeline.scale.plan import open_run
 from pipeline.scale.spool import Spool
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
@@ -99,7 +109,7 @@ def _run(
     colleges, counselors = read_people(cohort)
     words = vocabulary(cohort, colleges)
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
-    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen)
+    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules)
     with open_run(settings, folder) as run:
         judges = Thread(target=warm_up, name="great-expectations", daemon=True)
         if not run.work.parallel:
@@ -112,7 +122,8 @@ def _run(
             run.share(Judging(rules, facts_of(cohort, words), read.unread))
             if not run.work.parallel:
                 judges.join()
-            not_checked = [one for told in run.each_part(judge) for one in told]
+            judged = run.each_part(judge)
+            folder.write_validations(added_results([part.results for part in judged]))
         with stage("review"):
             imported = run.import_decisions(trial=bool(options.rules))
         with stage("tabulate"):
@@ -122,7 +133,7 @@ def _run(
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
         **summaries.of_inputs(read),
-        **summaries.of_results([part.counts for part in settled], not_checked),
+        **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
         "colleges": [str(college) for college in chosen] or "all",
         "rules": list(options.rules) or "all",
         "colleges_state": {key: state for part in settled for key, state in part.states.items()},
@@ -139,14 +150,14 @@ def _run(
     return _finish(options, folder, summary)
 
 
-def judge(spool: Spool, part: Part) -> list[NotChecked]:
+def judge(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
     matched, filled = match(submissions, part_registry(spool, part, judging.unread))
     checked = check(matched, judging.rules, judging.facts)
     keep_judged(spool, part, matched, checked, [changes, filled])
-    return checked.not_checked
+    return PartJudged(checked.not_checked, slim_results(checked.results))
 
 
 def settle(spool: Spool, part: Part) -> Settled:
@@ -155,18 +166,18 @@ def settle(spool: Spool, part: Part) -> Settled:
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors, settings.as_of)
-    tables = keep_settled(spool, part, tabulated, lambda tables: only_colleges(tables, list(settings.chosen)))
+    tables = keep_settled(spool, part, tabulated, settings.asked)
     states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
-    """Return the rules to judge: all of them, or those that were asked for."""
+    """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
     rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
-    return [rule for rule in rules if rule.name in options.rules] if options.rules else rules
+    return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:

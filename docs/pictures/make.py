@@ -1,7 +1,7 @@
 """Screenshots of what people see, made in headless Chromium with the bundled font; look at each one.
 
 `python docs/pictures/make.py PAGE.html OUT.png [WIDTH] [HEIGHT] [--full] [--grey] [--print]`, or without arguments
-every picture of this folder from an invented season (`make pictures`).
+every picture of this folder from an invented season; `make.py --student COHORT` the student's mail from a finished run.
 """
 
 from __future__ import annotations
@@ -201,6 +201,25 @@ def every_picture() -> None:
         _fewer_colours(picture)
 
 
+def student_picture(cohort_folder: Path, out: Path) -> None:
+    """Write a picture of the mail to one student of a finished cohort, such as the demo's (its people are invented)."""
+    import pandas as pd
+
+    from pipeline.cohort import load_cohort
+    from pipeline.deliver.source import newest_run, open_run
+    from pipeline.deliver.students import student_drafts
+
+    cohort = load_cohort(cohort_folder)
+    source = open_run(cohort, newest_run(cohort))
+    addresses = pd.DataFrame({"proved": "a@qq.com", "known": ""}, index=range(len(source.roster)))
+    letters = (draft.build().html for draft in student_drafts(cohort, source, addresses))
+    with tempfile.TemporaryDirectory() as place:
+        page = Path(place) / "mail.html"
+        page.write_text(next(text for text in letters if "需要更正" in text), encoding="utf-8")
+        shoot(page, out, 480, 420, scale=1.5)
+    _fewer_colours(out)
+
+
 def _pdf_picture(pdf: Path, out: Path) -> None:
     """Draw the first page of a PDF with poppler, where it is installed."""
     import shutil
@@ -221,6 +240,9 @@ def main() -> None:
     """Take the screenshot that the arguments ask for, or all pictures."""
     if len(sys.argv) == 1:
         every_picture()
+        return
+    if sys.argv[1] == "--student":
+        student_picture(Path(sys.argv[2]), HERE / "student-mail.png")
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)

@@ -20,7 +20,8 @@ from pipeline.errors import InputError
 _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "students": "在册学生", "registry": "学籍库自身"}
 _STYLE = """
 body{font-family:"Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif;margin:2rem auto;max-width:70rem}
-table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}
+td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}
 ul{padding-left:1.2rem}nav,.modal,.cooltip,#header-cta-footer{display:none}
 """
 _FOREIGN = re.compile(
@@ -61,8 +62,8 @@ def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:
     """Return one suite's page as Great Expectations draws it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view.view import DefaultJinjaPageView
 
     result = _restored(suite)
     result.meta["run_id"] = RunIdentifier(run_name=run_id, run_time=made)

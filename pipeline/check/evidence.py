@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 
 from pipeline.tables import Frame
@@ -14,13 +17,12 @@ def describe(table: Frame, registry: Frame) -> pd.Series:
     """
     told = pd.Series("", index=table.index, dtype="str")
     failed = table[(table["identity_cause"] != "") & (table["identity_cause"] != "not_checked")]
-    for row in failed.itertuples():
-        told[row.Index] = _describe(row, registry)
-    return told
+    words = [_describe(row, registry) for row in failed.to_dict("records")]
+    return told.mask(told.index.isin(failed.index), pd.Series(words, index=failed.index, dtype="str"))
 
 
-def _describe(row: object, registry: Frame) -> str:
-    get = lambda name: getattr(row, name)  # noqa: E731 - a row of itertuples has no other access
+def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
+    get = row.__getitem__
     parts: list[str] = []
     if get("matched_row") >= 0:
         parts.append(

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
 from pipeline.check.facts import Facts
@@ -67,7 +67,12 @@ class RowExpectation(BatchExpectation):
 
     @classmethod
     @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
-    def _prescriptive_renderer(cls, configuration: Any = None, **_: object) -> list[Any]:  # noqa: ANN401
+    def _prescriptive_renderer(
+        cls,
+        configuration: Any = None,  # noqa: ANN401 - Great Expectations' own
+        result: object = None,
+        runtime_configuration: object = None,
+    ) -> list[Any]:
         """Return what Data Docs say of the rule: its name and the message that people get."""
         meta = configuration.meta or {}
         template = {"template": "$rule：$message", "params": {name: meta.get(name, "") for name in ("rule", "message")}}

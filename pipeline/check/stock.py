@@ -65,9 +65,7 @@ def stock_mistakes(rule: Rule) -> list[str]:
 def _tells_rows(kind: type[Any]) -> bool:
     from great_expectations.expectations import expectation as base
 
-    return issubclass(
-        kind, (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation)
-    )
+    return issubclass(kind, (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation))
 
 
 def _told(detail: dict[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -25,7 +26,8 @@ class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
     `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
-    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide. `place` is file and line, for messages.
+    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide; `place` is file
+    and line, for messages.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Rule:
     changed: str = ""
     known_issue: str = ""
     stock: bool = False
-    kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+    kwargs: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     place: str = ""
 
 
@@ -222,8 +224,8 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
 
 
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since", "changed",
-    "known_issue", "kwargs",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since",
+    "changed", "known_issue", "kwargs",
 }  # fmt: skip
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
 _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}

@@ -1,4 +1,4 @@
-"""The table that rules are judged on: submissions that count, beside the registry row and the evidence found for them."""
+"""The table that rules are judged on: submissions that count, their registry rows and the evidence for them."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,23 +92,25 @@ def _validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
     finally:
         FACTS.reset(facts_token)
         BROKEN.reset(broken_token)
-    by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    results: list[Any] = list(outcome.results)
+    by_rule = {result.expectation_config.meta["rule"]: result for result in results}
     return [_verdict(rule, by_rule[rule.name], found.get(rule.name)) for rule in rules], outcome
 
 
-def _expectation(rule: Rule):  # noqa: ANN202 - the library's own type, imported late
+def _expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library's own type, imported late
     """Return the expectation of one rule, its severity and its meaning told to Great Expectations."""
     from pipeline.check.expectations import TYPES
 
     meta = {"rule": rule.name, "actor": rule.actor, "message": rule.message, "since": rule.since, "page": rule.page}
     if rule.expectation in TYPES:
-        return TYPES[rule.expectation](column=rule.field, rule=rule.name, severity=rule.severity, meta=meta)
+        kind: Any = TYPES[rule.expectation]
+        return kind(column=rule.field, rule=rule.name, severity=rule.severity, meta=meta)
     kind = expectation_type(rule.expectation)
     assert kind is not None  # suites.office_rules has seen to it
     return kind(**rule.kwargs, severity=rule.severity, meta=meta)
 
 
-def _verdict(rule: Rule, result, broken: Broken | None) -> Verdict:  # noqa: ANN001 - as above
+def _verdict(rule: Rule, result: Any, broken: Broken | None) -> Verdict:  # noqa: ANN401 - as above
     """Return one rule's verdict from Great Expectations' result."""
     raised = result.exception_info or {}
     infos = [raised] if "raised_exception" in raised else list(raised.values())

@@ -104,7 +104,7 @@ def purge(
     by: ByWhom = "",
     why: Why = "",
 ) -> None:
-    """清除超过保存期的个人信息（[keep]）；清除了什么记入账本。"""
+    """清除超过保存期的个人信息（期限见 cohort.toml 的 keep）；清除了什么记入账本。"""
     from pipeline.cohort import load_cohort
     from pipeline.operate import purge as work
 

@@ -34,7 +34,7 @@ def send(
     force: Annotated[bool, typer.Option("--force", help="没有变化、已寄过或送达不明的也再寄一次")] = False,
     reports: Annotated[Path | None, typer.Option("--reports", help="运行结果所在的文件夹", metavar="DIR")] = None,
 ) -> None:
-    """把看板寄给辅导员和院系副书记；没有设置 [mail] 时写成 .eml 文件。"""
+    """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
     from pipeline.cohort import Reports, load_cohort
     from pipeline.deliver.send import Options, system_clock
     from pipeline.deliver.send import send as deliver

@@ -15,6 +15,8 @@ from pathlib import Path
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
+from pipeline.normalise.text import comparable
+from pipeline.tables import Frame
 
 FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
 STALE = timedelta(hours=36)  # a nightly run that is older was missed
@@ -109,22 +111,48 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
         yield Check(f"填报数据 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
     colleges, counselors = read_people(cohort)
     yield Check(
-        f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级", bool(len(colleges) and len(counselors)), "请填写"
+        f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级",
+        bool(len(colleges) and len(counselors)),
+        f"请填写 {cohort.people.colleges} 和 {cohort.people.counselors}：每个院系一行，每个班一行",
     )
     without = sum(not text.strip() for text in counselors["email"])
     yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
 
 
 def _registries(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.people import read_people
     from pipeline.collect.registry import read_registry
 
+    people = read_people(cohort)
     for school in cohort.schools:
         try:
-            count = len(read_registry(school, cohort, None).rows)
+            rows = read_registry(school, cohort, None).rows
         except InputError as error:
             yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
         else:
-            yield Check(f"{school.name}学籍库：{count} 人", True)
+            yield Check(f"{school.name}学籍库：{len(rows)} 人", True)
+            yield from _without_people(school.name, rows, *people)
+
+
+def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:
+    """Yield the colleges and classes of a registry that the tables of people do not name."""
+    own = colleges[colleges["school"] == school]
+    names = "；".join([*own["college"], *own["aliases"]]).replace(";", "；").split("；")
+    known = {comparable(name) for name in names}
+    unknown = [name for name in sorted(registry["college"].unique()) if name and comparable(name) not in known]
+    if unknown:
+        told = f"{school}：学籍库中有 {len(unknown)} 个院系不在院系表中：{_some(unknown)}"
+        yield Check(told, False, "请在院系表补上；改过名的，把旧名写在“别名”一列")
+    led = {comparable(name) for name in counselors["class_name"][counselors["school"] == school]}
+    alone = [name for name in sorted(registry["class_name"].unique()) if name and comparable(name) not in led]
+    if alone and led:
+        yield Check(
+            f"{school}：{len(alone)} 个班还没有辅导员：{_some(alone)}", None, "请在辅导员表补上，否则没有人收到看板"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return "、".join(names[:5]) + (" 等" if len(names) > 5 else "")
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:

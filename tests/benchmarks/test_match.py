@@ -30,7 +30,7 @@ def _table(folder: Path, columns: list[str]) -> pd.DataFrame:
 
 
 @pytest.mark.bench
-def test_a_million_submissions(tmp_path: Path):
+def test_a_million_submissions(tmp_path: Path, record):
     folder = make_cohort(tmp_path / "c", STUDENTS, 100, seed=3, faults=0.03, form="parquet", identity_faults=True)
     submissions = _table(folder, fields.names())
     submissions["submission_id"] = np.arange(len(submissions)).astype("str")
@@ -43,6 +43,8 @@ def test_a_million_submissions(tmp_path: Path):
     evidence = find_evidence(counted.reset_index(drop=True), registry)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\nmatch {len(submissions):,} submissions with {len(registry):,} registry rows:")
-    print(f"{wall:.1f} s wall, {cpu:.1f} s CPU, peak {peak:,.0f} MB (before: {before:,.0f} MB)")
+    record("1,000,000 submissions, clock", wall, "s", at_most=30)
+    record("1,000,000 submissions, CPU", cpu, "s")
+    record("peak memory", peak, "MB", at_most=3000)
+    record("peak memory before", before, "MB")
     assert len(evidence) == len(counted)

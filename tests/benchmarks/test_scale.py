@@ -36,7 +36,17 @@ class Cost:
 
 def measure(cohort: Path, reports: Path) -> Cost:
     """Check a cohort in a process of its own."""
-    command = [sys.executable, "-m", "pipeline", "check", str(cohort), "--as-of", "2016-10-31", "--reports", str(reports)]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "check",
+        str(cohort),
+        "--as-of",
+        "2016-10-31",
+        "--reports",
+        str(reports),
+    ]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     peaks = [0]
@@ -67,7 +77,9 @@ def _watch(process: subprocess.Popen[bytes], peaks: list[int]) -> None:
 @pytest.mark.bench
 def test_cost_against_size(tmp_path: Path):
     costs: dict[int, Cost] = {}
-    print("\n| students | schools | wall s | CPU s | rows a CPU second | peak MB of the tree | collect / match / check / tabulate s |")
+    print(
+        "\n| students | schools | wall s | CPU s | rows a CPU second | peak MB of the tree | collect / match / check / tabulate s |"
+    )
     print("|---|---|---|---|---|---|---|")
     for size in SIZES:
         folder = make_cohort(tmp_path / str(size), size, max(size // SCHOOL, 2), seed=3, faults=0.03, form="parquet")

@@ -106,7 +106,7 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
         return
     if job.get("notebooks"):
         harmful_notebooks(cohort.folder)
-    pages = RenderOptions(notebooks=job["command"] == "run", force=bool(job.get("notebooks")))
+    pages = RenderOptions(notebooks=job["command"] == "run", force=True)  # never an earlier run's
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
     options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)

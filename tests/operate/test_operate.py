@@ -159,3 +159,21 @@ def test_commands(cohort, tmp_path):
     assert made.exit_code == 0 and made.stdout.strip().endswith(".sqlite")
     refused = run(app, ["send", str(cohort.folder)])
     assert refused.exception.exit_code == 6
+
+
+def test_doctor_names_colleges_and_classes_without_people(cohort):
+    school = cohort.schools[0]
+    (cohort.folder / "colleges.csv").write_text(
+        f"学校名称,院系,别名,副书记,邮箱\n{school.name},土木学院,土木工程系,李,\n", encoding="utf-8"
+    )
+    (cohort.folder / "counselors.csv").write_text(
+        f"学校名称,院系,班级,姓名,邮箱\n{school.name},土木学院,一班,周,a@x.cn\n", encoding="utf-8"
+    )
+    registry = cohort.path(school.registry)
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    rows = [f"{number},名,43010519941130944X,{college},{group}" for number, college, group in (
+        ("1", "土木学院", "一班"), ("2", "土木工程系", "二班"), ("3", "法学院", "一班"),
+    )]  # fmt: skip
+    registry.write_text("\n".join(["学号,姓名,身份证号码,院系,班级", *rows]), encoding="utf-8")
+    checks = [check for check in examine(cohort, NOW) if "学籍库中有" in check.what or "没有辅导员" in check.what]
+    assert [(check.what.rpartition("：")[2], check.ok) for check in checks] == [("法学院", False), ("二班", None)]

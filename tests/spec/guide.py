@@ -32,13 +32,22 @@ _HEAD = """# 规则
 
 - **严重程度**：“必须更正”的问题解决之前，学生不能审核通过；“请核对”和“提示”不拦人。
 - **由谁处理**：问题只请一方处理。学生看到的提示里从不出现学籍的内容。
-- 例子都以一名资料完整、与学籍相符的学生为准，只写改动的那几项；“学籍的……”是他学籍那一行的改动，“另一人的……”是另一名学生的提交。
-- 学校可以加自己的规则，也可以暂停一条规则，见 [学校自己的规则](office-rules.md)；选项怎么改，见 [代码表](code-tables.md)。
+- 例子都以一名资料完整、与学籍相符的学生为准，只写改动的那几项；
+  “学籍的……”是他学籍那一行的改动，“另一人的……”是另一名学生的提交。
+- 学校可以加自己的规则，也可以暂停一条规则，见 [学校自己的规则](office-rules.md)；
+  选项怎么改，见 [代码表](code-tables.md)。
 
 本页由 `expectations/*.yml` 和 `tests/spec/*.txt` 生成，例子都经过自动检验，请不要手改。
 """
 _PREFIXES = {"": "", "other.": "另一人的", "registry.": "学籍的", "registry2.": "学籍另一行的", "photo.": "照片"}
-_PHOTO = {"found": "找到", "readable": "能打开", "bytes": "字节数", "width": "宽", "height": "高", "shared": "与他人相同"}
+_PHOTO = {
+    "found": "找到",
+    "readable": "能打开",
+    "bytes": "字节数",
+    "width": "宽",
+    "height": "高",
+    "shared": "与他人相同",
+}
 _WORDS = {
     ("registry", "unread"): "学籍没读出来",
     ("submission", "none"): "没有提交",
@@ -87,7 +96,11 @@ def _change(name, value):
     prefix, _, field = name.rpartition(".")
     label = _PHOTO[field] if prefix == "photo" else fields.label(field)
     shown = {"yes": "是", "no": "否"}.get(value, value) if prefix == "photo" else value
-    return f"{_PREFIXES[prefix + '.' if prefix else '']}{label} `{shown}`" if shown.strip() else f"{_PREFIXES[prefix + '.' if prefix else '']}{label} 空白"
+    return (
+        f"{_PREFIXES[prefix + '.' if prefix else '']}{label} `{shown}`"
+        if shown.strip()
+        else f"{_PREFIXES[prefix + '.' if prefix else '']}{label} 空白"
+    )
 
 
 if __name__ == "__main__":

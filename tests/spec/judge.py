@@ -74,8 +74,10 @@ def judge(cases, known):
     answers = {}
     for places in groups.values():
         group = [cases[at] for at in places]
-        tables = _alone(group[0], known) if group[0].of("other") or group[0].page in ("cohort", "registry_rows") else (
-            _together(group, known)
+        tables = (
+            _alone(group[0], known)
+            if group[0].of("other") or group[0].page in ("cohort", "registry_rows")
+            else (_together(group, known))
         )
         for n, at in enumerate(places):
             rule = rules[cases[at].rule]
@@ -133,5 +135,3 @@ def _photos(cases, rows):
             told[name] = value == "yes" if isinstance(told[name], bool) else int(value)
         looked_at.append(told)
     return pd.DataFrame(looked_at, index=rows.index)
-
-

@@ -20,7 +20,6 @@ from pipeline.knowledge.regions import postcode_fits
 from pipeline.knowledge.text import flag, matches
 from pipeline.tables import Frame
 
-HOME = ("home_province", "home_city", "home_county")
 MINIMUM_ADDRESS = 6  # characters
 MAXIMUM_PHOTO = 200 * 1024  # bytes
 MINIMUM_PHOTO_WIDTH = 100  # pixels
@@ -74,7 +73,7 @@ def postcode_region(table: Frame, facts: Facts) -> Mask:
 
 @once
 def _judged_home(table: Frame, facts: Facts) -> Frame:
-    return facts.regions.judge(*(table[level] for level in HOME), facts.year)
+    return facts.regions.judge(table["home_province"], table["home_city"], table["home_county"], facts.year)
 
 
 @rule

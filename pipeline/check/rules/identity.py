@@ -18,8 +18,6 @@ from pipeline.knowledge.identifiers import (
 from pipeline.knowledge.names import name_ok
 from pipeline.tables import Frame
 
-ORIGIN = ("origin_province", "origin_city", "origin_county")
-
 
 @rule
 def id_number_damaged(table: Frame, facts: Facts) -> Mask:
@@ -80,7 +78,7 @@ def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
     month = table["enrolment_month"]
     enrolled = month.where(month.str.fullmatch(MONTH), str(facts.year - 4))
-    return facts.regions.judge(*(table[level] for level in ORIGIN), enrolled)
+    return facts.regions.judge(table["origin_province"], table["origin_city"], table["origin_county"], enrolled)
 
 
 @rule

@@ -24,7 +24,7 @@ def exam_number_unique(table: Frame, facts: Facts) -> Mask:
 def college_vocabulary(table: Frame, facts: Facts) -> Mask:
     """No college of the school, former names included, nor the one that the registry has the student in.
 
-    Judged at the school where the student was found; a college that the table of colleges lacks is the registry's matter.
+    Judged at the school where the student was found; what the table of colleges lacks is the registry's matter.
     """
     known = facts.words.is_college(table["lookup_school"], table["college"])
     known |= table["college"] == table["registry_college"]

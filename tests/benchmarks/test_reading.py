@@ -1,5 +1,6 @@
-"""What reading costs, against calamine alone."""
+"""Reading 8,000 rows of xlsx, against calamine alone."""
 
+import statistics
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.fields import fields
 
 
 @pytest.mark.bench
-def test_reading_8000_rows_costs_at_most_half_as_much_again(tmp_path):
+def test_reading_8000_rows(tmp_path, record):
     path = tmp_path / "a.xlsx"
     book = xlsxwriter.Workbook(str(path))
     sheet = book.add_worksheet()
@@ -31,13 +32,14 @@ def test_reading_8000_rows_costs_at_most_half_as_much_again(tmp_path):
     def ours():
         return read_table_file(read_content(path, tmp_path))
 
-    assert best(ours) <= 1.5 * best(alone)
+    ratios = [best(ours) / best(alone) for _ in range(3)]
+    record("ours / calamine alone, CPU, best of 5, median of 3", statistics.median(ratios), "times", at_most=1.5)
 
 
 def best(run):
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
