@@ -14,7 +14,7 @@ $(UV):
 
 .venv/.ready: requirements.lock pyproject.toml | $(UV)
 	test -x $(PY) || $(UV) venv --quiet --python python3 .venv
-	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
 	touch $@
 

@@ -77,9 +77,8 @@ def _watch(process: subprocess.Popen[bytes], peaks: list[int]) -> None:
 @pytest.mark.bench
 def test_cost_against_size(tmp_path: Path):
     costs: dict[int, Cost] = {}
-    print(
-        "\n| students | schools | wall s | CPU s | rows a CPU second | peak MB of the tree | collect / match / check / tabulate s |"
-    )
+    head = ["students", "schools", "wall s", "CPU s", "rows a CPU second", "peak MB of the tree", "stages' s"]
+    print(f"\n| {' | '.join(head)} |")
     print("|---|---|---|---|---|---|---|")
     for size in SIZES:
         folder = make_cohort(tmp_path / str(size), size, max(size // SCHOOL, 2), seed=3, faults=0.03, form="parquet")
