@@ -29,7 +29,7 @@ from pipeline.progress import Reporter
 from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.signing import college_states
 from pipeline.review.stage import review
-from pipeline.run_folder import RunFolder, start_run
+from pipeline.run_folder import RunFolder, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
     Judging,
@@ -43,6 +43,7 @@ from pipeline.scale.parts import (
 )
 from pipeline.scale.plan import open_run
 from pipeline.scale.spool import Spool
+from pipeline.tabulate.compare import compared
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import fingerprint, take_over_latest
 
@@ -130,6 +131,7 @@ def _run(
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
             run.write_tables(ranked, {"counselors": counselors, "college_people": colleges})
+            folder.write_tables(compared(run.tables(), run.entries, previous_headcount(cohort)))
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
         **summaries.of_inputs(read),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.cohort import Cohort
-from pipeline.tables import Frame, write_table
+from pipeline.tables import Frame, read_table, write_table
 
 _PARTIAL = ".part"
 
@@ -118,3 +118,22 @@ def read_summary(run: Path) -> dict[str, Any] | None:
         return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
+
+
+def previous_headcount(cohort: Cohort) -> Frame | None:
+    """Return the headcount of the latest complete run of the year before (`previous`), or None where there is none."""
+    if not cohort.cohort.previous:
+        return None
+    runs = complete_runs_of_any(cohort.path(cohort.cohort.previous))
+    return read_table(runs[-1], "headcount") if runs else None
+
+
+def complete_runs_of_any(folder: Path) -> list[Path]:
+    """Return the complete runs below a cohort folder, whatever its reports folder is called, oldest first."""
+    found = [path.parent for path in folder.glob("*/*/runs/[!.]*/summary.json")]
+    whole = [path for path in found if _is_whole(read_summary(path))]
+    return sorted(whole, key=lambda path: path.name)
+
+
+def _is_whole(summary: dict[str, Any] | None) -> bool:
+    return bool(summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all")

@@ -28,6 +28,7 @@ from pipeline.run_folder import RunFolder
 from pipeline.tables import COLUMNS, Frame
 
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
+_BESIDE = ("differences", "years")  # tables beside the contract's that people look through
 _PER_RUN = ("overview", "registry")
 
 
@@ -207,7 +208,7 @@ def _printed(
         headcount = headcount_of(open_page(str(run.path), place.college, place.code))
         yield f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)
         yield f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)
-    people = {name: tables[name] for name in COLUMNS if name in tables}
+    people = {name: tables[name] for name in (*COLUMNS, *_BESIDE) if name in tables}
     yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", people)
 
 

@@ -27,6 +27,8 @@ _TITLES = {
     "changes": "整理",
     "registry": "学籍",
     "registry_findings": "学籍的问题",
+    "differences": "名单差异",
+    "years": "与上一届相比",
 }
 
 

@@ -1,0 +1,74 @@
+"""Sets beside each other: who makes registered, submitted and approved differ, and this year beside the year before."""
+
+from __future__ import annotations
+
+from pipeline.render.load import Run
+from pipeline.render.overview import Overview
+from pipeline.render.pieces import Piece, piece
+from pipeline.render.scope import Scope
+from pipeline.tables import Frame
+
+_ROWS = 400
+_KINDS = {
+    "missing": "在册，没有提交",
+    "extra": "提交了，不在册",
+    "moved_out": "在册于此，填成别处",
+    "moved_in": "填到此处，在册于别处",
+}
+
+
+def show_differences(page: Scope) -> Piece:
+    """Return the people by whom the sets of a college differ, by name; those only awaiting approval are left out."""
+    table = _rows(page.run, "differences")
+    if table is not None:
+        mine = (table["school"] == page.run.school_name(page.school)) & (table["college"] == page.college)
+        table = table[mine & table["kind"].isin(list(_KINDS))]
+    columns = ["major", "kind", "student_number", "name", "elsewhere"]
+    rows = [] if table is None else [tuple(row) for row in table[columns].itertuples(index=False)]
+    told = [(major, _KINDS[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]
+    return _listing(
+        "名单差异",
+        "differences",
+        "人数相同而人不同，也不算一致。",
+        told,
+        ("专业", "差异", "学号", "姓名", "另一处"),
+        "在册的人和提交的人一个不多、一个不少。",
+    )
+
+
+def show_years(page: Overview) -> Piece:
+    """Return the majors whose headcount differs from the year before by 20 % and more, and the explanations given."""
+    table = _rows(page.run, "years")
+    if table is not None:
+        table = table[table["explain"] | (table["explanation"] != "")]
+    columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
+    rows = [] if table is None else [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
+    return _listing(
+        "与上一届相比",
+        "years",
+        "人数增减达到 20% 的专业，请学院说明（mingce except add --rule headcount.previous_year）。",
+        rows,
+        ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
+        "没有设置上一届（cohort.toml 的 previous）。" if table is None else "没有增减达到 20% 的专业。",
+    )
+
+
+def _rows(run: Run, name: str) -> Frame | None:
+    return run.table(name) if run.has(name) else None
+
+
+def _listing(
+    title: str, section: str, lead: str, rows: list[tuple[str, ...]], headings: tuple[str, ...], nothing: str
+) -> Piece:
+    return piece(
+        "listing",
+        title,
+        {"section": section, "title": title},
+        title=title,
+        section=section,
+        lead=lead,
+        rows=rows[:_ROWS],
+        headings=headings,
+        hidden=max(len(rows) - _ROWS, 0),
+        nothing=nothing,
+    )
