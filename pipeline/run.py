@@ -14,12 +14,12 @@ from typing import Any
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
 from pipeline.check.results import added_results, slim_results
-from pipeline.check.stage import check
+from pipeline.check.stage import NotChecked, check
 from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people
-from pipeline.colleges import find_college
+from pipeline.colleges import find_college, only_colleges
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
@@ -31,18 +31,10 @@ from pipeline.review.signing import college_states
 from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
-from pipeline.scale.parts import (
-    Judging,
-    PartJudged,
-    Settings,
-    Settled,
-    keep_judged,
-    keep_settled,
-    ledger_of,
-    read_judged,
-)
+from pipeline.scale.parts import Judging, Settings, Settled, keep_judged, keep_settled, ledger_of, read_judged
 from pipeline.scale.plan import open_run
 from pipeline.scale.spool import Spool
+from pipeline.tables import Frame
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import fingerprint, take_over_latest
 
@@ -150,14 +142,22 @@ def _run(
     return _finish(options, folder, summary)
 
 
-def judge(spool: Spool, part: Part) -> PartJudged:
+@dataclass(frozen=True)
+class Verdicts:
+    """What the run hears of one part's check: rules that could not be judged, and the validations without values."""
+
+    not_checked: list[NotChecked]
+    results: list[dict[str, Any]]
+
+
+def judge(spool: Spool, part: Part) -> Verdicts:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
     matched, filled = match(submissions, part_registry(spool, part, judging.unread))
     checked = check(matched, judging.rules, judging.facts)
     keep_judged(spool, part, matched, checked, [changes, filled])
-    return PartJudged(checked.not_checked, slim_results(checked.results))
+    return Verdicts(checked.not_checked, slim_results(checked.results))
 
 
 def settle(spool: Spool, part: Part) -> Settled:
@@ -166,7 +166,7 @@ def settle(spool: Spool, part: Part) -> Settled:
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors, settings.as_of)
-    tables = keep_settled(spool, part, tabulated, settings.asked)
+    tables = keep_settled(spool, part, tabulated, lambda tables: _asked_for(tables, settings))
     states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
@@ -178,6 +178,15 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")
     return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
+
+
+def _asked_for(tables: dict[str, Frame], settings: Settings) -> dict[str, Frame]:
+    """Return the tables with the rows of the chosen colleges, and findings of the tried rules alone."""
+    kept = dict(only_colleges(tables, list(settings.chosen)))
+    if settings.tried:
+        for name in ("findings", "registry_findings"):
+            kept[name] = kept[name][kept[name]["rule"].isin(settings.tried)].reset_index(drop=True)
+    return kept
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:

@@ -27,6 +27,12 @@ ul{padding-left:1.2rem}nav,.modal,.cooltip,#header-cta-footer{display:none}
 _FOREIGN = re.compile(
     r"<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*>|<iframe\b.*?</iframe>", re.DOTALL | re.IGNORECASE
 )
+_POLICY = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'\">"
+)
+_IN_STYLE = re.compile(r"""url\(\s*(["']?)(?:https?:)?//[^)]*\)""", re.IGNORECASE)
+_HANDLER = re.compile(r"""\son[a-z]+\s*=\s*(["']).*?\1""", re.IGNORECASE)
 _ADDRESS = re.compile(r"""(?:href|src|action)\s*=\s*(["'])(?:https?:)?//.*?\1""", re.IGNORECASE)
 
 
@@ -68,8 +74,8 @@ def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:
     result = _restored(suite)
     result.meta["run_id"] = RunIdentifier(run_name=run_id, run_time=made)
     page = str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))
-    alone = _ADDRESS.sub("", _FOREIGN.sub("", page))
-    return alone.replace("</head>", f"<style>{_STYLE}</style></head>", 1)
+    alone = _HANDLER.sub(" ", _IN_STYLE.sub("none", _ADDRESS.sub("", _FOREIGN.sub("", page))))
+    return alone.replace("<head>", f"<head>{_POLICY}", 1).replace("</head>", f"<style>{_STYLE}</style></head>", 1)
 
 
 def _restored(suite: dict[str, Any]) -> Any:  # noqa: ANN401 - Great Expectations' own, imported late
@@ -104,7 +110,8 @@ def _index(suites: list[dict[str, Any]], run_id: str) -> str:
         for suite in suites
     )
     return (
-        f'<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>校验说明</title><style>{_STYLE}</style>'
+        f'<!doctype html><html lang="zh"><head>{_POLICY}<meta charset="utf-8"><title>校验说明</title>'
+        f"<style>{_STYLE}</style>"
         f"</head><body><h1>校验说明</h1><p>运行 {html.escape(run_id)}。页面只有规则和数量，没有任何人的资料。</p>"
         f"<table><tr><th>对象</th><th>规则</th><th>其中发现问题的</th></tr>{rows}</table></body></html>\n"
     )

@@ -14,7 +14,10 @@ from pipeline.cli.terminal import PlainStream, disk_failure, technical
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = ("demo", "init", "run", "review", "sign", "send", "sheet", "explain", "template", "registry", "docs", "handin", "operate", "anonymise")
+_MODULES = (
+    "demo", "init", "run", "review", "sign", "send", "sheet",
+    "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
+)  # fmt: skip
 
 app = typer.Typer(
     name="mingce",

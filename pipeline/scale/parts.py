@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.check.stage import Checked, NotChecked
+from pipeline.check.stage import Checked
 from pipeline.match.matched import Matched
 from pipeline.review.stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
@@ -17,18 +17,10 @@ from pipeline.scale.spool import Spool
 from pipeline.tables import Frame, conform
 from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 
-__all__ = ["Judging", "PartJudged", "Settings", "Settled"]
+__all__ = ["Judging", "Settings", "Settled"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
 SETTLED = ("findings", "roster", "headcount", "registry")
-
-
-@dataclass(frozen=True)
-class PartJudged:
-    """What the run hears of a part that was judged: rules that could not be, Great Expectations' counts."""
-
-    not_checked: list[NotChecked]
-    results: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Self
 from pipeline.check.facts import Facts
 from pipeline.check.suites import Rule
 from pipeline.cohort import Cohort
-from pipeline.colleges import College, only_colleges
+from pipeline.colleges import College
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
@@ -18,7 +18,7 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class Settings:
-    """The cohort, its vocabulary and people, the day, where bytes read are kept, the colleges and rules asked for."""
+    """The cohort, its vocabulary and people, the day, where the bytes read are kept, the colleges asked for."""
 
     cohort: Cohort
     words: Vocabulary
@@ -26,15 +26,8 @@ class Settings:
     counselors: Frame
     as_of: date
     chosen: tuple[College, ...]
-    rules: tuple[str, ...] = ()
-
-    def asked(self, tables: dict[str, Frame]) -> dict[str, Frame]:
-        """Return the tables with the rows that are asked for: the chosen colleges', the tried rules' findings."""
-        kept = only_colleges(tables, self.chosen)
-        if not self.rules:
-            return kept
-        tried = {name: kept[name][kept[name]["rule"].isin(self.rules)] for name in ("findings", "registry_findings")}
-        return {**kept, **{name: frame.reset_index(drop=True) for name, frame in tried.items()}}
+    tried: tuple[str, ...] = ()
+    """The rules that are tried (`--rule`): findings of these alone are kept."""
 
     @classmethod
     def of(cls, spool: Spool) -> Self:

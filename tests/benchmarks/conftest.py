@@ -56,7 +56,9 @@ def record(request: pytest.FixtureRequest) -> Record:
             f"≥ {at_least:g} {unit}" if at_least is not None else f"≤ {at_most:g} {unit}" if at_most is not None else ""
         )
         met = value >= at_least if at_least is not None else value <= at_most if at_most is not None else None
-        FIGURES.append(Figure(group, name, f"{value:.3g} {unit}" if value < 100 else f"{value:,.0f} {unit}", bar, met))
+        FIGURES.append(
+            Figure(group, name, f"{value:.3g} {unit}".strip() if value < 100 else f"{value:,.0f} {unit}", bar, met)
+        )
         print(
             f"\n  {FIGURES[-1].name}: {FIGURES[-1].value} {FIGURES[-1].bar and f'(bar {FIGURES[-1].bar})'}", flush=True
         )
