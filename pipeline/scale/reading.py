@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.cohort import safe_name
 from pipeline.collect import Collected, Input, Note, Registry, Unit, collect_unit, read_registry
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
@@ -103,7 +104,8 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     for start in range(0, len(collected.rows), AT_ONCE):
         rows, changes = _normalised_rows(collected, start, settings)
         if photo_folder is not None:
-            rows = pd.concat([rows, _photos(photo_folder, rows)], axis=1)
+            taken = _pictures(spool, number, collected.pictures)
+            rows = pd.concat([rows, _photos(photo_folder, taken, rows)], axis=1)
         rows, changes = (
             rows.assign(order=rows["order"] + number * _UNIT),
             changes.assign(order=changes["order"] + number * _UNIT),
@@ -136,8 +138,24 @@ def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tu
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
 
-def _photos(folder: Path, rows: Frame) -> Frame:
+def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> Path | None:
+    """Lay the pictures that stood in cells into the spool, under the names that the rows' photo field holds."""
+    if not pictures:
+        return None
+    folder = spool.folder / "pictures" / str(number)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, data in pictures.items():
+        (folder / safe_name(name)).write_bytes(data)
+    return folder
+
+
+def _photos(folder: Path, taken: Path | None, rows: Frame) -> Frame:
+    """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
     seen = photos.examine(folder, rows["photo"], rows["student_number"], rows["id_number"])
+    if taken is not None:
+        own = rows["photo"].isin([path.name for path in taken.iterdir()])
+        blank = pd.Series("", index=rows.index[own], dtype="str")
+        seen = pd.concat([seen[~own], photos.examine(taken, rows["photo"][own], blank, blank)]).reindex(rows.index)
     return seen.drop(columns="path").add_prefix("photo_")
 
 
