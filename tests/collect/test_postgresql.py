@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -68,8 +69,8 @@ def server():
         _wait(address)
         yield address
     finally:
-        running.terminate()
-        running.wait(20)
+        running.send_signal(signal.SIGINT)  # fast: SIGTERM would wait for open connections
+        running.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
