@@ -62,6 +62,9 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout(mingce: Path, tmp_pat
     where = "from pipeline import resources; print(resources.resource_root())"
     root = _quiet(mingce.with_name("python"), "-c", where, cwd=tmp_path, env=clean).stdout.strip()
     assert root.endswith("site-packages/pipeline/_resources")
+    digest = "from pipeline import unchanged; from pipeline.render import unchanged as drawn"
+    digest += "; print(unchanged._code_digest(), drawn.drawing_digest())"
+    assert len(_quiet(mingce.with_name("python"), "-c", digest, cwd=tmp_path, env=clean).stdout.split()) == 2
     _quiet(mingce, "demo", "d", "--students", "60", "--no-run", cwd=tmp_path, env=clean)
     done = _quiet(mingce, "run", "d", "--as-of", "2016-10-20", "--no-notebooks", cwd=tmp_path, env=clean)
     run = Path(done.stdout.strip().splitlines()[-1])

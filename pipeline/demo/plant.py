@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import chain, islice
 from random import Random
 
@@ -147,8 +148,9 @@ def _first_tries(rows: list[Row], kind: Kind, rng: np.random.Generator) -> list[
     """Return earlier submissions of students who sent a better one later: the same, a slip, or the wrong school."""
     random = Random(int(rng.integers(0, 2**62)))
     schools = [school.name for school in kind.schools]
+    eve = date.fromisoformat(str(kind.opens)) - timedelta(days=1)  # before anybody's better one
     for at, row in enumerate(rows):
-        row["submitted_at"] = f"{kind.opens} 0{random.randint(0, 6)}:{random.randint(10, 59)}"
+        row["submitted_at"] = f"{eve} 23:{random.randint(10, 59)}"
         sort = at % 4
         if sort == 1:
             row["phone"] = row["phone"][:-2]

@@ -57,11 +57,12 @@ def college_digests(run: Run, tables: Mapping[str, Frame]) -> dict[str, str]:
 def drawing_digest() -> str:
     """Return the digest of everything that draws pages: notebooks, templates, this package's render code."""
     folders = [resources.notebooks(), resources.templates(), Path(__file__).parent]
+    demo = resources.templates() / "demo"  # what `make demo` leaves in a checkout draws nothing
     paths = sorted(
         path
         for folder in folders
         for path in folder.rglob("*")
-        if path.suffix in (".ipynb", ".py", ".j2", ".css", ".js", ".typ", ".toml", ".json") and "demo" not in path.parts
+        if path.suffix in (".ipynb", ".py", ".j2", ".css", ".js", ".typ", ".toml", ".json") and demo not in path.parents
     )
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
