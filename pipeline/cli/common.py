@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -36,9 +35,3 @@ def parse_date(text: str | None, option: str = "--as-of") -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"日期 {text} 不正确", where=option, remedy="请写作 2016-10-31") from None
-
-
-def split_school(text: str) -> tuple[str, str]:
-    """Split `10534/1305030101` into school code and the rest; without a school the code is empty."""
-    code, slash, rest = text.partition("/")
-    return (code.strip(), rest.strip()) if slash and re.fullmatch(r"[0-9A-Za-z]+", code.strip()) else ("", text.strip())

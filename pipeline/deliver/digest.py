@@ -8,7 +8,7 @@ from datetime import date
 
 import pandas as pd
 
-from pipeline.deliver.recipients import Key, Recipient, digest, within
+from pipeline.deliver.recipients import Recipient, digest, within
 from pipeline.deliver.source import Source
 from pipeline.logs import mask
 from pipeline.render.theme import FAMILY_OF
@@ -203,8 +203,3 @@ def _progress(first_came: pd.Series, roster: pd.DataFrame) -> pd.DataFrame:
     counts["submitted"] = counts["day"].map(came.value_counts()).fillna(0).cumsum().astype("int64")
     counts["approved"] = counts["day"].map(decided.value_counts()).fillna(0).cumsum().astype("int64")
     return counts
-
-
-def keys_of(digest_rows: tuple[Chase, ...]) -> set[Key]:
-    """Return the (school, college, class) of the rows of a chase list."""
-    return {(row.school, row.college, row.class_name) for row in digest_rows}

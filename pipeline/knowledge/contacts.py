@@ -38,13 +38,6 @@ def mobile_ok(values: pd.Series) -> pd.Series:
     return flag(values, matches(values, rf"|{_MOBILE}|{_MOBILE_SPACED}"))
 
 
-def clean_mobile(values: pd.Series) -> pd.Series:
-    """Return mobile numbers as eleven plain digits (`138-1234-5678`, `+86 138…`); anything else as given."""
-    dressed = flag(values, matches(values, _MOBILE_SPACED))
-    digits = values.str.replace(r"[^0-9]", "", regex=True).str[-11:]
-    return values.where(~dressed, digits)
-
-
 def landline_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is a landline with its area code (extension, brackets, spaces are no fault)."""
     plain = matches(values, rf"|{_PLAIN_LANDLINE}")
