@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given
+from pipeline.knowledge.text import by_distinct
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
+
+_ORIGIN = ("origin_province", "origin_city", "origin_county")
 
 
 def field_given(table: Frame, facts: Facts, column: str) -> Mask:
@@ -28,21 +32,26 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
     """
     held = table[f"registry_{column}"]
-    differs = (table["matched_row"] >= 0) & given(held) & given(table[column]) & (table[column] != held)
-    if differs.any():
-        rows = table[differs]
-        really = rows[column].map(comparable) != held[differs].map(comparable)
-        if column.startswith("origin_"):
-            really &= ~_same_region(rows, facts, column)
-        differs = differs & really.reindex(table.index, fill_value=False)
-    return Broken(differs, expected=held)
+    compared = _ORIGIN if column in _ORIGIN else (column,)
+    differs = np.flatnonzero((table[column] != held).to_numpy() & (table["matched_row"] >= 0).to_numpy())
+    rows = table[[*compared, *(f"registry_{name}" for name in compared)]].iloc[differs]
+    unlike = given(rows[column]) & given(rows[f"registry_{column}"])
+    unlike &= _comparable(rows[column]) != _comparable(rows[f"registry_{column}"])
+    if column in _ORIGIN:
+        unlike &= ~_same_region(rows, facts, column)
+    broken = np.zeros(len(table), dtype=bool)
+    broken[differs] = unlike
+    return Broken(pd.Series(broken, index=table.index), expected=held)
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    return by_distinct(values, comparable)
 
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
     """Return where the two sides name one region by its names of different years."""
-    levels = ("origin_province", "origin_city", "origin_county")
-    here = facts.regions.key(*(rows[level] for level in levels))
-    held = facts.regions.key(*(rows[f"registry_{level}"] for level in levels))
+    here = facts.regions.key(*(rows[level] for level in _ORIGIN))
+    held = facts.regions.key(*(rows[f"registry_{level}"] for level in _ORIGIN))
     level = column.removeprefix("origin_")
     return here[level] == held[level]
 

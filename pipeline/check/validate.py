@@ -59,22 +59,34 @@ def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[
     """
     own = [rule for rule in rules if not rule.stock]
     stock = [rule for rule in rules if rule.stock]
-    verdicts, outcome = _validate(table, own, facts, name)
-    results = {name: outcome}
+    verdicts, results = _validate_own(table, own, facts, name)
     if stock:
         text = [column for column in table.columns if pd.api.types.is_string_dtype(table[column])]
         missing = table.assign(**{column: table[column].mask(table[column] == "") for column in text})
-        more, results[f"{name}_office"] = _validate(missing, stock, facts, f"{name}_office")
-        verdicts += more
+        outcome, found = _validate(missing, stock, f"{name}_office")
+        results[f"{name}_office"] = outcome
+        verdicts += [_verdict(rule, found[rule.name], None) for rule in stock]
     return verdicts, results
 
 
-def _validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], object]:
+def _validate_own(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, object]]:
+    """Return the verdicts of rules of our own types, and the results under the suite's name."""
+    from pipeline.check.expectations import JUDGING, Judging
+
+    judging = Judging(table.reset_index(drop=True), facts)
+    token = JUDGING.set(judging)
+    try:
+        outcome, found = _validate(judging.batch, rules, name)
+    finally:
+        JUDGING.reset(token)
+    return [_verdict(rule, found[rule.name], judging.broken.get(rule.name)) for rule in rules], {name: outcome}
+
+
+def _validate(batch: Frame, rules: list[Rule], name: str) -> tuple[object, dict[str, Any]]:
+    """Return what Great Expectations makes of `batch`: its outcome of the suite, and its result of each rule."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.validator.v1_validator import Validator
-
-    from pipeline.check.expectations import BROKEN, FACTS
 
     source = _context().data_sources.add_pandas("mingce")
     batches = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
@@ -82,19 +94,12 @@ def _validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
     validator = Validator(
         batches,
         result_format={"result_format": "COMPLETE", "include_unexpected_rows": False},
-        batch_parameters={"dataframe": table.reset_index(drop=True)},
+        batch_parameters={"dataframe": batch.reset_index(drop=True)},
     )
     suite = gx.ExpectationSuite(name=name, expectations=[_expectation(rule) for rule in rules])
-    facts_token, broken_token = FACTS.set(facts), BROKEN.set({})
-    try:
-        outcome = validator.validate_expectation_suite(suite)
-        found = BROKEN.get()
-    finally:
-        FACTS.reset(facts_token)
-        BROKEN.reset(broken_token)
+    outcome = validator.validate_expectation_suite(suite)
     results: list[Any] = list(outcome.results)
-    by_rule = {result.expectation_config.meta["rule"]: result for result in results}
-    return [_verdict(rule, by_rule[rule.name], found.get(rule.name)) for rule in rules], outcome
+    return outcome, {result.expectation_config.meta["rule"]: result for result in results}
 
 
 def _expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library's own type, imported late

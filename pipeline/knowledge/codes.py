@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
-from pipeline.knowledge.text import by_distinct
+from pipeline.knowledge.text import by_distinct, flag_by_distinct
 
 COLUMNS = ("code", "label", "aliases", "source")
 
@@ -39,7 +39,7 @@ class CodeTable:
     def known(self, values: pd.Series) -> pd.Series:
         """Return whether each answer is a label or an alias; blank is true (`FIELD.required` judges it)."""
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
-        return self.canonical(values).isin(list(accepted))
+        return flag_by_distinct(values, lambda value: self._meaning(value) in accepted)
 
     def _meaning(self, value: str) -> str:
         return self.words.get(_fold(value), value)

@@ -12,34 +12,207 @@ Values are expected as normalise leaves them: no spaces, half-width; a small x i
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text import Bools, Bytes, byte_matrix, flag, matches, text
+from pipeline.knowledge.text import Bools, Bytes, byte_matrix, chosen, distinct, flag, lengths, matches, text
 
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _ZERO = ord("0")
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAMAGED = r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"
-_KINDS = {
-    "resident": r"[0-9]{17}[0-9Xx]",
-    "residence_permit": r"8[123]0000[0-9]{11}[0-9Xx]",
-    "foreigner": r"9[0-9]{16}[0-9Xx]|[A-Za-z]{3}[0-9]{12}",
-    "old15": r"[0-9]{15}",
-    "damaged": _DAMAGED,
-    "": "",
-}
+_KINDS = ["malformed", "", "resident", "residence_permit", "foreigner", "old15", "damaged"]
+_MALFORMED, _BLANK, _RESIDENT, _PERMIT, _FOREIGNER, _OLD15, _DAMAGED_KIND = range(len(_KINDS))
+_GENDERS = ["", "男", "女"]
 _LEAST_DIGITS = 10  # a mantissa shorter than this is a display ("4.30302E+17"), not a number whose zeros were dropped
+_MONTH = re.compile("[0-9]{4}-(?:0[1-9]|1[0-2])")
+_NO_MONTH = -(2**40)
 _CENTURY_PIVOT = 30  # two-digit years of the older foreigners' card: up to 30 is 20xx
 
 
+class IdNumbers:
+    """A column of ID numbers, read once; what each of them tells is worked out when it is first asked for."""
+
+    def __init__(self, values: pd.Series) -> None:
+        self._values = values
+        length = lengths(values)
+        self._long, self._long_digits = self._of_length(length, 18)
+        self._short, self._short_digits = self._of_length(length, 15)
+        self._kinds = self._read_kinds(length)
+
+    def _of_length(self, length: np.ndarray, width: int) -> tuple[np.ndarray, Bytes]:
+        """Return where the values of `width` bytes stand, and their characters, a row each."""
+        where = np.flatnonzero(length == width)
+        return where, byte_matrix(self._values.iloc[where] if len(where) < len(length) else self._values, width)
+
+    def _read_kinds(self, length: np.ndarray) -> np.ndarray:
+        kinds = np.full(len(length), _MALFORMED, dtype=np.int8)
+        kinds[length == 0] = _BLANK
+        kinds[self._long] = _kinds_of_18(self._long_digits)
+        kinds[self._short] = _kinds_of_15(self._short_digits)
+        odd = np.flatnonzero(kinds == _MALFORMED)
+        kinds[odd[matches(self._values.iloc[odd], _DAMAGED)]] = _DAMAGED_KIND
+        return kinds
+
+    @cached_property
+    def kind(self) -> pd.Series:
+        """What each number is: "", resident, old15, residence_permit, foreigner, damaged or malformed."""
+        return chosen(self._kinds, _KINDS, self._values.index)
+
+    def is_kind(self, *kinds: str) -> pd.Series:
+        """Return which numbers are of one of these kinds."""
+        return flag(self._values, np.isin(self._kinds, [_KINDS.index(kind) for kind in kinds]))
+
+    @cached_property
+    def format_ok(self) -> pd.Series:
+        """Whether each number has a form that is issued today (fifteen digits are not: 18 位)."""
+        return flag(self._values, ~np.isin(self._kinds, [_MALFORMED, _OLD15]))
+
+    @cached_property
+    def checksum_ok(self) -> pd.Series:
+        """Whether the check character of each 18-character number is right; other forms have none: true."""
+        answer = np.ones(len(self._values), dtype=bool)
+        whole = self._kinds[self._long] != _MALFORMED
+        given = self._long_digits[whole]
+        answer[self._long[whole]] = _check_bytes(given) == _upper(given[:, 17])
+        return flag(self._values, answer)
+
+    @cached_property
+    def born(self) -> np.ndarray:
+        """The date of birth each number tells (datetime64[D]), NaT where it tells none that exists."""
+        answer = np.full(len(self._values), np.datetime64("NaT"), dtype="datetime64[D]")
+        kinds = self._kinds[self._short]
+        for where, digits, start, short, card in (
+            (self._kinds[self._long] != _MALFORMED, self._long_digits, 6, False, False),
+            (kinds == _OLD15, self._short_digits, 6, True, False),
+            (kinds == _FOREIGNER, self._short_digits, 7, True, True),
+        ):
+            rows = self._short if short else self._long
+            answer[rows[where]] = _dates(digits[where], start, short=short, old_card=card)
+        return answer
+
+    @property
+    def tells_birth(self) -> pd.Series:
+        """Whether each number tells a date of birth that exists."""
+        return flag(self._values, ~np.isnat(self.born))
+
+    @cached_property
+    def birth_date(self) -> pd.Series:
+        """The date of birth each number tells as YYYY-MM-DD, "" where it tells none that exists."""
+        places, dates = pd.factorize(self.born)
+        written = ["", *np.datetime_as_string(dates, unit="D").tolist()]  # factorize marks what is no date with -1
+        return chosen(places + 1, written, self._values.index)
+
+    def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
+        """Return whether digits 7 to 14 are a date, of someone aged 14 to 70 in the graduation month (rules.csv).
+
+        Args:
+            months: the graduation month of each row as YYYY-MM; where it is blank or not given only the date is
+                judged. Blank, damaged, malformed and 15-digit numbers are true (other rules have the word).
+        """
+        judged = np.isin(self._kinds, [_RESIDENT, _PERMIT, _FOREIGNER])
+        real = ~np.isnat(self.born)
+        answer = ~judged | real
+        if months is not None:
+            graduated = _months_since_1970(months)
+            born = self.born.astype("datetime64[M]").astype(np.int64)
+            aged = judged & real & (graduated != _NO_MONTH)
+            answer[aged] = ((graduated - born)[aged] // 12 >= 14) & ((graduated - born)[aged] // 12 <= 70)
+        return flag(self._values, answer)
+
+    @cached_property
+    def gender(self) -> pd.Series:
+        """男 or 女 by the order digit of each number, "" where it tells none (older foreigners' cards)."""
+        answer = np.zeros(len(self._values), dtype=np.int8)
+        for rows, digits, place, where in (
+            (self._long, self._long_digits, 16, self._kinds[self._long] != _MALFORMED),
+            (self._short, self._short_digits, 14, self._kinds[self._short] == _OLD15),
+        ):
+            answer[rows[where]] = np.where(digits[where, place] % 2 == 1, 1, 2)
+        return chosen(answer, _GENDERS, self._values.index)
+
+    @cached_property
+    def region(self) -> pd.Series:
+        """The first six digits of residents' numbers and residence permits, "" where no region is told."""
+        return self._values.str[:6].where(self.is_kind("resident", "residence_permit", "old15"), "")
+
+    @cached_property
+    def valid(self) -> pd.Series:
+        """Whether each number is whole and right: issued form, check character, date of birth."""
+        issued = self.is_kind("resident", "residence_permit", "foreigner")
+        return issued & self.checksum_ok & self.tells_birth
+
+
+def _kinds_of_18(characters: Bytes) -> np.ndarray:
+    """Return the kinds of values of eighteen bytes."""
+    digits = characters - np.uint8(_ZERO)  # wraps: what is no digit is 10 or more
+    fits = (digits[:, :17] < 10).all(axis=1) & ((digits[:, 17] < 10) | (_upper(characters[:, 17]) == ord("X")))
+    permit = (digits[:, 0] == 8) & (digits[:, 1] >= 1) & (digits[:, 1] <= 3) & (digits[:, 2:6] == 0).all(axis=1)
+    kinds = np.select([~fits, permit, digits[:, 0] == 9], [_MALFORMED, _PERMIT, _FOREIGNER], _RESIDENT)
+    return kinds.astype(np.int8)
+
+
+def _kinds_of_15(characters: Bytes) -> np.ndarray:
+    """Return the kinds of values of fifteen bytes."""
+    digit = (characters - np.uint8(_ZERO)) < 10
+    letter = ((characters | np.uint8(0x20)) - np.uint8(ord("a"))) < 26
+    rest = digit[:, 3:].all(axis=1)
+    old, card = rest & digit[:, :3].all(axis=1), rest & letter[:, :3].all(axis=1)
+    return np.select([old, card], [_OLD15, _FOREIGNER], _MALFORMED).astype(np.int8)
+
+
+def _months_since_1970(months: pd.Series) -> np.ndarray:
+    """Return months written YYYY-MM as numbers, `_NO_MONTH` where they are none."""
+    places, known = distinct(months)
+    numbers = [
+        int(month[:4]) * 12 + int(month[5:]) - 1970 * 12 - 1 if _MONTH.fullmatch(month) else _NO_MONTH
+        for month in known
+    ]
+    return np.array(numbers, dtype=np.int64)[places]
+
+
 def id_kind(values: pd.Series) -> pd.Series:
-    """Return what each number is: "", resident, old15, residence_permit, foreigner, damaged or malformed."""
-    kinds = np.full(len(values), "malformed", dtype=object)
-    for kind, pattern in _KINDS.items():
-        kinds[matches(values, pattern)] = kind
-    return text(values, kinds)
+    """Return `IdNumbers.kind` of a column."""
+    return IdNumbers(values).kind
+
+
+def id_format_ok(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.format_ok` of a column."""
+    return IdNumbers(values).format_ok
+
+
+def id_checksum_ok(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.checksum_ok` of a column."""
+    return IdNumbers(values).checksum_ok
+
+
+def id_birth_date(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.birth_date` of a column."""
+    return IdNumbers(values).birth_date
+
+
+def id_birth_ok(values: pd.Series, months: pd.Series | None = None) -> pd.Series:
+    """Return `IdNumbers.birth_ok` of a column."""
+    return IdNumbers(values).birth_ok(months)
+
+
+def id_gender(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.gender` of a column."""
+    return IdNumbers(values).gender
+
+
+def id_region(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.region` of a column."""
+    return IdNumbers(values).region
+
+
+def id_valid(values: pd.Series) -> pd.Series:
+    """Return `IdNumbers.valid` of a column."""
+    return IdNumbers(values).valid
 
 
 def check_character(first17: pd.Series) -> pd.Series:
@@ -57,39 +230,12 @@ def _check_bytes(digits: Bytes) -> Bytes:
     return _CHECKS[sums % 11]
 
 
-def id_format_ok(values: pd.Series) -> pd.Series:
-    """Return whether each number has a form that is issued today (fifteen digits are not: 18 位)."""
-    return flag(values, matches(values, rf"|[0-9]{{17}}[0-9Xx]|[A-Za-z]{{3}}[0-9]{{12}}|{_DAMAGED}"))
-
-
-def id_checksum_ok(values: pd.Series) -> pd.Series:
-    """Return whether the check character of each 18-character number is right; other forms have none: true."""
-    answer = np.ones(len(values), dtype=bool)
-    long = _long(values)
-    given = byte_matrix(values[long], 18)
-    answer[long] = _check_bytes(given) == _upper(given[:, 17])
-    return flag(values, answer)
-
-
-def _long(values: pd.Series) -> Bools:
-    return matches(values, "[0-9]{17}[0-9Xx]")
-
-
 def _upper(characters: Bytes) -> Bytes:
     return np.where(characters == ord("x"), np.uint8(ord("X")), characters)
 
 
-def id_birth_date(values: pd.Series) -> pd.Series:
-    """Return the date of birth each number tells as YYYY-MM-DD, "" where it tells none that exists."""
-    answer = np.full(len(values), "", dtype=object)
-    for form, width, start in ((_long(values), 18, 6), (matches(values, "[0-9]{15}"), 15, 6)):
-        answer[form] = _dates(byte_matrix(values[form], width), start, short=width == 15, old_card=False)
-    card = matches(values, "[A-Za-z]{3}[0-9]{12}")
-    answer[card] = _dates(byte_matrix(values[card], 15), 7, short=True, old_card=True)
-    return text(values, answer)
-
-
 def _dates(digits: Bytes, start: int, *, short: bool, old_card: bool) -> np.ndarray:
+    """Return the dates that stand in the digits from `start` on, NaT where there is no such day."""
     size = 2 if short else 4
     years = _number(digits, start, size)
     if short:
@@ -97,14 +243,10 @@ def _dates(digits: Bytes, start: int, *, short: bool, old_card: bool) -> np.ndar
     months = _number(digits, start + size, 2)
     days = _number(digits, start + size + 2, 2)
     real = _exists(years, months, days)
-    written = np.full(len(digits), "", dtype=object)
-    if bool(real.any()):
-        moments = (
-            (years[real] - 1970).astype("datetime64[Y]").astype("datetime64[M]")
-            + (months[real] - 1).astype("timedelta64[M]")
-        ).astype("datetime64[D]") + (days[real] - 1).astype("timedelta64[D]")
-        written[real] = moments.astype(str)
-    return written
+    born = np.full(len(digits), np.datetime64("NaT"), dtype="datetime64[D]")
+    first = ((years[real] - 1970) * 12 + months[real] - 1).astype("datetime64[M]").astype("datetime64[D]")
+    born[real] = first + (days[real] - 1).astype("timedelta64[D]")
+    return born
 
 
 def _number(digits: Bytes, start: int, size: int) -> np.ndarray:
@@ -118,46 +260,6 @@ def _exists(years: np.ndarray, months: np.ndarray, days: np.ndarray) -> Bools:
     leap = (years % 4 == 0) & ((years % 100 != 0) | (years % 400 == 0))
     length = _MONTH_DAYS[np.where((months >= 1) & (months <= 12), months, 0)] + (leap & (months == 2))
     return (years >= 1900) & (years < 2100) & (days >= 1) & (days <= length)
-
-
-def id_birth_ok(values: pd.Series, months: pd.Series | None = None) -> pd.Series:
-    """Return whether digits 7 to 14 are a date, of someone aged 14 to 70 in the graduation month (rules.csv).
-
-    Args:
-        values: ID numbers; blank, damaged, malformed and 15-digit ones are true (other rules have the word).
-        months: the graduation month of each row as YYYY-MM; where it is blank or not given only the date is judged.
-    """
-    born = id_birth_date(values)
-    judged = id_kind(values).isin(["resident", "residence_permit", "foreigner"])
-    answer = ~judged | born.ne("")
-    if months is None:
-        return answer
-    readable = flag(months, matches(months, "[0-9]{4}-[0-9]{2}")) & born.ne("") & judged
-    age = months[readable].str[:4].astype(int) - born[readable].str[:4].astype(int)
-    age = age - (months[readable].str[5:7] < born[readable].str[5:7]).astype(int)
-    answer[readable] = age.between(14, 70)
-    return answer
-
-
-def id_gender(values: pd.Series) -> pd.Series:
-    """Return 男 or 女 by the order digit of each number, "" where it tells none (older foreigners' cards)."""
-    answer = np.full(len(values), "", dtype=object)
-    for pattern, width, place in (("[0-9]{17}[0-9Xx]", 18, 16), ("[0-9]{15}", 15, 14)):
-        form = matches(values, pattern)
-        answer[form] = np.where(byte_matrix(values[form], width)[:, place] % 2 == 1, "男", "女")
-    return text(values, answer)
-
-
-def id_region(values: pd.Series) -> pd.Series:
-    """Return the first six digits of residents' numbers and residence permits, "" where no region is told."""
-    tells = matches(values, "[0-8][0-9]{16}[0-9Xx]|[0-9]{15}")
-    return values.str[:6].where(flag(values, tells), "")
-
-
-def id_valid(values: pd.Series) -> pd.Series:
-    """Return whether each number is whole and right: issued form, check character, date of birth."""
-    issued = id_kind(values).isin(["resident", "residence_permit", "foreigner"])
-    return issued & id_checksum_ok(values) & id_birth_date(values).ne("")
 
 
 def to_18(values15: pd.Series) -> pd.Series:

@@ -7,15 +7,16 @@ Codes of the postal service: the first two digits of a postcode serve one provin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from pipeline.knowledge.region_lineage import current_names, names_in
 from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
 from pipeline.knowledge.region_table import ABOVE, CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
-from pipeline.knowledge.text import by_distinct, flag_by_distinct
+from pipeline.knowledge.text import Places, chosen, distinct_rows, flag, flag_by_distinct
 
 LEVELS = ["province", "city", "county"]
 VERDICTS = ["resolved_province", "resolved_city", "county_known", "hierarchy", "valid_then", "valid_now"]
@@ -27,15 +28,15 @@ class Regions:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._provinces = {code[:2] for code in table.codes}
 
     def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
         """Return the cells as full names of one level each, with `why` ("" where nothing changed).
 
         Text that is no known region stays as given; splitting twice changes nothing.
         """
-        cells = _cells(province, city, county)
-        answers = {key: split_cells(self._table, *key) for key in _distinct(cells)}
-        return _spread(cells, answers, [*LEVELS, "why"]).astype("str")
+        places, cells = distinct_rows(province, city, county)
+        return _spread(places, [split_cells(self._table, *cell) for cell in cells], [*LEVELS, "why"], province.index)
 
     def key(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
         """Return names under which renamed units are equal (襄樊市 襄城区 as 襄阳市 襄城区), for comparing two sides.
@@ -43,11 +44,9 @@ class Regions:
         A unit with one successor has its successor's names; with several or none its own. Cities without counties
         (东莞市) have themselves for a county.
         """
-        cells = _cells(province, city, county)
-        answers = {
-            key: current_names(self._table, Place(*split_cells(self._table, *key)[:3])) for key in _distinct(cells)
-        }
-        return _spread(cells, answers, LEVELS).astype("str")
+        places, cells = distinct_rows(province, city, county)
+        names = [current_names(self._table, Place(*split_cells(self._table, *cell)[:3])) for cell in cells]
+        return _spread(places, names, LEVELS, province.index)
 
     def judge(
         self,
@@ -72,14 +71,12 @@ class Regions:
             together were valid at the end of `year` (`now`) or of the year before (true where not judged).
             `successors`: the names valid then (or, if valid then, now), joined by ； where there are several.
         """
-        cells = _cells(province, city, county)
-        years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=cells.index, dtype="str")
-        cells = cells.assign(year=years.to_numpy())
-        answers = {key: self._judge(key, now) for key in _distinct(cells)}
-        frame = _spread(cells, answers, [*VERDICTS, "successors"])
-        return frame.astype({**dict.fromkeys(VERDICTS, bool), "successors": "str"})
+        years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=province.index, dtype="str")
+        places, cells = distinct_rows(province, city, county, years)
+        judged = [self._judge(cell, now) for cell in cells]
+        return _spread(places, judged, [*VERDICTS, "successors"], province.index)
 
-    def _judge(self, key: tuple[str, ...], now: int | None) -> tuple[object, ...]:
+    def _judge(self, key: tuple[str, ...], now: int | None) -> tuple[str | bool, ...]:
         place = Place(*key[:3])
         table = self._table
         province = place.province in table.provinces
@@ -104,8 +101,7 @@ class Regions:
     def _known_code(self, code: str) -> bool:
         if not code or code in self._table.codes:
             return True
-        provinces = {known[:2] for known in self._table.codes}
-        return code in {"830000"} or (len(code) == 6 and code[:2] in provinces and code[4:] in {"00", "01"})
+        return code in {"830000"} or (len(code) == 6 and code[:2] in self._provinces and code[4:] in {"00", "01"})
 
 
 def _city_known(table: Table, place: Place) -> bool:
@@ -150,26 +146,20 @@ def _valid(table: Table, places: list[Place], year: int) -> bool:
     return any(table.valid(place, year) or table.valid(place, year - 1) for place in places)
 
 
-def _cells(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
-    columns = {level: column.to_numpy() for level, column in zip(LEVELS, (province, city, county), strict=True)}
-    return pd.DataFrame(columns, index=province.index).astype("str")
-
-
-def _distinct(cells: pd.DataFrame) -> list[tuple[str, ...]]:
-    return [tuple(row) for row in cells.drop_duplicates().itertuples(index=False, name=None)]
-
-
 def _spread(
-    cells: pd.DataFrame, answers: Mapping[tuple[str, ...], tuple[object, ...]], columns: list[str]
+    places: Places, answers: Sequence[Sequence[str | bool]], columns: Sequence[str], index: pd.Index
 ) -> pd.DataFrame:
-    """Give every row the answer of its distinct cells."""
-    places = cells.groupby(list(cells.columns), sort=False, dropna=False).ngroup().to_numpy()
-    table = pd.DataFrame(list(answers.values()), columns=pd.Index(columns))
-    return (
-        table.take(places).set_axis(cells.index, axis=0)
-        if len(cells)
-        else pd.DataFrame(columns=columns, index=cells.index)
-    )
+    """Give every row the answer of its distinct cells: verdicts as true and false, the rest as text."""
+    spread: dict[str, pd.Series] = {}
+    for at, name in enumerate(columns):
+        given = [answer[at] for answer in answers]
+        is_verdict = name in VERDICTS
+        spread[name] = (
+            pd.Series(np.array(given, dtype=bool)[places], index=index)
+            if is_verdict
+            else chosen(places, [str(word) for word in given], index)
+        )
+    return pd.DataFrame(spread)
 
 
 @cache
@@ -194,19 +184,14 @@ _POSTCODES = {
 }  # fmt: skip
 
 
-def province_of_postcode(values: pd.Series) -> pd.Series:
-    """Return the provinces that a postcode's first two digits serve (joined by ； where two), "" where unknown."""
-    return by_distinct(values.str[:2], lambda two: _POSTCODES.get(two, ""))
-
-
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
-    served = province_of_postcode(values).where(values.str.fullmatch("[0-9]{6}"), "")
     table = load_table()
 
-    def fits(pair: str) -> bool:
-        at, _, name = pair.partition("\x1f")
-        unknown = not at or name not in table.provinces or name in UNDIVIDED
-        return unknown or table.provinces[name] in at.split(SEVERAL)
+    def fits(code: str, name: str) -> bool:
+        served = _POSTCODES.get(code[:2], "") if re.fullmatch("[0-9]{6}", code) else ""
+        unknown = not served or name not in table.provinces or name in UNDIVIDED
+        return unknown or table.provinces[name] in served.split(SEVERAL)
 
-    return flag_by_distinct(served + "\x1f" + province, fits)
+    places, pairs = distinct_rows(values, province)
+    return flag(values, np.array([fits(*pair) for pair in pairs], dtype=bool)[places])

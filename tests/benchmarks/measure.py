@@ -17,6 +17,11 @@ EVERY = 0.25
 """Seconds between two looks at the tree's memory."""
 
 
+def repeats() -> int:
+    """Return how often each way is measured, of which the median is told: `MINGCE_BENCH_REPEATS`, by default 3."""
+    return int(os.environ.get("MINGCE_BENCH_REPEATS", "3"))
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a command took: seconds on the clock, CPU seconds, MB at the peak, and what it printed."""

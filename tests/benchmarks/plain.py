@@ -110,8 +110,10 @@ def judge(table: pd.DataFrame, expectations: list[tuple[str, dict[str, object]]]
     """Validate as Great Expectations' own guide does; return how many expectations failed."""
     import great_expectations as gx
     import great_expectations.expectations as gxe
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("plain").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
     suite = gx.ExpectationSuite(name="plain", expectations=[getattr(gxe, kind)(**kw) for kind, kw in expectations])

@@ -20,10 +20,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.starter import can_fork, prepare
+from tests.benchmarks.measure import repeats
 
 pytestmark = [pytest.mark.bench, pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")]
 
-COLLEGES, REPEATS = 20, 3
+COLLEGES = 20
 CELLS = [
     "import pathlib\nimport base64, io\nimport pandas as pd\nimport matplotlib.pyplot as plt\n"
     "from matplotlib import font_manager\nfrom pylopdf_fonts_zh_cn import sans_path\n"
@@ -95,7 +96,7 @@ def forked(notebook: Path) -> None:
 def test_twenty_college_notebooks(college: Path, record):
     count = int(os.environ.get("MINGCE_BENCH_COLD", "2"))
     ratios: list[tuple[float, float]] = []
-    for _ in range(REPEATS):
+    for _ in range(repeats()):
         slow, fast = measured(lambda: cold(college, count)), measured(lambda: forked(college))
         each = f"{slow[0] / count:.1f} s a notebook ({slow[1] / count:.1f} CPU)"
         print(f"\n  cold {each}, forked {fast[0]:.1f} s for all ({fast[1]:.1f} CPU)", end="", flush=True)

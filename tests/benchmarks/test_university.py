@@ -23,7 +23,6 @@ from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.bench
-REPEATS = int(os.environ.get("MINGCE_BENCH_REPEATS", "3"))
 COLLEGES = os.environ.get("MINGCE_BENCH_COLLEGES", "3")
 AS_OF = ["--as-of", "2016-11-10"]
 ENV = {"PYTHONPATH": str(ROOT)}
@@ -47,7 +46,7 @@ def mingce(university: Path, *more: str) -> measure.Cost:
 def test_a_university_from_xlsx_to_pages(university: Path, record):
     ours: list[measure.Cost] = []
     again: list[measure.Cost] = []
-    for _ in range(REPEATS):
+    for _ in range(measure.repeats()):
         ours.append(mingce(university, "--force"))
         again.append(mingce(university))
     run = Path(ours[-1].output.splitlines()[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipeline import fields
@@ -17,7 +18,7 @@ from pipeline.knowledge.contacts import (
     qq_ok,
 )
 from pipeline.knowledge.regions import postcode_fits
-from pipeline.knowledge.text import flag, matches
+from pipeline.knowledge.text import begins_with, flag, matches
 from pipeline.tables import Frame
 
 MINIMUM_ADDRESS = 6  # characters
@@ -36,8 +37,10 @@ def qq_format(table: Frame, facts: Facts) -> Mask:
 def qq_email(table: Frame, facts: Facts) -> Mask:
     """The e-mail is digits@qq.com and the digits differ from the QQ number."""
     email = table["email"].str.lower()
-    own = flag(email, matches(email, r"[0-9]+@qq\.com"))
-    return given(table["qq"]) & own & (email != table["qq"] + "@qq.com")
+    other = np.flatnonzero(given(table["qq"]) & (email != table["qq"] + "@qq.com"))
+    broken = np.zeros(len(table), dtype=bool)
+    broken[other] = matches(email.iloc[other], r"[0-9]+@qq\.com")
+    return flag(email, broken)
 
 
 @rule
@@ -46,17 +49,24 @@ def phone_format(table: Frame, facts: Facts) -> Mask:
     return given(table["phone"]) & ~mobile_ok(table["phone"])
 
 
+@once
+def _landline_fault(table: Frame, facts: Facts) -> pd.Series:
+    """Return what is wrong with the area code of each family phone, blank where nothing is."""
+    return area_code_state(table["family_phone"])
+
+
 @rule
 def family_phone_format(table: Frame, facts: Facts) -> Mask:
     """Neither a mobile number nor a landline."""
     numbers = table["family_phone"]
-    return given(numbers) & ~family_phone_ok(numbers) & (area_code_state(numbers) == "")
+    return given(numbers) & ~family_phone_ok(numbers) & (_landline_fault(table, facts) == "")
 
 
 @rule
 def family_phone_area_code(table: Frame, facts: Facts) -> Broken:
     """A landline without its area code, or with one that no longer exists; its successor is proposed."""
-    return Broken(area_code_state(table["family_phone"]) != "", expected=area_code_successor(table["family_phone"]))
+    at_fault = _landline_fault(table, facts) != ""
+    return Broken(at_fault, expected=area_code_successor(table["family_phone"].where(at_fault, "")))
 
 
 @rule
@@ -136,10 +146,10 @@ def text_suspicious(table: Frame, facts: Facts) -> Broken:
 
 
 def _formula_like(column: pd.Series) -> Mask:
-    begins = flag(column, matches(column, r"(?s)[=+@-].+"))
+    begins = begins_with(column, b"=+@-")
     if begins.any():
-        begins[begins] = ~column[begins].str.fullmatch(r"[+-]?[0-9][0-9 .,()-]*")
-    return begins
+        begins[begins] = ~matches(column[begins], r"[+-]?[0-9][0-9 .,()-]*")
+    return flag(column, begins)
 
 
 def _first_of(table: Frame, masks: dict[str, Mask]) -> Broken:

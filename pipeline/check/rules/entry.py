@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+import pandas as pd
+
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.knowledge.contacts import email_misspelt, email_ok
+from pipeline.knowledge.text import flag_by_distinct
 from pipeline.tables import Frame
 
-MONTH = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])"
+_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 UNDERGRADUATE = ["本科", "专科"]
+
+
+def is_month(months: pd.Series) -> pd.Series:
+    """Return where a month can be read: YYYY-MM of this century or the last."""
+    return flag_by_distinct(months, lambda month: bool(_MONTH.fullmatch(month)))
 
 
 @rule
@@ -20,9 +31,9 @@ def school_vocabulary(table: Frame, facts: Facts) -> Mask:
 @rule
 def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
-    day = table["submitted_at"].str.slice(0, 10)
-    known = table["submitted_at"].str.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-    return known & ((day < facts.opens.isoformat()) | (day > facts.closes.isoformat()))
+    opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
+    days = table["submitted_at"].str.slice(0, 10)
+    return flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
 
 
 @rule
@@ -47,19 +58,19 @@ def email_qq_preferred(table: Frame, facts: Facts) -> Mask:
 @rule
 def graduation_month_format(table: Frame, facts: Facts) -> Mask:
     """The month of graduation cannot be read as a month."""
-    return given(table["graduation_month"]) & ~table["graduation_month"].str.fullmatch(MONTH)
+    return given(table["graduation_month"]) & ~is_month(table["graduation_month"])
 
 
 @rule
 def graduation_month_cohort(table: Frame, facts: Facts) -> Broken:
     """The year of graduation is not the cohort's."""
     month = table["graduation_month"]
-    return Broken(month.str.fullmatch(MONTH) & ~month.str.startswith(f"{facts.year}-"))
+    return Broken(is_month(month) & ~month.str.startswith(f"{facts.year}-"))
 
 
 @rule
 def graduation_month_june(table: Frame, facts: Facts) -> Mask:
     """An undergraduate's month is not the one that the cohort sets; the year is `graduation_month_cohort`'s."""
     month = table["graduation_month"]
-    other = month.str.fullmatch(MONTH) & (month.str.slice(5) != facts.undergraduate_month[5:])
+    other = is_month(month) & ~month.str.endswith(facts.undergraduate_month[4:])
     return other & table["education_level"].isin(UNDERGRADUATE)

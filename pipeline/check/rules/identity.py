@@ -5,52 +5,48 @@ from __future__ import annotations
 from pipeline.check.facts import Facts
 from pipeline.check.once import once
 from pipeline.check.rule import Broken, Mask, given, rule
-from pipeline.check.rules.entry import MONTH
-from pipeline.knowledge.identifiers import (
-    id_birth_date,
-    id_birth_ok,
-    id_checksum_ok,
-    id_format_ok,
-    id_gender,
-    id_kind,
-    id_region,
-)
+from pipeline.check.rules.entry import is_month
+from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_ok
 from pipeline.tables import Frame
+
+
+@once
+def read_numbers(table: Frame, facts: Facts) -> IdNumbers:
+    """Return the table's ID numbers as they are read."""
+    return IdNumbers(table["id_number"])
 
 
 @rule
 def id_number_damaged(table: Frame, facts: Facts) -> Mask:
     """The cell held a number, so the last digits are lost."""
-    return id_kind(table["id_number"]) == "damaged"
+    return read_numbers(table, facts).is_kind("damaged")
 
 
 @rule
 def id_number_format(table: Frame, facts: Facts) -> Mask:
     """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704)."""
-    numbers = table["id_number"]
-    return given(numbers) & ~id_format_ok(numbers) & (id_kind(numbers) != "damaged")
+    return ~read_numbers(table, facts).format_ok
 
 
 @rule
 def id_number_checksum(table: Frame, facts: Facts) -> Mask:
     """The check character is wrong (ISO 7064 MOD 11-2)."""
-    return id_format_ok(table["id_number"]) & ~id_checksum_ok(table["id_number"])
+    return ~read_numbers(table, facts).checksum_ok
 
 
 @rule
 def id_number_birth_date(table: Frame, facts: Facts) -> Mask:
     """Digits 7-14 are no date, or an age under 14 or over 70 at the month of graduation."""
-    month = table["graduation_month"].where(table["graduation_month"].str.fullmatch(MONTH), facts.undergraduate_month)
-    return id_format_ok(table["id_number"]) & ~id_birth_ok(table["id_number"], month)
+    month = table["graduation_month"].where(is_month(table["graduation_month"]), facts.undergraduate_month)
+    return ~read_numbers(table, facts).birth_ok(month)
 
 
 @rule
 def id_number_region(table: Frame, facts: Facts) -> Mask:
     """The first six digits never were a county-level code."""
-    numbers = table["id_number"]
-    resident = id_kind(numbers).isin(["resident", "old15"])
-    return resident & ~facts.regions.known_code(id_region(numbers))
+    numbers = read_numbers(table, facts)
+    return numbers.is_kind("resident", "old15") & ~facts.regions.known_code(numbers.region)
 
 
 @rule
@@ -68,16 +64,17 @@ def name_characters(table: Frame, facts: Facts) -> Mask:
 @rule
 def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     """The gender differs from digit 17 of the ID number."""
-    told = id_gender(table["id_number"])
-    real = id_format_ok(table["id_number"]) & (id_birth_date(table["id_number"]) != "")
-    return Broken(real & (told != "") & table["gender"].isin(["男", "女"]) & (table["gender"] != told), expected=told)
+    numbers = read_numbers(table, facts)
+    told = numbers.gender
+    real = numbers.format_ok & numbers.tells_birth & given(told)
+    return Broken(real & (table["gender"] != told) & table["gender"].isin(["男", "女"]), expected=told)
 
 
 @once
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
     month = table["enrolment_month"]
-    enrolled = month.where(month.str.fullmatch(MONTH), str(facts.year - 4))
+    enrolled = month.where(is_month(month), str(facts.year - 4))
     return facts.regions.judge(table["origin_province"], table["origin_city"], table["origin_county"], enrolled)
 
 

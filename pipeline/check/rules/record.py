@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import numpy as np
-import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given, rule
-from pipeline.check.rules.entry import MONTH
+from pipeline.check.rules.entry import is_month
+from pipeline.knowledge.text import distinct_rows, flag
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
@@ -71,7 +73,7 @@ def student_number_unique(table: Frame, facts: Facts) -> Mask:
 @rule
 def enrolment_month_format(table: Frame, facts: Facts) -> Mask:
     """The month of enrolment cannot be read as a month."""
-    return given(table["enrolment_month"]) & ~table["enrolment_month"].str.fullmatch(MONTH)
+    return given(table["enrolment_month"]) & ~is_month(table["enrolment_month"])
 
 
 _HALF_YEARS = {f"{half / 2:g}" for half in range(3, 17)}  # 1.5 to 8
@@ -86,18 +88,15 @@ def study_years_range(table: Frame, facts: Facts) -> Mask:
 @rule
 def study_years_span(table: Frame, facts: Facts) -> Mask:
     """Enrolment plus study years is not the graduation year; a half year may end in either of the two."""
-    readable = (
-        table["enrolment_month"].str.fullmatch(MONTH)
-        & table["graduation_month"].str.fullmatch(MONTH)
-        & table["study_years"].isin(list(_HALF_YEARS))
-    )
-    span = _year(table["graduation_month"]) - _year(table["enrolment_month"])
-    years = pd.to_numeric(table["study_years"], errors="coerce")
-    return readable & (span != np.floor(years)) & (span != np.ceil(years))
+    enrolled, graduated, years = table["enrolment_month"], table["graduation_month"], table["study_years"]
+    readable = is_month(enrolled) & is_month(graduated) & years.isin(list(_HALF_YEARS))
+    places, cells = distinct_rows(enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
+    return flag(readable, np.array([_off(*cell) for cell in cells], dtype=bool)[places])
 
 
-def _year(months: pd.Series) -> pd.Series:
-    return pd.to_numeric(months.str.slice(0, 4), errors="coerce")
+def _off(enrolled: str, graduated: str, years: str) -> bool:
+    """Whether the years between two are not the years of study; blank study years are not judged."""
+    return bool(years) and int(graduated) - int(enrolled) not in (floor(float(years)), ceil(float(years)))
 
 
 @rule
