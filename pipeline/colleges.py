@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.errors import UsageError
+from pipeline.knowledge.text import among
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
@@ -67,7 +68,7 @@ def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[s
     claimed = tables["submissions"]["submission_id"][_named(tables["submissions"], wanted)]
     ids = {*kept["roster"]["submission_id"], *kept["findings"]["submission_id"], *claimed} - {""}
     for name in ("submissions", "certifications", "changes"):
-        kept[name] = tables[name][tables[name]["submission_id"].isin(list(ids))].reset_index(drop=True)
+        kept[name] = tables[name][among(tables[name]["submission_id"], ids)].reset_index(drop=True)
     return kept
 
 

@@ -27,6 +27,7 @@ from pipeline.match.stage import match
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.stage import Renderer, RenderOptions
+from pipeline.review.previous import compare_years
 from pipeline.review.signing import college_states
 from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, previous_headcount, start_run
@@ -43,7 +44,6 @@ from pipeline.scale.parts import (
 )
 from pipeline.scale.plan import open_run
 from pipeline.scale.spool import Spool
-from pipeline.tabulate.compare import compared
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import fingerprint, take_over_latest
 
@@ -131,7 +131,9 @@ def _run(
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
             run.write_tables(ranked, {"counselors": counselors, "college_people": colleges})
-            folder.write_tables(compared(run.tables(), run.entries, previous_headcount(cohort)))
+            previous = previous_headcount(cohort)
+            if previous is not None:
+                folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
         **summaries.of_inputs(read),
@@ -168,7 +170,7 @@ def settle(spool: Spool, part: Part) -> Settled:
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors, settings.as_of)
-    tables = keep_settled(spool, part, tabulated, settings.asked)
+    tables = keep_settled(spool, part, tabulated, settings)
     states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 

@@ -6,6 +6,8 @@ listed in `NUMBERS` and `FLAGS`. No table ever holds a missing value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -124,3 +126,30 @@ def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
     if not path.is_file():
         raise InputError(f"运行结果中没有表 {name}", where=str(run), remedy="请确认这是一次完整运行的文件夹")
     return pd.read_parquet(path, columns=columns)
+
+
+@dataclass(frozen=True)
+class Tables(Mapping[str, Frame]):
+    """The tables of a run folder by name, each read when it is asked for and not kept."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> Frame:
+        """Return the table."""
+        if name not in set(self):
+            raise KeyError(name)
+        return pd.read_parquet(self.folder / f"{name}.parquet")
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the tables."""
+        return (path.stem for path in sorted(self.folder.glob("*.parquet")))
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a table has, without reading them."""
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(self.folder / f"{name}.parquet").num_rows
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return sum(1 for _ in self)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from pipeline import fields
+from pipeline.knowledge.text import among
 from pipeline.tables import Frame, conform
 
 
@@ -48,7 +49,7 @@ def _record(table: Frame, findings: Frame, not_run: Collection[str]) -> pd.Serie
     """Return `certified` where no compared field differs from the matched row or is missing though required."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
     failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
-    failed = table["submission_id"].isin(list(failing))
+    failed = among(table["submission_id"], failing)
     sound = "not_checked" if against & set(not_run) else "certified"
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
     return record.where(table["matched_row"] >= 0, "not_checked")

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.evidence import describe
 from pipeline.check.rules.match import cause
-from pipeline.knowledge.text import by_distinct
+from pipeline.knowledge.text import among, by_distinct
 from pipeline.match.clashes import CLASHES
 from pipeline.tables import Frame
 
@@ -91,7 +91,7 @@ def _taken(column: pd.Series, rows: np.ndarray, index: pd.Index) -> pd.Series:
 def _class_columns(schools: pd.Series, names: pd.Series, classes: Classes) -> dict[str, pd.Series]:
     keys = schools + "\x1f" + names
     return {
-        "class_known": keys.isin(list(classes.college)),
+        "class_known": among(keys, classes.college),
         "class_college": by_distinct(keys, lambda key: classes.college.get(key, "")),
         "class_major": by_distinct(keys, lambda key: classes.major.get(key, "")),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -65,6 +65,13 @@ def distinct_rows(*columns: pd.Series) -> tuple[Places, list[tuple[str, ...]]]:
 def chosen(places: Places, words: list[str], index: pd.Index) -> pd.Series:
     """Return as text the one of `words` that each of `places` points to."""
     return column_of(pa.array(words, type=pa.large_string()).take(pa.array(places)), index)
+
+
+def among(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
+    """Return which values are one of `wanted`: `isin` for many of them, which pandas takes one by one."""
+    known = arrow(wanted) if isinstance(wanted, pd.Series) else pa.array(list(wanted), pa.large_string())
+    found = cast(Any, pc).is_in(arrow(values), value_set=known)
+    return flag(values, found.to_numpy(zero_copy_only=False))
 
 
 def by_distinct(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:

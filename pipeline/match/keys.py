@@ -47,7 +47,7 @@ def _comparable(name: str, column: pd.Series) -> pd.Series:
 
 def text_keys(column: pd.Series) -> Keys:
     """Return each text's key."""
-    hashed = pd.util.hash_array(column.array).astype(np.uint64)
+    hashed = pd.util.hash_array(column.to_numpy(dtype=object), categorize=False)  # most differ: none is looked up
     hashed[hashed == 0] = 1
     hashed[(column == "").to_numpy(dtype=bool)] = 0
     return hashed

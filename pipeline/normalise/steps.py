@@ -68,6 +68,8 @@ def _identifier(*more: Step, plain: str, of_number: Callable[[str], str] | None 
     return Recipe(plain, (*_NUMBER, *more), of_number)
 
 
+_BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: an escape in a pattern costs Arrow's quick matching
+
 _BY_NAME: dict[str, Recipe] = {
     # the address is only trimmed: full-width characters break email.format (rules.csv)
     "email": Recipe(r"[!-~]+", (_TRIMMED,)),
@@ -84,10 +86,10 @@ _BY_NAME: dict[str, Recipe] = {
     "postcode": _identifier(plain=r"[0-9]{6}", of_number=_six_digits),
     "photo": Recipe(r"[0-9A-Za-z_.-]+", (_TRIMMED,)),
     "commissioning_unit": Recipe(r"", (_VISIBLE, _NO_HAN_SPACES, _LETTER_WIDTH, _PLACEHOLDER)),
-    "name": Recipe(r"[\u4e00-\u9fa5]{2,4}", (_VISIBLE,)),  # the rest is knowledge.names'
+    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (_VISIBLE,)),  # the rest is knowledge.names'
 }
 
-_HAN = r"[\u4e00-\u9fa5]*"
+_HAN = f"[{_BASIC_HAN}]*"
 _BY_TYPE: dict[str, Recipe] = {
     "datetime": Recipe(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?",
@@ -102,7 +104,7 @@ _BY_TYPE: dict[str, Recipe] = {
     "number": Recipe(r"[1-9]", (_VISIBLE, _WIDTH, Step(times.study_years, "统一为数字"))),
     "code": Recipe(_HAN, (_VISIBLE, _WIDTH, _NO_HAN_SPACES)),
     "region": Recipe(_HAN, (_VISIBLE, _NO_HAN_SPACES)),
-    "text": Recipe(r"[0-9A-Za-z\u4e00-\u9fa5]*", (_VISIBLE, _LETTER_WIDTH, _NO_HAN_SPACES)),
+    "text": Recipe(f"[0-9A-Za-z{_BASIC_HAN}]*", (_VISIBLE, _LETTER_WIDTH, _NO_HAN_SPACES)),
     "file": Recipe(r"[0-9A-Za-z_.-]*", (_TRIMMED,)),
 }
 

@@ -19,8 +19,12 @@ _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 def visible(text: str) -> str:
     """Remove invisible and control characters; every kind of white space becomes one plain space, ends trimmed."""
-    kept = "".join(" " if _is_space(char) else char for char in text if _is_space(char) or not _is_invisible(char))
+    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: no white space but plain ones
     return re.sub(r" {2,}", " ", _VARIATION.sub("", kept)).strip(" ")
+
+
+def _shown(char: str) -> str:
+    return " " if _is_space(char) else "" if _is_invisible(char) else char
 
 
 def _is_space(char: str) -> bool:

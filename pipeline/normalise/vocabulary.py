@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes
+from pipeline.knowledge.text import among
 from pipeline.normalise.text import comparable
 
 
@@ -40,7 +41,7 @@ class Vocabulary:
     def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return where `values` (current names) are colleges of `schools`."""
         names = {f"{school}\x1f{name}" for (school, _), name in self.colleges.items()}
-        return (schools + "\x1f" + values).isin(list(names))
+        return among(schools + "\x1f" + values, names)
 
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:

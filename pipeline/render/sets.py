@@ -19,10 +19,11 @@ _KINDS = {
 
 def show_differences(page: Scope) -> Piece:
     """Return the people by whom the sets of a college differ, by name; those only awaiting approval are left out."""
-    table = _rows(page.run, "differences")
-    if table is not None:
-        mine = (table["school"] == page.run.school_name(page.school)) & (table["college"] == page.college)
-        table = table[mine & table["kind"].isin(list(_KINDS))]
+    table = None
+    if page.run.has("differences"):
+        school = page.run.school_name(page.school)
+        table = page.run.rows("differences", school=school, college=page.college)
+        table = table[table["kind"].isin(list(_KINDS))]
     columns = ["major", "kind", "student_number", "name", "elsewhere"]
     rows = [] if table is None else [tuple(row) for row in table[columns].itertuples(index=False)]
     told = [(major, _KINDS[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]

@@ -25,10 +25,9 @@ from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import TakenOver, college_digests, take_over
 from pipeline.run_folder import RunFolder
-from pipeline.tables import COLUMNS, Frame
+from pipeline.tables import Frame
 
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
-_BESIDE = ("differences", "years")  # tables beside the contract's that people look through
 _PER_RUN = ("overview", "registry")
 
 
@@ -208,8 +207,7 @@ def _printed(
         headcount = headcount_of(open_page(str(run.path), place.college, place.code))
         yield f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)
         yield f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)
-    people = {name: tables[name] for name in (*COLUMNS, *_BESIDE) if name in tables}
-    yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", people)
+    yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", tables)
 
 
 def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
 
-from pipeline.tables import Frame
+from pipeline.tables import COLUMNS, CSV_ROW_LIMIT, Frame, Tables
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ROW_LIMIT = 1_048_575  # Excel's rows less the heading
 _CELL_LIMIT = 32_767  # characters Excel keeps in a cell
-_ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv and parquet
+_ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv or parquet
+_SHEETS = (*COLUMNS, "differences", "years")
 _TITLES = {
     "roster": "名单",
     "findings": "问题",
@@ -33,11 +34,13 @@ _TITLES = {
 
 
 def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN) -> list[str]:
-    """Write one sheet per table; a table of more than `rows` rows is left to csv and parquet, and its sheet says so.
+    """Write one sheet per table; a table of more than `rows` rows is left to csv or parquet, and its sheet says so.
+
+    Tables are taken one after the other, and what is left out is not read: memory is that of one table of `rows` rows.
 
     Args:
         path: the file to write.
-        tables: name to frame, in the order of the sheets.
+        tables: name to frame, in the order of the sheets; of `Tables` those that people look through.
         rows: the most rows of a sheet (never above Excel's own limit).
 
     Returns:
@@ -54,18 +57,21 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
     with xlsxwriter.Workbook(str(path), options) as book:
         head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         text = book.add_format({"num_format": "@"})
-        for name, frame in tables.items():
+        for name in [each for each in _SHEETS if each in tables] if isinstance(tables, Tables) else tables:
             sheet = book.add_worksheet(_TITLES.get(name, name)[:31])
-            if len(frame) > limit:
+            count = tables.rows(name) if isinstance(tables, Tables) else len(tables[name])
+            if count > limit:
                 left_out.append(name)
-                sheet.write_string(0, 0, _left_out(name, len(frame)))
+                sheet.write_string(0, 0, _left_out(name, count))
             else:
-                _sheet(sheet, frame, head, text)
+                _sheet(sheet, tables[name], head, text)
     return left_out
 
 
 def _left_out(name: str, count: int) -> str:
-    return f"这张表有 {count} 行，表格软件难以打开：请用 tables 文件夹里的 {name}.csv 或 {name}.parquet"
+    files = f"{name}.parquet" if count > CSV_ROW_LIMIT else f"{name}.csv 或 {name}.parquet"
+    past = f"超过了 Excel 一张表的 {ROW_LIMIT + 1} 行" if count > ROW_LIMIT else "表格软件难以打开"
+    return f"这张表有 {count} 行，{past}：请用 tables 文件夹里的 {files}"
 
 
 def _sheet(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline import fields
+from pipeline.knowledge.text import among
 
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
@@ -74,7 +75,7 @@ def decision_states(
     text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
-    stands = both["made_on"].isin(submission_ids) & (both["registry_then"] == both["registry_digest"])
+    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"])
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.knowledge.text import among
+
 _BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
 
 
@@ -24,7 +26,7 @@ def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.D
     status = pd.Series("awaiting", index=submission_id.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):
-        status = status.mask(submission_id.isin(blocking["submission_id"][blocking["actor"] == actor]), name)
+        status = status.mask(among(submission_id, blocking["submission_id"][blocking["actor"] == actor]), name)
     for state in ("approved", "stale"):
         status = status.mask(decision_state == state, state)
     return status.mask(submission_id == "", "missing")

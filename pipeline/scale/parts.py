@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +14,15 @@ from pipeline.scale.part import Part
 from pipeline.scale.settings import Judging, Settings
 from pipeline.scale.spool import Spool
 from pipeline.tables import Frame, conform
+from pipeline.tabulate.differences import CLAIMED, make_differences
 from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 
 __all__ = ["Judging", "PartJudged", "Settings", "Settled"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
-SETTLED = ("findings", "roster", "headcount", "registry")
+SETTLED = ("findings", "roster", "headcount", "registry", "differences")
+_COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
+"""What of the judged tables is looked at where all of them are wanted as they stand."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,16 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
     return spool.read(part.name("students")), spool.read(part.name("judged")), judged
 
 
-def keep_settled(
-    spool: Spool, part: Part, tabulated: Tabulated, chosen: Callable[[dict[str, Frame]], dict[str, Frame]]
-) -> dict[str, Frame]:
-    """Write the tables of one part, with the rows that are asked for, and return them."""
-    tables = chosen({**tabulated.tables, **{name: spool.read(part.name(name)) for name in JUDGED}})
-    for name, frame in tables.items():
-        spool.write(part.name(name), frame)
+def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: Settings) -> dict[str, Frame]:
+    """Write the tables of one part, with the rows that are asked for, and return what is counted of them."""
+    looked_at = _COUNTED if settings.all_asked else dict.fromkeys(JUDGED)
+    judged = {name: spool.read(part.name(name), columns) for name, columns in looked_at.items()}
+    tables = settings.asked({**tabulated.tables, **judged})
+    submissions = tables["submissions"]
+    counting = submissions[submissions["superseded_by"] == ""]
+    tables["differences"] = make_differences(tables["roster"], counting)
+    for name in SETTLED if settings.all_asked else tables:
+        spool.write(part.name(name), tables[name])
     return tables
 
 

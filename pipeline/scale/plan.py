@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.review.stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import missing_file, read_decision_rows
 from pipeline.run_folder import RunFolder
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
-from pipeline.scale.gather import gather_table
+from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
 from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
 from pipeline.scale.parts import JUDGED, SETTLED, desk_of, ledger_name
@@ -30,7 +30,7 @@ from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool, open_spool
 from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
-from pipeline.tables import Frame, write_table
+from pipeline.tables import Frame, Tables, write_table
 from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
 
 T = TypeVar("T")
@@ -173,40 +173,18 @@ class Run:
         """Write the run's tables for programs: the parts' put together, and those that are whole already."""
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
-        pieces = {name: [part.name(name) for part in self.parts] for name in (*JUDGED, *SETTLED)}
-        headcount = self.spool.read_all(pieces.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
-        for name, names in pieces.items():
-            gather_table(self.spool, names, folder, name)
-            self.spool.remove(*names)
-        gather_table(self.spool, [f"extras/{unit.number}" for unit in self._units], folder, "extras")
+        names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
+        headcount = self.spool.read_all(names.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        names["extras"] = tuple(f"extras/{unit.number}" for unit in self._units)
+        tables = [(self.spool, Pieces(name, pieces), folder) for name, pieces in names.items()]
+        self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)
         for name, frame in {"headcount": headcount, **kept, **beside}.items():
             write_table(folder, name, frame)
 
-    def tables(self) -> Mapping[str, Frame]:
+    def tables(self) -> Tables:
         """Return the run's tables, each read when it is asked for."""
         return Tables(self.folder.path / "tables")
-
-
-@dataclass(frozen=True)
-class Tables(Mapping[str, Frame]):
-    """The tables of a run folder by name, each read when it is asked for and not kept."""
-
-    folder: Path
-
-    def __getitem__(self, name: str) -> Frame:
-        """Return the table."""
-        if name not in set(self):
-            raise KeyError(name)
-        return pd.read_parquet(self.folder / f"{name}.parquet")
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the tables."""
-        return (path.stem for path in sorted(self.folder.glob("*.parquet")))
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return sum(1 for _ in self)
 
 
 @contextmanager

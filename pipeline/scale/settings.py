@@ -28,6 +28,11 @@ class Settings:
     chosen: tuple[College, ...]
     rules: tuple[str, ...] = ()
 
+    @property
+    def all_asked(self) -> bool:
+        """Whether every row of every table is."""
+        return not self.chosen and not self.rules
+
     def asked(self, tables: dict[str, Frame]) -> dict[str, Frame]:
         """Return the tables with the rows that are asked for: the chosen colleges', the tried rules' findings."""
         kept = only_colleges(tables, self.chosen)

@@ -1,11 +1,14 @@
 """What tasks hand on: frames in files of one private folder that all workers see, removed when the run ends."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false
 from __future__ import annotations
 
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +40,10 @@ class Spool:
         """Return one frame, or some of its columns."""
         return feather.read_feather(str(self._path(name)), columns=columns, use_threads=False)
 
+    def read_table(self, name: str) -> pa.Table:
+        """Return one frame as an Arrow table: what is only handed on is not made into a frame."""
+        return feather.read_table(str(self._path(name)), use_threads=False)
+
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
         """Return several frames of the same columns as one; at least one name is needed."""
         return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
@@ -66,11 +73,20 @@ class Spool:
         return self.folder / name
 
     def _whole(self, name: str, write: Callable[[Path], object]) -> None:
-        path = self._path(name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        write(draft)
+        with appearing(self._path(name)) as draft:
+            write(draft)
+
+
+@contextmanager
+def appearing(path: Path) -> Generator[Path]:
+    """Give the place to write to of a file that appears under its name whole or, where writing it fails, not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
         draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import Standing
+from pipeline.knowledge.text import among
 from pipeline.review.standing import standing
 from pipeline.tables import COLLEGES, Frame, typed
 
@@ -62,7 +63,7 @@ def count_colleges(
             **{key: roster[key] for key in KEYS},
             "open_findings": roster["open_findings"],
             "with_submission": has,
-            "first_passed": has & ~roster["submission_id"].isin(list(first_failed)),
+            "first_passed": has & ~among(roster["submission_id"], first_failed),
             "on_time": on_time,
         }
     )

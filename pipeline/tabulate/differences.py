@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.knowledge.text import among, by_distinct
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
 KEYS = ["school", "college", "education_level", "major"]
+CLAIMED = [*KEYS, "student_number", "name", "submission_id"]
+"""What of submissions is looked at."""
 DIFFERENCES = [*KEYS, "kind", "student_number", "name", "submission_id", "elsewhere"]
 
 
-def make_differences(roster: Frame, submissions: Frame, extras: Frame) -> Frame:
+def make_differences(roster: Frame, counting: Frame) -> Frame:
     """Return one row per person by whom registered, submitted and approved differ, as sets, within a major.
 
     Columns: `KEYS` of the major concerned; `kind`: missing (registered, nothing submitted), not_approved (registered
@@ -20,14 +23,14 @@ def make_differences(roster: Frame, submissions: Frame, extras: Frame) -> Frame:
 
     Args:
         roster: the roster.
-        submissions: the submissions that count, with `KEYS` as they claim them.
-        extras: those of them that stand on no registry row.
+        counting: the submissions that count, with `CLAIMED`; who stands on no registry row is extra.
     """
+    extras = counting[~among(counting["submission_id"], roster["submission_id"])]
     standing = roster[roster["submission_id"] != ""]
-    claimed = submissions.set_index("submission_id")[KEYS].reindex(standing["submission_id"]).set_axis(standing.index)
+    claimed = counting.set_index("submission_id")[KEYS].reindex(standing["submission_id"]).set_axis(standing.index)
     held = standing[KEYS]
     given = (claimed != "").all(axis=1)
-    unlike = [claimed[key].map(comparable) != held[key].map(comparable) for key in KEYS]
+    unlike = [by_distinct(claimed[key], comparable) != by_distinct(held[key], comparable) for key in KEYS]
     moved = standing[given & pd.concat(unlike, axis=1).any(axis=1)]
     there = claimed.loc[moved.index]
     parts = [
@@ -45,5 +48,5 @@ def _named(keys: Frame) -> pd.Series:
 
 
 def _rows(people: Frame, kind: str, elsewhere: pd.Series | None = None) -> Frame:
-    columns = people[[*KEYS, "student_number", "name", "submission_id"]]
+    columns = people[CLAIMED]
     return columns.assign(kind=kind, elsewhere="" if elsewhere is None else elsewhere)[DIFFERENCES].astype("str")

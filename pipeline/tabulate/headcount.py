@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.knowledge.text import among
 from pipeline.tables import Frame, conform
 
 KEYS = ["school", "college", "education_level", "major"]
@@ -25,7 +26,7 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
             "male": roster["gender"] == "男",
             "female": roster["gender"] == "女",
             "submitted": roster["status"] != "missing",
-            "certified": roster["submission_id"].isin(list(whole["submission_id"])) & (roster["submission_id"] != ""),
+            "certified": among(roster["submission_id"], whole["submission_id"]) & (roster["submission_id"] != ""),
             "awaiting": roster["status"] == "awaiting",
             "approved": roster["status"] == "approved",
             "missing": roster["status"] == "missing",

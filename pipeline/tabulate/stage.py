@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 
 from pipeline.cohort import Cohort
+from pipeline.knowledge.text import among
 from pipeline.match.matched import Matched
 from pipeline.review.signing import college_states
 from pipeline.review.stage import Reviewed
@@ -91,8 +92,8 @@ def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Fr
     back = returned["school_code"] + "/" + returned["student_number"]
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
     return students[["school", "college", "submission_id"]].assign(
-        resubmitted=students["submission_id"].isin(list(again)) & (students["submission_id"] != ""),
-        returned=keys.isin(list(back)),
+        resubmitted=among(students["submission_id"], again) & (students["submission_id"] != ""),
+        returned=among(keys, back),
     )
 
 

@@ -21,7 +21,7 @@ from tests.cohorts import make_cohort
 
 TABLES = (
     "submissions", "changes", "findings", "certifications", "roster", "headcount", "colleges", "registry",
-    "registry_findings", "extras",
+    "registry_findings", "extras", "differences",
 )  # fmt: skip
 
 
