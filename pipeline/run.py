@@ -169,7 +169,7 @@ def settle(spool: Spool, part: Part) -> Settled:
     settings, entries = Settings.of(spool), ledger_of(spool, part)
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
-    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors, settings.as_of)
+    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
     tables = keep_settled(spool, part, tabulated, settings)
     states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)

@@ -111,8 +111,9 @@ def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, d
     columns = [list(signatures[name]) for name in ("school_code", "college", "signed_digest", "signed_at")]
     signed = {(code, college): digest for code, college, digest, at in zip(*columns, strict=True) if at}
     states: dict[str, dict[str, Any]] = {}
+    codes = {name: cohort.code_of(name) for name in map(str, roster["school"].unique())}
     for (school, college), rows in roster.groupby(["school", "college"], sort=True):
-        code = cohort.code_of(str(school))
+        code = codes[str(school)]
         states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
         digest = signed.get((code, str(college)))
         if digest is not None:

@@ -74,6 +74,15 @@ def among(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
     return flag(values, found.to_numpy(zero_copy_only=False))
 
 
+def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """Return each row's `columns` as one text, parted by U+001F: what a digest of the row is made of."""
+    parts = [arrow(rows[name]) for name in columns]
+    if not parts:
+        return [""] * len(rows)
+    mark = pa.scalar("\x1f", pa.large_string())
+    return cast(Any, pc).binary_join_element_wise(*parts, mark).to_pylist()
+
+
 def by_distinct(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
     """Return `answer(value)` for each value, asked once per distinct one."""
     places, known = distinct(values)

@@ -6,12 +6,11 @@ import hashlib
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.knowledge import names as name_knowledge
 from pipeline.knowledge.regions import Regions
+from pipeline.knowledge.text import joined_text
 from pipeline.normalise.steps import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
@@ -60,9 +59,7 @@ def submission_ids(rows: Frame) -> pd.Series:
 
 def row_digests(rows: Frame) -> pd.Series:
     """Return each row's digest, the same for identical rows."""
-    content = [pa.array(rows[name], pa.large_string()) for name in fields.names()]
-    joined = pc.call_function("binary_join_element_wise", [*content, pa.scalar("\x1f", pa.large_string())])
-    return pd.Series([_digest(text) for text in joined.to_pylist()], index=rows.index, dtype="str")
+    return pd.Series([_digest(text) for text in joined_text(rows, fields.names())], index=rows.index, dtype="str")
 
 
 def distinct_ids(digests: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text import among
+from pipeline.knowledge.text import among, joined_text
 
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
@@ -137,11 +137,8 @@ def snapshot_of(salt: str, registry: pd.Series, submission: pd.Series) -> dict[s
 def registry_digest(rows: pd.DataFrame) -> pd.Series:
     """Return for each registry row the SHA-256 of its fields: the compared ones and the ID number."""
     named = [name for name in fields.in_registry() if name in rows.columns]
-    joined = pd.Series("", index=rows.index, dtype="str")
-    for name in named:
-        joined = joined + "\x1f" + rows[name]
     head = "\x1f".join(named)
-    values = [hashlib.sha256(f"{head}\x1e{text}".encode()).hexdigest() for text in joined]
+    values = [hashlib.sha256(f"{head}\x1e\x1f{text}".encode()).hexdigest() for text in joined_text(rows, named)]
     return pd.Series(values, index=rows.index, dtype="str")
 
 

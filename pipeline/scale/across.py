@@ -43,8 +43,10 @@ FLAGS = [*CLASHES, "photo_shared"]
 OUT, MOVED = 1 << 14, 1 << 15
 """Bits beside those of `FLAGS`: withdrawn by a decision; worked on in another part than that of its school."""
 
-FetchRows = Callable[[list[tuple[int, Positions]]], list[Frame]]
-"""Fetches submissions, with their ids, by part and `order`; and registry rows by school and position."""
+FetchSubmissions = Callable[[list[tuple[int, Positions]], list[str] | None], list[Frame]]
+"""Fetches submissions by part and `order`: whole rows with their ids, or some columns."""
+FetchRegistry = Callable[[list[tuple[int, Positions]]], list[Frame]]
+"""Fetches registry rows by school and position."""
 
 
 @dataclass
@@ -100,8 +102,8 @@ class Across:
     layout: Layout
     submissions: Keyed
     registry: Keyed
-    fetch_submissions: FetchRows
-    fetch_registry: FetchRows
+    fetch_submissions: FetchSubmissions
+    fetch_registry: FetchRegistry
     registry_home: npt.NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -204,7 +206,7 @@ class Across:
         """Return the part of the registry row that each of these submissions stands on, its own where on none."""
         some = self.submissions.some(rows, PERSON_KEYS)
         held = self._found(some)
-        submissions = self._submissions(settled, rows)
+        submissions = self._submissions(settled, rows, [*PERSON_KEYS, "gender"])
         evidence = find_evidence(submissions, self._registry(held))
         standing = evidence["standing_row"].to_numpy()
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
@@ -214,6 +216,7 @@ class Across:
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
         guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
+        known = self._every_class()
         held = np.unique(guests["row"].to_numpy())
         registry = self._registry(held).assign(row_at=held)
         for part in range(self.layout.count):
@@ -225,7 +228,8 @@ class Across:
                 self.spool.write(guests_name(part), lent.reset_index(drop=True))
             names = {*own["school"].unique(), *lent["school"].unique()}
             if names:
-                self.spool.write(classes_name(part), self._classes(names))
+                classes = known[known["school"].isin(list(names))]
+                self.spool.write(classes_name(part), classes.drop_duplicates(ignore_index=True))
 
     def _guests(self, settled: Settled, visitors: Positions, moved: Positions) -> Frame:
         """Return `part, row`: the registry rows of other parts that submissions worked on in each part may be."""
@@ -246,21 +250,19 @@ class Across:
         both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
         return both[both["part"] != both["part_own"]][["part", "row"]]
 
-    def _classes(self, names: set[str]) -> Frame:
-        """Return the classes of schools, by the names that registry rows or submissions give."""
-        parts = {self.layout.part_of[name] for name in names if name in self.layout.part_of}
-        places = [at for part in sorted(parts) for at in self.layout.schools[part]]
-        known = [self.spool.read(f"classes/{at}") for at in places if self.spool.has(f"classes/{at}")]
-        if not known:
+    def _every_class(self) -> Frame:
+        """Return the classes of all schools: some seventy a school, read once for all parts."""
+        known = [f"classes/{at}" for places in self.layout.schools for at in places]
+        filled = [name for name in known if self.spool.has(name)]
+        if not filled:
             return pd.DataFrame({name: pd.Series(dtype="str") for name in CLASSES})
-        classes = pd.concat(known, ignore_index=True)
-        return classes[classes["school"].isin(list(names))].drop_duplicates(ignore_index=True)
+        return self.spool.read_all(filled)
 
-    def _submissions(self, settled: Settled, rows: Positions) -> Frame:
-        """Return the submissions at positions, in their order."""
+    def _submissions(self, settled: Settled, rows: Positions, columns: list[str] | None = None) -> Frame:
+        """Return the submissions at positions, in their order: all of them with their ids, or some columns."""
         homes = settled.home[rows]
         wanted = [(int(part), settled.order[rows[homes == part]]) for part in np.unique(homes)]
-        fetched = self.fetch_submissions(wanted) if wanted else []
+        fetched = self.fetch_submissions(wanted, columns) if wanted else []
         if not fetched:
             return pd.DataFrame({name: pd.Series(dtype="str") for name in ["school"]})
         return pd.concat(fetched, ignore_index=True).set_index("order").loc[settled.order[rows]].reset_index()

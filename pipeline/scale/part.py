@@ -43,9 +43,12 @@ def _no_rows() -> Frame:
     return text.assign(order=pd.Series(dtype="int64"))
 
 
-def fetch_submissions(spool: Spool, part: Part, orders: Positions) -> Frame:
-    """Return some of the submissions of the part's schools."""
-    rows = home_rows(spool, part)
+def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list[str] | None = None) -> Frame:
+    """Return some of the submissions of the part's schools: whole rows with their ids, or `order` and some columns."""
+    if columns is None:
+        rows = home_rows(spool, part)
+    else:
+        rows = spool.read_all((rows_name(unit, part.number) for unit in part.units), [*columns, "order"])
     return rows[rows["order"].isin(orders)].reset_index(drop=True)
 
 

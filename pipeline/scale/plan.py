@@ -116,8 +116,9 @@ class Run:
         settled = across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
         write_special(self.spool, settled, self.layout.count)
 
-    def _fetch_submissions(self, wanted: list[tuple[int, Positions]]) -> list[Frame]:
-        return self.work.map(fetch_submissions, [(self.spool, self.parts[part], rows) for part, rows in wanted])
+    def _fetch_submissions(self, wanted: list[tuple[int, Positions]], columns: list[str] | None) -> list[Frame]:
+        tasks = [(self.spool, self.parts[part], rows, columns) for part, rows in wanted]
+        return self.work.map(fetch_submissions, tasks)
 
     def _fetch_registry(self, wanted: list[tuple[int, Positions]]) -> list[Frame]:
         portions = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]

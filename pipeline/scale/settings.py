@@ -28,6 +28,10 @@ class Settings:
     chosen: tuple[College, ...]
     rules: tuple[str, ...] = ()
 
+    def counselors_of(self, students: Frame) -> Frame:
+        """Return the counselors of the schools that these students are of: a part looks through no other's."""
+        return self.counselors[self.counselors["school"].isin(students["school"].unique())]
+
     @property
     def all_asked(self) -> bool:
         """Whether every row of every table is."""

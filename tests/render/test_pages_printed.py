@@ -21,6 +21,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_file import read_subject
+from pipeline.tables import Tables
 
 FOLDER = college_folder(SCHOOL, COLLEGE)
 
@@ -153,3 +154,18 @@ def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: P
     assert [cell.value or "" for cell in cells] == [word[:32767] for word in words]
     assert {cell.data_type for row in book["名单"].iter_rows() for cell in row if cell.value is not None} == {"s"}
     assert "findings.csv" in book["问题"]["A1"].value
+
+
+def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Path, monkeypatch) -> None:
+    import openpyxl
+
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    frames = {"findings": 30, "roster": 2, "counselors": 1}
+    for name, rows in frames.items():
+        pd.DataFrame({"a": ["甲"] * rows}).to_parquet(folder / f"{name}.parquet")
+    read: list[str] = []
+    monkeypatch.setattr(Tables, "__getitem__", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
+    assert write_tables_xlsx(tmp_path / "t.xlsx", Tables(folder), rows=20) == ["findings"]
+    assert read == ["roster"]
+    assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["问题", "名单"]
