@@ -136,13 +136,17 @@ class Tables(Mapping[str, Frame]):
 
     def __getitem__(self, name: str) -> Frame:
         """Return the table."""
-        if name not in set(self):
+        if name not in self:
             raise KeyError(name)
         return pd.read_parquet(self.folder / f"{name}.parquet")
 
     def __iter__(self) -> Iterator[str]:
         """Return the names of the tables."""
         return (path.stem for path in sorted(self.folder.glob("*.parquet")))
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a table of this name; a mapping's own way would read it."""
+        return (self.folder / f"{name}.parquet").is_file()
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has, without reading them."""
