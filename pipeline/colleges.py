@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, School
 from pipeline.errors import UsageError
 from pipeline.knowledge.text import among
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
+
+_LISTED = 40  # candidates named in one message
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,27 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     found = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
     if len(found) == 1:
         return found[0]
-    known = [str(one) for one, _ in rows]
     if found:
         raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
-    raise UsageError(f"没有院系 {text}", remedy=f"可选：{'、'.join(known[:40])}{' 等' if len(known) > 40 else ''}")
+    raise UsageError(f"没有院系 {text}", remedy=_choice([str(one) for one, _ in rows]))
+
+
+def find_school(text: str, cohort: Cohort) -> School:
+    """Return the school that `text` means: its code or its name.
+
+    Raises:
+        UsageError: there is no such school; those with a part of the name, or else all, are listed.
+    """
+    wanted = comparable(text)
+    for school in cohort.schools:
+        if text.strip() == school.code or wanted == comparable(school.name):
+            return school
+    near = [school for school in cohort.schools if wanted and wanted in comparable(school.name)] or cohort.schools
+    raise UsageError(f"没有学校 {text}", remedy=_choice([f"{school.code} {school.name}" for school in near]))
+
+
+def _choice(known: Sequence[str]) -> str:
+    return f"可选：{'、'.join(known[:_LISTED])}{' 等' if len(known) > _LISTED else ''}"
 
 
 def _names(college: str, aliases: str) -> set[str]:

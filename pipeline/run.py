@@ -19,7 +19,7 @@ from pipeline.check.suites import Rule, cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people
-from pipeline.colleges import find_college
+from pipeline.colleges import find_college, find_school
 from pipeline.errors import UsageError
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
@@ -63,7 +63,8 @@ class RunOptions:
     @property
     def whole(self) -> bool:
         """Whether everything is asked for: every rule, every college, every page."""
-        return self.command == "run" and self.render.notebooks and not self.colleges and not self.rules
+        some = self.colleges or self.rules or self.render.schools
+        return self.command == "run" and self.render.notebooks and not some
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
         BusyError: another run holds the cohort.
     """
     rules = _rules(cohort, options)
+    pages = replace(options.render, schools=tuple(find_school(text, cohort).code for text in options.render.schools))
+    options = replace(options, render=pages)
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
@@ -96,7 +99,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
             if same:
                 options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
                 return _finish(options, folder, same)
-            with Renderer(options.render, options.reporter) as renderer:
+            with Renderer(options.render, options.reporter, cohort.scale.scheduler) as renderer:
                 return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
@@ -140,6 +143,7 @@ def _run(
         **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
         "colleges": [str(college) for college in chosen] or "all",
         "rules": list(options.rules) or "all",
+        "pages": list(options.render.schools) or "all",
         "colleges_state": {key: state for part in settled for key, state in part.states.items()},
         "decisions_read": imported.lines,
         "fingerprint": "" if imported.changed else known,
@@ -185,13 +189,13 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:
-    """Give the run its name; only a complete run of all colleges with its pages becomes the latest."""
+    """Give the run its name; only a complete run of all colleges, none's pages left out, becomes the latest."""
     rendered = summary["stages"].get("render") or {}
     summary["partial"] = bool(summary["partial"] or rendered.get("failed"))
     summary["complete"] = not summary["partial"]
     summary["timings"] = options.reporter.seconds
     summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
     folder.write_summary(summary)
-    whole = summary["complete"] and summary["colleges"] == "all" and summary["rules"] == "all"
+    whole = summary["complete"] and all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
     final = folder.finish(latest=whole and options.command == "run")
     return Outcome(final, summary)

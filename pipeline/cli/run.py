@@ -25,6 +25,10 @@ def register(app: typer.Typer) -> None:
         cohort: CohortPath = Path(),
         as_of: AsOf = None,
         college: Colleges = None,
+        pages: Annotated[
+            list[str] | None,
+            typer.Option("--pages", help="只生成这所学校（代码或名称）的页面，表格仍是全部，可重复", metavar="SCHOOL"),
+        ] = None,
         no_notebooks: Annotated[bool, typer.Option("--no-notebooks", help="不生成页面，只出表格")] = False,
         reports: Reports = None,
         jobs: Jobs = 0,
@@ -32,8 +36,14 @@ def register(app: typer.Typer) -> None:
         force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
         as_json: AsJson = False,
     ) -> None:
-        pages = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force}
-        _go(cohort, "run", as_of, college, (), reports, as_json, pages)
+        made = {
+            "notebooks": not no_notebooks,
+            "jobs": jobs,
+            "cold": cold,
+            "force": force,
+            "schools": tuple(pages or ()),
+        }
+        _go(cohort, "run", as_of, college, (), reports, as_json, made)
 
     @app.command(help="只核验和统计，不生成页面")
     def check(  # pyright: ignore[reportUnusedFunction]

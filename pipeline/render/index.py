@@ -10,6 +10,7 @@ from pipeline import resources
 from pipeline.render.load import Run
 from pipeline.render.overview import Overview, college_folder
 from pipeline.render.pieces import render
+from pipeline.render.schools import school_page
 
 _SITE = (("overview.html", "全校一览"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
@@ -22,17 +23,18 @@ def write_index(path: Path, run: Run) -> None:
         path: the file to write, in the run's `site/`.
         run: the run whose pages have been made.
     """
-    overview = Overview(run, run.table("roster", ["school", "college", "status"]), run.table("colleges"))
+    overview = Overview(run, run.table("colleges"))
     site = path.parent
-    entries = [_entry(site, run, entry) for entry in overview.entries]
+    of_unit = _school if overview.by_school else _college
+    entries = [of_unit(site, run, entry) for entry in overview.units]
     html = render(
         "page/site_index.html.j2",
         cohort=run.cohort,
-        schools="、".join(run.schools.values()),
+        schools=f"{len(run.schools)} 所学校" if overview.by_school else "、".join(run.schools.values()),
         as_of=str(run.as_of),
         links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()],
-        entries=entries,
-        several=overview.several,
+        unit=overview.unit,
+        groups=_groups(entries, overview),
         counts=overview.counts,
         css=(resources.templates() / "page" / "page.css").read_text(encoding="utf-8"),
     )
@@ -40,7 +42,25 @@ def write_index(path: Path, run: Run) -> None:
     path.write_text(html, encoding="utf-8", newline="\n")
 
 
-def _entry(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
+def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the entries under their headings: colleges under their schools, schools by whether they have a page."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    if not overview.by_school:
+        for entry in sorted(entries, key=lambda each: str(each["school"])):
+            groups.setdefault(str(entry["school"]) if overview.several else "", []).append(entry)
+        return list(groups.items())
+    made = [entry for entry in entries if entry["page"]]
+    others = [entry for entry in entries if not entry["page"]]
+    named = {"有页面的学校" if others else "": made, "这次没有生成页面的学校": others}
+    return [(heading, group) for heading, group in named.items() if group]
+
+
+def _school(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
+    page = school_page(run.code_of(str(entry["school"])))
+    return {**entry, "page": page if (site / page).is_file() else "", "files": [], "asked": bool(entry["href"])}
+
+
+def _college(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     folder = college_folder(run.code_of(str(entry["school"])), str(entry["college"]))
     made = [
         {"href": f"{quote(folder)}/{name}", "title": title}
@@ -48,4 +68,4 @@ def _entry(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
         if (site / folder / name).is_file()
     ]
     page = f"{quote(folder)}/dashboard.html" if (site / folder / "dashboard.html").is_file() else ""
-    return {**entry, "page": page, "files": made}
+    return {**entry, "page": page, "files": made, "asked": bool(entry["href"])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import time
 from contextlib import AbstractContextManager
@@ -47,6 +48,9 @@ class Settings:
     template: Path
     cold: bool
 
+
+UNFINISHED = ".tmp.ipynb"
+"""How the name of a notebook ends that is being executed (on any machine, so no process id is in it)."""
 
 _starting: AbstractContextManager[Any] | None = None
 
@@ -132,7 +136,7 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
     from pipeline.render import export
 
     job.output_notebook.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = job.output_notebook.with_name(f".{os.getpid()}.tmp.ipynb")
+    unfinished = job.output_notebook.with_name(f".{secrets.token_hex(8)}{UNFINISHED}")
     failure: tuple[str, str] = "", ""
     executed: Any = None
     try:

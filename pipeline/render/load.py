@@ -1,19 +1,26 @@
 """A run folder as notebooks and printed tables see it: its summary, its tables, the earlier runs beside it."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow import dataset
 
 from pipeline.errors import InputError
 from pipeline.tables import Frame, read_table
 
 _HISTORY = 400  # runs looked back on: more than a season of daily runs
+_FEW = 4  # schools named in one line
+_NAMED = 40  # schools named in an error's remedy
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Run:
         """The cohort's name, such as 2017届."""
         return str(self.summary["cohort"]["name"])
 
-    @property
+    @cached_property
     def schools(self) -> dict[str, str]:
         """School code to name."""
         return {school["code"]: school["name"] for school in self.summary["cohort"]["schools"]}
@@ -74,12 +81,28 @@ class Run:
             InputError: the run knows no such school.
         """
         if code not in self.schools:
-            raise InputError(f"这次运行里没有学校 {code}", remedy=f"可选：{'、'.join(self.schools)}")
+            known = list(self.schools)
+            some = f"{'、'.join(known[:_NAMED])}{' 等' if len(known) > _NAMED else ''}"
+            raise InputError(f"这次运行里没有学校 {code}", remedy=f"可选：{some}")
         return self.schools[code]
 
     def code_of(self, school: str) -> str:
         """Return the code of a school's name, or the name itself where the run does not list it."""
-        return next((code for code, name in self.schools.items() if name == school), school)
+        return self._codes.get(school, school)
+
+    @cached_property
+    def _codes(self) -> dict[str, str]:
+        return {name: code for code, name in self.schools.items()}
+
+    def has_pages(self, code: str) -> bool:
+        """Return whether the run makes the pages of the school with this code (`mingce run --pages`)."""
+        asked = self.summary.get("pages", "all")
+        return asked == "all" or code in asked
+
+    @cached_property
+    def statuses(self) -> dict[str, dict[str, int]]:
+        """Students per status of each `school code/college`."""
+        return _statuses(self.path, self.summary)
 
     def table(self, name: str, columns: list[str] | None = None) -> Frame:
         """Return a whole table of the run."""
@@ -98,6 +121,27 @@ class Run:
         if not values:
             return read_table(self.path, name, columns).iloc[:0]
         return self._read(name, [(column, "in", values)], columns)
+
+    def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
+        """Return students per status of each college of the school with this code."""
+        return self._by_school.get(code, {})
+
+    @cached_property
+    def _by_school(self) -> dict[str, dict[str, dict[str, int]]]:
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for key, statuses in self.statuses.items():
+            code, _, college = key.partition("/")
+            found.setdefault(code, {})[college] = statuses
+        return found
+
+    def batches(self, name: str, schools: Iterable[str] = ()) -> Iterable[Frame]:
+        """Return the rows of table `name` some tens of thousands at a time, of these schools (names; none: of all)."""
+        data = dataset.dataset(self.path / "tables" / f"{name}.parquet")
+        wanted = list(schools)
+        only = dataset.field("school").isin(wanted) if wanted else None
+        # read ahead by one: what is ready and not asked for yet stands in memory
+        for batch in data.to_batches(filter=only, batch_readahead=1, fragment_readahead=1):
+            yield batch.to_pandas()
 
     def has(self, name: str) -> bool:
         """Return whether the run holds table `name`."""
@@ -119,9 +163,12 @@ class Run:
             where = str(item.get("school") or "")
             if not school or where in ("", school):
                 reasons.setdefault((str(item["reason"]), "" if school else where), []).append(str(item["rule"]))
+        alike: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
+        for (reason, where), rules in reasons.items():
+            alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
         return [
-            f"未能核验{f'（{where}）' if where else ''}：{reason}，涉及 {'、'.join(dict.fromkeys(rules))}"
-            for (reason, where), rules in reasons.items()
+            f"未能核验{_these(list(filter(None, schools)))}：{reason}，涉及 {rules}"
+            for (reason, rules), schools in alike.items()
         ]
 
     def history(self) -> list[Snapshot]:
@@ -135,6 +182,14 @@ class Run:
         """Return the newest of the earlier runs that still has its tables, or None on the first run."""
         kept = [snapshot for snapshot in self.history() if (snapshot.path / "tables" / "roster.parquet").is_file()]
         return kept[-1] if kept else None
+
+
+def _these(schools: list[str]) -> str:
+    """Return schools in brackets, a few of them by name."""
+    if not schools:
+        return ""
+    few = schools if len(schools) <= _FEW else schools[: _FEW - 1]
+    return f"（{'、'.join(few)}{'' if few == schools else f' 等 {len(schools)} 所学校'}）"
 
 
 def load_run(run: Path | str) -> Run:
@@ -178,9 +233,21 @@ def _snapshot(path: Path) -> Snapshot | None:
         return None
     if summary.get("partial") or not summary.get("complete", True) or summary.get("command", "run") not in ("run", ""):
         return None
+    if not _of_all_colleges(summary):
+        return None
+    return Snapshot(path, as_of, _statuses(path, summary))
+
+
+def _of_all_colleges(summary: dict[str, Any]) -> bool:
+    """Return whether a run is about every college: one of some of them says nothing of the others' course."""
+    return summary.get("colleges", "all") == "all"
+
+
+def _statuses(path: Path, summary: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """Return students per status of each college, as the summary counts them, or else the roster."""
     states = summary.get("colleges_state") or {}
     known = {key: state["statuses"] for key, state in states.items() if isinstance(state, dict) and "statuses" in state}
     if not known and (path / "tables" / "roster.parquet").is_file():
         codes = {school["name"]: school["code"] for school in summary["cohort"]["schools"]}
         known = statuses_by_college(read_table(path, "roster", ["school", "college", "status"]), codes)
-    return Snapshot(path, as_of, known)
+    return known

@@ -1,4 +1,8 @@
-"""The page of all colleges side by side: how far, how well, where the risk is, how sound the registry is."""
+"""The page of all colleges side by side: how far, how well, where the risk is, how sound the registry is.
+
+Where a run holds more schools than can be read so (a province), it shows schools instead, and each school has this
+page of its own with its colleges.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from pipeline.cohort import Standing, safe_name
-from pipeline.render import work
+from pipeline.render import schools, work
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.review.standing import formula as standing_formula
@@ -20,20 +24,30 @@ from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
+_SHOWN = 200  # schools or colleges in one table: what more there is stands in index.html and in the tables
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A run with what the overview counts: status per student, the table of colleges."""
+    """A run with its table of colleges: of all schools, or of the one whose code is `school`."""
 
     run: Run
-    roster: Frame
     colleges: Frame
+    school: str = ""
 
     @cached_property
     def statuses(self) -> dict[str, int]:
         """Students per status, everywhere."""
-        return work.status_counts(self.roster)
+        return self.added(self.run.statuses)
+
+    def added(self, by_college: dict[str, dict[str, int]]) -> dict[str, int]:
+        """Return students per status of all that this page is about, from those of each `school code/college`."""
+        total: dict[str, int] = {}
+        for key, statuses in by_college.items():
+            if not self.school or key.startswith(f"{self.school}/"):
+                for status, number in statuses.items():
+                    total[status] = total.get(status, 0) + number
+        return total
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -42,29 +56,47 @@ class Overview:
 
     @property
     def several(self) -> bool:
-        """Whether the run holds more than one school."""
-        return len(self.run.schools) > 1
+        """Whether the page is about more than one school."""
+        return not self.school and len(self.run.schools) > 1
+
+    @property
+    def by_school(self) -> bool:
+        """Whether the page shows schools instead of colleges."""
+        return not self.school and schools.are_many(self.run)
+
+    @property
+    def unit(self) -> str:
+        """What the page shows side by side, in Chinese."""
+        return "学校" if self.by_school else "院系"
+
+    @cached_property
+    def units(self) -> list[dict[str, Any]]:
+        """One entry per school or college, whichever the page shows side by side; the most left first."""
+        return schools.school_entries(self.run, self.colleges) if self.by_school else self.entries
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """One entry per college: name, students per family, step, rank; the most left first."""
-        entries: list[dict[str, Any]] = []
-        rows: list[dict[Any, Any]] = self.colleges.to_dict("records")
-        for row in rows:
-            school, college = str(row["school"]), str(row["college"])
-            mine = self.roster[(self.roster["school"] == school) & (self.roster["college"] == college)]
-            counts = work.family_counts(work.status_counts(mine))
-            entries.append(
-                {
-                    **row,
-                    "counts": counts,
-                    "total": len(mine),
-                    "left": len(mine) - counts["done"],
-                    "href": college_href(self.run, self.run.code_of(school), college),
-                    "step": _step(row, len(mine) - counts["done"]),
-                }
-            )
+        intervals = _intervals(self)
+        entries = [self._entry(row, intervals) for row in self.colleges.to_dict("records")]
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
+
+    def _entry(self, row: dict[Any, Any], intervals: dict[tuple[str, str], str]) -> dict[str, Any]:
+        school, college = str(row["school"]), str(row["college"])
+        code = self.run.code_of(school)
+        counts = work.family_counts(self.run.statuses_of(code).get(college, {}))
+        total = sum(counts.values())
+        return {
+            **row,
+            "name": college,
+            "note": school if self.several else "",
+            "interval": intervals.get((school, college), ""),
+            "counts": counts,
+            "total": total,
+            "left": total - counts["done"],
+            "href": college_href(self.run, code, college) if self.run.has_pages(code) else "",
+            "step": _step(row, total - counts["done"]),
+        }
 
 
 def college_folder(school: str, college: str) -> str:
@@ -91,28 +123,39 @@ def _step(row: dict[Any, Any], left: int) -> str:
     return "审核中" if left else "待签字"
 
 
-def open_overview(run: str) -> Overview:
+def open_overview(run: str, school: str = "") -> Overview:
     """Gather what the overview shows.
 
     Args:
         run: path of the run folder.
+        school: the code of the school whose colleges are shown; blank: of all schools.
 
     Raises:
-        InputError: no such run.
+        InputError: no such run or school.
     """
     opened = load_run(run)
-    roster = opened.table("roster", ["school", "college", "status"])
-    return Overview(opened, roster, opened.table("colleges"))
+    if not school:
+        return Overview(opened, opened.table("colleges"))
+    return Overview(opened, opened.rows("colleges", school=opened.school_name(school)), school)
 
 
 def show_head(page: Overview) -> Piece:
     """Return the heading: which cohort, which schools, which day."""
     run = page.run
-    mark = token(run.run_id, "", "")
+    mark = token(run.run_id, page.school, "")
     title = f"{run.cohort}毕业生信息核对"
-    facts = {"token": mark, "school": "", "college": "", "title": title, "as_of": str(run.as_of)}
-    line = f"{'、'.join(run.schools.values())} · {len(page.entries)} 个院系"
+    of = f"{len(run.schools)} 所学校" if page.by_school else "、".join(run.schools.values())
+    if page.school:
+        of, title = title, run.school_name(page.school)
+    facts: dict[str, Any] = {"token": mark, "school": page.school, "college": "", "title": title}
+    facts |= {"as_of": str(run.as_of), "links": _links(page)}
+    line = f"{of} · {len(page.entries)} 个院系"
     return piece("head", title, facts, title=title, line=line, as_of=str(run.as_of), token=mark, banners=_banners(page))
+
+
+def _links(page: Overview) -> list[dict[str, str]]:
+    """Return where else to go: from a school of many to all of them."""
+    return [{"href": "overview.html", "title": "全部学校"}] if page.school and schools.are_many(page.run) else []
 
 
 def _banners(page: Overview) -> list[dict[str, str]]:
@@ -146,7 +189,7 @@ def show_progress(page: Overview) -> Piece:
     """Return the progress of all against the deadline."""
     run = page.run
     total = sum(page.statuses.values())
-    past = [(s.as_of, sum(each.get("approved", 0) for each in s.statuses.values())) for s in run.history()]
+    past = [(s.as_of, page.added(s.statuses).get("approved", 0)) for s in run.history()]
     pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
     return piece(
@@ -161,22 +204,27 @@ def show_progress(page: Overview) -> Piece:
 
 
 def show_colleges(page: Overview) -> Piece:
-    """Return the colleges side by side, each leading to its dashboard."""
+    """Return the colleges side by side, each leading to its dashboard; or the schools, each to its colleges."""
+    title = f"各{page.unit}"
+    leads_to = "它的各院系" if page.by_school else "它的看板"
     return piece(
         "colleges",
-        "各院系",
-        {"section": "colleges"},
-        colleges=page.entries,
-        several=page.several,
+        title,
+        {"section": "colleges", "title": title},
+        title=title,
+        lead=f"还差人数多的在前；点{page.unit}名称打开{leads_to}。",
+        unit=page.unit,
+        entries=page.units[:_SHOWN],
+        hidden=max(len(page.units) - _SHOWN, 0),
         counts=page.counts,
     )
 
 
 def show_risks(page: Overview) -> Piece:
-    """Return the map of risks: colleges by state, the darker the larger the share that is left."""
+    """Return the map of risks: colleges or schools by state, the darker the larger the share that is left."""
     entries = [
-        {**entry, "name": f"{entry['college']}{'（' + entry['school'] + '）' if page.several else ''}"}
-        for entry in page.entries
+        {**entry, "name": f"{entry['name']}（{entry['note']}）" if entry["note"] else entry["name"]}
+        for entry in page.units[:_SHOWN]
     ]
     return piece(
         "matrix",
@@ -184,25 +232,29 @@ def show_risks(page: Overview) -> Piece:
         {"section": "risks", "title": "风险"},
         title="风险在哪里",
         section="risks",
-        kind="院系",
-        lead="颜色越深，没做完的人占本院系越多。",
+        kind=page.unit,
+        lead=f"颜色越深，没做完的人占{'本校' if page.by_school else '本院系'}越多。",
         entries=entries,
     )
 
 
 def show_standing(page: Overview) -> Piece:
-    """Return the colleges' standing with its formula."""
-    ranked = sorted(page.entries, key=lambda entry: (int(entry["rank"]) or 10**6, entry["college"]))
-    intervals = _intervals(page)
+    """Return the standing of the colleges or schools with its formula."""
+    ranked = sorted(page.units, key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
     return piece(
         "standing",
         "名次",
         {"section": "standing", "title": "名次"},
-        colleges=ranked,
-        several=page.several,
-        formula=formula(page.run),
-        intervals=intervals,
+        entries=ranked[:_SHOWN],
+        hidden=max(len(ranked) - _SHOWN, 0),
+        unit=page.unit,
+        lines=[formula(page.run), *([schools.FORMULA] if page.by_school else []), *_among(page)],
     )
+
+
+def _among(page: Overview) -> list[str]:
+    """Return among whom a school's colleges are ranked, where that is not plain."""
+    return ["名次是在全部学校的院系中的名次。"] if page.school and len(page.run.schools) > 1 else []
 
 
 def _intervals(page: Overview) -> dict[tuple[str, str], str]:
@@ -233,16 +285,16 @@ def show_registry(page: Overview) -> Piece:
     """Return how sound the registry is: what is said of it in the run's findings about itself."""
     from pipeline.render import registry
 
-    return registry.show_problems(registry.open_registry(str(page.run.path)))
+    return registry.show_problems(registry.open_registry(str(page.run.path), page.school))
 
 
 def show_notes(page: Overview) -> Piece:
     """Return what was read, skipped and not judged."""
-    notes = page.run.summary.get("notes", [])
+    notes = [] if page.school else page.run.summary.get("notes", [])
     lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
     if len(notes) > _SHOWN_NOTES:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
-    lines += page.run.not_checked()
+    lines += page.run.not_checked(page.run.school_name(page.school) if page.school else "")
     lines.append(f"运行编号 {page.run.run_id}。")
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
 

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
+import pandas as pd
+
+from pipeline.render import schools
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
-from pipeline.tables import Frame
+from pipeline.tables import Frame, empty
 
 _ROWS = 300
 
 
 @dataclass(frozen=True)
 class RegistryPage:
-    """A run with the registry's size and the problems found in it."""
+    """A run with the registry's size and the problems found in it: how many in each school, the first by row."""
 
     run: Run
-    students: Frame
-    problems: Frame | None
+    colleges: Frame
+    problems: Counter[str]
+    first: Frame | None
 
 
-def open_registry(run: str) -> RegistryPage:
-    """Gather what is known of the registry.
+def open_registry(run: str, school: str = "") -> RegistryPage:
+    """Gather what is known of the registry, or of that of one school.
 
     Args:
         run: path of the run folder.
+        school: the school's code; blank: all schools.
 
     Raises:
-        InputError: no such run.
+        InputError: no such run or school.
     """
     opened = load_run(run)
-    problems = opened.table("registry_findings") if opened.has("registry_findings") else None
-    return RegistryPage(opened, opened.table("roster", ["school", "college"]), problems)
+    colleges = opened.table("colleges", ["school", "college", "registered"])
+    if not opened.has("registry_findings"):
+        return RegistryPage(opened, colleges, Counter(), None)
+    problems: Counter[str] = Counter()
+    first = empty("registry_findings")
+    for rows in opened.batches("registry_findings", [opened.school_name(school)] if school else []):
+        problems.update(rows["school"])
+        first = pd.concat([first, rows.head(_ROWS - len(first))], ignore_index=True)
+    return RegistryPage(opened, colleges, problems, first)
 
 
 def show_head(page: RegistryPage) -> Piece:
@@ -39,7 +52,8 @@ def show_head(page: RegistryPage) -> Piece:
     run = page.run
     mark = token(run.run_id, "", "")
     facts = {"token": mark, "school": "", "college": "", "title": "学籍库的情况", "as_of": str(run.as_of)}
-    line = f"{run.cohort} · {'、'.join(run.schools.values())}"
+    of = f"{len(run.schools)} 所学校" if schools.are_many(run) else "、".join(run.schools.values())
+    line = f"{run.cohort} · {of}"
     return piece(
         "head", "学籍库的情况", facts, title="学籍库的情况", line=line, as_of=str(run.as_of), token=mark, banners=[]
     )
@@ -47,11 +61,17 @@ def show_head(page: RegistryPage) -> Piece:
 
 def show_schools(page: RegistryPage) -> Piece:
     """Return how many students and colleges each school's registry holds."""
+    with_students = page.colleges[page.colleges["registered"] > 0]
+    colleges: Counter[str] = Counter(with_students["school"])
+    students: Counter[str] = Counter()
+    for school, number in zip(with_students["school"], with_students["registered"], strict=True):
+        students[school] += number
     rows: list[tuple[str, ...]] = []
     for code, name in page.run.schools.items():
-        mine = page.students[page.students["school"] == name]
-        unread = "" if len(mine) else "没有学生：请检查学籍库能否读取"
-        rows.append((code, name, str(mine["college"].nunique()), str(len(mine)), unread))
+        unread = "" if students[name] else "没有学生：请检查学籍库能否读取"
+        rows.append((code, name, str(colleges[name]), str(students[name]), str(page.problems[name] or "–"), unread))
+    if schools.are_many(page.run):  # what needs a hand first
+        rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
     return piece(
         "listing",
         "各学校",
@@ -59,20 +79,20 @@ def show_schools(page: RegistryPage) -> Piece:
         title="各学校",
         section="schools",
         lead="",
-        rows=rows,
-        headings=("代码", "学校", "院系", "在册", "说明"),
-        hidden=0,
+        rows=rows[:_ROWS],
+        headings=("代码", "学校", "院系", "在册", "学籍问题", "说明"),
+        hidden=max(len(rows) - _ROWS, 0),
         nothing="没有学校。",
     )
 
 
 def show_problems(page: RegistryPage) -> Piece:
     """Return the problems of registry rows, by kind; rows are named by number, never by person."""
-    nothing = "学籍库没有发现问题。" if page.problems is not None else "这次运行没有检查学籍库自身。"
+    nothing = "学籍库没有发现问题。" if page.first is not None else "这次运行没有检查学籍库自身。"
     rows: list[tuple[str, ...]] = []
-    if page.problems is not None and len(page.problems):
-        wanted = [name for name in ("school", "row", "student_number", "message") if name in page.problems.columns]
-        rows = [tuple(str(value) for value in row) for row in page.problems[wanted].itertuples(index=False)]
+    if page.first is not None:
+        wanted = ["school", "row", "student_number", "message"]
+        rows = [tuple(str(value) for value in row) for row in page.first[wanted].itertuples(index=False)]
     return piece(
         "listing",
         "学籍库",
@@ -80,9 +100,9 @@ def show_problems(page: RegistryPage) -> Piece:
         title="学籍库的问题",
         section="registry",
         lead="学籍库自身的错请教务处更正；不算学生的错。",
-        rows=rows[:_ROWS],
+        rows=rows,
         headings=("学校", "行", "学号", "问题"),
-        hidden=max(len(rows) - _ROWS, 0),
+        hidden=sum(page.problems.values()) - len(rows),
         nothing=nothing,
     )
 
@@ -100,8 +120,9 @@ def show_inputs(page: RegistryPage) -> Piece:
         title="读入的文件",
         section="inputs",
         lead="",
-        rows=rows,
+        rows=rows[:_ROWS],
         headings=("文件", "读法", "大小", "SHA-256 前 16 位"),
-        hidden=0,
+        hidden=max(len(rows) - _ROWS, 0),
+        beyond="summary.json",
         nothing="没有读入文件。",
     )

@@ -41,6 +41,8 @@ def show_years(page: Overview) -> Piece:
     """Return the majors whose headcount differs from the year before by 20 % and more, and the explanations given."""
     table = _rows(page.run, "years")
     if table is not None:
+        if page.school:
+            table = table[table["school"] == page.run.school_name(page.school)]
         table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
     rows = [] if table is None else [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]

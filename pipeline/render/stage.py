@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import resources
 from pipeline.errors import MingceError
@@ -16,10 +17,12 @@ from pipeline.progress import Reporter
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
+from pipeline.render.jobs import UNFINISHED
 from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
+from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
@@ -27,18 +30,25 @@ from pipeline.render.unchanged import TakenOver, college_digests, take_over
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
 
+if TYPE_CHECKING:
+    from pipeline.render.cluster import Cluster
+
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 _PER_RUN = ("overview", "registry")
 
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew."""
+    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew.
+
+    `schools` are the codes of the schools whose pages are made (none: of all).
+    """
 
     notebooks: bool = True
     jobs: int = 0
     cold: bool = False
     force: bool = False
+    schools: tuple[str, ...] = ()
 
 
 @dataclass
@@ -78,31 +88,42 @@ class Place:
 
 
 class Renderer:
-    """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that."""
+    """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that.
 
-    def __init__(self, options: RenderOptions, reporter: Reporter) -> None:
-        self._options, self._reporter = options, reporter
+    With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
+    """
+
+    def __init__(self, options: RenderOptions, reporter: Reporter, scheduler: str | None = None) -> None:
+        self._options, self._reporter, self._scheduler = options, reporter, scheduler
+        self._open = ExitStack()
         self._prepared: Prepared | None = None
+        self._cluster: Cluster | None = None
 
     def __enter__(self) -> Renderer:
-        if self._options.notebooks and not self._options.cold and can_fork():
-            self._prepared = prepare(template=resources.templates() / "page")
+        if not self._options.notebooks or self._options.cold:
+            return self
+        if self._scheduler is not None:
+            from pipeline.render.cluster import Cluster
+
+            self._cluster = self._open.enter_context(Cluster(self._scheduler))
+        elif can_fork():
+            self._prepared = self._open.enter_context(prepare(template=resources.templates() / "page"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._prepared is not None:
-            self._prepared.close()
+        self._open.close()
 
     def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
         run = load_run(folder.path)
-        places = [
+        every = [
             Place(run.code_of(school), college)
             for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
         ]
-        rendered = Rendered(digests=college_digests(run, tables))
+        places = [place for place in every if run.has_pages(place.code)]
+        rendered = Rendered(digests=college_digests(run, [run.school_name(code) for code in self._options.schools]))
         kept = self._take_over(folder, places, rendered)
         left = [place for place in places if place.key not in kept]
         for place in left:
@@ -110,8 +131,8 @@ class Renderer:
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
             printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
             if self._options.notebooks:
-                self._run_notebooks(folder, notebook_jobs(folder.path, left), rendered)
-                self._guard(run, folder, left, rendered)
+                of_schools = school_jobs(folder.path, places) if are_many(run) else []
+                self._run_notebooks(run, folder, [*of_schools, *notebook_jobs(folder.path, left)], rendered)
             printing.result()
         self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
@@ -125,7 +146,7 @@ class Renderer:
         rendered.taken_over = sorted(taken.keys)
         return taken.keys
 
-    def _run_notebooks(self, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> None:
+    def _run_notebooks(self, run: Run, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         with self._reporter.counting("页面", len(jobs)) as counter:
 
@@ -133,25 +154,22 @@ class Renderer:
                 rendered.tell(result.job.name, result.seconds, "" if result.ok else result.error)
                 if not result.ok and result.job.output_html is not None:
                     write_failure(result.job.output_html, result.job.name, result.error)
+                elif error := _guarded(run, result.job):
+                    rendered.tell(result.job.name, result.seconds, error)
+                _point_to_final(folder, result.job.output_notebook)
                 counter.done(result.job.name)
 
-            run_notebooks(
-                jobs,
-                processes=self._options.jobs,
-                cold=self._options.cold,
-                on_done=done,
-                prepared=self._prepared,
-            )
-        _point_to_final(folder, jobs)
-
-    def _guard(self, run: Run, folder: RunFolder, places: Sequence[Place], rendered: Rendered) -> None:
-        """Hold every dashboard to its college: one that shows another's rows is replaced by a page that says so."""
-        for place in places:
-            name = f"{place.key}/dashboard"
-            if rendered.pages[name]["ok"]:
-                page = folder.path / "site" / place.folder / "dashboard.html"
-                rendered.pages[name]["error"] = guard_college_page(page, run, place.code, place.college)
-                rendered.pages[name]["ok"] = not rendered.pages[name]["error"]
+            if self._cluster is not None:
+                self._cluster.run(jobs, done)
+            else:
+                run_notebooks(
+                    jobs,
+                    processes=self._options.jobs,
+                    cold=self._options.cold,
+                    on_done=done,
+                    prepared=self._prepared,
+                )
+        _sweep(folder.path)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         """Write what needs no kernel; what fails is told like a page."""
@@ -191,11 +209,38 @@ def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
     return jobs
 
 
-def _point_to_final(folder: RunFolder, jobs: Sequence[NotebookJob]) -> None:
-    """Let the executed notebooks name the folder where the run will stand, not the hidden one it is made in."""
-    for path in (job.output_notebook for job in jobs if job.output_notebook.is_file()):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
+def school_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
+    """Return the overviews to run where there are many schools: one of each school's colleges."""
+    return [
+        NotebookJob(
+            resources.notebooks() / "overview.ipynb",
+            run / "notebooks" / f"school-{code}.ipynb",
+            run / "site" / school_page(code),
+            {"run": str(run), "school": code},
+            f"{code}/overview",
+        )
+        for code in dict.fromkeys(place.code for place in places)
+    ]
+
+
+def _guarded(run: Run, job: NotebookJob) -> str:
+    """Hold a dashboard to its college: one that shows another's rows is replaced by a page that says so, returned."""
+    if job.notebook.stem != "college" or job.output_html is None:
+        return ""
+    return guard_college_page(job.output_html, run, job.parameters["school"], job.parameters["college"])
+
+
+def _point_to_final(folder: RunFolder, notebook: Path) -> None:
+    """Let an executed notebook name the folder where the run will stand, not the hidden one it is made in."""
+    if notebook.is_file():
+        text = notebook.read_text(encoding="utf-8")
+        notebook.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
+
+
+def _sweep(run: Path) -> None:
+    """Remove what jobs left behind that were killed while they wrote."""
+    for left in [*(run / "notebooks").glob(f".*{UNFINISHED}"), *(run / "site").glob("**/.*.tmp")]:
+        left.unlink(missing_ok=True)
 
 
 def _printed(

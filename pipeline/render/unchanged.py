@@ -6,19 +6,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline import resources
 from pipeline.render.load import Run
 from pipeline.run_folder import RunFolder, read_summary
-from pipeline.tables import Frame
 
 _OWN = ("roster", "findings", "headcount", "colleges", "registry")
 
@@ -30,21 +30,27 @@ class TakenOver:
     keys: set[str] = field(default_factory=set[str])
 
 
-def college_digests(run: Run, tables: Mapping[str, Frame]) -> dict[str, str]:
+def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
     """Return, by `school code/college`, the digest of all that its pages show.
 
     That is its rows of every table, the day and the window, its signature, and the notebooks, templates and code
-    that draw it.
+    that draw it. Tables are read some rows at a time: what is kept of a row are 8 bytes.
+
+    Args:
+        run: the run whose tables stand.
+        schools: names of the schools whose colleges are wanted (none: all).
     """
     common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{drawing_digest()}"
     parts: dict[tuple[str, str], list[str]] = {}
     for name in _OWN:
-        frame = tables[name]
-        hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-        rows = pd.DataFrame({"school": frame["school"], "college": frame["college"], "hash": hashes})
-        for (school, college), group in rows.groupby(["school", "college"])["hash"]:
-            digest = hashlib.sha256(np.sort(group.to_numpy()).tobytes()).hexdigest()
-            parts.setdefault((str(school), str(college)), []).append(f"{name}:{digest}")
+        hashes: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
+        for rows in run.batches(name, schools):
+            hashed = pd.util.hash_pandas_object(rows, index=False)
+            for (school, college), group in hashed.groupby([rows["school"], rows["college"]]):
+                hashes.setdefault((str(school), str(college)), []).append(group.to_numpy())
+        for key, own in hashes.items():
+            digest = hashlib.sha256(np.sort(np.concatenate(own)).tobytes()).hexdigest()
+            parts.setdefault(key, []).append(f"{name}:{digest}")
     return {
         f"{run.code_of(school)}/{college}": hashlib.sha256(
             "|".join([common, json.dumps(run.state(run.code_of(school), college), sort_keys=True), *own]).encode()

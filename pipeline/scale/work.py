@@ -108,6 +108,17 @@ def _pool() -> Executor:
 
 @contextmanager
 def _dask(scheduler: str) -> Generator[Executor]:
+    with dask_client(scheduler) as client:
+        yield client.get_executor(pure=False)
+
+
+@contextmanager
+def dask_client(scheduler: str) -> Generator[Any]:
+    """Open a client of the Dask scheduler at this address, and close it.
+
+    Raises:
+        InputError: the scheduler cannot be reached.
+    """
     from distributed import Client
 
     try:
@@ -119,6 +130,6 @@ def _dask(scheduler: str) -> Generator[Executor]:
             remedy="请确认它在运行，或去掉 cohort.toml 的 [scale]，改在本机运行",
         ) from None
     try:
-        yield client.get_executor(pure=False)
+        yield client
     finally:
         client.close()

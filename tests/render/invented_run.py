@@ -294,7 +294,7 @@ def _summary(run_id: str, as_of: date, people: pd.DataFrame) -> dict[str, object
         "finished_at": f"{as_of}T08:00:12+08:00",
         "complete": True,
         "partial": False,
-        "colleges": sorted(states),
+        "colleges": "all",
         "cohort": {
             "name": "2017届",
             "year": 2017,

@@ -25,13 +25,13 @@ TABLES = (
 )  # fmt: skip
 
 
-def check(folder: Path, reports: Path, scheduler: str | None = None) -> Path:
-    """Check a cohort and return the run's folder."""
+def check(folder: Path, reports: Path, scheduler: str | None = None, command: str = "check") -> Path:
+    """Check a cohort (or run it: with its pages) and return the run's folder."""
     cohort: Cohort = load_cohort(folder).model_copy(update={"reports": Reports(folder=str(reports))})
     if scheduler:
         cohort = cohort.model_copy(update={"scale": Scale(scheduler=scheduler)})
     now = datetime(2016, 11, 1, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
-    options = RunOptions(as_of=date(2016, 10, 31), now=now, command="check", reporter=Reporter(quiet=True))
+    options = RunOptions(as_of=date(2016, 10, 31), now=now, command=command, reporter=Reporter(quiet=True))
     return run_cohort(cohort, options).folder
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -10,9 +12,11 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cohorts import make_cohort
 from tests.scale.runs import TABLES, check, crossing_cohort, many_parts
 
 
@@ -39,8 +43,6 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        import json
-
         return str(json.loads(self._file.read_text())["address"])
 
     def kill_a_worker(self) -> None:
@@ -86,3 +88,42 @@ def test_a_cluster_that_loses_a_worker_gives_the_pool_s_tables(
         for kind in ("parquet", "csv"):
             one, other = (path / "tables" / f"{name}.{kind}" for path in (pool, run))
             assert one.read_bytes() == other.read_bytes(), f"{name}.{kind}"
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_renders_the_local_pages(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cohort = make_cohort(tmp_path / "cohort", 60, 2, seed=5, faults=0.2)
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "0" * 2 * size)  # runs of one name: pages carry it
+    local = check(cohort, tmp_path / "local", command="run")
+    killed = threading.Event()
+
+    def kill_midway() -> None:
+        while not list((tmp_path / "dask").glob("*/runs/.*/notebooks/.*.tmp.ipynb")):
+            time.sleep(0.02)
+        cluster.kill_a_worker()
+        killed.set()
+
+    threading.Thread(target=kill_midway, daemon=True).start()
+    run = check(cohort, tmp_path / "dask", cluster.address, command="run")
+    assert killed.is_set()
+    pages = _files(local, "site")
+    assert {Path(page).suffix for page in pages} == {".html", ".pdf", ".xlsx"}
+    assert _files(run, "site") == pages
+    for page in pages:
+        if not page.endswith(".xlsx"):  # which tells when it was written
+            assert (run / "site" / page).read_bytes() == (local / "site" / page).read_bytes(), page
+    notebooks = _files(local, "notebooks")
+    assert _files(run, "notebooks") == notebooks
+    for notebook in notebooks:
+        assert _outputs(run / "notebooks" / notebook) == _outputs(local / "notebooks" / notebook), notebook
+
+
+def _files(run: Path, folder: str) -> list[str]:
+    return sorted(str(path.relative_to(run / folder)) for path in (run / folder).rglob("*") if path.is_file())
+
+
+def _outputs(notebook: Path) -> list[Any]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]

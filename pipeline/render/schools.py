@@ -1,0 +1,84 @@
+"""Schools side by side, as a province sees them: what its colleges are to a school, its schools are to a province."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pipeline.render import work
+from pipeline.render.load import Run
+from pipeline.tables import Frame
+
+MOST_SIDE_BY_SIDE = 5
+"""Schools whose colleges can still be read side by side; where there are more, schools come first."""
+FORMULA = "一次通过按已提交人数、按时提交和得分按在册人数，由各院系的数加权平均；得分相同名次并列。"
+_RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
+"""Each column that is a mean, with the people that it is a mean of."""
+
+
+def are_many(run: Run) -> bool:
+    """Return whether the run's overview shows schools first."""
+    return len(run.schools) > MOST_SIDE_BY_SIDE
+
+
+def school_page(code: str) -> str:
+    """Return the file in `site/` of the page of one school's colleges."""
+    return f"school-{code}.html"
+
+
+def school_entries(run: Run, colleges: Frame) -> list[dict[str, Any]]:
+    """Return one entry per school with students: name, students per family, step, rates, rank; the most left first.
+
+    Args:
+        run: the run.
+        colleges: its table of colleges.
+    """
+    if colleges.empty:
+        return []
+    entries = [_entry(run, row, _counts(run, str(row["school"]))) for row in _standing(colleges).to_dict("records")]
+    return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
+
+
+def _standing(colleges: Frame) -> Frame:
+    """Return the table of colleges added up to schools, ranked."""
+    people = {name: pd.to_numeric(colleges[name]).astype("float64") for name in ("registered", "submitted")}
+    shares = {name: pd.to_numeric(colleges[name]) * people[of] for name, of in _RATES.items()}
+    done = {name: (colleges[name] != "").astype("int64") for name in ("signed_at", "accepted_at")}
+    counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"]), **done}
+    added = pd.DataFrame({"school": colleges["school"], **counts, **shares, "colleges": 1})
+    schools = added.groupby("school", sort=False).sum().reset_index()
+    for name, of in _RATES.items():
+        schools[name] = (schools[name] / schools[of].where(schools[of] > 0)).fillna(0.0)
+    return schools.assign(rank=schools["score"].round(1).rank(method="min", ascending=False).astype("int64"))
+
+
+def _counts(run: Run, school: str) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for statuses in run.statuses_of(run.code_of(school)).values():
+        for status, number in statuses.items():
+            total[status] = total.get(status, 0) + number
+    return work.family_counts(total)
+
+
+def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int]) -> dict[str, Any]:
+    code, total = run.code_of(str(row["school"])), sum(counts.values())
+    return {
+        **row,
+        "open_findings": int(row["open_findings"]),
+        "name": str(row["school"]),
+        "note": "",
+        "interval": "",
+        "counts": counts,
+        "total": total,
+        "left": total - counts["done"],
+        "href": school_page(code) if run.has_pages(code) else "",
+        "step": _step(int(row["signed_at"]), int(row["accepted_at"]), int(row["colleges"])),
+    }
+
+
+def _step(signed: int, accepted: int, colleges: int) -> str:
+    """Return how far a school's colleges are between signature and acceptance."""
+    if accepted == colleges:
+        return "已接收"
+    return "已签字" if signed == colleges else f"签字 {signed}/{colleges}"
