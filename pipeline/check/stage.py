@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from pipeline.check.certify import certify
@@ -17,6 +18,8 @@ from pipeline.match.evidence import find_evidence
 from pipeline.match.matched import Matched
 from pipeline.match.standing import first_submissions, standing_submissions
 from pipeline.tables import Frame
+
+_UNSPOKEN = "判断身份的规则已停用或未能运行，本条未核验"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
         verdicts[subject], judged_so = validate(table, chosen, facts, subject)
         results |= judged_so
         skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
+    verdicts["submissions"] += _unspoken(tables["submissions"], verdicts["submissions"], rules)
     found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
     own = found["submissions"]
     return Checked(
@@ -67,6 +71,19 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
         not_checked=skipped,
         results=results,
     )
+
+
+def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[Verdict]:
+    """Return the verdict that identities were not checked whose cause no rule could tell: it is silenced or failed.
+
+    Unknown is not a pass: without this such a student would stand among those who can be approved.
+    """
+    told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
+    rows = np.flatnonzero(~table["identity_cause"].isin(["", *told]))
+    ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
+    if ask is None or not len(rows):
+        return []
+    return [Verdict(replace(ask, message=_UNSPOKEN), rows, None)]
 
 
 def _not_run(verdicts: list[Verdict]) -> set[str]:

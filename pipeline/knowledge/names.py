@@ -17,10 +17,8 @@ from pipeline.knowledge import han
 from pipeline.knowledge.text import by_distinct, flag, matches
 
 _PLAIN = rf"[{han.HAN}]{{2,5}}"
-_GOOD = (
-    rf"[{han.HAN}]+(?:{han.DOT}[{han.HAN}]+)*"
-    rf"|[{han.LATIN}]+(?:(?: |{han.DOT}| ?{han.DOT} ?)[{han.LATIN}]+)*"
-)
+_LATIN = rf"[{han.LATIN}]+(?:(?: |{han.DOT}| ?{han.DOT} ?)[{han.LATIN}]+)*"
+_GOOD = rf"[{han.HAN}]+(?:{han.DOT}[{han.HAN}]+)*|{_LATIN}"
 _BESIDE_HAN = re.compile(rf"(?<=[{han.HAN}{han.DOT}]) +| +(?=[{han.HAN}{han.DOT}])")
 _DOTS = re.compile(rf"(?<=[{han.HAN}]) *[{re.escape(han.DOT_LOOKALIKES)}]+ *(?=[{han.HAN}])")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")
@@ -69,6 +67,11 @@ def _visible(character: str) -> str:
 def name_ok(values: pd.Series) -> pd.Series:
     """Return whether each cleaned name is Han characters with middle dots, or Latin letters with spaces (or blank)."""
     return flag(values, matches(values, rf"|{_GOOD}"))
+
+
+def name_latin(values: pd.Series) -> pd.Series:
+    """Return whether each cleaned name is written in Latin letters."""
+    return flag(values, matches(values, _LATIN))
 
 
 def name_key(values: pd.Series) -> pd.Series:

@@ -24,6 +24,8 @@ folder = "rules"
 
 [rules.known_issues]
 "email.qq_preferred" = "等信息中心通知"
+"identity.registry_outdated" = "等教务处导出新的学籍"
+"identity.id_mistyped" = "等教务处导出新的学籍"
 """
 
 
@@ -68,6 +70,15 @@ def test_a_silenced_rule_says_nothing_and_is_told(run):
     assert "email.qq_preferred" not in set(read_table(run.folder, "findings")["rule"])
     told = [one for one in run.summary["not_checked"] if one["rule"] == "email.qq_preferred"]
     assert [one["reason"] for one in told] == ["已知问题，暂不计：等信息中心通知"]
+
+
+def test_an_identity_whose_rule_is_silenced_is_not_checked_and_cannot_be_approved(run):
+    certifications = read_table(run.folder, "certifications")
+    waiting = certifications[certifications["identity"] == "not_checked"]
+    assert len(waiting)
+    assert set(waiting["cause"]) == {"not_checked"}
+    roster = read_table(run.folder, "roster")
+    assert set(roster["status"][roster["submission_id"].isin(list(waiting["submission_id"]))]) == {"not_checked"}
 
 
 def test_the_registrys_own_faults_stand_in_a_table_of_their_own(run):

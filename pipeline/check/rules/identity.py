@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pipeline.check.facts import Facts
 from pipeline.check.once import once
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.knowledge.names import name_ok
+from pipeline.knowledge.names import name_latin, name_ok
 from pipeline.tables import Frame
 
 
@@ -37,9 +39,13 @@ def id_number_checksum(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def id_number_birth_date(table: Frame, facts: Facts) -> Mask:
-    """Digits 7-14 are no date, or an age under 14 or over 70 at the month of graduation."""
-    month = table["graduation_month"].where(is_month(table["graduation_month"]), facts.undergraduate_month)
-    return ~read_numbers(table, facts).birth_ok(month)
+    """Digits 7-14 are no date, or an age under 14 or over 70 at the month of graduation.
+
+    A month of another year is a slip of its own (`graduation_month.cohort`): the cohort's tells the age then.
+    """
+    month = table["graduation_month"]
+    told = is_month(month) & month.str.startswith(f"{facts.year}-")
+    return ~read_numbers(table, facts).birth_ok(month.where(told, facts.undergraduate_month))
 
 
 @rule
@@ -57,8 +63,17 @@ def id_number_unique(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def name_characters(table: Frame, facts: Facts) -> Mask:
-    """The name has anything but Han characters, the middle dot and, for foreigners, Latin letters with spaces."""
-    return given(table["name"]) & ~name_ok(table["name"])
+    """The name has anything but Han characters, the middle dot and, for foreigners, Latin letters with spaces.
+
+    Letters are no foreigner's where the ID number is a Chinese resident's, unless the registry has the name so (its
+    own rows may).
+    """
+    names = table["name"]
+    latin = name_latin(names)
+    if latin.any():
+        known = names == table["registry_name"] if "registry_name" in table else pd.Series(True, index=table.index)
+        latin &= read_numbers(table, facts).is_kind("resident") & ~known
+    return given(names) & (~name_ok(names) | latin)
 
 
 @rule

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, rule
-from pipeline.knowledge.identifiers import id_valid
+from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.match.evidence import NONE, SEVERAL
 from pipeline.tables import Frame
 
@@ -32,7 +32,7 @@ def cause(table: Frame) -> pd.Series:
     other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
     candidate = (numbers >= 0) | ((numbers == NONE) & (table["similar_row"] >= 0))
     unheld = (id_row == NONE) & (away == NONE) & candidate
-    valid = id_valid(table["id_number"])
+    valid = _valid(table, unheld)
     conditions = {
         "": certified(table),
         "not_checked": ~table["registry_read"],
@@ -45,6 +45,14 @@ def cause(table: Frame) -> pd.Series:
     }
     found = np.select(list(conditions.values()), list(conditions), "unknown")
     return pd.Series(found, index=table.index, dtype="str")
+
+
+def _valid(table: Frame, where: Mask) -> Mask:
+    """Return which of the ID numbers `where` marks may be a student's: right, and of an age to graduate."""
+    asked = table[where]
+    numbers = IdNumbers(asked["id_number"])
+    right = numbers.valid & numbers.birth_ok(asked["registry_graduation_month"])
+    return right.reindex(table.index, fill_value=False)
 
 
 def _ties(table: Frame) -> Mask:
