@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from pipeline.errors import ConfigurationError
+from pipeline import fields
+from pipeline.cohort_mistakes import line_of, mistake_of, undecodable, unparsable
+from pipeline.errors import ConfigurationError, reason_of
 
 FILE_NAME = "cohort.toml"
 DEFAULT_STUDENT_NUMBER = "[0-9A-Za-z]{4,15}"
@@ -27,6 +30,20 @@ def _advice(message: str) -> PydanticCustomError:
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _usable(cls, value: object) -> object:
+        """Refuse texts that no file system takes as a path: nobody means them, wherever they stand."""
+        for text in cast("list[object]", value) if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "\0" in text:
+                raise _advice("含有看不见的 NUL 字符，请删去重写")
+            if isinstance(text, str) and text.startswith("~"):
+                try:
+                    Path(text).expanduser()
+                except RuntimeError:
+                    raise _advice(f"没有 {text.split('/')[0]} 这个账号的文件夹，请改写成完整路径") from None
+        return value
+
 
 class School(_Section):
     """One school: its code and name, where its registry is, and what the registry calls the fields."""
@@ -36,6 +53,14 @@ class School(_Section):
     registry: Text
     columns: dict[str, str] = Field(default_factory=dict)
     """Field name of `fields.csv` to the registry's own column name."""
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in value if name not in fields.fields()]
+        if unknown:
+            raise _advice(f"没有字段 {'、'.join(unknown)}，字段名见 fields.csv")
+        return value
 
 
 class Window(_Section):
@@ -94,9 +119,9 @@ class Review(_Section):
 class Standing(_Section):
     """Weights of the colleges' standing."""
 
-    first_pass: Annotated[float, Field(ge=0)] = 0.5
-    on_time: Annotated[float, Field(ge=0)] = 0.3
-    rework: Annotated[float, Field(ge=0)] = 0.2
+    first_pass: Annotated[float, Field(ge=0, le=1000)] = 0.5
+    on_time: Annotated[float, Field(ge=0, le=1000)] = 0.3
+    rework: Annotated[float, Field(ge=0, le=1000)] = 0.2
 
     @model_validator(mode="after")
     def _some_weight(self) -> Standing:
@@ -108,8 +133,8 @@ class Standing(_Section):
 class Keep(_Section):
     """How long personal data are kept, in days."""
 
-    inputs: Annotated[int, Field(ge=1)] = 400
-    mail: Annotated[int, Field(ge=1)] = 90
+    inputs: Annotated[int, Field(ge=1, le=36_500)] = 400
+    mail: Annotated[int, Field(ge=1, le=36_500)] = 90
 
 
 class Google(_Section):
@@ -146,7 +171,7 @@ class Ledger(_Section):
 class Scale(_Section):
     """A Dask scheduler; without one this machine's processes do the work."""
 
-    scheduler: str | None = None
+    scheduler: Annotated[str, Field(pattern=r"^([a-z]+://)?[^/@\s]+:[0-9]{1,5}$")] | None = None
 
 
 class Handin(_Section):
@@ -171,8 +196,10 @@ class CohortSection(_Section):
     def _pattern(cls, value: str) -> str:
         try:
             re.compile(value)
-        except re.error as error:
-            raise _advice(f"不是正确的正则表达式（{error}）") from None
+        except (re.error, OverflowError, RecursionError) as error:
+            at = getattr(error, "pos", None)
+            where = f"（第 {at + 1} 个字符附近）" if isinstance(at, int) else ""
+            raise _advice(f"不是正确的正则表达式{where}，请核对括号和次数") from None
         return value
 
     @model_validator(mode="after")
@@ -269,18 +296,22 @@ def load_cohort(path: Path) -> Cohort:
         raise ConfigurationError(
             [f"没有 {FILE_NAME}：请用 mingce init 新建，或指明届别文件夹"], where=str(file)
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"读不出文件（{error}）：请存为 UTF-8 文本"], where=str(file)) from None
+    except OSError as error:
+        raise ConfigurationError([f"读不出文件（{reason_of(error)}）：请核对路径和权限"], where=str(file)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([undecodable(error)], where=str(file)) from None
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"不是正确的 TOML：{error}。请核对该行的引号、等号和括号"], where=str(file)) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError([unparsable(error)], where=str(file)) from None
     mistakes: list[str] = []
+    if data.pop("folder", None) is not None:  # a setting of ours: where the file stands, nothing that it may say
+        mistakes.append(f"第 {line_of(['folder'], text)} 行 folder：没有这个设置项，请删去")
     data["schools"] = _schools(data, file.parent, mistakes)
     try:
         cohort = Cohort.model_validate({"folder": file.parent.resolve(), **data})
     except ValidationError as error:
-        mistakes += [_mistake(detail, text) for detail in error.errors()]
+        mistakes += [mistake_of(detail, text) for detail in error.errors()]
         raise ConfigurationError(mistakes, where=str(file)) from None
     mistakes += _missing_files(cohort)
     if mistakes:
@@ -297,10 +328,8 @@ def _schools(data: dict[str, Any], folder: Path, mistakes: list[str]) -> object:
     try:
         with (folder / table).open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(
-            f"[cohort] schools：读不出学校表 {table}（{type(error).__name__}），请核对路径，存为 UTF-8 的 CSV"
-        )
+    except (OSError, ValueError, csv.Error):
+        mistakes.append(f"[cohort] schools：读不出学校表 {table}，请核对路径，存为 UTF-8 的 CSV")
         return [{"code": "0", "name": "0", "registry": "0"}]
     return [{key: row.get(key) or "" for key in ("code", "name", "registry")} for row in rows]
 
@@ -311,69 +340,8 @@ def _missing_files(cohort: Cohort) -> list[str]:
     lines = [
         f"{key}：没有文件 {value}，请放入届别文件夹或改正路径"
         for key, value in named.items()
-        if not cohort.path(value).is_file()
+        if not os.path.isfile(cohort.path(value))  # noqa: PTH113  # a name too long is none, and no error
     ]
-    if cohort.rules.folder and not cohort.path(cohort.rules.folder).is_dir():
+    if cohort.rules.folder and not os.path.isdir(cohort.path(cohort.rules.folder)):  # noqa: PTH112
         lines.append(f"[rules] folder：没有文件夹 {cohort.rules.folder}，请新建或删去这一行")
     return lines
-
-
-_TOLD = {
-    "missing": "缺少这一项，请补上",
-    "extra_forbidden": "没有这个设置项，请核对拼写或删去",
-    "string_type": "应为文字，请加英文双引号",
-    "int_type": "应为整数，不加引号",
-    "int_parsing": "应为整数，不加引号",
-    "int_from_float": "应为整数，不加小数",
-    "float_type": "应为数字，不加引号",
-    "float_parsing": "应为数字，不加引号",
-    "bool_type": "应为 true 或 false",
-    "bool_parsing": "应为 true 或 false",
-    "date_type": "应为日期，写作 2016-09-20，不加引号",
-    "date_parsing": "不是正确的日期，写作 2016-09-20",
-    "date_from_datetime_parsing": "不是正确的日期，写作 2016-09-20",
-    "date_from_datetime_inexact": "只写日期，不写时间，例如 2016-09-20",
-    "string_too_short": "不能为空，请填写",
-    "string_too_long": "太长，请缩短",
-    "too_short": "不能为空，请至少填一个",
-    "model_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "model_attributes_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "dict_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "list_type": "应为文字，或方括号里的几段文字",
-    "tuple_type": "应写作一段或几段 [[schools]]",
-}
-
-
-def _mistake(detail: ErrorDetails, text: str) -> str:
-    """Return one Chinese line for one mistake: which key, on which line of the file, what to do."""
-    keys = [str(part) for part in detail["loc"]]
-    place = ".".join(keys)
-    line = _line_of(keys, text)
-    kind, context = detail["type"], detail.get("ctx") or {}
-    told = _TOLD.get(kind)
-    if kind == "advice":
-        told = detail["msg"]
-    elif kind == "literal_error":
-        told = f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
-    elif kind == "string_pattern_mismatch":
-        told = "格式不对，请照注释中的例子填写"
-    elif kind in ("greater_than_equal", "less_than_equal"):
-        told = f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
-    return f"{f'第 {line} 行 ' if line else ''}{place}：{told or '值不正确，请改正'}"
-
-
-def _line_of(keys: list[str], text: str) -> int:
-    """Return the 1-based line where the last named key (or its section) stands, or 0."""
-    section, found = "", 0
-    wanted = [key for key in keys if not key.isdigit()]
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+([^\]]+)\]+", line)
-        if header:
-            section = header.group(1).strip()
-            if wanted and section == wanted[0] and len(wanted) == 1:
-                return number
-            if wanted and section == wanted[0]:
-                found = found or number
-        elif len(wanted) > 1 and section == wanted[0] and re.match(rf"\s*{re.escape(wanted[-1])}\s*=", line):
-            return number
-    return found

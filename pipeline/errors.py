@@ -6,6 +6,34 @@ never an ID number, a name or a phone number.
 
 from __future__ import annotations
 
+import errno
+
+_REASONS = {
+    errno.ENOENT: "没有这个文件或文件夹",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EROFS: "这个位置只能读",
+    errno.EISDIR: "是文件夹",
+    errno.ENOTDIR: "路径中有一段不是文件夹",
+    errno.ENAMETOOLONG: "名字太长",
+    errno.ELOOP: "快捷链接互相指向",
+    errno.ENOSPC: "磁盘写满",
+    errno.EDQUOT: "超过了磁盘限额",
+    errno.EFBIG: "文件太大",
+    errno.EIO: "磁盘有故障",
+    errno.EMFILE: "打开的文件太多",
+    errno.EEXIST: "已存在",
+    errno.EBUSY: "正被占用",
+    errno.ESTALE: "网络文件夹断开了",
+    errno.ETIMEDOUT: "等了太久没有回应",
+}
+
+
+def reason_of(error: Exception) -> str:
+    """Return in Chinese why the system refused a file, or the error's class: what the system says is English."""
+    number = error.errno if isinstance(error, OSError) else None
+    return _REASONS.get(number or 0, type(error).__name__)
+
 
 class MingceError(Exception):
     """Something failed; what could be finished stands (exit code 4)."""

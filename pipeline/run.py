@@ -198,4 +198,6 @@ def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> 
     folder.write_summary(summary)
     whole = summary["complete"] and all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
     final = folder.finish(latest=whole and options.command == "run")
+    for line in summaries.failures(summary):
+        options.reporter.say(f"未完成：{line}")
     return Outcome(final, summary)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
+from pipeline.collect.collected import Note
 from pipeline.review.signing import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame
@@ -63,6 +64,19 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
         "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
         "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
     }
+
+
+def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
+    """Return what a run could not do, a Chinese line each for people: unread inputs, pages that failed."""
+    lines = [
+        str(Note(note["level"], note["file"], note["sheet"], note["row"], note["message"]))
+        for note in summary["notes"]
+        if note["level"] == "error"
+    ]
+    rendered = summary["stages"].get("render") or {"failed": [], "pages": {}}
+    lines += [f"页面 {name} 没有生成：{rendered['pages'][name].get('error', '')}" for name in rendered["failed"]]
+    left = len(lines) - most
+    return [*lines[:most], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
 def of_results(counts: Iterable[dict[str, Any]], not_checked: Iterable[NotChecked]) -> dict[str, Any]:

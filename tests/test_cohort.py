@@ -1,5 +1,6 @@
 """The cohort file: all mistakes at once, each with its advice."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,48 @@ def test_all_mistakes_at_once_each_with_its_line(folder: Path):
 )
 def test_a_mistake_names_its_remedy(folder: Path, old: str, new: str, told: str):
     assert any(told in line for line in _mistakes(folder, GOOD.replace(old, new)))
+
+
+URL = 'registry = "registry.csv"\ncolumns = {nobody = "x"}'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[cohort]", 'folder = "/etc"\n[cohort]', "没有这个设置项"),
+        ("[cohort]", "deep = " + "[" * 4000 + "]" * 4000 + "\n[cohort]", "套得太深"),
+        ("year = 2017", "year = " + "9" * 5000, "数字太长"),
+        ("year = 2017", "year = 2017\nyear = 2018", "写了两次"),
+        ("year = 2017", 'year = 2017\nstudent_number = "(("', "正则表达式"),
+        ("year = 2017", 'year = 2017\nstudent_number = "a{99999999999}"', "正则表达式"),
+        ('"submissions/*"', '"sub\\u0000missions/*"', "NUL"),
+        ('"submissions/*"', '"~nobody-of-that-name/*"', "账号"),
+        ('registry = "registry.csv"', URL, "没有字段 nobody"),
+        ("colleges.csv", "c" * 400, "没有文件"),
+        ("[people]", "[standing]\nfirst_pass = inf\n[people]", "超出范围"),
+        ("[people]", "[keep]\ninputs = 99999999999\n[people]", "超出范围"),
+        ("[people]", '[scale]\nscheduler = "http://u:secret@h"\n[people]', "格式不对"),
+    ],
+)
+def test_what_nobody_means_is_a_mistake_and_no_surprise(folder: Path, old: str, new: str, told: str):
+    mistakes = "".join(_mistakes(folder, GOOD.replace(old, new)))
+    assert told in mistakes
+    assert "secret" not in mistakes
+
+
+@pytest.mark.parametrize("data", [GOOD.encode("gbk"), GOOD.encode("utf-16"), b"\xff\xfe\x00", b"\0"])
+def test_a_file_in_another_encoding_is_told_in_chinese(folder: Path, data: bytes):
+    (folder / "cohort.toml").write_bytes(data)
+    with pytest.raises(ConfigurationError) as caught:
+        load_cohort(folder)
+    assert not re.search("[A-Za-z]+ [a-z]+ [a-z]+", "".join(caught.value.mistakes))
+
+
+@pytest.mark.parametrize("rows", ["1," + "x" * 200_000 + ",y", "1,\0"])
+def test_a_hostile_table_of_schools(folder: Path, rows: str):
+    text = GOOD.replace("year = 2017", 'year = 2017\nschools = "schools.csv"')
+    (folder / "schools.csv").write_text(f"code,name,registry\n{rows}\n", encoding="utf-8")
+    assert _mistakes(folder, text[: text.index("[[schools]]")] + text[text.index("[submissions]") :])
 
 
 def test_no_file_at_all(folder: Path):

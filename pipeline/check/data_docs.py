@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.check.results import FILE
-from pipeline.errors import InputError
+from pipeline.errors import InputError, reason_of
 
 _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "students": "在册学生", "registry": "学籍库自身"}
 _STYLE = """
@@ -60,7 +60,7 @@ def write_data_docs(run: Path, folder: Path) -> Path:
         index = folder / "index.html"
         index.write_text(_index(suites, run.name), encoding="utf-8")
     except OSError as error:
-        raise InputError(f"页面写不进去（{error.strerror}）", where=str(folder), remedy="请换一个文件夹") from None
+        raise InputError(f"页面写不进去（{reason_of(error)}）", where=str(folder), remedy="请换一个文件夹") from None
     return index
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields
+from pipeline.check.condition import unknown_names
 from pipeline.check.suites import Rule
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")
@@ -101,16 +102,21 @@ def _bad_patterns(rule: Rule) -> list[str]:
 
 
 def _bad_condition(rule: Rule) -> list[str]:
-    """Return what is wrong with `row_condition`: it is asked of a table without rows."""
+    """Return what is wrong with `row_condition`: more than a comparison of fields, or refused by an empty table."""
     condition = rule.kwargs.get("row_condition")
-    if condition is None or rule.kwargs.get("condition_parser", "pandas") != "pandas":
+    if condition is None:
         return []
-    nobody = pd.DataFrame({name: pd.Series(dtype="str") for name in known_columns(rule)}).astype({"row": "int64"})
+    if rule.kwargs.get("condition_parser", "pandas") != "pandas":
+        return ["condition_parser 只能是 pandas，请删去这一行"]
+    known = known_columns(rule)
+    unknown = unknown_names(str(condition), known)
+    if unknown:
+        return [f"row_condition 里没有字段 {'、'.join(unknown)}，字段名见 fields.csv"]
+    nobody = pd.DataFrame({name: pd.Series(dtype="str") for name in known}).astype({"row": "int64"})
     try:
-        nobody.query(str(condition))
-    except pd.errors.UndefinedVariableError as error:
-        name = re.sub(r"name '(.+)' is not defined", r"\1", str(error))
-        return [f"row_condition 里没有字段 {name}，字段名见 fields.csv"]
+        if unknown is not None:
+            nobody.query(str(condition))
+            return []
     except (SyntaxError, ValueError, TypeError, AttributeError, NotImplementedError, KeyError):
-        return [f'row_condition “{condition}”看不懂，写法例如 home_province == "湖南省"']
-    return []
+        pass
+    return [f'row_condition “{condition}”看不懂，写法例如 home_province == "湖南省"']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,15 +168,32 @@ def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
     """Return the nodes of one YAML file; raises ConfigurationError where it is none."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        whole = root is None or _size(root) <= _MOST
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" 第 {mark.line + 1} 行" if mark else ""
         raise ConfigurationError(
             [f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)
         ) from None
+    if not whole:
+        raise ConfigurationError([f"{path.name}：内容太多，或引用（* 和 &）互相套用，请分成几个文件"], where=str(path))
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
     return _Suite(path, root, mistakes)
+
+
+def _size(node: yaml.Node, known: dict[int, float] | None = None) -> float:
+    """Return how many nodes there are with every alias written out: a few lines of aliases can mean thousands of
+    millions. Infinite where a node stands within itself."""
+    known = {} if known is None else known
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inner = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = cast("list[yaml.Node | tuple[yaml.Node, yaml.Node]]", inner)
+        known[id(node)] = 1 + sum(
+            sum(_size(each, known) for each in (part if isinstance(part, tuple) else (part,))) for part in parts
+        )
+    return known[id(node)]
 
 
 class _Suite:
@@ -185,7 +203,7 @@ class _Suite:
         self.file = path.name
         self.mistakes = mistakes
         self.nodes = {str(key.value): value for key, value in root.value}
-        self.head = {key: _plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
+        self.head = {key: self.plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
         for key, node in self.nodes.items():
             if key not in ("page", "title", "since", "needs", "rules", "messages", "each_required", "each_compared"):
                 self.wrong(node, f"没有设置项 {key}，请核对拼写")
@@ -194,14 +212,16 @@ class _Suite:
         """Write down one mistake with its line."""
         self.mistakes.append(f"{self.file} 第 {node.start_mark.line + 1} 行：{message}")
 
-
-def _plain(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
-    """Return a node's value as Python data."""
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+    def plain(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+        """Return a node's value as Python data; None, with a mistake written down, where it has none."""
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_document(node)
+        except (yaml.YAMLError, ValueError, TypeError):
+            self.wrong(node, "这里有写错的日期、数字或不认识的标签（!），请改正；文字请加引号")
+            return None
+        finally:
+            loader.dispose()
 
 
 def _rules_of(suite: _Suite) -> Iterator[Rule]:
@@ -223,6 +243,7 @@ def _rules_of(suite: _Suite) -> Iterator[Rule]:
             yield rule
 
 
+_MOST = 20_000  # nodes of one file
 _KEYS = {
     "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since",
     "changed", "known_issue", "kwargs",
@@ -233,12 +254,14 @@ _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJ
 
 def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
     """Return the rule of one entry; its mistakes go to the suite."""
-    entry = _plain(node)
+    before = len(suite.mistakes)
+    entry = suite.plain(node)
+    if len(suite.mistakes) > before:
+        return None
     if not isinstance(entry, dict):
         suite.wrong(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
         return None
     data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()}
-    before = len(suite.mistakes)
     _check_entry(suite, node, data)
     if len(suite.mistakes) > before:
         return None
@@ -276,7 +299,9 @@ def _stock_kwargs(data: dict[str, Any], field_name: str) -> dict[str, Any]:
 
 
 def _filled(text: str, names: dict[str, str]) -> str:
-    return text.format(**names) if names else text
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
@@ -295,5 +320,5 @@ def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
         suite.wrong(node, "kwargs 应为逐行的 键: 值")
     named = data.get("field")
-    if named and "{" not in str(named) and named not in fields.fields():
+    if named and "{" not in str(named) and str(named) not in fields.fields():
         suite.wrong(node, f"没有字段 {named}，字段名见 fields.csv")

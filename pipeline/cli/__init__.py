@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
-from typing import TextIO, cast
+from typing import NoReturn, TextIO, cast
 
 import typer
 
@@ -18,6 +20,8 @@ _MODULES = (
     "demo", "init", "run", "review", "sign", "send", "sheet",
     "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
 )  # fmt: skip
+
+_TYPER_INTERRUPTED = 130  # Typer ends so, without a word, where a command was interrupted
 
 app = typer.Typer(
     name="mingce",
@@ -52,6 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     if "--debug" in given:  # wherever it stands in the line
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
+    _interrupt_on_signals()
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
@@ -59,12 +64,30 @@ def main(arguments: list[str] | None = None) -> None:
         except MingceError as error:
             _end(error, error)
         except KeyboardInterrupt:
-            print("已中断：上一次完整的运行没有改动", file=sys.stderr)
-            sys.exit(4)
+            _interrupted()
+        except SystemExit as left:
+            if left.code == _TYPER_INTERRUPTED:
+                _interrupted()
+            raise
         except OSError as error:
             _end(error, disk_failure(error))
         except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here
             _end(error, None)
+
+
+def _interrupt_on_signals() -> None:
+    """Let an orderly end (SIGTERM) and a closed terminal (SIGHUP) tidy up as Ctrl-C does; `nohup` stays `nohup`."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _interrupted() -> NoReturn:
+    print("已中断：上一次完整的运行没有改动", file=sys.stderr)
+    sys.exit(4)
 
 
 def _end(error: BaseException, told: MingceError | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import AsJson
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def diff(
         try:
             differences.to_csv(out, index=False, encoding="utf-8-sig", lineterminator="\n")
         except OSError as error:
-            raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{error.strerror}）") from None
+            raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
     if as_json:
         print(masked(differences).to_json(orient="records", force_ascii=False, indent=2))
     else:

@@ -66,7 +66,7 @@ def _masked(source: str) -> str:
 def _url(address: str, folder: Path) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         raise InputError("数据库地址不正确", where=_masked(address), remedy="请照 cohort.toml 注释中的例子写") from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         path = folder / url.database

@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.collect.collected import Note
-from pipeline.errors import InputError
+from pipeline.errors import InputError, reason_of
 
 _LARGEST = 4 << 30  # bytes; more than this is no cohort's table
 _NOT_TABLES = ("~$", ".~", "._", ".", "Thumbs.db", "desktop.ini")
@@ -60,18 +61,20 @@ def read_content(path: Path, folder: Path) -> Content:
     """Read the file once.
 
     Raises:
-        InputError: it cannot be read, or is larger than 4 GB.
+        InputError: it is no regular file, cannot be read, or is larger than 4 GB.
     """
     name = name_of(path, folder)
     try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise InputError(f"文件有 {size >> 30} GB，太大", where=name, remedy="请分成几个文件，或存为 Parquet")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
+            raise InputError("不是普通文件（是管道、设备或文件夹）", where=name, remedy="请把真正的文件放在这里")
+        if status.st_size > _LARGEST:
+            what = f"文件有 {status.st_size >> 30} GB，太大"
+            raise InputError(what, where=name, remedy="请分成几个文件，或存为 Parquet")
         data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"文件打不开（{reason}）", where=name, remedy="请确认文件存在、没有被占用、有读取权限"
+            f"文件打不开（{reason_of(error)}）", where=name, remedy="请确认文件存在、没有被占用、有读取权限"
         ) from None
     return Content(name, data, hashlib.sha256(data).hexdigest())
 

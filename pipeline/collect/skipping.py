@@ -27,6 +27,7 @@ _MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|
 _HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
+_PORTION = 50_000  # rows that are Python text at a time
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
@@ -46,13 +47,16 @@ def blank_rows(body: pa.Table) -> np.ndarray:
 
 
 def reasons(body: pa.Table, header: Header) -> np.ndarray:
-    """Return for every row why it is no person's row, or ""."""
+    """Return for every row why it is no person's row, or "", as for one without any text (`blank_rows`)."""
     why = np.full(body.num_rows, "", dtype=object)
     if not body.num_rows:
         return why
-    doubtful = _doubtful(body, header)
-    for at in np.flatnonzero(doubtful):
-        why[at] = _reason([str(column[int(at)]) for column in body.columns], header, near_top=bool(at < _NEAR_TOP))
+    doubtful = np.flatnonzero(_doubtful(body, header) & ~blank_rows(body))
+    for start in range(0, len(doubtful), _PORTION):
+        places = doubtful[start : start + _PORTION]
+        columns = [column.to_pylist() for column in body.take(pa.array(places)).columns]
+        for at, cells in zip(places, zip(*columns, strict=True), strict=True):
+            why[at] = _reason(cells, header, near_top=bool(at < _NEAR_TOP))
     return why
 
 
@@ -70,7 +74,7 @@ def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
     return doubtful
 
 
-def _reason(cells: list[str], header: Header, *, near_top: bool) -> str:
+def _reason(cells: Sequence[str], header: Header, *, near_top: bool) -> str:
     """Return why this one row is no person's, or ""."""
     filled = [cell for cell in cells if cell.strip()]
     if not filled:
@@ -93,7 +97,7 @@ def _reason(cells: list[str], header: Header, *, near_top: bool) -> str:
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
 
 
-def _repeats(cells: list[str], header: Header) -> bool:
+def _repeats(cells: Sequence[str], header: Header) -> bool:
     same = sum(
         1 for column, label in header.labels.items() if column < len(cells) and clean(cells[column]) == clean(label)
     )

@@ -70,12 +70,16 @@ def submission_units(cohort: Cohort) -> list[Unit]:
         InputError: a source names no file.
     """
     units: list[Unit] = []
+    seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
         if source.startswith(GOOGLE):
             units.append(Unit(source, None))
             continue
         paths, notes = files_of(source, cohort.folder)
-        units += [Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths)]
+        units += [
+            Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
+        ]
+        seen.update(paths)
     return units
 
 

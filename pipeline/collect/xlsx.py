@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import posixpath
 import re
 from collections.abc import Generator
@@ -37,7 +38,8 @@ _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
 def calamine_errors(name: str) -> Generator[None]:
     """Turn what calamine raises, its panics among them, into an `InputError`."""
     try:
-        yield
+        with _panics_unheard():
+            yield
     except CalamineError as error:
         what = "工作簿有密码" if type(error).__name__ == "PasswordError" else f"工作簿读不出（{type(error).__name__}）"
         raise InputError(what, where=name, remedy=DAMAGED) from None
@@ -47,6 +49,19 @@ def calamine_errors(name: str) -> Generator[None]:
         ):  # a panic of Rust code is a BaseException without a class to import
             raise
         raise InputError("工作簿的内部结构不合规范，读不出", where=name, remedy=DAMAGED) from None
+
+
+@contextmanager
+def _panics_unheard() -> Generator[None]:
+    """Keep what Rust code prints in a panic off standard error: it writes to the descriptor before Python hears."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_xlsx(content: Content) -> Reading:
@@ -204,6 +219,12 @@ def _elements(xml: bytes, name: str) -> list[ElementTree.Element]:
     except (ElementTree.ParseError, ValueError, LookupError):
         return []
     return [element for element in root.iter() if element.tag == name or element.tag.endswith(f"}}{name}")]
+
+
+def custom_properties(archive: Archive) -> dict[str, str]:
+    """Return the workbook's custom document properties, name to text."""
+    found = _elements(archive.part("docProps/custom.xml"), "property")
+    return {each.get("name", ""): "".join(each.itertext()) for each in found}
 
 
 def _image(archive: Archive, identity: str) -> tuple[str, bytes]:

@@ -124,7 +124,9 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
     cells = sources.submissions.cells
     kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
     (out / "submissions").mkdir(exist_ok=True)
-    book: Any = xlsxwriter.Workbook(str(out / "submissions" / "submissions.xlsx"), {"strings_to_formulas": False})
+    book: Any = xlsxwriter.Workbook(
+        str(out / "submissions" / "submissions.xlsx"), {"in_memory": True, "strings_to_formulas": False}
+    )
     dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
         sheet = book.add_worksheet(f"登记表{number}")

@@ -27,7 +27,7 @@ def write_headcount_xlsx(path: Path, headcount: Headcount, *, with_people: bool 
         with_people: add the second sheet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": headcount.title, "author": "", "comments": headcount.digest})
         for name, value in headcount.subject.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, reason_of
 from pipeline.render.starter import Prepared
 
 
@@ -83,7 +83,7 @@ def run_job(job: NotebookJob, settings: Settings, prepared: Prepared | None = No
     except UsageError as refused:
         kind, error = "usage", str(refused)
     except OSError as failed:
-        kind, error = "failed", f"notebook 的文件读写失败（{failed.strerror or type(failed).__name__}）"
+        kind, error = "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
     except RuntimeError as failed:
         kind, error = "died", f"内核没有启动（{type(failed).__name__}），请重试"
     return NotebookResult(job, not kind, time.monotonic() - started, error, kind)

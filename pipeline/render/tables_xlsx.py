@@ -50,6 +50,7 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
     left_out: list[str] = []
     options: dict[str, Any] = {
         "constant_memory": True,
+        "tmpdir": str(path.parent),  # rows wait in temporary files: a crash must leave none outside the run's folder
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from pipeline.errors import ConfigurationError, MingceError
+from pipeline.errors import ConfigurationError, MingceError, reason_of
 
 PASSWORD = "MINGCE_LEDGER_PASSWORD"
 BUSY_MS = 60_000  # how long a writer waits for another one
@@ -29,10 +29,8 @@ def ledger_url(text: str, folder: Path) -> sa.URL:
     """
     try:
         url = sa.make_url(text)
-    except ArgumentError:
-        raise ConfigurationError(
-            [f"账本地址 {text} 不是正确的地址，写作 sqlite:///ledger.sqlite"], where="[ledger] url"
-        ) from None
+    except (ArgumentError, ValueError):  # the text may hold a password: it is not repeated
+        raise ConfigurationError(["账本地址不正确，写作 sqlite:///ledger.sqlite"], where="[ledger] url") from None
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database and url.database != ":memory:":
         return url.set(database=str(folder / url.database))
@@ -60,7 +58,7 @@ def engine_of(url: sa.URL) -> Engine:
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            [f"不能建立账本文件 {url.database}（{error.strerror}），请核对路径和权限"], where="[ledger] url"
+            [f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"], where="[ledger] url"
         ) from None
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

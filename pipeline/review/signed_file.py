@@ -7,15 +7,18 @@ keywords `name=value` in PDF. In an xlsx the numbers that people see are read ag
 from __future__ import annotations
 
 import re
-import zipfile
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
 
 from pipeline.cohort import Cohort
+from pipeline.collect.archive import Archive
+from pipeline.collect.inputs import Content, read_content
+from pipeline.collect.xlsx import custom_properties, read_xlsx
 from pipeline.errors import InputError
 from pipeline.review.desk import Desk
 from pipeline.review.signing import (
@@ -36,6 +39,7 @@ LABELS = {
     "未提交": "missing",
 }
 _LEVEL, _MAJOR, _TOTAL, _SUBTOTAL = "学历", "专业", "合计", "小计"
+_SECONDS = 60  # for a PDF that is read in a process of its own
 _RUNS = 60  # how many runs are looked through for the data that an unsigned file was made from
 Cell = dict[tuple[str, str], dict[str, int]]
 
@@ -70,7 +74,7 @@ def read_subject(path: Path) -> Subject:
         raise InputError("只能核对 headcount.xlsx 或 headcount.pdf", where=path.name)
     if not path.is_file():
         raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
-    subject = reader(path)
+    subject = reader(read_content(path, path.parent))
     if not re.fullmatch(r"[0-9a-f]{64}", subject.digest) or not subject.college:
         raise InputError(
             "文件里没有校验信息，无法核对",
@@ -173,21 +177,14 @@ def _cells_that_differ(cells: Cell, rows: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _read_xlsx(path: Path) -> Subject:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(path, data_only=True)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, InvalidFileException) as error:
-        raise InputError(f"表格打不开（{type(error).__name__}）", where=path.name, remedy="请重新取得文件") from None
-    properties: Any = getattr(book, "custom_doc_props")  # noqa: B009  (openpyxl's types do not know it)
-    known = {str(prop.name): str(prop.value or "") for prop in properties.props}
-    values: list[list[object]] = [list(row) for sheet in book.worksheets for row in sheet.iter_rows(values_only=True)]
-    return _subject(known, _cells(values))
+def _read_xlsx(content: Content) -> Subject:
+    values = [row for grid in read_xlsx(content).grids for row in grid.values]
+    width = max(map(len, values), default=0)
+    cells = _cells([[*row, *[""] * (width - len(row))] for row in values])
+    return _subject(custom_properties(Archive(content)), cells)
 
 
-def _cells(values: list[list[object]]) -> Cell:
+def _cells(values: list[list[str]]) -> Cell:
     """Return the numbers under the known headings, by level and major; blank levels take the one above."""
     header = next((at for at, row in enumerate(values) if {_MAJOR, "在册"} <= {_text(cell) for cell in row}), None)
     if header is None:
@@ -215,17 +212,18 @@ def _text(cell: object) -> str:
 def _number(cell: object) -> int:
     """Return a cell's whole number; anything else is -1, which no count is."""
     text = _text(cell)
-    return int(float(text)) if re.fullmatch(r"[0-9]+(\.0*)?", text) else -1
+    return int(text.partition(".")[0]) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", text) else -1
 
 
-def _read_pdf(path: Path) -> Subject:
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
-
+def _read_pdf(content: Content) -> Subject:
+    child = Path(__file__).with_name("_guarded_pdf.py")
     try:
-        keywords = str((PdfReader(path).metadata or {}).get("/Keywords", ""))
-    except (OSError, ValueError, PyPdfError) as error:
-        raise InputError(f"PDF 打不开（{type(error).__name__}）", where=path.name, remedy="请重新取得文件") from None
+        done = subprocess.run(
+            [sys.executable, "-I", str(child)], input=content.data, capture_output=True, timeout=_SECONDS, check=True
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        raise InputError("PDF 打不开，或不是 mingce 生成的", where=content.name, remedy="请重新取得文件") from None
+    keywords = done.stdout.decode("utf-8", errors="replace")
     found = {name: unquote(value).strip() for name, value in re.findall(r"(mingce_\w+)=([^,;]*)", keywords)}
     return _subject(found, None)
 

@@ -76,7 +76,11 @@ class Keyed:
             for each, start, low, high in zip(self.names, ends, cuts, cuts[1:], strict=False)
             if high > low
         ]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({name: [] for name in names})
+        if parts:
+            return pd.concat(parts, ignore_index=True)
+        if self.names:
+            return self.spool.read(keys_name(self.names[0]), names).iloc[:0]
+        return pd.DataFrame({name: np.zeros(0, dtype=np.uint64) for name in names})  # keys: text is of submissions
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,20 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from pipeline.errors import InputError, PartialError
 
 T = TypeVar("T")
+
+
+class _Joinable(Protocol):
+    """Another process, whose end can be waited for."""
+
+    def join(self, timeout: float | None = None) -> None: ...
+
 
 _TRIES = 3  # a pool whose worker was killed (out of memory, mostly) is made anew so often
 _CONNECT = 30  # seconds to wait for the scheduler
@@ -103,7 +111,23 @@ def _pool() -> Executor:
         context.set_forkserver_preload(["pipeline.run", "pipeline.scale.ready"])
     else:
         context = get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), context)
+    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the run that wants its results is gone, however it ended.
+
+    A killed run cannot tell its workers: each holds both ends of the queue that it waits at, so it would wait for good,
+    and keep the server alive that it was forked from.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_outlive, args=(parent,), name="parent", daemon=True).start()
+
+
+def _outlive(parent: _Joinable) -> NoReturn:
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager
@@ -123,7 +147,7 @@ def dask_client(scheduler: str) -> Generator[Any]:
 
     try:
         client: Any = Client(scheduler, timeout=_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"连不上 Dask 调度器（{type(error).__name__}）",
             where=scheduler,

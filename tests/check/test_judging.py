@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.check import validate as judging
+from pipeline.check.condition import unknown_names
 from pipeline.check.data_docs import write_data_docs
 from pipeline.check.findings import findings_of
 from pipeline.check.logic import LOGIC
@@ -277,3 +278,49 @@ def test_data_docs_have_the_rules_and_no_value_of_anybody(judged, table, tmp_pat
         assert not told, (column, told)
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", everything)
     assert "<script" not in everything
+
+
+HOSTILE = {
+    "a tag": "page: !!python/object/apply:os.system ['touch pwned']\nrules: []\n",
+    "a tag within a rule": "page: a\nrules:\n  - !!python/object/apply:os.system ['touch pwned']\n",
+    "no such day": "page: 2016-99-99\nrules: []\n",
+    "brackets": "a: " + "[" * 20_000,
+    "itself": "page: a\nrules: &a\n  - *a\n",
+    "aliases": "a0: &a0 [x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+    + "page: *a9\n",
+    "lists": "page: a\nrules:\n  - {rule: [a], field: [name], severity: [info], actor: {a: 1}, message: [x]}\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_yaml_is_told_in_words(tmp_path, name):
+    (tmp_path / "a.yml").write_text(HOSTILE[name], encoding="utf-8")
+    with pytest.raises(ConfigurationError):
+        office_rules(tmp_path)
+
+
+CONDITIONS = {
+    'home_province == "湖南省" and not (name.str.len() > 3)': [],
+    'name.isin(["a", "b"]) | ~(row < 5)': [],
+    'home == "湖南省"': ["home"],
+    '@pd.io.common.os.system("touch pwned") == 0': None,
+    '__import__("os").system("touch pwned")': None,
+    "name.__class__.__mro__": None,
+    'name.map("a")': None,
+    "name.str.len.__self__": None,
+    "(name\n== @pd.x())": None,
+    "[name for name in row]": None,
+}
+
+
+@pytest.mark.parametrize(("condition", "unknown"), CONDITIONS.items())
+def test_a_condition_compares_fields_and_runs_nothing(condition, unknown):
+    assert unknown_names(condition, ["name", "home_province", "row"]) == unknown
+
+
+def test_no_other_reader_of_conditions(tmp_path):
+    text = MISTAKES.replace('home == "湖南省"', "'@pd.io.common.os.getcwd() == 1', condition_parser: python")
+    (tmp_path / "a.yml").write_text(text[: text.index("  - rule: office.six")], encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="condition_parser 只能是 pandas"):
+        office_rules(tmp_path)

@@ -225,3 +225,42 @@ def test_parquet_of_odd_types(make_cohort):
         ["", "", "1305030102", "2.5", "", "", "", "", ""],
     ]
     assert {(row.at, row.field) for row in found.cells.itertuples()} >= {(0, "id_number"), (1, "study_years")}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_are_refused_at_once(make_cohort, tmp_path):
+    cohort = make_cohort()
+    write(cohort.folder / "submissions", "b.csv", *PEOPLE)
+    os.mkfifo(cohort.folder / "submissions" / "pipe.csv")
+    (cohort.folder / "submissions" / "zero.csv").symlink_to("/dev/zero")
+    found = collect_submissions(cohort, tmp_path / "inputs")
+    errors = {note.file: note.message for note in found.notes if note.level == "error"}
+    assert set(errors) == {"submissions/pipe.csv", "submissions/zero.csv"}
+    assert all("不是普通文件" in message for message in errors.values())
+    assert len(found.rows) == len(PEOPLE)
+
+
+def test_a_file_that_two_globs_name_is_read_once(make_cohort, tmp_path):
+    cohort = make_cohort()
+    write(cohort.folder / "submissions", "b.csv", *PEOPLE)
+    twice = cohort.submissions.model_copy(update={"sources": ["submissions/*", "submissions/b.csv"]})
+    found = collect_submissions(cohort.model_copy(update={"submissions": twice}), tmp_path / "inputs")
+    assert len(found.rows) == len(PEOPLE)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql+pymysql://u:secret@[::1/db#t", "postgresql+psycopg://u:secret@h:port/db#t", "x://u:secret@h/d"]
+)
+def test_a_wrong_address_is_told_without_its_password(make_cohort, url):
+    cohort = make_cohort(registry=url)
+    with pytest.raises(InputError) as caught:
+        read_registry(cohort.schools[0], cohort, None)
+    assert "secret" not in str(caught.value)
+
+
+def test_rows_without_text_cost_nothing_and_say_nothing(make_cohort, tmp_path):
+    cohort = make_cohort()
+    write(cohort.folder / "submissions", "b.csv", *PEOPLE, *["," * HEAD.count(",")] * 3000, "合计" + "," * 5, " ,,,,,")
+    found = collect_submissions(cohort, tmp_path / "inputs")
+    assert len(found.rows) == len(PEOPLE)
+    assert found.skipped["why"].tolist() == ["合计行", "只有空格"]

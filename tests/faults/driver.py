@@ -2,9 +2,9 @@
 
 `python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `cohort` (another one),
 `command` (run or check), `at` (the stage, or `page:N`, at which it is killed), `after` (seconds after which it is
-killed), `bytes` (the largest file it may write), `user` (number of the account it runs under), `lock` (another holds
-the cohort meanwhile), `notebooks` (true: some do harm), `now`, or `words` (a whole command line). After each job its
-line is written to REPORT as JSON: how it ended, what it said, and what stands.
+killed, or sent the `signal` of this number), `bytes` (the largest file it may write), `user` (number of the account it
+runs under), `lock` (another holds the cohort meanwhile), `notebooks` (true: some do harm), `now`, or `words` (a whole
+command line). After each job its line is written to REPORT as JSON: how it ended, what it said, and what stands.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def forked(cohort: Cohort, job: dict[str, Any]) -> tuple[int, str]:
                 os._exit(code)
         if job.get("after"):
             time.sleep(job["after"])
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, job.get("signal", signal.SIGKILL))
         _, status = os.waitpid(pid, 0)
         said.seek(0)
         return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")

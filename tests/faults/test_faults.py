@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,6 +115,7 @@ def season(cohort: Path, half: Path, locked: Path, disk: Path | None) -> dict[st
         {"name": "first", "command": "run"},
         *({"name": f"killed after {at}", **check, "at": at} for at in ("collect", "match", "check", "tabulate")),
         {"name": "killed at random", **check, "after": 1.3},
+        {"name": "terminated", "words": ["check", str(cohort)], "after": 1.3, "signal": int(signal.SIGTERM)},
         {"name": "killed at a page", "command": "run", "at": "page:2"},
         {"name": "file too large", "words": ["check", str(cohort)], "bytes": 12_000},
         *small,
@@ -140,6 +142,13 @@ def test_what_was_killed_leaves_no_run_and_the_last_stands(season: dict[str, dic
         if name.startswith("killed"):
             assert left["code"] == -9, (name, left["said"])
             assert left["runs"] == first["runs"], name
+
+
+def test_an_orderly_end_tidies_up_and_says_so(season: dict[str, dict[str, Any]]):
+    ended = season["terminated"]
+    assert ended["code"] == 4, ended["said"]
+    assert "已中断" in ended["said"]
+    assert ended["runs"] == season["first"]["runs"]
 
 
 def test_the_next_run_equals_one_without_faults(cohort: Path, season: dict[str, dict[str, Any]]):

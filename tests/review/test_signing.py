@@ -1,5 +1,7 @@
 """Signing: on which set, by whom, and whether a file still equals it."""
 
+import io
+import zipfile
 from datetime import date
 
 import pandas as pd
@@ -191,3 +193,21 @@ def test_a_pdf_carries_its_subject_in_keywords(tmp_path):
     typst.compile(str(tmp_path / "t.typ"), output=str(tmp_path / "t.pdf"), pdf_standards=["a-2b"])
     found = read_subject(tmp_path / "t.pdf")
     assert (found.digest, found.school_code, found.college) == (digest, "10534", "土木学院")
+
+
+def test_files_made_to_hurt_are_refused_in_words(tmp_path):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/workbook.xml", b"<a>" * 100)
+        book.writestr("xl/worksheets/sheet1.xml", bytes(300 << 20))
+    end = b"\nstartxref\n9\n%%EOF"
+    broken = {
+        "bomb.xlsx": bomb.getvalue(),
+        "tags.xlsx": bomb.getvalue()[:4000],
+        "loop.pdf": b"%PDF-1.4\n1 0 obj<</Prev 9>>endobj\nxref\n0 1\ntrailer<</Prev 9/Root 1 0 R/Info 1 0 R>>" + end,
+        "deep.pdf": b"%PDF-1.4\n1 0 obj" + b"[" * 100_000 + b"\ntrailer<</Info 1 0 R/Root 1 0 R>>" + end,
+    }
+    for name, data in broken.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InputError):
+            read_subject(tmp_path / name)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from pipeline.scale import plan
 from pipeline.scale.across import Across
+from tests.cohorts import make_cohort
+from tests.conftest import ROOT
 from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table
 
 
@@ -61,3 +68,46 @@ def test_a_withdrawn_row_is_out_wherever_it_stands(
 @pytest.mark.slow
 def test_nothing_is_left_beside_the_tables(whole: Path):
     assert not (whole / "spool").exists()
+
+
+@pytest.mark.slow
+def test_people_who_resubmitted_and_stand_in_no_registry(tmp_path: Path):
+    """No registry row to tell them apart by: a registry that could not be read must not stop the run."""
+    folder = make_cohort(tmp_path / "cohort", 30, 2, seed=5, faults=0.1)
+    (folder / "registry" / "10534.csv").unlink()
+    source = folder / "submissions" / "10534.csv"
+    head, first, *rest = source.read_text(encoding="utf-8").splitlines()
+    again = first.replace("2016-09-", "2016-10-", 1)
+    source.write_text("\n".join([head, first, *rest, again]) + "\n", encoding="utf-8")
+    run = check(folder, tmp_path / "reports")
+    rows = table(run, "submissions")
+    assert (rows["superseded_by"] != "").any()
+    assert "10534" not in set(table(run, "registry")["school_code"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_workers_end_with_a_run_that_was_killed(tmp_path: Path):
+    """Nobody tells them: they notice, and so does the server that they were forked from."""
+    script = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from pipeline.scale import work\n"
+        "if __name__ == '__main__':\n"
+        "    pool = work._pool()\n"
+        "    pids = {pool.submit(os.getpid).result(), pool.submit(os.getppid).result()}\n"
+        "    Path(sys.argv[1]).write_text(' '.join(map(str, pids)))\n"
+        "    time.sleep(300)\n"
+    )
+    (tmp_path / "run.py").write_text(script, encoding="utf-8")
+    pids = tmp_path / "pids"
+    run = subprocess.Popen(
+        [sys.executable, str(tmp_path / "run.py"), str(pids)], env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    while not pids.exists() or not pids.read_text():
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.kill()
+    run.wait()
+    left = [psutil.Process(int(pid)) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
+    _, alive = psutil.wait_procs(left, timeout=120)
+    assert alive == []

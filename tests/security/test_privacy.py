@@ -8,7 +8,9 @@ import email.policy
 import json
 import re
 import sqlite3
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,3 +194,26 @@ def test_masks_of_logs():
     for one in given.split()[:5]:
         assert one not in masked
     assert "1305030101" in masked
+
+
+def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A killed run cannot tidy up: what it wrote of rows must lie in its own folder from the first byte on."""
+    import pandas as pd
+
+    from pipeline.render import tables_xlsx
+
+    outside = tmp_path / "tmp"
+    outside.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(outside))
+    seen: list[list[Path]] = []
+    write = tables_xlsx._sheet
+
+    def watched(*given: Any) -> None:
+        write(*given)
+        seen.append(list(outside.iterdir()))
+
+    monkeypatch.setattr(tables_xlsx, "_sheet", watched)
+    (tmp_path / "run").mkdir()
+    tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", {"roster": pd.DataFrame({"name": ["张三"] * 9})})
+    assert seen == [[]]
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["tables.xlsx"]

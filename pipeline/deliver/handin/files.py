@@ -6,6 +6,7 @@ Every cell is text (numbers only where DBF's type says so), nothing is ever a fo
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.deliver.handin.mapping import Column, Mapping
-from pipeline.errors import MingceError, UsageError
+from pipeline.errors import MingceError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -47,7 +48,7 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
             raise MingceError("写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员")
         part.replace(path)
     except OSError as error:
-        raise UsageError("文件写不进去", where=str(path), remedy=f"请换个位置（{error.strerror}）") from None
+        raise UsageError("文件写不进去", where=str(path), remedy=f"请换个位置（{reason_of(error)}）") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -83,7 +84,7 @@ def _read_csv(path: Path, mapping: Mapping) -> Rows:
 def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
     import xlsxwriter
 
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": mapping.title})
         head, text = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "@"})
@@ -149,10 +150,21 @@ def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> 
                 places.append(max(len(row) for row in grid))
                 sheet.cell(at + 1, places[-1] + 1).value = mapping.columns[-1].heading
             _fill_sheet(sheet, at + 1, places, rows)
-            book.save(path)
+            _save(book, path)
             return
     words = "、".join(column.heading for column in mapping.columns)
     raise UsageError("模板里找不到表头", where=str(template), remedy=f"前 {_HEADING_ROWS} 行中应有一行写着：{words}")
+
+
+def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
+    """Save the workbook; its sheets wait in temporary files, which a crash must not leave outside the folder."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".template-") as folder:
+        tempfile.tempdir = folder
+        try:
+            book.save(path)
+        finally:
+            tempfile.tempdir = before
 
 
 def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
@@ -165,7 +177,7 @@ def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook
         return load_workbook(template)
     except FileNotFoundError:
         raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template") from None
-    except (InvalidFileException, BadZipFile, KeyError, ValueError):
+    except (InvalidFileException, BadZipFile, LookupError, ValueError, TypeError, AttributeError, SyntaxError):
         raise UsageError("模板打不开", where=str(template), remedy="请用表格软件另存为 xlsx") from None
 
 

@@ -1,0 +1,90 @@
+"""What is wrong with `cohort.toml`, in Chinese: where in the file, and what to do."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from pydantic_core import ErrorDetails
+
+_TOLD = {
+    "missing": "缺少这一项，请补上",
+    "extra_forbidden": "没有这个设置项，请核对拼写或删去",
+    "string_type": "应为文字，请加英文双引号",
+    "int_type": "应为整数，不加引号",
+    "int_parsing": "应为整数，不加引号",
+    "int_from_float": "应为整数，不加小数",
+    "float_type": "应为数字，不加引号",
+    "float_parsing": "应为数字，不加引号",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "date_type": "应为日期，写作 2016-09-20，不加引号",
+    "date_parsing": "不是正确的日期，写作 2016-09-20",
+    "date_from_datetime_parsing": "不是正确的日期，写作 2016-09-20",
+    "date_from_datetime_inexact": "只写日期，不写时间，例如 2016-09-20",
+    "string_too_short": "不能为空，请填写",
+    "string_too_long": "太长，请缩短",
+    "too_short": "不能为空，请至少填一个",
+    "model_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "model_attributes_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "dict_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
+    "list_type": "应为文字，或方括号里的几段文字",
+    "tuple_type": "应写作一段或几段 [[schools]]",
+    "finite_number": "应为普通的数字",
+}
+
+
+def mistake_of(detail: ErrorDetails, text: str) -> str:
+    """Return one Chinese line for one mistake: which key, on which line of the file, what to do."""
+    keys = [str(part) for part in detail["loc"]]
+    place = ".".join(keys)
+    line = line_of(keys, text)
+    kind, context = detail["type"], detail.get("ctx") or {}
+    told = _TOLD.get(kind)
+    if kind == "advice":
+        told = detail["msg"]
+    elif kind == "literal_error":
+        told = f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
+    elif kind == "string_pattern_mismatch":
+        told = "格式不对，请照注释中的例子填写"
+    elif kind in ("greater_than_equal", "less_than_equal"):
+        told = f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
+    return f"{f'第 {line} 行 ' if line else ''}{place}：{told or '值不正确，请改正'}"
+
+
+def line_of(keys: list[str], text: str) -> int:
+    """Return the 1-based line where the last named key (or its section) stands, or 0."""
+    section, found = "", 0
+    wanted = [key for key in keys if not key.isdigit()]
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+([^\]]+)\]+", line)
+        if header:
+            section = header.group(1).strip()
+            if wanted and section == wanted[0] and len(wanted) == 1:
+                return number
+            if wanted and section == wanted[0]:
+                found = found or number
+        elif len(wanted) > 1 and section == wanted[0] and re.match(rf"\s*{re.escape(wanted[-1])}\s*=", line):
+            return number
+    return found
+
+
+_TWICE = ("twice", "overwrite", "already")
+
+
+def undecodable(error: UnicodeDecodeError) -> str:
+    """Return a Chinese line for a file that is not UTF-8: on which line the first wrong character stands."""
+    line = error.object[: error.start].count(b"\n") + 1
+    return f"第 {line} 行有不是 UTF-8 编码的字：请用记事本或 WPS 打开，另存为 UTF-8 文本"
+
+
+def unparsable(error: ValueError | RecursionError) -> str:
+    """Return a Chinese line for text that is no TOML: where the reader stopped, and what it is mostly."""
+    if not isinstance(error, tomllib.TOMLDecodeError):  # brackets in brackets, or a number of thousands of digits
+        return "不是正确的 TOML：括号套得太深，或数字太长，请改正"
+    told = str(error)
+    place = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", told)
+    where = f"第 {place[1]} 行第 {place[2]} 个字符附近" if place else "文件末尾"
+    if any(word in told for word in _TWICE):
+        return f"不是正确的 TOML：{where}，同一个键或段写了两次，请保留一个"
+    return f"不是正确的 TOML：{where}，请核对该行的引号、等号和括号"
