@@ -17,10 +17,9 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
-from pipeline.review.desk import Desk
+from pipeline.review.desk import Desk, of_college
 from pipeline.review.signing import (
     differing,
-    of_college,
     people_parts,
     signed_digest,
     signed_parts,
