@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,7 @@ from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secre
 from pipeline.errors import UsageError
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.decisions import withdrawn_submission_ids
-from pipeline.review.desk import Desk, RunTables, find_student, lay_desk
+from pipeline.review.desk import Desk, RunTables, lay_desk
 from pipeline.review.signing import college_states
 from pipeline.tables import Frame, read_table
 
@@ -110,7 +111,7 @@ def _find(tables: RunTables, text: str) -> Found:
     code, number = code.strip(), rest.strip()
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
     if registered.any():
-        row = people.iloc[[find_student(people, text)]]
+        row = people.iloc[[tables.place(text)]]
         return Found(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
     claims = tables.submissions[tables.submissions["student_number"] == number]
     schools = claims[claims["school"] == tables.schools.get(code)] if code else claims
@@ -217,7 +218,7 @@ def _verdict(judged: Frame, submission_id: str) -> Facts:
     }
 
 
-def _extra_cells(extras: Frame | None, row: pd.Series) -> dict[str, str]:
+def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]:
     if extras is None or extras.empty:
         return {}
     own = extras[(extras["file"] == row["file"]) & (extras["sheet"] == row["sheet"])]

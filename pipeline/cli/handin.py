@@ -71,10 +71,13 @@ def _format(text: str | None) -> Format | None:
 
 def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> list[tuple[str, str]]:
     """Return the colleges to hand in, as (school code, name): those that were named, or all."""
-    from pipeline.cli.review import full_college
-    from pipeline.review.desk import find_college
+    from pipeline.cli.review import college_named
+    from pipeline.review.desk import students_of
 
     if named:
-        return [find_college(tables.people, full_college(text, cohort)) for text in named]
+        chosen = [college_named(text, cohort) for text in named]
+        for college in chosen:
+            students_of(tables.people, college)  # a college without students is a slip
+        return [(college.code, college.name) for college in chosen]
     known = tables.people[["school_code", "college"]].drop_duplicates()
     return sorted(known.itertuples(index=False, name=None))

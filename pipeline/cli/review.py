@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
+    from pipeline.colleges import College as OneCollege
     from pipeline.review.actions import Actor, Outcome
     from pipeline.review.desk import RunTables
     from pipeline.review.ledger import Ledger
@@ -61,8 +62,8 @@ def open_cohort(words: list[str] | None) -> Cohort:
     return load_cohort(path)
 
 
-def full_college(text: str, cohort: Cohort) -> str:
-    """Return SCHOOL/COLLEGE for what a user wrote: former names too, the school only where it is needed.
+def college_named(text: str, cohort: Cohort) -> OneCollege:
+    """Return the college that a user wrote: former names too, the school only where it is needed.
 
     Raises:
         UsageError: no such college, or several schools have it; candidates are listed.
@@ -70,7 +71,7 @@ def full_college(text: str, cohort: Cohort) -> str:
     from pipeline.collect.people import read_people
     from pipeline.colleges import find_college
 
-    return str(find_college(text, cohort, read_people(cohort)[0]))
+    return find_college(text, cohort, read_people(cohort)[0])
 
 
 def _approve(
@@ -89,7 +90,7 @@ def _approve(
     if all_ready and not college:
         raise UsageError("--all-ready 要写明院系", where="--college")
     if all_ready:
-        named = full_college(str(college), open_cohort(words))
+        named = college_named(str(college), open_cohort(words))
         _act(words, by, why, lambda tables, ledger, actor: approve_ready(tables, ledger, named, actor), "已通过")
         return
     _each(words, student, by, why, approve, "已通过")
@@ -140,7 +141,7 @@ def _list(
     tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
-    rows = listed(desk, full_college(college, cohort) if college else None, status)
+    rows = listed(desk, college_named(college, cohort) if college else None, status)
     typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else printed(rows))
 
 
@@ -173,7 +174,7 @@ def _except_add(
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         if college:
-            made = [explain_difference(tables, ledger, full_college(college, cohort), major, actor)]
+            made = [explain_difference(tables, ledger, college_named(college, cohort), major, actor)]
         else:
             made = add_exception(tables, ledger, student, Grant(rule, proof, last), actor)
     typer.echo(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")

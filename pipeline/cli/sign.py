@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import By, Why
-from pipeline.cli.review import full_college
+from pipeline.cli.review import college_named
 from pipeline.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
+    from pipeline.colleges import College
 
 Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
 
@@ -49,8 +50,7 @@ def _sign_college(words: list[str], by: str, why: str) -> None:
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         signed = sign(tables, ledger, college, read_people(cohort)[0], cohort.window.college_due, actor)
-    place = f"{signed.school_code}/{signed.college}"
-    what = f"{place} 已签字" if signed.new else f"{place} 已签过这份数据，未重复记入"
+    what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
     typer.echo(f"{what}，校验码 {signed.digest[:16]}")
 
 
@@ -78,8 +78,7 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
         accepted = accept(tables, ledger, college, Actor(by, why, today))
-    place = f"{accepted.school_code}/{accepted.college}"
-    typer.echo(f"{place} 已接收" if accepted.new else f"{place} 此前已接收，未重复记入")
+    typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
 
 
 def _verify(words: list[str]) -> None:
@@ -101,9 +100,9 @@ def _verify(words: list[str]) -> None:
         )
 
 
-def _college(words: list[str]) -> tuple[str, Cohort]:
+def _college(words: list[str]) -> tuple[College, Cohort]:
     given, cohort = _subject(words, "院系")
-    return full_college(given, cohort), cohort
+    return college_named(given, cohort), cohort
 
 
 def _subject(words: list[str], what: str) -> tuple[str, Cohort]:

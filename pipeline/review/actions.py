@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
-from pipeline.review.desk import KINDS, Desk, RunTables, find_college, find_student, lay_desk
+from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, students_of
 from pipeline.review.ledger import Ledger
 from pipeline.tables import STATUSES
 
@@ -60,20 +61,19 @@ def approve(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Ac
     return outcome
 
 
-def approve_ready(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Outcome:
+def approve_ready(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
     """Approve every student of the college who awaits the review; list all others with their reason."""
     outcome = Outcome()
 
     def decide(desk: Desk) -> list[Entry]:
-        code, name = find_college(desk.people, college)
-        own = desk.people[(desk.people["school_code"] == code) & (desk.people["college"] == name)]
+        own = students_of(desk.people, college)
         ready = own["status"] == "awaiting"
         blocked = own[~ready & (own["status"] != "approved")]
-        for _, row in blocked.iterrows():
+        for row in records(blocked):
             outcome.rest.append((_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
         changes = own[own["change_request"]]
-        outcome.rest.extend((_name(row), "申请修改，请逐人处理") for _, row in changes.iterrows())
-        return [entry for _, row in own[ready].iterrows() if (entry := _approval(desk, row, actor, outcome))]
+        outcome.rest.extend((_name(row), "申请修改，请逐人处理") for row in records(changes))
+        return [entry for row in records(own[ready]) if (entry := _approval(desk, row, actor, outcome))]
 
     _decide(tables, ledger, actor, decide)
     return outcome
@@ -160,43 +160,43 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
     return outcome if stored[0].new else Outcome(already=outcome.done)
 
 
-def refusal(desk: Desk, row: pd.Series) -> str:
+def refusal(desk: Desk, row: Student) -> str:
     """Return why this student cannot be approved now, or the empty string."""
     if row["submission_id"] == "":
         return STATUSES["missing"]
     return "；".join(desk.reasons(str(row["submission_id"])))
 
 
-def has_approval(row: pd.Series) -> bool:
+def has_approval(row: Student) -> bool:
     """Return whether the student's last decision is an approval, its data changed since or not."""
     return str(row["decision_state"]) in ("approved", "stale")
 
 
-def stands_already(row: pd.Series) -> bool:
+def stands_already(row: Student) -> bool:
     """Return whether just this submission, with just this registry row, is approved already."""
     return row["decision_state"] == "approved" and not row["change_request"]
 
 
-def returned_already(row: pd.Series, by: str, why: str) -> bool:
+def returned_already(row: Student, by: str, why: str) -> bool:
     """Return whether just this submission was returned by the same person for the same reason."""
     told = (str(row["decided_by"]), str(row["decided_why"]))
     return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
 
 
-def _approval(desk: Desk, row: pd.Series, actor: Actor, outcome: Outcome) -> Entry | None:
+def _approval(desk: Desk, row: Student, actor: Actor, outcome: Outcome) -> Entry | None:
     if stands_already(row):
         outcome.already.append(_name(row))
         return None
     return _decision(desk, row, "approve", actor, outcome)
 
 
-def _decision(desk: Desk, row: pd.Series, action: str, actor: Actor, outcome: Outcome) -> Entry:
+def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Outcome) -> Entry:
     outcome.done.append(_name(row))
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
 
 
 def decision_entry(
-    desk: Desk, row: pd.Series, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
+    desk: Desk, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
 ) -> Entry:
     """Return the entry of a decision on the student in `row` of the desk's people."""
     submission = str(row["submission_id"] if action == "approve" else _decided_on(row))
@@ -219,7 +219,7 @@ def decision_entry(
     )
 
 
-def _decided_on(row: pd.Series) -> str:
+def _decided_on(row: Student) -> str:
     """Return the submission a return or a reopening is about: the counting one, else the approved one."""
     return str(row["submission_id"] or row["approved_submission_id"])
 
@@ -228,9 +228,9 @@ def _decide(tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[D
     return ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today)), *KINDS)
 
 
-def _students(desk: Desk, numbers: Sequence[str]) -> list[pd.Series]:
-    at = dict.fromkeys(find_student(desk.people, number) for number in numbers)
-    return [desk.people.iloc[position] for position in at]
+def _students(desk: Desk, numbers: Sequence[str]) -> list[Student]:
+    """Return the students that the numbers name, each once."""
+    return desk.students(dict.fromkeys(desk.tables.place(number) for number in numbers))
 
 
 def _submission(tables: RunTables, text: str) -> pd.Series:
@@ -244,7 +244,7 @@ def _submission(tables: RunTables, text: str) -> pd.Series:
     return hits.iloc[0]
 
 
-def _name(row: pd.Series) -> str:
+def _name(row: Student) -> str:
     return f"{row['school_code']}/{row['student_number']}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
 
@@ -125,11 +126,11 @@ def field_digest(salt: str, name: str, value: str) -> str:
     return hashlib.sha256(f"{salt}\x1f{name}\x1f{value}".encode()).hexdigest()[:16]
 
 
-def snapshot_of(salt: str, registry: pd.Series, submission: pd.Series) -> dict[str, Any]:
+def snapshot_of(salt: str, registry: Mapping[str, Any], submission: Mapping[str, Any]) -> dict[str, Any]:
     """Return salted digests of every field of both rows, by which a later run names the fields that changed."""
     sides = {"registry": (registry, fields.in_registry()), "submission": (submission, fields.names())}
     return {"salt": salt} | {
-        side: {name: field_digest(salt, name, str(row[name])) for name in names if name in row.index}
+        side: {name: field_digest(salt, name, str(row[name])) for name in names if name in row}
         for side, (row, names) in sides.items()
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import SHANGHAI
 from pipeline.review.decisions import (
@@ -29,6 +31,8 @@ from pipeline.review.decisions import (
 from pipeline.review.exceptions import apply_exceptions, standing_exceptions
 from pipeline.review.status import open_critical, statuses
 from pipeline.tables import read_table
+
+Student = Mapping[str, Any]  # one row of a desk's people
 
 KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # what a desk reads of the ledger
 
@@ -46,6 +50,29 @@ class RunTables:
     extras: pd.DataFrame | None = None
     """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
 
+    def place(self, text: str) -> int:
+        """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
+
+        Raises:
+            UsageError: nobody has the number, or students of several schools have it (all are listed).
+        """
+        code, number = _split(text)
+        own = self._places.get(number, [])
+        at = [position for position in own if not code or self.people["school_code"].iat[position] == code]
+        if not at:
+            raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
+        if len(at) > 1:
+            candidates = _candidates(self.people.iloc[at], "student_number")
+            raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
+        return at[0]
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for position, number in enumerate(self.people["student_number"]):
+            places.setdefault(number, []).append(position)
+        return places
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -55,13 +82,22 @@ class Desk:
     people: pd.DataFrame
     findings: pd.DataFrame
 
+    def student(self, text: str) -> Student:
+        """Return the row of the student that NUMBER or SCHOOL/NUMBER names; errors as of `RunTables.place`."""
+        return self.students([self.tables.place(text)])[0]
+
+    def students(self, places: Iterable[int]) -> list[Student]:
+        """Return the rows at these positions (of `RunTables.place`)."""
+        return records(self.people.iloc[list(places)])
+
     def reasons(self, submission_id: str) -> list[str]:
         """Return why this submission cannot be approved: the messages of its open critical findings."""
         return self._blocking.get(submission_id, [])
 
-    def submission(self, submission_id: str) -> pd.Series:
+    def submission(self, submission_id: str) -> Mapping[str, Any]:
         """Return the row of one submission."""
-        return self.tables.submissions.iloc[self._places[submission_id]]
+        row = self.tables.submissions.iloc[self._places[submission_id]]
+        return cast("dict[str, Any]", row.to_dict())
 
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:
@@ -131,6 +167,11 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
     return RunTables(run.name, people, submissions, findings, schools, extras)
 
 
+def records(people: pd.DataFrame) -> list[Student]:
+    """Return rows of a desk's people one by one."""
+    return cast("list[Student]", people.to_dict("records"))
+
+
 def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:
     """Return the roster with `school_code`, `registry_digest` and the registry's other fields.
 
@@ -148,38 +189,21 @@ def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, s
     return both.assign(**{name: both[name].fillna("").astype("str") for name in [*more, "registry_digest"]})
 
 
-def find_student(people: pd.DataFrame, text: str) -> int:
-    """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
+def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
+    """Return the rows of one college of one school."""
+    return people[(people["school_code"] == code) & (people["college"] == college)]
+
+
+def students_of(people: pd.DataFrame, college: College) -> pd.DataFrame:
+    """Return the rows of one college, which has some.
 
     Raises:
-        UsageError: nobody has the number, or students of several schools have it (all are listed).
+        UsageError: no registry student is of this college.
     """
-    code, number = _split(text)
-    hits = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
-    at = [position for position, hit in enumerate(hits) if hit]
-    if not at:
-        raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
-    if len(at) > 1:
-        raise UsageError(
-            f"学号 {text} 不止一人", remedy=f"请写明学校：{_candidates(people.iloc[at], 'student_number')}"
-        )
-    return at[0]
-
-
-def find_college(people: pd.DataFrame, text: str) -> tuple[str, str]:
-    """Return school code and name of the college that COLLEGE or SCHOOL/COLLEGE names.
-
-    Raises:
-        UsageError: no such college, or several schools have one of that name.
-    """
-    code, name = _split(text)
-    known = people[["school_code", "college"]].drop_duplicates()
-    hits = known[(known["college"] == name) & ((known["school_code"] == code) if code else True)]
-    if hits.empty:
-        raise UsageError(f"名册中没有院系 {text}", remedy=f"可选：{_candidates(known, 'college')}")
-    if len(hits) > 1:
-        raise UsageError(f"院系 {text} 不止一个", remedy=f"请写明学校：{_candidates(hits, 'college')}")
-    return str(hits["school_code"].iloc[0]), name
+    rows = of_college(people, college.code, college.name)
+    if rows.empty:
+        raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{_candidates(people, 'college')}")
+    return rows
 
 
 def _candidates(rows: pd.DataFrame, column: str) -> str:

@@ -8,13 +8,13 @@ from datetime import date
 
 import pandas as pd
 
+from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry, digest
-from pipeline.review.desk import KINDS, RunTables, find_college, find_student, lay_desk
+from pipeline.review.desk import KINDS, RunTables, Student, lay_desk, students_of
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger
-from pipeline.review.signing import of_college
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        person = desk.people.iloc[find_student(desk.people, number)]
+        person = desk.student(number)
         own = _findings_of(desk.findings, person)
         broken = own[own["rule"] == grant.rule]
         if broken.empty:
@@ -51,27 +51,26 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
     return [stored.seq for stored in ledger.append_if(decide, *KINDS)]
 
 
-def explain_difference(tables: RunTables, ledger: Ledger, college: str, major: str, actor: Actor) -> int:
+def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> int:
     """Keep the college's explanation of a major's headcount that differs much from the year before's.
 
     It holds for the number that is registered now: another one asks again.
 
     Raises:
-        UsageError: no reason was given, or the college is unknown or ambiguous.
+        UsageError: no reason was given, or the college has no students.
     """
     if not actor.why.strip():
         raise UsageError("说明人数变化要写明原因", where="--why")
-    code, name = find_college(tables.people, college)
-    registered = int((of_college(tables.people, code, name)["major"] == major).sum())
+    registered = int((students_of(tables.people, college)["major"] == major).sum())
     entry = Entry(
         "exception",
         action="add",
         by=actor.by,
         why=actor.why,
-        school_code=code,
-        college=name,
+        school_code=college.code,
+        college=college.name,
         rule=COLLEGE_RULE,
-        data={"school": tables.schools.get(code, ""), "proof": "其他", "major": major, "registered": registered},
+        data={"school": college.school, "proof": "其他", "major": major, "registered": registered},
     )
     return ledger.append_all([entry])[0].seq
 
@@ -117,7 +116,7 @@ def _check(grant: Grant, actor: Actor) -> None:
         raise UsageError("例外要写明原因", where="--why", remedy="例如：服兵役，晚一年毕业")
 
 
-def _findings_of(findings: pd.DataFrame, person: pd.Series) -> pd.DataFrame:
+def _findings_of(findings: pd.DataFrame, person: Student) -> pd.DataFrame:
     """Return the findings about a person: of the counting submission, and those without one (not submitted)."""
     by_row = (findings["submission_id"] == person["submission_id"]) & (person["submission_id"] != "")
     without = (
@@ -128,7 +127,7 @@ def _findings_of(findings: pd.DataFrame, person: pd.Series) -> pd.DataFrame:
     return findings[by_row | without]
 
 
-def _entry(tables: RunTables, person: pd.Series, finding: pd.Series, grant: Grant, actor: Actor) -> Entry:
+def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant, actor: Actor) -> Entry:
     salt = secrets.token_hex(16)
     covered = value_digest(salt, str(finding["given"]))
     return Entry(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.colleges import College
 from pipeline.errors import UsageError
-from pipeline.review.desk import Desk, find_college
-from pipeline.review.signing import of_college
+from pipeline.review.desk import Desk, students_of
 from pipeline.tables import STATUSES
 
 COLUMNS = [
@@ -15,15 +15,15 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def listed(desk: Desk, college: str | None, status: str | None) -> list[dict[str, Any]]:
+def listed(desk: Desk, college: College | None, status: str | None) -> list[dict[str, Any]]:
     """Return the desk's students (of one college, of one status by code or Chinese word) as rows, no names.
 
     Raises:
-        UsageError: no such college or status.
+        UsageError: no student is of the college, or no such status.
     """
     rows = desk.people
     if college:
-        rows = of_college(rows, *find_college(rows, college))
+        rows = students_of(rows, college)
     if status:
         code = next((code for code, word in STATUSES.items() if status in (code, word)), "")
         if not code:

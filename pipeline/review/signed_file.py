@@ -20,10 +20,9 @@ from pipeline.collect.archive import Archive
 from pipeline.collect.inputs import Content, read_content
 from pipeline.collect.xlsx import custom_properties, read_xlsx
 from pipeline.errors import InputError
-from pipeline.review.desk import Desk
+from pipeline.review.desk import Desk, of_college
 from pipeline.review.signing import (
     differing,
-    of_college,
     people_parts,
     signed_digest,
     signed_parts,

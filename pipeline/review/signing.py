@@ -16,10 +16,11 @@ from typing import Any, cast
 
 import pandas as pd
 
+from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry, digest
-from pipeline.review.desk import KINDS, Desk, RunTables, find_college, lay_desk
+from pipeline.review.desk import KINDS, Desk, RunTables, lay_desk, students_of
 from pipeline.review.ledger import Ledger
 
 _SIGNED = ["student_number", "name", "gender", "class_name", "education_level", "major"]
@@ -31,8 +32,7 @@ SIGNATURE_TABLE = ["school_code", "college", *_STATE]
 class Signed:
     """What `sign` wrote: the digest of the signed set; `new` is false where the same set was signed already."""
 
-    school_code: str
-    college: str
+    college: College
     digest: str
     new: bool
 
@@ -73,13 +73,13 @@ def college_states(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SIGNATURE_TABLE).astype("str")
 
 
-def sign(tables: RunTables, ledger: Ledger, college: str, people: pd.DataFrame, due: date, actor: Actor) -> Signed:
+def sign(tables: RunTables, ledger: Ledger, college: College, people: pd.DataFrame, due: date, actor: Actor) -> Signed:
     """Record the vice secretary's signature under a college's headcount.
 
     Args:
         tables: the newest run's.
         ledger: the cohort's.
-        college: COLLEGE or SCHOOL/COLLEGE.
+        college: which one.
         people: the table of `[people] colleges`: school, college, secretary.
         due: the day by which colleges hand in; later asks for a reason, and so does signing again.
         actor: who signs.
@@ -91,23 +91,22 @@ def sign(tables: RunTables, ledger: Ledger, college: str, people: pd.DataFrame, 
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        code, name = find_college(desk.people, college)
-        _is_secretary(people, tables.schools.get(code, ""), name, actor.by)
-        rows = _equal_set(desk, code, name)
+        _is_secretary(people, college, actor.by)
+        rows = _equal_set(desk, college)
         current = signed_digest(rows)
-        state = _state(entries, code, name)
-        done.append(Signed(code, name, current, new=state.get("signed_digest") != current))
+        state = _state(entries, college)
+        done.append(Signed(college, current, new=state.get("signed_digest") != current))
         if not done[0].new:
             return []
         _reason_where_needed(state, actor, due)
         data = {"run": tables.run_id, "registered": len(rows), "late_days": max((actor.today - due).days, 0)}
-        return [_entry("signature", "sign", code, name, current, actor, data, {"people": people_parts(rows)})]
+        return [_entry("signature", "sign", college, current, actor, data, {"people": people_parts(rows)})]
 
     ledger.append_if(decide, *KINDS)
     return done[0]
 
 
-def revoke(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> None:
+def revoke(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> None:
     """Take a college's signature back (and with it the acceptance).
 
     Raises:
@@ -116,18 +115,17 @@ def revoke(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Non
     """
     if not actor.why.strip():
         raise UsageError("撤销签字要写明原因", where="--why")
-    code, name = find_college(tables.people, college)
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        signed = _state(entries, code, name).get("signed_digest", "")
+        signed = _state(entries, college).get("signed_digest", "")
         if not signed:
-            raise RefusedError("还没有签字，无从撤销", where=f"{code}/{name}")
-        return [_entry("signature", "revoke", code, name, signed, actor)]
+            raise RefusedError("还没有签字，无从撤销", where=str(college))
+        return [_entry("signature", "revoke", college, signed, actor)]
 
     ledger.append_if(decide, *KINDS)
 
 
-def accept(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Signed:
+def accept(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Signed:
     """Record that the office accepts a signed college.
 
     Raises:
@@ -137,17 +135,16 @@ def accept(tables: RunTables, ledger: Ledger, college: str, actor: Actor) -> Sig
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        code, name = find_college(desk.people, college)
-        state = _state(entries, code, name)
+        state = _state(entries, college)
         signed = state.get("signed_digest", "")
         if not signed:
-            raise RefusedError("学院还没有签字", where=f"{code}/{name}", remedy="请副书记先用 mingce sign 签字")
-        rows = of_college(desk.people, code, name)
+            raise RefusedError("学院还没有签字", where=str(college), remedy="请副书记先用 mingce sign 签字")
+        rows = students_of(desk.people, college)
         if signed_digest(rows) != signed:
-            who = "、".join(differing_students(entries, code, name, rows)[:20]) or "人数或名单"
-            raise RefusedError(f"签字后数据有变：{who}", where=f"{code}/{name}", remedy="请学院核对后重新签字")
-        done.append(Signed(code, name, signed, new=not state.get("accepted_at")))
-        return [_entry("acceptance", "accept", code, name, signed, actor)] * done[0].new
+            who = "、".join(differing_students(entries, college.code, college.name, rows)[:20]) or "人数或名单"
+            raise RefusedError(f"签字后数据有变：{who}", where=str(college), remedy="请学院核对后重新签字")
+        done.append(Signed(college, signed, new=not state.get("accepted_at")))
+        return [_entry("acceptance", "accept", college, signed, actor)] * done[0].new
 
     ledger.append_if(decide, *KINDS)
     return done[0]
@@ -203,8 +200,7 @@ def _people(roster: pd.DataFrame) -> dict[str, str]:
 def _entry(
     kind: str,
     action: str,
-    code: str,
-    college: str,
+    college: College,
     made_on: str,
     actor: Actor,
     data: dict[str, Any] | None = None,
@@ -215,21 +211,16 @@ def _entry(
         action=action,
         by=actor.by.strip(),
         why=actor.why.strip(),
-        school_code=code,
-        college=college,
+        school_code=college.code,
+        college=college.name,
         made_on=made_on,
         data=data or {},
         personal=personal or {},
     )
 
 
-def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
-    """Return the rows of one college of one school."""
-    return people[(people["school_code"] == code) & (people["college"] == college)]
-
-
-def _equal_set(desk: Desk, code: str, college: str) -> pd.DataFrame:
-    rows = of_college(desk.people, code, college)
+def _equal_set(desk: Desk, college: College) -> pd.DataFrame:
+    rows = students_of(desk.people, college)
     open_rows = rows[rows["status"] != "approved"]
     if not open_rows.empty:
         by_major = (open_rows["education_level"] + open_rows["major"]).value_counts(sort=False)
@@ -237,31 +228,30 @@ def _equal_set(desk: Desk, code: str, college: str) -> pd.DataFrame:
         numbers = "、".join(open_rows["student_number"].head(20))
         raise RefusedError(
             f"审核通过的名单与在册名单还不一致：{majors}。学号：{numbers}{'等' if len(open_rows) > 20 else ''}",
-            where=f"{code}/{college}",
+            where=str(college),
             remedy="请先逐人审核",
         )
-    _no_extras(desk, code, college)
+    _no_extras(desk, college)
     return rows
 
 
-def _no_extras(desk: Desk, code: str, college: str) -> None:
+def _no_extras(desk: Desk, college: College) -> None:
     extras = desk.tables.extras
     if extras is None:
         return
-    school = desk.tables.schools.get(code, "")
-    own = extras[(extras["school"] == school) & (extras["college"] == college) & (extras["extra"] > 0)]
+    own = extras[(extras["school"] == college.school) & (extras["college"] == college.name) & (extras["extra"] > 0)]
     if not own.empty:
         majors = "、".join(f"{major} {count} 条" for major, count in zip(own["major"], own["extra"], strict=True))
         raise RefusedError(
             f"还有不在册的提交：{majors}",
-            where=f"{code}/{college}",
+            where=str(college),
             remedy="请核实后用 mingce review withdraw 撤销，重新运行 mingce run 再签字",
         )
 
 
-def _state(entries: pd.DataFrame, code: str, college: str) -> dict[str, str]:
+def _state(entries: pd.DataFrame, college: College) -> dict[str, str]:
     states = college_states(entries)
-    own = states[(states["school_code"] == code) & (states["college"] == college)]
+    own = states[(states["school_code"] == college.code) & (states["college"] == college.name)]
     return {} if own.empty else {str(key): str(value) for key, value in own.iloc[0].items()}
 
 
@@ -275,14 +265,16 @@ def _reason_where_needed(state: dict[str, str], actor: Actor, due: date) -> None
         raise RefusedError(f"已过上交日期 {due}（{late} 天），要写明原因", where="--why")
 
 
-def _is_secretary(people: pd.DataFrame, school: str, college: str, by: str) -> None:
-    own = people[(people["school"] == school) & (people["college"] == college)]
+def _is_secretary(people: pd.DataFrame, college: College, by: str) -> None:
+    own = people[(people["school"] == college.school) & (people["college"] == college.name)]
     names = {_plain(name) for text in own["secretary"] for name in re.split(r"[；;、,，/]", text) if name.strip()}
     if not names:
-        raise RefusedError("院系表里没有写这个院系的副书记", where=college, remedy="请在 colleges.csv 补上，再签字")
+        raise RefusedError(
+            "院系表里没有写这个院系的副书记", where=str(college), remedy="请在 colleges.csv 补上，再签字"
+        )
     if _plain(by) not in names:
         raise RefusedError(
-            "签字人不是院系表里登记的副书记", where=college, remedy="请副书记本人签字，或更正 colleges.csv"
+            "签字人不是院系表里登记的副书记", where=str(college), remedy="请副书记本人签字，或更正 colleges.csv"
         )
 
 

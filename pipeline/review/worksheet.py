@@ -20,7 +20,7 @@ from pipeline.cohort import Cohort
 from pipeline.errors import InputError, UsageError
 from pipeline.review.actions import decision_entry, has_approval, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
-from pipeline.review.desk import KINDS, RunTables, find_student, lay_desk
+from pipeline.review.desk import KINDS, RunTables, Student, lay_desk
 from pipeline.review.ledger import Ledger
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明"]
@@ -105,12 +105,14 @@ class _Reading:
             at = self._place(row, report)
             if at is not None:
                 students.setdefault(at, []).append(row)
-        return [entry for at, own in students.items() for entry in self._student(at, own, report)]
+        people = self._desk.students(students)
+        each = zip(people, students.values(), strict=True)
+        return [entry for person, own in each for entry in self._student(person, own, report)]
 
     def _place(self, row: dict[str, str], report: list[Read]) -> int | None:
         opinion = row["意见"]
         try:
-            return find_student(self._desk.people, self._number(row))
+            return self._desk.tables.place(self._number(row))
         except UsageError as error:
             if opinion:
                 report.append(_read(row, "refused", str(error)))
@@ -120,8 +122,7 @@ class _Reading:
         code = next((code for code, name in self._desk.tables.schools.items() if name == row["学校名称"]), "")
         return f"{code}/{row['学号']}" if code and "/" not in row["学号"] else row["学号"]
 
-    def _student(self, at: int, rows: list[dict[str, str]], report: list[Read]) -> list[Entry]:
-        person = self._desk.people.iloc[at]
+    def _student(self, person: Student, rows: list[dict[str, str]], report: list[Read]) -> list[Entry]:
         key = (str(person["school_code"]), str(person["student_number"]))
         before = self._before.get(key, [])
         unseen = Counter(before)
@@ -143,8 +144,8 @@ class _Reading:
         return entries
 
     def _decide(
-        self, person: pd.Series, row: dict[str, str], now: list[str], report: list[Read]
-    ) -> tuple[pd.Series, list[Entry]]:
+        self, person: Student, row: dict[str, str], now: list[str], report: list[Read]
+    ) -> tuple[Student, list[Entry]]:
         """Return the person as the decision leaves it, and the entry to write."""
         action = OPINIONS.get(row["意见"], "")
         why = self._why_not(person, action, row)
@@ -173,7 +174,7 @@ class _Reading:
         entry = decision_entry(self._desk, person, action, by=row["审核人"], why=row["说明"], data=data)
         return _after(person, action, row), [entry]
 
-    def _why_not(self, person: pd.Series, action: str, row: dict[str, str]) -> str:
+    def _why_not(self, person: Student, action: str, row: dict[str, str]) -> str:
         if not action:
             return f"意见应为 {'、'.join(['通过', '退回', '取消审核'])}"
         if not row["审核人"]:
@@ -186,7 +187,7 @@ class _Reading:
             return "" if person["submission_id"] else "未提交，没有可退回的"
         return "" if has_approval(person) else "没有审核通过的记录，不能取消"
 
-    def _seen(self, person: pd.Series, now: list[str]) -> Entry:
+    def _seen(self, person: Student, now: list[str]) -> Entry:
         return Entry(
             "reading",
             action="seen",
@@ -197,12 +198,12 @@ class _Reading:
         )
 
 
-def _after(person: pd.Series, action: str, row: dict[str, str]) -> pd.Series:
+def _after(person: Student, action: str, row: dict[str, str]) -> Student:
     state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
     approved = person["submission_id"] if action == "approve" else ""
     changed = {"decision_state": state, "approved_submission_id": approved, "change_request": False}
     changed |= {"decided_by": row["审核人"], "decided_why": row["说明"]}
-    return pd.Series({**person.to_dict(), **changed})
+    return {**person, **changed}
 
 
 def _last_reading(

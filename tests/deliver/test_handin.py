@@ -19,9 +19,10 @@ from pipeline.deliver.handin.mapping import DRAFT_WORDS, Mapping, load_mapping
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.review.actions import Actor, approve
 from pipeline.review.signing import sign
+from tests.review.small import COLLEGE as CIVIL
 from tests.review.small import TODAY, open_in, person, submission, tables
 
-COLLEGE = ("10534", "土木学院")
+COLLEGE = (CIVIL.code, CIVIL.name)
 PEOPLE = pd.DataFrame([{"school": "甲大学", "college": "土木学院", "secretary": "李书记"}], dtype="str")
 GIVEN = dict.fromkeys(fields.names(), "") | {
     "gender": "男", "id_number": "430105199411309445", "ethnicity": "苗族", "political_status": "共青团员",
@@ -60,7 +61,7 @@ def approved(ledger, *people, signed=True):
     actor = Actor("王老师", "", TODAY)
     approve(made, ledger, [number for number, _ in people], actor)
     if signed:
-        sign(made, ledger, "/".join(COLLEGE), PEOPLE, TODAY, Actor("李书记", "", TODAY))
+        sign(made, ledger, CIVIL, PEOPLE, TODAY, Actor("李书记", "", TODAY))
     return made
 
 
@@ -170,7 +171,7 @@ def test_unsigned_or_changed_colleges_are_refused_unless_a_draft(cohort, ledger,
     done = written(cohort, made, ledger, tmp_path, draft=True)
     assert [row["DRAFT"].strip() for row in DBF(str(done.path), encoding="gbk")] == [DRAFT_WORDS]
     assert DRAFT_WORDS in done.path.name
-    sign(made, ledger, "/".join(COLLEGE), PEOPLE, TODAY, Actor("李书记", "", TODAY))
+    sign(made, ledger, CIVIL, PEOPLE, TODAY, Actor("李书记", "", TODAY))
     assert written(cohort, made, ledger, tmp_path).students == 1
     with pytest.raises(RefusedError, match="签字后数据有变"):
         written(cohort, run_of(("1", {}), ("2", {})), ledger, tmp_path)

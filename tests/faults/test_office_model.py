@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.collect.people import read_people
+from pipeline.colleges import find_college
 from pipeline.errors import MingceError, RefusedError
 from pipeline.progress import Reporter
 from pipeline.render.stage import RenderOptions
@@ -153,7 +154,9 @@ class OfficeMachine(RuleBasedStateMachine):
         try:
             with open_ledger(self.cohort) as ledger:
                 due = self.cohort.window.college_due
-                sign(tables, ledger, f"{CODE}/{college}", read_people(self.cohort)[0], due, self._actor())
+                colleges = read_people(self.cohort)[0]
+                named = find_college(f"{CODE}/{college}", self.cohort, colleges)
+                sign(tables, ledger, named, colleges, due, self._actor())
         except RefusedError:
             return
         mine = {number for number, row in self.registry_then.items() if row["院系"] == college}

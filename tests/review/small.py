@@ -5,11 +5,14 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
+from pipeline.colleges import College
 from pipeline.review.decisions import registry_digest
 from pipeline.review.desk import RunTables, people_of
 from pipeline.review.ledger import SHANGHAI, _open
 
 SCHOOLS = {"10534": "甲大学", "12649": "甲大学乙学院"}
+COLLEGES = {code: College(code, name, "土木学院") for code, name in SCHOOLS.items()}
+COLLEGE = COLLEGES["10534"]
 TODAY = date(2016, 11, 1)
 FINDING = ["submission_id", "school", "student_number", "rule", "severity", "actor", "message", "given", "excepted"]
 ROSTER = [

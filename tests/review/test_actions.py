@@ -1,5 +1,7 @@
 """Approve, return, reopen, withdraw: what they write, what they refuse."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -11,7 +13,7 @@ from pipeline.review.granting import Grant, add_exception, explain_difference, r
 from pipeline.review.listing import listed, printed
 from pipeline.review.previous import compare_years
 
-from .small import TODAY, finding, open_in, person, submission, tables
+from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
 
 WANG = Actor("王老师", "已核对", TODAY)
 
@@ -63,13 +65,11 @@ def test_numbers_that_two_schools_or_nobody_has(four, ledger):
 
 
 def test_all_ready_of_a_college_lists_the_rest(four, ledger):
-    with pytest.raises(UsageError, match="10534/土木学院、12649/土木学院"):
-        actions.approve_ready(four, ledger, "土木学院", WANG)
-    outcome = actions.approve_ready(four, ledger, "10534/土木学院", WANG)
+    outcome = actions.approve_ready(four, ledger, COLLEGE, WANG)
     assert outcome.done == ["10534/1", "10534/4"]
     assert dict(outcome.rest) == {"10534/2": "phone.format 不对", "10534/3": "未提交"}
-    with pytest.raises(UsageError, match="没有院系"):
-        actions.approve_ready(four, ledger, "文学院", WANG)
+    with pytest.raises(UsageError, match=r"没有院系 10534/文学院 的学生.*10534/土木学院、12649/土木学院"):
+        actions.approve_ready(four, ledger, replace(COLLEGE, name="文学院"), WANG)
 
 
 def test_return_and_reopen(four, ledger):
@@ -108,7 +108,7 @@ def test_a_change_request_is_approved_or_withdrawn(ledger):
     newer = tables([person("1")], [submission("s1", "1"), submission("s2aaaaaa", "1")])
     row = lay_desk(newer, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", True)
-    assert actions.approve_ready(newer, ledger, "土木学院", WANG).rest == [("10534/1", "申请修改，请逐人处理")]
+    assert actions.approve_ready(newer, ledger, COLLEGE, WANG).rest == [("10534/1", "申请修改，请逐人处理")]
     actions.withdraw(newer, ledger, "s2aaaaaa", WANG)
     row = lay_desk(first, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", False)
@@ -163,7 +163,7 @@ def test_years_compared(now, before, asks):
 
 
 def test_a_college_explains_a_difference_once_for_one_number(four, ledger):
-    explain_difference(four, ledger, "10534/土木学院", "土木", WANG)
+    explain_difference(four, ledger, COLLEGE, "土木", WANG)
     key = {"school": "甲大学", "college": "土木学院", "education_level": "本科", "major": "土木"}
     before = pd.DataFrame([key | {"registered": 10}])
     for now, asks in ((4, False), (5, True)):

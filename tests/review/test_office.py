@@ -8,7 +8,9 @@ import stat
 import pytest
 
 from pipeline import cli
+from pipeline.colleges import College
 from pipeline.review.signed_file import counts_of
+from pipeline.review.signing import Signed
 from tests.cohorts import make_cohort
 
 from .test_signing import write_xlsx
@@ -49,11 +51,6 @@ def people(office, *words):
     return json.loads(office("review", "list", office.folder, "--json", *words))
 
 
-class Signed:
-    def __init__(self, digest, college):
-        self.digest, self.college = digest, college
-
-
 def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     folder = office.folder
     office("review", "list", folder, code=6)  # nothing was run yet
@@ -92,9 +89,9 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
 
     # the signed file, untouched, then of data that changed
     from pipeline.cohort import load_cohort
-    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.desk import KINDS, lay_desk, of_college, open_tables
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.signing import college_states, of_college
+    from pipeline.review.signing import college_states
 
     cohort = load_cohort(folder)
     tables, today = open_tables(cohort)
@@ -102,7 +99,8 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
         entries = ledger.entries(*KINDS)
         assert ledger.verify() == []
     rows = of_college(lay_desk(tables, entries, today).people, first["school_code"], first["college"])
-    done = Signed(college_states(entries)["signed_digest"].iloc[0], first["college"])
+    of = College(first["school_code"], first["school"], first["college"])
+    done = Signed(of, college_states(entries)["signed_digest"].iloc[0], new=True)
     write_xlsx(tmp_path / "h.xlsx", done, counts_of(rows), code=first["school_code"])
     assert "一致" in office("sign", "verify", tmp_path / "h.xlsx", folder)
 

@@ -19,7 +19,7 @@ from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.signing import accept, college_states, sign, signed_digest
 
-from .small import SCHOOLS, Clock, finding, open_in, person, submission, tables
+from .small import COLLEGES, SCHOOLS, Clock, finding, open_in, person, submission, tables
 
 START, DAYS = date(2016, 9, 20), 60
 PEOPLE = pd.DataFrame(
@@ -150,7 +150,7 @@ class Season:
             self.rejections(run)
         for code, school in list(SCHOOLS.items())[self.day.toordinal() % 2 :: 2]:
             ready = [s for s in self.students if s.school == school and s.status(self.day) == "awaiting"]
-            self.safely(lambda code=code: actions.approve_ready(run, self.ledger, f"{code}/土木学院", self.actor()))
+            self.safely(lambda code=code: actions.approve_ready(run, self.ledger, COLLEGES[code], self.actor()))
             self.approve(ready)
         again = [s for s in self.students if s.status(self.day) == "stale" and s.counting and not self.wrong(s)]
         again = [s for s in again if self.random.random() < 0.4]
@@ -270,7 +270,7 @@ def check_signatures(season):
     run = season.tables()
     due = season.day
     for code in SCHOOLS:
-        college = f"{code}/土木学院"
+        college = COLLEGES[code]
         season.safely(lambda c=college: sign(run, season.ledger, c, PEOPLE, due, season.actor("李书记")))
         season.safely(lambda c=college: accept(run, season.ledger, c, season.actor()))
     entries = season.ledger.entries()

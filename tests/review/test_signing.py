@@ -15,12 +15,11 @@ from pipeline.review.desk import lay_desk
 from pipeline.review.signed_file import LABELS, counts_of, read_subject, verify_file
 from pipeline.review.signing import accept, college_states, differing_students, revoke, sign, signed_digest
 
-from .small import SCHOOLS, TODAY, open_in, person, submission, tables
+from .small import COLLEGE, SCHOOLS, TODAY, open_in, person, submission, tables
 
 DUE = date(2016, 11, 20)
 LI = Actor("李 书记", "", TODAY)
 WANG = Actor("王老师", "已核对", TODAY)
-COLLEGE = "10534/土木学院"
 PEOPLE = pd.DataFrame([{"school": "甲大学", "college": "土木学院", "secretary": "李书记；赵书记"}], dtype="str")
 
 
@@ -119,7 +118,7 @@ def test_a_change_request_changes_no_signed_set(ledger):
 
 def write_xlsx(path, done, cells, changed=None, code="10534"):
     with xlsxwriter.Workbook(str(path)) as book:
-        for name, value in (("digest", done.digest), ("school", code), ("college", done.college)):
+        for name, value in (("digest", done.digest), ("school", code), ("college", done.college.name)):
             book.set_custom_property(f"mingce_{name}", value)
         sheet = book.add_worksheet()
         sheet.write_row(1, 0, ["学历", "专业", *LABELS, "一致"])

@@ -11,8 +11,8 @@ from pipeline.deliver.handin.mapping import Column, Mapping
 from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import code_numbers
 from pipeline.knowledge.region_codes import region_codes
-from pipeline.review.desk import Desk
-from pipeline.review.signing import college_states, differing_students, of_college, signed_digest
+from pipeline.review.desk import Desk, of_college
+from pipeline.review.signing import college_states, differing_students, signed_digest
 
 _SHOWN = 20
 
