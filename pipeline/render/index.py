@@ -12,7 +12,7 @@ from pipeline.render.overview import Overview, college_folder
 from pipeline.render.pieces import render
 from pipeline.render.schools import school_page
 
-_SITE = (("overview.html", "全校一览"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
+_SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
 
 
