@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.check.validate import Verdict
 from pipeline.tables import Frame, conform, empty
 
-_REPEATED = 10_000  # findings of one rule are gathered as columns; nothing is capped
+_TOLD = ("submission_id", "told_school", "told_college", "told_class_name", "told_student_number")
 
 
 def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
@@ -48,7 +48,7 @@ def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Fra
 
 def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
     rule, broken = verdict.rule, verdict.broken
-    rows = table.iloc[verdict.rows]
+    rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
     field = pd.Series(rule.field, index=rows.index, dtype="str")
     given = rows[rule.field] if rule.field in rows else pd.Series("", index=rows.index, dtype="str")
     expected = pd.Series("", index=rows.index, dtype="str")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from pipeline.knowledge.text import Places, chosen, distinct_rows, flag, flag_by
 LEVELS = ["province", "city", "county"]
 VERDICTS = ["resolved_province", "resolved_city", "county_known", "hierarchy", "valid_then", "valid_now"]
 SEVERAL = "；"  # between successors: a person decides
+_CELLS = 50_000  # split cells that are remembered: those of a province's students; registry and form name the same
 
 
 class Regions:
@@ -28,7 +29,12 @@ class Regions:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._split = lru_cache(maxsize=_CELLS)(partial(split_cells, table))
         self._provinces = {code[:2] for code in table.codes}
+
+    def __reduce__(self) -> tuple[type[Regions], tuple[Table]]:
+        """Go to another process as the table alone; what was remembered stays here."""
+        return Regions, (self._table,)
 
     def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
         """Return the cells as full names of one level each, with `why` ("" where nothing changed).
@@ -36,7 +42,7 @@ class Regions:
         Text that is no known region stays as given; splitting twice changes nothing.
         """
         places, cells = distinct_rows(province, city, county)
-        return _spread(places, [split_cells(self._table, *cell) for cell in cells], [*LEVELS, "why"], province.index)
+        return _spread(places, [self._split(*cell) for cell in cells], [*LEVELS, "why"], province.index)
 
     def key(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
         """Return names under which renamed units are equal (襄樊市 襄城区 as 襄阳市 襄城区), for comparing two sides.
@@ -45,7 +51,7 @@ class Regions:
         (东莞市) have themselves for a county.
         """
         places, cells = distinct_rows(province, city, county)
-        names = [current_names(self._table, Place(*split_cells(self._table, *cell)[:3])) for cell in cells]
+        names = [current_names(self._table, Place(*self._split(*cell)[:3])) for cell in cells]
         return _spread(places, names, LEVELS, province.index)
 
     def judge(
