@@ -32,6 +32,8 @@ test: lint
 soak: setup
 	$(PY) -m pytest -m soak --timeout 7200
 
+# sizes for the page; longer ones by MINGCE_SCALE (docs/scale.md)
+bench: export MINGCE_SCALE ?= 8000,80000
 bench: setup
 	MINGCE_BENCHMARKS=docs/benchmarks.md $(PY) -m pytest -m bench --timeout 7200 -s
 
