@@ -128,7 +128,7 @@ def _add_picture(mail: EmailMessage, picture: bytes) -> None:
 
 def file_name(text: str) -> str:
     """Return an attachment's name without what a mail client or a disk may trip over."""
-    return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text)).lstrip(" .-+=@~") or "_"
+    return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text)).lstrip(" .-+=@~").rstrip(" .") or "_"
 
 
 def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:

@@ -8,7 +8,7 @@ The ledger keeps digests of recipients; their addresses stand in its personal si
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,9 +34,9 @@ class Outcome:
     reply: str = ""
 
     @property
-    def holds_address(self) -> bool:
-        """Return whether the refusal is the address's own: it is not tried again until someone asks."""
-        return self.action == "refused" and self.stage == "rcpt"
+    def lost(self) -> bool:
+        """Return whether the server was not there, or went away without a word."""
+        return self.stage == "connect" or (self.code == 0 and self.action in ("deferred", "unclear"))
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,19 @@ class Outbox:
         past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
         last = past[-1] if past else None
         if failed:
-            return Verdict(last is not None and last.action in ("refused", "deferred"), "没有失败的记录")
+            return self._after_failure(past, last, content)
         if force:
             return Verdict(True)
         if self._holds(recipient):
             return Verdict(False, "地址曾被退回，改正地址或用 --failed 重试", flagged=True)
         return self._after(past, last, content)
+
+    def _after_failure(self, past: list[Past], last: Past | None, content: str) -> Verdict:
+        if last is None or last.action not in ("refused", "deferred"):
+            return Verdict(False, "没有失败的记录")
+        told = next((each for each in reversed(past) if each.action == self._done), None)
+        same = told is not None and told.content == content  # what failed has been overtaken
+        return Verdict(not same, "与上次寄到的相同" if same else "")
 
     def _after(self, past: list[Past], last: Past | None, content: str) -> Verdict:
         if last is None:
@@ -163,6 +170,22 @@ class Outbox:
             unique_key=f"delivery:settle:{claim}" if claim else None,
         )
         self._remember(self._ledger.append_all([entry])[0].seq, entry)
+
+    def defer(self, mails: Iterable[tuple[Recipient, str]]) -> None:
+        """Write down mails (recipient, content) that were due and that the server was not there for."""
+        entries = [
+            Entry(
+                KIND,
+                action="deferred",
+                by=BY,
+                made_on=content,
+                data=_data(self._run, recipient.key, recipient.address_key, stage="connect"),
+                personal={"address": recipient.address},
+            )
+            for recipient, content in mails
+        ]
+        for stored, entry in zip(self._ledger.append_all(entries) if entries else (), entries, strict=True):
+            self._remember(stored.seq, entry)
 
     def _remember(self, seq: int, entry: Entry) -> None:
         made = {"seq": seq, "action": entry.action, "made_on": entry.made_on, "data": json.dumps(dict(entry.data))}

@@ -14,7 +14,7 @@ from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.outbox import Outbox, Outcome
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.smtp import ServerError
-from pipeline.errors import MingceError, RefusedError
+from pipeline.errors import MingceError
 from pipeline.logs import log
 
 DOWN_AFTER = 3  # failed connections in a row
@@ -62,9 +62,24 @@ class Post:
     told: Callable[[Result], None] = lambda _: None
     _last: datetime | None = field(default=None, init=False)
     _down: int = field(default=0, init=False)
+    _ended: set[str] = field(default_factory=set[str], init=False)
 
     def send_all(self, drafts: Iterable[Draft]) -> list[Result]:
-        """Send every draft; a temporary refusal waits its turn while the others go on."""
+        """Send every draft; a temporary refusal waits its turn while the others go on.
+
+        Raises:
+            ServerError: the server cannot be used; what it did not settle is written down as deferred.
+        """
+        left = list(drafts)
+        try:
+            return self._send_all(left)
+        except ServerError:
+            self.outbox.defer(
+                [(draft.recipient, draft.content) for draft in left if draft.recipient.key not in self._ended]
+            )
+            raise
+
+    def _send_all(self, drafts: Iterable[Draft]) -> list[Result]:
         results: list[Result] = []
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
         start = self.clock.now()
@@ -84,7 +99,7 @@ class Post:
         try:
             message = draft.build()
             raw = self.serialise(message, draft.content)
-        except RefusedError as error:
+        except MingceError as error:
             self._say(results, Result(draft.recipient, "failed", str(error)))
             return None
         keep(self.folder, draft.recipient, raw)
@@ -115,20 +130,19 @@ class Post:
 
         def claim() -> None:
             claims.append(self.outbox.claim(recipient, content))
-            self._last = self.clock.now()
 
         self._rest()
         self._keep_pace()
-        try:
-            outcome = server.send(raw, recipient.address, claim)
-        except MingceError:
-            self.outbox.settle(recipient, content, Outcome("deferred", "connect"), claims[0] if claims else 0)
-            raise
-        self._down = self._down + 1 if outcome.stage == "connect" else 0
+        outcome = server.send(raw, recipient.address, claim)
+        self._down = self._down + 1 if outcome.lost else 0
+        if outcome.stage != "connect":  # servers count what they refuse, too
+            self._last = self.clock.now()
         return (claims[0] if claims else 0), outcome
 
     def _rest(self) -> None:
-        """Wait where the server has not been there several times in a row, rather than try everyone's mail on it.
+        """Wait where the server was lost several times in a row, rather than try everyone's mail on it.
+
+        One that goes away after each content would leave every mail unclear.
 
         Raises:
             ServerError: it stayed away.
@@ -143,7 +157,8 @@ class Post:
 
     def _keep_pace(self) -> None:
         if self._last:
-            self._wait(60 / self.per_minute - (self.clock.now() - self._last).total_seconds())
+            pace = 60 / self.per_minute
+            self._wait(min(pace, pace - (self.clock.now() - self._last).total_seconds()))  # a clock may be set back
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
@@ -154,6 +169,7 @@ class Post:
 
     def _say(self, results: list[Result], result: Result) -> None:
         results.append(result)
+        self._ended.add(result.recipient.key)
         self.told(result)
 
 

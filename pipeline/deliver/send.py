@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -103,14 +104,21 @@ def send(
         due, passed, unreachable = _plan(cohort, options, source, outbox, full)
         for result in passed:
             told(result)
-        if cohort.mail and server is None:
-            server = SmtpServer(cohort.mail, password_of(cohort.mail))
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
-        full.pages = (pages or counselor_pages)(cohort, source, staff)
-        results = _post(cohort, options, outbox, server, folder, clock, told).send_all(due)
-        if isinstance(server, SmtpServer):
-            server.close()
+        with _server(cohort, server) as reached:
+            full.pages = (pages or counselor_pages)(cohort, source, staff)
+            results = _post(cohort, options, outbox, reached, folder, clock, told).send_all(due)
     return Sent(source.run_id, passed + results, unreachable, recovered, folder)
+
+
+@contextmanager
+def _server(cohort: Cohort, given: Server | None) -> Generator[Server | None]:
+    """Give the server that was handed in, or the one that `[mail]` names (None: there is none)."""
+    if given or not cohort.mail:
+        yield given
+        return
+    with closing(SmtpServer(cohort.mail, password_of(cohort.mail))) as server:
+        yield server
 
 
 class _Later:

@@ -1,7 +1,9 @@
 """Handing a mail to a server, step by step, so that each way to fail is told from the others.
 
 Before the content's last byte nothing was accepted: a lost connection is temporary. After it and before the
-reply nobody knows: `unclear`. 4xx replies are temporary, 5xx final (RFC 5321, 4.2.1).
+reply nobody knows: `unclear`. 4xx replies are temporary, 5xx final (RFC 5321, 4.2.1). Every reply has a time by which
+it must have come whole: a socket's own timeout starts anew with each byte, and a server that drips would hold the
+sending for ever.
 """
 
 from __future__ import annotations
@@ -11,20 +13,90 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from threading import Timer
+from typing import BinaryIO
 
 from pipeline.cohort import Mail
 from pipeline.deliver.message import sender_address
 from pipeline.deliver.outbox import Outcome
 from pipeline.errors import ConfigurationError, MingceError
 
-TIMEOUT = 30.0  # seconds for connecting and for each reply
+TIMEOUT = 30.0  # seconds for connecting and for each whole reply
+LONGER = 2.0  # times that, for the last reply: servers look through a mail before they take it (RFC 5321, 4.5.3.2.6)
+LINE, LINES = 8192, 100  # bytes and lines of a reply
+CONTENT = 10.0  # times that, for the content on its way
 PER_CONNECTION = 40  # mails; many servers close after 50 or 100
+_CODE = re.compile(rb"[2-5][0-9]{2}")
 _LOST = (smtplib.SMTPServerDisconnected, OSError)
 
 
 class ServerError(MingceError):
     """The mail server cannot be used at all: nothing of this mail was handed over."""
+
+
+@contextmanager
+def _cut_after(connected: socket.socket | None, seconds: float) -> Generator[None]:
+    """Cut the connection when the block has not ended after `seconds`; what waits on it then sees it lost."""
+    if connected is None or connected.fileno() < 0:
+        yield
+        return
+    with socket.fromfd(connected.fileno(), connected.family, connected.type) as twin:  # TLS swaps the first one
+        timer = Timer(seconds, _shut, [twin])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):  # already lost
+        connected.shutdown(socket.SHUT_RDWR)
+
+
+class _Client(smtplib.SMTP):
+    """An SMTP client that takes a reply only when it has come whole: `250` may be the rest of it that was lost.
+
+    Its timeout is for the whole reply, however slowly it drips in.
+    """
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return code (-1 where there is none) and text of the next reply.
+
+        Raises:
+            smtplib.SMTPServerDisconnected: the connection was lost before its end, or its end never came.
+        """
+        if not self.sock:
+            raise smtplib.SMTPServerDisconnected("closed")
+        with _cut_after(self.sock, self.sock.gettimeout() or self.timeout):
+            try:
+                self.file = reader = self.file or self.sock.makefile("rb")
+                lines = _reply_lines(reader)
+            except OSError as error:
+                self.close()
+                raise smtplib.SMTPServerDisconnected(type(error).__name__) from None
+        text = b"\n".join(line[4:].strip() for line in lines)
+        code = lines[-1][:3]
+        return (int(code) if _CODE.fullmatch(code) else -1), text
+
+
+def _reply_lines(reader: BinaryIO) -> list[bytes]:
+    lines: list[bytes] = []
+    while True:
+        line = reader.readline(LINE)
+        if not line.endswith(b"\n") or len(lines) == LINES:
+            raise ConnectionError
+        lines.append(line)
+        if line[3:4] != b"-" or not _CODE.fullmatch(line[:3]):
+            return lines
+
+
+class _TlsClient(_Client, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte."""
 
 
 class SmtpServer:
@@ -86,18 +158,31 @@ class SmtpServer:
                 refused = _refusal("data", code, reply) or Outcome("deferred", "data", code)
                 self._reset(refused)
                 return refused
-            client.send(_quoted(raw))
+            with _cut_after(client.sock, self._timeout * CONTENT):
+                client.send(_quoted(raw))
         except (*_LOST, smtplib.SMTPResponseException) as error:
             self._drop()
             return Outcome("deferred", "data", 0, type(error).__name__)  # its end was never sent
         try:
-            code, reply = client.getreply()
+            code, reply = self._last_reply(client)
         except (*_LOST, smtplib.SMTPResponseException) as error:
             self._drop()
             return Outcome("unclear", "content", 0, type(error).__name__)
-        outcome = _refusal("content", code, reply) or Outcome("accepted", "content", code)
-        self._reset(outcome) if outcome.action != "accepted" else self._count()
-        return outcome
+        if not 200 <= code < 300 and not 400 <= code < 600:  # no answer to what was asked
+            self._drop()
+            return Outcome("unclear", "content", 0, "reply")
+        refused = _refusal("content", code, reply)
+        self._reset(refused) if refused else self._count()
+        return refused or Outcome("accepted", "content", code)
+
+    def _last_reply(self, client: smtplib.SMTP) -> tuple[int, bytes]:
+        assert client.sock
+        client.sock.settimeout(self._timeout * LONGER)
+        try:
+            return client.getreply()
+        finally:
+            if client.sock:
+                client.sock.settimeout(self._timeout)
 
     def _connected(self) -> smtplib.SMTP:
         if self._client and self._sent < PER_CONNECTION:
@@ -140,11 +225,12 @@ def connect(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> smtpl
     client: smtplib.SMTP | None = None
     try:
         if mail.security == "tls":
-            client = smtplib.SMTP_SSL(mail.server, mail.port, host, timeout=timeout, context=context)
+            client = _TlsClient(mail.server, mail.port, host, timeout=timeout, context=context)
         else:
-            client = smtplib.SMTP(mail.server, mail.port, host, timeout=timeout)
+            client = _Client(mail.server, mail.port, host, timeout=timeout)
         if mail.security == "starttls":
-            client.starttls(context=context)
+            with _cut_after(client.sock, timeout * 2):
+                client.starttls(context=context)
             client.ehlo()
         if mail.user and password:
             client.login(mail.user, password)
@@ -165,6 +251,10 @@ def _named(error: Exception, where: str) -> Exception:
     if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
         return ServerError(
             "邮件服务器拒绝登录", where=where, remedy="请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
+        )
+    if type(error) is smtplib.SMTPException:  # what smtplib says where no way to log in is known to both
+        return ServerError(
+            "邮件服务器的登录方式不受支持", where=where, remedy="请联系网络中心，开启 PLAIN 或 LOGIN 登录"
         )
     if isinstance(error, ssl.SSLError):
         return ServerError("与邮件服务器加密失败", where=where, remedy="请核对 [mail] 的 port 与 security")
@@ -190,6 +280,10 @@ def password_of(mail: Mail) -> str | None:
             ],
             where="cohort.toml",
         )
+    if not found.isascii():  # smtplib sends no other; what is not is a slip of the input method
+        raise ConfigurationError(
+            ["[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"], where="cohort.toml"
+        )
     return found
 
 
@@ -205,7 +299,7 @@ def _from_keyring(user: str) -> str | None:
 
 def _refusal(stage: str, code: int, reply: bytes | str) -> Outcome | None:
     """Return the outcome of a reply, or None where it says yes."""
-    if 200 <= code < 400:
+    if 200 <= code < 300:
         return None
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return Outcome("refused" if code >= 500 else "deferred", stage, code, text)

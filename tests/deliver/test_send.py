@@ -182,6 +182,33 @@ def test_a_server_that_stays_away(cohort):
     assert len(server.sent) == 5
 
 
+def test_a_server_that_is_not_there_leaves_an_entry_for_each(cohort):
+    with pytest.raises(ServerError):
+        post(cohort, Server(ServerError("邮件服务器拒绝登录")))
+    sent, _ = post(cohort, server := Server(), failed=True)
+    assert len(server.sent) == 5 and {each.action for each in sent.results} == {"accepted"}
+
+
+def test_a_server_that_goes_away_after_each_content_is_not_asked_for_all(tmp_path):
+    cohort = make_cohort(tmp_path / "many", MAIL)
+    write_run(cohort, "r1", roster_of(12, 4, night=9), as_of=DAY)
+    with pytest.raises(ServerError):
+        post(cohort, Server(*[Outcome("unclear", "content")] * 40))
+    with open_ledger(cohort) as ledger:
+        found = ledger.entries("delivery")["action"].value_counts()
+    assert (found["unclear"], found["deferred"]) == (6, 8)  # three in a row, one after each wait; all others due
+
+
+def test_what_failed_and_was_overtaken_is_not_sent(cohort):
+    post(cohort, Server())
+    changed = roster_of(3, 10, night=14)
+    write_run(cohort, "r2", changed, as_of=date(2016, 10, 20))
+    post(cohort, Server(*[Outcome("refused", "content", 554)] * 40))
+    write_run(cohort, "r3", roster_of(3, 10, night=9), as_of=date(2016, 10, 21))  # as it was told first
+    _, _ = post(cohort, server := Server(), failed=True)
+    assert not server.sent
+
+
 def test_the_limit_per_minute(tmp_path):
     cohort = make_cohort(tmp_path / "c", MAIL + "per_minute = 2\n")
     write_run(cohort, "r1", roster_of(3, 10, night=9), as_of=DAY)
