@@ -12,6 +12,7 @@ from typing import NoReturn, TextIO, cast
 
 import typer
 
+from pipeline.cli.environment import add_environment, environment_file
 from pipeline.cli.terminal import PlainStream, disk_failure, technical
 from pipeline.errors import MingceError
 
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     What is printed on the way holds others' words, so it leaves without control characters.
     """
     os.umask(0o077)  # personal data: files 0600, folders 0700
+    add_environment(environment_file(), os.environ)
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:  # wherever it stands in the line
         os.environ["MINGCE_DEBUG"] = "1"

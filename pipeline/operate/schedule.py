@@ -10,7 +10,8 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -18,6 +19,7 @@ from xml.sax.saxutils import escape
 from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import digest
 from pipeline.errors import UsageError
+from pipeline.review.ledger import SHANGHAI
 
 Job = Literal["run", "send"]
 JOBS: tuple[Job, ...] = ("run", "send")
@@ -88,7 +90,6 @@ def _service(table: Timetable, job: Job) -> str:
     return (
         f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} {_NAMES[job]}\n{after}\n"
         f"[Service]\nType=oneshot\nExecStart={words}\nUMask=0077\nNice=10\n"
-        "EnvironmentFile=-%h/.config/mingce/environment\n"
     )
 
 
@@ -116,19 +117,27 @@ def _unit_text(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", " ", text).replace("%", "%%")
 
 
-def cron_lines(table: Timetable) -> str:
-    """Return crontab lines between two marks, so that installing again replaces them. cron knows no years."""
-    lines = [f"{MARK} {table.unit} begin", "CRON_TZ=Asia/Shanghai"]
+def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
+    """Return crontab lines between two marks, so that installing again replaces them. cron knows no years.
+
+    Their times are those of `zone` (default: this machine's), in which cron counts: Debian's has no CRON_TZ.
+    """
+    lines = [f"{MARK} {table.unit} begin"]
     for job in JOBS:
         command = " ".join(_shell(word) for word in (*table.command, job, str(table.folder)))
-        lines += [
-            f"{at.minute} {at.hour} {first}-{last} {month} * {command}"
-            for _, month, first, last in months(table.first, table.last)
-            for at in table.times[job]
-        ]
+        lines += [f"{when} * {command}" for at in table.times[job] for when in _cron_times(table, at, zone)]
     words = (*table.command, "schedule", str(table.folder), "--catch-up", *_options(table))
     lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{MARK} {table.unit} end"]
     return "\n".join(lines) + "\n"
+
+
+def _cron_times(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[str]:
+    """Yield `minute hour days month` for each span of days of one month on which the clocks of `zone` show the same."""
+    days = [table.first + timedelta(days=n) for n in range((table.last - table.first).days + 1)]
+    moments = [datetime.combine(day, at, SHANGHAI).astimezone(zone) for day in days]
+    for (minute, hour, _, month), span in groupby(moments, lambda one: (one.minute, one.hour, one.year, one.month)):
+        own = [moment.day for moment in span]
+        yield f"{minute} {hour} {own[0]}-{own[-1]} {month}"
 
 
 def _options(table: Timetable) -> list[str]:

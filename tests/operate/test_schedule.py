@@ -5,9 +5,11 @@ import subprocess
 import xml.etree.ElementTree as ET
 from datetime import date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.cli.environment import add_environment
 from pipeline.errors import UsageError
 from pipeline.operate.install import default_kind, install, printed
 from pipeline.operate.schedule import (
@@ -78,9 +80,21 @@ def test_a_missed_night_starts_once_and_the_sending_waits_for_the_run():
 
 def test_cron_lines_pass_through_a_shell(tmp_path):
     folder = tmp_path / "届 100%\"$x'"
-    line = next(text for text in cron_lines(table(folder)).splitlines() if text.startswith("0 2 20-30 9"))
+    line = next(text for text in cron_lines(table(folder), SHANGHAI).splitlines() if text.startswith("0 2 20-30 9"))
     command = line.split(" ", 5)[5].replace("\\%", "%").replace("/usr/bin/python3 -m pipeline run", "printf %s")
     assert subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout == str(folder)
+
+
+def times(zone):
+    lines = cron_lines(table(send=()), ZoneInfo(zone)).splitlines()
+    return [" ".join(line.split()[:4]) for line in lines if line[0].isdigit()]
+
+
+def test_cron_s_times_are_those_of_the_machine():
+    """cron counts in its machine's time; Debian's has no CRON_TZ."""
+    assert times("Asia/Shanghai") == ["0 2 20-30 9", "0 2 1-31 10", "0 2 1-21 11"]
+    assert times("UTC") == ["0 18 19-30 9", "0 18 1-31 10", "0 18 1-20 11"]
+    assert times("Europe/Berlin") == ["0 20 19-30 9", "0 20 1-29 10", "0 19 30-31 10", "0 19 1-20 11"]
 
 
 def test_installing_again_replaces_only_our_own_lines():
@@ -127,3 +141,15 @@ def test_installing_for_systemd(tmp_path, monkeypatch):
     units = list((tmp_path / ".config/systemd/user").iterdir())
     assert len(units) == 4 and calls[0] == ["systemctl", "--user", "daemon-reload"] and "linger" in lines[-1]
     assert default_kind() in ("systemd", "cron", "windows") and "Persistent" in printed(table(), "systemd")
+
+
+def test_a_timer_finds_the_password(tmp_path):
+    """Neither cron nor Windows reads a file of variables: the command itself does."""
+    file = tmp_path / "environment"
+    file.write_text("# office\nMINGCE_MAIL_PASSWORD='a b$c\\'\nMINGCE_CODE_KEY = k\nPATH=/evil\nMINGCE_DEBUG=1\n")
+    found = {"MINGCE_CODE_KEY": "given", "PATH": "/bin"}
+    add_environment(file, found)
+    assert found == {
+        "MINGCE_MAIL_PASSWORD": "a b$c\\", "MINGCE_CODE_KEY": "given", "PATH": "/bin", "MINGCE_DEBUG": "1",
+    }  # fmt: skip
+    add_environment(tmp_path / "not there", found)
