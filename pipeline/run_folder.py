@@ -16,6 +16,8 @@ from pipeline.cohort import Cohort
 from pipeline.tables import Frame, read_table, write_table
 
 _PARTIAL = ".part"
+JOURNAL = "finished.jsonl"
+"""In a run that is being written: the pages that are done."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class RunFolder:
 
     root: Path
     run_id: str
+    left: RunFolder | None = None
+    """The last run that was killed while it made pages, for the next to go on from."""
 
     @property
     def path(self) -> Path:
@@ -67,20 +71,34 @@ class RunFolder:
     def discard(self) -> None:
         """Remove what was written of an unfinished run."""
         shutil.rmtree(self.path, ignore_errors=True)
+        if self.left:
+            self.left.discard()
 
 
 def start_run(cohort: Cohort, now: datetime) -> RunFolder:
-    """Return a new run's folder, hidden; what crashed runs left behind is removed (the caller holds the lock)."""
+    """Return a new run's folder, hidden (the caller holds the lock).
+
+    What killed runs left behind is removed; the last of them that had made pages stays until the new run has ended.
+    """
     root = cohort.reports_folder
     for folder in (root, root / "runs", root / "inputs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in (root / "runs").glob(f".*{_PARTIAL}"):
-        shutil.rmtree(left, ignore_errors=True)
-    for left in (root / "inputs").glob(f".*{_PARTIAL}"):
-        left.unlink(missing_ok=True)
-    run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+    left = _clear_killed(root)
+    for piece in (root / "inputs").glob(f".*{_PARTIAL}"):
+        piece.unlink(missing_ok=True)
+    run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
     return run
+
+
+def _clear_killed(root: Path) -> RunFolder | None:
+    """Remove the folders of killed runs but the last one with a journal; return that one."""
+    killed = sorted((root / "runs").glob(f".*{_PARTIAL}"), key=lambda path: path.stat().st_mtime)
+    kept = next((path for path in reversed(killed) if (path / JOURNAL).is_file()), None)
+    for path in killed:
+        if path != kept:
+            shutil.rmtree(path, ignore_errors=True)
+    return RunFolder(root, kept.name.removeprefix(".").removesuffix(_PARTIAL)) if kept else None
 
 
 def _after(runs: Path, now: datetime) -> datetime:

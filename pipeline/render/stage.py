@@ -22,6 +22,7 @@ from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
+from pipeline.render.resume import end_journal, note_finished, resume
 from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.starter import Prepared, can_fork, prepare
@@ -53,11 +54,15 @@ class RenderOptions:
 
 @dataclass
 class Rendered:
-    """What became of each page: `pages` by name (ok, seconds, error), `digests` what each college's pages show."""
+    """What became of each page: `pages` by name (ok, seconds, error), `digests` what each college's pages show.
+
+    `taken_over` are colleges whose pages the latest run had too, `resumed` pages that a killed run had finished.
+    """
 
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     digests: dict[str, str] = field(default_factory=dict[str, str])
     taken_over: list[str] = field(default_factory=list[str])
+    resumed: list[str] = field(default_factory=list[str])
 
     def tell(self, name: str, seconds: float, error: str = "") -> None:
         """Write down what became of one page."""
@@ -66,7 +71,8 @@ class Rendered:
     def as_summary(self) -> dict[str, Any]:
         """Return what the summary says of the render."""
         failed = [name for name, page in self.pages.items() if not page["ok"]]
-        return {"pages": self.pages, "failed": failed, "taken_over": self.taken_over, "digests": self.digests}
+        kept = {"taken_over": self.taken_over, "resumed": self.resumed}
+        return {"pages": self.pages, "failed": failed, **kept, "digests": self.digests}
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ class Renderer:
             printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
             if self._options.notebooks:
                 of_schools = school_jobs(folder.path, places) if are_many(run) else []
-                self._run_notebooks(run, folder, [*of_schools, *notebook_jobs(folder.path, left)], rendered)
+                jobs = [*of_schools, *notebook_jobs(folder.path, left)]
+                self._run_notebooks(run, folder, self._resume(folder, jobs, rendered), rendered)
             printing.result()
         self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
@@ -146,17 +153,27 @@ class Renderer:
         rendered.taken_over = sorted(taken.keys)
         return taken.keys
 
+    def _resume(self, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> list[NotebookJob]:
+        """Take what a killed run had finished; return the jobs that are left."""
+        spared = [] if self._options.force else resume(folder, jobs, rendered.digests)
+        for job in spared:
+            rendered.tell(job.name, 0.0)
+        rendered.resumed = sorted(job.name for job in spared)
+        return [job for job in jobs if job not in spared]
+
     def _run_notebooks(self, run: Run, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         with self._reporter.counting("页面", len(jobs)) as counter:
 
             def done(result: NotebookResult) -> None:
                 rendered.tell(result.job.name, result.seconds, "" if result.ok else result.error)
+                _point_to_final(folder, result.job.output_notebook)
                 if not result.ok and result.job.output_html is not None:
                     write_failure(result.job.output_html, result.job.name, result.error)
                 elif error := _guarded(run, result.job):
                     rendered.tell(result.job.name, result.seconds, error)
-                _point_to_final(folder, result.job.output_notebook)
+                elif result.ok:
+                    note_finished(folder, result.job, rendered.digests)
                 counter.done(result.job.name)
 
             if self._cluster is not None:
@@ -170,6 +187,7 @@ class Renderer:
                     prepared=self._prepared,
                 )
         _sweep(folder.path)
+        end_journal(folder)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         """Write what needs no kernel; what fails is told like a page."""
