@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -113,8 +113,11 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
     sys.exit(4 if outcome.partial else 0)
 
 
-def forked(cohort: Cohort, job: dict[str, Any]) -> tuple[int, str]:
-    """Return how the fork ended (negative: by which signal) and what it printed."""
+def forked(work: Callable[[], object], after: float = 0.0, number: int = signal.SIGKILL) -> tuple[int, str]:
+    """Do `work` in a fork that gets the signal `number` `after` seconds (0: never); it may return its exit code.
+
+    Return how the fork ended (negative: by which signal) and what it printed.
+    """
     with tempfile.TemporaryFile() as said:
         pid = os.fork()
         if pid == 0:
@@ -122,8 +125,8 @@ def forked(cohort: Cohort, job: dict[str, Any]) -> tuple[int, str]:
             try:
                 os.dup2(said.fileno(), 1)
                 os.dup2(said.fileno(), 2)
-                one(cohort, job)
-                code = 0
+                done = work()
+                code = done if isinstance(done, int) else 0
             except SystemExit as ended:
                 code = ended.code if isinstance(ended.code, int) else 1
             except BaseException:  # noqa: BLE001  # a fork must not return into the loop
@@ -134,9 +137,9 @@ def forked(cohort: Cohort, job: dict[str, Any]) -> tuple[int, str]:
                 sys.stderr.flush()
                 sys.stdout.flush()
                 os._exit(code)
-        if job.get("after"):
-            time.sleep(job["after"])
-            os.kill(pid, job.get("signal", signal.SIGKILL))
+        if after:
+            time.sleep(after)
+            os.kill(pid, number)
         _, status = os.waitpid(pid, 0)
         said.seek(0)
         return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
@@ -173,7 +176,7 @@ def main() -> None:
             started = time.monotonic()
             cohort = load_cohort(Path(job["cohort"])) if job.get("cohort") else first
             with held(cohort, bool(job.get("lock"))):
-                code, said = forked(cohort, job)
+                code, said = forked(partial(one, cohort, job), job.get("after", 0.0), job.get("signal", signal.SIGKILL))
             line = {"name": job["name"], "code": code, "said": said, "seconds": round(time.monotonic() - started, 1)}
             print(json.dumps(line | standing(cohort), ensure_ascii=False), file=report, flush=True)
 
