@@ -78,6 +78,8 @@ ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "regist
 SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
 
 CSV_ROW_LIMIT = 1_000_000  # past it only Parquet is written (contract, Folders)
+ROW_GROUPS = "mingce.schools"
+"""The Parquet file's own metadata that say, as JSON, in which row groups the rows of a school's students are."""
 
 
 def conform(frame: Frame, table: str) -> Frame:

@@ -1,22 +1,22 @@
 """A run folder as notebooks and printed tables see it: its summary, its tables, the earlier runs beside it."""
 
 # pyarrow ships no types:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pyarrow import dataset
 
 from pipeline.errors import InputError
-from pipeline.tables import Frame, read_table
+from pipeline.tables import ROW_GROUPS, Frame, read_table
 
 _HISTORY = 400  # runs looked back on: more than a season of daily runs
 _FEW = 4  # schools named in one line
@@ -114,13 +114,12 @@ class Run:
         Raises:
             InputError: the run has no such table.
         """
-        return self._read(name, [(column, "==", value) for column, value in equal.items()], columns)
+        wanted = [dataset.field(column) == value for column, value in equal.items()]
+        return self._read(name, reduce(and_, wanted), columns, equal.get("school"))
 
-    def rows_in(self, name: str, column: str, values: list[str], columns: list[str] | None = None) -> Frame:
-        """Return the rows of table `name` whose `column` is one of `values`."""
-        if not values:
-            return read_table(self.path, name, columns).iloc[:0]
-        return self._read(name, [(column, "in", values)], columns)
+    def rows_in(self, name: str, column: str, values: list[str], columns: list[str], school: str) -> Frame:
+        """Return the rows of table `name` whose `column` is one of `values`, all of students of one school (a name)."""
+        return self._read(name, dataset.field(column).isin(values), columns, school)
 
     def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
         """Return students per status of each college of the school with this code."""
@@ -147,10 +146,14 @@ class Run:
         """Return whether the run holds table `name`."""
         return (self.path / "tables" / f"{name}.parquet").is_file()
 
-    def _read(self, name: str, filters: list[tuple[str, str, Any]], columns: list[str] | None) -> Frame:
+    def _read(self, name: str, wanted: dataset.Expression, columns: list[str] | None, school: str | None) -> Frame:
         if not self.has(name):
             raise InputError(f"运行结果中没有表 {name}", where=str(self.path), remedy="请确认这是一次完整运行的文件夹")
-        return pd.read_parquet(self.path / "tables" / f"{name}.parquet", columns=columns, filters=filters or None)
+        (file,) = dataset.dataset(self.path / "tables" / f"{name}.parquet").get_fragments()
+        told = (file.metadata.metadata or {}).get(ROW_GROUPS.encode())
+        if told is not None and school is not None:
+            file = file.subset(row_group_ids=json.loads(told).get(school, []))
+        return file.to_table(columns=columns, filter=wanted).to_pandas()
 
     def state(self, school: str, college: str) -> dict[str, Any]:
         """Return what the summary says of one college (`colleges_state`), or an empty dictionary."""

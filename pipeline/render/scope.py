@@ -49,7 +49,8 @@ class Scope:
     def submissions(self) -> Frame:
         """When and with which phone the scope's students submitted."""
         ids = [submission for submission in self.roster["submission_id"] if submission]
-        return self.run.rows_in("submissions", "submission_id", ids, ["submission_id", "submitted_at", "phone"])
+        told = ["submission_id", "submitted_at", "phone"]
+        return self.run.rows_in("submissions", "submission_id", ids, told, self.run.school_name(self.school))
 
     @property
     def token(self) -> str:

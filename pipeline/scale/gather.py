@@ -5,6 +5,7 @@
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.scale.spool import Spool, appearing
-from pipeline.tables import CSV_ROW_LIMIT
+from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS
 
 _LEAST, _MOST = 2_000, 60_000
 """Rows of a row group: a reader that wants one school reads little beside it."""
@@ -22,29 +23,41 @@ _LEAST, _MOST = 2_000, 60_000
 
 @dataclass(frozen=True)
 class Pieces:
-    """A table of the run by name, and the frames in the spool that it is put together of."""
+    """A table of the run by name, the frames in the spool that it is put together of, and whose each one is.
+
+    `schools`: by frame, the names of the schools whose students it is about, whatever school its rows name.
+    """
 
     table: str
     names: tuple[str, ...]
+    schools: tuple[tuple[str, ...], ...]
 
 
 def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
     """Write the pieces of a table as parquet, and up to a million rows as csv; return what is done with.
 
-    Row groups end where a school ends, so that a reader of one school's rows skips the others'.
+    Row groups end where a school ends, and the file's own metadata say in which ones a school's rows are
+    (`tables.ROW_GROUPS`), so that a reader of one school's rows opens no others: the least and greatest name that
+    Parquet keeps of each row group say little where students strayed.
     """
     path = folder / f"{pieces.table}.parquet"
-    count = 0
+    count = groups = 0
+    places: dict[str, list[int]] = {}
     with appearing(path) as draft:
         writer: pq.ParquetWriter | None = None
         try:
-            for name in pieces.names:
+            for name, schools in zip(pieces.names, pieces.schools, strict=True):
                 table = spool.read_table(name)
                 writer = writer or pq.ParquetWriter(draft, table.schema, compression="zstd")
-                if table.num_rows or not count:
-                    for start, end in row_groups(table):
-                        writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
+                first = groups
+                for start, end in row_groups(table) if table.num_rows or not count else ():
+                    writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
+                    groups += max(1, -(-(end - start) // _MOST))
+                for school in _told(table, schools):
+                    places.setdefault(school, []).extend(range(first, groups))
                 count += table.num_rows
+            if writer is not None:
+                writer.add_key_value_metadata({ROW_GROUPS: json.dumps(places, ensure_ascii=False)})
         finally:
             if writer is not None:
                 writer.close()
@@ -52,6 +65,11 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
         with appearing(path.with_suffix(".csv")) as draft:
             _write_csv(spool, pieces.names, draft)
     return pieces
+
+
+def _told(table: pa.Table, schools: Sequence[str]) -> set[str]:
+    """Return the schools that a piece has rows of: those that it is about, and those that its rows name."""
+    return {*schools, *(table["school"].unique().to_pylist() if "school" in table.column_names else ())}
 
 
 def row_groups(table: pa.Table) -> Iterator[tuple[int, int]]:

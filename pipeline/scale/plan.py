@@ -176,8 +176,12 @@ class Run:
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
         headcount = self.spool.read_all(names.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
-        names["extras"] = tuple(f"extras/{unit.number}" for unit in self._units)
-        tables = [(self.spool, Pieces(name, pieces), folder) for name, pieces in names.items()]
+        whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
+        gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
+        gathered.append(
+            Pieces("extras", tuple(f"extras/{unit.number}" for unit in self._units), ((),) * len(self._units))
+        )
+        tables = [(self.spool, pieces, folder) for pieces in gathered]
         self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)
         for name, frame in {"headcount": headcount, **kept, **beside}.items():

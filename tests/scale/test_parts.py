@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
+from pipeline.render.load import load_run
 from pipeline.scale import plan
 from pipeline.scale.across import Across
+from pipeline.tables import ROW_GROUPS
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table
@@ -46,6 +50,31 @@ def test_tables_do_not_depend_on_the_parts(cohort: Path, whole: Path, tmp_path: 
     assert moved.sum() > 10, "the cohort is to have students who stray"
     for name in TABLES:
         pd.testing.assert_frame_equal(table(run, name), table(whole, name), obj=name)
+
+
+@pytest.mark.slow
+def test_a_schools_rows_are_read_whole_and_from_its_own_part_alone(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    many_parts(monkeypatch)
+    in_this_process(monkeypatch)
+    run = load_run(check(cohort, tmp_path))
+    for name in ("findings", "roster", "registry", "differences", "submissions"):
+        told = run.table(name)
+        groups = json.loads(pq.read_metadata(run.path / "tables" / f"{name}.parquet").metadata[ROW_GROUPS.encode()])
+        own = name in ("roster", "registry")  # the others' rows may name a school and stand with a student of another
+        assert not own or all(len(places) == 1 for places in groups.values()), name
+        for school in run.schools.values():
+            there = told[told["school"] == school].reset_index(drop=True)
+            pd.testing.assert_frame_equal(run.rows(name, school=school), there, obj=name)
+    roster = table(run.path, "roster")
+    strays = 0
+    for school, rows in roster[roster["submission_id"] != ""].groupby("school"):
+        ids = rows["submission_id"].tolist()
+        read = run.rows_in("submissions", "submission_id", ids, ["submission_id", "school"], str(school))
+        assert sorted(read["submission_id"]) == sorted(ids)
+        strays += int((read["school"] != school).sum())
+    assert strays > 10, "the cohort is to have students who stray"
 
 
 @pytest.mark.slow
