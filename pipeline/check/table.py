@@ -33,14 +33,19 @@ class Classes:
 
 
 def classes_of(registry: Frame) -> Classes:
-    """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major."""
+    """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major.
+
+    A row that leaves its major blank says nothing against the others.
+    """
     named = registry[registry["class_name"] != ""]
     keys = named["school"] + "\x1f" + named["class_name"]
     told: dict[str, dict[str, str]] = {}
     for column in ("college", "major"):
         groups = pd.DataFrame({"key": keys, "value": named[column]}).drop_duplicates()
-        several = groups["key"].duplicated(keep=False)
-        told[column] = dict(zip(groups["key"], groups["value"].mask(several, ""), strict=True))
+        filled = groups[groups["value"] != ""]
+        several = filled["key"].duplicated(keep=False)
+        told[column] = dict.fromkeys(groups["key"], "")
+        told[column] |= dict(zip(filled["key"], filled["value"].mask(several, ""), strict=True))
     return Classes(told["college"], told["major"])
 
 

@@ -37,7 +37,7 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
 def _majors(submissions: Frame, classes: Frame) -> pd.Series:
     """Return the one major of each submission's class; a class with several has none to fill in."""
     keys = ["school", "class_name"]
-    groups = classes[[*keys, "major"]].drop_duplicates()
+    groups = classes.loc[classes["major"] != "", [*keys, "major"]].drop_duplicates()
     single = groups[~groups.duplicated(keys, keep=False)]
     return submissions[keys].join(single.set_index(keys)["major"], on=keys)["major"].fillna("").astype("str")
 
