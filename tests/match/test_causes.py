@@ -44,9 +44,14 @@ CASES = {
         {"id_number": MATE["id_number"], "exam_number": "", "name": "查无此"},
         "ambiguous",
     ),
+    "a right ID number of a child": ({"id_number": "430302200903141046"}, "id_mistyped"),
     "nothing fits": (NOBODY, "unknown"),
     "homophone name and mistyped ID": ({"name": "郑成伟", "id_number": "430302199503141051"}, "id_mistyped"),
 }
+
+
+SETTLED = {"registry_read": True, "registry_graduation_month": "2017-06"}
+"""What check's table knows beside the evidence."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
@@ -54,7 +59,7 @@ def test_cause(case: str):
     change, expected = CASES[case]
     rows = submissions(change)
     evidence = find_evidence(rows, registry({}, MATE, AWAY))
-    table = pd.concat([rows, evidence], axis=1).assign(registry_read=True)
+    table = pd.concat([rows, evidence], axis=1).assign(**SETTLED)
     assert cause(table).tolist() == [expected]
     assert certified(table).tolist() == [expected == ""]
 
@@ -75,11 +80,11 @@ def test_a_registry_that_holds_one_person_twice_is_settled_by_the_number():
 
 def test_a_registry_that_holds_one_person_twice_with_all_numbers_is_ambiguous():
     evidence = find_evidence(submissions({}), registry({}, {}))
-    table = pd.concat([submissions({}), evidence], axis=1).assign(registry_read=True)
+    table = pd.concat([submissions({}), evidence], axis=1).assign(**SETTLED)
     assert cause(table).tolist() == ["ambiguous"]
 
 
 def test_an_unread_registry_is_never_unknown():
     rows = submissions(GOOD)
-    table = pd.concat([rows, find_evidence(rows, registry())], axis=1).assign(registry_read=False)
+    table = pd.concat([rows, find_evidence(rows, registry())], axis=1).assign(**{**SETTLED, "registry_read": False})
     assert cause(table).tolist() == ["not_checked"]
