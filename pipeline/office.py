@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError, RefusedError
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from ipywidgets import Output, Widget
 
     from pipeline.review.actions import Outcome
-    from pipeline.review.desk import Desk, RunTables
+    from pipeline.review.desk import Desk, RunTables, Student
     from pipeline.review.ledger import Ledger
 
 _SHOWN = 200
 _EVERY = "全部"
+_REQUEST = "申请修改"
 _TABLE_WORDS = {
     "search": "查找：",
     "lengthMenu": "每页 _MENU_ 人",
@@ -159,11 +160,43 @@ def show_search(office: Office) -> Widget:
 
 
 def found_students(desk: Desk, text: str) -> Piece:
-    """Return the students of that number (`SCHOOL/NUMBER` too) or name, with state and what holds them up."""
-    word = text.strip().split("/")[-1]
-    people = desk.people
+    """Return the students of that number (`SCHOOL/NUMBER` too) or name: state, reasons, change requests."""
+    from pipeline.review.desk import records
+
+    code, _, word = text.strip().rpartition("/")
+    people = desk.people[desk.people["school_code"] == code] if code else desk.people
     rows = people[(people["student_number"] == word) | (people["name"] == word)] if word else people.iloc[:0]
-    return student_list(desk, rows, "找到的学生", "没有找到：请核对学号或姓名。")
+    listed = student_list(desk, rows, "找到的学生", "没有找到：请核对学号或姓名。")
+    requests = [change_request(desk, student) for student in records(rows[rows["change_request"]].head(_SHOWN))]
+    return Piece("\n".join(one.html for one in [listed, *requests]), listed.title)
+
+
+def change_request(desk: Desk, student: Student) -> Piece:
+    """Return what an approved student asks to change: the approved submission beside the newer one."""
+    from pipeline import fields
+    from pipeline.review.comparison import change_requested
+
+    def labelled(differs: bool) -> list[dict[str, str]]:
+        return [
+            {"label": fields.label(one.field), "approved": one.approved, "requested": one.requested}
+            for one in both
+            if one.differs == differs
+        ]
+
+    both = change_requested(desk, student)
+    submissions = (str(student["approved_submission_id"]), str(student["submission_id"]))
+    then, now = (str(desk.submission(submission_id)["submitted_at"]) for submission_id in submissions)
+    title = f"{student['name']}（{student['school_code']}/{student['student_number']}）{_REQUEST}"
+    return piece(
+        "comparison",
+        title,
+        title=title,
+        lead=f"{then} 提交的已通过，仍然有效；{now} 又提交了一次。",
+        changed=labelled(True),
+        same=labelled(False),
+        reasons=desk.reasons(submissions[1]),
+        command=f"mingce review withdraw --submission {submissions[1]} --why 原因 --by 经办人",
+    )
 
 
 def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Piece:
@@ -174,7 +207,7 @@ def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Pi
             str(row["name"]),
             str(row["college"]),
             str(row["class_name"]),
-            STATUSES[str(row["status"])],
+            _state(row),
             "；".join(desk.reasons(str(row["submission_id"]))),
         )
         for row in rows.head(_SHOWN).to_dict("records")
@@ -192,6 +225,11 @@ def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Pi
     )
 
 
+def _state(row: Mapping[Any, Any]) -> str:
+    """Return a student's status in words, a change request beside the approval that stands."""
+    return STATUSES[str(row["status"])] + (f"，{_REQUEST}" if row["change_request"] else "")
+
+
 def show_desk(office: Office) -> Widget:
     """Return the desk: students filtered by college and state in a table that can be searched and sorted."""
     import ipywidgets as widgets
@@ -205,7 +243,9 @@ def show_desk(office: Office) -> Widget:
     pairs = desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
     colleges = [_EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
     college = widgets.Dropdown(options=colleges, description="院系")
-    status = widgets.Dropdown(options=[_EVERY, *STATUSES.values()], value=STATUSES["awaiting"], description="状态")
+    status = widgets.Dropdown(
+        options=[_EVERY, *STATUSES.values(), _REQUEST], value=STATUSES["awaiting"], description="状态"
+    )
     output = widgets.Output()
 
     def changed(_: object) -> None:
@@ -219,22 +259,28 @@ def show_desk(office: Office) -> Widget:
 
 
 def desk_table(desk: Desk, college: str, status: str) -> HTML:
-    """Return the students of a college (`code/college` or 全部) and a state as an interactive table."""
+    """Return the students of a college (`code/college` or 全部) and a state as an interactive table.
+
+    Besides the states, 申请修改 picks the approved students who submitted again.
+    """
     from IPython.display import HTML
     from itables import to_html_datatable
+
+    from pipeline.review.desk import records
 
     rows = desk.people
     if college != _EVERY:
         code, _, name = college.partition("/")
         rows = rows[(rows["school_code"] == code) & (rows["college"] == name)]
-    if status != _EVERY:
+    if status == _REQUEST:
+        rows = rows[rows["change_request"]]
+    elif status != _EVERY:
         rows = rows[rows["status"].map(STATUSES) == status]
     reasons = [", ".join(desk.reasons(str(submission))) for submission in rows["submission_id"]]
     columns = {"student_number": "学号", "name": "姓名", "college": "院系", "class_name": "班级", "status": "状态"}
     numbers = rows["school_code"] + "/" + rows["student_number"]  # as the form below takes them
-    table = (
-        rows[list(columns)].assign(status=rows["status"].map(STATUSES), student_number=numbers).rename(columns=columns)
-    )
+    states = [_state(row) for row in records(rows)]
+    table = rows[list(columns)].assign(status=states, student_number=numbers).rename(columns=columns)
     shown = table.assign(要解决的=reasons).reset_index(drop=True)
     return HTML(
         to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False, language=_TABLE_WORDS)

@@ -23,7 +23,7 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Fra
     """
     identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
     causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")
-    cause = table["submission_id"].map(causes).fillna("").astype("str")
+    cause = table["submission_id"].map(causes).astype("str").fillna("")  # all missing, they are no text yet
     state = pd.Series("failed", index=table.index, dtype="str")
     state = state.where(cause != "", "certified")
     state = state.where((cause != "not_checked") & ((cause != "") | (table["identity_cause"] == "")), "not_checked")

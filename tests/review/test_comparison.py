@@ -1,0 +1,82 @@
+"""What an approved student asks to change, beside what was approved: in the table and on the office's desk."""
+
+import pytest
+
+from pipeline.office import desk_table, found_students
+from pipeline.review.actions import Actor, approve, reopen
+from pipeline.review.comparison import change_requested
+from pipeline.review.desk import KINDS, lay_desk
+
+from .small import TODAY, finding, open_in, person, submission, tables
+
+ACTOR = Actor("王", "误批", TODAY)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with open_in(tmp_path) as opened:
+        yield opened
+
+
+def with_times(run):
+    times = {"s1": "2016-10-01T08:00:00", "s2": "2016-10-20T09:30:00"}
+    return run.__class__(
+        run.run_id,
+        run.people,
+        run.submissions.assign(submitted_at=run.submissions["submission_id"].map(times), email="", qq="12345"),
+        run.findings,
+        run.schools,
+    )
+
+
+def after_a_new_row(ledger, findings=()):
+    """The desk after s1 was approved and s2, with another phone, was submitted."""
+    first = submission("s1", "1", phone="13800000000")
+    second = submission("s2", "1", phone="<b>13900000000</b>")
+    approve(with_times(tables([person("1")], [first])), ledger, ["1"], ACTOR)
+    run = with_times(tables([person("1")], [first | {"superseded_by": "s2"}, second], findings))
+    return run, lay_desk(run, ledger.entries(*KINDS), TODAY)
+
+
+def test_the_fields_that_differ_come_first_and_blank_ones_not_at_all(ledger):
+    _, desk = after_a_new_row(ledger)
+    both = change_requested(desk, desk.student("1"))
+    assert [(one.field, one.approved, one.requested) for one in both if one.differs] == [
+        ("phone", "13800000000", "<b>13900000000</b>")
+    ]
+    assert both[0].differs
+    assert not {"submitted_at", "email"} & {one.field for one in both}
+    assert "qq" in {one.field for one in both}
+
+
+def test_without_an_approval_that_stands_nothing_is_asked(ledger):
+    run, desk = after_a_new_row(ledger)
+    reopen(run, ledger, ["1"], ACTOR)
+    desk = lay_desk(run, ledger.entries(*KINDS), TODAY)
+    assert change_requested(desk, desk.student("1")) == []
+    assert "已通过的" not in found_students(desk, "1").html
+
+
+def test_the_approval_given_again_takes_the_change(ledger):
+    run, _ = after_a_new_row(ledger)
+    approve(run, ledger, ["1"], ACTOR)
+    desk = lay_desk(run, ledger.entries(*KINDS), TODAY)
+    assert desk.student("1")["approved_submission_id"] == "s2"
+    assert change_requested(desk, desk.student("1")) == []
+
+
+def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
+    _, desk = after_a_new_row(ledger, [finding("s2", "1")])
+    page = found_students(desk, "10534/1").html
+    assert "审核通过，申请修改" in page
+    assert "13800000000" in page and "&lt;b&gt;13900000000" in page and "<b>13900000000</b>" not in page
+    assert "phone.format 不对" in page
+    assert "mingce review withdraw --submission s2" in page
+    assert "没有找到" in found_students(desk, "12649/1").html
+
+
+def test_change_requests_can_be_picked_from_the_table(ledger):
+    _, desk = after_a_new_row(ledger)
+    assert "名1" in desk_table(desk, "全部", "申请修改").data
+    reopened = lay_desk(desk.tables, ledger.entries("exception"), TODAY)
+    assert "名1" not in desk_table(reopened, "全部", "申请修改").data
