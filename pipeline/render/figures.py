@@ -92,8 +92,10 @@ def _draw(course: Course) -> Figure:
         note = (middle, (last_approved + top) / 2)
         axes.annotate("要赶上的进度", note, xytext=(6, -14), textcoords="offset points", color=ink["muted"], fontsize=9)
     _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (0, 9), "right")
-    below = (8, -19) if last_approved > top * 0.15 else (10, 6)
-    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, "left")
+    late = (end - course.as_of) < (end - course.opens) / 5  # no room to the right of the dot
+    side, away = ("right", -8) if late else ("left", 8)
+    below = (away, -19) if last_approved > top * 0.15 else (away, 6)
+    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, side)
     return figure
 
 

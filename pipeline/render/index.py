@@ -37,6 +37,7 @@ def write_index(path: Path, run: Run) -> None:
         groups=_groups(entries, overview),
         counts=overview.counts,
         css=(resources.templates() / "page" / "page.css").read_text(encoding="utf-8"),
+        script=(resources.templates() / "page" / "page.js").read_text(encoding="utf-8").strip(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8", newline="\n")

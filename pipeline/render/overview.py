@@ -248,7 +248,11 @@ def show_standing(page: Overview) -> Piece:
         entries=ranked[:_SHOWN],
         hidden=max(len(ranked) - _SHOWN, 0),
         unit=page.unit,
-        lines=[formula(page.run), *([schools.FORMULA] if page.by_school else []), *_among(page)],
+        lines=[
+            formula(page.run, intervals=not page.by_school),
+            *([schools.FORMULA] if page.by_school else []),
+            *_among(page),
+        ],
     )
 
 
@@ -276,9 +280,9 @@ def _intervals(page: Overview) -> dict[tuple[str, str], str]:
     }
 
 
-def formula(run: Run) -> str:
-    """Return the formula of the standing in words, with the weights of `cohort.toml`."""
-    return standing_formula(Standing(**run.summary["cohort"]["standing"]))
+def formula(run: Run, *, intervals: bool = True) -> str:
+    """Return the formula of the standing in words, with the weights of `cohort.toml`; of intervals where shown."""
+    return standing_formula(Standing(**run.summary["cohort"]["standing"]), intervals=intervals)
 
 
 def show_registry(page: Overview) -> Piece:

@@ -72,6 +72,9 @@ def show_schools(page: RegistryPage) -> Piece:
         rows.append((code, name, str(colleges[name]), str(students[name]), str(page.problems[name] or "–"), unread))
     if schools.are_many(page.run):  # what needs a hand first
         rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
+    headings = ("代码", "学校", "院系", "在册", "学籍问题", "说明")
+    if not any(row[-1] for row in rows):  # an empty column takes the place of the names on a phone
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
     return piece(
         "listing",
         "各学校",
@@ -80,7 +83,7 @@ def show_schools(page: RegistryPage) -> Piece:
         section="schools",
         lead="",
         rows=rows[:_ROWS],
-        headings=("代码", "学校", "院系", "在册", "学籍问题", "说明"),
+        headings=headings,
         hidden=max(len(rows) - _ROWS, 0),
         nothing="没有学校。",
     )

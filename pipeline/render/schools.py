@@ -12,7 +12,7 @@ from pipeline.tables import Frame
 
 MOST_SIDE_BY_SIDE = 5
 """Schools whose colleges can still be read side by side; where there are more, schools come first."""
-FORMULA = "一次通过按已提交人数、按时提交和得分按在册人数，由各院系的数加权平均；得分相同名次并列。"
+FORMULA = "一次通过按已提交人数、按时提交和得分按在册人数，由各院系的数加权平均。"
 _RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
 """Each column that is a mean, with the people that it is a mean of."""
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.render.load import Run
 from pipeline.render.overview import Overview
 from pipeline.render.pieces import Piece, piece
 from pipeline.render.scope import Scope
-from pipeline.tables import Frame
 
 _ROWS = 400
 _KINDS = {
@@ -37,27 +35,27 @@ def show_differences(page: Scope) -> Piece:
     )
 
 
-def show_years(page: Overview) -> Piece:
-    """Return the majors whose headcount differs from the year before by 20 % and more, and the explanations given."""
-    table = _rows(page.run, "years")
-    if table is not None:
-        if page.school:
-            table = table[table["school"] == page.run.school_name(page.school)]
-        table = table[table["explain"] | (table["explanation"] != "")]
+def show_years(page: Overview) -> Piece | None:
+    """Return the majors whose headcount differs from the year before by 20 % and more, and the explanations given.
+
+    None where no year before is set: the page has no such section then.
+    """
+    if not page.run.has("years"):
+        return None
+    table = page.run.table("years")
+    if page.school:
+        table = table[table["school"] == page.run.school_name(page.school)]
+    table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
-    rows = [] if table is None else [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
+    rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
     return _listing(
         "与上一届相比",
         "years",
         "人数增减达到 20% 的专业，请学院说明（mingce except add --rule headcount.previous_year）。",
         rows,
         ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
-        "没有设置上一届（cohort.toml 的 previous）。" if table is None else "没有增减达到 20% 的专业。",
+        "没有增减达到 20% 的专业。",
     )
-
-
-def _rows(run: Run, name: str) -> Frame | None:
-    return run.table(name) if run.has(name) else None
 
 
 def _listing(

@@ -67,13 +67,14 @@ def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
     return (middle - half).clip(0, 1).where(some, 0.0), (middle + half).clip(0, 1).where(some, 1.0)
 
 
-def formula(weights: Standing) -> str:
-    """Return the formula in Chinese, as it is printed under the table."""
+def formula(weights: Standing, *, intervals: bool = True) -> str:
+    """Return the formula in Chinese, as it is printed under the table; `intervals`: whether the table shows them."""
     total = weights.first_pass + weights.on_time + weights.rework
     first, on_time, rework = (f"{100 * w / total:g}" for w in (weights.first_pass, weights.on_time, weights.rework))
+    small = f"；提交不足 {SMALL} 人的院系同时给出 95% 区间，名次仅供参考" if intervals else ""
     return (
         f"得分 = {first} × 一次通过率 + {on_time} × 按时提交率 + {rework} ×（1 − 返工率），满分 100；"
-        f"得分相同名次并列；提交不足 {SMALL} 人的院系同时给出 95% 区间，名次仅供参考。"
+        f"得分相同名次并列{small}。"
     )
 
 

@@ -28,15 +28,44 @@
       });
     });
   });
-  const chase = document.getElementById("chase");
-  if (chase && chase.querySelector("tr[data-s]")) {
+  const finder = (name, hint) => {
     const label = document.createElement("label");
     label.className = "find";
-    label.textContent = "找学生 ";
+    label.textContent = name + " ";
     const input = document.createElement("input");
     input.type = "search";
-    input.placeholder = "姓名、学号、班级或原因";
+    input.placeholder = hint;
     label.appendChild(input);
+    return [label, input];
+  };
+  document.querySelectorAll("[data-find]").forEach((part) => {
+    const bodies = Array.from(part.querySelectorAll("tbody"), (body) => [
+      body, Array.from(body.rows).filter((row) => row.cells.length > 1).map((row) => [row, row.cells[0].textContent.toLowerCase()]),
+    ]);
+    if (bodies.reduce((sum, [, rows]) => sum + rows.length, 0) < 13) return;
+    const [label, input] = finder("找" + part.dataset.find, "名称");
+    const none = document.createElement("p");
+    none.setAttribute("role", "status");
+    part.parentNode.insertBefore(label, part);
+    part.after(none);
+    input.addEventListener("input", () => {
+      const wanted = input.value.trim().toLowerCase();
+      let all = 0;
+      bodies.forEach(([body, rows]) => {
+        let found = 0;
+        rows.forEach(([row, name]) => {
+          row.hidden = !name.includes(wanted);
+          found += row.hidden ? 0 : 1;
+        });
+        body.hidden = !found;
+        all += found;
+      });
+      none.textContent = wanted && !all ? "没有名称含“" + input.value.trim() + "”的" + part.dataset.find + "。" : "";
+    });
+  });
+  const chase = document.getElementById("chase");
+  if (chase && chase.querySelector("tr[data-s]")) {
+    const [label, input] = finder("找学生", "姓名、学号、班级或原因");
     chase.insertBefore(label, chase.querySelector("details"));
     const first = Array.from(chase.querySelectorAll("details"), (each) => each.open);
     input.addEventListener("input", () => {

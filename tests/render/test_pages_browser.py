@@ -97,3 +97,19 @@ def test_all_is_said_without_script_and_by_keyboard(browser: Any, pages: Path) -
     page.keyboard.press("Tab")
     assert page.locator(".skip:focus").count() == 1
     context.close()
+
+
+def test_a_long_index_is_searched_and_a_short_one_has_no_box(browser: Any, pages: Path, tmp_path: Path) -> None:
+    short = (pages / "index.html").read_text(encoding="utf-8")
+    page, said = open_at(browser, pages / "index.html", 1280)
+    assert page.get_by_label("找院系").count() == 0
+    rows = "".join(f'<tr><th scope="row">第{number}学院</th><td>1</td></tr>' for number in range(40))
+    (tmp_path / "long.html").write_text(short.replace("</table>", f"<tbody>{rows}</tbody></table>"), encoding="utf-8")
+    page, said = open_at(browser, tmp_path / "long.html", 375)
+    page.get_by_label("找院系").fill("第17")
+    assert page.locator("[data-find] tbody tr:visible").count() == 1
+    page.get_by_label("找院系").fill("没有的")
+    assert page.get_by_role("status").inner_text() == "没有名称含“没有的”的院系。"
+    page.get_by_label("找院系").fill("")
+    assert page.locator("[data-find] tbody tr:visible").count() > 40
+    assert said == []

@@ -136,6 +136,7 @@ def test_the_index_of_the_nation_stays_small(some: Outcome, tmp_path: Path):
     page = overview.open_overview(str(tmp_path))
     pieces = [overview.show_colleges(page), overview.show_risks(page), overview.show_standing(page)]
     assert sum(len(piece.html) for piece in pieces) < 700_000
+    assert "区间" not in pieces[2].html  # schools have none
 
 
 def test_a_run_of_some_colleges_is_no_day_of_the_course(tmp_path: Path):
