@@ -39,7 +39,7 @@
     return [label, input];
   };
   document.querySelectorAll("[data-find]").forEach((part) => {
-    const bodies = Array.from(part.querySelectorAll("tbody"), (body) => [
+    const bodies = Array.from(part.querySelector("table").tBodies, (body) => [
       body, Array.from(body.rows).filter((row) => row.cells.length > 1).map((row) => [row, row.cells[0].textContent.toLowerCase()]),
     ]);
     if (bodies.reduce((sum, [, rows]) => sum + rows.length, 0) < 13) return;
