@@ -14,6 +14,7 @@ import typer
 
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.cli.terminal import PlainStream, disk_failure, technical
+from pipeline.cli.usage import WRONG_WORDS, told
 from pipeline.errors import MingceError
 
 # One module for each group of commands; each has `register(app)`.
@@ -62,15 +63,16 @@ def main(arguments: list[str] | None = None) -> None:
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            app(args=given, standalone_mode=True)
+            left = app(args=given, standalone_mode=False)
+            if left == _TYPER_INTERRUPTED:
+                _interrupted()
+            sys.exit(left)
         except MingceError as error:
             _end(error, error)
+        except WRONG_WORDS as error:
+            _end(error, told(error))
         except KeyboardInterrupt:
             _interrupted()
-        except SystemExit as left:
-            if left.code == _TYPER_INTERRUPTED:
-                _interrupted()
-            raise
         except OSError as error:
             _end(error, disk_failure(error))
         except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here

@@ -1,0 +1,36 @@
+"""Wrong words on the command line are told in Chinese, with code 2."""
+
+import re
+
+import pytest
+
+from pipeline.cli import main
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["backup"], "缺少 DEST"),
+        (["review", "approve", "--student"], "选项 --student 后面缺少内容"),
+        (["run", "--colege", "土木工程学院"], "没有选项 --colege，是不是 --college"),
+        (["run", "--jobs", "many"], "--jobs 的内容不对，应为整数"),
+        (["runn"], "不认识 runn"),
+        (["init", "a", "b", "c"], "不认识 b"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_words(words, told, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told in said
+    assert "--help" in said
+    assert not re.search(r"Missing|Error|Usage|such", said)
+
+
+def test_help_ends_well(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["run", "--help"])
+    assert not left.value.code
+    assert "--as-of" in capsys.readouterr().out
