@@ -20,7 +20,7 @@ from pipeline.errors import ConfigurationError, reason_of
 FILE_NAME = "cohort.toml"
 DEFAULT_STUDENT_NUMBER = "[0-9A-Za-z]{4,15}"
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 def _advice(message: str) -> PydanticCustomError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from typing import NoReturn, TextIO, cast
@@ -13,6 +11,7 @@ from typing import NoReturn, TextIO, cast
 import typer
 
 from pipeline.cli.environment import add_environment, environment_file
+from pipeline.cli.signals import interrupt_on_signals
 from pipeline.cli.terminal import PlainStream, disk_failure, technical
 from pipeline.cli.usage import WRONG_WORDS, told
 from pipeline.errors import MingceError
@@ -59,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     if "--debug" in given:  # wherever it stands in the line
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
-    _interrupt_on_signals()
+    interrupt_on_signals()
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
@@ -77,16 +76,6 @@ def main(arguments: list[str] | None = None) -> None:
             _end(error, disk_failure(error))
         except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here
             _end(error, None)
-
-
-def _interrupt_on_signals() -> None:
-    """Let an orderly end (SIGTERM) and a closed terminal (SIGHUP) tidy up as Ctrl-C does; `nohup` stays `nohup`."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _interrupted() -> NoReturn:

@@ -53,7 +53,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
                 for start, end in row_groups(table) if table.num_rows or not count else ():
                     writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
                     groups += max(1, -(-(end - start) // _MOST))
-                for school in _told(table, schools):
+                for school in sorted(_told(table, schools)):  # the same bytes whoever gathers
                     places.setdefault(school, []).extend(range(first, groups))
                 count += table.num_rows
             if writer is not None:
