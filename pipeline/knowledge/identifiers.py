@@ -175,46 +175,6 @@ def _months_since_1970(months: pd.Series) -> np.ndarray:
     return np.array(numbers, dtype=np.int64)[places]
 
 
-def id_kind(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.kind` of a column."""
-    return IdNumbers(values).kind
-
-
-def id_format_ok(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.format_ok` of a column."""
-    return IdNumbers(values).format_ok
-
-
-def id_checksum_ok(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.checksum_ok` of a column."""
-    return IdNumbers(values).checksum_ok
-
-
-def id_birth_date(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.birth_date` of a column."""
-    return IdNumbers(values).birth_date
-
-
-def id_birth_ok(values: pd.Series, months: pd.Series | None = None) -> pd.Series:
-    """Return `IdNumbers.birth_ok` of a column."""
-    return IdNumbers(values).birth_ok(months)
-
-
-def id_gender(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.gender` of a column."""
-    return IdNumbers(values).gender
-
-
-def id_region(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.region` of a column."""
-    return IdNumbers(values).region
-
-
-def id_valid(values: pd.Series) -> pd.Series:
-    """Return `IdNumbers.valid` of a column."""
-    return IdNumbers(values).valid
-
-
 def check_character(first17: pd.Series) -> pd.Series:
     """Return the eighteenth character (ISO 7064 MOD 11-2) of each seventeen digits, "" where they are none."""
     fits = matches(first17, "[0-9]{17}")

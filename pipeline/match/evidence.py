@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.identifiers import id_gender, id_prefix
+from pipeline.knowledge.identifiers import IdNumbers, id_prefix
 from pipeline.knowledge.names import key_of
 from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
 from pipeline.match.similar import distance, likeness, names_near
@@ -156,7 +156,7 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
     blocks = _by_school_and_name(registry, set(left["name"]))
     prefixes, genders = id_prefix(left["id_number"]).array, left["gender"].array
     numbers = registry["id_number"].array
-    registry_gender = id_gender(registry["id_number"].iloc[[row for rows in blocks.values() for row in rows]])
+    registry_gender = IdNumbers(registry["id_number"].iloc[[row for rows in blocks.values() for row in rows]]).gender
     gender_of = dict(zip([row for rows in blocks.values() for row in rows], registry_gender, strict=True))
     for n, (at, school, name, number) in enumerate(
         zip(open_rows, left["school"], left["name"], left["id_number"], strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.identifiers import id_kind, to_18
+from pipeline.knowledge.identifiers import IdNumbers, to_18
 from pipeline.tables import Frame
 
 Keys = npt.NDArray[np.uint64]
@@ -26,7 +26,7 @@ _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 def person_id(id_numbers: pd.Series) -> pd.Series:
     """Return ID numbers as keys of a person: 15-digit ones in their 18-digit form, damaged ones blank."""
-    kind = id_kind(id_numbers)
+    kind = IdNumbers(id_numbers).kind
     keys = id_numbers.where(kind != "damaged", "")
     old = kind == "old15"
     if old.any():

@@ -12,7 +12,7 @@ digits = st.text("0123456789", min_size=17, max_size=17)
 
 
 def valid(number: str) -> bool:
-    return bool(identifiers.id_checksum_ok(pd.Series([number], dtype="str")).iloc[0])
+    return bool(identifiers.IdNumbers(pd.Series([number], dtype="str")).checksum_ok.iloc[0])
 
 
 @given(digits)

@@ -68,7 +68,7 @@ def test_numbers_are_well_formed_and_nobody_has_two(cohort: Path) -> None:
     truth, people = table(cohort / "truth.csv"), registry(cohort)
     mistyped = set(truth.loc[truth["rule"].isin(["identity.registry_outdated"]), "student_number"])
     right = people[~people["student_number"].isin(mistyped)]
-    assert identifiers.id_valid(right["id_number"]).all()
+    assert identifiers.IdNumbers(right["id_number"]).valid.all()
     for column in ("student_number", "exam_number", "id_number"):
         assert people[column].is_unique
     assert names.name_ok(people["name"]).all()

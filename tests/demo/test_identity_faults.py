@@ -30,7 +30,7 @@ def cause_by_definition(row: dict[str, str], people: pd.DataFrame) -> str:
         return _of_known_id(row, people, by_id, set(student.index), set(exam.index))
     named = [at for at in pointed if people.at[at, "name"] == row["name"]]
     if len(named) == 1:
-        valid = bool(identifiers.id_valid(pd.Series([row["id_number"]], dtype="str")).iloc[0])
+        valid = bool(identifiers.IdNumbers(pd.Series([row["id_number"]], dtype="str")).valid.iloc[0])
         return "registry_outdated" if valid else "id_mistyped"
     return "unknown"
 

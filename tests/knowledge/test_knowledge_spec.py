@@ -40,14 +40,14 @@ def said(answer):
 @pytest.mark.parametrize("case", cases("identifiers"))
 def test_id_numbers(case):
     number = column(case["number"])
-    assert said(identifiers.id_kind(number)) == case["kind"]
-    assert yes(identifiers.id_format_ok(number)) == case["format_ok"]
-    assert yes(identifiers.id_checksum_ok(number)) == case["checksum_ok"]
-    assert said(identifiers.id_birth_date(number)) == case["birth_date"]
-    assert said(identifiers.id_gender(number)) == case["gender"]
-    assert said(identifiers.id_region(number)) == case["region"]
-    assert yes(identifiers.id_valid(number)) == case["valid"]
-    assert yes(regions.load_regions().known_code(identifiers.id_region(number))) == "yes"
+    assert said(identifiers.IdNumbers(number).kind) == case["kind"]
+    assert yes(identifiers.IdNumbers(number).format_ok) == case["format_ok"]
+    assert yes(identifiers.IdNumbers(number).checksum_ok) == case["checksum_ok"]
+    assert said(identifiers.IdNumbers(number).birth_date) == case["birth_date"]
+    assert said(identifiers.IdNumbers(number).gender) == case["gender"]
+    assert said(identifiers.IdNumbers(number).region) == case["region"]
+    assert yes(identifiers.IdNumbers(number).valid) == case["valid"]
+    assert yes(regions.load_regions().known_code(identifiers.IdNumbers(number).region)) == "yes"
 
 
 @pytest.mark.parametrize("case", cases("phones"))
