@@ -96,7 +96,7 @@ def show_today(page: Scope) -> Piece:
 def show_progress(page: Scope) -> Piece:
     """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
     key = f"{page.school}/{page.college}"
-    past = [] if page.counselor else [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in page.run.history()]
+    past = [] if page.counselor else [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in page.run.history]
     pace = work.pace(page.left, page.run.as_of, page.run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, page.run.college_due)
     return piece(
@@ -114,7 +114,7 @@ def show_trend(page: Scope) -> Picture:
     """Return the picture of submissions and approvals against the deadlines."""
     run = page.run
     key = f"{page.school}/{page.college}"
-    approved = [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in run.history() if s.as_of < run.as_of]
+    approved = [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in run.history if s.as_of < run.as_of]
     start = [] if approved and approved[0][0] <= run.opens else [(run.opens, 0)]
     course = figures.Course(
         submitted=_submitted_byday_of(page),
@@ -223,7 +223,7 @@ def show_headcount(page: Scope) -> Piece:
 
 def show_changes(page: Scope) -> Piece:
     """Return which students moved between states since the last run."""
-    before = page.run.previous()
+    before = page.run.previous
     if before is None:
         nothing = "这是第一次运行，没有可比的上一次。"
         return piece("changes", "比上次变了什么", {"section": "changes"}, lead="", moves=[], nothing=nothing)

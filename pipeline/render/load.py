@@ -176,16 +176,18 @@ class Run:
             for (reason, rules), schools in alike.items()
         ]
 
+    @cached_property
     def history(self) -> list[Snapshot]:
-        """Return the complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
+        """The complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
         folders = sorted(path for path in self.path.parent.iterdir() if path.is_dir() and not path.name.startswith("."))
         earlier = [path for path in folders if path.name < self.run_id]  # the run itself may still have a hidden name
         by_day = {snapshot.as_of: snapshot for path in earlier[-_HISTORY:] if (snapshot := _snapshot(path))}
         return [by_day[day] for day in sorted(by_day) if day <= self.as_of]
 
+    @cached_property
     def previous(self) -> Snapshot | None:
-        """Return the newest of the earlier runs that still has its tables, or None on the first run."""
-        kept = [snapshot for snapshot in self.history() if (snapshot.path / "tables" / "roster.parquet").is_file()]
+        """The newest of the earlier runs that still has its tables, or None on the first run."""
+        kept = [snapshot for snapshot in self.history if (snapshot.path / "tables" / "roster.parquet").is_file()]
         return kept[-1] if kept else None
 
 

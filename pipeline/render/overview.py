@@ -189,7 +189,7 @@ def show_progress(page: Overview) -> Piece:
     """Return the progress of all against the deadline."""
     run = page.run
     total = sum(page.statuses.values())
-    past = [(s.as_of, page.added(s.statuses).get("approved", 0)) for s in run.history()]
+    past = [(s.as_of, page.added(s.statuses).get("approved", 0)) for s in run.history]
     pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
     return piece(

@@ -142,7 +142,7 @@ def test_the_index_of_the_nation_stays_small(some: Outcome, tmp_path: Path):
 def test_a_run_of_some_colleges_is_no_day_of_the_course(tmp_path: Path):
     first = make_run(tmp_path, date(2016, 10, 20))
     last = make_run(tmp_path, date(2016, 10, 21))
-    assert [day.path for day in load_run(last).history()] == [first]
+    assert [day.path for day in load_run(last).history] == [first]
     summary = json.loads((first / "summary.json").read_text(encoding="utf-8"))
     (first / "summary.json").write_text(json.dumps({**summary, "colleges": ["10534/土木工程学院"]}), encoding="utf-8")
-    assert load_run(last).history() == []
+    assert load_run(last).history == []
