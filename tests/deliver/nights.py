@@ -20,6 +20,7 @@ from typing import Any
 from pipeline import resources
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
+from pipeline.colleges import College
 from pipeline.deliver.send import Options, send
 from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.progress import Reporter
@@ -95,8 +96,8 @@ def approve_all(cohort: Cohort, now: datetime) -> int:
     """Be the colleges' secretaries, who approve whoever is ready."""
     tables, _ = open_tables(cohort)
     with open_ledger(cohort, lambda: now) as ledger:
-        for code, college in tables.people[["school_code", "college"]].drop_duplicates().itertuples(index=False):
-            approve_ready(tables, ledger, f"{code}/{college}", Actor("李书记", "", now.date()))
+        for one in tables.people[["school_code", "school", "college"]].drop_duplicates().itertuples(index=False):
+            approve_ready(tables, ledger, College(*one), Actor("李书记", "", now.date()))
     return 0
 
 

@@ -128,7 +128,9 @@ def check_runs(cohort: Cohort, lines: list[dict[str, Any]]) -> None:
             if line["run killed"].get("at") == "page:3":  # two of them are the whole run's, one is a college's
                 summary = json.loads((run_of(cohort, line) / "summary.json").read_text(encoding="utf-8"))
                 assert summary["stages"]["render"]["resumed"]
-        assert line["send"][-1] in (0, 4), (line["send said"], line)
+        for step in ("send", "failed"):
+            assert line.get(step, [0])[-1] in (0, 4), (line[f"{step} said"], line)
+        assert line.get("approve", [0])[-1] == 0, (line["approve said"], line)
     assert sum(line["run"][0] == -9 for line in lines) >= len(lines) // 10
     assert sum(line["send"][0] == -9 for line in lines) >= len(lines) // 20
     assert not list((cohort.reports_folder / "runs").glob(".*.part"))
