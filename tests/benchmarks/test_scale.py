@@ -1,8 +1,9 @@
 """Scale: cost and memory against size, Dask beside the pool (docs/scale.md).
 
-`MINGCE_SCALE=8000,80000` chooses the sizes, `MINGCE_NATION=12000000` adds the nation's, `MINGCE_PROVINCE=360000` a
-province with all its pages. Each run is a process of its own over an invented cohort: `mingce check`, or `mingce run`
-where pages are asked for. CPU seconds are summed over all processes of the tree, and of the cluster's workers.
+`MINGCE_SCALE=8000,80000` chooses the sizes, `MINGCE_PROVINCE=360000` adds a province with all its pages,
+`MINGCE_NATION=12000000` the nation with the pages of a sample of schools. Each run is a process of its own over an
+invented cohort: `mingce check`, or `mingce run` where pages are asked for. CPU seconds are summed over all processes
+of the tree, and of the cluster's workers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.cohort import load_cohort
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.measure import EVERY, memory
 from tests.cohorts import make_cohort
@@ -29,7 +31,8 @@ SIZES = [int(size) for size in os.environ.get("MINGCE_SCALE", "8000,80000,400000
 NATION = int(os.environ.get("MINGCE_NATION", "0"))
 PROVINCE = int(os.environ.get("MINGCE_PROVINCE", "0"))
 SCHOOL = 3_000  # students of a school
-STAGES = ("collect", "match", "check", "tabulate")
+PAGES_OF = 5  # schools of the nation whose pages are made
+STAGES = ("collect", "match", "check", "tabulate", "render")
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,12 @@ def test_a_province_with_all_pages(tmp_path: Path, record: Record) -> None:
 
 @pytest.mark.bench
 @pytest.mark.timeout(14400)
-@pytest.mark.skipif(not NATION, reason="MINGCE_NATION=12000000: an hour, and 40 GB of disk")
+@pytest.mark.skipif(not NATION, reason="MINGCE_NATION=12000000: an hour, and 15 GB of disk")
 def test_the_nation(tmp_path: Path, record: Record) -> None:
     schools = max(NATION * 2_800 // 12_000_000, 2)
     folder = make_cohort(tmp_path / "nation", NATION, schools, seed=3, faults=0.03, form="parquet")
-    cost = measure(folder, tmp_path / "reports")
+    codes = [school.code for school in load_cohort(folder).schools]
+    pages = [word for code in codes[:: -(-schools // PAGES_OF)] for word in ("--pages", code)]
+    cost = measure(folder, tmp_path / "reports", ("run", *pages))
     _tell(record, NATION, schools, cost)
-    record("the nation's tables: peak memory", cost.peak / 1000, "GB", at_most=8)
+    record("the nation's tables, the pages of some schools: peak memory", cost.peak / 1000, "GB", at_most=8)
