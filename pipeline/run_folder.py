@@ -133,9 +133,10 @@ def _private(folder: Path) -> None:
 def read_summary(run: Path) -> dict[str, Any] | None:
     """Return a run's summary, or None where the folder holds no readable one."""
     try:
-        return cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+        found = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 def previous_headcount(cohort: Cohort) -> Frame | None:

@@ -7,6 +7,29 @@ from pathlib import Path
 from pipeline.demo.generate import Order, write_cohort
 
 
+def settings(registry: str = "registry.csv", submissions: str = "submissions/*") -> str:
+    """Return the text of a plain `cohort.toml` of one school."""
+    return f"""
+[cohort]
+name = "2017届"
+year = 2017
+undergraduate_month = "2017-06"
+[window]
+opens = 2016-09-20
+closes = 2016-10-31
+college_due = 2016-11-20
+[[schools]]
+code = "10534"
+name = "湖南科技大学"
+registry = "{registry}"
+[submissions]
+from = "{submissions}"
+[people]
+colleges = "colleges.csv"
+counselors = "counselors.csv"
+"""
+
+
 def make_cohort(
     folder: Path,
     students: int = 200,

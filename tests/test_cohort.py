@@ -8,26 +8,9 @@ import pytest
 
 from pipeline.cohort import load_cohort, safe_name
 from pipeline.errors import ConfigurationError
+from tests.cohorts import settings
 
-GOOD = """
-[cohort]
-name = "2017届"
-year = 2017
-undergraduate_month = "2017-06"
-[window]
-opens = 2016-09-20
-closes = 2016-10-31
-college_due = 2016-11-20
-[[schools]]
-code = "10534"
-name = "湖南科技大学"
-registry = "registry.csv"
-[submissions]
-from = "submissions/*"
-[people]
-colleges = "colleges.csv"
-counselors = "counselors.csv"
-"""
+GOOD = settings()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import SHANGHAI, open_ledger
 
-COUNTS = ("headcount", "colleges")  # tables without persons
+COUNTS = ("headcount", "colleges", "history")  # tables without persons
 MARK = "purged.json"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.render import figures, work
 from pipeline.render.chase import Group, chase_groups, waiting
 from pipeline.render.headcount import COLUMNS
-from pipeline.render.load import Run, Snapshot
+from pipeline.render.history import Day
 from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.scope import Scope, day_of, headcount_of, open_page
 from pipeline.render.theme import FAMILY_OF, theme
@@ -95,9 +95,7 @@ def show_today(page: Scope) -> Piece:
 
 def show_progress(page: Scope) -> Piece:
     """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
-    key = f"{page.school}/{page.college}"
-    past = [] if page.counselor else [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in page.run.history]
-    pace = work.pace(page.left, page.run.as_of, page.run.college_due, past, page.counts["done"])
+    pace = work.pace(page.left, page.run.as_of, page.run.college_due, page.approved_before, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, page.run.college_due)
     return piece(
         "progress",
@@ -113,8 +111,7 @@ def show_progress(page: Scope) -> Piece:
 def show_trend(page: Scope) -> Picture:
     """Return the picture of submissions and approvals against the deadlines."""
     run = page.run
-    key = f"{page.school}/{page.college}"
-    approved = [(s.as_of, s.statuses.get(key, {}).get("approved", 0)) for s in run.history if s.as_of < run.as_of]
+    approved = [(day, number) for day, number in page.approved_before if day < run.as_of]
     start = [] if approved and approved[0][0] <= run.opens else [(run.opens, 0)]
     course = figures.Course(
         submitted=_submitted_byday_of(page),
@@ -223,7 +220,7 @@ def show_headcount(page: Scope) -> Piece:
 
 def show_changes(page: Scope) -> Piece:
     """Return which students moved between states since the last run."""
-    before = page.run.previous
+    before = next((day for day in reversed(page.days) if page.run.has_roster(day)), None)
     if before is None:
         nothing = "这是第一次运行，没有可比的上一次。"
         return piece("changes", "比上次变了什么", {"section": "changes"}, lead="", moves=[], nothing=nothing)
@@ -238,11 +235,10 @@ def show_changes(page: Scope) -> Piece:
     )
 
 
-def _moves(page: Scope, before: Snapshot) -> list[dict[str, Any]]:
+def _moves(page: Scope, before: Day) -> list[dict[str, Any]]:
     columns = ["school", "college", "student_number", "name", "status"]
-    old = Run(before.path, page.run.summary).rows(
-        "roster", columns=columns, school=page.run.school_name(page.school), college=page.college
-    )
+    school = page.run.school_name(page.school)
+    old = page.run.rows_before(before, "roster", columns=columns, school=school, college=page.college)
     if page.counselor:
         old = old[old["student_number"].isin(page.roster["student_number"])]
     both = old.merge(page.roster[columns], on="student_number", how="outer", suffixes=("_old", "_new")).fillna("")

@@ -16,20 +16,12 @@ from typing import Any
 from pyarrow import dataset
 
 from pipeline.errors import InputError
+from pipeline.render import history
+from pipeline.render.history import Day
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
-_HISTORY = 400  # runs looked back on: more than a season of daily runs
 _FEW = 4  # schools named in one line
 _NAMED = 40  # schools named in an error's remedy
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """An earlier complete run: its folder, its date, and students per status of each `school code/college`."""
-
-    path: Path
-    as_of: date
-    statuses: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ class Run:
     @cached_property
     def statuses(self) -> dict[str, dict[str, int]]:
         """Students per status of each `school code/college`."""
-        return _statuses(self.path, self.summary)
+        return history.statuses_of(self.path, self.summary)
 
     def table(self, name: str, columns: list[str] | None = None) -> Frame:
         """Return a whole table of the run."""
@@ -176,19 +168,22 @@ class Run:
             for (reason, rules), schools in alike.items()
         ]
 
-    @cached_property
-    def history(self) -> list[Snapshot]:
-        """The complete `run`s of all colleges before this one, oldest first, one a day (the day's last)."""
-        folders = sorted(path for path in self.path.parent.iterdir() if path.is_dir() and not path.name.startswith("."))
-        earlier = [path for path in folders if path.name < self.run_id]  # the run itself may still have a hidden name
-        by_day = {snapshot.as_of: snapshot for path in earlier[-_HISTORY:] if (snapshot := _snapshot(path))}
-        return [by_day[day] for day in sorted(by_day) if day <= self.as_of]
+    def days(self, code: str = "") -> list[Day]:
+        """Return the days before this one (`history.read_days`), of the school with this code or of all."""
+        if self.has(history.TABLE):
+            rows = self.rows(history.TABLE, school_code=code) if code else self.table(history.TABLE)
+        else:  # no pages were made of it
+            rows = history.to_table(history.read_days(self.path.parent, self.run_id, self.as_of))
+            rows = rows[rows["school_code"] == code] if code else rows
+        return history.from_table(rows)
 
-    @cached_property
-    def previous(self) -> Snapshot | None:
-        """The newest of the earlier runs that still has its tables, or None on the first run."""
-        kept = [snapshot for snapshot in self.history if (snapshot.path / "tables" / "roster.parquet").is_file()]
-        return kept[-1] if kept else None
+    def has_roster(self, day: Day) -> bool:
+        """Return whether the students of an earlier run still stand: `purge` leaves counts only."""
+        return Run(self.path.parent / day.run, self.summary).has("roster")
+
+    def rows_before(self, day: Day, name: str, *, columns: list[str], **equal: str) -> Frame:
+        """Return rows of a table of an earlier run, as `rows` does."""
+        return Run(self.path.parent / day.run, self.summary).rows(name, columns=columns, **equal)
 
 
 def _these(schools: list[str]) -> str:
@@ -215,46 +210,3 @@ def load_run(run: Path | str) -> Run:
             remedy="请给出 reports/…/runs/ 下的文件夹",
         ) from None
     return Run(path, summary)
-
-
-def statuses_by_college(roster: Frame, codes: dict[str, str]) -> dict[str, dict[str, int]]:
-    """Return students per status of each `school code/college`.
-
-    Args:
-        roster: the columns school, college, status of the table.
-        codes: school name to code.
-    """
-    counts: dict[str, dict[str, int]] = {}
-    for row in roster.groupby(["school", "college", "status"]).size().reset_index(name="n").to_dict("records"):
-        school = str(row["school"])
-        key = f"{codes.get(school, school)}/{row['college']}"
-        counts.setdefault(key, {})[str(row["status"])] = int(row["n"])
-    return counts
-
-
-def _snapshot(path: Path) -> Snapshot | None:
-    try:
-        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-        as_of = date.fromisoformat(summary["as_of"])
-    except (OSError, ValueError, KeyError):
-        return None
-    if summary.get("partial") or not summary.get("complete", True) or summary.get("command", "run") not in ("run", ""):
-        return None
-    if not _of_all_colleges(summary):
-        return None
-    return Snapshot(path, as_of, _statuses(path, summary))
-
-
-def _of_all_colleges(summary: dict[str, Any]) -> bool:
-    """Return whether a run is about every college: one of some of them says nothing of the others' course."""
-    return summary.get("colleges", "all") == "all"
-
-
-def _statuses(path: Path, summary: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """Return students per status of each college, as the summary counts them, or else the roster."""
-    states = summary.get("colleges_state") or {}
-    known = {key: state["statuses"] for key, state in states.items() if isinstance(state, dict) and "statuses" in state}
-    if not known and (path / "tables" / "roster.parquet").is_file():
-        codes = {school["name"]: school["code"] for school in summary["cohort"]["schools"]}
-        known = statuses_by_college(read_table(path, "roster", ["school", "college", "status"]), codes)
-    return known

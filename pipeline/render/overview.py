@@ -38,12 +38,8 @@ class Overview:
     @cached_property
     def statuses(self) -> dict[str, int]:
         """Students per status, everywhere."""
-        return self.added(self.run.statuses)
-
-    def added(self, by_college: dict[str, dict[str, int]]) -> dict[str, int]:
-        """Return students per status of all that this page is about, from those of each `school code/college`."""
         total: dict[str, int] = {}
-        for key, statuses in by_college.items():
+        for key, statuses in self.run.statuses.items():
             if not self.school or key.startswith(f"{self.school}/"):
                 for status, number in statuses.items():
                     total[status] = total.get(status, 0) + number
@@ -189,7 +185,7 @@ def show_progress(page: Overview) -> Piece:
     """Return the progress of all against the deadline."""
     run = page.run
     total = sum(page.statuses.values())
-    past = [(s.as_of, page.added(s.statuses).get("approved", 0)) for s in run.history]
+    past = [(day.as_of, sum(day.approved.values())) for day in run.days(page.school)]
     pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
     sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
     return piece(

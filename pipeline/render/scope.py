@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from pipeline.errors import InputError
 from pipeline.render import work
 from pipeline.render.headcount import Headcount, lines_of
+from pipeline.render.history import Day
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import token
 from pipeline.review.signing import signed_digest
@@ -51,6 +53,17 @@ class Scope:
         ids = [submission for submission in self.roster["submission_id"] if submission]
         told = ["submission_id", "submitted_at", "phone"]
         return self.run.rows_in("submissions", "submission_id", ids, told, self.run.school_name(self.school))
+
+    @cached_property
+    def days(self) -> list[Day]:
+        """The days before the run's."""
+        return self.run.days(self.school)
+
+    @property
+    def approved_before(self) -> list[tuple[date, int]]:
+        """The college's students who were approved on each day before (of a counselor's classes it is not known)."""
+        key = f"{self.school}/{self.college}"
+        return [] if self.counselor else [(day.as_of, day.approved.get(key, 0)) for day in self.days]
 
     @property
     def token(self) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.progress import Reporter
+from pipeline.render import history
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
@@ -124,6 +125,7 @@ class Renderer:
     def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
         run = load_run(folder.path)
+        folder.write_tables({history.TABLE: history.to_table(run.days())})
         every = [
             Place(run.code_of(school), college)
             for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)

@@ -11,26 +11,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.collect.rows import SheetRows, rows_of_grid
 from pipeline.fields import names
-
-TOML = """
-[cohort]
-name = "2017届"
-year = 2017
-undergraduate_month = "2017-06"
-[window]
-opens = 2016-09-20
-closes = 2016-10-31
-college_due = 2016-11-20
-[[schools]]
-code = "10534"
-name = "湖南科技大学"
-registry = "{registry}"
-[submissions]
-from = "submissions/*"
-[people]
-colleges = "colleges.csv"
-counselors = "counselors.csv"
-"""
+from tests.cohorts import settings
 
 
 @pytest.fixture
@@ -43,7 +24,7 @@ def make_cohort(tmp_path: Path) -> Callable[..., Cohort]:
             "学校名称,院系,副书记,邮箱\n湖南科技大学,土木工程学院,李书记,a@b.cn\n", "utf-8"
         )
         (tmp_path / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", "utf-8")
-        text = TOML.format(registry=registry)
+        text = settings(registry)
         (tmp_path / "cohort.toml").write_text(text + more, "utf-8")
         return load_cohort(tmp_path)
 

@@ -9,38 +9,16 @@ import pandas as pd
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.render.pieces import token
 from pipeline.tables import FINDINGS, typed, write_table
+from tests.cohorts import settings
 
 SCHOOL = "湖南科技大学"
-COHORT = """
-[cohort]
-name = "2017届"
-year = 2017
-undergraduate_month = "2017-06"
-
-[window]
-opens = 2016-09-20
-closes = 2016-10-31
-college_due = 2016-11-20
-
-[[schools]]
-code = "10534"
-name = "湖南科技大学"
-registry = "registry/10534.csv"
-
-[submissions]
-from = "submissions/*"
-
-[people]
-colleges = "colleges.csv"
-counselors = "counselors.csv"
-"""
 PAGE = '<!DOCTYPE html><html lang="zh-CN"><meta name="data-college" content="{}"><body>看板</body></html>'
 
 
 def make_cohort(folder: Path, more: str = "") -> Cohort:
     """Write `cohort.toml` (with `more` sections) and the two tables of people, and load it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cohort.toml").write_text(COHORT + more, encoding="utf-8")
+    (folder / "cohort.toml").write_text(settings("registry/10534.csv") + more, encoding="utf-8")
     (folder / "colleges.csv").write_text("学校名称,院系,别名,副书记,邮箱\n", encoding="utf-8")
     (folder / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", encoding="utf-8")
     return load_cohort(folder)

@@ -15,6 +15,14 @@ from pipeline.deliver.post import Clock
 from pipeline.deliver.send import Options, send
 from pipeline.deliver.smtp import SmtpServer
 
+MAIL = """
+[mail]
+server = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "就业处 <jyc@example.edu.cn>"
+"""
+
 
 @dataclass
 class FakeClock:

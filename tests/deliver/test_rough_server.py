@@ -13,8 +13,7 @@ from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.review.ledger import SHANGHAI, open_ledger
 from tests.deliver.rough_server import STEPS, RoughServer
 from tests.deliver.runs import make_cohort, roster_of, write_run
-from tests.deliver.season import FakeClock, own_page
-from tests.deliver.test_season import MAIL
+from tests.deliver.season import MAIL, FakeClock, own_page
 from tests.deliver.test_smtp import RAW, mail_settings
 
 FATES = [f"{what}@{where}" for what in ("drop", "421", "450", "550", "silence", "drip", "babble") for where in STEPS]

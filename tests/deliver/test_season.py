@@ -17,30 +17,19 @@ from pipeline.deliver.source import open_run
 from pipeline.review.ledger import SHANGHAI, open_ledger
 from tests.deliver.post_office import PostOffice, start
 from tests.deliver.runs import class_of, make_cohort, roster_of, write_run
-from tests.deliver.season import deaths, night
+from tests.deliver.season import MAIL, deaths, night
 
 FATES = (
     "ok", "450", "ok", "ok", "421", "ok", "drop before", "ok", "slow", "drop after", "ok", "452 data", "ok", "ok",
     "drop and lose", "ok", "554 data", "ok", "ok", "550", "ok", "ok", "ok",
 )  # fmt: skip
-MAIL = """
-[mail]
-server = "127.0.0.1"
-port = {port}
-security = "none"
-sender = "就业处 <jyc@example.edu.cn>"
-"""
-
-
-@pytest.mark.slow
-def test_a_season(tmp_path):
-    run_season(tmp_path, nights=60, counselors=12)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(14400)
-def test_a_long_season(tmp_path):
-    run_season(tmp_path, nights=60, counselors=120)
+@pytest.mark.parametrize("counselors", [12, 120])
+def test_a_season_of_invented_runs(tmp_path, counselors):
+    run_season(tmp_path, nights=60, counselors=counselors)
 
 
 def run_season(folder, nights, counselors):

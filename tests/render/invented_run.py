@@ -283,9 +283,9 @@ def _colleges(people: pd.DataFrame, as_of: date) -> pd.DataFrame:
 
 
 def _summary(run_id: str, as_of: date, people: pd.DataFrame) -> dict[str, object]:
-    from pipeline.render.load import statuses_by_college
+    from pipeline.render.history import count_statuses
 
-    states = statuses_by_college(people, {name: code for code, name in SCHOOLS.items()})
+    states = count_statuses(people, {name: code for code, name in SCHOOLS.items()})
     return {
         "run_id": run_id,
         "command": "run",

@@ -15,6 +15,7 @@ from pipeline.collect.google.tabs import ANSWERS_MARK
 from pipeline.deliver.answer_rows import HEADER, safe_message
 from pipeline.deliver.answers import write_answers
 from pipeline.errors import MingceError, PartialError, RefusedError
+from tests.cohorts import settings
 
 from .conftest import KEY, make_cohort
 from .model import Book, Sheet
@@ -284,29 +285,8 @@ def test_messages_for_many_eyes():
     assert safe_message(f"定向/委培单位{same}", "commissioning_unit", "无", "") == f"定向/委培单位{same}"
 
 
-COHORT = f"""
-[cohort]
-name = "2017届"
-year = 2017
-undergraduate_month = "2017-06"
-[window]
-opens = 2016-09-20
-closes = 2016-10-31
-college_due = 2016-11-20
-[[schools]]
-code = "10534"
-name = "{SCHOOL}"
-registry = "a.csv"
-[submissions]
-from = "gsheet:{KEY}"
-[people]
-colleges = "colleges.csv"
-counselors = "counselors.csv"
-"""
-
-
 def test_the_command(google: Google, book: Book, tmp_path: Path, monkeypatch):
-    (tmp_path / "cohort.toml").write_text(COHORT, encoding="utf-8")
+    (tmp_path / "cohort.toml").write_text(settings("a.csv", f"gsheet:{KEY}"), encoding="utf-8")
     for name in ("colleges.csv", "counselors.csv"):
         (tmp_path / name).write_text("x\n")
     make_run(tmp_path, [student(1), student(2, "correct")], [finding(2)])
