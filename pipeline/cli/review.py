@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,21 +80,30 @@ def _approve(
     student: Students = None,
     all_ready: Annotated[bool, typer.Option("--all-ready", help="通过该院系所有待审核的学生，列出其余")] = False,
     college: College = None,
+    seen: Annotated[
+        str, typer.Option("--seen", help="只通过与这次运行中一样的：之后又有改动的不通过", metavar="RUN")
+    ] = "",
     by: By = "",
     why: Why = "",
 ) -> None:
     """审核通过：有未解决的必须更正项的学生不能通过。"""
     from pipeline.review.actions import approve, approve_ready
+    from pipeline.review.seen import seen_in_run
 
     if all_ready == bool(student):
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
     if all_ready and not college:
         raise UsageError("--all-ready 要写明院系", where="--college")
+    looked_at = seen_in_run(open_cohort([str(cohort_and_rest(words)[0])]), seen) if seen else None
     if all_ready:
         named = college_named(str(college), open_cohort(words))
-        _act(words, by, why, lambda tables, ledger, actor: approve_ready(tables, ledger, named, actor), "已通过")
+
+        def ready(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+            return approve_ready(tables, ledger, named, actor, looked_at)
+
+        _act(words, by, why, ready, "已通过")
         return
-    _each(words, student, by, why, approve, "已通过")
+    _each(words, student, by, why, partial(approve, seen=looked_at), "已通过")
 
 
 def _return(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
@@ -142,7 +152,7 @@ def _list(
     with open_ledger(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     rows = listed(desk, college_named(college, cohort) if college else None, status)
-    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else printed(rows))
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else printed(rows, tables.run_id))
 
 
 def _except_add(

@@ -14,7 +14,7 @@ from pipeline.deliver.guard import check_private, check_scope
 from pipeline.deliver.letters import fill
 from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
 from pipeline.deliver.picture import progress_png
-from pipeline.deliver.recipients import Recipient
+from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import Source
 from pipeline.render.theme import theme
 from pipeline.tables import STATUSES
@@ -94,10 +94,12 @@ def _message(
 ) -> Message:
     check_scope(recipient, digest.chase)
     day = f"{source.as_of:%Y%m%d}"
-    workbook = chase_workbook(digest.chase, f"{cohort.name} {named} 数据截至 {day}")
-    attachments = (*full(recipient), Attachment(f"名单_{day}.xlsx", workbook, XLSX))
+    attachments = full(recipient)
+    if digest.chase:
+        workbook = chase_workbook(digest.chase, f"{cohort.name} {named} 数据截至 {day}")
+        attachments += (Attachment(f"名单_{day}.xlsx", workbook, XLSX),)
     window = cohort.window
-    values = _values(cohort, recipient, digest, role, named, attachments)
+    values = _values(cohort, recipient, digest, role, named, attachments, _closing(source, recipient))
     html, text = _within_limit(values, tuple(row for row in digest.chase if row.status not in role.unlisted))
     check_private(recipient, html, text)
     return Message(
@@ -114,19 +116,26 @@ def _message(
 
 
 def _values(
-    cohort: Cohort, recipient: Recipient, digest: Digest, role: _Role, named: str, attachments: tuple[Attachment, ...]
+    cohort: Cohort,
+    recipient: Recipient,
+    digest: Digest,
+    role: _Role,
+    named: str,
+    attachments: tuple[Attachment, ...],
+    closing: str,
 ) -> dict[str, object]:
     total, tasks = digest.total, _tasks(digest, role)
     people = "、".join(recipient.names[:3])
     return {
         "title": "毕业生信息核对",
-        "subtitle": " · ".join(filter(None, (cohort.name, named, people, f"数据截至 {_day(digest.as_of)}"))),
+        "about": list(filter(None, (cohort.name, named, people, f"数据截至 {_day(digest.as_of)}"))),
         "preheader": _headline(tasks, total.left),
         "tasks": tasks,
         "waiting": "，".join(f"{name} {digest.by_status[key]} 人" for key, name in role.waits if digest.by_status[key]),
         "deadline": _deadline(cohort.window, digest.as_of),
-        "left": _left(cohort.window, digest.as_of),
         "total": total,
+        "closing": closing,
+        "several": len(digest.groups) > 1,
         "families": theme().families,
         "groups": digest.groups[:MAX_CLASSES],
         "groups_left": max(0, len(digest.groups) - MAX_CLASSES),
@@ -134,11 +143,23 @@ def _values(
         "picture_id": PICTURE_ID,
         "picture_alt": f"进度图：共 {total.registered} 人，已通过 {total.done}，未提交 {total.missing}",
         "whose": role.whose,
-        "attached": "附件：" + "、".join(each.name for each in attachments) + "。",
+        "attached": [each.name for each in attachments],
         "as_of": _day(digest.as_of),
         "cohort": cohort.name,
         "office": "就业办",
     }
+
+
+def _closing(source: Source, recipient: Recipient) -> str:
+    """Return what follows the last approval: nothing more for a counselor; a secretary signs and hands in."""
+    if recipient.kind != "secretary":
+        return "谢谢您。"
+    own = within(source.colleges, ["school", "college"], recipient.scope)
+    if (own["accepted_at"] != "").all():
+        return "就业办已接收，谢谢您。"
+    if (own["signed_at"] != "").all():
+        return "已签字，等就业办接收。"
+    return "请打印附件中的人数表，签字、盖章后上报。"
 
 
 def _tasks(digest: Digest, role: _Role) -> list[dict[str, object]]:
@@ -203,13 +224,6 @@ def _deadline(window: Window, as_of: date) -> str:
     if as_of <= window.college_due:
         return f"学生提交已截止；学院上报 {_day(window.college_due)}，还有 {(window.college_due - as_of).days} 天"
     return f"学院上报已于 {_day(window.college_due)} 截止，逾期 {(as_of - window.college_due).days} 天"
-
-
-def _left(window: Window, as_of: date) -> dict[str, str]:
-    end, note = (window.closes, "提交截止") if as_of <= window.closes else (window.college_due, "学院上报")
-    days = (end - as_of).days
-    name, number = ("距截止", f"{days} 天") if days >= 0 else ("已逾期", f"{-days} 天")
-    return {"name": name, "number": number, "note": f"{end.month}/{end.day} {note}"}
 
 
 def _day(day: date) -> str:

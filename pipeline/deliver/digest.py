@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 
 from pipeline.deliver.recipients import Recipient, digest, within
-from pipeline.deliver.source import Source
+from pipeline.deliver.source import Key, Source
 from pipeline.logs import mask
 from pipeline.render.theme import FAMILY_OF
 from pipeline.tables import ACTORS, STATUSES
@@ -124,7 +124,7 @@ def _digest(source: Source, roster: pd.DataFrame, labels: pd.Series, notes: pd.S
         total=_tally("合计", "", roster["status"]),
         by_status={status: int((roster["status"] == status).sum()) for status in STATUSES},
         groups=_tallies(roster, labels, notes),
-        chase=_chase(roster, findings),
+        chase=_chase(roster, findings, source.returned),
         reasons=_reasons(findings),
         progress=_progress(source.first_came, roster),
     )
@@ -163,7 +163,7 @@ def _open_critical(findings: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame
     return found.assign(owner=position)[position.notna()].astype({"owner": "int64"})
 
 
-def _chase(roster: pd.DataFrame, findings: pd.DataFrame) -> tuple[Chase, ...]:
+def _chase(roster: pd.DataFrame, findings: pd.DataFrame, returned: dict[Key, str]) -> tuple[Chase, ...]:
     told = _told(findings)
     order = {status: place for place, status in enumerate(WAITS_FOR)}
     columns = ["school", "college", "class_name", "student_number", "name", "status"]
@@ -172,6 +172,8 @@ def _chase(roster: pd.DataFrame, findings: pd.DataFrame) -> tuple[Chase, ...]:
         *where, number, name, status = map(str, row)
         if status in WAITS_FOR:
             reasons = told.get((place, WAITS_FOR[status]), (_WITHOUT_FINDING[status],))
+            if status == "returned" and (where[0], number) in returned:
+                reasons = (f"退回：{mask(returned[where[0], number])}",)
             rows.append(Chase(where[0], where[1], where[2], number, mask(name), status, reasons))
     return tuple(sorted(rows, key=lambda c: (order[c.status], c.school, c.college, c.class_name, c.student_number)))
 

@@ -21,13 +21,22 @@ _REMEDY = "请重新执行 mingce run 后再寄送"
 
 
 def college_pages(cohort: Cohort, source: Source, recipient: Recipient) -> tuple[Attachment, ...]:
-    """Return the pages of a secretary's colleges from the run's site.
+    """Return the pages of a secretary's colleges from the run's site, and the headcounts that can be signed.
 
     Raises:
-        RefusedError: one is not there or not whole.
+        RefusedError: a page is not there or not whole.
     """
     scope = sorted(recipient.scope)[:MOST]
-    return tuple(_attachment(key, "看板", site_folder(cohort, source.run, *key) / "dashboard.html") for key in scope)
+    site = {key: site_folder(cohort, source.run, *key) for key in scope}
+    pages = tuple(_attachment(key, "看板", folder / "dashboard.html") for key, folder in site.items())
+    own = within(source.colleges, ["school", "college"], scope)
+    done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
+    printed = [(key, site[key] / "headcount.pdf") for key in scope if key in done]
+    return pages + tuple(
+        Attachment(f"{key[1][:12]}_人数表.pdf", path.read_bytes(), "application/pdf")
+        for key, path in printed
+        if path.is_file()
+    )
 
 
 def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:

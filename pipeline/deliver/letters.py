@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from pipeline import resources
 from pipeline.render.theme import theme
-
-FONT = "font-family:'PingFang SC','Microsoft YaHei','Noto Sans SC',sans-serif;"
 
 
 @cache
@@ -23,7 +22,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared: dict[str, Any] = {"ink": theme().ink, "family": theme().family, "font": FONT}
+    shared: dict[str, Any] = {"ink": theme().ink, "family": theme().family, "font": Markup(theme().font)}
     environment.globals.update(shared)
     return environment
 
@@ -37,4 +36,6 @@ def fill(name: str, values: dict[str, Any]) -> tuple[str, str]:
 
 
 def _one_line(value: object) -> object:
+    if isinstance(value, list):
+        return [_one_line(each) for each in cast("list[object]", value)]
     return " ".join(value.split()) if isinstance(value, str) else value

@@ -49,16 +49,24 @@ def _draw(axes: Axes, progress: pd.DataFrame, registered: int, window: tuple[dat
     x = [0.0, *[(day - opens).days for day in days], (as_of - opens).days]
     end = max((due - opens).days, (as_of - opens).days, 1)
     labels: list[tuple[float, str, str]] = []
-    for column, name, colour in (
-        ("submitted", "已提交", theme().ink["muted"]),
-        ("approved", "已通过", theme().family("done").fill),
+    for column, name, colour, style in (
+        ("submitted", "已提交", theme().family("review").text, (0, (4, 1.5))),
+        ("approved", "已通过", theme().family("done").fill, "-"),
     ):
         numbers = [0, *[int(n) for n in progress[column]]]
-        axes.plot(x, [*numbers, numbers[-1]], color=colour, linewidth=1.8, drawstyle="steps-post", clip_on=False)
+        axes.plot(
+            x,
+            [*numbers, numbers[-1]],
+            color=colour,
+            linewidth=1.8,
+            linestyle=style,
+            drawstyle="steps-post",
+            clip_on=False,
+        )
         axes.plot([x[-1]], [numbers[-1]], "o", color=colour, markersize=4, clip_on=False)
         labels.append((float(numbers[-1]), f"{name} {numbers[-1]}", colour))
     _label(axes, labels, registered, end)
-    _deadlines(axes, (closes - opens).days, (due - opens).days, closes, due, registered)
+    _deadlines(axes, (closes - opens).days, (due - opens).days, registered)
     _frame(axes, registered, end, opens, closes, due)
 
 
@@ -75,14 +83,16 @@ def _label(axes: Axes, labels: list[tuple[float, str, str]], registered: int, en
         place -= gap
 
 
-def _deadlines(axes: Axes, closes_at: int, due_at: int, closes: date, due: date, registered: int) -> None:
-    for at, day, name in ((closes_at, closes, "提交截止"), (due_at, due, "学院上报")):
-        axes.axvline(at, color=theme().ink["muted"], linewidth=0.9, linestyle=(0, (2, 2)))
-        axes.text(
-            at,
-            registered * 1.06,
-            f"{name} {day.month}/{day.day}",
-            color=theme().ink["muted"],
+def _deadlines(axes: Axes, closes_at: int, due_at: int, registered: int) -> None:
+    muted = theme().ink["muted"]
+    for at, name in ((closes_at, "学生截止"), (due_at, "学院上报")):
+        axes.axvline(at, color=muted, linewidth=0.9, linestyle=(0, (2, 2)), clip_on=False)
+        axes.annotate(
+            name,
+            (at, registered * 1.06),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            color=muted,
             ha="right",
             fontproperties=_font(9),
         )
@@ -98,7 +108,8 @@ def _frame(axes: Axes, registered: int, end: int, opens: date, closes: date, due
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.tick_params(length=0, colors=theme().ink["muted"])
+    axes.tick_params(length=0, pad=5, colors=theme().ink["muted"])
+    axes.get_xticklabels()[0].set_horizontalalignment("left")  # clear of the zero beside it
     for tick in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         tick.set_fontproperties(_font(9))
 

@@ -15,6 +15,8 @@ from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError
 from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
+from pipeline.review.decisions import standing_decisions
+from pipeline.review.ledger import open_ledger
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
@@ -37,6 +39,8 @@ class Source:
     """By `submission_id` of a submission that counts: when its student first submitted (text, blank if unknown)."""
     broken: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to the reason why nothing of it may be sent."""
+    returned: dict[Key, str] = field(default_factory=dict[Key, str])
+    """(school, student number) to the reason that was given when the submission was returned."""
 
 
 def newest_run(cohort: Cohort) -> Path:
@@ -82,7 +86,17 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         people=read_table(run, "college_people"),
         first_came=_first_came(submissions),
         broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
+        returned=_return_reasons(cohort),
     )
+
+
+def _return_reasons(cohort: Cohort) -> dict[Key, str]:
+    with open_ledger(cohort) as ledger:
+        decisions = standing_decisions(ledger.entries("decision"))
+    names = {school.code: school.name for school in cohort.schools}
+    given = decisions[(decisions["decision"] == "returned") & (decisions["why"] != "")]
+    columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
+    return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
 
 def _of_everything(summary: dict[str, Any]) -> bool:

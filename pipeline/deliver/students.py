@@ -6,6 +6,7 @@ Nothing that a student sees carries a registry value: only the rules' messages a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 
 import pandas as pd
@@ -24,7 +25,7 @@ from pipeline.logs import mask
 _HEADLINES: dict[str, tuple[str, str]] = {
     "missing": ("您还没有填报毕业生信息", "学校的学籍库里有您，但还没有收到您填报的毕业生信息。请在截止日期前填报。"),
     "correct": ("您填报的信息需要更正", "请按下面的提示更正，并重新提交一次；以最后一次提交为准。"),
-    "returned": ("您填报的信息已退回", "审核时退回了您的信息。请联系辅导员了解原因，更正后重新提交一次。"),
+    "returned": ("您填报的信息已退回", "审核时退回了您的信息。请更正后重新提交一次；不清楚原因的，请联系辅导员。"),
     "approved": ("您的信息已审核通过", "请不要再改动。确需修改的，请先向辅导员提出申请。"),
     "awaiting": ("已收到，等待审核", "您的信息已通过核对，正在等待学院审核，暂时不用再做什么。"),
     "counselor": ("已收到，等待核实", "有内容需要辅导员先行核实，暂时不用再做什么。"),
@@ -46,6 +47,8 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
         if not address:
             continue
         items = mends.get(submission, ()) if status == "correct" and submission else ()
+        if status == "returned" and (school, number) in source.returned:
+            items = (("退回原因", mask(source.returned[school, number])),)
         headline, lead = _HEADLINES[status]
         values: dict[str, object] = {
             "headline": headline,
@@ -56,7 +59,7 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
             "code_note": "",
         }
         late = status in ("missing", "correct", "returned")
-        values["deadline"] = _deadline(cohort) if late else ""
+        values["deadline"] = _deadline(cohort, source.as_of) if late else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = digest(status, *(text for item in items for text in item))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
@@ -71,20 +74,21 @@ def invitation_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -
     for row in addresses[COLUMNS].itertuples(index=False, name=None):
         school, number, submitted, proved, known = map(str, row)
         if known and not submitted:
-            yield _coded(cohort, key, "invite", school, number, known)
+            yield _coded(cohort, key, "invite", (school, number), known, source.as_of)
         if submitted and not proved:
-            yield _coded(cohort, key, "confirm", school, number, submitted)
+            yield _coded(cohort, key, "confirm", (school, number), submitted, source.as_of)
 
 
-def _coded(cohort: Cohort, key: bytes, kind: Kind, school: str, number: str, address: str) -> Draft:
+def _coded(cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], address: str, as_of: date) -> Draft:
+    school, number = student
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
     # whoever reads an address that no one has proved is told nothing of the student, not even the name
-    recipient = Recipient(kind, address, (), frozenset({(school, number)}))
+    recipient = Recipient(kind, address, (), frozenset({student}))
     headline, lead, steps = _INVITE if kind == "invite" else _CONFIRM
     values: dict[str, object] = {
         "headline": headline, "lead": lead.format(cohort=cohort.name, school=school), "items": (), "steps": steps,
         "code": code, "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
-        "deadline": _deadline(cohort),
+        "deadline": _deadline(cohort, as_of),
     }  # fmt: skip
     content = digest(kind, code, str(cohort.window.closes))
     return Draft(recipient, content, partial(_message, cohort, recipient, content, values))
@@ -107,9 +111,9 @@ _CONFIRM = (
 
 
 def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[str, object]) -> Message:
-    greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学"
+    greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学您好"
     shared = {
-        "title": "毕业生信息核对", "subtitle": cohort.name, "preheader": values["headline"], "greeting": greeting,
+        "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
         "cohort": cohort.name, "office": "就业办",
     }  # fmt: skip
     html, text = fill("student", {**shared, **values})
@@ -133,6 +137,7 @@ def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str
     return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message)
 
 
-def _deadline(cohort: Cohort) -> str:
+def _deadline(cohort: Cohort, as_of: date) -> str:
     closes = cohort.window.closes
-    return f"提交截止：{closes.year}年{closes.month}月{closes.day}日"
+    day = f"{closes.year}年{closes.month}月{closes.day}日"
+    return f"提交截止：{day}" if as_of <= closes else f"提交已于{day}截止，请尽快联系辅导员补交。"

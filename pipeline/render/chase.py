@@ -11,6 +11,7 @@ from pipeline.tables import STATUSES, Frame
 
 _SHOWN_FAMILIES = ("missing", "fix", "verify")
 _MESSAGES = 3
+_RETURNED = "按退回意见改好重交"  # the reason itself is the student's: it goes to her by mail
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def _student(
     row: dict[str, str], messages: dict[str, list[str]], identities: dict[str, str], phones: dict[str, str]
 ) -> Student:
     told = messages.get(row["submission_id"], []) if row["submission_id"] else []
+    if row["status"] == "returned" and not told:
+        told = [_RETURNED]
     rest = len(told) - _MESSAGES
     shown = (*told[:_MESSAGES], f"等 {len(told)} 处") if rest > 0 else tuple(told)
     return Student(

@@ -88,9 +88,8 @@ def _draw(course: Course) -> Figure:
     if left and course.as_of < course.college_due:
         days: Any = [course.as_of, course.college_due]
         axes.plot(days, [last_approved, top], ls=(0, (1, 2)), lw=1.6, color=done.fill)
-        middle = course.as_of + (course.college_due - course.as_of) / 2
-        note = (middle, (last_approved + top) / 2)
-        axes.annotate("要赶上的进度", note, xytext=(6, -14), textcoords="offset points", color=ink["muted"], fontsize=9)
+        if course.college_due - course.as_of > (end - course.opens) / 4:  # else the words would not fit
+            _label(axes, course.college_due, top, "要赶上的进度", ink["muted"], (-6, 5), "right", size=9)
     _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (0, 9), "right")
     late = (end - course.as_of) < (end - course.opens) / 5  # no room to the right of the dot
     side, away = ("right", -8) if late else ("left", 8)
@@ -141,7 +140,10 @@ def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, 
     return numbers[-1]
 
 
-def _label(axes: Axes, day: date, number: int, text: str, colour: str, move: tuple[int, int], side: str) -> None:
+def _label(
+    axes: Axes, day: date, number: int, text: str, colour: str, move: tuple[int, int], side: str, size: int = 12
+) -> None:
+    """Write words beside a point, on white, so that lines behind them do not run through."""
     axes.annotate(
         text,
         (day, number),
@@ -149,7 +151,7 @@ def _label(axes: Axes, day: date, number: int, text: str, colour: str, move: tup
         textcoords="offset points",
         ha=side,
         color=colour,
-        fontsize=12,
+        fontsize=size,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from pipeline import resources
 from pipeline.render.theme import theme, tint
@@ -55,9 +57,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    known: dict[str, Any] = {"t": theme(), "ink": theme().ink, "tint": tint, "short_digest": short_digest}
+    look = theme()
+    known: dict[str, Any] = {"t": look, "ink": look.ink, "font": Markup(look.font)}
+    known |= {"tint": tint, "short_digest": short_digest}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
-    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
+    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent, "glued": glued})
     return made
 
 
@@ -74,6 +78,11 @@ def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **
 def short_digest(digest: str) -> str:
     """Return a digest as people compare it: 16 characters in groups of four."""
     return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))
+
+
+def glued(text: str) -> str:
+    """Return a sentence whose numbers keep to their units at the end of a line: 4.3 人, 还有 23 天."""
+    return re.sub(r"(?<=[0-9]) (?=[\u4e00-\u9fff])", "\u00a0", text)
 
 
 def token(run_id: str, school: str, college: str) -> str:

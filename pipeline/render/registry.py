@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.render import schools
 from pipeline.render.load import Run, load_run
-from pipeline.render.pieces import Piece, piece, token
+from pipeline.render.pieces import Piece, piece, short_digest, token
 from pipeline.tables import Frame, empty
 
 _ROWS = 300
@@ -113,7 +113,7 @@ def show_problems(page: RegistryPage) -> Piece:
 def show_inputs(page: RegistryPage) -> Piece:
     """Return what was read, each with its digest, so that a result can be traced to its source."""
     rows = [
-        (str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", str(one["sha256"])[:16])
+        (str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", short_digest(str(one["sha256"])))
         for one in page.run.summary.get("inputs", [])
     ]
     return piece(

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pipeline.render.overview import Overview
 from pipeline.render.pieces import Piece, piece
 from pipeline.render.scope import Scope
+from pipeline.render.table_words import DIFFERENCES
 
 _ROWS = 400
-_KINDS = {
-    "missing": "在册，没有提交",
-    "extra": "提交了，不在册",
-    "moved_out": "在册于此，填成别处",
-    "moved_in": "填到此处，在册于别处",
-}
+_SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 
 
 def show_differences(page: Scope) -> Piece:
@@ -21,10 +17,10 @@ def show_differences(page: Scope) -> Piece:
     if page.run.has("differences"):
         school = page.run.school_name(page.school)
         table = page.run.rows("differences", school=school, college=page.college)
-        table = table[table["kind"].isin(list(_KINDS))]
+        table = table[table["kind"].isin(_SHOWN)]
     columns = ["major", "kind", "student_number", "name", "elsewhere"]
     rows = [] if table is None else [tuple(row) for row in table[columns].itertuples(index=False)]
-    told = [(major, _KINDS[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]
+    told = [(major, DIFFERENCES[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]
     return _listing(
         "名单差异",
         "differences",
@@ -51,7 +47,7 @@ def show_years(page: Overview) -> Piece | None:
     return _listing(
         "与上一届相比",
         "years",
-        "人数增减达到 20% 的专业，请学院说明（mingce except add --rule headcount.previous_year）。",
+        "人数增减达到 20% 的专业，请学院说明；就业办用 mingce except add --college 院系 --major 专业 登记。",
         rows,
         ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
         "没有增减达到 20% 的专业。",
@@ -61,6 +57,8 @@ def show_years(page: Overview) -> Piece | None:
 def _listing(
     title: str, section: str, lead: str, rows: list[tuple[str, ...]], headings: tuple[str, ...], nothing: str
 ) -> Piece:
+    if not any(row[-1] for row in rows):  # an empty column takes the place of the names on a phone
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
     return piece(
         "listing",
         title,

@@ -1,4 +1,7 @@
-"""`tables.xlsx`: the run's tables for people, every cell text, nothing ever a formula."""
+"""`tables.xlsx`: the run's tables for people, every cell text, nothing ever a formula.
+
+Headings and codes are in Chinese; the last sheet says what each column is called in `tables/`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import xlsxwriter
 
+from pipeline.render.table_words import TITLES, heading, in_words
 from pipeline.tables import COLUMNS, CSV_ROW_LIMIT, Frame, Tables
 
 if TYPE_CHECKING:
@@ -18,19 +23,10 @@ ROW_LIMIT = 1_048_575  # Excel's rows less the heading
 _CELL_LIMIT = 32_767  # characters Excel keeps in a cell
 _ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv or parquet
 _SHEETS = (*COLUMNS, "differences", "years")
-_TITLES = {
-    "roster": "名单",
-    "findings": "问题",
-    "submissions": "提交",
-    "certifications": "认证",
-    "headcount": "人数",
-    "colleges": "院系",
-    "changes": "整理",
-    "registry": "学籍",
-    "registry_findings": "学籍的问题",
-    "differences": "名单差异",
-    "years": "与上一届相比",
-}
+_NAMES = "列名对照"
+_WIDTHS = (6, 40)  # characters of a column, a Chinese one counting two
+_LOOKED_AT = 300  # rows by which a column's width is chosen
+_PAPER = 170  # characters that A4 across shows in one page's width
 
 
 def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN) -> list[str]:
@@ -55,17 +51,22 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
+    named: list[tuple[str, str, str]] = []
     with xlsxwriter.Workbook(str(path), options) as book:
         head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         text = book.add_format({"num_format": "@"})
         for name in [each for each in _SHEETS if each in tables] if isinstance(tables, Tables) else tables:
-            sheet = book.add_worksheet(_TITLES.get(name, name)[:31])
+            title = TITLES.get(name, name)[:31]
+            sheet = book.add_worksheet(title)
             count = tables.rows(name) if isinstance(tables, Tables) else len(tables[name])
             if count > limit:
                 left_out.append(name)
                 sheet.write_string(0, 0, _left_out(name, count))
             else:
-                _sheet(sheet, tables[name], head, text)
+                columns = _sheet(sheet, tables[name], head, text)
+                named += [(title, heading(column), f"{name}.{column}") for column in columns]
+        names = pd.DataFrame(named, columns=["工作表", "列", "tables 文件夹中的表和列"])
+        _sheet(book.add_worksheet(_NAMES), names, head, text)
     return left_out
 
 
@@ -75,19 +76,45 @@ def _left_out(name: str, count: int) -> str:
     return f"这张表有 {count} 行，{past}：请用 tables 文件夹里的 {files}"
 
 
-def _sheet(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> None:
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, max(len(frame), 1), max(len(frame.columns) - 1, 0))
-    if len(frame) and len(frame.columns):
-        sheet.ignore_errors({"number_stored_as_text": f"A1:{_column(len(frame.columns))}{len(frame) + 1}"})
-    sheet.set_column(0, max(len(frame.columns) - 1, 0), 16, text)
-    for at, column in enumerate(frame.columns):
-        sheet.write_string(0, at, str(column), head)
-    columns = [frame[column].astype("str").str.slice(0, _CELL_LIMIT).tolist() for column in frame.columns]
+def _sheet(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> list[str]:
+    """Write one table; return the names of its columns."""
+    columns = [in_words(frame[column]).str.slice(0, _CELL_LIMIT).tolist() for column in frame.columns]
+    headings = [heading(str(column)) for column in frame.columns]
+    widths = [_width(name, values) for name, values in zip(headings, columns, strict=True)]
+    _page_setup(sheet, len(frame), widths)
+    for at, (name, width) in enumerate(zip(headings, widths, strict=True)):
+        sheet.set_column(at, at, width, text)
+        sheet.write_string(0, at, name, head)
     for row, values in enumerate(zip(*columns, strict=True), 1):
         for at, value in enumerate(values):
             if value:
                 sheet.write_string(row, at, value, text)
+    return [str(column) for column in frame.columns]
+
+
+def _width(name: str, values: list[str]) -> int:
+    """Return the width that shows the heading with its filter's button, and most of the first values."""
+    narrowest, widest = _WIDTHS
+    longest = max((_characters(value) for value in values[:_LOOKED_AT]), default=0)
+    return max(narrowest, _characters(name) + 4, min(longest + 2, widest))
+
+
+def _characters(text: str) -> int:
+    """Return the columns that a text takes up, two for a Chinese character."""
+    return len(text[:_CELL_LIMIT].encode("gb18030", "replace"))
+
+
+def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, max(rows, 1), max(len(widths) - 1, 0))
+    if rows and widths:
+        sheet.ignore_errors({"number_stored_as_text": f"A1:{_column(len(widths))}{rows + 1}"})
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.repeat_rows(0)
+    sheet.set_footer("&L&A&C第 &P 页 共 &N 页")
+    if sum(widths) <= _PAPER:
+        sheet.fit_to_pages(1, 0)
 
 
 def _column(number: int) -> str:

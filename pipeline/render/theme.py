@@ -36,8 +36,9 @@ class Family:
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by use, and the families in the order in which bars show them."""
+    """The typeface, as CSS writes it, colours by use, and the families in the order in which bars show them."""
 
+    font: str
     ink: dict[str, str]
     families: tuple[Family, ...]
 
@@ -54,7 +55,7 @@ class Theme:
 def theme() -> Theme:
     """Return the theme, read once."""
     data = tomllib.loads((resources.templates() / "theme.toml").read_text(encoding="utf-8"))
-    return Theme(data["ink"], tuple(Family(name, **values) for name, values in data["family"].items()))
+    return Theme(data["font"], data["ink"], tuple(Family(name, **values) for name, values in data["family"].items()))
 
 
 def tint(colour: str, share: float, strongest: float = 0.6) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
-
-import pandas as pd
+from typing import Any, cast
 
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
-from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, students_of
+from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, student_name, students_of
 from pipeline.review.ledger import Ledger
+from pipeline.review.seen import Seen, unseen
 from pipeline.tables import STATUSES
 
 
@@ -41,18 +40,28 @@ class Actor:
             raise UsageError("没有写经办人", where="--by", remedy="请写明姓名")
 
 
-def approve(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+def approve(
+    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+) -> Outcome:
     """Approve these students' counting submissions: all of them or, where one is not ready, none.
 
+    Args:
+        tables: the newest run's.
+        ledger: where the decision goes.
+        numbers: the students, NUMBER or SCHOOL/NUMBER.
+        actor: who decides.
+        seen: what was looked at; who was not looked at, or changed since, is refused. None: nobody says.
+
     Raises:
-        RefusedError: some have no submission or open critical findings; each is listed with its reasons.
+        RefusedError: some have no submission or open critical findings, or were not seen as they are now; each is
+            listed with its reasons.
         UsageError: a number that nobody, or more than one student, has.
     """
     outcome = Outcome()
 
     def decide(desk: Desk) -> list[Entry]:
         rows = _students(desk, numbers)
-        refused = [(_name(row), why) for row in rows if (why := refusal(desk, row))]
+        refused = [(student_name(row), why) for row in rows if (why := refusal(desk, row) or unseen(row, seen))]
         if refused:
             raise _refused("不能通过", refused)
         return [entry for row in rows if (entry := _approval(desk, row, actor, outcome))]
@@ -61,29 +70,39 @@ def approve(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Ac
     return outcome
 
 
-def approve_ready(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
-    """Approve every student of the college who awaits the review; list all others with their reason."""
+def approve_ready(
+    tables: RunTables, ledger: Ledger, college: College, actor: Actor, seen: Seen | None = None
+) -> Outcome:
+    """Approve every student of the college who awaits the review; list all others with their reason.
+
+    Who was not `seen` (see `approve`) as he is now is one of the others.
+    """
     outcome = Outcome()
 
     def decide(desk: Desk) -> list[Entry]:
         own = students_of(desk.people, college)
-        ready = own["status"] == "awaiting"
-        blocked = own[~ready & (own["status"] != "approved")]
+        awaits = own["status"] == "awaiting"
+        blocked = own[~awaits & (own["status"] != "approved")]
         for row in records(blocked):
-            outcome.rest.append((_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
+            outcome.rest.append((student_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
         changes = own[own["change_request"]]
-        outcome.rest.extend((_name(row), "申请修改，请逐人处理") for row in records(changes))
-        return [entry for row in records(own[ready]) if (entry := _approval(desk, row, actor, outcome))]
+        outcome.rest.extend((student_name(row), "申请修改，请逐人处理") for row in records(changes))
+        waiting = [(row, unseen(row, seen)) for row in records(own[awaits])]
+        outcome.rest.extend((student_name(row), why) for row, why in waiting if why)
+        ready = [row for row, why in waiting if not why]
+        return [entry for row in ready if (entry := _approval(desk, row, actor, outcome))]
 
     _decide(tables, ledger, actor, decide)
     return outcome
 
 
-def send_back(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+def send_back(
+    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+) -> Outcome:
     """Return these students' submissions to them, with the reason (all or none).
 
     Raises:
-        RefusedError: a student has submitted nothing.
+        RefusedError: a student has submitted nothing, or was not `seen` (see `approve`) as he is now.
         UsageError: no reason was given.
     """
     _need_reason(actor, "退回")
@@ -91,13 +110,15 @@ def send_back(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: 
 
     def decide(desk: Desk) -> list[Entry]:
         rows = _students(desk, numbers)
-        refused = [(_name(row), "未提交，没有可退回的") for row in rows if row["submission_id"] == ""]
+        empty = "未提交，没有可退回的"
+        whys = [(row, unseen(row, seen) if row["submission_id"] else empty) for row in rows]
+        refused = [(student_name(row), why) for row, why in whys if why]
         if refused:
             raise _refused("不能退回", refused)
         again = [row for row in rows if returned_already(row, actor.by, actor.why)]
-        outcome.already += [_name(row) for row in again]
+        outcome.already += [student_name(row) for row in again]
         said = set(outcome.already)
-        return [_decision(desk, row, "return", actor, outcome) for row in rows if _name(row) not in said]
+        return [_decision(desk, row, "return", actor, outcome) for row in rows if student_name(row) not in said]
 
     _decide(tables, ledger, actor, decide)
     return outcome
@@ -115,7 +136,7 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
 
     def decide(desk: Desk) -> list[Entry]:
         rows = _students(desk, numbers)
-        open_already = [(_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
+        open_already = [(student_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
         if open_already:
             raise _refused("不能取消审核", open_already)
         return [_decision(desk, row, "reopen", actor, outcome) for row in rows]
@@ -141,23 +162,36 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
             raise RefusedError(
                 f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
             )
-        code = next((code for code, name in tables.schools.items() if name == row["school"]), "")
-        number = str(row["student_number"])
         outcome.done.append(found)
-        entry = Entry(
-            "withdrawal",
-            by=actor.by,
-            why=actor.why,
-            school_code=code,
-            student_number=number,
-            submission_id=found,
-            made_on=found,
-            unique_key=f"withdrawal/{found}",
-        )
-        return [entry]
+        return [_withdrawal(tables, row, actor)]
 
     stored = _decide(tables, ledger, actor, decide)
     return outcome if stored[0].new else Outcome(already=outcome.done)
+
+
+def keep_approved(
+    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+) -> Outcome:
+    """Refuse these students' change requests (all or none): the newer submission is withdrawn, the approval stands.
+
+    Raises:
+        RefusedError: a student asks for no change, or was not `seen` (see `approve`) as he is now.
+        UsageError: no reason was given.
+    """
+    _need_reason(actor, "不同意修改")
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        rows = _students(desk, numbers)
+        whys = [(row, unseen(row, seen) if row["change_request"] else "没有申请修改") for row in rows]
+        refused = [(student_name(row), why) for row, why in whys if why]
+        if refused:
+            raise _refused("不能处理", refused)
+        outcome.done += [student_name(row) for row in rows]
+        return [_withdrawal(tables, desk.submission(str(row["submission_id"])), actor) for row in rows]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
 
 
 def refusal(desk: Desk, row: Student) -> str:
@@ -185,13 +219,13 @@ def returned_already(row: Student, by: str, why: str) -> bool:
 
 def _approval(desk: Desk, row: Student, actor: Actor, outcome: Outcome) -> Entry | None:
     if stands_already(row):
-        outcome.already.append(_name(row))
+        outcome.already.append(student_name(row))
         return None
     return _decision(desk, row, "approve", actor, outcome)
 
 
 def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Outcome) -> Entry:
-    outcome.done.append(_name(row))
+    outcome.done.append(student_name(row))
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
 
 
@@ -219,6 +253,21 @@ def decision_entry(
     )
 
 
+def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) -> Entry:
+    """Return the entry that withdraws this row of submissions; a second one changes nothing."""
+    found = str(submission["submission_id"])
+    return Entry(
+        "withdrawal",
+        by=actor.by,
+        why=actor.why,
+        school_code=next((code for code, name in tables.schools.items() if name == submission["school"]), ""),
+        student_number=str(submission["student_number"]),
+        submission_id=found,
+        made_on=found,
+        unique_key=f"withdrawal/{found}",
+    )
+
+
 def _decided_on(row: Student) -> str:
     """Return the submission a return or a reopening is about: the counting one, else the approved one."""
     return str(row["submission_id"] or row["approved_submission_id"])
@@ -233,7 +282,7 @@ def _students(desk: Desk, numbers: Sequence[str]) -> list[Student]:
     return desk.students(dict.fromkeys(desk.tables.place(number) for number in numbers))
 
 
-def _submission(tables: RunTables, text: str) -> pd.Series:
+def _submission(tables: RunTables, text: str) -> Mapping[str, Any]:
     ids = tables.submissions["submission_id"]
     hits = tables.submissions[ids == text]
     if hits.empty and len(text) >= 8:
@@ -241,11 +290,7 @@ def _submission(tables: RunTables, text: str) -> pd.Series:
     if len(hits) != 1:
         what = "不止一条" if len(hits) else "没有"
         raise UsageError(f"{what}提交 {text}", where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")
-    return hits.iloc[0]
-
-
-def _name(row: Student) -> str:
-    return f"{row['school_code']}/{row['student_number']}"
+    return cast("dict[str, Any]", hits.iloc[0].to_dict())
 
 
 def _need_reason(actor: Actor, what: str) -> None:

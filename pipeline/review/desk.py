@@ -119,8 +119,10 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     known = set(tables.submissions["submission_id"]) - withdrawn
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions)
     people = people.assign(**{str(column): states[column] for column in states.columns})
-    status = statuses(people["submission_id"], people["decision_state"], findings)
-    return Desk(tables, people.assign(status=status), findings)
+    refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
+    counting = people["submission_id"].mask(refused, people["approved_submission_id"])
+    status = statuses(counting, people["decision_state"], findings)
+    return Desk(tables, people.assign(submission_id=counting, status=status), findings)
 
 
 def open_tables(cohort: Cohort) -> tuple[RunTables, date]:
@@ -170,6 +172,11 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
 def records(people: pd.DataFrame) -> list[Student]:
     """Return rows of a desk's people one by one."""
     return cast("list[Student]", people.to_dict("records"))
+
+
+def student_name(row: Student) -> str:
+    """Return SCHOOL/NUMBER, by which every message and every list names a student."""
+    return f"{row['school_code']}/{row['student_number']}"
 
 
 def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:

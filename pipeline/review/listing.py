@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
+from pipeline import fields
 from pipeline.colleges import College
 from pipeline.errors import UsageError
 from pipeline.review.desk import Desk, students_of
@@ -36,27 +38,37 @@ def listed(desk: Desk, college: College | None, status: str | None) -> list[dict
     ]
 
 
-def printed(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as lines for people, and how many there are of each status."""
-    lines = [_line(row) for row in rows]
+def printed(rows: list[dict[str, Any]], run_id: str) -> str:
+    """Return the rows as lines for people, college by college, then how many there are of each status in which run.
+
+    Args:
+        rows: of `listed`.
+        run_id: the run that the desk lies on; `review approve --seen` takes it.
+    """
+    lines: list[str] = []
+    for (school, college), group in groupby(rows, lambda row: (row["school"], row["college"])):
+        own = list(group)
+        lines += [f"{college}（{school}）", *_columns([_cells(row) for row in own]), ""]
     counts = {word: sum(row["status"] == code for row in rows) for code, word in STATUSES.items()}
     total = "，".join(f"{word} {count}" for word, count in counts.items() if count)
-    return "\n".join([*lines, f"共 {len(rows)} 人" + (f"：{total}" if total else "")])
+    return "\n".join([*lines, f"共 {len(rows)} 人" + (f"：{total}" if total else ""), f"看的是运行 {run_id}"])
 
 
-def _line(row: dict[str, Any]) -> str:
-    from pipeline import fields
-
-    parts = [
-        f"{row['school_code']}/{row['student_number']}",
-        row["college"],
-        row["class_name"],
-        STATUSES[row["status"]],
-    ]
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    said: list[str] = []
     if row["change_request"]:
-        parts.append("申请修改")
+        said.append("申请修改")
     if row["changed_fields"]:
-        parts.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
+        said.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
     if row["status"] not in ("approved", "stale", "missing"):
-        parts += row["reasons"]
-    return "  ".join(parts)
+        said += row["reasons"]
+    return f"{row['school_code']}/{row['student_number']}", row["class_name"], STATUSES[row["status"]], "；".join(said)
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines whose columns stand below each other, also in Chinese."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    padded = [[cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return ["  ".join(cells).rstrip() for cells in padded]

@@ -100,7 +100,10 @@ def write_run(
     secretaries = places.assign(
         aliases="", secretary="李书记", email="college-" + places["college"].str[-1] + "@example.edu.cn"
     )
-    colleges = places.assign(registered=1, submitted=1, certified=1, approved=1, open_findings=0, days_left=3, rank=1)
+    colleges = places.assign(
+        registered=1, submitted=1, certified=1, approved=0, open_findings=0, days_left=3, rank=1,
+        signed_at="", accepted_at="",
+    )  # fmt: skip
     for name, table in {
         "roster": roster, "findings": findings, "submissions": submissions, "counselors": counselors,
         "college_people": secretaries, "colleges": colleges,

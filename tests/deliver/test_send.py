@@ -17,8 +17,9 @@ from pipeline.deliver.outbox import Outcome
 from pipeline.deliver.send import Options, build_messages, newest_run, send
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import RefusedError
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import SHANGHAI, open_ledger
-from pipeline.tables import read_table
+from pipeline.tables import read_table, write_table
 from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page
 
@@ -124,6 +125,37 @@ def test_something_new_is_sent_to_those_concerned(cohort):
     server = Server()
     post(cohort, server)
     assert sorted(to for to, _ in server.sent) == ["c1@example.edu.cn", "college-1@example.edu.cn"]
+
+
+def test_a_return_says_why(cohort):
+    roster, findings, submissions = roster_of(3, 10, night=9)
+    at = roster.index[(roster["counselor"] == "辅导员1") & (roster["status"] == "awaiting")][0]
+    roster.loc[at, "status"] = "returned"
+    number, submission = roster.loc[at, ["student_number", "submission_id"]]
+    said = {"why": "照片不清", "school_code": "10534", "student_number": number, "submission_id": submission}
+    with open_ledger(cohort) as ledger:
+        ledger.append_all([Entry("decision", action="return", by="王老师", data={"registry_digest": ""}, **said)])
+    write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
+    post(cohort, server := Server())
+    mail = dict(server.sent)["c1@example.edu.cn"]
+    for kind in ("plain", "html"):
+        assert "退回：照片不清" in mail.get_body((kind,)).get_content()
+
+
+def test_who_has_all_approved_is_told_to_sign_and_gets_the_paper_for_it(cohort):
+    roster, findings, submissions = roster_of(3, 10, night=99)
+    assert set(roster["status"]) == {"approved"}
+    run = write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
+    for signed, told in (("", "打印附件中的人数表"), ("2016-10-20T09:00:00+08:00", "已签字，等就业办接收")):
+        colleges = read_table(run, "colleges").assign(approved=1, signed_at=signed)
+        write_table(run / "tables", "colleges", colleges)
+        for folder in (run / "site").iterdir():
+            (folder / "headcount.pdf").write_bytes(b"%PDF")
+        post(cohort, server := Server(), force=True)
+        mail = dict(server.sent)["college-1@example.edu.cn"]
+        assert told in mail.get_body(("plain",)).get_content()
+        names = [part.get_filename() for part in mail.iter_attachments()]
+        assert names == ["学院1_看板.html", "学院1_人数表.pdf"]  # nobody is left to chase
 
 
 def test_a_temporary_refusal_waits_its_turn(cohort):

@@ -16,7 +16,16 @@ from pages_support import COLLEGE, SCHOOL
 
 from pipeline import resources, tables
 from pipeline.errors import InputError
-from pipeline.render.college import SECTIONS, open_page, show_changes, show_chase, show_head, show_today, show_trend
+from pipeline.render.college import (
+    SECTIONS,
+    open_page,
+    show_changes,
+    show_chase,
+    show_head,
+    show_progress,
+    show_today,
+    show_trend,
+)
 from pipeline.render.counselor import open_counselor
 from pipeline.render.load import Run
 from pipeline.render.mask import mask_id, mask_phone
@@ -49,6 +58,12 @@ def test_page_answers_how_many_who_and_when(season: Run) -> None:
     assert f"还差 {left} 人" in words
     assert "先动手 学生" in words
     assert "10月31日 还有 3 天" in words
+
+
+def test_numbers_keep_to_their_units_at_the_end_of_a_line(season: Run) -> None:
+    progress = show_progress(open_page(str(season.path), COLLEGE, SCHOOL)).html
+    assert re.search(r"每天要通过 [0-9.]+\u00a0人", progress)
+    assert not re.search(r"[0-9] [人天]", progress.partition("<table")[0])
 
 
 def test_page_of_500_is_small_and_asks_for_nothing(site: Path) -> None:

@@ -73,6 +73,31 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Any, pages: Pat
     free.context.close()
 
 
+BROKEN = """(selector) => {
+    const walker = document.createTreeWalker(document.querySelector(selector), NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+        const range = document.createRange();
+        range.selectNodeContents(walker.currentNode);
+        const lines = new Set(Array.from(range.getClientRects(), (box) => Math.round(box.top))).size;
+        if (lines > 1) found.push([walker.currentNode.data.trim(), lines]);
+    }
+    return found;
+}"""
+"""The pieces of text in an element that stand on more than one line."""
+
+
+def test_a_phone_breaks_no_word_of_a_heading_and_no_group_of_a_digest(browser: Any, pages: Path) -> None:
+    page, _ = open_at(browser, pages / "college.html", 390)
+    assert page.evaluate(BROKEN, "[data-headcount] thead") == []  # 已提交 breaks before 提交 or not at all
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('[data-headcount]'))") == 0
+    page.context.close()
+    page, _ = open_at(browser, pages / "registry.html", 390)
+    assert page.locator("#inputs tbody td:last-child").inner_text() == "0000 0000 0000 0000"
+    assert page.evaluate(BROKEN, "#inputs tbody td:last-child") in ([], [["0000 0000 0000 0000", 2]])
+    page.context.close()
+
+
 def test_sorting_and_finding_work_without_a_network(browser: Any, pages: Path) -> None:
     page, said = open_at(browser, pages / "college.html", 1280)
     page.get_by_role("button", name="在册").first.click()

@@ -21,7 +21,8 @@ from pipeline.render.overview import college_folder
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_file import read_subject
-from pipeline.tables import Tables
+from pipeline.tables import COLUMNS as TABLES
+from pipeline.tables import Tables, empty, typed
 
 FOLDER = college_folder(SCHOOL, COLLEGE)
 
@@ -156,6 +157,27 @@ def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: P
     assert "findings.csv" in book["问题"]["A1"].value
 
 
+def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_programs(tmp_path: Path) -> None:
+    import openpyxl
+
+    frames = {name: empty(name) for name in TABLES} | {
+        "colleges": typed(pd.DataFrame({"first_pass_rate": [5 / 6], "rank": [1]})),
+        "roster": pd.DataFrame({"student_number": ["0123"], "status": ["stale"], "decided_at": [""]}),
+        "findings": pd.DataFrame({"field": ["phone"], "severity": ["critical"], "actor": ["student"]}),
+        "years": pd.DataFrame({"change": [-0.25], "explain": [True]}),
+    }
+    write_tables_xlsx(tmp_path / "t.xlsx", frames)
+    book = openpyxl.load_workbook(tmp_path / "t.xlsx")
+    rows = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
+    assert rows["名单"] == [["学号", "状态", "审核时间"], ["0123", "通过后有改动", None]]
+    assert rows["问题"] == [["项目", "程度", "由谁办"], ["个人联系电话", "必须更正", "学生"]]
+    assert rows["院系"] == [["一次通过", "名次"], ["83.3%", "1"]]
+    assert rows["与上一届相比"] == [["增减", "需要说明"], ["-25.0%", "是"]]
+    english = [name for sheet in rows.values() for name in sheet[0] if re.fullmatch(r"[a-z_]+", str(name))]
+    assert english == []  # of every table
+    assert ["名单", "学号", "roster.student_number"] in rows["列名对照"]
+
+
 def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Path, monkeypatch) -> None:
     import openpyxl
 
@@ -168,4 +190,4 @@ def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Pa
     monkeypatch.setattr(Tables, "__getitem__", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
     assert write_tables_xlsx(tmp_path / "t.xlsx", Tables(folder), rows=20) == ["findings"]
     assert read == ["roster"]
-    assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["问题", "名单"]
+    assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["问题", "名单", "列名对照"]

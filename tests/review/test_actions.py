@@ -12,6 +12,7 @@ from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
 from pipeline.review.listing import listed, printed
 from pipeline.review.previous import compare_years
+from pipeline.review.seen import seen_in
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
 
@@ -53,6 +54,23 @@ def test_several_are_approved_together_or_not_at_all(four, ledger):
     assert "10534/3：未提交" in str(error.value)
     assert "10534/1" not in str(error.value)
     assert ledger.entries().empty
+
+
+def test_what_was_replaced_since_somebody_looked_is_not_decided(four, ledger):
+    seen = seen_in(lay_desk(four, ledger.entries(*KINDS), TODAY).people)
+    newer = tables([person("1"), person("4")], [submission("aaaaaaaa2", "1"), submission("s4", "4")])
+    corrected = tables([person("1", exam_number="e9")], [submission("aaaaaaaa1", "1")])
+    for run in (newer, corrected):
+        with pytest.raises(RefusedError, match="10534/1：您看过之后，提交或学籍又有改动"):
+            actions.approve(run, ledger, ["1"], WANG, seen)
+    with pytest.raises(RefusedError, match="又有改动"):
+        actions.send_back(newer, ledger, ["1"], WANG, seen)
+    with pytest.raises(RefusedError, match="还没有看过"):
+        actions.approve(newer, ledger, ["1"], WANG, {})
+    assert ledger.entries().empty
+    outcome = actions.approve_ready(newer, ledger, COLLEGE, WANG, seen)
+    assert outcome.done == ["10534/4"]
+    assert "又有改动" in dict(outcome.rest)["10534/1"]
 
 
 def test_numbers_that_two_schools_or_nobody_has(four, ledger):
@@ -120,8 +138,15 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
     desk = lay_desk(corrected, ledger.entries(), TODAY)
     assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "exam_number"]
     rows = listed(desk, None, "通过后有改动")
-    assert "改动：考生号" in printed(rows)
-    assert "名1" not in printed(rows)
+    told = printed(rows, "20161101-080000-abcd")
+    assert told.splitlines() == [
+        "土木学院（甲大学）",
+        "10534/1  一班  通过后有改动  改动：考生号",
+        "",
+        "共 1 人：通过后有改动 1",
+        "看的是运行 20161101-080000-abcd",
+    ]
+    assert "名1" not in told
     with pytest.raises(UsageError, match="没有状态"):
         listed(desk, None, "好")
     actions.approve(corrected, ledger, ["1"], WANG)

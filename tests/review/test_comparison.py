@@ -2,10 +2,12 @@
 
 import pytest
 
-from pipeline.office import desk_table, found_students
-from pipeline.review.actions import Actor, approve, reopen
+from pipeline.errors import RefusedError, UsageError
+from pipeline.office.students import desk_table, found_students, students_in, students_named
+from pipeline.review.actions import Actor, approve, keep_approved, reopen
 from pipeline.review.comparison import change_requested
 from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.seen import seen_in
 
 from .small import TODAY, finding, open_in, person, submission, tables
 
@@ -16,6 +18,10 @@ ACTOR = Actor("王", "误批", TODAY)
 def ledger(tmp_path):
     with open_in(tmp_path) as opened:
         yield opened
+
+
+def found(desk, text):
+    return found_students(desk, students_named(desk, text)).html
 
 
 def with_times(run):
@@ -54,7 +60,7 @@ def test_without_an_approval_that_stands_nothing_is_asked(ledger):
     reopen(run, ledger, ["1"], ACTOR)
     desk = lay_desk(run, ledger.entries(*KINDS), TODAY)
     assert change_requested(desk, desk.student("1")) == []
-    assert "已通过的" not in found_students(desk, "1").html
+    assert "已通过的" not in found(desk, "1")
 
 
 def test_the_approval_given_again_takes_the_change(ledger):
@@ -67,16 +73,28 @@ def test_the_approval_given_again_takes_the_change(ledger):
 
 def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
     _, desk = after_a_new_row(ledger, [finding("s2", "1")])
-    page = found_students(desk, "10534/1").html
+    page = found(desk, "10534/1")
     assert "审核通过，申请修改" in page
     assert "13800000000" in page and "&lt;b&gt;13900000000" in page and "<b>13900000000</b>" not in page
     assert "phone.format 不对" in page
-    assert "mingce review withdraw --submission s2" in page
-    assert "没有找到" in found_students(desk, "12649/1").html
+    assert "没有找到" in found(desk, "12649/1")
 
 
 def test_change_requests_can_be_picked_from_the_table(ledger):
     _, desk = after_a_new_row(ledger)
-    assert "名1" in desk_table(desk, "全部", "申请修改").data
+    assert "名1" in desk_table(desk, students_in(desk, "全部", "申请修改")).data
     reopened = lay_desk(desk.tables, ledger.entries("exception"), TODAY)
-    assert "名1" not in desk_table(reopened, "全部", "申请修改").data
+    assert "名1" not in desk_table(reopened, students_in(reopened, "全部", "申请修改")).data
+
+
+def test_a_refused_change_leaves_the_approval_as_it_was_before_any_further_run(ledger):
+    run, desk = after_a_new_row(ledger)
+    with pytest.raises(UsageError, match="原因"):
+        keep_approved(run, ledger, ["1"], Actor("王", "", TODAY))
+    with pytest.raises(RefusedError, match="又有改动"):  # another row was looked at
+        keep_approved(run, ledger, ["1"], ACTOR, {"10534/1": "of another moment"})
+    assert keep_approved(run, ledger, ["1"], ACTOR, seen_in(desk.people)).done == ["10534/1"]
+    row = lay_desk(run, ledger.entries(*KINDS), TODAY).student("1")
+    assert (row["status"], row["change_request"], row["submission_id"]) == ("approved", False, "s1")
+    with pytest.raises(RefusedError, match="没有申请修改"):
+        keep_approved(run, ledger, ["1"], ACTOR)

@@ -208,12 +208,13 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[list[Path]] = []
     write = tables_xlsx._sheet
 
-    def watched(*given: Any) -> None:
-        write(*given)
+    def watched(*given: Any) -> list[str]:
+        columns = write(*given)
         seen.append(list(outside.iterdir()))
+        return columns
 
     monkeypatch.setattr(tables_xlsx, "_sheet", watched)
     (tmp_path / "run").mkdir()
     tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", {"roster": pd.DataFrame({"name": ["张三"] * 9})})
-    assert seen == [[]]
+    assert seen == [[], []]  # the table, and the sheet of names
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["tables.xlsx"]

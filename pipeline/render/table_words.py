@@ -1,0 +1,113 @@
+"""The tables in Chinese, for people: headings of columns, and words for the codes that stand in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.render.headcount import COLUMNS as HEADCOUNT
+from pipeline.tables import ACTORS, SEVERITIES, STATUSES
+
+TITLES = {
+    "roster": "名单",
+    "findings": "问题",
+    "submissions": "提交",
+    "certifications": "认证",
+    "headcount": "人数",
+    "colleges": "院系",
+    "changes": "整理",
+    "registry_findings": "学籍的问题",
+    "differences": "名单差异",
+    "years": "与上一届相比",
+}
+_HEADINGS = {
+    **HEADCOUNT,
+    "submission_id": "提交编号",
+    "file": "文件",
+    "sheet": "工作表",
+    "row": "行",
+    "superseded_by": "被这一条取代",
+    "field": "项目",
+    "given": "填写的",
+    "kept": "采用的",
+    "why": "原因",
+    "rule": "规则",
+    "severity": "程度",
+    "actor": "由谁办",
+    "message": "问题",
+    "expected": "应为",
+    "excepted": "已批准例外",
+    "identity": "身份",
+    "cause": "身份不符的原因",
+    "record": "学籍信息",
+    "matched_school": "对应的学校",
+    "matched_student_number": "对应的学号",
+    "score": "得分",
+    "status": "状态",
+    "open_findings": "要解决的",
+    "counselor": "辅导员",
+    "decided_by": "审核人",
+    "decided_at": "审核时间",
+    "equal": "一致",
+    "first_pass_rate": "一次通过",
+    "submitted_on_time": "按时提交",
+    "days_left": "剩余天数",
+    "signed_at": "签字时间",
+    "accepted_at": "接收时间",
+    "rank": "名次",
+    "kind": "差异",
+    "elsewhere": "另一处",
+    "registered_before": "上一届在册",
+    "change": "增减",
+    "explain": "需要说明",
+    "explanation": "说明",
+}
+DIFFERENCES = {
+    "missing": "在册，没有提交",
+    "not_approved": "提交了，没有通过",
+    "extra": "提交了，不在册",
+    "moved_out": "在册于此，填成别处",
+    "moved_in": "填到此处，在册于别处",
+}
+_CERTIFIED = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
+_CAUSES = {
+    "not_checked": "未核验",
+    "wrong_school": "学校填错",
+    "name_differs": "姓名不符",
+    "id_of_another": "他人的身份证号码",
+    "id_mistyped": "身份证号码填错",
+    "registry_outdated": "学籍没有更正",
+    "ambiguous": "不止一人相符",
+    "unknown": "学籍库中没有",
+}
+_YES_NO = {"True": "是", "False": "否"}
+_WORDS: dict[str, Mapping[str, str]] = {
+    "status": STATUSES,
+    "severity": SEVERITIES,
+    "actor": ACTORS,
+    "identity": _CERTIFIED,
+    "record": _CERTIFIED,
+    "cause": _CAUSES,
+    "kind": DIFFERENCES,
+    **dict.fromkeys(("excepted", "equal", "explain"), _YES_NO),
+}
+_SHARES = ("first_pass_rate", "submitted_on_time", "change")
+
+
+def heading(column: str) -> str:
+    """Return the Chinese heading of a table's column; a name that is not known is returned as it is."""
+    return _HEADINGS.get(column) or fields.label(column)
+
+
+def in_words(column: pd.Series) -> pd.Series:
+    """Return a table's column as people read it: text, codes in words, shares in percent; all else as it stands."""
+    name = str(column.name)
+    if name in _SHARES and column.dtype.kind == "f":
+        return column.map("{:+.1%}".format if name == "change" else "{:.1%}".format).astype("str")
+    text = column.astype("str")
+    if name == "field":
+        return text.map({each: fields.label(each) for each in text.unique()}).astype("str")
+    words = _WORDS.get(name)
+    return text.map({each: words.get(each, each) for each in text.unique()}).astype("str") if words else text

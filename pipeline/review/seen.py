@@ -1,0 +1,54 @@
+"""What somebody looked at before deciding: a decision is about that, and about nothing that came since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.errors import UsageError
+from pipeline.review.chain import digest
+from pipeline.review.decisions import KEY
+from pipeline.review.desk import Student, people_of, records, student_name
+from pipeline.tables import read_table
+
+Seen = Mapping[str, str]
+"""SCHOOL/NUMBER to the `basis` of that student at the moment of looking."""
+
+
+def basis(row: Student) -> str:
+    """Return the digest of what a decision on this student is made on: the counting submission, the registry row."""
+    return digest(str(row["submission_id"]), str(row["registry_digest"]))
+
+
+def seen_in(people: pd.DataFrame) -> dict[str, str]:
+    """Return rows of a desk's people, or of a run's, as what was seen of them."""
+    return {student_name(row): basis(row) for row in records(people[[*KEY, "submission_id", "registry_digest"]])}
+
+
+def unseen(row: Student, seen: Seen | None) -> str:
+    """Return why a decision on this student would be made unseen, or the empty string.
+
+    Args:
+        row: the student on the desk of this moment.
+        seen: what was looked at; None where nobody says.
+    """
+    if seen is None or seen.get(student_name(row)) == basis(row):
+        return ""
+    if student_name(row) in seen:
+        return "您看过之后，提交或学籍又有改动，请重新查看"
+    return "还没有看过，请先查看"
+
+
+def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
+    """Return every student as an earlier run shows him; `review list` names its run in the last line.
+
+    Raises:
+        UsageError: there is no such run (any more).
+    """
+    runs = cohort.reports_folder / "runs"
+    if run_id not in {path.name for path in runs.glob("[!.]*")}:
+        raise UsageError(f"没有运行 {run_id}", where="--seen", remedy="运行编号见 mingce review list 的最后一行")
+    schools = {school.code: school.name for school in cohort.schools}
+    return seen_in(people_of(read_table(runs / run_id, "roster"), read_table(runs / run_id, "registry"), schools))
