@@ -289,7 +289,7 @@ def load_cohort(path: Path) -> Cohort:
     Raises:
         ConfigurationError: every mistake of the file at once, each with its line of advice.
     """
-    file = path / FILE_NAME if path.is_dir() else path
+    file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # too long a name is none, and no error
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -37,19 +37,24 @@ _TOLD = {
 def mistake_of(detail: ErrorDetails, text: str) -> str:
     """Return one Chinese line for one mistake: which key, on which line of the file, what to do."""
     keys = [str(part) for part in detail["loc"]]
-    place = ".".join(keys)
     line = line_of(keys, text)
+    return f"{f'第 {line} 行 ' if line else ''}{'.'.join(keys)}：{what_is_wrong(detail)}"
+
+
+def what_is_wrong(detail: ErrorDetails) -> str:
+    """Return in Chinese what is wrong with one value; a validator of ours has said it itself."""
     kind, context = detail["type"], detail.get("ctx") or {}
-    told = _TOLD.get(kind)
     if kind == "advice":
-        told = detail["msg"]
-    elif kind == "literal_error":
-        told = f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
-    elif kind == "string_pattern_mismatch":
-        told = "格式不对，请照注释中的例子填写"
-    elif kind in ("greater_than_equal", "less_than_equal"):
-        told = f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
-    return f"{f'第 {line} 行 ' if line else ''}{place}：{told or '值不正确，请改正'}"
+        return detail["msg"]
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if kind == "literal_error":
+        return f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
+    if kind == "string_pattern_mismatch":
+        return "格式不对，请照注释中的例子填写"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
+    return _TOLD.get(kind, "值不正确，请改正")
 
 
 def line_of(keys: list[str], text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -59,6 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
     interrupt_on_signals()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # GBK, say, lacks characters of some names
+        sys.stdout.reconfigure(errors="backslashreplace")
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.common import AsJson, CohortPath
+from pipeline.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +90,7 @@ def _head(console: Console, facts: dict[str, Any]) -> None:
     status = STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
     place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {one['name']}  {status}", style="bold")
-    console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
+    console.print(f"{place}  辅导员 {one_line(one['counselor']) or '未登记'}  学籍 {_place(facts['registry'])}")
     if one["changed_fields"]:
         names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")

@@ -28,6 +28,7 @@ def init(
     ] = None,
 ) -> None:
     """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    from pipeline.collect.people import COLLEGES, read_people
     from pipeline.collect.template import write_template
     from pipeline.demo import starter
 
@@ -37,7 +38,7 @@ def init(
     else:
         older = _load(like)
         beginnings = starter.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
-        colleges = older.path(older.people.colleges).read_text(encoding="utf-8-sig")
+        colleges = read_people(older)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
     texts = {"cohort.toml": starter.cohort_text(beginnings), "colleges.csv": colleges}
     texts["counselors.csv"] = starter.COUNSELORS
     _write(folder, texts)

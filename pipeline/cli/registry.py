@@ -33,11 +33,12 @@ def diff(
 ) -> None:
     """Show what differs, ID numbers masked; `--out` and nothing else holds them in full."""
     from pipeline.collect.compare import compare_registries, masked, read_export
+    from pipeline.knowledge.text import inert
 
     differences = compare_registries(read_export(old), read_export(new))
     if out:
         try:
-            differences.to_csv(out, index=False, encoding="utf-8-sig", lineterminator="\n")
+            differences.map(inert).to_csv(out, index=False, encoding="utf-8-sig", lineterminator="\n")
         except OSError as error:
             raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
     if as_json:
@@ -54,7 +55,7 @@ def _show(differences: pd.DataFrame) -> None:
     from pipeline import fields
     from pipeline.collect.compare import CHANGES
 
-    console = Console()
+    console = Console(highlight=False, emoji=False)
     people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
     console.print("，".join(f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()))
     if not len(differences):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import AsJson, By, Why, parse_date
+from pipeline.cli.terminal import one_line
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def register(app: typer.Typer) -> None:
 def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
     """Return the COHORT among a command's words (default: the current folder) and the other words."""
     given = words or []
-    cohorts = [word for word in given if word.endswith(".toml") or Path(word).is_dir()]
+    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # too long a word is none
     if len(cohorts) > 1:
         raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
     return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
@@ -206,9 +208,8 @@ def _except_list(words: Words = None, as_json: AsJson = False) -> None:
     for row in shown.to_dict("records"):
         who = row["student_number"] or row["college"]
         until = f"至 {row['expires']}" if row["expires"] else "不限期"
-        typer.echo(
-            f"{row['seq']}  {row['school']}  {who}  {row['rule']}  {row['proof']}  {until}  {row['by']}  {row['why']}"
-        )
+        by, why = one_line(row["by"]), one_line(row["why"])
+        typer.echo(f"{row['seq']}  {row['school']}  {who}  {row['rule']}  {row['proof']}  {until}  {by}  {why}")
 
 
 def _except_revoke(
@@ -268,4 +269,4 @@ def _tell(outcome: Outcome, done: str) -> None:
     if outcome.rest:
         typer.echo(f"其余 {len(outcome.rest)} 人：")
     for name, why in outcome.rest:
-        typer.echo(f"  {name}：{why}")
+        typer.echo(f"  {one_line(name)}：{one_line(why)}")

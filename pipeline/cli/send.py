@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.common import CohortPath
+from pipeline.cli.terminal import one_line
 from pipeline.errors import PartialError, RefusedError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _name(result: Result) -> str:
     from pipeline.deliver.recipients import KIND_NAMES
 
     kind = KIND_NAMES[result.recipient.kind]
-    return " ".join(filter(None, (kind, "、".join(result.recipient.names))))
+    return " ".join(filter(None, (kind, one_line("、".join(result.recipient.names)))))
 
 
 def _summary(sent: Sent, dry_run: bool) -> None:
@@ -68,7 +69,7 @@ def _summary(sent: Sent, dry_run: bool) -> None:
         for result in sent.results:
             typer.echo(f"{_WORDS[result.action]}：{result.recipient.address}（{_name(result)}）{result.why}")
     for lacking in sent.unreachable:
-        typer.echo(f"无法联系：{lacking.who}：{lacking.why}，请在人员表中补上", err=True)
+        typer.echo(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上", err=True)
     if sent.recovered:
         typer.echo(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发", err=True)
     counts = {word: sum(each.action == action for each in sent.results) for action, word in _WORDS.items()}

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 
 from pipeline.collect.collected import Grid, Reading
-from pipeline.collect.compact import HEAD
+from pipeline.collect.compact import HEAD, filled_columns
 from pipeline.collect.delimited import DELIMITERS, guess_delimiter
 from pipeline.collect.inputs import Content
 
@@ -34,7 +34,7 @@ def read_clean(content: Content) -> tuple[Reading, str] | None:
     if len(delimiter.encode()) > 1:
         return None
     table = _parse(data, encoding, delimiter)
-    if table is None or any(_any(pc.match_substring_regex(column, "[\r\n]")) for column in table.columns):
+    if table is None or any(_any(pc.match_substring_regex(table.column(at), "[\r\n]")) for at in filled_columns(table)):
         return None
     rest, cells = _without_text_formulas(table.slice(HEAD))
     values = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
@@ -85,7 +85,8 @@ def _any(mask: pa.ChunkedArray) -> bool:
 def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
     """Return the table with `="430…"` as the text that it shows, and those cells."""
     parts: list[pd.DataFrame] = []
-    for number, column in enumerate(table.columns):
+    for number in filled_columns(table):
+        column = table.column(number)
         forced = pc.match_substring_regex(column, '^="[^"]*"$')
         if not _any(forced):
             continue

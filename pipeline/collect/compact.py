@@ -33,6 +33,14 @@ def compacted(grid: Grid) -> Grid:
     return replace(grid, table=joined(batches[::-1]))
 
 
+def whole_rows(grid: Grid) -> list[list[str]]:
+    """Return all rows of a grid as lists of text, those kept as columns among them."""
+    if grid.table is None:
+        return grid.values
+    columns = [column.to_pylist() for column in grid.table.columns]
+    return [*grid.values, *(list(row) for row in zip(*columns, strict=True))]
+
+
 def values_in_portions(
     rows: Iterator[list[Value]], overlay: Overlay
 ) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
@@ -60,8 +68,29 @@ def columns_of(rows: list[list[str]]) -> pa.Table:
     """Return rows as a table of text columns; shorter rows are filled with blanks."""
     width = max(map(len, rows))
     padded = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
-    columns = [pa.array([row[at] for row in padded], pa.large_string()) for at in range(width)]
+    blank = pa.array([""] * len(rows), pa.large_string())
+    columns = (pa.array([row[at] for row in padded], pa.large_string()) for at in range(width))
+    kept = [column if column.nbytes > blank.nbytes else blank for column in columns]  # blanks are one column
+    return pa.table(kept, names=[str(at) for at in range(width)])
+
+
+def blank_column(rows: int) -> pa.ChunkedArray:
+    """Return a text column of blanks."""
+    return pa.chunked_array([pa.array([""] * rows, pa.large_string())])
+
+
+def widened(table: pa.Table, width: int) -> pa.Table:
+    """Return the table with blank columns on the right up to `width`; all of them are one and cost as much."""
+    more = width - table.num_columns
+    if more <= 0:
+        return table
+    columns = [*table.columns, *[blank_column(table.num_rows)] * more]
     return pa.table(columns, names=[str(at) for at in range(width)])
+
+
+def filled_columns(table: pa.Table) -> list[int]:
+    """Return the columns of text that have any (or only may have: those with nulls); the others are blank."""
+    return [at for at, column in enumerate(table.columns) if column.nbytes > 8 * len(column)]  # more than its offsets
 
 
 def joined(batches: list[pa.Table]) -> pa.Table | None:
@@ -69,8 +98,4 @@ def joined(batches: list[pa.Table]) -> pa.Table | None:
     if not batches:
         return None
     width = max(batch.num_columns for batch in batches)
-    for number, batch in enumerate(batches):
-        for at in range(batch.num_columns, width):
-            batch = batch.append_column(str(at), pa.array([""] * batch.num_rows, pa.large_string()))
-        batches[number] = batch
-    return pa.concat_tables(batches)
+    return pa.concat_tables([widened(batch, width) for batch in batches])

@@ -7,10 +7,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import pyarrow as pa
 
@@ -21,12 +21,18 @@ from pipeline.collect.header import LOOK_DOWN, field_of
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    import _csv
+
 DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
 _CHUNK = 50_000
 _BIG = 4 << 20  # bytes from which a clean file is read by Arrow
-_SEPARATOR = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
+_SEPARATOR = re.compile(r'^sep=([^"\r\n])\r?\n', re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 _WIDEST = 16_384
+_SPACE = 10_000_000  # cells below the header, blank ones too: each costs 8 bytes
+_BESIDE = 64  # cells that a row may always have beyond the usual number
+_LONGEST = 1 << 24  # characters of one cell: csv's own buffer takes eight bytes for each
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
@@ -47,11 +53,11 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     if said:
         text = replace(text, data=text.data[len(said[0].encode(text.encoding)) :])
     delimiter = said[1] if said else guess_delimiter(text.head())
-    records, swallowed = _records(text, delimiter)
+    records, swallowed = _records(text, delimiter, content.name)
     if swallowed:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
         notes.append(Note("warning", content.name, "", swallowed, message))
-    grid = _grid(content.name, records, notes, forced=b'="' in text.data)
+    grid = _grid(content.name, records, text, delimiter, notes)
     return Reading([grid]), f"编码 {text.detail}，分隔符 {DELIMITERS.get(delimiter, delimiter)}"
 
 
@@ -79,45 +85,73 @@ def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
     return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(DELIMITERS).index(delimiter)
 
 
-def _reader(lines: TextIO, delimiter: str) -> Iterator[list[str]]:
-    csv.field_size_limit(1 << 28)
+def _reader(lines: TextIO, delimiter: str) -> _csv.Reader:
+    csv.field_size_limit(_LONGEST)
     return csv.reader(lines, delimiter=delimiter)
 
 
-def _records(text: Text, delimiter: str) -> tuple[Iterable[list[str]], int]:
+def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]], int]:
     """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
-    swallowed = _swallowed(_reader(text.lines(), delimiter), delimiter) if b'"' in text.data else 0
+    swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if not swallowed:
-        return _reader(text.lines(), delimiter), 0
+        return _told(_reader(text.lines(), delimiter), name), 0
     lines = io.TextIOWrapper(io.BytesIO(text.data), text.encoding, errors="replace", newline=None)
-    return (next(csv.reader([line], delimiter=delimiter), []) for line in lines), swallowed
+    return _told((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
 
 
-def _swallowed(records: Iterator[list[str]], delimiter: str) -> int:
+def _told(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+    """Yield the records; a cell without end is told in words."""
+    number = 0
+    try:
+        for number, record in enumerate(records, 1):  # noqa: B007  # the last one that was whole
+            yield record
+    except csv.Error:
+        what = f"第 {number + 1} 条记录有一格超过 {_LONGEST // 10_000} 万字"
+        raise InputError(what, where=name, remedy="请核对这一处的引号和换行，重新导出") from None
+
+
+def _swallowed(text: Text, delimiter: str) -> int:
     """Return the first row (1-based) with a cell that holds whole rows, as after a quote without its partner, or 0."""
-    width = 0
-    for number, record in enumerate(records, 1):
-        width = max(width, len(record)) if number <= LOOK_DOWN else width
-        if any("\n" in cell and cell.count(delimiter) >= max(3, width // 3) for cell in record):
-            return number
+    width = number = lines = 0
+    records = _reader(text.lines(), delimiter)
+    try:
+        for number, record in enumerate(records, 1):
+            width = max(width, len(record)) if number <= LOOK_DOWN else width
+            if any(_holds_rows(cell, delimiter, width) for cell in record):
+                return number
+            lines = records.line_num
+    except csv.Error:  # a cell without end: are there rows in it?
+        within = "".join(islice(text.lines(), lines, lines + LOOK_DOWN))
+        return number + 1 if _holds_rows(within, delimiter, width) else 0
     return 0
 
 
-def _grid(name: str, records: Iterable[list[str]], notes: list[Note], *, forced: bool) -> Grid:
+def _holds_rows(cell: str, delimiter: str, width: int) -> bool:
+    return "\n" in cell and cell.count(delimiter) >= max(3, width // 3)
+
+
+def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, notes: list[Note]) -> Grid:
     """Return the records as a grid: the first ones as lists, the rest as Arrow columns."""
-    source = iter(records)
+    forced = b'="' in text.data
     cells: list[Cell] = []
-    values = _plain(0, list(islice(source, HEAD)), cells, forced=forced)
+    values = _plain(0, list(islice(records, HEAD)), cells, forced=forced)
     widths = _Widths(name, [len(record) for record in values])
+    lines = text.data.count(b"\n") + text.data.count(b"\r") + 1
+    most = max(widths.usual + _BESIDE, _SPACE // lines)
     batches: list[pa.Table] = []
     start = len(values)
-    while chunk := list(islice(source, _CHUNK)):
+    while chunk := list(islice(records, _CHUNK)):
         chunk = _plain(start, chunk, cells, forced=forced)
         widths.see(start, chunk)
-        batches.append(columns_of(chunk))
+        batches.append(columns_of([_folded(record, most, delimiter) for record in chunk]))
         start += len(chunk)
     notes += widths.notes()
     return Grid(name, "", values, cells, notes=notes, table=joined(batches))
+
+
+def _folded(record: list[str], most: int, delimiter: str) -> list[str]:
+    """Return the record with what goes beyond `most` cells in the last one: one such row would widen all others."""
+    return record if len(record) <= most else [*record[: most - 1], delimiter.join(record[most - 1 :])]
 
 
 def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:
@@ -133,12 +167,12 @@ def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: b
 
 
 class _Widths:
-    """How many cells rows have: those unlike the usual are worth a note, as a stray delimiter shifts a row."""
+    """How many cells rows have: those unlike the `usual` are worth a note, as a stray delimiter shifts a row."""
 
     def __init__(self, name: str, head: list[int]) -> None:
         self._name = name
         filled = [width for width in head if width]
-        self._usual = max(set(filled), key=filled.count, default=0)
+        self.usual = max(set(filled), key=filled.count, default=0)
         self._first = 0
         self._count = 0
         for number, width in enumerate(head):
@@ -149,7 +183,7 @@ class _Widths:
             raise InputError(
                 f"第 {number + 1} 行超过 {_WIDEST} 格", where=self._name, remedy="请核对这一行的引号和分隔符"
             )
-        if width > self._usual and number:
+        if width > self.usual and number:
             self._count += 1
             self._first = self._first or number + 1
 
@@ -162,5 +196,5 @@ class _Widths:
         """Return the note on rows longer than usual."""
         if not self._count:
             return []
-        message = f"有 {self._count} 行比多数行长（{self._usual} 格），可能多了分隔符而错位，请核对这些行"
+        message = f"有 {self._count} 行比多数行长（{self.usual} 格），可能多了分隔符而错位，请核对这些行"
         return [Note("warning", self._name, "", self._first, message)]

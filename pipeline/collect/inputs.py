@@ -27,8 +27,12 @@ class Content:
 
 
 def name_of(path: Path, folder: Path) -> str:
-    """Return how messages and tables call the file: relative to the cohort folder, with forward slashes."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    r"""Return how messages and tables call the file: relative to the cohort folder, with forward slashes.
+
+    Linux lets a name be any bytes; those that are no text are shown as \ufffd.
+    """
+    name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from pipeline.collect.collected import Cell, Kind
+from pipeline.collect.sheet_xml import whole
 
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -17,7 +18,8 @@ _CALC = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
 _WORTH = re.compile(rb'value-type="(?:percentage|boolean|float|error|currency)"|table:visibility=|table:formula=')
 _PADDED = re.compile(r"0[0-9]+")
 _ERROR = re.compile(r"#[A-Z/0!?]+|Err:[0-9]+|#N/A")
-_FAR = 1_000_000
+_BEYOND_ROWS, _BEYOND_COLUMNS = 1_000, 64  # an error value, which calamine leaves blank, may stand beside the others
+_MOST = 3_000_000  # cells of a workbook that are told of
 
 
 @dataclass
@@ -29,30 +31,85 @@ class OdsFacts:
     hidden_columns: int = 0
 
 
-def ods_facts(content: bytes) -> dict[str, OdsFacts]:
-    """Return worksheet name → facts from `content.xml`; nothing where a quick search finds nothing to tell."""
-    if not _WORTH.search(content) or b"<!DOCTYPE" in content[:4096]:
+def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, OdsFacts]:
+    """Return worksheet name → facts from `content.xml`; nothing where a quick search finds nothing to tell.
+
+    `sizes` are the rows and columns of each worksheet as it was read: a cell may say that it is there a thousand
+    million times, so nothing is told of places far outside.
+    """
+    if not _WORTH.search(content) or b"<!DOCTYPE" in content:
         return {}
-    found: dict[str, OdsFacts] = {}
+    walk = _Walk(sizes)
     try:
-        _walk(content, found)
+        walk.through(content)
     except ElementTree.ParseError:
         return {}
-    return found
+    return walk.found
 
 
-def _walk(content: bytes, found: dict[str, OdsFacts]) -> None:
-    facts, row = OdsFacts(), 0
-    for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):
-        if event == "start":
-            if element.tag == f"{_TABLE}table":
-                facts, row = OdsFacts(), 0
-                found[element.get(f"{_TABLE}name", "")] = facts
-        elif element.tag == f"{_TABLE}table-row":
-            row += _take_row(element, row, facts)
-            element.clear()
-        elif element.tag == f"{_TABLE}table-column" and _is_hidden(element):
-            facts.hidden_columns += min(_repeats(element, "columns"), 200)
+class _Walk:
+    """One way through `content.xml`, row by row, letting go of each."""
+
+    def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+        self.found: dict[str, OdsFacts] = {}
+        self._sizes = sizes
+        self._facts, self._row, self._size = OdsFacts(), 0, (0, 0)
+        self._told = 0
+
+    def through(self, content: bytes) -> None:
+        """Gather what is to be told.
+
+        Raises:
+            ParseError: it is no XML.
+        """
+        above: list[ElementTree.Element] = []
+        for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):
+            if event == "start":
+                above.append(element)
+                self._enter(element)
+                continue
+            above.pop()
+            if element.tag == f"{_TABLE}table-row":
+                self._row += self._take_row(element)
+                if above:
+                    above[-1].clear()
+            elif element.tag == f"{_TABLE}table-column" and _is_hidden(element):
+                self._facts.hidden_columns += min(_repeats(element, "columns"), 200)
+
+    def _enter(self, element: ElementTree.Element) -> None:
+        if element.tag == f"{_TABLE}table":
+            name = element.get(f"{_TABLE}name", "")
+            self._facts, self._row = OdsFacts(), 0
+            rows, columns = self._sizes.get(name, (0, 0))
+            self._size = rows + _BEYOND_ROWS, columns + _BEYOND_COLUMNS
+            self.found[name] = self._facts
+
+    def _take_row(self, element: ElementTree.Element) -> int:
+        """Take the cells of one row that are worth it, and return how many rows it stands for."""
+        count = _repeats(element, "rows")
+        column, filled = 0, False
+        for cell in element:
+            if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+                continue
+            times = _repeats(cell, "columns")
+            filled = filled or cell.get(f"{_OFFICE}value-type") is not None
+            if told := _told(cell):
+                for at_row, at_column in self._places(count, column, times):
+                    text, kind, raw = told
+                    self._facts.cells[at_row, at_column] = text, Cell(at_row, at_column, kind, raw)
+            column += times
+        if filled and _is_hidden(element):
+            self._facts.hidden_rows += range(self._row, min(self._row + min(count, 1000), self._size[0]))
+        return count
+
+    def _places(self, rows: int, column: int, columns: int) -> Iterator[tuple[int, int]]:
+        """Yield the places that a cell stands at, as far as the sheet was read."""
+        for row in range(self._row, min(self._row + rows, self._size[0])):
+            for at in range(column, min(column + columns, self._size[1])):
+                self._told += 1
+                if self._told > _MOST:
+                    return
+                yield row, at
 
 
 def _is_hidden(element: ElementTree.Element) -> bool:
@@ -60,32 +117,7 @@ def _is_hidden(element: ElementTree.Element) -> bool:
 
 
 def _repeats(element: ElementTree.Element, what: str) -> int:
-    text = element.get(f"{_TABLE}number-{what}-repeated", "1")
-    return int(text) if text.isdigit() else 1
-
-
-def _take_row(element: ElementTree.Element, row: int, facts: OdsFacts) -> int:
-    """Take the cells of one row that are worth it, and return how many rows it stands for."""
-    count = _repeats(element, "rows")
-    column, filled = 0, False
-    for cell in element:
-        if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
-            continue
-        times = _repeats(cell, "columns")
-        filled = filled or cell.get(f"{_OFFICE}value-type") is not None
-        if told := _told(cell):
-            for at_row, at_column in _places(row, count, column, times):
-                text, kind, raw = told
-                facts.cells[at_row, at_column] = text, Cell(at_row, at_column, kind, raw)
-        column += times
-    if filled and _is_hidden(element):
-        facts.hidden_rows += range(row, row + min(count, 1000))
-    return count
-
-
-def _places(row: int, rows: int, column: int, columns: int) -> Iterator[tuple[int, int]]:
-    if rows * columns <= _FAR:
-        yield from ((r, c) for r in range(row, row + rows) for c in range(column, column + columns))
+    return whole(element.get(f"{_TABLE}number-{what}-repeated", "1")) or 1
 
 
 def _told(cell: ElementTree.Element) -> tuple[str, Kind, str] | None:

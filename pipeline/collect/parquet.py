@@ -17,8 +17,12 @@ from pipeline.collect.inputs import Content
 from pipeline.collect.text import Value, cell_text
 from pipeline.errors import InputError
 
-_MOST_ROWS = 60_000_000  # the nation's graduates are 12,000,000
-_MOST_BYTES = 24 << 30
+# A few bytes can say "the same again" a thousand million times. A person's row takes tens of bytes, so a file may hold
+# so many values, and so many bytes of text, by its own size; small ones may always have what a college has.
+_VALUES, _VALUES_A_BYTE = 20_000_000, 8
+_TEXT, _TEXT_A_BYTE = 256 << 20, 40
+_REMEDY = "请重新导出，或分成几个文件"
+_WORDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 _KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal), "boolean": (pa.types.is_boolean,),
           "date": (pa.types.is_temporal,)}  # fmt: skip
 
@@ -29,18 +33,36 @@ def read_parquet(content: Content) -> Reading:
     Raises:
         InputError: it cannot be read.
     """
-    remedy = "请重新导出，或分成几个文件"
     try:
-        file = pq.ParquetFile(pa.BufferReader(content.data))
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        size = sum(group.total_byte_size for group in groups)
-        if file.metadata.num_rows > _MOST_ROWS or size > _MOST_BYTES:
-            raise InputError(f"有 {file.metadata.num_rows} 行，太大，未读取", where=content.name, remedy=remedy)
-        table = file.read()
-    except (pa.ArrowException, OSError) as error:
+        table = _read(content)
+        return Reading([grid_of_table(content.name, "", table)])
+    except (pa.ArrowException, OSError, ValueError) as error:
         kind = type(error).__name__
-        raise InputError(f"Parquet 文件读不出（{kind}）", where=content.name, remedy=remedy) from None
-    return Reading([grid_of_table(content.name, "", table)])
+        raise InputError(f"Parquet 文件读不出（{kind}）", where=content.name, remedy=_REMEDY) from None
+
+
+def _read(content: Content) -> pa.Table:
+    """Return the file's columns, those of text as dictionaries: so they take no more than the file says once."""
+    source, size = pa.BufferReader(content.data), len(content.data)
+    metadata = pq.read_metadata(source)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    values = sum(group.column(at).num_values for group in groups for at in range(group.num_columns))
+    values = max(values, metadata.num_rows)
+    if values > max(_VALUES, size * _VALUES_A_BYTE):
+        raise InputError(f"有 {values} 格，文件却只有 {size} 字节，未读取", where=content.name, remedy=_REMEDY)
+    schema = pq.read_schema(source)
+    words = [field.name for field in schema if any(test(field.type) for test in _WORDS)]
+    table = pq.ParquetFile(source, read_dictionary=words).read()
+    if sum(map(_text_bytes, table.columns)) > max(_TEXT, size * _TEXT_A_BYTE):
+        raise InputError("展开后太大，未读取", where=content.name, remedy=_REMEDY)
+    return table
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Return how many bytes a column has with every word of a dictionary written out."""
+    if not pa.types.is_dictionary(column.type):
+        return column.nbytes
+    return sum(pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks)
 
 
 def grid_of_table(file: str, sheet: str, table: pa.Table, first_row: int = 1) -> Grid:
@@ -56,13 +78,13 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_null(kind)
-    ):
+    if pa.types.is_integer(kind) or pa.types.is_null(kind):
         return pc.fill_null(column.cast(pa.large_string()), "")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        text = pc.fill_null(column.cast(pa.large_string()), "")
+        if _is_utf8(text):
+            return text
+        column = text.cast(pa.large_binary())
     try:
         distinct = pc.unique(column)
         places = pc.index_in(column, value_set=distinct)
@@ -70,6 +92,15 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python has no word for
         return pa.chunked_array([pa.array([_text(value) for value in map(_shown, column)], pa.large_string())])
     return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
+
+
+def _is_utf8(text: pa.ChunkedArray) -> bool:
+    """Say whether the text is text: who wrote the file may never have looked."""
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _text(value: object) -> str:

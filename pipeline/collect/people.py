@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.collect.collected import Grid, text_frame
+from pipeline.collect.collected import text_frame
+from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.header import clean
 from pipeline.collect.inputs import read_content
@@ -36,7 +37,7 @@ def _read(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str
     grid = next((grid for grid in reading.grids if any(any(row) for row in grid.values)), None)
     if grid is None:
         raise InputError("是空表", where=path, remedy=f"请写上列名（{'、'.join(columns.values())}）和内容")
-    values = [*grid.values, *_rest(grid)]
+    values = whole_rows(grid)
     start = next((n for n, row in enumerate(values) if clean(columns["college"]) in map(clean, row)), 0)
     labels = [clean(label) for label in values[start]]
     missing = [label for name, label in columns.items() if clean(label) not in labels and name not in _OPTIONAL]
@@ -50,11 +51,3 @@ def _read(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str
         if any(cell.strip() for cell in row)
     ]
     return text_frame(columns, rows)
-
-
-def _rest(grid: Grid) -> list[list[str]]:
-    """Return the rows that the reader kept as columns, as lists of text."""
-    if grid.table is None:
-        return []
-    columns = [column.to_pylist() for column in grid.table.columns]
-    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]

@@ -16,9 +16,14 @@ import pyarrow.compute as pc
 from pipeline import fields
 from pipeline.collect import skipping
 from pipeline.collect.collected import CELLS, EXTRAS, SKIPPED, Grid, Level, Note, cell_frame, text_frame
+from pipeline.collect.compact import blank_column, filled_columns, widened
 from pipeline.collect.header import LOOK_DOWN, Header, find_header
+from pipeline.logs import mask
 
 _KEYS = ("name", "id_number", "student_number")
+_MERGED = 1_000_000  # cells of a header that merged ranges fill; ranges that overlap each other are nobody's header
+_TOLD, _LONGEST = 40, 40  # columns that one message names, characters of each
+_STRANGERS = 2_000_000  # rows that are looked at one by one: more than a sheet of Excel has
 _FORM = 8  # known labels that make a worksheet a form, although it lacks every key column
 
 
@@ -98,9 +103,13 @@ def _no_header(grid: Grid) -> Note:
 def _head(grid: Grid) -> list[list[str]]:
     """Return the first rows with merged cells filled, and blanks under a group's name filled from the left."""
     head = [list(row) for row in grid.values[: LOOK_DOWN + 3]]
+    room = _MERGED
     for top, left, bottom, right in grid.merged:
-        if top >= len(head) or left >= len(head[top]):
+        if not (0 <= top < len(head) and 0 <= left < len(head[top])):
             continue
+        room -= len(head[top : bottom + 1]) * (right + 1 - left)
+        if room < 0:
+            break
         for row in head[top : bottom + 1]:
             row.extend([""] * (right + 1 - len(row)))
             row[left : right + 1] = [head[top][left]] * (right + 1 - left)
@@ -110,17 +119,24 @@ def _head(grid: Grid) -> list[list[str]]:
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
     """Return what must be said about the labels."""
     told = [
-        ("warning", f"列名 {label} 与 {fields.label(name)} 差一个字，按 {fields.label(name)} 读取，请核对")
+        ("warning", f"列名 {_short(label)} 与 {fields.label(name)} 差一个字，按 {fields.label(name)} 读取，请核对")
         for label, name in header.near
     ]
     told += [
-        ("warning", f"{column_letters(column)} 列（{label}）与 {column_letters(header.columns[name])} 列都是"
+        ("warning", f"{column_letters(column)} 列（{_short(label)}）与 {column_letters(header.columns[name])} 列都是"
          f"{fields.label(name)}，以后者为准，前者原样保留")
-        for label, name, column in header.beside
+        for label, name, column in header.beside[:_TOLD]
     ]  # fmt: skip
     if header.unknown:
-        told.append(("info", f"不认识的列：{'、'.join(header.unknown.values())}，原样保留，不参与核对"))
+        labels = [_short(label) for label in header.unknown.values()]
+        more = f" 等 {len(labels)} 列" if len(labels) > _TOLD else ""
+        told.append(("info", f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"))
     return [_note(grid, "warning" if level == "warning" else "info", text, header.bottom) for level, text in told]
+
+
+def _short(label: str) -> str:
+    """Return a label as a message may say it: whoever wrote it may have put anything there."""
+    return mask(label if len(label) <= _LONGEST else f"{label[:_LONGEST]}…")
 
 
 def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int]) -> str:
@@ -128,14 +144,12 @@ def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
-    places = " 和 ".join(f"{column_letters(column)} 列" for column in same)
-    return f"列名 {header.labels[same[0]]} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
+    places = " 和 ".join(f"{column_letters(column)} 列" for column in same[:_TOLD])
+    return f"列名 {_short(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
 
 
 def _column(body: pa.Table, column: int) -> pa.ChunkedArray:
-    if column < body.num_columns:
-        return body.column(column)
-    return pa.chunked_array([pa.array([""] * body.num_rows, pa.large_string())])
+    return body.column(column) if column < body.num_columns else blank_column(body.num_rows)
 
 
 def _body(grid: Grid, header: Header) -> pa.Table:
@@ -150,13 +164,17 @@ def _body(grid: Grid, header: Header) -> pa.Table:
     top = pa.table(columns, names=[str(number) for number in range(width)])
     if grid.table is None:
         return top
-    return pa.concat_tables([top, pa.table([_column(grid.table, at) for at in range(width)], names=top.column_names)])
+    return pa.concat_tables([top, widened(grid.table, width)])
 
 
 def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], notes: list[Note]) -> SheetRows:
     numbers = np.arange(body.num_rows, dtype="int64") + grid.first_row + header.bottom + 1
     places = {name: header.columns[name] for name in wanted if name in header.columns}
-    why = skipping.reasons(body, header)
+    doubtful = skipping.doubtful_rows(body, header)
+    if len(doubtful) > _STRANGERS:
+        message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
+        return _nothing(grid, _note(grid, "error", message, header.bottom))
+    why = skipping.reasons(body, header, doubtful)
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
     named = ~blank & (why != "")
@@ -181,19 +199,26 @@ def _extras(
 ) -> pd.DataFrame:
     """Return the filled cells of columns that are no wanted field."""
     used = {header.columns[name] for name in wanted if name in header.columns}
-    parts: list[pd.DataFrame] = []
-    for column in range(body.num_columns):
+    rows: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    values: list[pa.ChunkedArray] = []
+    for column in filled_columns(body):
         if column in used:
             continue
         filled = np.asarray(pc.not_equal(body.column(column), "")) & kept
-        if not filled.any():
-            continue
         label = header.labels.get(column) or f"{column_letters(column)} 列"
-        value = body.column(column).filter(pa.array(filled)).to_pandas()
-        parts.append(pd.DataFrame({"row": numbers[filled], "column": label, "value": value.to_numpy()}))
-    if not parts:
+        rows.append(numbers[filled])
+        labels.append(np.full(len(rows[-1]), label, dtype=object))
+        values.append(body.column(column).filter(pa.array(filled)))
+    if not any(map(len, rows)):
         return text_frame(EXTRAS, numbers=["row"])
-    frame = pd.concat(parts, ignore_index=True).assign(file=grid.file, sheet=grid.sheet)[EXTRAS]
+    chunks = [chunk for column in values for chunk in column.chunks]
+    told = {
+        "row": np.concatenate(rows),
+        "column": np.concatenate(labels),
+        "value": pa.chunked_array(chunks).to_pandas(),
+    }
+    frame = pd.DataFrame(told).assign(file=grid.file, sheet=grid.sheet)[EXTRAS]
     return frame.astype({name: "str" for name in EXTRAS if name != "row"}).sort_values(
         "row", kind="stable", ignore_index=True
     )

@@ -10,27 +10,31 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import chain
 
-_P = rb"(?:[A-Za-z_][\w.-]*:)?"  # some programs write <x:row>
-_ROW = re.compile(rb"<" + _P + rb"row\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"row\s*>)", re.DOTALL)
-_CELL = re.compile(rb"<" + _P + rb"c\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"c\s*>)", re.DOTALL)
-_FORMULA = re.compile(rb"<" + _P + rb"f\b([^>]*?)(?:/>|>(.*?)</" + _P + rb"f\s*>)", re.DOTALL)
-_VALUE = re.compile(rb"<" + _P + rb"v\b[^>]*?(?:/>|>(.*?)</" + _P + rb"v\s*>)", re.DOTALL)
-_CONTENT = re.compile(rb"<" + _P + rb"(?:v|is|f)\b")
-_COL = re.compile(rb"<" + _P + rb"col\b([^>]*)>")
-_ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
+# Anybody can write these bytes: no pattern may look at one stretch twice. So a tag ends before the next `<` (XML has
+# none inside a tag), and an element ends where the next of its kind begins, whether it was closed or not.
+_P = rb"<(?:[A-Za-z_][\w.-]{0,40}:)?"  # some programs write <x:row>
+_ROW = re.compile(_P + rb"row\b([^<>]*)>")
+_CELL = re.compile(_P + rb"c\b([^<>]*)>")
+_FORMULA = re.compile(_P + rb"f\b([^<>]*)>([^<]*)")
+_VALUE = re.compile(_P + rb"v\b[^<>]*>([^<]*)")
+_COL = re.compile(_P + rb"col\b([^<>]*)>")
+_LAID = re.compile(_P + rb'(?:(row)|c)\b(?: r="([A-Za-z]{0,8})([0-9]{1,10})")?([^<>]*)>(\s*</)?')
+_ATTRIBUTE = re.compile(rb'(?<![\w:])([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 _HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
+_STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # The quick searches begin with fixed characters (a search for those takes 1 ms per MB); prefixed names go the slow way.
-_ROW_NUMBER = re.compile(rb"<row [^>]*?\br\s*=\s*[\"']([0-9]{1,7})")
-_FAR = re.compile(rb" r=\"(?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})")
-_BEYOND_AZ = re.compile(rb" r=\"[B-Zb-z][A-Za-z]")
+_ROW_NUMBER = re.compile(rb'<row r="([0-9]{1,10})"')
+_WIDE_ROW = re.compile(rb' r="[A-Za-z]{2}([0-9]{5})"')
+_FAR = re.compile(rb' r="(?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})')
+_BEYOND_AZ = re.compile(rb' r="[B-Zb-z][A-Za-z]')
 _QUICK_FORMULA = re.compile(rb"<f[\s>/]")
 _QUICK_ERROR = re.compile(rb" t=(?:\"e\"|'e')")
-_SLOW_ROW_NUMBER = re.compile(rb"<" + _P + rb"row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,7})")
-_SLOW_FAR = re.compile(rb"\br\s*=\s*[\"'](?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})")
-_SLOW_FORMULA = re.compile(rb"<" + _P + rb"f[\s>/]")
+_SLOW_FORMULA = re.compile(_P + rb"f[\s>/]")
 _SLOW_ERROR = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
+_BEYOND = 1 << 40  # a row or column that no sheet has
 
 Attributes = dict[str, str]
 
@@ -71,7 +75,8 @@ def facts(xml: bytes, styles: Mapping[int, str]) -> SheetFacts:
     plain = _is_plain(rows)
     formulas = (_QUICK_FORMULA if plain else _SLOW_FORMULA).search(rows)
     errors = (_QUICK_ERROR if plain else _SLOW_ERROR).search(rows)
-    telling = {str(style) for style in styles if re.search(rb"s=[\"']%d[\"']" % style, rows)}
+    used = {int(style) for style in _STYLE.findall(rows)} if styles else set[int]()
+    telling = {str(style) for style in styles if style in used}
     inside = bool(telling or formulas or errors)
     if inside or _QUICK_HIDDEN.search(rows):
         _look_at_rows(rows, telling, found, inside=inside)
@@ -79,8 +84,9 @@ def facts(xml: bytes, styles: Mapping[int, str]) -> SheetFacts:
 
 
 def _is_plain(rows: bytes) -> bool:
-    """Say whether rows and cells are written the usual way, `<row r="1">` and `<c r="A1"`."""
-    return rows.find(b"<row ", 0, 4096) >= 0 and rows.find(b'<c r="', 0, 65536) >= 0
+    """Say whether every row and cell is written the usual way, `<row r="1"` and `<c r="A1"`."""
+    cells, others = rows.count(b'<c r="'), rows.count(b":c") + rows.count(b":row")
+    return others == 0 < cells == rows.count(b"<c") and rows.count(b'<row r="') == rows.count(b"<row")
 
 
 def _hidden_columns(before: bytes) -> Iterator[int]:
@@ -88,40 +94,49 @@ def _hidden_columns(before: bytes) -> Iterator[int]:
         return
     for match in _COL.finditer(before):
         given = _attributes(match[1])
-        first, last = given.get("min", ""), given.get("max", "")
-        if _HIDDEN.search(match[1]) and first.isdigit() and last.isdigit():
-            yield from range(int(first) - 1, min(int(last), int(first) + 200))
+        first, last = whole(given.get("min", "")), whole(given.get("max", ""))
+        if _HIDDEN.search(match[1]) and first is not None and last is not None:
+            yield from range(first - 1, min(last, first + 200))
+
+
+def _elements(pattern: re.Pattern[bytes], xml: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each element's attributes and what follows it up to the next of its kind; nothing follows an empty one."""
+    given: bytes | None = None
+    start = 0
+    for match in pattern.finditer(xml):
+        if given is not None:
+            yield given, xml[start : match.start()]
+        given, start = match[1], len(xml) if match[1].endswith(b"/") else match.end()
+    if given is not None:
+        yield given, xml[start:]
 
 
 def _look_at_rows(rows: bytes, styles: set[str], found: SheetFacts, *, inside: bool) -> None:
     number = -1
-    for match in _ROW.finditer(rows):
-        given = _attributes(match[1])
-        number = int(given["r"]) - 1 if given.get("r", "").isdigit() else number + 1
-        body = match[2] or b""
-        if _HIDDEN.search(match[1]) and body:
+    for tag, body in _elements(_ROW, rows):
+        said = whole(_attributes(tag).get("r", ""))
+        number = number + 1 if said is None else said - 1
+        if body and _HIDDEN.search(tag):
             found.hidden_rows.append(number)
         if inside and body:
             _look_at_cells(number, body, styles, found)
 
 
 def _look_at_cells(row: int, body: bytes, styles: set[str], found: SheetFacts) -> None:
-    column = -1
-    for match in _CELL.finditer(body):
-        given = _attributes(match[1])
-        column = column_number(given["r"]) if given.get("r") else column + 1
-        inner = match[2] or b""
+    at, column = row, -1
+    for tag, inner in _elements(_CELL, body):
+        given = _attributes(tag)
+        at, column = _place(given.get("r", ""), row, column + 1)
         kind = given.get("t", "n")
         formula = _FORMULA.search(inner)
         value = _VALUE.search(inner)
         if formula:
-            cached = None if value is None else _text(value[1] or b"")
-            text = _text(formula[2] or b"")
-            found.formulas.append(Formula(row, column, text, cached, kind))
-        if kind == "e":
-            found.errors.append((row, column, _text(value[1] or b"") if value else "#N/A"))
+            cached = None if value is None else _text(value[1])
+            found.formulas.append(Formula(at, column, _text(formula[2]), cached, kind))
+        if kind == "e" and (value or formula):
+            found.errors.append((at, column, _text(value[1]) if value else "#N/A"))
         elif kind == "n" and value and given.get("s") in styles:
-            found.styled.append((row, column, _text(value[1] or b""), int(given["s"])))
+            found.styled.append((at, column, _text(value[1]), int(given["s"])))
 
 
 def _attributes(text: bytes) -> Attributes:
@@ -132,48 +147,62 @@ def _text(xml: bytes) -> str:
     return unescape(xml.decode("utf-8", errors="replace"))
 
 
+def whole(text: str) -> int | None:
+    """Return the whole number that `text` writes in plain digits, or None; one beyond every sheet is just that."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if len(text) <= 10 else _BEYOND
+
+
 def column_number(reference: str) -> int:
     """Return the 0-based column of a reference such as AB12."""
     number = 0
-    for letter in reference:
-        if not letter.isalpha():
+    for letter in reference[:8].upper():  # a sheet has three letters at most
+        if not "A" <= letter <= "Z":
             break
-        number = number * 26 + ord(letter.upper()) - 64
+        number = number * 26 + ord(letter) - 64
     return number - 1
 
 
 def extent(xml: bytes, most: int) -> int:
-    """Return how many cells a dense table of this sheet would have: a cheap upper bound, exact once past `most`."""
+    """Return how many cells a dense table of this sheet would have: a cheap upper bound, exact up to `most`."""
     _, rows = section(xml)
-    plain = _is_plain(rows)
-    numbers = [int(number) for number in (_ROW_NUMBER if plain else _SLOW_ROW_NUMBER).findall(rows)]
-    height = max(numbers, default=rows.count(b"row>"))
-    far = (_FAR if plain else _SLOW_FAR).search(rows)
-    if height * 702 <= most and not far:
-        return height * 702
-    if plain and height * 52 <= most and not far and not _BEYOND_AZ.search(rows):  # a college's thousands of rows
-        return height * 52
-    return _exact_extent(rows)
+    if len(rows) <= most * 10 and _is_plain(rows) and not _FAR.search(rows):  # 10 bytes a cell: it has no more
+        height = max(map(int, chain(_ROW_NUMBER.findall(rows), _WIDE_ROW.findall(rows))), default=0)
+        if height * 702 <= most:
+            return height * 702
+        if height * 52 <= most and not _BEYOND_AZ.search(rows):  # a college's thousands of rows
+            return height * 52
+    return _exact_extent(rows, most)
 
 
-def _exact_extent(rows: bytes) -> int:
-    """Return rows times columns of the cells with content, as calamine lays them out: by the cells' own references."""
-    places: list[tuple[int, int]] = []
-    row = -1
-    for match in _ROW.finditer(rows):
-        given = _attributes(match[1])
-        row = int(given["r"]) - 1 if given.get("r", "").isdigit() else row + 1
-        for cell in _CELL.finditer(match[2] or b""):
-            if cell[2] and _CONTENT.search(cell[2]):
-                places.append(_place(_attributes(cell[1]).get("r", ""), row))
-    if not places:
-        return 0
-    high, wide = (max(place[at] for place in places) for at in (0, 1))
-    low, narrow = (min(place[at] for place in places) for at in (0, 1))
-    return (high - low + 1) * (wide - narrow + 1)
+def _exact_extent(rows: bytes, most: int) -> int:
+    """Return rows times columns of the cells with content, as calamine lays them out: by their own references.
+
+    A cell without a reference stands right of the one before, a row without a number below the last one. Cells that
+    are there many times over cost as much as others, so they are counted, too.
+    """
+    row, column, laid = -1, -1, 0
+    high = wide = -1
+    low = narrow = _BEYOND
+    for tag in _LAID.finditer(rows):
+        said = (tag[2] + tag[3]).decode() if tag[3] else _attributes(tag[4]).get("r", "")
+        if tag[1]:
+            row, column = _place(said, row + 1, 0)[0], -1
+            continue
+        at, column = _place(said, max(row, 0), column + 1)
+        if tag[5] or tag[4].endswith(b"/"):
+            continue
+        laid += 1
+        high, low, wide, narrow = max(high, at), min(low, at), max(wide, column), min(narrow, column)
+        if laid > most or (high - low + 1) * (wide - narrow + 1) > most:
+            return max(laid, (high - low + 1) * (wide - narrow + 1))
+    return (high - low + 1) * (wide - narrow + 1) if laid else 0
 
 
-def _place(reference: str, row: int) -> tuple[int, int]:
-    """Return the 0-based place that a reference names; without one the row's first cell."""
-    digits = reference.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-    return (int(digits[:20]) - 1 if digits.isdigit() else row, max(0, column_number(reference)))
+def _place(reference: str, row: int, column: int) -> tuple[int, int]:
+    """Return the 0-based place that a reference names; `row` and `column` where it names none."""
+    letters = reference.rstrip("0123456789")
+    number = whole(reference[len(letters) :])
+    named = column_number(letters)
+    return row if number is None else max(number - 1, 0), column if named < 0 else named

@@ -6,9 +6,12 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from xml.etree import ElementTree
 
+from pipeline.collect.sheet_xml import whole
+
 _BUILT_IN = {9: "0%", 10: "0.00%"}
 _FORMAT = re.compile(r'^((?:"[^"]*"|\\.)*)(0+|#|#?0)(?:\.(0+))?(%?)((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
 _LIMIT = 10**15
+_LONGEST = 255  # characters of a format, as in Excel
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -22,11 +25,12 @@ def telling_styles(styles: bytes) -> dict[int, str]:
         return {}
     codes = dict(_BUILT_IN)
     for element in root.iter(f"{_MAIN}numFmt"):
-        if (number := element.get("numFmtId", "")).isdigit():
-            codes[int(number)] = element.get("formatCode", "").split(";")[0]
+        if (number := whole(element.get("numFmtId", ""))) is not None:
+            codes[number] = element.get("formatCode", "")[:_LONGEST].split(";")[0]
+    telling = {number: code for number, code in codes.items() if _tells(code)}
     found = root.find(f"{_MAIN}cellXfs")
-    used = [int(style.get("numFmtId", "0") or 0) for style in found] if found is not None else []
-    return {at: codes[number] for at, number in enumerate(used) if number in codes and _tells(codes[number])}
+    used = [whole(style.get("numFmtId", "")) for style in found] if found is not None else []
+    return {at: telling[number] for at, number in enumerate(used) if number in telling}
 
 
 def _tells(code: str) -> bool:
@@ -38,18 +42,21 @@ def shown(number: str, code: str) -> str:
     """Return the stored number (its XML text) as the format showed it, or "" where the format does not tell."""
     match = _FORMAT.match(code)
     try:
-        value = Decimal(number)
-    except ArithmeticError:
+        return _formatted(Decimal(number), match) if match else ""
+    except ArithmeticError:  # no number, or more decimals asked for than a number has
         return ""
-    if not match or not value.is_finite() or abs(value) >= _LIMIT:
+
+
+def _formatted(value: Decimal, match: re.Match[str]) -> str:
+    if not value.is_finite() or abs(value) >= _LIMIT:
         return ""
     before, digits, decimals, percent, after = match.groups()
     places = len(decimals or "")
     scaled = (value * 100 if percent else value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     if scaled != (value * 100 if percent else value) and not percent:
         return ""  # rounding would hide digits that were typed
-    whole = f"{abs(scaled):f}"
-    padded = whole.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else whole
+    plain = f"{abs(scaled):f}"
+    padded = plain.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else plain
     return f"{'-' if scaled < 0 else ''}{_literal(before)}{padded}{percent}{_literal(after)}"
 
 

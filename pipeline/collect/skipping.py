@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, clean
 
 _PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
@@ -39,25 +41,51 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
 def blank_rows(body: pa.Table) -> np.ndarray:
     """Return which rows have no text at all."""
     blank = np.ones(body.num_rows, dtype=bool)
-    for column in body.columns:
+    for at in filled_columns(body):
         if not blank.any():
             break
-        blank &= np.asarray(pc.equal(column, ""))
+        blank &= np.asarray(pc.equal(body.column(at), ""))
     return blank
 
 
-def reasons(body: pa.Table, header: Header) -> np.ndarray:
-    """Return for every row why it is no person's row, or "", as for one without any text (`blank_rows`)."""
+def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
+    """Return the positions of the rows that must be looked at one by one."""
+    return np.flatnonzero(_doubtful(body, header) & ~blank_rows(body))
+
+
+def reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
+    """Return for every row why it is no person's row, or "", as for all that are not `doubtful`."""
     why = np.full(body.num_rows, "", dtype=object)
-    if not body.num_rows:
+    if not len(doubtful):
         return why
-    doubtful = np.flatnonzero(_doubtful(body, header) & ~blank_rows(body))
+    filled = filled_columns(body)
+    look = _Look.of(header, filled)
+    narrow = body.select(filled)  # a stray heading may make thousands of columns without a word
     for start in range(0, len(doubtful), _PORTION):
         places = doubtful[start : start + _PORTION]
-        columns = [column.to_pylist() for column in body.take(pa.array(places)).columns]
+        columns = [column.to_pylist() for column in narrow.take(pa.array(places)).columns]
         for at, cells in zip(places, zip(*columns, strict=True), strict=True):
-            why[at] = _reason(cells, header, near_top=bool(at < _NEAR_TOP))
+            why[at] = _reason(cells, look, near_top=bool(at < _NEAR_TOP))
     return why
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Where to look in a row of the filled columns: `name`, `numbers` (of ID card and student), cleaned `labels`."""
+
+    name: int | None
+    numbers: list[int]
+    labels: list[tuple[int, str]]
+    unlike: int
+    """How many cells of a repeated header may differ from it; below 0 where there are too few to tell."""
+
+    @classmethod
+    def of(cls, header: Header, filled: list[int]) -> _Look:
+        places = {column: at for at, column in enumerate(filled)}
+        known = {name: places[column] for name, column in header.columns.items() if column in places}
+        labels = [(places[column], clean(label)) for column, label in header.labels.items() if column in places]
+        numbers = [known[name] for name in ("id_number", "student_number") if name in known]
+        return cls(known.get("name"), numbers, labels, len(labels) - max(2, len(header.columns) // 2))
 
 
 def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
@@ -74,34 +102,37 @@ def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
     return doubtful
 
 
-def _reason(cells: Sequence[str], header: Header, *, near_top: bool) -> str:
+def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
     """Return why this one row is no person's, or ""."""
     filled = [cell for cell in cells if cell.strip()]
     if not filled:
         return "只有空格"
-    given = {name: cells[place].strip() for name, place in header.columns.items() if place < len(cells)}
-    keys = [given.get(name, "") for name in ("name", "id_number", "student_number")]
-    person = any(re.search(_NUMBER, key) for key in keys[1:])
-    if _repeats(cells, header):
+    name = "" if look.name is None else cells[look.name].strip()
+    numbers = [cells[at].strip() for at in look.numbers]
+    if _repeats(cells, look):
         return "重复的表头"
-    if _is_example(filled, given.get("name", ""), near_top=near_top, whole=bool(_PERSON.fullmatch(keys[1]))):
+    if _is_example(filled, name, near_top=near_top, whole=any(map(_PERSON.fullmatch, numbers[:1]))):
         return "示例行"
-    if person:
+    if any(re.search(_NUMBER, number) for number in numbers):
         return ""
     if any(_TOTAL.search(cell) for cell in filled[:3]):
         return "合计行"
     if near_top and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled):
         return "填写说明"
-    if not any(keys) and (len(filled) <= 2 or _REMARK.search(filled[0])):
+    if not (name or any(numbers)) and (len(filled) <= 2 or _REMARK.search(filled[0])):
         return "没有姓名、身份证号码和学号的备注行"
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
 
 
-def _repeats(cells: Sequence[str], header: Header) -> bool:
-    same = sum(
-        1 for column, label in header.labels.items() if column < len(cells) and clean(cells[column]) == clean(label)
-    )
-    return same >= max(2, len(header.columns) // 2)
+def _repeats(cells: Sequence[str], look: _Look) -> bool:
+    """Say whether at least half of the header stands here again."""
+    unlike = look.unlike
+    for at, label in look.labels:
+        if unlike < 0:
+            return False
+        cell = cells[at]
+        unlike -= (clean(cell) if cell else "") != label
+    return unlike >= 0
 
 
 def _is_example(filled: list[str], name: str, *, near_top: bool, whole: bool) -> bool:

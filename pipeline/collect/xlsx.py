@@ -11,6 +11,8 @@ import posixpath
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from xml.etree import ElementTree
 
 import pyarrow as pa
@@ -26,9 +28,11 @@ from pipeline.collect.shown import shown, telling_styles
 from pipeline.collect.text import text_rows
 from pipeline.errors import InputError
 
-MOST_CELLS = 3_000_000  # a dense sheet of so many cells takes about 6 s and 800 MB
+MOST_CELLS = 3_000_000  # sheets of so many cells together take about 6 s and 800 MB
+_SHEETS = 1_000
 _RESERVED = 5_000_000  # a claim of so many texts too many costs 120 MB and no more
 _TOO_LARGE = "内容铺得太大（有内容的区域超过 {most} 万格），未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
+_FEWER = "请只留有学生数据的工作表，或分成几个文件"
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
 _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -71,18 +75,22 @@ def read_xlsx(content: Content) -> Reading:
         InputError: it is damaged, too large, or no workbook that can be read.
     """
     archive = Archive(content)
-    archive.measure()
+    whole = archive.measured()
     _refuse_false_counts(archive)
     parts = sheet_parts(archive)
     styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
     with calamine_errors(content.name):
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content.data))
+        book = CalamineWorkbook.from_filelike(io.BytesIO(whole))
+        del whole
         sheets = [meta for meta in book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
+    if len(sheets) > _SHEETS:
+        raise InputError(f"有 {len(sheets)} 张工作表，太多，未读取", where=content.name, remedy=_FEWER)
     notes = _book_notes(archive)
     grids: list[Grid] = []
+    images, left = _CellImages(archive), MOST_CELLS
     for meta in sheets:
         xml = archive.part(parts.get(meta.name, ""))
-        if extent(xml, MOST_CELLS) > MOST_CELLS:
+        if left <= 0 or extent(xml, MOST_CELLS) > MOST_CELLS:
             notes.append(Note("error", content.name, meta.name, 0, _TOO_LARGE.format(most=MOST_CELLS // 10_000)))
             continue
         found = facts(xml, styles)
@@ -90,7 +98,10 @@ def read_xlsx(content: Content) -> Reading:
         archive.forget(parts.get(meta.name, ""))
         with calamine_errors(content.name):
             sheet = book.get_sheet_by_name(meta.name)
-        grids.append(_grid(archive, sheet, found, styles, hidden=meta.visible != SheetVisibleEnum.Visible))
+        left -= sheet.total_height * sheet.total_width
+        overlay, pictures = _overlay(images, found, styles)
+        grid = _grid(archive.name, sheet, found, overlay, hidden=meta.visible != SheetVisibleEnum.Visible)
+        grids.append(replace(grid, pictures=pictures))
     return Reading(grids, notes)
 
 
@@ -103,24 +114,21 @@ def _refuse_false_counts(archive: Archive) -> None:
             raise InputError("文字表的条数不对，文件已损坏", where=archive.name, remedy=DAMAGED)
 
 
-def _grid(archive: Archive, sheet: CalamineSheet, found: SheetFacts, styles: dict[int, str], *, hidden: bool) -> Grid:
+def _grid(file: str, sheet: CalamineSheet, found: SheetFacts, overlay: Overlay, *, hidden: bool) -> Grid:
     notes: list[Note] = []
-    pictures: dict[str, bytes] = {}
-    overlay = _overlay(archive, found, styles, pictures)
-    with calamine_errors(archive.name):
+    with calamine_errors(file):
         values, cells, table = _values(sheet, overlay)
         merged = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     if overlay:
         uncached = sum(1 for text, cell in overlay.values() if cell.kind == "formula" and text == cell.raw)
         if uncached:
             message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
-            notes.append(Note("warning", archive.name, sheet.name, 0, message))
+            notes.append(Note("warning", file, sheet.name, 0, message))
         if found.errors:
             row, _, example = found.errors[0]
-            notes.append(error_note(archive.name, sheet.name, row + 1, len(found.errors), example))
-    hidden_columns = len(found.hidden_columns)
-    notes += hidden_notes(archive.name, sheet.name, found.hidden_rows, hidden_columns, hidden=hidden)
-    return Grid(archive.name, sheet.name, values, cells, merged=merged, notes=notes, pictures=pictures, table=table)
+            notes.append(error_note(file, sheet.name, row + 1, len(found.errors), example))
+    notes += hidden_notes(file, sheet.name, found.hidden_rows, len(found.hidden_columns), hidden=hidden)
+    return Grid(file, sheet.name, values, cells, merged=merged, notes=notes, table=table)
 
 
 def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
@@ -133,26 +141,27 @@ def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], li
     return values_in_portions((left + row if left else row for row in sheet.iter_rows()), overlay)
 
 
-def _overlay(archive: Archive, found: SheetFacts, styles: dict[int, str], pictures: dict[str, bytes]) -> Overlay:
-    """Return text (None: calamine's stands) and cell for every place that calamine does not tell."""
+def _overlay(images: _CellImages, found: SheetFacts, styles: dict[int, str]) -> tuple[Overlay, dict[str, bytes]]:
+    """Return text (None: calamine's stands) and cell for every place that calamine does not tell, and the pictures."""
     over: Overlay = {}
+    pictures: dict[str, bytes] = {}
     for row, column, number, style in found.styled:
         text = shown(number, styles[style])
         if text:
             over[row, column] = text, Cell(row, column, "number", number)
     for formula in found.formulas:
-        over[formula.row, formula.column] = _formula_cell(archive, formula, pictures)
+        over[formula.row, formula.column] = _formula_cell(images, formula, pictures)
     for row, column, text in found.errors:
         if (row, column) not in over or over[row, column][1].kind != "picture":
             over[row, column] = text, Cell(row, column, "error", text)
-    return over
+    return over, pictures
 
 
-def _formula_cell(archive: Archive, formula: Formula, pictures: dict[str, bytes]) -> tuple[str | None, Cell]:
+def _formula_cell(images: _CellImages, formula: Formula, pictures: dict[str, bytes]) -> tuple[str | None, Cell]:
     """Return a formula's text: its picture's name, its cached value, or where there is none its only text or itself."""
     cell = Cell(formula.row, formula.column, "formula", f"={formula.formula}")
     image = _PICTURE.search(formula.formula) or _PICTURE.search(formula.cached or "")
-    name, data = _image(archive, image[1]) if image else ("", b"")
+    name, data = images.find(image[1]) if image else ("", b"")
     if name:
         pictures[name] = data
         return name, cell._replace(kind="picture")
@@ -212,7 +221,7 @@ def _joined(part: str, target: str) -> str:
 
 def _elements(xml: bytes, name: str) -> list[ElementTree.Element]:
     """Return the elements of this local name; nothing from XML that is broken or declares entities."""
-    if not xml or b"<!DOCTYPE" in xml[:4096]:
+    if not xml or b"<!DOCTYPE" in xml:
         return []
     try:
         root = ElementTree.fromstring(xml)
@@ -227,19 +236,34 @@ def custom_properties(archive: Archive) -> dict[str, str]:
     return {each.get("name", ""): "".join(each.itertext()) for each in found}
 
 
-def _image(archive: Archive, identity: str) -> tuple[str, bytes]:
-    """Return the picture of a WPS cell (`=DISPIMG("ID_…")`) from xl/cellimages.xml, under a name by its content."""
-    part = "xl/cellimages.xml"
-    targets = _relations(archive, part)
-    for image in _elements(archive.part(part), "cellImage"):
-        names = [each.get("name", "") for each in image.iter() if each.tag.endswith("}cNvPr")]
-        links = [value for each in image.iter() for key, value in each.attrib.items() if key.endswith("}embed")]
-        if identity in names and links:
-            path = targets.get(links[0], "")
-            data = archive.part(path)
+class _CellImages:
+    """The pictures that WPS puts into cells (`=DISPIMG("ID_…")`), from xl/cellimages.xml, each looked up once."""
+
+    _PART = "xl/cellimages.xml"
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._found: dict[str, tuple[str, bytes]] = {}
+
+    def find(self, identity: str) -> tuple[str, bytes]:
+        """Return the picture under a name by its content; ("", b"") where there is none."""
+        path = self._paths.get(identity, "")
+        if path not in self._found:
+            data = self._archive.part(path)
             suffix = posixpath.splitext(path)[1].lower() or ".jpg"
-            return (f"cell-{hashlib.sha256(data).hexdigest()[:16]}{suffix}", data) if data else ("", b"")
-    return "", b""
+            name = f"cell-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
+            self._found[path] = (name, data) if data else ("", b"")
+        return self._found[path]
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        targets = _relations(self._archive, self._PART)
+        paths: dict[str, str] = {}
+        for image in _elements(self._archive.part(self._PART), "cellImage"):
+            links = [value for each in image.iter() for key, value in each.attrib.items() if key.endswith("}embed")]
+            names = [each.get("name", "") for each in image.iter() if each.tag.endswith("}cNvPr")]
+            paths |= {name: targets.get(links[0], "") for name in names if links and name not in paths}
+        return paths
 
 
 def _book_notes(archive: Archive) -> list[Note]:

@@ -9,6 +9,7 @@ from pipeline.deliver.digest import Chase
 _COLUMNS: tuple[tuple[str, int], ...] = (
     ("院系", 22), ("班级", 18), ("学号", 14), ("姓名", 12), ("状态", 14), ("由谁办", 10), ("要做什么", 60),
 )  # fmt: skip
+_LONGEST = 32_767  # characters Excel keeps in a cell; a longer text would be left out whole
 
 
 def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
@@ -27,7 +28,7 @@ def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
         sheet.write_string(2, column, name, head)
     for place, row in enumerate(rows, 3):
         for column, text in enumerate(_cells(row)):
-            sheet.write_string(place, column, text, cell)
+            sheet.write_string(place, column, text[:_LONGEST], cell)
     last = max(3, len(rows) + 2)
     sheet.autofilter(2, 0, last, len(_COLUMNS) - 1)
     sheet.freeze_panes(3, 0)

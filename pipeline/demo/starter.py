@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -79,7 +80,7 @@ def cohort_text(starter: Starter) -> str:
 
 def quoted(text: str) -> str:
     """Return `text` as a TOML string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and that one
 
 
 def _previous(starter: Starter) -> str:

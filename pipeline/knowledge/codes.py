@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields, resources
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, reason_of
 from pipeline.knowledge.text import by_distinct, flag_by_distinct
 
 COLUMNS = ("code", "label", "aliases", "source")
@@ -107,7 +107,16 @@ def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         return [], [f"{path.name}：不是 UTF-8 编码，请在表格软件中另存为“CSV UTF-8”"]
+    except OSError as error:
+        return [], [f"{path.name}：打不开（{reason_of(error)}），请核对权限"]
     reader = csv.DictReader(content.splitlines())
+    try:
+        return _rows_of(reader, path)
+    except csv.Error:
+        return [], [f"{path.name} 第 {reader.line_num} 行：这一行读不出，请核对引号"]
+
+
+def _rows_of(reader: csv.DictReader[str], path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     header = [str(name).strip() for name in reader.fieldnames or []]
     reader.fieldnames = header
     if "label" not in header:

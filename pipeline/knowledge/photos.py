@@ -23,6 +23,8 @@ from pipeline.knowledge.same_pictures import near_same
 
 __all__ = ["COLUMNS", "Picture", "Shelf", "examine", "near_same", "read_picture"]
 
+# What is decoded, whatever a file is called: Pillow knows forty more kinds, and would start Ghostscript for one of them
+_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MOST_PIXELS = 40_000_000  # a decompression bomb is bounded here; a scanner's A4 page at 600 dpi has 35 million
 MOST_BYTES = 50_000_000  # larger files are measured and hashed, never decoded (the rule's limit is 200 KB)
@@ -90,7 +92,10 @@ class Shelf:
                     yield path
 
     def _inside(self, path: Path) -> bool:
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except RuntimeError:  # links that lead round in a circle
+            return False
         return target.is_relative_to(self._root) and target.is_file()
 
     def find(self, name: str, student_number: str, id_number: str) -> Path | None:
@@ -157,7 +162,7 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_KINDS) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
             image.load()  # verify() passes half a JPEG (traps.md)

@@ -17,6 +17,11 @@ Objects = npt.NDArray[np.object_]
 Places = npt.NDArray[np.integer[Any]]
 
 
+def inert(value: str) -> str:
+    """Return a cell as a csv for people holds it: a spreadsheet takes no word for a formula that has ' before it."""
+    return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
+
+
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
     """Return a column of text as one Arrow array of large strings (no copy where it already is one)."""
     chunks = pa.array(values.array, type=pa.large_string())

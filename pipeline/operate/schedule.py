@@ -48,8 +48,10 @@ def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_
     """Return when what is started: daily from the day the window opens to the day after colleges hand in.
 
     Raises:
-        UsageError: a time is no HH:MM.
+        UsageError: a time is no HH:MM, or the folder's name would begin another line of a crontab.
     """
+    if re.search(r"[\x00-\x1f\x7f]", str(cohort.folder)):
+        raise UsageError("文件夹名里有换行一类的字符，不能定时", where=str(cohort.folder), remedy="请给文件夹改名")
     times: dict[Job, tuple[time, ...]] = {"run": _times(run_at, "--run-at"), "send": _times(send_at, "--send-at")}
     last = cohort.window.college_due + timedelta(days=1)  # the night after the last day still counts it
     return Timetable(cohort.folder, cohort.name, command, cohort.window.opens, last, times)

@@ -38,6 +38,9 @@ class Actor:
     def __post_init__(self) -> None:
         if not self.by.strip():
             raise UsageError("没有写经办人", where="--by", remedy="请写明姓名")
+        for option, text in (("--by", self.by), ("--why", self.why)):
+            if any("\ud800" <= character <= "\udfff" for character in text):  # bytes of another encoding
+                raise UsageError("有不是文字的字符", where=option, remedy="请重新输入")
 
 
 def approve(

@@ -112,7 +112,7 @@ class Ledger:
             rows, private = _rows(connection), _personal(connection)
         partial = path.with_name(f".{path.name}.part")
         partial.unlink(missing_ok=True)
-        copy = _open(sa.make_url(f"sqlite:///{partial}"), self._clock)
+        copy = _open(sa.URL.create("sqlite", database=str(partial)), self._clock)  # a path may hold ? and %
         with copy._writing() as connection:
             _insert(connection, rows, private)
         found = copy.verify()

@@ -17,7 +17,12 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline.cohort import Cohort
+from pipeline.collect.compact import whole_rows
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError, UsageError
+from pipeline.logs import mask
 from pipeline.review.actions import decision_entry, has_approval, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
 from pipeline.review.desk import KINDS, RunTables, Student, lay_desk
@@ -26,6 +31,7 @@ from pipeline.review.ledger import Ledger
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明"]
 OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
 WORKSHEET = "审核"
+_TOLD = 1_000  # rows that a summary names
 OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
 
 
@@ -248,48 +254,32 @@ def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _read_file(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-            return _read_workbook(path)
-        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding=_encoding(path))
-    except (OSError, ValueError) as error:  # pandas' parser and codec errors are ValueErrors
-        raise InputError(
-            f"审核表读不出（{type(error).__name__}）", where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx"
-        ) from None
-
-
-def _encoding(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return "gb18030"  # what Excel in Chinese Windows writes
-    return "utf-8-sig"
-
-
-def _read_workbook(path: Path) -> pd.DataFrame:
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        name = WORKSHEET if WORKSHEET in book.sheet_names else book.sheet_names[0]
-        table = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-    except CalamineError as error:
-        raise ValueError(str(error)) from None
-    header = next((at for at, row in enumerate(table) if "学号" in row), 0)
-    names = [str(cell).strip() for cell in table[header]] if table else []
-    body = [[_cell_text(cell) for cell in row] for row in table[header + 1 :]]
-    frame = pd.DataFrame(body, columns=names, dtype="str")
-    return frame.assign(row=range(header + 2, header + 2 + len(body)))
-
-
-def _cell_text(cell: object) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    """Return the rows of a table of decisions, read like every other table: anybody may have written it."""
+    reading = read_table_file(read_content(path, path.parent))
+    grids = {grid.sheet: grid for grid in reversed(reading.grids)}
+    grid = grids.get(WORKSHEET) or next(iter(reading.grids), None)
+    if grid is None:
+        why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
+        raise InputError(why, where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx")
+    rows = [[cell.strip() for cell in row] for row in whole_rows(grid)]
+    top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
+    names, body = rows[top] if rows else [], rows[top + 1 :]
+    places = {name: names.index(name) for name in COLUMNS if name in names}
+    columns = {name: [row[at] if at < len(row) else "" for row in body] for name, at in places.items()}
+    first = grid.first_row + top + 1
+    return pd.DataFrame({"row": range(first, first + len(body)), **columns})
 
 
 def summary_lines(report: Sequence[Read]) -> list[str]:
-    """Return Chinese lines for people: how many rows were taken, and each row that could not be."""
+    """Return Chinese lines for people: how many rows were taken, and each row that could not be (of thousands some)."""
     counts = Counter(read.outcome for read in report)
     head = "审核表：" + "，".join(f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key])
     told = [read for read in report if read.outcome in ("refused", "bad")]
-    return ([head] if report else []) + [f"  第 {read.row} 行 学号 {read.number}：{read.why}" for read in told]
+    lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{read.why}" for read in told[:_TOLD]]
+    more = [f"  另有 {len(told) - _TOLD} 行未能执行或看不懂，请先处理上面这些"] if len(told) > _TOLD else []
+    return ([head] if report else []) + lines + more
+
+
+def _short(number: str) -> str:
+    """Return what stands for a student number: somebody may have put an ID number there, or a page of text."""
+    return mask(number[:40]) if len(number) > 15 else number

@@ -9,6 +9,10 @@ import io
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent / "hostile"
 HEAD = "姓名,身份证号码,学号,学校名称\n"
@@ -72,6 +76,7 @@ def ods(content: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
         archive.writestr("content.xml", content)
     return out.getvalue()
 
@@ -89,11 +94,83 @@ def repeated_ods() -> bytes:
     )
 
 
+def ods_sheet(rows: str) -> bytes:
+    """Return an OpenDocument spreadsheet of one sheet with these rows."""
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    return ods(
+        f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet>'
+        f'<table:table table:name="a">{rows}</table:table></office:spreadsheet></office:body></office:document-content>'
+    )
+
+
+def far_ods() -> bytes:
+    """Return truth values that stand a thousand million rows down, a million times each."""
+    kind = 'office:value-type="boolean" office:boolean-value="true"'
+    cell = f"<table:table-cell{{}} {kind}><text:p>真</text:p></table:table-cell>"
+    blank, many = (f' table:number-{what}-repeated="{count}"' for what, count in (("rows", 10**9), ("columns", 10**6)))
+    rows = "".join(f"<table:table-row>{cell.format(many)}</table:table-row>" for _ in range(200))
+    far = f"<table:table-row{blank}><table:table-cell/></table:table-row>"
+    return ods_sheet(f"{rows}{far}<table:table-row>{cell.format('')}</table:table-row>")
+
+
+def parquet(columns: dict[str, pa.Array], **options: Any) -> bytes:
+    """Return a parquet file of these columns."""
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, **options)
+    return out.getvalue()
+
+
+def constant_parquet() -> bytes:
+    """Return a few kilobytes that mean 1.8 GB: one long text, said once, in 300,000 rows."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 300_000, pa.int32()), pa.array(["x" * 2000]))
+    return parquet({"姓名": text, "学号": text, "身份证号码": text}, compression="zstd", write_statistics=False)
+
+
+def odd_parquet() -> bytes:
+    """Return columns of every kind, text that is none, and a column's name twice."""
+    words = pa.array([b"\xff\xfe\xed\xa0\x80", b"x"], pa.binary())
+    table = pa.table(
+        [pa.Array.from_buffers(pa.string(), 2, words.buffers()), pa.array([1, 2]), pa.array([[1], []]),
+         pa.array([{"a": 1}, None]), pa.array([2**62, -(2**62)], pa.timestamp("us", "Asia/Shanghai")),
+         pa.array([float("nan"), 1e300]), pa.array(["a", "b"]).dictionary_encode(),
+         pa.array([10**9, 0], pa.duration("ns"))],
+        names=["姓名", "学号", "学号", "身份证号码", "提交时间", "a", "b", "c"],
+    )  # fmt: skip
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
+
+
+def pictures(count: int) -> dict[str, bytes]:
+    """Return the parts of a WPS workbook in which every picture is one and the same."""
+    head = 'xmlns:e="http://www.wps.cn/officeDocument/2017/etCustomData" xmlns:x="urn:x" xmlns:r="urn:r"'
+    each = "".join(f'<e:cellImage><x:cNvPr name="ID_{n}"/><x:blip r:embed="rId1"/></e:cellImage>' for n in range(count))
+    return {
+        "xl/cellimages.xml": f"<e:cellImages {head}>{each}</e:cellImages>".encode(),
+        "xl/_rels/cellimages.xml.rels": RELS.format(kind="image", target="media/a.png").encode(),
+        "xl/media/a.png": b"\0" * 4_000_000,
+    }
+
+
+def lying(data: bytes, part: str) -> bytes:
+    """Return the archive with a directory that says of one part that it has ten bytes."""
+    at = data.rindex(part.encode()) - 46  # its entry in the directory, which is the last place that names it
+    return data[: at + 24] + struct.pack("<I", 10) + data[at + 28 :]
+
+
 def files() -> dict[str, bytes]:
     """Return the corpus by name."""
     head = row(1, "姓名", "身份证号码", "学号")
     good = xlsx(sheet(head + row(2, "张三", "43062419940318927X", "1305030101")))
     nested = "<a>" * 20_000 + "</a>" * 20_000
+    style = '<cellXfs><xf numFmtId="²"/><xf numFmtId="x"/><xf numFmtId="9"/><xf numFmtId="164"/></cellXfs>'
+    formats = f'<numFmts><numFmt numFmtId="164" formatCode="0.{"0" * 60}%"/></numFmts>'
+    styles = f"<styleSheet {MAIN}>{formats}{style}</styleSheet>".encode()
+    merges = '<mergeCell ref="A1:XFD40"/>'
+    percent = '<xf numFmtId="9"/>' * 60_000
+    asked = "".join(f'<c t="str"><f>DISPIMG("ID_{n}",1)</f><v>x</v></c>' for n in range(4_000))
     return {
         "good.xlsx": good,
         "truncated.xlsx": good[: len(good) * 2 // 3],
@@ -111,10 +188,49 @@ def files() -> dict[str, bytes]:
         ),
         "deep.xlsx": xlsx(sheet(head + nested)),
         "up.xlsx": xlsx(sheet(head), **{"../../../../tmp/mingce-pwned": b"x"}),
+        "unclosed-rows.xlsx": xlsx(sheet(head + "<row>" * 200_000)),
+        "unclosed-cells.xlsx": xlsx(sheet(head + '<row r="2">' + '<c t="e">' * 200_000)),
+        "open-tags.xlsx": xlsx(sheet(head + "<row <c <f <v " * 60_000)),
+        "one-word.xlsx": xlsx(sheet(head + f"<row {'a' * 400_000}><c r='{'A' * 400_000}1'><f>1</f></c></row>")),
+        "far-by-tabs.xlsx": xlsx(sheet(head + "<row\tr='4000000'><c\tr='ZZZ4000000'><v>1</v></c></row>")),
+        "far-in-row-1.xlsx": xlsx(sheet(head + '<row r="1"><c r="ZZ99999"><v>1</v></c></row>')),
+        "far-formula.xlsx": xlsx(sheet(head + '<row r="9999999999"><c r="A2"><f>1</f></c></row>')),
+        "no-references.xlsx": xlsx(
+            sheet("<row>" + "<c><v>1</v></c>" * 9000 + "</row>" + "<row><c><v>1</v></c></row>" * 9000)
+        ),
+        "odd-digits.xlsx": xlsx(
+            sheet(head + '<row r="²"><c r="ß1" s="2"><f>1</f><v>1</v></c><c r="٣" s="3" t="n"><v>5</v></c></row>'),
+            **{"xl/styles.xml": styles},
+        ),
+        "many-styles.xlsx": xlsx(
+            sheet(head + '<row r="2"><c r="A2"><v>1</v></c></row>' * 3_000),
+            **{"xl/styles.xml": f"<styleSheet {MAIN}><cellXfs>{percent}</cellXfs></styleSheet>".encode()},
+        ),
+        "overlapping.xlsx": xlsx(
+            sheet(head).replace("</sheetData>", "</sheetData><mergeCells>" + merges * 60_000 + "</mergeCells>")
+        ),
+        "pictures.xlsx": xlsx(sheet(head + f'<row r="2">{asked}</row>'), **pictures(4_000)),
+        "lying.xlsx": lying(xlsx(sheet(head), **{"xl/zeros.xml": b"\0" * 60_000_000}), "xl/zeros.xml"),
+        "late-doctype.xlsx": xlsx(sheet(head + row(2, "&l9;"), f"<!--{' ' * 5000}-->{entities('laughs')}")),
         "repeated.ods": repeated_ods(),
+        "far.ods": far_ods(),
+        "odd-number.ods": ods_sheet(
+            '<table:table-row table:number-rows-repeated="²"><table:table-cell/></table:table-row>'
+        ),
+        "no-content.ods": ods("").replace(b"content.xml", b"comtemt.xml"),
+        "covered.ods": ods_sheet(
+            '<table:table-row><table:covered-table-cell/><table:table-cell office:value-type="date" '
+            'office:date-value="99999-99-99T99"><text:p>x</text:p></table:table-cell></table:table-row>' * 3
+        ),
         "entity.ods": ods('<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]><x>&x;</x>'),
         "fake.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\xff" * 600,
         "fake.parquet": b"PAR1" + b"\xff" * 40 + struct.pack("<I", 0x7FFFFFFF) + b"PAR1",
+        "odd.parquet": odd_parquet(),
+        "constant.parquet": constant_parquet(),
+        "wide-row.csv": (HEAD + ROW + "a\n" * 30_000).encode() + b"," * 16_000 + b"\n",
+        "wide-top.csv": (HEAD + "," * 16_000 + "\n" + "a\n" * 40_000).encode(),
+        "quote-as-delimiter.csv": ('sep="\n' + HEAD + ROW).encode(),
+        "return-as-delimiter.csv": ("sep=\r\n" + HEAD + ROW).encode(),
         "nuls.csv": (HEAD + ROW).encode().replace(b",", b",\0"),
         "open-quote.csv": (HEAD + ROW + '"李四,' + ROW * 20).encode(),
         "wide.csv": (",".join(["姓名", "学号", *("x" * 3 for _ in range(20_000))]) + "\n" + ROW).encode(),

@@ -40,6 +40,14 @@ def test_added_removed_changed(tmp_path):
     assert "43030219950314123X" in out.read_text("utf-8-sig")
 
 
+def test_the_file_holds_no_formula(tmp_path):
+    (tmp_path / "o.csv").write_text(OLD, "utf-8")
+    (tmp_path / "n.csv").write_text(OLD.replace("张三,土木工程", "张三,=WEBSERVICE(1)"), "utf-8")
+    words = ["registry", "diff", str(tmp_path / "o.csv"), str(tmp_path / "n.csv"), "--out", str(tmp_path / "d.csv")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert ",'=WEBSERVICE(1)" in (tmp_path / "d.csv").read_text("utf-8-sig")
+
+
 def test_the_screen_masks_numbers(tmp_path):
     ran = CliRunner().invoke(app, files(tmp_path))
     assert "新增 1 人，减少 1 人，改动 1 人" in ran.stdout

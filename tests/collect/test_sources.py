@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 from decimal import Decimal
 
 import pandas as pd
@@ -238,6 +239,16 @@ def test_pipes_and_devices_are_refused_at_once(make_cohort, tmp_path):
     assert set(errors) == {"submissions/pipe.csv", "submissions/zero.csv"}
     assert all("不是普通文件" in message for message in errors.values())
     assert len(found.rows) == len(PEOPLE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are text")
+def test_a_name_that_is_no_text_is_shown_as_such(make_cohort, tmp_path):
+    cohort = make_cohort()
+    folder = cohort.folder / "submissions"
+    write(folder, "a.csv", *PEOPLE).rename(os.fsencode(folder).decode() + "/" + os.fsdecode(b"\xb0\xe0.csv"))
+    found = collect_submissions(cohort, tmp_path / "inputs")
+    assert set(found.rows["file"]) == {"submissions/\ufffd\ufffd.csv"}
+    assert found.rows.to_parquet()
 
 
 def test_a_file_that_two_globs_name_is_read_once(make_cohort, tmp_path):

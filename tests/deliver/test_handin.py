@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -120,6 +121,53 @@ def test_a_template_keeps_its_styles_and_other_sheets(cohort, ledger, tmp_path):
     assert (sheet["A1"].value, kept["说明"]["A1"].value) == ("某省毕业生生源信息上报表", "=1+1")
     assert sheet.column_dimensions["B"].width == 33
     assert sheet.cell(3, labels.index("生源地县") + 1).value == "开福区"
+
+
+def template(tmp_path, change):
+    book = openpyxl.Workbook()
+    for at, column in enumerate(load_mapping("office", tmp_path).columns, 1):
+        book.active.cell(1, at, column.heading)
+    change(book.active)
+    book.save(tmp_path / "t.xlsx")
+    return tmp_path / "t.xlsx"
+
+
+def test_a_template_with_a_heading_of_two_rows_and_merged_cells_below(cohort, ledger, tmp_path):
+    def change(sheet):
+        sheet.merge_cells("A1:A2")
+        sheet.merge_cells("B1:B2")
+        sheet.merge_cells("A3:C4")
+
+    made = approved(ledger, ("1", {}), ("2", {}))
+    done = written(cohort, made, ledger, tmp_path, "xlsx", "office", template(tmp_path, change))
+    sheet = openpyxl.load_workbook(done.path).active
+    heads = [cell.value for cell in sheet[1]]
+    assert [sheet.cell(row, heads.index("姓名") + 1).value for row in (2, 3, 4, 5)] == [None, "王1", "王2", None]
+
+
+def test_a_template_with_a_stray_cell_far_below_stays_small(cohort, ledger, tmp_path):
+    far = template(tmp_path, lambda sheet: sheet.cell(1_048_576, 1, "备注"))
+    done = written(cohort, approved(ledger, ("1", {})), ledger, tmp_path, "xlsx", "office", far)
+    assert done.path.stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"<html>"])
+def test_a_template_that_is_none_is_refused(cohort, ledger, tmp_path, data):
+    (tmp_path / "t.xlsx").write_bytes(data)
+    with pytest.raises(UsageError, match="模板打不开"):
+        written(cohort, approved(ledger, ("1", {})), ledger, tmp_path, "xlsx", "office", tmp_path / "t.xlsx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["title = ", "title = \"\xff\"", 'title = 1\nformat = "pdf"', f"title = {'9' * 5000}", f"title = {'[' * 3000}",
+     'title = "a"\n[[columns]]\nname = "A"\nfield = "name"\nwidth = 900\nwidht = 1'],
+)  # fmt: skip
+def test_a_wrong_mapping_is_told_in_chinese(tmp_path, text):
+    (tmp_path / "own.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigurationError) as told:
+        load_mapping("own.toml", tmp_path)
+    assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", str(told.value).replace(str(tmp_path), ""))
 
 
 def test_a_template_without_the_columns_is_refused(cohort, ledger, tmp_path):

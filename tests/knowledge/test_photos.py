@@ -99,6 +99,24 @@ def test_path_tricks_are_never_opened(folder, trick):
     assert not examine(folder, str(outside))["found"].any()
 
 
+def test_nothing_is_started_for_a_picture(folder, monkeypatch):
+    """Pillow would hand PostScript to Ghostscript, whatever the file is called."""
+    tools = folder.parent / "tools"
+    tools.mkdir()
+    (tools / "gs").write_text(f"#!/bin/sh\ntouch '{tools}/ran'\n")
+    (tools / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    (folder / "eps.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n/x 1 def\n%%EOF\n")
+    assert not examine(folder, "eps.jpg")["readable"].any()
+    assert not (tools / "ran").exists()
+
+
+def test_links_in_a_circle_are_no_pictures(folder):
+    (folder / "round.jpg").symlink_to("round.jpg")
+    assert examine(folder, "1305030101", "round.jpg")["found"].tolist() == [True, False]
+
+
 def test_half_a_jpeg_cannot_be_opened(folder):
     whole = (folder / "1305030101.jpg").read_bytes()
     (folder / "half.jpg").write_bytes(whole[: len(whole) // 2])

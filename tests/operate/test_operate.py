@@ -89,6 +89,14 @@ def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
         backup(cohort, path, NOW)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no such name")
+def test_backup_into_a_folder_whose_name_looks_like_an_address(cohort, tmp_path):
+    out = tmp_path / "out"
+    path, _ = backup(cohort, out / "备份?a=1#%20", NOW)
+    assert path.exists()
+    assert [each for each in out.rglob("*") if each.is_file()] == [path]
+
+
 def test_purge_by_keeping_times(cohort):
     old, new = date(2015, 6, 1), date(2016, 10, 19)
     for name, day in (("old", old), ("new", new)):

@@ -50,6 +50,12 @@ def test_times_come_from_the_command_line_and_days_from_the_window(tmp_path):
         timetable(make_cohort(tmp_path / "d"), ("mingce",), ["24:00"], [])
 
 
+def test_a_folder_that_would_begin_another_line_is_refused(tmp_path):
+    cohort = make_cohort(tmp_path).model_copy(update={"folder": Path("/srv/a\n* * * * * touch pwned")})
+    with pytest.raises(UsageError, match="换行"):
+        timetable(cohort, ("mingce",), ["02:00"], ["06:30"])
+
+
 def test_systemd_accepts_the_units(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not there")

@@ -136,3 +136,18 @@ def test_unreadable_files(tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError):
             worksheet._conform(worksheet._read_file(tmp_path / name), name)
+
+
+def test_a_table_made_to_hurt_is_refused(tmp_path):
+    """It comes from a shared folder like every other table, so it is read within the same bounds."""
+    from tests.collect.make_hostile import HERE
+
+    for name in ("far-cell.xlsx", "no-references.xlsx", "lying.xlsx", "truncated.xlsx", "laughs.xlsx", "far.ods"):
+        with pytest.raises(InputError):
+            worksheet._conform(worksheet._read_file(HERE / name), name)
+
+
+def test_what_stands_for_a_number_is_masked_and_short(ledger):
+    given = rows("430302199503141985 通过 王", f"{'9' * 4000} 通过 王")
+    lines = summary_lines(import_decisions(ONE, ledger, given, "d", TODAY))
+    assert not [line for line in lines if "19950314" in line or len(line) > 200]

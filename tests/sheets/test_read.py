@@ -11,6 +11,7 @@ import pytest
 from pipeline.collect import collect_submissions
 from pipeline.collect import google as sheets
 from pipeline.collect.google import read_decisions_sheet
+from pipeline.collect.google.cells import texts
 from pipeline.collect.google.client import Patience
 from pipeline.errors import ConfigurationError, InputError
 
@@ -296,3 +297,9 @@ def test_collect_takes_the_rows(google: Google, cohort, tmp_path: Path):
     assert rows["id_number"].iloc[4] == "4.30302199503141E+17"
     assert collected.cells[["at", "field", "kind"]].to_numpy().tolist() == [[4, "id_number", "number"]]
     assert (tmp_path / "inputs" / collected.inputs[0].sha256).is_file()
+
+
+def test_numbers_and_characters_that_no_file_holds():
+    values, cells = texts([["\ud800x", 10**400, float("inf"), True, None]])
+    assert values == [["\ufffdx", "1.00000000000000E+400", "inf", "TRUE", ""]]
+    assert len(cells) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from pipeline.collect.collected import Cell
@@ -13,6 +14,7 @@ Values = list[list[Any]]
 
 _DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
+_HALVES = re.compile("[\ud800-\udfff]")
 _SIGNIFICANT = 15  # digits that a number keeps
 
 
@@ -23,7 +25,7 @@ def number_text(value: float) -> str:
     """
     if isinstance(value, int) or value.is_integer():
         plain = str(int(value))
-        return plain if len(plain.lstrip("-")) <= _SIGNIFICANT else f"{value:.14E}"
+        return plain if len(plain.lstrip("-")) <= _SIGNIFICANT else f"{Decimal(value):.14E}"
     return repr(value)
 
 
@@ -31,6 +33,11 @@ def date_text(serial: float) -> str:
     """Return a serial number as 2016-09-25, or with its time of day as 2016-09-25 10:30:00."""
     moment = _DAY_ZERO + timedelta(seconds=round(serial * 86400))
     return moment.strftime("%Y-%m-%d" if moment.time().isoformat() == "00:00:00" else "%Y-%m-%d %H:%M:%S")
+
+
+def readable(text: str) -> str:
+    r"""Return the text with halves of characters, which JSON can hold and no file, as \ufffd."""
+    return _HALVES.sub("\ufffd", text)
 
 
 def texts(values: Values) -> tuple[list[list[str]], list[Cell]]:
@@ -44,7 +51,7 @@ def _text(value: Value, row: int, column: int, cells: list[Cell]) -> str:
     if isinstance(value, str):
         if value.startswith("#") and _ERROR.fullmatch(value):
             cells.append(Cell(row, column, "error", value))
-        return value
+        return readable(value)
     if value is None:
         return ""
     if isinstance(value, bool):

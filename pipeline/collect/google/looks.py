@@ -28,6 +28,7 @@ _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _FOREIGN = re.compile(
     rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}(?:\D.*)?|(?:\d{{1,2}}[ -])?{_MONTHS}[ -].*\d", re.IGNORECASE
 )
+_AFTER_9999 = 2_958_466  # the first serial number that is no date any more
 _PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
 
 
@@ -111,7 +112,7 @@ def _merge(found: Look | None, wish: Wish, before: list[Any], now: list[Any]) ->
     if found is None:
         return
     for row, (old, new) in enumerate(zip(before, now, strict=False)):
-        if wish.dates and isinstance(old, str) and isinstance(new, int | float) and new >= 1:
+        if wish.dates and isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999:
             found.texts[row, wish.column] = date_text(new)
             found.cells.append(Cell(row, wish.column, "date", repr(new)))
         elif not wish.dates and type(old) is int and _only_zeros_added(old, new):

@@ -9,6 +9,7 @@ from typing import Any
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
+from pipeline.collect.google.cells import readable
 from pipeline.collect.google.client import SheetsClient
 from pipeline.errors import ConfigurationError
 
@@ -99,7 +100,7 @@ def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: 
     answer = client.spreadsheets_get(key, params={"fields": mask})
     properties = answer.get("properties", {})
     tabs = [_tab(sheet) for sheet in answer.get("sheets", [])]
-    return Book(key, str(properties.get("title", "")), str(properties.get("locale", "")), tabs)
+    return Book(key, readable(str(properties.get("title", ""))), str(properties.get("locale", "")), tabs)
 
 
 def _tab(sheet: dict[str, Any]) -> Tab:
@@ -109,7 +110,7 @@ def _tab(sheet: dict[str, Any]) -> Tab:
     data = (sheet.get("data") or [{}])[0]
     return Tab(
         id=int(properties.get("sheetId", 0)),
-        title=str(properties.get("title", "")),
+        title=readable(str(properties.get("title", ""))),
         rows=rows,
         columns=columns,
         kind=str(properties.get("sheetType", "GRID")),

@@ -6,7 +6,10 @@ Every cell is text (numbers only where DBF's type says so), nothing is ever a fo
 from __future__ import annotations
 
 import csv
+import io
+import os
 import tempfile
+import zlib
 from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
@@ -15,13 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.collect.archive import Archive
+from pipeline.collect.inputs import read_content
 from pipeline.deliver.handin.mapping import Column, Mapping
-from pipeline.errors import MingceError, UsageError, reason_of
+from pipeline.errors import InputError, MingceError, UsageError, reason_of
+from pipeline.knowledge.text import inert
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 Rows = list[tuple[str, ...]]
+# what openpyxl raises over a workbook whose inside is broken
+_BROKEN = (LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, AssertionError,
+           NotImplementedError, RuntimeError, EOFError, OSError, zlib.error)  # fmt: skip
 _HEADING_ROWS = 20  # how far down a template's heading is looked for
 
 
@@ -69,9 +78,7 @@ def _write_csv(path: Path, rows: Rows, mapping: Mapping) -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([column.name for column in mapping.columns])
-        writer.writerows(
-            [["'" + value if value[:1] in "=+-@\t\r'" and value else value for value in row] for row in rows]
-        )
+        writer.writerows([[inert(value) for value in row] for row in rows])
 
 
 def _read_csv(path: Path, mapping: Mapping) -> Rows:
@@ -116,6 +123,8 @@ def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
             body = [tuple(row[place] if place < len(row) else "" for place in places) for row in grid[at + 1 :]]
             while body and not any(body[-1]):
                 body.pop()
+            while body and not any(body[0]):  # a heading of two rows
+                body.pop(0)
             return [_as_read(row, mapping) for row in body]
     return []
 
@@ -168,24 +177,24 @@ def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
 
 
 def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
-    from zipfile import BadZipFile
-
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
+    if not os.path.isfile(template):  # noqa: PTH113  # a name too long is none, and no error
+        raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template")
     try:
-        return load_workbook(template)
-    except FileNotFoundError:
-        raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template") from None
-    except (InvalidFileException, BadZipFile, LookupError, ValueError, TypeError, AttributeError, SyntaxError):
+        content = read_content(template, template.parent)
+        Archive(content).measured()
+        return load_workbook(io.BytesIO(content.data))
+    except InputError as error:
+        raise UsageError(f"模板打不开：{error.what}", where=str(template), remedy="请用表格软件另存为 xlsx") from None
+    except _BROKEN:
         raise UsageError("模板打不开", where=str(template), remedy="请用表格软件另存为 xlsx") from None
 
 
 def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -> None:
+    heading = _last_line(sheet, heading)
     pattern = [copy(sheet.cell(heading + 1, place + 1)._style) for place in places]  # pyright: ignore[reportPrivateUsage]
-    blank = ("",) * len(places)
-    for line in range(heading + 1, max(sheet.max_row, heading + len(rows)) + 1):
-        row = rows[line - heading - 1] if line - heading - 1 < len(rows) else blank
+    for line, row in enumerate(rows, heading + 1):
         for value, place, style in zip(row, places, pattern, strict=True):
             cell: Any = sheet.cell(line, place + 1)
             cell._style = copy(style)
@@ -193,6 +202,22 @@ def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -
             if value:
                 cell.data_type = "s"  # text, whatever it begins with
                 cell.number_format = "@"
+    below = heading + len(rows)
+    columns = {place + 1 for place in places}
+    there: Any = sheet._cells  # pyright: ignore[reportPrivateUsage]  # only cells that are there: a far one means no more
+    for (line, column), cell in list(there.items()):
+        if line > below and column in columns:
+            cell.value = None
+
+
+def _last_line(sheet: Worksheet, heading: int) -> int:
+    """Return the last row of a heading whose cells may be merged downwards, and part what is merged below it."""
+    ranges: Any = list(sheet.merged_cells.ranges)
+    last = max((each.max_row for each in ranges if each.min_row <= heading <= each.max_row), default=heading)
+    for each in ranges:
+        if each.min_row > last:
+            sheet.unmerge_cells(str(each))
+    return last
 
 
 def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:

@@ -5,15 +5,18 @@ Ready ones are `expectations/handin/NAME.toml`; an office copies one and changes
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from pipeline import fields, resources
-from pipeline.errors import ConfigurationError, UsageError
+from pipeline.cohort_mistakes import undecodable, unparsable, what_is_wrong
+from pipeline.errors import ConfigurationError, UsageError, reason_of
 
 Format = Literal["xlsx", "csv", "dbf"]
 DRAFT_COLUMN = "DRAFT"
@@ -91,7 +94,7 @@ def load_mapping(name: str, folder: Path) -> Mapping:
         ConfigurationError: every mistake of the file at once.
     """
     ready = resources.expectations() / "handin"
-    path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / Path(name).expanduser()
+    path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / os.path.expanduser(name)  # noqa: PTH111
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -99,21 +102,23 @@ def load_mapping(name: str, folder: Path) -> Mapping:
         raise UsageError(
             f"没有上报格式 {name}", where="--mapping", remedy=f"可用：{known}，或一个 .toml 文件"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError([f"读不出上报格式（{error}）：请存为 UTF-8 的 TOML"], where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([undecodable(error)], where=str(path)) from None
+    except OSError as error:
+        raise ConfigurationError([f"读不出上报格式（{reason_of(error)}）"], where=str(path)) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError([unparsable(error)], where=str(path)) from None
     try:
         return Mapping.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError(
-            [_line(one["loc"], one["msg"], data) for one in error.errors()], where=str(path)
-        ) from None
+        raise ConfigurationError([_line(one, data) for one in error.errors()], where=str(path)) from None
 
 
-def _line(place: tuple[str | int, ...], message: str, data: dict[str, object]) -> str:
-    columns = data.get("columns")
+def _line(detail: ErrorDetails, data: dict[str, object]) -> str:
+    place, columns = detail["loc"], data.get("columns")
     named = str(place[0]) if place else ""
     if len(place) > 1 and isinstance(columns, list) and isinstance(place[1], int):
         column = columns[place[1]]  # pyright: ignore[reportUnknownVariableType]
         named = f"第 {place[1] + 1} 列 {column.get('name', '') if isinstance(column, dict) else ''}"
         named += "".join(f" {part}" for part in place[2:])
-    return f"{named}：{message.removeprefix('Value error, ')}"
+    return f"{named}：{what_is_wrong(detail)}"

@@ -1,0 +1,50 @@
+"""What is printed, and what is taken from a command line: any terminal, any bytes."""
+
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.cli.terminal import one_line
+from pipeline.demo.starter import quoted
+from pipeline.errors import UsageError
+from pipeline.review.actions import Actor
+from tests.security.hostile import PAYLOADS
+
+
+def test_others_words_begin_no_line_of_ours():
+    assert one_line("误批\r\n10534/1  审核通过\u2028x") == "误批 10534/1 审核通过 x"
+
+
+@pytest.mark.parametrize("words", [{"by": "\udcff王"}, {"by": "王", "why": "\ud800"}])
+def test_bytes_that_are_no_text_never_reach_the_ledger(words):
+    with pytest.raises(UsageError, match="不是文字"):
+        Actor(**words)
+
+
+@pytest.mark.parametrize("words", [["check", "长" * 400], ["review", "list", "长" * 400], ["check", "\udcff"]])
+def test_a_name_that_no_file_can_have_is_a_wrong_word(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "错误：" in capsys.readouterr().err
+
+
+def test_a_terminal_that_lacks_a_character_gets_its_number():
+    env = os.environ | {"PYTHONIOENCODING": "gb2312", "PYTHONUTF8": "0"}
+    run = [
+        sys.executable,
+        "-c",
+        "from pipeline.cli import app, main\napp.command('x')(lambda: print('䶮'))\nmain(['x'])",
+    ]
+    done = subprocess.run(run, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"\\u4dae")
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
+def test_a_setting_that_is_written_anew_reads_back(text):
+    """`init --like` and `anonymise` write names of the office's own into a new `cohort.toml`."""
+    assert tomllib.loads(f"name = {quoted(text)}") == {"name": text}
