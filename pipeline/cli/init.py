@@ -28,7 +28,6 @@ def init(
     ] = None,
 ) -> None:
     """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
-    from pipeline.collect.people import COLLEGES, read_people
     from pipeline.collect.template import write_template
     from pipeline.demo import starter
 
@@ -38,13 +37,23 @@ def init(
     else:
         older = _load(like)
         beginnings = starter.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
-        colleges = read_people(older)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
+        colleges = _colleges(older)
     texts = {"cohort.toml": starter.cohort_text(beginnings), "colleges.csv": colleges}
     texts["counselors.csv"] = starter.COUNSELORS
     _write(folder, texts)
     write_template(folder / "登记表.xlsx", _load(folder) if like else None)
     print(f"已新建 {folder}。请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor")
     print(folder / "cohort.toml")
+
+
+def _colleges(cohort: Cohort) -> str:
+    """Return the table of colleges as it stands; as a csv of ours where it is a workbook or of another encoding."""
+    from pipeline.collect.people import COLLEGES, read_people
+
+    try:
+        return cohort.path(cohort.people.colleges).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
 
 
 def _load(path: Path) -> Cohort:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from typing import cast
 
 from pipeline.cohort import Cohort, Window
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.digest import WAITS_FOR, Chase, Digest, counselor_digest, secretary_digest
+from pipeline.deliver.digest import WAITS_FOR, Chase, Digest, Tally, counselor_digest, secretary_digest
 from pipeline.deliver.guard import check_private, check_scope
 from pipeline.deliver.letters import fill
 from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
@@ -23,6 +24,7 @@ FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
 
 MAX_CLASSES = 60
+_LONGEST_NAME, _LONGEST_REASON = 60, 300  # characters
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
 _ADVICE = {
     "counselor": "请您核实后在系统中说明", "missing": "请催他们填报", "correct": "请催他们更正后重新提交",
@@ -100,7 +102,7 @@ def _message(
         attachments += (Attachment(f"名单_{day}.xlsx", workbook, XLSX),)
     window = cohort.window
     values = _values(cohort, recipient, digest, role, named, attachments, _closing(source, recipient))
-    html, text = _within_limit(values, tuple(row for row in digest.chase if row.status not in role.unlisted))
+    html, text = _within_limit(values, tuple(_cut_row(row) for row in digest.chase if row.status not in role.unlisted))
     check_private(recipient, html, text)
     return Message(
         recipient=recipient,
@@ -125,10 +127,10 @@ def _values(
     closing: str,
 ) -> dict[str, object]:
     total, tasks = digest.total, _tasks(digest, role)
-    people = "、".join(recipient.names[:3])
+    people = "、".join(map(_cut, recipient.names[:3]))
     return {
         "title": "毕业生信息核对",
-        "about": list(filter(None, (cohort.name, named, people, f"数据截至 {_day(digest.as_of)}"))),
+        "about": list(filter(None, (cohort.name, _cut(named), people, f"数据截至 {_day(digest.as_of)}"))),
         "preheader": _headline(tasks, total.left),
         "tasks": tasks,
         "waiting": "，".join(f"{name} {digest.by_status[key]} 人" for key, name in role.waits if digest.by_status[key]),
@@ -137,9 +139,9 @@ def _values(
         "closing": closing,
         "several": len(digest.groups) > 1,
         "families": theme().families,
-        "groups": digest.groups[:MAX_CLASSES],
+        "groups": [replace(each, label=_cut(each.label), note=_cut(each.note)) for each in digest.groups[:MAX_CLASSES]],
         "groups_left": max(0, len(digest.groups) - MAX_CLASSES),
-        "reasons": digest.reasons,
+        "reasons": [(_cut(message), people) for message, people in digest.reasons],
         "picture_id": PICTURE_ID,
         "picture_alt": f"进度图：共 {total.registered} 人，已通过 {total.done}，未提交 {total.missing}",
         "whose": role.whose,
@@ -171,13 +173,33 @@ def _tasks(digest: Digest, role: _Role) -> list[dict[str, object]]:
     ]
 
 
+def _cut(text: str, most: int = _LONGEST_NAME) -> str:
+    """Return a name as a mail has room for it: one of a million characters would keep the whole mail from going."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _cut_row(row: Chase) -> Chase:
+    names = {name: _cut(getattr(row, name)) for name in ("school", "college", "class_name", "student_number", "name")}
+    return replace(row, reasons=tuple(_cut(reason, _LONGEST_REASON) for reason in row.reasons), **names)
+
+
 def _within_limit(values: dict[str, object], chase: tuple[Chase, ...]) -> tuple[str, str]:
-    """Return HTML and text with as many chase rows as fit; the attachment has them all."""
-    for cap in CAPS:
-        html, text = fill("dashboard", {**values, "chase": _grouped(chase, cap)})
+    """Return HTML and text with as many chase rows, and then classes, as fit; the attachment has them all."""
+    html = text = ""
+    for fewer in _fewer_and_fewer(values, chase):
+        html, text = fill("dashboard", {**values, **fewer})
         if len(html.encode()) <= HTML_LIMIT - 2_000:
-            return html, text
-    return fill("dashboard", {**values, "chase": []})
+            break
+    return html, text
+
+
+def _fewer_and_fewer(values: dict[str, object], chase: tuple[Chase, ...]) -> Iterator[dict[str, object]]:
+    """Yield what stands in the place of the whole: chase rows by `CAPS`, none, then none and fewer classes."""
+    for cap in CAPS:
+        yield {"chase": _grouped(chase, cap)}
+    groups, left = cast("list[Tally]", values["groups"]), cast(int, values["groups_left"])
+    for most in (MAX_CLASSES, 30, 10):
+        yield {"chase": [], "groups": groups[:most], "groups_left": left + max(0, len(groups) - most)}
 
 
 def _grouped(chase: tuple[Chase, ...], cap: int) -> list[dict[str, object]]:

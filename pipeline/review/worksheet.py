@@ -275,9 +275,13 @@ def summary_lines(report: Sequence[Read]) -> list[str]:
     counts = Counter(read.outcome for read in report)
     head = "审核表：" + "，".join(f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key])
     told = [read for read in report if read.outcome in ("refused", "bad")]
-    lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{read.why}" for read in told[:_TOLD]]
+    lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{_why(read)}" for read in told[:_TOLD]]
     more = [f"  另有 {len(told) - _TOLD} 行未能执行或看不懂，请先处理上面这些"] if len(told) > _TOLD else []
     return ([head] if report else []) + lines + more
+
+
+def _why(read: Read) -> str:
+    return read.why.replace(read.number, _short(read.number)) if read.number else read.why
 
 
 def _short(number: str) -> str:
