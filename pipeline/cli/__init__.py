@@ -11,6 +11,7 @@ from typing import NoReturn, TextIO, cast
 
 import typer
 
+from pipeline.cli.chinese import Commands
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.cli.signals import interrupt_on_signals
 from pipeline.cli.terminal import PlainStream, disk_failure, technical
@@ -25,7 +26,7 @@ _MODULES = (
 
 _TYPER_INTERRUPTED = 130  # Typer ends so, without a word, where a command was interrupted
 
-app = typer.Typer(
+app = Commands(
     name="mingce",
     help="名册：逐行核对毕业班学生信息，直到可以签字。",
     no_args_is_help=True,

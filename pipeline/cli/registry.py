@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.chinese import Commands
 from pipeline.cli.common import AsJson
 from pipeline.errors import UsageError, reason_of
 
@@ -18,7 +19,7 @@ _SHOWN = 200  # rows on the screen; `--out` has all
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="学籍库：比较两次导出。", no_args_is_help=True)
+    group = Commands(help="学籍库：比较两次导出。", no_args_is_help=True)
     group.command("diff", help="比较两次导出的学籍：新增、减少、改动了哪些字段。")(diff)
     app.add_typer(group, name="registry")
 

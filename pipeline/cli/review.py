@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.chinese import Commands
 from pipeline.cli.common import AsJson, By, Why, parse_date
 from pipeline.cli.terminal import one_line
 from pipeline.errors import UsageError
@@ -30,12 +31,12 @@ College = Annotated[str | None, typer.Option("--college", help="院系，可写 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    decisions = typer.Typer(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
+    decisions = Commands(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
     for name, command in (
         ("approve", _approve), ("return", _return), ("reopen", _reopen), ("withdraw", _withdraw), ("list", _list),
     ):  # fmt: skip
         decisions.command(name)(command)
-    exceptions = typer.Typer(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
+    exceptions = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
     for name, command in (("add", _except_add), ("list", _except_list), ("revoke", _except_revoke)):
         exceptions.command(name)(command)
     app.add_typer(decisions, name="review")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 
 from pipeline.deliver.digest import Chase
+from pipeline.render.theme import theme
 
 _COLUMNS: tuple[tuple[str, int], ...] = (
-    ("院系", 22), ("班级", 18), ("学号", 14), ("姓名", 12), ("状态", 14), ("由谁办", 10), ("要做什么", 60),
+    ("院系", 24), ("班级", 22), ("学号", 16), ("姓名", 16), ("状态", 14), ("由谁办", 10), ("要做什么", 64),
 )  # fmt: skip
 _LONGEST = 32_767  # characters Excel keeps in a cell; a longer text would be left out whole
+_FONT = {"font_name": "微软雅黑", "font_size": 10}
+_LINE, _HIGHEST = 17, 400  # points; Excel's rows are no higher than 409
 
 
 def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
@@ -20,13 +23,16 @@ def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = Workbook(buffer, options)
     sheet = book.add_worksheet("名单")
-    head = book.add_format({"bold": True, "bg_color": "#1F4E85", "font_color": "#FFFFFF", "border": 1})
-    cell = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": "#E4E9F0"})
-    sheet.write_string(0, 0, title, book.add_format({"bold": True, "font_size": 13}))
+    head = book.add_format({**_FONT, "bold": True, "bg_color": theme().ink["header"], "font_color": "#FFFFFF"})
+    cell = book.add_format(
+        {**_FONT, "text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": theme().ink["line"]}
+    )
+    sheet.write_string(0, 0, title, book.add_format({**_FONT, "bold": True, "font_size": 13}))
     for column, (name, width) in enumerate(_COLUMNS):
         sheet.set_column(column, column, width)
         sheet.write_string(2, column, name, head)
     for place, row in enumerate(rows, 3):
+        sheet.set_row(place, min(_LINE * _lines(_cells(row)), _HIGHEST))  # some programs leave a wrapped text cut off
         for column, text in enumerate(_cells(row)):
             sheet.write_string(place, column, text[:_LONGEST], cell)
     last = max(3, len(rows) + 2)
@@ -40,6 +46,12 @@ def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
     sheet.ignore_errors({"number_stored_as_text": f"A1:G{last + 1}"})
     book.close()
     return buffer.getvalue()
+
+
+def _lines(cells: tuple[str, ...]) -> int:
+    """Return the lines that the longest of a row's texts takes in its column, a Chinese character being two wide."""
+    widths = [len(text.encode("gb18030", "replace")) for text in cells]
+    return max(-(-width // (room - 1)) or 1 for width, (_, room) in zip(widths, _COLUMNS, strict=True))
 
 
 def _cells(row: Chase) -> tuple[str, ...]:

@@ -23,11 +23,14 @@ def show_decide(office: Office) -> Widget:
     """Return the form of a decision; it goes through the same functions as `mingce review`."""
     import ipywidgets as widgets
 
-    numbers = widgets.Textarea(placeholder="学号，一行一个，可写 学校代码/学号", description="学号")
+    wide = widgets.Layout(width="460px")
+    numbers = widgets.Textarea(
+        placeholder="学号，一行一个，可写 学校代码/学号", description="学号", rows=4, layout=wide
+    )
     listed = widgets.Button(description="填入上面列出的学生", layout=widgets.Layout(width="auto"))
-    action = widgets.Dropdown(options=ACTIONS, description="意见")
-    by = widgets.Text(description="经办人")
-    why = widgets.Text(description="说明", placeholder="除“通过”外必须写明原因")
+    action = widgets.Dropdown(options=ACTIONS, description="意见", layout=wide)
+    by = widgets.Text(description="经办人", layout=wide)
+    why = widgets.Text(description="说明", placeholder="除“通过”外必须写明原因", layout=wide)
     button = widgets.Button(description="登记", button_style="primary")
     output = widgets.Output()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SHOWN = 200
 _EVERY = "全部"
 _REQUEST = "申请修改"
+_GAP = '<div style="height:12px"></div>'
+_LEFT = [{"className": "dt-left", "targets": "_all"}]
 _TABLE_WORDS = {
     "search": "查找：",
     "lengthMenu": "每页 _MENU_ 人",
@@ -67,7 +69,7 @@ def found_students(desk: Desk, rows: pd.DataFrame) -> Piece:
 
     listed = student_list(desk, rows, "找到的学生", "没有找到：请核对学号或姓名。")
     requests = [change_request(desk, student) for student in records(rows[rows["change_request"]])]
-    return Piece("\n".join(one.html for one in [listed, *requests]), listed.title)
+    return Piece(_GAP.join(one.html for one in [listed, *requests]), listed.title)
 
 
 def change_request(desk: Desk, student: Student) -> Piece:
@@ -192,5 +194,15 @@ def desk_table(desk: Desk, rows: pd.DataFrame) -> HTML:
     table = rows[list(columns)].assign(status=states, student_number=numbers).rename(columns=columns)
     shown = table.assign(要解决的=reasons).reset_index(drop=True)
     return HTML(
-        to_html_datatable(shown, connected=False, showIndex=False, maxBytes=0, allow_html=False, language=_TABLE_WORDS)
+        to_html_datatable(
+            shown,
+            connected=False,
+            showIndex=False,
+            maxBytes=0,
+            allow_html=False,
+            language=_TABLE_WORDS,
+            classes="display compact",
+            style="width:100%;margin:0",
+            columnDefs=_LEFT,
+        )
     )

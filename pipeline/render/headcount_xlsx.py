@@ -54,7 +54,7 @@ class _Looks:
         self.sum_text = look(border=1, bold=True, align="center", bg_color="#F6F6F6")
         self.sum_number = look(border=1, bold=True, align="center", bg_color="#F6F6F6")
         self.note = look(text_wrap=True, valign="top", font_size=10)
-        self.warning = look(text_wrap=True, bold=True, border=1, font_size=10)
+        self.warning = look(text_wrap=True, bold=True, border=1, indent=1, font_size=10)
         self.sign = look(align="right", valign="bottom")
         self.line = look(bottom=1, locked=False)
 

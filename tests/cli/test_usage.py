@@ -29,8 +29,12 @@ def test_wrong_words(words, told, capsys):
     assert not re.search(r"Missing|Error|Usage|such", said)
 
 
-def test_help_ends_well(capsys):
+@pytest.mark.parametrize("words", [["run"], ["demo"], ["review"], ["review", "approve"], []], ids=" ".join)
+def test_help_is_chinese_throughout(words, capsys):
     with pytest.raises(SystemExit) as left:
-        main(["run", "--help"])
+        main([*words, "--help"])
     assert not left.value.code
-    assert "--as-of" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "写法：" in said and "选项" in said and "显示这段说明" in said
+    assert "…" not in said  # 80 columns: what is long goes on in the next line
+    assert not re.search(r"Usage|Options|Arguments|Commands|default|Show this", said)

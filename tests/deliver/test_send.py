@@ -13,6 +13,8 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.deliver.chase_list import chase_workbook
+from pipeline.deliver.digest import Chase
 from pipeline.deliver.outbox import Outcome
 from pipeline.deliver.send import Options, build_messages, newest_run, send
 from pipeline.deliver.smtp import ServerError
@@ -105,6 +107,14 @@ def test_the_parts_of_a_mail(cohort):
 
 def mail_type(kind):
     return {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[kind]
+
+
+def test_the_list_gives_a_long_text_the_lines_that_it_takes():
+    name = "阿卜杜热合曼·麦麦提图尔荪·买买提明江"
+    rows = [Chase("校", "院", "班", "1", each, "missing", ("尚未提交",)) for each in ("金", name)]
+    sheet = load_workbook(io.BytesIO(chase_workbook(tuple(rows), "名单"))).active
+    short, long = (sheet.row_dimensions[row].height for row in (4, 5))
+    assert long >= 2 * short
 
 
 def test_nothing_new_no_mail_unless_asked(cohort):

@@ -190,4 +190,4 @@ def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Pa
     monkeypatch.setattr(Tables, "__getitem__", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
     assert write_tables_xlsx(tmp_path / "t.xlsx", Tables(folder), rows=20) == ["findings"]
     assert read == ["roster"]
-    assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["问题", "名单", "列名对照"]
+    assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["名单", "问题", "列名对照"]

@@ -9,6 +9,9 @@ import pytest
 
 from pipeline import cli
 from pipeline.colleges import College
+from pipeline.errors import RefusedError
+from pipeline.office import decide, open_office
+from pipeline.office.students import students_named
 from pipeline.review.signed_file import counts_of
 from pipeline.review.signing import Signed
 from tests.cohorts import make_cohort
@@ -71,7 +74,17 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     office("review", "return", folder, "--student", number, "--by", "王老师", "--why", "照片不清")
     assert people(office, "--status", "已退回")[0]["student_number"] == number
     office("sign", college, folder, "--by", "李书记", code=6)
-    office("review", "approve", folder, "--student", number, "--by", "王老师")
+    notebook = open_office(str(folder))
+    with pytest.raises(RefusedError, match="还没有看过"):
+        decide(notebook, "通过", [number], "王老师", "")
+    desk = notebook.desk()
+    notebook.remember(students_named(desk, number))
+    assert notebook.shown == [f"{first['school_code']}/{number}"]
+    assert number in decide(notebook, "通过", notebook.shown, "王老师", "").html
+    run = office("review", "list", folder).split()[-1]
+    assert "没有运行" in office("review", "approve", folder, "--student", number, "--seen", "x", "--by", "王", code=2)
+    again = office("review", "approve", folder, "--student", number, "--seen", run, "--by", "王老师")
+    assert "未重复记入 1 项" in again
     if len(own) > 1:
         office("review", "approve", folder, "--all-ready", "--college", college, "--by", "王老师")
 
