@@ -120,6 +120,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
     if given["changes"]:
         table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
         _rows(table, given["changes"], ("field", "given", "kept", "why"))
+        console.print()
         console.print(table)
     if given["unknown_columns"]:
         console.print(
@@ -163,6 +164,7 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
         evidence = f"\n依据：{row['expected']}" if row["expected"] else ""
         told = f"{row['message']}  [{row['rule']}]{evidence}"
         table.add_row(ACTORS[row["actor"]], level, _label(row["field"]), told, style=style)
+    console.print()
     console.print(table)
 
 
