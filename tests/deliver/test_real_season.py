@@ -213,9 +213,11 @@ def expected(source: Source, recipient: recipients.Recipient) -> set[tuple[str, 
 
 
 def chased(mail: EmailMessage) -> list[tuple[str, ...]]:
-    """Read the attached list back: number, state, what to do."""
-    (part,) = [part for part in mail.walk() if part.get_content_subtype().endswith("sheet")]
-    book = load_workbook(io.BytesIO(part.get_content()))
+    """Read the attached list back: number, state, what to do; there is none where nobody is left to chase."""
+    books = [part for part in mail.walk() if part.get_content_subtype().endswith("sheet")]
+    if not books:
+        return []
+    book = load_workbook(io.BytesIO(books[0].get_content()))
     return [(row[2], row[4], row[6]) for row in book.active.iter_rows(min_row=4, values_only=True) if row[2]]
 
 
