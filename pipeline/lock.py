@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 from pipeline.cohort import Cohort
 from pipeline.errors import BusyError
 
-Work = Literal["run", "send"]
-_NAMES: dict[str, str] = {"run": "运行", "send": "寄送"}
+Work = Literal["run", "send", "backup"]
+_NAMES: dict[str, str] = {"run": "运行", "send": "寄送", "backup": "备份"}
 
 
 def lock_path(cohort: Cohort, work: Work = "run") -> Path:

@@ -14,8 +14,10 @@ from typing import Any, cast
 
 from pipeline.cohort import Cohort
 from pipeline.tables import Frame, read_table, write_table
+from pipeline.whole import appearing, sweep
 
 _PARTIAL = ".part"
+_FILES = "files.json"
 JOURNAL = "finished.jsonl"
 """In a run that is being written: the pages that are done."""
 
@@ -61,8 +63,9 @@ class RunFolder:
 
     def finish(self, *, latest: bool) -> Path:
         """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder."""
+        sweep(self.path / "tables")  # a worker that was lost wrote here
+        write_atomically(self.path / _FILES, json.dumps(_sizes(self.path)) + "\n")
         _private(self.path)
-        _synced(self.path / "summary.json")
         self.path.rename(self.final)
         if latest:
             write_atomically(self.root / "latest.txt", self.run_id + "\n")
@@ -86,6 +89,7 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     left = _clear_killed(root)
     for piece in (root / "inputs").glob(f".*{_PARTIAL}"):
         piece.unlink(missing_ok=True)
+    sweep(root)
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
     return run
@@ -113,14 +117,9 @@ def _after(runs: Path, now: datetime) -> datetime:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader sees the old or the new content, never half of it."""
-    partial = path.with_name(f".{path.name}{_PARTIAL}")
-    partial.write_text(text, encoding="utf-8")
-    _synced(partial)
-    partial.replace(path)
-
-
-def _synced(path: Path) -> None:
-    with path.open("rb") as file:
+    with appearing(path) as draft, draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
         os.fsync(file.fileno())
 
 
@@ -130,10 +129,44 @@ def _private(folder: Path) -> None:
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
+def _sizes(run: Path) -> dict[str, int]:
+    """Return the bytes of each file of a run, by its path in there; the list of them aside."""
+    files = (path for path in run.rglob("*") if path.is_file() and path != run / _FILES)
+    return {path.relative_to(run).as_posix(): path.stat().st_size for path in files}
+
+
+def finished_files(run: Path) -> list[str] | None:
+    """Return the paths in there of the files that a run was finished with; None where one is gone or cut off since.
+
+    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them.
+    """
+    known, found = _object_in(run / _FILES), _sizes(run)
+    return list(known) if known is not None and known.items() <= found.items() else None
+
+
 def read_summary(run: Path) -> dict[str, Any] | None:
     """Return a run's summary, or None where the folder holds no readable one."""
+    return _object_in(run / "summary.json")
+
+
+def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the run that `latest.txt` of the reports folder `root` names, and its summary.
+
+    None where it names no run that can be read: nobody has run, or a hand has changed one of them.
+    """
     try:
-        found = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        name = (root / "latest.txt").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    run = root / "runs" / Path(name).name
+    summary = read_summary(run)
+    return (run, summary) if summary else None
+
+
+def _object_in(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object that a file holds, or None where it cannot be read or holds something else."""
+    try:
+        found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None

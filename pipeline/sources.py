@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.cohort import Cohort
 from pipeline.collect import Collected, Input, Note, Registry, collect_submissions, read_people, read_registry
@@ -38,8 +37,8 @@ class SourcesRead:
         return bool(self.unread) or any(note.level == "error" for note in self.notes)
 
 
-def collect_all(cohort: Cohort, keep: Path) -> Sources:
-    """Read everything that the cohort file names at once (a run reads it unit by unit); the bytes are kept in `keep`.
+def collect_all(cohort: Cohort) -> Sources:
+    """Read everything that the cohort file names at once (a run reads it unit by unit); no bytes are kept.
 
     Raises:
         InputError: no submission could be read, or the tables of people are unreadable.
@@ -49,7 +48,7 @@ def collect_all(cohort: Cohort, keep: Path) -> Sources:
     unread: dict[str, str] = {}
     for school in cohort.schools:
         try:
-            registries.append(read_registry(school, cohort, keep))
+            registries.append(read_registry(school, cohort, None))
         except InputError as error:
             unread[school.name] = str(error)
-    return Sources(collect_submissions(cohort, keep), registries, unread, colleges, counselors)
+    return Sources(collect_submissions(cohort, None), registries, unread, colleges, counselors)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.check.results import FILE
 from pipeline.errors import InputError, reason_of
+from pipeline.whole import appearing
 
 _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "students": "在册学生", "registry": "学籍库自身"}
 _STYLE = """
@@ -54,14 +55,18 @@ def write_data_docs(run: Path, folder: Path) -> Path:
         ) from None
     made = datetime.fromtimestamp((run / FILE).stat().st_mtime).astimezone()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for suite in suites:
-            (folder / f"{suite['suite']}.html").write_text(_page(suite, run.name, made), encoding="utf-8")
+            _write(folder / f"{suite['suite']}.html", _page(suite, run.name, made))
         index = folder / "index.html"
-        index.write_text(_index(suites, run.name), encoding="utf-8")
+        _write(index, _index(suites, run.name))
     except OSError as error:
         raise InputError(f"页面写不进去（{reason_of(error)}）", where=str(folder), remedy="请换一个文件夹") from None
     return index
+
+
+def _write(path: Path, text: str) -> None:
+    with appearing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -27,11 +26,11 @@ def anonymise(
     from pipeline.cohort import load_cohort
     from pipeline.demo.anonymise import anonymise as write
     from pipeline.sources import collect_all
+    from pipeline.whole import folder_appearing
 
     settings = load_cohort(cohort)
-    out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out, prefix=".inputs-") as inputs:
-        sources = collect_all(settings, Path(inputs))
-        write(settings, sources, out)
+    sources = collect_all(settings)
+    with folder_appearing(out) as folder:
+        write(settings, sources, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
     print(out / "cohort.toml")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipeline.cohort import Cohort
 
 
+_WORKBOOK = "登记表.xlsx"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(init)
@@ -31,7 +34,8 @@ def init(
     from pipeline.collect.template import write_template
     from pipeline.demo import starter
 
-    _refuse(folder)
+    if folder.is_file():
+        raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
     if like is None:
         beginnings, colleges = starter.fresh(datetime.now(SHANGHAI).date()), starter.COLLEGES
     else:
@@ -40,8 +44,10 @@ def init(
         colleges = _colleges(older)
     texts = {"cohort.toml": starter.cohort_text(beginnings), "colleges.csv": colleges}
     texts["counselors.csv"] = starter.COUNSELORS
-    _write(folder, texts)
-    write_template(folder / "登记表.xlsx", _load(folder) if like else None)
+    contents = {name: _bytes(name, text) for name, text in texts.items()}
+    _refuse(folder, contents)
+    _write(folder, contents)
+    write_template(folder / _WORKBOOK, _load(folder) if like else None)
     print(f"已新建 {folder}。请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor")
     print(folder / "cohort.toml")
 
@@ -62,19 +68,24 @@ def _load(path: Path) -> Cohort:
     return load_cohort(path)
 
 
-def _refuse(folder: Path) -> None:
-    if folder.is_file():
-        raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
-    taken = [name for name in ("cohort.toml", "colleges.csv", "counselors.csv") if (folder / name).exists()]
+def _bytes(name: str, text: str) -> bytes:
+    return text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8")
+
+
+def _refuse(folder: Path, contents: dict[str, bytes]) -> None:
+    """Refuse a folder in use. One without the workbook, its files as we write them, was left by a kill: go on."""
+    there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
+    whole = _WORKBOOK in there
+    taken = there if whole else [name for name in there if (folder / name).read_bytes() != contents[name]]
     if taken:
         raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
 
 
-def _write(folder: Path, texts: dict[str, str]) -> None:
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    from pipeline.whole import appearing
+
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        with (folder / name).open(
-            "x", encoding="utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n"
-        ) as file:
-            file.write(text)
+    for name, content in contents.items():
+        with appearing(folder / name) as draft:
+            draft.write_bytes(content)

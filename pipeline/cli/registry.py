@@ -35,11 +35,13 @@ def diff(
     """Show what differs, ID numbers masked; `--out` and nothing else holds them in full."""
     from pipeline.collect.compare import compare_registries, masked, read_export
     from pipeline.knowledge.text import inert
+    from pipeline.whole import appearing
 
     differences = compare_registries(read_export(old), read_export(new))
     if out:
         try:
-            differences.map(inert).to_csv(out, index=False, encoding="utf-8-sig", lineterminator="\n")
+            with appearing(out) as draft:
+                differences.map(inert).to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
         except OSError as error:
             raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
     if as_json:

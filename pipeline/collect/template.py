@@ -18,6 +18,7 @@ from pipeline import fields, resources
 from pipeline.cohort import Cohort
 from pipeline.collect.template_text import EXAMPLES, HINTS, LENGTHS, PAGES, WIDTHS
 from pipeline.errors import UsageError
+from pipeline.whole import appearing
 
 SHEET, GUIDE, LISTS = "登记表", "填写说明", "选项"
 _TITLE, _NOTE, _GROUPS, _HEADER, _EXAMPLE, _FIRST = range(6)  # 0-based rows
@@ -67,7 +68,18 @@ def write_template(path: Path, cohort: Cohort | None = None) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    try:
+        with appearing(path) as draft:
+            _write_book(draft, cohort)
+    except (OSError, FileCreateError):
+        raise UsageError(
+            "文件写不进去", where=str(path), remedy="请确认这个位置可以写入，文件没有在 Excel 中打开"
+        ) from None
+
+
+def _write_book(path: Path, cohort: Cohort | None) -> None:
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}  # nothing waits in /tmp
+    book = xlsxwriter.Workbook(str(path), options)
     year = f"{cohort.name} " if cohort else ""
     book.set_properties({"title": f"{year}毕业生信息登记表"})
     columns = [_Column(at, field, options_of(field.name, cohort)) for at, field in enumerate(fields.fields().values())]
@@ -79,10 +91,7 @@ def write_template(path: Path, cohort: Cohort | None = None) -> None:
     _mark(book, sheet, columns)
     _protect(sheet)
     _write_guide(book, guide, columns)
-    try:
-        book.close()
-    except (OSError, FileCreateError):
-        raise UsageError("文件写不进去", where=str(path), remedy="请确认文件夹存在，文件没有在 Excel 中打开") from None
+    book.close()
 
 
 def _style(book: Workbook, **more: Any) -> Any:  # noqa: ANN401  # XlsxWriter's formats take anything

@@ -12,7 +12,10 @@ import os
 import secrets
 import unicodedata
 
+from filelock import FileLock
+
 from pipeline.cohort import Cohort
+from pipeline.whole import appearing
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans("OILU", "011V")
@@ -27,11 +30,11 @@ def code_key(cohort: Cohort) -> bytes:
         return given.encode()
     path = cohort.folder / ".mingce" / "confirmation.key"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass  # made before
+    with FileLock(path.with_suffix(".lock"), mode=0o600):  # two at once make one key
+        if not path.is_file() or not path.stat().st_size:
+            with appearing(path) as draft:
+                draft.touch(mode=0o600)
+                draft.write_text(secrets.token_hex(32), encoding="ascii")
     return path.read_text(encoding="ascii").strip().encode()
 
 

@@ -16,6 +16,7 @@ from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import MingceError
 from pipeline.logs import log
+from pipeline.whole import appearing
 
 DOWN_AFTER = 3  # failed connections in a row
 WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting lets go in minutes
@@ -175,13 +176,11 @@ class Post:
 
 def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
     """Write the mail as `.eml` into the outbox folder, whole or not at all; return the path."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
     path = folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml"
-    part = path.with_suffix(".part")
-    part.write_bytes(raw)
-    part.chmod(0o600)
-    part.replace(path)
+    with appearing(path) as draft:
+        draft.touch(mode=0o600)
+        draft.write_bytes(raw)
     return path
 
 

@@ -25,6 +25,7 @@ from pipeline.deliver.students import invitation_drafts, student_drafts
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, Source, list[Recipient]], FullPage]
 _NO_SERVER = "就业办 <mingce@localhost.localdomain>"
@@ -98,6 +99,8 @@ def send(
     if options.dry_run:
         return _dry(cohort, options, source, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
+        for batch in folder.parent.glob("*"):
+            sweep(batch)
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         recovered = outbox.recover()
         full = _Later()

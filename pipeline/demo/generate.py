@@ -111,9 +111,12 @@ def _school(kind: Kind, order: Order, at: int, first: int, size: int, plan: plan
 def _sinks(folder: Path, order: Order) -> _Sinks:
     truth = write.ParquetSink if order.form == "parquet" else write.CsvSink
     name = "truth.parquet" if order.form == "parquet" else "truth.csv"
+    missing = write.CsvSink(
+        folder / "truth_missing.csv", ["student_number", "name", "college"]
+    )  # a demo is known by it
     return _Sinks(
         truth(folder / name, plant.TRUTH),
-        write.CsvSink(folder / "truth_missing.csv", ["student_number", "name", "college"]),
+        missing,
         write.CsvSink(folder / "truth_headcount.csv", ["school", "college", "education_level", "major", "女", "男"]),
         write.CsvSink(folder / "colleges.csv", ["学校名称", "院系", "别名", "副书记", "邮箱"]),
         write.CsvSink(folder / "counselors.csv", ["学校名称", "院系", "班级", "姓名", "邮箱"]),

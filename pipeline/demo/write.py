@@ -95,7 +95,8 @@ def write_workbook(path: Path, content: Iterable[tuple[str, Table]], numeric_ids
     import xlsxwriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    book: Any = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}  # nothing waits in /tmp
+    book: Any = xlsxwriter.Workbook(str(path), options)
     book.set_properties({"created": on, "author": "mingce demo"})
     for name, table in content:
         sheet = book.add_worksheet(name[:31])

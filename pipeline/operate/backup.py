@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import RefusedError
+from pipeline.lock import cohort_lock
 from pipeline.review.ledger import open_ledger
+from pipeline.whole import sweep
 
 
 def backup(cohort: Cohort, destination: Path, now: datetime) -> tuple[Path, int]:
@@ -16,12 +19,15 @@ def backup(cohort: Cohort, destination: Path, now: datetime) -> tuple[Path, int]
     Raises:
         RefusedError: the ledger itself does not verify: a copy of it would only look like one.
         MingceError: the copy does not verify, or is already there.
+        BusyError: another backup of this cohort is being made.
     """
-    path = destination
+    path, mine = destination, destination.name
     if destination.is_dir() or not destination.suffix:
         destination.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = destination / f"{safe_name(cohort.name)}-{now:%Y%m%d-%H%M%S}.sqlite"
-    with open_ledger(cohort) as ledger:
+        mine = safe_name(cohort.name)
+        path = destination / f"{mine}-{now:%Y%m%d-%H%M%S}.sqlite"
+    with cohort_lock(cohort, now, "backup"), open_ledger(cohort) as ledger:
+        sweep(path.parent, f"{glob.escape(mine)}*")
         found = ledger.verify()
         if found:
             raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy="请先运行 mingce doctor")

@@ -1,7 +1,10 @@
 """`mingce purge`: personal data past its time, by `[keep]`; what was removed is an entry of the ledger.
 
 Kept inputs, old runs' tables of persons and the ledger's personal side go after `inputs` days, mail after `mail`
-days. An old run keeps its summary and its tables of counts; the newest complete run is never touched.
+days. An old run keeps its summary and its tables of counts; the newest complete ones are never touched.
+
+What goes is written down first, and an old run is known by what it still holds: a purge that was killed is gone on
+with by the next one.
 """
 
 from __future__ import annotations
@@ -9,14 +12,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pipeline.cohort import Cohort
+from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
+from pipeline.review.desk import newest_run
 from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.run_folder import latest_run, read_summary
 
 COUNTS = ("headcount", "colleges", "history")  # tables without persons
 MARK = "purged.json"
@@ -37,16 +45,24 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     """Return what `purge` would remove now (files only)."""
     root = cohort.reports_folder
     before = now - timedelta(days=cohort.keep.inputs)
-    runs = {run: _made(run) for run in _folders(root / "runs") if (run / "summary.json").is_file()}
-    latest = _latest(root)
-    old = [run for run, made in runs.items() if made < before and run.name != latest]
-    used = {sha: made for run, made in sorted(runs.items(), key=lambda item: item[1]) for sha in _inputs(run)}
-    used |= dict.fromkeys(_inputs(root / "runs" / latest), now) if latest else {}
+    runs = {run: read_summary(run) or {} for run in _folders(root / "runs")}
+    made = {run: _made(run, summary) for run, summary in runs.items()}
+    newest = _newest(cohort)
+    old = [run for run in runs if made[run] < before and run not in newest and _holds_persons(run)]
+    used = {sha: made[run] for run in sorted(runs, key=made.__getitem__) for sha in _inputs(runs[run])}
+    used |= {sha: now for run in newest for sha in _inputs(runs[run])}
     inputs = [path for path in _files(root / "inputs") if used.get(path.name, _modified(path)) < before]
-    mail = [
-        folder for folder in _folders(root / "outbox") if _modified(folder) < now - timedelta(days=cohort.keep.mail)
-    ]
-    return Removed(tuple(inputs), tuple(run for run in old if not (run / MARK).is_file()), tuple(mail))
+    mail = [folder for folder in _folders(root / "outbox") if _written(folder) < now - timedelta(days=cohort.keep.mail)]
+    return Removed(tuple(inputs), tuple(old), tuple(mail))
+
+
+def _newest(cohort: Cohort) -> set[Path]:
+    """Return the runs that people work with: the one that `latest.txt` names, and the one that decisions look at."""
+    latest = latest_run(cohort.reports_folder)
+    found = {latest[0]} if latest else set[Path]()
+    with suppress(RefusedError):  # there is none yet
+        found.add(newest_run(cohort))
+    return found
 
 
 def purge(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
@@ -57,12 +73,6 @@ def purge(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
     """
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
         found = overdue(cohort, now)
-        for path in found.inputs:
-            path.unlink(missing_ok=True)
-        for folder in found.mail:
-            shutil.rmtree(folder)
-        for run in found.runs:
-            _strip(run, now)
         if found.inputs or found.mail or found.runs:
             data = {
                 "inputs": [path.name for path in found.inputs],
@@ -70,58 +80,71 @@ def purge(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
                 "mail": [path.name for path in found.mail],
             }
             ledger.append_all([Entry("purge", action="files", by=by, why=why, data=data)])
+        for path in found.inputs:
+            path.unlink(missing_ok=True)
+        for folder in found.mail:
+            shutil.rmtree(folder)
+        for run in found.runs:
+            _strip(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
     return Removed(found.inputs, found.runs, found.mail, emptied)
 
 
 def _strip(run: Path, now: datetime) -> None:
-    """Leave of an old run its summary and its tables of counts."""
+    """Leave of an old run its summary and its tables of counts; of one that was killed, nothing."""
+    if _was_killed(run):
+        shutil.rmtree(run)
+        return
     (run / MARK).write_text(json.dumps({"at": now.isoformat(timespec="seconds")}), encoding="utf-8")
-    for path in run.iterdir():
-        if path.name == "tables":
-            for table in path.iterdir():
-                if table.stem not in COUNTS:
-                    table.unlink()
-        elif path.is_dir():
+    for path in list(_personal(run)):
+        if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in ("summary.json", MARK):
+        else:
             path.unlink()
 
 
-def _summary(run: Path) -> dict[str, object]:
-    try:
-        found = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+def _was_killed(run: Path) -> bool:
+    return run.name.startswith(".")  # nobody runs: the lock is held
 
 
-def _made(run: Path) -> datetime:
-    """Return when a run was made: as its summary says, else as its folder does."""
+def _holds_persons(run: Path) -> bool:
+    return _was_killed(run) or any(_personal(run))
+
+
+def _personal(run: Path) -> Iterator[Path]:
+    """Yield what in a run's folder is neither its summary nor a count."""
+    for path in run.iterdir():
+        if path.name == "tables" and path.is_dir():
+            yield from (table for table in path.iterdir() if table.stem not in COUNTS)
+        elif path.name not in ("summary.json", MARK):
+            yield path
+
+
+def _made(run: Path, summary: dict[str, Any]) -> datetime:
+    """Return when a run was made: as its summary says, else as its files do."""
     try:
-        made = datetime.fromisoformat(str(_summary(run).get("started_at", "")))
+        made = datetime.fromisoformat(str(summary.get("started_at", "")))
     except ValueError:
-        return _modified(run)
+        return _written(run)
     return made if made.tzinfo else made.replace(tzinfo=SHANGHAI)
 
 
-def _inputs(run: Path) -> Iterator[str]:
-    listed = _summary(run).get("inputs")
+def _inputs(summary: dict[str, Any]) -> Iterator[str]:
+    listed = summary.get("inputs")
     for one in listed if isinstance(listed, list) else []:
         if isinstance(one, dict):
             yield str(one.get("sha256", ""))
 
 
-def _latest(root: Path) -> str:
-    try:
-        return (root / "latest.txt").read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
 def _modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, SHANGHAI)
+
+
+def _written(folder: Path) -> datetime:
+    """Return when the newest file of a folder was written (of an empty one: long ago)."""
+    times = [path.stat().st_mtime for path in folder.rglob("*") if path.is_file()]
+    return datetime.fromtimestamp(max(times, default=0), SHANGHAI)  # the folder's own changes as it is emptied
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -62,6 +62,7 @@ def threads() -> int:
 
 
 def _open(folder: Path) -> _Server:
+    folder.mkdir(mode=0o700, exist_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(folder / SOCKET))
     listener.listen(256)

@@ -10,13 +10,14 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -151,7 +152,8 @@ def prepare(folder: Path | None = None, template: Path | None = None) -> Prepare
     whose exporter it builds beforehand. The process ends, with all it forked, when the caller closes it or dies.
     """
     short = folder is not None and len(os.fsencode(folder)) <= _LONGEST - 20
-    private = Path(tempfile.mkdtemp(prefix="nb-", dir=folder if short else None)).resolve()
+    parent = folder if folder is not None and short else Path(tempfile.gettempdir())
+    private = parent.resolve() / f"nb-{secrets.token_hex(8)}"
     command = [sys.executable, "-P", "-m", "pipeline.render.prepared", str(private)]
     process = subprocess.Popen(
         [*command, str(template)] if template else command,
@@ -160,14 +162,22 @@ def prepare(folder: Path | None = None, template: Path | None = None) -> Prepare
         env=_environment(),
         start_new_session=True,
     )
+    private.mkdir(mode=0o700, exist_ok=True)  # both make it: a kill between two steps leaves nobody's folder
     prepared = Prepared(private, process)
     atexit.register(prepared.close)
     return prepared
 
 
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take passwords, tokens and keys out of an environment: no notebook needs the mail password."""
+    for name in [name for name in environment if _SECRET.search(name)]:
+        del environment[name]
+
+
 def _environment() -> dict[str, str]:
-    """Return the environment without secrets (no notebook needs the mail password), one thread for each library."""
-    env = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    """Return the environment without secrets, one thread for each library."""
+    env = dict(os.environ)
+    forget_secrets(env)
     env.update(dict.fromkeys(_ONE_THREAD, "1"))
     env["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # Arrow's jemalloc would start a thread at the import
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")

@@ -22,6 +22,7 @@ from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
 from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, entry_hash, side_digest
 from pipeline.review.connect import engine_of, faults_told, ledger_url
+from pipeline.whole import appearing
 
 TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
 COLUMNS = ["seq", *TEXT, "why", "values"]
@@ -110,19 +111,14 @@ class Ledger:
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
         with self._reading() as connection:
             rows, private = _rows(connection), _personal(connection)
-        partial = path.with_name(f".{path.name}.part")
-        partial.unlink(missing_ok=True)
-        copy = _open(sa.URL.create("sqlite", database=str(partial)), self._clock)  # a path may hold ? and %
-        with copy._writing() as connection:
-            _insert(connection, rows, private)
-        found = copy.verify()
-        copy.close()
-        if found:
-            partial.unlink()
-            raise MingceError(
-                f"备份没有通过核对：{found[0]}", where=str(path), remedy="请先运行 mingce doctor 查看账本"
-            )
-        partial.replace(path)
+        with appearing(path) as draft, _open(sa.URL.create("sqlite", database=str(draft)), self._clock) as copy:
+            with copy._writing() as connection:
+                _insert(connection, rows, private)
+            found = copy.verify()
+            if found:
+                raise MingceError(
+                    f"备份没有通过核对：{found[0]}", where=str(path), remedy="请先运行 mingce doctor 查看账本"
+                )
         return len(rows)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.scale.spool import Spool, appearing
+from pipeline.scale.spool import Spool
 from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS
+from pipeline.whole import appearing
 
 _LEAST, _MOST = 2_000, 60_000
 """Rows of a row group: a reader that wants one school reads little beside it."""
@@ -40,10 +42,10 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
     (`tables.ROW_GROUPS`), so that a reader of one school's rows opens no others: the least and greatest name that
     Parquet keeps of each row group say little where students strayed.
     """
-    path = folder / f"{pieces.table}.parquet"
+    path, mine = folder / f"{pieces.table}.parquet", f"{os.getpid()}-"
     count = groups = 0
     places: dict[str, list[int]] = {}
-    with appearing(path) as draft:
+    with appearing(path, mine) as draft:
         writer: pq.ParquetWriter | None = None
         try:
             for name, schools in zip(pieces.names, pieces.schools, strict=True):
@@ -62,7 +64,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
             if writer is not None:
                 writer.close()
     if count <= CSV_ROW_LIMIT:
-        with appearing(path.with_suffix(".csv")) as draft:
+        with appearing(path.with_suffix(".csv"), mine) as draft:
             _write_csv(spool, pieces.names, draft)
     return pieces
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from pipeline.tables import Frame
+from pipeline.whole import appearing
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,8 @@ class Spool:
         return self.folder / name
 
     def _whole(self, name: str, write: Callable[[Path], object]) -> None:
-        with appearing(self._path(name)) as draft:
+        with appearing(self._path(name), f"{os.getpid()}-") as draft:
             write(draft)
-
-
-@contextmanager
-def appearing(path: Path) -> Generator[Path]:
-    """Give the place to write to of a file that appears under its name whole or, where writing it fails, not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=4)

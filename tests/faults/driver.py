@@ -128,7 +128,7 @@ def forked(work: Callable[[], object], after: float = 0.0, number: int = signal.
                 done = work()
                 code = done if isinstance(done, int) else 0
             except SystemExit as ended:
-                code = ended.code if isinstance(ended.code, int) else 1
+                code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
             except BaseException:  # noqa: BLE001  # a fork must not return into the loop
                 import traceback
 

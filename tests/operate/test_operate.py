@@ -99,37 +99,37 @@ def test_backup_into_a_folder_whose_name_looks_like_an_address(cohort, tmp_path)
 
 def test_purge_by_keeping_times(cohort):
     old, new = date(2015, 6, 1), date(2016, 10, 19)
-    for name, day in (("old", old), ("new", new)):
+    for name, day in (("1-old", old), ("2-new", new)):
         started = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).isoformat()
         write_run(
             cohort, name, roster_of(1, 3), as_of=day, started_at=started, inputs=[{"sha256": name}, {"sha256": "both"}]
         )
     root = cohort.reports_folder
     (root / "inputs").mkdir()
-    for name in ("old", "new", "both", "unlisted"):
+    for name in ("1-old", "2-new", "both", "unlisted"):
         (root / "inputs" / name).write_text("x")
     for name, age in (("old", 91), ("new", 5)):
         folder = root / "outbox" / name
         folder.mkdir(parents=True)
         (folder / "a.eml").write_text("x")
         moment = (NOW - timedelta(days=age)).timestamp()
-        os.utime(folder, (moment, moment))
+        os.utime(folder / "a.eml", (moment, moment))
     moment = (NOW - timedelta(days=500)).timestamp()
     os.utime(root / "inputs" / "unlisted", (moment, moment))
     with open_ledger(cohort, lambda: NOW - timedelta(days=500)) as ledger:
         ledger.append_all([Entry("delivery", action="accepted", by="x", personal={"address": "a@b.cn"})])
-    assert {path.name for path in overdue(cohort, NOW).inputs} == {"old", "unlisted"}
+    assert {path.name for path in overdue(cohort, NOW).inputs} == {"1-old", "unlisted"}
     removed = purge(cohort, NOW, "李老师", "到期")
     assert removed.ledger == 1
-    assert {path.name for path in (root / "inputs").iterdir()} == {"new", "both"}
+    assert {path.name for path in (root / "inputs").iterdir()} == {"2-new", "both"}
     assert [path.name for path in (root / "outbox").iterdir()] == ["new"]
-    assert {path.stem for path in (root / "runs/old/tables").iterdir()} == {"colleges"}
-    assert not (root / "runs/old/site").exists() and (root / "runs/old/summary.json").is_file()
-    assert (root / "runs/new/tables/roster.parquet").is_file()
+    assert {path.stem for path in (root / "runs/1-old/tables").iterdir()} == {"colleges"}
+    assert not (root / "runs/1-old/site").exists() and (root / "runs/1-old/summary.json").is_file()
+    assert (root / "runs/2-new/tables/roster.parquet").is_file()
     with open_ledger(cohort) as ledger:
         entries = ledger.entries("purge")
         assert (
-            json.loads(entries["data"].iloc[0])["inputs"] == ["old", "unlisted"] and entries["by"].iloc[0] == "李老师"
+            json.loads(entries["data"].iloc[0])["inputs"] == ["1-old", "unlisted"] and entries["by"].iloc[0] == "李老师"
         )
         assert "a@b.cn" not in "".join(ledger.entries()["values"]) and ledger.verify() == []
     again = overdue(cohort, NOW)

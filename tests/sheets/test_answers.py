@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline import tables
 from pipeline.cli import app
-from pipeline.collect.google.client import Patience
+from pipeline.collect.google.client import Patience, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK
 from pipeline.deliver.answer_rows import HEADER, safe_message
 from pipeline.deliver.answers import write_answers
@@ -182,6 +182,45 @@ def test_a_lost_answer_is_not_repeated_blindly(google: Google, book: Book, cohor
     assert len([one for one in book.sheets if "认证结果" in one.title]) == 1
     failed = 0 if carried_out else (fault.status != 429 or 2)
     assert len(google.writes()) == 3 + int(failed)
+
+
+class PowerCut(BaseException):
+    """Everything ends here, without a word: nothing tidies up."""
+
+
+def test_a_write_back_cut_off_at_any_call_is_mended_by_the_next(
+    google: Google, book: Book, cohort, patience, tmp_path: Path, monkeypatch
+):
+    run = make_run(tmp_path, [student(n) for n in range(5)])
+    sent: list[str] = []
+    real = SheetsClient.request
+
+    def cut(client, method, endpoint, *given, **more):
+        sent.append(endpoint)
+        if len(sent) == at and not answered:
+            raise PowerCut
+        answer = real(client, method, endpoint, *given, **more)
+        if len(sent) == at:
+            raise PowerCut  # carried out, and nobody hears of it
+        return answer
+
+    monkeypatch.setattr(SheetsClient, "request", cut)
+    at, answered = 0, False
+    write_answers(cohort, run, patience=patience)
+    whole, calls = written(book), len(sent)
+    assert calls > 4
+    for at in range(1, calls + 1):
+        for answered in (False, True):
+            mine = google.books[KEY] = Book("采集", sheets=[Sheet(0, "1班", [["学号"], ["1300000001"]])])
+            sent.clear()
+            with pytest.raises(PowerCut):
+                write_answers(cohort, run, patience=patience)
+            at, before = 0, at
+            write_answers(cohort, run, patience=patience)
+            at = before
+            own = mine.named("认证结果")
+            assert written(mine) == whole
+            assert (len(own.protected), len(own.formats), len(mine.sheets)) == (1, 4, 2), (at, answered)
 
 
 def test_out_of_time_says_why_and_leaves_the_old(google: Google, book: Book, cohort, patience, tmp_path: Path):

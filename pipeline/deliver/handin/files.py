@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from pipeline.collect.inputs import read_content
 from pipeline.deliver.handin.mapping import Column, Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text import inert
+from pipeline.whole import appearing
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -42,24 +44,21 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
         MingceError: what was read back differs.
     """
     rows: Rows = list(table.itertuples(index=False, name=None))
-    part = path.with_name(f".part-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        if form == "xlsx" and template:
-            _fill_template(part, rows, mapping, template)
-            found = _read_xlsx(part, mapping)
-        else:
-            writer, reader = _FORMS[form]
-            writer(part, rows, mapping)
-            found = reader(part, mapping)
-        if found != [_as_read(row, mapping) for row in rows]:
-            raise MingceError("写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员")
-        part.replace(path)
+        with appearing(path) as draft:
+            if form == "xlsx" and template:
+                _fill_template(draft, rows, mapping, template)
+                found = _read_xlsx(draft, mapping)
+            else:
+                writer, reader = _FORMS[form]
+                writer(draft, rows, mapping)
+                found = reader(draft, mapping)
+            if found != [_as_read(row, mapping) for row in rows]:
+                raise MingceError(
+                    "写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员"
+                )
     except OSError as error:
         raise UsageError("文件写不进去", where=str(path), remedy=f"请换个位置（{reason_of(error)}）") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:
@@ -166,14 +165,16 @@ def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> 
 
 
 def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
-    """Save the workbook; its sheets wait in temporary files, which a crash must not leave outside the folder."""
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".template-") as folder:
-        tempfile.tempdir = folder
-        try:
-            book.save(path)
-        finally:
-            tempfile.tempdir = before
+    """Save the workbook; its sheets wait in temporary files, in a folder that the next saving removes after a kill."""
+    before, waiting = tempfile.tempdir, path.with_name(f"{path.name}.sheets")
+    shutil.rmtree(waiting, ignore_errors=True)
+    waiting.mkdir(mode=0o700)
+    tempfile.tempdir = str(waiting)
+    try:
+        book.save(path)
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
