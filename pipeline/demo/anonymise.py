@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,12 +24,17 @@ from pipeline.demo import photos
 from pipeline.demo.disguise import Disguise
 from pipeline.demo.starter import quoted
 from pipeline.knowledge.photos import Picture, near_same, read_picture
+from pipeline.review.worksheet import OPINIONS
 from pipeline.sources import Sources
 
 Sheet = Any  # XlsxWriter ships no types
 
 _NUMBERS = ("student_number", "exam_number", "qq", "phone", "family_phone")
 _KEYS = ("student_number", "exam_number", "id_number")
+_PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "submitted_at")
+_STRUCTURE = ("school", "college", "class_name", "major")
+_TELLING = 6  # digits of a number that belongs to one person
+_DRAWS = 12
 _MOST_BYTES = 200 * 1024
 _NARROW = 100
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -36,15 +42,15 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 def anonymise(cohort: Cohort, sources: Sources, out: Path, secret: int | None = None) -> Path:
     """Write the disguised cohort into `out` and return it; `secret` is drawn anew unless given (tests)."""
-    disguise = Disguise(secrets.randbits(64) if secret is None else secret)
+    disguise = _chosen(sources) if secret is None else Disguise(secret)
     out.mkdir(parents=True, exist_ok=True)
-    _learn_names(sources, disguise)
-    for registry in sources.registries:
-        _write_registry(out, registry.rows, registry.columns, disguise)
+    _learn(sources, disguise)
     rows = sources.submissions.rows
     stems = _Stems(rows, disguise)
     bases = _bases(sources)
-    new = _disguised(rows, disguise, bases)
+    new = _disguised(rows, disguise, bases, sources)
+    for registry in sources.registries:
+        _write_registry(out, registry.rows, registry.columns, disguise)
     new["photo"] = [stems.name(name) for name in rows["photo"]]
     _write_submissions(out, new, rows, sources, disguise)
     _write_people(out, sources)
@@ -54,8 +60,35 @@ def anonymise(cohort: Cohort, sources: Sources, out: Path, secret: int | None = 
     return out
 
 
-def _learn_names(sources: Sources, disguise: Disguise) -> None:
+def _chosen(sources: Sources) -> Disguise:
+    """Return a disguise under which no number of a person is what another one's was, if some draws find one."""
+    given = {field: set(_column(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
+    real = {text for texts in given.values() for text in texts if sum(map(str.isdigit, text)) >= _TELLING}
+
+    def drawn() -> tuple[int, Disguise]:
+        disguise = Disguise(secrets.randbits(64))
+        new = {disguise.id_number(number) for number in given["id_number"]}
+        new |= {disguise.number(field, number) for field in _NUMBERS for number in given[field]}
+        return len(new & real), disguise
+
+    best, disguise = drawn()
+    for _ in range(_DRAWS):
+        if not best:
+            break
+        best, disguise = min((best, disguise), drawn(), key=itemgetter(0))
+    return disguise
+
+
+def _column(sources: Sources, field: str) -> Iterator[str]:
+    """Yield what stands under a field, in the registries and in what was submitted."""
+    for rows in [*(registry.rows for registry in sources.registries), sources.submissions.rows]:
+        yield from rows[field].str.strip() if field in rows else ()
+
+
+def _learn(sources: Sources, disguise: Disguise) -> None:
     """Give the registry's people their new names first: what students typed is told from these."""
+    people = {str(name).strip() for registry in sources.registries for name in registry.rows["name"]}
+    disguise.know(people, (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field)))
     given = [*(registry.rows["name"] for registry in sources.registries), sources.submissions.rows["name"]]
     disguise.avoid({str(name).strip() for column in given for name in column.unique()})
     for registry in sources.registries:
@@ -73,7 +106,9 @@ def _bases(sources: Sources) -> dict[tuple[str, str], str]:
     return bases
 
 
-def _disguised(rows: pd.DataFrame, disguise: Disguise, bases: dict[tuple[str, str], str]) -> pd.DataFrame:
+def _disguised(
+    rows: pd.DataFrame, disguise: Disguise, bases: dict[tuple[str, str], str], sources: Sources
+) -> pd.DataFrame:
     new = rows.copy()
     for field in _NUMBERS:
         if field in rows:
@@ -85,7 +120,18 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, bases: dict[tuple[str, st
     keys = zip(*(rows[field].str.strip() for field in _KEYS), strict=True)
     owners = [next((bases[key] for key in zip(_KEYS, numbers, strict=True) if key in bases), "") for numbers in keys]
     new["name"] = [disguise.name(name, base.strip()) for name, base in zip(rows["name"], owners, strict=True)]
+    for field in fields.names():
+        if field in new and field not in _PERSONAL:
+            known = _known(sources, field)
+            new[field] = _mapped(new[field], lambda text, known=known: text if text in known else disguise.text(text))
     return new.astype({name: "str" for name in fields.names() if name in new})
+
+
+def _known(sources: Sources, field: str) -> set[str]:
+    """Return the registry's schools, colleges, classes or majors: what looks like a person in them is none."""
+    if field not in _STRUCTURE:
+        return set()
+    return {str(name) for registry in sources.registries for name in registry.rows[field]}
 
 
 def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
@@ -108,6 +154,7 @@ def _write_registry(out: Path, rows: pd.DataFrame, columns: set[str], disguise: 
         student_number=_mapped(rows["student_number"], lambda value: disguise.number("student_number", value)),
         exam_number=_mapped(rows["exam_number"], lambda value: disguise.number("exam_number", value)),
         name=_mapped(rows["name"], disguise.name),
+        commissioning_unit=_mapped(rows["commissioning_unit"], disguise.text),
     )
     kept = [field for field in fields.in_registry() if field in columns]
     (out / "registry").mkdir(exist_ok=True)
@@ -247,10 +294,15 @@ def _write_decisions(path: Path, out: Path, disguise: Disguise) -> bool:
         writer.writerow(["学号", "意见", "审核人", "说明"])
         for row in rows:
             school, slash, number = (row.get("学号") or "").rpartition("/")
+            opinion = (row.get("意见") or "").strip()
             by = people.setdefault(row.get("审核人") or "", f"审核员{len(people) + 1}")
             why = "说明从略" if row.get("说明") else ""
-            writer.writerow([school + slash + disguise.number("student_number", number), row.get("意见"), by, why])
+            writer.writerow([school + slash + disguise.number("student_number", number), _opinion(opinion), by, why])
     return True
+
+
+def _opinion(given: str) -> str:
+    return given if not given or given in OPINIONS else "看不懂的意见"
 
 
 def _settings(cohort: Cohort, *, decisions: bool) -> str:

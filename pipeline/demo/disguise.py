@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cache
 from random import Random
@@ -26,6 +26,12 @@ _GIVEN = names.MALE + names.FEMALE
 _KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
 _DAYS = [f"{month:02d}{day:02d}" for month in range(1, 13) for day in range(1, monthrange(2015, month)[1] + 1)]
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+_WORD = re.compile(rf"{_HAN.pattern}+")
+# what people write beside a number, or instead of one, that names nobody
+_HARMLESS = frozenset("无没有暂缺空同上本人父母亲爸妈家长电话手机座号码转分办公室宿舍微信不详未知和或的")
+_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]+@[0-9A-Za-z.-]+")
+_LONG = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,17}[0-9Xx]?(?![0-9A-Za-z])")
+_PERSON = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]|1[3-9][0-9]{9}")  # ID numbers and mobile phones
 
 
 class Disguise:
@@ -33,24 +39,31 @@ class Disguise:
 
     def __init__(self, secret: int) -> None:
         self._secret = secret
-        shuffled = _DAYS.copy()
-        Random(f"{secret} days").shuffle(shuffled)
-        self._days = dict(zip(_DAYS, shuffled, strict=True))
+        self._days = _turned(_DAYS, f"{secret} days")
         self.digit = cache(self._digit)
-        letters = list("abcdefghijklmnopqrstuvwxyz")
-        Random(f"{secret} letters").shuffle(letters)
-        self._letters = "".join(letters)
+        letters = _turned("abcdefghijklmnopqrstuvwxyz", f"{secret} letters")
+        self._letters = "".join(letters[mark] for mark in sorted(letters))
         self._names: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._people: set[str] = set()
+        self._numbers: set[str] = set()
 
     def _digit(self, field: str, at: int) -> str:
-        digits = list("0123456789")
-        Random(f"{self._secret} {field} {at}").shuffle(digits)
-        return "".join(digits)
+        digits = _turned("0123456789", f"{self._secret} {field} {at}")
+        return "".join(digits[mark] for mark in "0123456789")
 
     def number(self, field: str, given: str) -> str:
         """Return another number of the same form; `field` is one of student_number, exam_number, qq, phone, …"""
-        return _resting(given, lambda core: self._number(field, core))
+        return self._words(_resting(given, lambda core: self._number(field, core)))
+
+    def _words(self, given: str) -> str:
+        """Return a cell of numbers with the names beside them changed."""
+
+        def other(found: re.Match[str]) -> str:
+            word = found[0]
+            return word if _HARMLESS.issuperset(word) else self._names.get(word) or self._fresh(word)
+
+        return _WORD.sub(other, given)
 
     def _number(self, field: str, core: str) -> str:
         if field.endswith("phone") and len(core) == 13 and core.startswith("86"):
@@ -62,7 +75,7 @@ class Disguise:
 
     def id_number(self, given: str) -> str:
         """Return another ID number: same region, year and sex, valid exactly where the given one is."""
-        return _resting(given, self._id_number)
+        return self._words(_resting(given, self._id_number))
 
     def _id_number(self, core: str) -> str:
         if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9X]", core):
@@ -93,6 +106,30 @@ class Disguise:
     def avoid(self, given: set[str]) -> None:
         """Give nobody one of these names: they are the ones to be hidden."""
         self._taken |= given
+
+    def know(self, names: Iterable[str], numbers: Iterable[str]) -> None:
+        """Learn by which names and numbers `text` is to know persons: the registry's (a student may type anything)."""
+        self._people |= {name for name in names if len(name) > 1}
+        self._numbers |= {number for number in numbers if _LONG.fullmatch(number)}
+
+    def text(self, given: str) -> str:
+        """Return a cell of no personal field: what somebody wrote there of a person all the same is changed.
+
+        A name of two characters is known where it is all that stands there.
+        """
+        changed = _ADDRESS.sub(lambda found: self.email(found[0]), given)
+        changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
+        if changed.strip() in self._people:
+            return self.name(changed)
+        words = {word for run in _WORD.findall(changed) for word in _pieces(run)} & self._people
+        for name in sorted(words, key=len, reverse=True):
+            changed = changed.replace(name, self.name(name))
+        return changed
+
+    def _elsewhere(self, number: str) -> str:
+        if number not in self._numbers and not _PERSON.fullmatch(number):
+            return number
+        return self._id_number(number.upper()) if len(number) in (15, 18) else self._number("student_number", number)
 
     def name(self, given: str, base: str = "") -> str:
         """Return another name; one that differs a little from the name `base` differs as much from base's new name."""
@@ -126,14 +163,14 @@ class Disguise:
         if mark.isascii() and mark.isalpha():
             letter = dice.choice("abcdefghijklmnopqrstuvwxyz")
             return letter.upper() if mark.isupper() else letter
-        return mark
+        return _in_style(dice.choice("0123456789"), mark) if mark.isdecimal() else mark
 
     def email(self, given: str) -> str:
         """Return another address of the same provider; digits of a QQ mailbox agree with the QQ number still."""
         local, at, domain = given.partition("@")
         if local.strip().isdigit():
-            return self.number("qq", local) + at + domain
-        return "".join(self._mark(mark) for mark in local) + at + domain
+            return self.number("qq", local) + at + self.text(domain)
+        return self._words("".join(self._mark(mark) for mark in local)) + at + self.text(domain)
 
     def _mark(self, mark: str) -> str:
         if mark.isascii() and mark.isdigit():
@@ -152,6 +189,18 @@ class Disguise:
         if core[0] in "=+-@":
             return f"{core[0]}SUM(A1)某路{number}号" if core[0] in "=@" else f"{core[0]}某路{number}号某单元"
         return "某" * len(core) if len(core) < 6 else f"某县某路{number}号某单元"
+
+
+def _pieces(run: str) -> Iterator[str]:
+    """Yield what of a run of characters may be a name inside other words."""
+    return (run[at : at + length] for length in (3, 4, 5) for at in range(len(run) - length + 1))
+
+
+def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
+    """Return another one for each of `marks`: the next of a random round, so that none stays what it was."""
+    order = list(marks)
+    Random(seed).shuffle(order)
+    return dict(zip(order, order[1:] + order[:1], strict=True))
 
 
 def check_character(body: str) -> str:

@@ -65,3 +65,42 @@ def test_a_short_address_stays_short_and_a_formula_a_formula() -> None:
     assert len(DISGUISE.address("长沙")) == 2
     assert DISGUISE.address('=HYPERLINK("http://a","b")').startswith("=")
     assert "湘潭" not in DISGUISE.address("湘潭市雨湖区解放路12号")
+
+
+@given(st.sampled_from(["student_number", "exam_number", "phone", "qq"]), digits, st.integers(0, 50))
+def test_no_number_stays_what_it_was(field: str, body: str, secret: int) -> None:
+    disguise = Disguise(secret)
+    assert disguise.number(field, body) != body
+    assert disguise.id_number(body + check_character(body)) != body + check_character(body)
+
+
+def test_a_name_beside_a_number_is_changed_and_a_plain_word_is_not() -> None:
+    for typed in ("13800001234（金丝雀）", "金丝雀", "金丝雀13800001234"):
+        new = DISGUISE.number("phone", typed)
+        assert "金丝雀" not in new
+        assert len(new) == len(typed)
+    for word in ("无", "没有QQ", "同上", "本人电话"):
+        assert DISGUISE.number("qq", word) == word
+    assert "金丝雀" not in DISGUISE.id_number("金丝雀")
+    assert "金丝雀" not in DISGUISE.email("金丝雀@qq.com")
+    assert "13800001234" not in DISGUISE.email("a@b.cn 13800001234")
+    assert "430302199503141236" not in DISGUISE.name("430302199503141236")
+
+
+def test_a_person_in_another_column_is_changed() -> None:
+    disguise = Disguise(5)
+    disguise.know({"金丝雀", "王伟"}, {"1305030101", "2017"})
+    for typed in (
+        "金丝雀",
+        "王伟",
+        "土木1班金丝雀",
+        "学号1305030101",
+        "430302199503141236",
+        "a.b@qq.com",
+        "打13800001234",
+    ):
+        new = disguise.text(typed)
+        assert new != typed
+        assert not [one for one in ("金丝雀", "1305030101", "1995031412", "a.b@", "13800001234") if one in new]
+    for plain in ("湖南省", "2017-06", "20120901", "土木工程2013级01班", "王伟大厦", ""):
+        assert disguise.text(plain) == plain
