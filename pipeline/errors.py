@@ -22,6 +22,7 @@ _REASONS = {
     errno.EFBIG: "文件太大",
     errno.EIO: "磁盘有故障",
     errno.EMFILE: "打开的文件太多",
+    errno.ENFILE: "打开的文件太多",
     errno.EEXIST: "已存在",
     errno.EBUSY: "正被占用",
     errno.ESTALE: "网络文件夹断开了",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -53,6 +55,17 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__  # its text may hold a cell
         return json.dumps(line, ensure_ascii=False, default=lambda value: type(value).__name__)
+
+
+def hush_libraries() -> None:
+    """Keep warnings and log lines of libraries off standard error: they are English, and may repeat a cell.
+
+    What Python was told of warnings (`-W`, PYTHONWARNINGS) stays.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())  # without any, Python itself prints them
 
 
 @contextmanager

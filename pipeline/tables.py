@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields
-from pipeline.errors import InputError
+from pipeline.errors import InputError, reason_of
 
 Frame = pd.DataFrame
 
@@ -122,12 +122,17 @@ def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
     """Return table `name` of the run folder `run`.
 
     Raises:
-        InputError: the run has no such table.
+        InputError: the run has no such table, or what it has cannot be read.
     """
     path = run / "tables" / f"{name}.parquet"
     if not path.is_file():
         raise InputError(f"运行结果中没有表 {name}", where=str(run), remedy="请确认这是一次完整运行的文件夹")
-    return pd.read_parquet(path, columns=columns)
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise InputError(
+            f"运行结果中的表 {name} 读不出（{reason_of(error)}）", where=str(run), remedy="请重新运行 mingce run"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from typing import Any
 from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import files_of
+from pipeline.errors import InputError
 from pipeline.review.desk import KINDS
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import RunFolder, read_summary
+from pipeline.run_folder import RunFolder, finished_files, latest_run
 
 _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
 
@@ -24,11 +25,19 @@ _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ",
 def fingerprint(cohort: Cohort, as_of: date) -> str:
     """Return the digest of all that a run's results depend on; blank where that cannot be told beforehand.
 
-    Sheets and databases are only known once they are read: cohorts that have any are always run in full.
+    Sheets and databases are only known once they are read: cohorts that have any are always run in full. So are those
+    whose files are not there, or go while they are looked at: what is missing is told where it is read.
     """
     sources = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
     if any("://" in source or source.startswith("gsheet:") for source in [*sources, cohort.review.decisions or ""]):
         return ""
+    try:
+        return _fingerprint(cohort, as_of, sources)
+    except (InputError, OSError):
+        return ""
+
+
+def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> str:
     files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
     files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
     files += [cohort.path(cohort.review.decisions)] if cohort.review.decisions else []
@@ -41,22 +50,20 @@ def fingerprint(cohort: Cohort, as_of: date) -> str:
 def take_over_latest(folder: RunFolder, wanted: str, run_started: datetime) -> dict[str, Any] | None:
     """Link the latest run's files into `folder` where its fingerprint is `wanted`; return the new run's summary.
 
-    Returns None where there is no such run: then everything is to be made.
+    Returns None where there is no such run, or a file of it is gone or cut off: then everything is to be made.
     """
-    pointer = folder.root / "latest.txt"
-    if not wanted or not pointer.is_file():
+    found = latest_run(folder.root) if wanted else None
+    if found is None:
         return None
-    latest = folder.root / "runs" / pointer.read_text(encoding="utf-8").strip()
-    summary = read_summary(latest)
-    if summary is None or summary.get("fingerprint") != wanted:
+    latest, summary = found
+    files = finished_files(latest) if summary.get("fingerprint") == wanted else None
+    if files is None:
         return None
-    for path in latest.rglob("*"):
-        target = folder.path / path.relative_to(latest)
-        if path.is_dir():
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif path.name != "summary.json":
+    for name in files:
+        if name != "summary.json":
+            target = folder.path / name
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _link(path, target)
+            _link(latest / name, target)
     return {
         **summary,
         "run_id": folder.run_id,

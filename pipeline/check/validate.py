@@ -7,6 +7,7 @@ through `warm_up`.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,8 +121,15 @@ def _verdict(rule: Rule, result: Any, broken: Broken | None) -> Verdict:  # noqa
     raised = result.exception_info or {}
     infos = [raised] if "raised_exception" in raised else list(raised.values())
     if any(info.get("raised_exception") for info in infos):
-        told = str(infos[0].get("exception_message", "")).partition(":")[0].strip() or "error"
-        return Verdict(rule, np.array([], dtype=np.int64), None, told[:60])
+        return Verdict(
+            rule, np.array([], dtype=np.int64), None, _class_of(str(infos[0].get("exception_traceback", "")))
+        )
     listed = [] if result.success else result.result.get("unexpected_index_list")  # `mostly` may let some pass
     rows = np.asarray(listed or [], dtype=np.int64)
     return Verdict(rule, rows, broken)
+
+
+def _class_of(trace: str) -> str:
+    """Return the class of the error that a traceback ends with; its text may hold a cell."""
+    found = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", trace, re.MULTILINE)
+    return found[1] if found else "error"

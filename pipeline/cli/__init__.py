@@ -13,10 +13,11 @@ import typer
 
 from pipeline.cli.chinese import Commands
 from pipeline.cli.environment import add_environment, environment_file
-from pipeline.cli.signals import interrupt_on_signals
-from pipeline.cli.terminal import PlainStream, disk_failure, technical
+from pipeline.cli.signals import interrupt_on_signals, leave_no_core
+from pipeline.cli.terminal import PlainStream, system_failure, technical
 from pipeline.cli.usage import WRONG_WORDS, told
 from pipeline.errors import MingceError
+from pipeline.logs import hush_libraries
 
 # One module for each group of commands; each has `register(app)`.
 _MODULES = (
@@ -63,6 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     interrupt_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):  # GBK, say, lacks characters of some names
         sys.stdout.reconfigure(errors="backslashreplace")
+    leave_no_core()
+    hush_libraries()
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
@@ -76,10 +79,8 @@ def main(arguments: list[str] | None = None) -> None:
             _end(error, told(error))
         except KeyboardInterrupt:
             _interrupted()
-        except OSError as error:
-            _end(error, disk_failure(error))
         except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here
-            _end(error, None)
+            _end(error, system_failure(error))
 
 
 def _interrupted() -> NoReturn:

@@ -13,6 +13,7 @@ from pipeline.errors import PartialError, RefusedError
 
 if TYPE_CHECKING:
     from pipeline.deliver.post import Result
+    from pipeline.deliver.recipients import Recipient
     from pipeline.deliver.send import Sent
 
 _WORDS: dict[str, str] = {
@@ -53,8 +54,17 @@ def send(
 def _tell(result: Result) -> None:
     """Say what became of one mail, where someone may have to act."""
     if result.action not in _QUIET:
-        who = result.recipient
-        typer.echo(f"{_WORDS[result.action]}：{who.address}（{_name(result)}）{result.why}", err=True)
+        typer.echo(f"{_WORDS[result.action]}：{_whom(result.recipient)}{result.why}", err=True)
+
+
+def _whom(recipient: Recipient) -> str:
+    """Return who did not get a mail, as fits a timer's journal: staff by kind and name, students by their number."""
+    from pipeline.deliver.recipients import KIND_NAMES
+    from pipeline.logs import mask
+
+    staff = recipient.kind in ("counselor", "secretary")
+    who = recipient.names if staff else sorted("/".join(key) for key in recipient.scope)
+    return f"{mask(recipient.address)}（{' '.join(filter(None, (KIND_NAMES[recipient.kind], '、'.join(who))))}）"
 
 
 def _name(result: Result) -> str:

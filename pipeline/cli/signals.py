@@ -1,4 +1,4 @@
-"""An orderly end: what tells this process to stop lets it tidy up, as Ctrl-C does."""
+"""An orderly end: what tells this process to stop lets it tidy up, as Ctrl-C does; a crash leaves no data behind."""
 
 from __future__ import annotations
 
@@ -21,9 +21,20 @@ def interrupt_on_signals() -> None:
     sys.unraisablehook = interrupt_again
 
 
+def leave_no_core() -> None:
+    """Let neither this process nor what it starts leave a core file: all that was read would stand in it."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
     """Interrupt once more where Python lost the interruption: it came while an object was being finalised."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
-        threading.Timer(_AGAIN, interrupt_main).start()  # not from here, or it would be lost as well
+        # a shell lets what it starts in the background ignore SIGINT
+        heard = signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+        number = signal.SIGTERM if heard else signal.SIGINT
+        threading.Timer(_AGAIN, interrupt_main, (number,)).start()  # not from here, or it would be lost as well
     else:
         sys.__unraisablehook__(lost)

@@ -7,7 +7,7 @@ import re
 import traceback
 from typing import TextIO
 
-from pipeline.errors import MingceError
+from pipeline.errors import MingceError, reason_of
 
 # C0 (but tab and newline), DEL, C1, marks of direction, separators: they move the cursor, hide or turn text round.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -15,6 +15,7 @@ _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_BROKEN = {errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.ETIMEDOUT}
 _IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT}
 
 
@@ -47,19 +48,35 @@ class PlainStream:
         return getattr(self._stream, name)
 
 
-def disk_failure(error: OSError) -> MingceError | None:
-    """Return what to tell when writing or reading failed for the disk's or the permissions' sake, else None.
+def system_failure(error: Exception) -> MingceError | None:
+    """Return what to tell when it failed for the disk's, the permissions' or the memory's sake, else None.
 
     Only the file's name is repeated, and of the path the folder: neither holds more than a college's name.
     """
-    where = str(error.filename) if error.filename else ""
-    code = error.errno or (errno.ENOSPC if "No space left" in str(error) else 0)
-    if code in _FULL:
+    if isinstance(error, MemoryError) or _code(error) == errno.ENOMEM:
+        return MingceError("内存不够，没有做完", remedy="请关掉其他程序后再做一次；上一次完整的运行没有改动")
+    full = next((each for each in (error, error.__cause__, error.__context__) if _code(each) in _FULL), None)
+    if full is not None:  # XlsxWriter says it in an error of its own
+        where = str(getattr(full, "filename", None) or "")
         return MingceError("磁盘写满了，没有写完", where=where, remedy="请腾出空间后再做一次；上一次完整的运行没有改动")
+    return _file_failure(error) if isinstance(error, OSError) else None
+
+
+def _code(error: BaseException | None) -> int:
+    if not isinstance(error, OSError):
+        return 0
+    return error.errno or (errno.ENOSPC if "No space left" in str(error) else 0)
+
+
+def _file_failure(error: OSError) -> MingceError | None:
+    where, code = str(error.filename or ""), _code(error)
     if code in _FORBIDDEN:
         return MingceError("没有读写权限", where=where, remedy="请核对这个位置的权限（是否只读、属于谁）后再做一次")
     if code in _IN_THE_WAY and where:
         return MingceError("这个文件或文件夹不能使用", where=where, remedy="请核对路径：是否存在、是否被同名文件占用")
+    if code in _BROKEN:
+        remedy = "请核对磁盘或网络文件夹后再做一次；上一次完整的运行没有改动"
+        return MingceError(f"文件读写失败（{reason_of(error)}）", where=where, remedy=remedy)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +16,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
+from pipeline.run_folder import read_summary
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
@@ -52,7 +52,7 @@ def newest_run(cohort: Cohort) -> Path:
     folder = cohort.reports_folder
     try:
         run = folder / "runs" / (folder / "latest.txt").read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, ValueError):
         run = folder / "latest.txt"
     if not (run / "summary.json").is_file():
         raise RefusedError(
@@ -119,13 +119,10 @@ def _first_came(submissions: pd.DataFrame) -> pd.Series:
 
 
 def _summary(run: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        summary = None
-    if not isinstance(summary, dict):
+    summary = read_summary(run)
+    if summary is None:
         raise RefusedError("运行摘要 summary.json 读不出", where=run.name, remedy="请重新执行 mingce run")
-    return {str(key): value for key, value in summary.items()}
+    return summary
 
 
 def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:

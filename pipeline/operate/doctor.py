@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
 from pipeline.normalise.text import comparable
+from pipeline.operate.last import last_done
 from pipeline.tables import Frame
 
 FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
@@ -199,13 +199,8 @@ def _lock(cohort: Cohort) -> Iterator[Check]:
 
 
 def _last_run(cohort: Cohort, now: datetime) -> Check:
-    root = cohort.reports_folder
-    try:
-        summary = json.loads(
-            (root / "runs" / (root / "latest.txt").read_text().strip() / "summary.json").read_text(encoding="utf-8")
-        )
-        made = datetime.fromisoformat(str(summary["started_at"]))
-    except (OSError, ValueError, KeyError):
+    made = last_done(cohort, "run")
+    if made is None:
         return Check("还没有完整的运行", None, "请执行 mingce run")
     stale = now - made > STALE and cohort.window.opens <= now.date() <= cohort.window.college_due
     return Check(

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from pipeline.cohort import Cohort
 from pipeline.operate.schedule import Job
 from pipeline.review.ledger import open_ledger
+from pipeline.run_folder import latest_run
 
 
 def last_done(cohort: Cohort, job: Job) -> datetime | None:
     """Return when the newest complete run was started, or when mail was last settled; None where never."""
     if job == "send":
         return _last_sent(cohort)
-    root = cohort.reports_folder
+    latest = latest_run(cohort.reports_folder)
     try:
-        run = root / "runs" / (root / "latest.txt").read_text(encoding="utf-8").strip()
-        return datetime.fromisoformat(json.loads((run / "summary.json").read_text(encoding="utf-8"))["started_at"])
-    except (OSError, ValueError, KeyError):
+        return datetime.fromisoformat(str(latest[1]["started_at"])) if latest else None
+    except (ValueError, KeyError):
         return None
 
 

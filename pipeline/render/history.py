@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.errors import InputError
 from pipeline.run_folder import read_summary
 from pipeline.tables import Frame, read_table
 
@@ -96,7 +97,7 @@ def _day(path: Path) -> Day | None:
     try:
         approved = {key: int(statuses.get("approved", 0)) for key, statuses in statuses_of(path, summary).items()}
         return Day(path.name, date.fromisoformat(summary["as_of"]), approved)
-    except (AttributeError, KeyError, TypeError, ValueError):  # a spoilt one is no day, and stops no run
+    except (AttributeError, KeyError, TypeError, ValueError, InputError):  # a spoilt one is no day, and stops no run
         return None
 
 

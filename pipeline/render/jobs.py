@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError, reason_of
-from pipeline.render.starter import Prepared
+from pipeline.render.starter import Prepared, forget_secrets
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,13 @@ _starting: AbstractContextManager[Any] | None = None
 
 
 def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
-    """Begin a cold worker: `lock` is held while a kernel starts; what it starts inherits the bound on memory."""
+    """Begin a cold worker: `lock` is held while a kernel starts; what it starts inherits the bound on memory.
+
+    It inherits the environment, too: without its secrets.
+    """
     global _starting
     _starting = lock
+    forget_secrets(os.environ)
     if os.name == "posix" and os.path.exists("/proc/self/status"):  # noqa: PTH110 - no path is worked on
         from pipeline.render.kernels import bound_memory
 

@@ -18,6 +18,7 @@ from pyarrow import dataset
 from pipeline.errors import InputError
 from pipeline.render import history
 from pipeline.render.history import Day
+from pipeline.run_folder import read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
 _FEW = 4  # schools named in one line
@@ -201,12 +202,7 @@ def load_run(run: Path | str) -> Run:
         InputError: it is no run folder, or its summary cannot be read.
     """
     path = Path(run).resolve()
-    try:
-        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"这里没有一次完整的运行（{type(error).__name__}）",
-            where=str(path),
-            remedy="请给出 reports/…/runs/ 下的文件夹",
-        ) from None
+    summary = read_summary(path)
+    if summary is None:
+        raise InputError("这里没有一次完整的运行", where=str(path), remedy="请给出 reports/…/runs/ 下的文件夹")
     return Run(path, summary)

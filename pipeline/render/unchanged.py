@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline import resources
 from pipeline.render.load import Run
-from pipeline.run_folder import RunFolder, read_summary
+from pipeline.run_folder import RunFolder, finished_files, latest_run
 
 _OWN = ("roster", "findings", "headcount", "colleges", "registry")
 
@@ -81,9 +81,9 @@ def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str])
         names: college key to its folder in `site/`.
         digests: `college_digests` of this run.
     """
-    latest = _latest(folder.root)
+    latest = latest_run(folder.root)
     taken = TakenOver()
-    if latest is None:
+    if latest is None or finished_files(latest[0]) is None:
         return taken
     path, summary = latest
     rendered: dict[str, Any] = summary["stages"].get("render") or {}
@@ -96,15 +96,6 @@ def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str])
                 _link(notebook, folder.path / "notebooks" / notebook.name)
             taken.keys.add(key)
     return taken
-
-
-def _latest(root: Path) -> tuple[Path, dict[str, Any]] | None:
-    pointer = root / "latest.txt"
-    if not pointer.is_file():
-        return None
-    path = root / "runs" / pointer.read_text(encoding="utf-8").strip()
-    summary = read_summary(path)
-    return (path, summary) if summary else None
 
 
 def _link_tree(source: Path, target: Path) -> None:

@@ -17,6 +17,8 @@ from pipeline.errors import ConfigurationError, MingceError, reason_of
 
 PASSWORD = "MINGCE_LEDGER_PASSWORD"
 BUSY_MS = 60_000  # how long a writer waits for another one
+# what `purge` takes out must not stay in free pages of the file: not every build of SQLite overwrites by itself
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
 
 
 def ledger_url(text: str, folder: Path) -> sa.URL:
@@ -104,7 +106,7 @@ def _private_file(path: Path) -> None:
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # `_on_begin` says BEGIN, so that it can say IMMEDIATE
-    for pragma in (f"busy_timeout = {BUSY_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -5,7 +5,6 @@ Every way to decide (command line, worksheet, notebook) goes over a desk, so tha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from pipeline.review.decisions import (
 )
 from pipeline.review.exceptions import apply_exceptions, standing_exceptions
 from pipeline.review.status import open_critical, statuses
+from pipeline.run_folder import read_summary
 from pipeline.tables import read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
@@ -131,7 +131,7 @@ def open_tables(cohort: Cohort) -> tuple[RunTables, date]:
     That is today; where the run was made for another day (`--as-of`), the office works as of that day.
     """
     run = newest_run(cohort)
-    summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    summary = read_summary(run) or {}
     as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
     day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
     return load_tables(cohort, run), day
@@ -151,10 +151,7 @@ def newest_run(cohort: Cohort) -> Path:
 
 def _is_whole(run: Path) -> bool:
     """Return whether decisions may look at this run."""
-    try:
-        summary = cast("dict[str, Any]", json.loads((run / "summary.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return False
+    summary = read_summary(run) or {}
     whole = summary.get("complete") is True and not summary.get("partial") and summary.get("colleges") == "all"
     whole = whole and summary.get("rules", "all") == "all"  # a trial of single rules knows too few findings
     return whole and summary.get("command") in ("run", "check")

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from pipeline.errors import InputError, PartialError
+from pipeline.logs import hush_libraries
 
 T = TypeVar("T")
 
@@ -111,7 +112,13 @@ def _pool() -> Executor:
         context.set_forkserver_preload(["pipeline.run", "pipeline.scale.ready"])
     else:
         context = get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_end_with_parent)
+    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin)
+
+
+def _begin() -> None:
+    """Begin a worker: it says what the run's process says, and ends with it."""
+    hush_libraries()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

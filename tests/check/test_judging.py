@@ -137,13 +137,13 @@ def test_a_rule_that_raises_could_not_run_and_leaves_the_others_standing(table, 
     from pipeline.check.expectations import TYPES
 
     def broken(self, frame, facts):
-        raise ZeroDivisionError("an ID number that must not be told: 430302199503141041")
+        raise ZeroDivisionError("430302199503141041")
 
     monkeypatch.setattr(TYPES["expect_email_format"], "broken", broken)
     verdicts, _ = judging.validate(table, rules_of_rows(), known, "submissions")
     failed = [verdict for verdict in verdicts if verdict.could_not_run]
     assert [verdict.rule.name for verdict in failed] == ["email.format"]
-    assert "430302" not in failed[0].could_not_run
+    assert failed[0].could_not_run == "ZeroDivisionError"
     assert not len(failed[0].rows)
     assert sum(len(verdict.rows) > 0 for verdict in verdicts) > 60
 

@@ -1,5 +1,6 @@
 """An interruption is never lost."""
 
+import signal
 import sys
 import time
 
@@ -13,7 +14,16 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
-def test_an_interruption_that_python_lost_is_made_again(monkeypatch):
+@pytest.fixture
+def in_the_background():
+    """As a shell starts what ends in `&`: it does not hear SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before[0])
+    signal.signal(signal.SIGTERM, before[1])
+
+
+def test_an_interruption_that_python_lost_is_made_again(monkeypatch, in_the_background):
     monkeypatch.setattr(sys, "unraisablehook", interrupt_again)
     with pytest.raises(KeyboardInterrupt):
         Interrupted()

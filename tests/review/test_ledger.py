@@ -111,6 +111,14 @@ def test_purge_empties_the_personal_side_and_keeps_the_chain(tmp_path):
         assert ledger.purge(before="2016-10-15", by="李", why="期满") == 0
 
 
+def test_what_was_purged_is_in_no_free_page_of_the_file(tmp_path):
+    days = iter([1, 20])
+    with ledger_in(tmp_path, lambda: datetime(2016, 10, next(days), tzinfo=SHANGHAI)) as ledger:
+        ledger.append_all([Entry("delivery", by="x", personal={"address": f"canary{n}@b.cn"}) for n in range(500)])
+        assert ledger.purge(before="2016-10-15", by="李", why="期满") == 500
+    assert b"canary" not in b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite*"))
+
+
 def test_a_backup_is_a_whole_ledger(ledger, tmp_path):
     for number in range(5):
         ledger.append("decision", why=str(number))

@@ -36,6 +36,8 @@ class Season:
     said: dict[str, tuple[int, str, str]] = field(default_factory=dict[str, tuple[int, str, str]])
     lines: set[str] = field(default_factory=set[str])
     """Command lines of all processes seen meanwhile."""
+    environments: set[str] = field(default_factory=set[str])
+    """What the notebooks' processes were started with."""
 
     @property
     def reports(self) -> Path:
@@ -53,6 +55,7 @@ class Season:
             "XDG_CACHE_HOME": str(self.sandbox / "home" / "cache"),
             "PYTHONPATH": str(ROOT),
             "MINGCE_GOOGLE_KEY_FILE": str(self.sandbox / "home" / "google.json"),
+            "MINGCE_DEBUG": "1",
         }  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", *words],
@@ -62,12 +65,15 @@ class Season:
         self.said[name] = done.returncode, done.stdout, done.stderr
 
 
-def _watch(lines: set[str], over: threading.Event) -> None:
+def _watch(season: Season, over: threading.Event) -> None:
     """Gather the command lines of this machine's processes, as any account may read them."""
     while not over.is_set():
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                season.lines.add(line)
+                if "pipeline.render.prepared" in line:  # kernels are forked from it
+                    season.environments.add(path.with_name("environ").read_bytes().decode(errors="replace"))
             except OSError:
                 continue
         time.sleep(0.1)
@@ -82,7 +88,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     (sandbox / "home" / "google.json").write_text(KEY, encoding="utf-8")
     season = Season(make_hostile(sandbox / "cohort"), sandbox)
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(season.lines, over), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(season, over), daemon=True)
     if sys.platform == "linux":
         watcher.start()
     cohort = str(season.cohort)
@@ -97,6 +103,8 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     season.mingce("send", "send", cohort)
     season.mingce("doctor", "doctor", cohort)
     season.mingce("explain", "explain", wrong[0], cohort)
+    season.mingce("explain-json", "explain", wrong[0], cohort, "--json")
+    season.mingce("backup", "backup", str(sandbox / "copies"), cohort)
     season.mingce("write-back", "write-back", cohort, "--dry-run")
     season.mingce("docs", "docs", cohort)
     season.mingce("handin", "handin", cohort, "--draft", "--out", str(season.reports / "handin"))

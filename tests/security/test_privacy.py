@@ -6,14 +6,18 @@ import csv
 import email
 import email.policy
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.security.conftest import KEY, SECRETS, Season, mode
 
 pytestmark = pytest.mark.slow
@@ -77,6 +81,8 @@ def test_secrets_stand_nowhere(season: Season):
     for name, (_, out, err) in season.said.items():
         assert not _found(secrets, out + err), name
     assert not _found(secrets, "\n".join(season.lines))
+    assert season.environments or not season.lines
+    assert not _found(secrets, "\n".join(season.environments))
 
 
 def test_pages_mask_numbers(season: Season, identities: set[str]):
@@ -121,7 +127,7 @@ def test_nothing_printed_names_a_person(season: Season, identities: set[str], na
     """Lists and explanations name the student whom they are about: that is what they are for. Numbers never."""
     for name, (_, out, err) in season.said.items():
         assert not _found(identities, out + err), name
-        if name not in ("list-json", "explain"):
+        if name not in ("list-json", "explain", "explain-json"):
             assert not _found(names, out + err), name
 
 
@@ -150,13 +156,16 @@ def test_the_ledger_holds_numbers_of_students_and_no_more(season: Season, identi
 
 def test_nothing_is_left_in_temporary_folders_or_beside(season: Season):
     assert list((season.sandbox / "tmp").rglob("*")) == []
-    assert not [path for path in season.cohort.rglob("*") if path.name.endswith((".part", ".tmp"))]
+    left = [path.name for root in (season.cohort, season.sandbox / "others") for path in root.rglob(".*")]
+    assert set(left) <= {".mingce"}
     assert not (season.reports / "outbox" / ".pages").exists()
 
 
 def test_only_the_owner_reads_whatever_the_umask(season: Season):
     """The season ran under umask 000."""
     made = [season.reports, *season.reports.rglob("*"), season.cohort / ".mingce", season.cohort / "reports"]
+    for folder in (season.sandbox / "copies", season.sandbox / "others"):
+        made += [folder, *folder.rglob("*")]
     for path in made:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path
     assert mode(season.cohort / "ledger.sqlite") == 0o600
@@ -218,3 +227,56 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
     tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", {"roster": pd.DataFrame({"name": ["张三"] * 9})})
     assert seen == [[], []]  # the table, and the sheet of names
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["tables.xlsx"]
+
+
+def test_cold_kernels_are_given_no_secret():
+    printed = _python(
+        "import os\nfrom contextlib import nullcontext\nfrom pipeline.render.jobs import hold_lock\n"
+        "hold_lock(nullcontext(), 0)\nprint(dict(os.environ))"
+    )
+    assert "PATH" in printed
+    assert not _found(set(SECRETS.values()), printed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no core files")
+def test_a_crash_leaves_no_core_file():
+    """All that was read would stand in it."""
+    printed = _python(
+        "import resource\nfrom pipeline.cli import main\n"
+        "hard = resource.getrlimit(resource.RLIMIT_CORE)[1]\nresource.setrlimit(resource.RLIMIT_CORE, (hard, hard))\n"
+        "try:\n    main(['--help'])\nfinally:\n    print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    )
+    assert printed.splitlines()[-1] == "0"
+
+
+def test_libraries_say_nothing_on_standard_error():
+    """They may repeat a cell, as openpyxl's warnings and Great Expectations' log do."""
+    printed = _python(
+        "import contextlib, logging, warnings\nfrom pipeline.cli import main\n"
+        "with contextlib.suppress(SystemExit):\n    main(['--help'])\n"
+        "logging.getLogger('great_expectations').error('canary'); warnings.warn('canary')"
+    )
+    assert "canary" not in printed
+
+
+def _python(code: str) -> str:
+    """Return what a process prints, on standard error too, that was given the secrets."""
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | SECRETS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, check=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+
+
+def test_a_timer_s_journal_tells_no_address_and_no_student(capsys: pytest.CaptureFixture[str]):
+    from pipeline.cli.send import _tell
+    from pipeline.deliver.post import Result
+    from pipeline.deliver.recipients import Recipient
+
+    for kind, scope in (("student", ("甲大学", "1305030101")), ("counselor", ("甲大学", "土木学院", "一班"))):
+        who = Recipient(kind, "canary7q@qq.com", ("金丝雀",), frozenset({scope}))
+        _tell(Result(who, "refused", "收件地址被拒收（550）"))
+    student, counselor = capsys.readouterr().err.splitlines()
+    assert "canary7q" not in student + counselor
+    assert "金丝雀" not in student
+    assert "甲大学/1305030101" in student
+    assert "辅导员 金丝雀" in counselor

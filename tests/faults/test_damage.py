@@ -1,0 +1,176 @@
+"""What a hand or a disk did to the results: told in words, never taken over, mended by the next run."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.cohort import Cohort
+from pipeline.errors import InputError
+from pipeline.review.chain import SHANGHAI, Entry
+from pipeline.review.ledger import open_ledger
+from pipeline.run_folder import RunFolder, finished_files, latest_run
+from pipeline.tables import read_table
+from pipeline.unchanged import fingerprint, take_over_latest
+from tests.deliver.runs import make_cohort, roster_of, write_run
+
+NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    made = make_cohort(tmp_path / "cohort")
+    write_run(made, "20161001-090000-0000", roster_of(2, 6, night=3), as_of=date(2016, 10, 1))
+    write_run(made, "20161002-090000-0000", roster_of(2, 6, night=5), as_of=date(2016, 10, 2))
+    return made
+
+
+def newest(root: Path) -> Path:
+    return root / "runs" / "20161002-090000-0000"
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "no text": lambda root: (root / "latest.txt").write_bytes(b"\xff\xfe\x00"),
+    "blank": lambda root: (root / "latest.txt").write_text(""),
+    "elsewhere": lambda root: (root / "latest.txt").write_text("../../.."),
+    "long": lambda root: (root / "latest.txt").write_text("x" * 5000),
+    "gone": lambda root: shutil.rmtree(newest(root)),
+    "a list": lambda root: (newest(root) / "summary.json").write_text("[]"),
+    "an old list": lambda root: (root / "runs" / "20161001-090000-0000" / "summary.json").write_text("[1]"),
+    "half a summary": lambda root: os.truncate(newest(root) / "summary.json", 20),
+    "half a table": lambda root: os.truncate(newest(root) / "tables" / "roster.parquet", 200),
+    "no table": lambda root: (newest(root) / "tables" / "roster.parquet").unlink(),
+    "no page": lambda root: shutil.rmtree(newest(root) / "site"),
+}
+COMMANDS = {
+    "doctor": ["doctor", "@"],
+    "send": ["send", "@", "--dry-run"],
+    "purge": ["purge", "@", "--by", "王"],
+    "list": ["review", "list", "@"],
+    "explain": ["explain", "13000000", "@"],
+    "docs": ["docs", "@"],
+    "handin": ["handin", "@", "--draft"],
+    "catch up": ["schedule", "@"],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_results_are_told_in_words(cohort: Cohort, capsys: pytest.CaptureFixture[str], damage: str):
+    DAMAGE[damage](cohort.reports_folder)
+    for name, words in COMMANDS.items():
+        with suppress(SystemExit):
+            main([word.replace("@", str(cohort.folder)) for word in words])
+        said = capsys.readouterr()
+        assert "意外" not in said.err, (name, said.err)
+        assert "Traceback" not in said.err + said.out, name
+
+
+def written(root: Path, run_id: str) -> RunFolder:
+    run = RunFolder(root, run_id)
+    (run.path / "tables").mkdir(parents=True)
+    (run.path / "tables" / "roster.csv").write_text("a\n1\n")
+    run.write_summary({"fingerprint": "same", "stages": {}})
+    return run
+
+
+def test_a_run_that_was_cut_off_is_not_taken_over(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    final = written(tmp_path, "a").finish(latest=True)
+    (final / "tables" / ".~lock.roster.csv#").write_text("somebody looks at it")
+    assert finished_files(final) == ["summary.json", "tables/roster.csv"]
+    following = written(tmp_path, "b")
+    assert take_over_latest(following, "same", NOW)
+    assert [path.name for path in (following.path / "tables").iterdir()] == ["roster.csv"]
+    (final / "tables" / "roster.csv").unlink()
+    (final / "tables" / "roster.csv").write_text("a\n")
+    assert latest_run(tmp_path) is not None
+    assert take_over_latest(following, "same", NOW) is None
+    (final / "tables" / "roster.csv").unlink()
+    assert take_over_latest(following, "same", NOW) is None
+
+
+def test_a_registry_that_is_gone_is_told_where_it_is_read(cohort: Cohort):
+    """Looking for an unchanged run must not end the run: the other schools go on."""
+    assert not list(cohort.folder.glob("registry/*"))
+    assert fingerprint(cohort, NOW.date()) == ""
+
+
+def test_what_a_lost_worker_wrote_does_not_stay_in_the_run(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    run = written(tmp_path, "a")
+    (run.path / "tables" / ".part-77-roster.parquet").write_text("half")
+    assert [path.name for path in (run.finish(latest=False) / "tables").iterdir()] == ["roster.csv"]
+
+
+def test_a_table_that_cannot_be_read_is_told(cohort: Cohort):
+    run = newest(cohort.reports_folder)
+    (run / "tables" / "roster.parquet").write_bytes(b"PAR1 and no more PAR1")
+    with pytest.raises(InputError, match="roster 读不出"):
+        read_table(run, "roster")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "内存不够"),
+        (OSError(errno.ENOMEM, "x"), "内存不够"),
+        (OSError(errno.EIO, "x"), "磁盘有故障"),
+        (OSError(errno.EMFILE, "x"), "打开的文件太多"),
+        (OSError(errno.ENOSPC, "x"), "磁盘写满"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_words(
+    cohort: Cohort, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, said: str
+):
+    def failing(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pipeline.cohort.load_cohort", failing)
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", str(cohort.folder)])
+    assert ended.value.code == 4
+    assert said in capsys.readouterr().err
+
+
+def test_a_full_disk_under_a_workbook_is_told_in_words(cohort: Cohort, capsys: pytest.CaptureFixture[str]):
+    from xlsxwriter.exceptions import FileCreateError
+
+    from pipeline.cli.terminal import system_failure
+
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "x")
+        except OSError as full:
+            raise FileCreateError(full)  # noqa: B904  # as XlsxWriter does
+    except FileCreateError as error:
+        told = system_failure(error)
+    assert told is not None
+    assert "磁盘写满" in str(told)
+
+
+def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, tmp_path: Path):
+    """The way that docs/review.md describes: the ledger's side files go, then the copy takes its place."""
+    with open_ledger(cohort) as ledger:
+        ledger.append_all([Entry("decision", by="王", why=f"第 {n} 条") for n in range(200)])
+        ledger.backup(tmp_path / "copy.sqlite")
+    place = cohort.folder / "ledger.sqlite"
+    for side in ("-wal", "-shm"):
+        (cohort.folder / f"ledger.sqlite{side}").write_bytes(b"")
+    place.write_bytes((tmp_path / "copy.sqlite").read_bytes()[:9000])
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", str(cohort.folder)])
+    assert ended.value.code == 4
+    for side in ("-wal", "-shm"):
+        (cohort.folder / f"ledger.sqlite{side}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "copy.sqlite", place)
+    with open_ledger(cohort) as ledger:
+        assert ledger.verify() == []
+        assert ledger.head()[0] == 200
