@@ -32,6 +32,7 @@ COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明"]
 OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
 WORKSHEET = "审核"
 _TOLD = 1_000  # rows that a summary names
+_UNREADABLE = "\ufffd"  # what the reader puts for bytes that are no character
 OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
 
 
@@ -262,6 +263,12 @@ def _read_file(path: Path) -> pd.DataFrame:
         why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
         raise InputError(why, where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx")
     rows = [[cell.strip() for cell in row] for row in whole_rows(grid)]
+    if any(_UNREADABLE in cell for row in rows for cell in row):
+        raise InputError(
+            f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半",
+            where=path.name,
+            remedy="请重新存为 UTF-8 的 CSV 或 xlsx",
+        )
     top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
     names, body = rows[top] if rows else [], rows[top + 1 :]
     places = {name: names.index(name) for name in COLUMNS if name in names}
