@@ -28,12 +28,11 @@ def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool =
     import typst
 
     _drawable(headcount, with_people)
-    fonts = sorted({str(font.parent) for font in _fonts()})
     source = resources.templates() / "print" / "headcount.typ"
     inputs = {"d": json.dumps(_data(headcount, with_people), ensure_ascii=False)}
     try:
         pdf: Any = typst.compile(
-            str(source), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
+            str(source), font_paths=_typefaces(), ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
         )
     except typst.TypstError as error:
         raise MingceError(
@@ -81,6 +80,15 @@ def _fonts() -> tuple[Path, Path]:
     from pylopdf_fonts_zh_cn import sans_path, serif_path
 
     return Path(sans_path()), Path(serif_path())
+
+
+@cache
+def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported where it is needed
+    """Return the bundled fonts, read once: read for each document, a copy of them would stay now and then."""
+    import typst
+
+    folders: list[Any] = sorted({str(font.parent) for font in _fonts()})
+    return typst.Fonts(include_system_fonts=False, font_paths=folders)
 
 
 @cache
