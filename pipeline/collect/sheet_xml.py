@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import unescape
 from itertools import chain
 
@@ -26,8 +27,10 @@ _HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
 _STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # The quick searches begin with fixed characters (a search for those takes 1 ms per MB); prefixed names go the slow way.
 _ROW_NUMBER = re.compile(rb'<row r="([0-9]{1,10})"')
-_WIDE_ROW = re.compile(rb' r="[A-Za-z]{2}([0-9]{5})"')
+_CELL_ROW = re.compile(rb' r="[A-Za-z]{1,2}([0-9]{1,5})"')
+_LARGE = re.compile(rb' r="(?:[B-Zb-z][A-Za-z]|[A-Za-z]{3}|[A-Za-z]{1,2}[0-9]{5})')  # no cell is past AZ9999
 _FAR = re.compile(rb' r="(?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})')
+_UNUSUAL = (re.compile(rb'<c(?! r=")'), re.compile(rb'<row(?! r=")'), re.compile(rb":(?:c|row)\b"))
 _BEYOND_AZ = re.compile(rb' r="[B-Zb-z][A-Za-z]')
 _QUICK_FORMULA = re.compile(rb"<f[\s>/]")
 _QUICK_ERROR = re.compile(rb" t=(?:\"e\"|'e')")
@@ -35,6 +38,7 @@ _SLOW_FORMULA = re.compile(_P + rb"f[\s>/]")
 _SLOW_ERROR = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
 _BEYOND = 1 << 40  # a row or column that no sheet has
+_USUAL = 52 * 9_999  # the cells from A1 to AZ9999: a college's thousands of rows
 
 Attributes = dict[str, str]
 
@@ -61,18 +65,30 @@ class SheetFacts:
     hidden_columns: list[int] = field(default_factory=list[int])
 
 
-def section(xml: bytes) -> tuple[bytes, bytes]:
-    """Return the part before the rows, and the rows."""
+@dataclass(frozen=True)
+class SheetXml:
+    """A worksheet's XML: the part before the rows, and the rows."""
+
+    before: bytes
+    rows: bytes
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether every row and cell is written the usual way, `<row r="1"` and `<c r="A1"`, and there are any."""
+        return b'<c r="' in self.rows and not any(pattern.search(self.rows) for pattern in _UNUSUAL)
+
+
+def split(xml: bytes) -> SheetXml:
+    """Return a worksheet's XML in its two parts."""
     start = xml.find(b"sheetData")
     end = xml.rfind(b"sheetData")
-    return (xml, b"") if start < 0 else (xml[:start], xml[start : end if end > start else len(xml)])
+    return SheetXml(xml, b"") if start < 0 else SheetXml(xml[:start], xml[start : end if end > start else len(xml)])
 
 
-def facts(xml: bytes, styles: Mapping[int, str]) -> SheetFacts:
+def facts(sheet: SheetXml, styles: Mapping[int, str]) -> SheetFacts:
     """Return what calamine does not tell of this worksheet; `styles` are the styles whose format adds something."""
-    before, rows = section(xml)
-    found = SheetFacts(hidden_columns=list(_hidden_columns(before)))
-    plain = _is_plain(rows)
+    rows, plain = sheet.rows, sheet.is_plain
+    found = SheetFacts(hidden_columns=list(_hidden_columns(sheet.before)))
     formulas = (_QUICK_FORMULA if plain else _SLOW_FORMULA).search(rows)
     errors = (_QUICK_ERROR if plain else _SLOW_ERROR).search(rows)
     used = {int(style) for style in _STYLE.findall(rows)} if styles else set[int]()
@@ -81,12 +97,6 @@ def facts(xml: bytes, styles: Mapping[int, str]) -> SheetFacts:
     if inside or _QUICK_HIDDEN.search(rows):
         _look_at_rows(rows, telling, found, inside=inside)
     return found
-
-
-def _is_plain(rows: bytes) -> bool:
-    """Say whether every row and cell is written the usual way, `<row r="1"` and `<c r="A1"`."""
-    cells, others = rows.count(b'<c r="'), rows.count(b":c") + rows.count(b":row")
-    return others == 0 < cells == rows.count(b"<c") and rows.count(b'<row r="') == rows.count(b"<row")
 
 
 def _hidden_columns(before: bytes) -> Iterator[int]:
@@ -164,16 +174,28 @@ def column_number(reference: str) -> int:
     return number - 1
 
 
-def extent(xml: bytes, most: int) -> int:
+def extent(sheet: SheetXml, most: int) -> int:
     """Return how many cells a dense table of this sheet would have: a cheap upper bound, exact up to `most`."""
-    _, rows = section(xml)
-    if len(rows) <= most * 10 and _is_plain(rows) and not _FAR.search(rows):  # 10 bytes a cell: it has no more
-        height = max(map(int, chain(_ROW_NUMBER.findall(rows), _WIDE_ROW.findall(rows))), default=0)
+    rows = sheet.rows
+    if len(rows) <= most * 10 and sheet.is_plain:  # 10 bytes a cell: it has no more
+        if most >= _USUAL and not _LARGE.search(rows):
+            return _USUAL
+        height = _height(rows)
         if height * 702 <= most:
             return height * 702
-        if height * 52 <= most and not _BEYOND_AZ.search(rows):  # a college's thousands of rows
+        if height * 52 <= most and not _BEYOND_AZ.search(rows):
             return height * 52
     return _exact_extent(rows, most)
+
+
+def _height(rows: bytes) -> int:
+    """Return the last row that rows or cells name; `_BEYOND` where a search finds far ones.
+
+    Cells lie where their own reference says, whatever row they stand in.
+    """
+    if _FAR.search(rows):
+        return _BEYOND
+    return max(map(int, chain(_ROW_NUMBER.findall(rows), _CELL_ROW.findall(rows))), default=0)
 
 
 def _exact_extent(rows: bytes, most: int) -> int:

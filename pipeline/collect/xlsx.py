@@ -23,7 +23,7 @@ from pipeline.collect.collected import Cell, Grid, Note, Reading
 from pipeline.collect.compact import MANY, values_in_portions
 from pipeline.collect.inputs import Content
 from pipeline.collect.overlay import Overlay, error_note, hidden_notes, lay_over
-from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts
+from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts, split
 from pipeline.collect.shown import shown, telling_styles
 from pipeline.collect.text import text_rows
 from pipeline.errors import InputError
@@ -89,7 +89,7 @@ def read_xlsx(content: Content) -> Reading:
     grids: list[Grid] = []
     images, left = _CellImages(archive), MOST_CELLS
     for meta in sheets:
-        xml = archive.part(parts.get(meta.name, ""))
+        xml = split(archive.part(parts.get(meta.name, "")))
         if left <= 0 or extent(xml, MOST_CELLS) > MOST_CELLS:
             notes.append(Note("error", content.name, meta.name, 0, _TOO_LARGE.format(most=MOST_CELLS // 10_000)))
             continue

@@ -192,6 +192,7 @@ def files() -> dict[str, bytes]:
         "unclosed-cells.xlsx": xlsx(sheet(head + '<row r="2">' + '<c t="e">' * 200_000)),
         "open-tags.xlsx": xlsx(sheet(head + "<row <c <f <v " * 60_000)),
         "one-word.xlsx": xlsx(sheet(head + f"<row {'a' * 400_000}><c r='{'A' * 400_000}1'><f>1</f></c></row>")),
+        "far-apart.xlsx": xlsx(sheet(head + '<row r="1"><c r="ZZ1"><v>1</v></c><c r="A99999"><v>1</v></c></row>')),
         "far-by-tabs.xlsx": xlsx(sheet(head + "<row\tr='4000000'><c\tr='ZZZ4000000'><v>1</v></c></row>")),
         "far-in-row-1.xlsx": xlsx(sheet(head + '<row r="1"><c r="ZZ99999"><v>1</v></c></row>')),
         "far-formula.xlsx": xlsx(sheet(head + '<row r="9999999999"><c r="A2"><f>1</f></c></row>')),
