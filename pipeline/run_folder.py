@@ -87,9 +87,8 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     for folder in (root, root / "runs", root / "inputs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     left = _clear_killed(root)
-    for piece in (root / "inputs").glob(f".*{_PARTIAL}"):
-        piece.unlink(missing_ok=True)
     sweep(root)
+    sweep(root / "inputs")
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
     return run

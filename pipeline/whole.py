@@ -1,11 +1,12 @@
 """Files and folders that appear whole or not at all: a kill, a full disk, Ctrl-C leave no half of one.
 
 What is being written has a name of its own beside the place, `.part-NAME`. One that a kill left behind is replaced by
-the next writer of the same place, and whoever owns the folder may `sweep` it.
+the next writer of the same place; where several may write at once, whoever owns the folder must `sweep` it.
 """
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,15 +16,16 @@ _DRAFT = ".part-"
 
 
 @contextmanager
-def appearing(path: Path, writer: str = "") -> Generator[Path]:
+def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
     """Give the place to write to of a file that appears as `path` whole or, where writing it fails, not at all.
 
     Args:
         path: where the file will stand; its folder is made, for the owner alone, where it is not there.
-        writer: tells apart those who may write the same file at the same time (blank: nobody does).
+        contended: others may write the same file at the same time, on other machines too: each has its own draft.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{_DRAFT}{writer}{path.name}")
+    mine = f"{secrets.token_hex(4)}-" if contended else ""  # processes of two containers may have one number
+    draft = path.with_name(f"{_DRAFT}{mine}{path.name}")
     try:
         draft.unlink(missing_ok=True)
         yield draft

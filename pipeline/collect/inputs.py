@@ -6,12 +6,12 @@ import glob
 import hashlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.collect.collected import Note
 from pipeline.errors import InputError, reason_of
+from pipeline.whole import appearing
 
 _LARGEST = 4 << 30  # bytes; more than this is no cohort's table
 _NOT_TABLES = ("~$", ".~", "._", ".", "Thumbs.db", "desktop.ini")
@@ -87,17 +87,12 @@ def keep_bytes(content: Content, keep: Path | None) -> None:
     """Store the bytes as `<keep>/<sha256>`, once per content, readable by the owner alone, whole or not at all."""
     if keep is None:
         return
-    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = keep / content.sha256
     if target.exists():
         return
-    handle, draft = tempfile.mkstemp(prefix=".", suffix=".part", dir=keep)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with appearing(target, contended=True) as draft:
+        draft.touch(mode=0o600)
+        with draft.open("wb") as file:
             file.write(content.data)
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).replace(target)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

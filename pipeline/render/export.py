@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipeline.whole import appearing
 
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
@@ -42,13 +42,6 @@ def _exporter(template: Path) -> HTMLExporter:
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, mode 0600, so that a reader or a crash never meets half a file."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with appearing(path, contended=True) as draft:  # a lost worker's job may still run beside its successor's
+        draft.touch(mode=0o600)
+        draft.write_text(text, encoding="utf-8", newline="\n")

@@ -31,6 +31,7 @@ from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import TakenOver, college_digests, take_over
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
+from pipeline.whole import sweep
 
 if TYPE_CHECKING:
     from pipeline.render.cluster import Cluster
@@ -259,8 +260,10 @@ def _point_to_final(folder: RunFolder, notebook: Path) -> None:
 
 def _sweep(run: Path) -> None:
     """Remove what jobs left behind that were killed while they wrote."""
-    for left in [*(run / "notebooks").glob(f".*{UNFINISHED}"), *(run / "site").glob("**/.*.tmp")]:
+    for left in (run / "notebooks").glob(f".*{UNFINISHED}"):
         left.unlink(missing_ok=True)
+    for folder in [run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
+        sweep(folder)
 
 
 def _printed(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +41,10 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
     (`tables.ROW_GROUPS`), so that a reader of one school's rows opens no others: the least and greatest name that
     Parquet keeps of each row group say little where students strayed.
     """
-    path, mine = folder / f"{pieces.table}.parquet", f"{os.getpid()}-"
+    path = folder / f"{pieces.table}.parquet"
     count = groups = 0
     places: dict[str, list[int]] = {}
-    with appearing(path, mine) as draft:
+    with appearing(path, contended=True) as draft:
         writer: pq.ParquetWriter | None = None
         try:
             for name, schools in zip(pieces.names, pieces.schools, strict=True):
@@ -64,7 +63,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
             if writer is not None:
                 writer.close()
     if count <= CSV_ROW_LIMIT:
-        with appearing(path.with_suffix(".csv"), mine) as draft:
+        with appearing(path.with_suffix(".csv"), contended=True) as draft:
             _write_csv(spool, pieces.names, draft)
     return pieces
 

@@ -4,7 +4,6 @@
 # pyright: reportUnknownParameterType=false
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterable
@@ -73,7 +72,7 @@ class Spool:
         return self.folder / name
 
     def _whole(self, name: str, write: Callable[[Path], object]) -> None:
-        with appearing(self._path(name), f"{os.getpid()}-") as draft:
+        with appearing(self._path(name), contended=True) as draft:
             write(draft)
 
 

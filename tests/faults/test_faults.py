@@ -20,6 +20,7 @@ import pytest
 
 from pipeline.cli.common import SHANGHAI
 from pipeline.cohort import Reports, load_cohort
+from pipeline.render.jobs import UNFINISHED
 from pipeline.review.desk import newest_run
 from pipeline.run_folder import start_run
 from tests.cohorts import make_cohort
@@ -61,7 +62,9 @@ def assert_same(cohort: Path, one: str, other: str) -> None:
 
 
 def leftovers(cohort: Path) -> list[str]:
-    return [path.name for path in (cohort / "reports").rglob(".*") if path.name.endswith((".part", ".tmp"))]
+    """Return what stands half-written: hidden runs, drafts of files, notebooks that were not executed to the end."""
+    hidden = [path.name for path in (cohort / "reports").rglob(".*")]
+    return [name for name in hidden if name.startswith(".part-") or name.endswith((".part", UNFINISHED))]
 
 
 @pytest.fixture(scope="module")
