@@ -30,7 +30,6 @@ ROLES = {
     "withdrawn": "已撤销登记",
     "other": "写了这名学生的号码，没有计在其名下",
 }
-NOT_REGISTERED = "学籍库中没有"
 _KIND = {"decision": "审核", "exception": "例外", "withdrawal": "撤销登记", "reading": "审核表"}
 _DELIVERY = "delivery"
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*[0-9]){10})[0-9A-Za-z]{15,19}(?![0-9A-Za-z])")

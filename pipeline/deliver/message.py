@@ -139,7 +139,6 @@ def message_id(run_id: str, recipient: Recipient, content: str, sender: Address,
 _CONTINUED = re.compile(
     rb"Content-Disposition: (attachment|inline);((?:\r\n[ \t]+|[ \t]*)filename\*[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)"
 )
-_TYPE_BEFORE = re.compile(rb"(Content-Type: [a-z]+/[0-9A-Za-z.+-]+)(;[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)?\r\n\Z")
 
 
 def mend_names(raw: bytes) -> bytes:

@@ -18,7 +18,6 @@ from pipeline.demo.arrow import Column, Table
 from pipeline.demo.arrow import compute as pc
 from pipeline.demo.kinds import Kind
 
-FORMATS = ("xlsx", "csv", "parquet", "ods")
 REGISTRY = [
     "school", "student_number", "exam_number", "id_number", "name", "gender", "ethnicity",
     "origin_province", "origin_city", "origin_county", "college", "class_name", "major",

@@ -1,1 +1,1 @@
-"""What people decided: the ledger, decisions, exceptions, signatures, deadlines, standing of the colleges."""
+"""What people decided: the ledger, decisions, exceptions, signatures, standing of the colleges."""

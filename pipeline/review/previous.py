@@ -10,7 +10,6 @@ import pandas as pd
 from pipeline.review.exceptions import COLLEGE_RULE
 
 KEY = ["school", "college", "education_level", "major"]
-LIMIT = 0.20  # this much more or less asks for an explanation (issue 8, item 9)
 
 
 def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.DataFrame | None = None) -> pd.DataFrame:

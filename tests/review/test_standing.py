@@ -1,13 +1,9 @@
-"""Standing, deadlines, chase lists."""
-
-from datetime import date
+"""Standing of the colleges: its formula, ties, small colleges."""
 
 import pandas as pd
-import pytest
 
-from pipeline.cohort import Standing, Window
+from pipeline.cohort import Standing
 from pipeline.review import standing as s
-from pipeline.review.deadlines import chase_lists, deadline, late_days
 
 
 def colleges(*rows):
@@ -47,42 +43,3 @@ def test_rework_counts_a_student_once():
         school="甲", college="土木"
     )
     assert s.rework_rates(students)["rework"].tolist() == [0.5]
-
-
-WINDOW = Window(opens=date(2016, 9, 20), closes=date(2016, 10, 31), college_due=date(2016, 11, 20))
-
-
-@pytest.mark.parametrize(
-    ("day", "phase", "close", "due"),
-    [
-        (date(2016, 9, 19), "before", 42, 62),
-        (date(2016, 9, 20), "open", 41, 61),
-        (date(2016, 10, 31), "open", 0, 20),
-        (date(2016, 11, 1), "review", -1, 19),
-        (date(2016, 11, 20), "review", -20, 0),
-        (date(2016, 11, 21), "late", -21, -1),
-    ],
-)
-def test_deadlines_are_inclusive(day, phase, close, due):
-    found = deadline(WINDOW, day)
-    assert (found.phase, found.days_to_close, found.days_to_due) == (phase, close, due)
-
-
-def test_late_days():
-    assert late_days("", date(2016, 11, 20), date(2016, 11, 20)) == 0
-    assert late_days("", date(2016, 11, 20), date(2016, 11, 23)) == 3
-    assert late_days("2016-11-21T08:00:00+08:00", date(2016, 11, 20), date(2017, 1, 1)) == 1
-
-
-def test_chase_lists_go_by_counselor_and_class():
-    rows = [
-        ("3", "awaiting", "赵", "一班"),
-        ("1", "approved", "赵", "一班"),
-        ("2", "missing", "赵", "一班"),
-        ("4", "correct", "钱", "二班"),
-    ]
-    roster = pd.DataFrame(rows, columns=["student_number", "status", "counselor", "class_name"], dtype="str")
-    found = chase_lists(roster.assign(school="甲", college="土木"))
-    assert list(zip(found["student_number"], found["list"], strict=True)) == [
-        ("2", "未登记"), ("3", "待审核"), ("4", "待学生更正"),
-    ]  # fmt: skip

@@ -11,11 +11,6 @@ from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.match.evidence import NONE, SEVERAL
 from pipeline.tables import Frame
 
-CAUSES = (
-    "not_checked", "wrong_school", "name_differs", "id_of_another", "id_mistyped", "registry_outdated", "ambiguous",
-    "unknown",
-)  # fmt: skip
-
 
 def certified(table: Frame) -> Mask:
     """Return where ID number and name both equal one row of the named school and both numbers are no one else's."""
