@@ -77,7 +77,8 @@ def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     result = _restored(suite)
-    result.meta["run_id"] = RunIdentifier(run_name=run_id, run_time=made)
+    # Great Expectations tries to read a run's name as a date: "-9999" at its end would be an offset of 99 hours.
+    result.meta["run_id"] = RunIdentifier(run_name=f"运行 {run_id}", run_time=made)
     page = str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))
     alone = _HANDLER.sub(" ", _IN_STYLE.sub("none", _ADDRESS.sub("", _FOREIGN.sub("", page))))
     return alone.replace("<head>", f"<head>{_POLICY}", 1).replace("</head>", f"<style>{_STYLE}</style></head>", 1)

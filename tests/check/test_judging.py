@@ -280,6 +280,15 @@ def test_data_docs_have_the_rules_and_no_value_of_anybody(judged, table, tmp_pat
     assert "<script" not in everything
 
 
+@pytest.mark.parametrize("end", ["2400", "9999", "0000", "1e99", "abcd"])
+def test_data_docs_take_any_name_that_a_run_can_have(judged, tmp_path, end):
+    run = tmp_path / f"20261101-000000-{end}"
+    run.mkdir()
+    (run / FILE).write_text(json.dumps(slim_results(judged[1]), ensure_ascii=False), encoding="utf-8")
+    write_data_docs(run, tmp_path / "docs")
+    assert run.name in (tmp_path / "docs" / "submissions.html").read_text(encoding="utf-8")
+
+
 HOSTILE = {
     "a tag": "page: !!python/object/apply:os.system ['touch pwned']\nrules: []\n",
     "a tag within a rule": "page: a\nrules:\n  - !!python/object/apply:os.system ['touch pwned']\n",
