@@ -30,7 +30,7 @@ from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.previous import compare_years
 from pipeline.review.signing import college_states
 from pipeline.review.stage import review
-from pipeline.run_folder import RunFolder, previous_headcount, start_run
+from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
     Judging,
@@ -151,6 +151,9 @@ def _run(
         "partial": read.incomplete,
         "stages": {},
     }
+    latest = latest_run(cohort.reports_folder)
+    if latest and not chosen:
+        summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
@@ -200,4 +203,6 @@ def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> 
     final = folder.finish(latest=whole and options.command == "run")
     for line in summaries.failures(summary):
         options.reporter.say(f"未完成：{line}")
+    for line in summaries.doubts(summary):
+        options.reporter.say(f"请核对：{line}")
     return Outcome(final, summary)

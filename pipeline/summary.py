@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from importlib import metadata
@@ -134,6 +135,40 @@ def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, d
             broken = digest != signed_digest(rows)
             states[f"{code}/{college}"] |= {"signed_digest": digest, "signature_broken": broken}
     return states
+
+
+def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Return `before` and `now`, by school code, where the registry has fewer students than in the run before.
+
+    An export that was cut off between two lines reads as a short one: only the run before can tell. A run that
+    somebody has spoilt tells nothing, and a registry that could not be read is told elsewhere.
+    """
+    now, then = _registered(summary), _registered(before)
+    return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
+
+
+def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
+    """Return what a person should make sure of, a Chinese line each: registries that shrank (of one school's code)."""
+    names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
+    return [
+        f"{names.get(code, code)}的学籍库比上一次运行少了 {of['before'] - of['now']} 人"
+        f"（原 {of['before']} 人，现 {of['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
+        "少了谁，可用 mingce registry diff 比较新旧两份"
+        for code, of in summary.get("shrunk_registries", {}).items()
+        if school in ("", code)
+    ]
+
+
+def _registered(summary: Mapping[str, Any]) -> Counter[str]:
+    """Return the students in the registry of each school, by its code."""
+    counted: Counter[str] = Counter()
+    try:
+        for key, state in summary["colleges_state"].items():
+            registered = sum(number for status, number in state["statuses"].items() if status != "extra")
+            counted[key.partition("/")[0]] += registered
+    except (AttributeError, KeyError, TypeError):
+        return Counter()
+    return counted
 
 
 def _counts(frame: Frame, column: str) -> dict[str, int]:

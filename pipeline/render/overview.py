@@ -20,6 +20,7 @@ from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.review.standing import formula as standing_formula
 from pipeline.review.standing import standing
+from pipeline.summary import doubts
 from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
@@ -155,10 +156,12 @@ def _links(page: Overview) -> list[dict[str, str]]:
 
 
 def _banners(page: Overview) -> list[dict[str, str]]:
-    """Return what kept a part of the run from being judged."""
+    """Return what kept a part of the run from being judged, and what makes it doubtful."""
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
     colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
-    return [{"head": "请先处理", "text": str(message), **colours} for message in unread[:5]]
+    told = [("请先处理", str(message)) for message in unread[:5]]
+    told += [("请先核对", line) for line in doubts(page.run.summary, page.school)[:5]]
+    return [{"head": head, "text": text, **colours} for head, text in told]
 
 
 def show_today(page: Overview) -> Piece:

@@ -15,11 +15,14 @@ import pytest
 from pipeline.cli import main
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
+from pipeline.render import overview
 from pipeline.review.chain import SHANGHAI, Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files, latest_run
+from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
 from pipeline.unchanged import fingerprint, take_over_latest
+from tests.cohorts import make_cohort as invented_class
 from tests.deliver.runs import make_cohort, roster_of, write_run
 
 NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
@@ -174,3 +177,36 @@ def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, t
     with open_ledger(cohort) as ledger:
         assert ledger.verify() == []
         assert ledger.head()[0] == 200
+
+
+@pytest.mark.slow
+def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = invented_class(tmp_path / "cohort", 40, 2, seed=3, faults=0.0)
+    words = ["run", str(folder), "--no-notebooks", "--as-of", "2016-10-20"]
+
+    def run() -> Path:
+        with suppress(SystemExit):
+            main(words)
+        said = capsys.readouterr()
+        assert ("请核对" in said.err) == ("少了" in said.err) == short
+        return Path(said.out.strip())
+
+    short = False
+    run()
+    registry = folder / "registry" / "10534.csv"
+    lines = registry.read_text(encoding="utf-8").splitlines(keepends=True)
+    registry.write_text("".join(lines[:-7]), encoding="utf-8")
+    short = True
+    cut = run()
+    head = overview.show_head(overview.open_overview(str(cut))).html.replace(
+        "\xa0", " "
+    )  # a number and its unit stay together
+    assert f"少了 7 人（原 {len(lines) - 1} 人，现 {len(lines) - 8} 人）" in head
+    registry.write_text("".join(lines), encoding="utf-8")
+    short = False
+    run()
+
+
+@pytest.mark.parametrize("before", [{}, {"colleges_state": [1]}, {"colleges_state": {"10534/土木": {"statuses": 3}}}])
+def test_a_spoilt_run_before_makes_no_registry_doubtful(before: dict[str, object]):
+    assert shrunk_registries({"colleges_state": {"10534/土木": {"statuses": {"approved": 3}}}}, before) == {}
