@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pipeline import resources
 from pipeline.render.load import Run
-from pipeline.render.overview import Overview, college_folder
+from pipeline.render.overview import Overview, banners, college_folder
 from pipeline.render.pieces import render
 from pipeline.render.schools import school_page
 
@@ -33,6 +33,7 @@ def write_index(path: Path, run: Run) -> None:
         schools=f"{len(run.schools)} 所学校" if overview.by_school else "、".join(run.schools.values()),
         as_of=str(run.as_of),
         links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()],
+        banners=banners(overview),
         unit=overview.unit,
         groups=_groups(entries, overview),
         counts=overview.counts,

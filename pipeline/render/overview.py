@@ -147,7 +147,7 @@ def show_head(page: Overview) -> Piece:
     facts: dict[str, Any] = {"token": mark, "school": page.school, "college": "", "title": title}
     facts |= {"as_of": str(run.as_of), "links": _links(page)}
     line = f"{of} · {len(page.entries)} 个院系"
-    return piece("head", title, facts, title=title, line=line, as_of=str(run.as_of), token=mark, banners=_banners(page))
+    return piece("head", title, facts, title=title, line=line, as_of=str(run.as_of), token=mark, banners=banners(page))
 
 
 def _links(page: Overview) -> list[dict[str, str]]:
@@ -155,7 +155,7 @@ def _links(page: Overview) -> list[dict[str, str]]:
     return [{"href": "overview.html", "title": "全部学校"}] if page.school and schools.are_many(page.run) else []
 
 
-def _banners(page: Overview) -> list[dict[str, str]]:
+def banners(page: Overview) -> list[dict[str, str]]:
     """Return what kept a part of the run from being judged, and what makes it doubtful."""
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
     colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
