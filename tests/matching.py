@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipeline.match.clashes import CLASHES, clashing
 from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
 from pipeline.match.matched import Matched
 from pipeline.match.pairs import exact_pairs, known_rows
-from pipeline.match.persons import supersede
+from pipeline.match.persons import superseding
 from pipeline.match.stage import CLASSES, Known, match
 
 
@@ -24,10 +25,17 @@ def find_clashes(submissions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: clashing(name, keys, every) for name in CLASHES}, index=submissions.index)
 
 
+def supersede(submissions: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
+    """Return submissions with the id of the one that counts instead of each."""
+    people = known_rows(exact_pairs(submissions, registry), len(submissions))
+    at = superseding(key_frame(submissions, PERSON_KEYS), people, submissions["submitted_at"])
+    ids = pd.Series(submissions["submission_id"].to_numpy()[at], index=submissions.index, dtype="str")
+    return submissions.assign(superseded_by=ids.where(at != np.arange(len(at)), ""))
+
+
 def match_alone(submissions: pd.DataFrame, registry: pd.DataFrame, unread: dict[str, str]) -> Matched:
     """Return what match hands on of these submissions, superseded ones among them."""
-    people = known_rows(exact_pairs(submissions, registry), len(submissions))
-    rows = supersede(submissions, people, set())
+    rows = supersede(submissions, registry)
     counts = rows["superseded_by"] == ""
     clashes = find_clashes(rows[counts]).reindex(rows.index).fillna(False).astype(bool)
     return match(pd.concat([rows, clashes], axis=1), known(registry, unread))[0]

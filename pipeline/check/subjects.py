@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.check.suites import Subject
 from pipeline.check.table import check_table
 from pipeline.match.matched import Matched
+from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 
 _TOLD = ("school", "college", "class_name", "student_number")
@@ -51,7 +52,7 @@ def _taken(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Ser
 
 
 def _superseded(submissions: Frame) -> Frame:
-    rows = submissions[(submissions["superseded_by"] != "") & (submissions["superseded_by"] != "withdrawn")]
+    rows = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
     return rows.assign(**{f"told_{name}": rows[name] for name in _TOLD}).reset_index(drop=True)
 
 

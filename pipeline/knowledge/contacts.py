@@ -38,12 +38,6 @@ def mobile_ok(values: pd.Series) -> pd.Series:
     return flag(values, matches(values, rf"|{_MOBILE}|{_MOBILE_SPACED}"))
 
 
-def landline_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is a landline with its area code (extension, brackets, spaces are no fault)."""
-    plain = matches(values, rf"|{_PLAIN_LANDLINE}")
-    return _settle(values, plain, lambda value: bool(_LANDLINE.fullmatch(_bare(value))))
-
-
 def family_phone_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is a mobile number or a landline, with its area code or without.
 
@@ -173,7 +167,7 @@ def email_misspelt(values: pd.Series) -> pd.Series:
     known = "|".join(map(re.escape, _misspellings()))
     answer = np.full(len(values), "", dtype=object)
     odd = matches(values, rf"(?i).*@\s*(?:{known})\s*")
-    answer[odd] = [_misspellings()[value.rpartition("@")[2].strip().lower()] for value in values[odd]]
+    answer[odd] = [_misspellings()[value.rpartition("@")[2].strip().casefold()] for value in values[odd]]  # as (?i) does
     return text(values, answer)
 
 

@@ -100,13 +100,6 @@ class IdNumbers:
         """Whether each number tells a date of birth that exists."""
         return flag(self._values, ~np.isnat(self.born))
 
-    @cached_property
-    def birth_date(self) -> pd.Series:
-        """The date of birth each number tells as YYYY-MM-DD, "" where it tells none that exists."""
-        places, dates = pd.factorize(self.born)
-        written = ["", *np.datetime_as_string(dates, unit="D").tolist()]  # factorize marks what is no date with -1
-        return chosen(places + 1, written, self._values.index)
-
     def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
         """Return whether digits 7 to 14 are a date, of someone aged 14 to 70 in the graduation month (rules.csv).
 

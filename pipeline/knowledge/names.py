@@ -74,17 +74,12 @@ def name_latin(values: pd.Series) -> pd.Series:
     return flag(values, matches(values, _LATIN))
 
 
-def name_key(values: pd.Series) -> pd.Series:
-    """Return a key under which the same name agrees: traditional as simplified, without dots, spaces and case.
+@lru_cache(maxsize=200_000)
+def key_of(name: str) -> str:
+    """Return a key under which the same cleaned name agrees: traditional as simplified, without dots, spaces and case.
 
     For matching only: 徐乾 gets the key 徐干, so a key never replaces a name.
     """
-    return by_distinct(clean_name(values), key_of)
-
-
-@lru_cache(maxsize=200_000)
-def key_of(name: str) -> str:
-    """Return `name_key` of one cleaned name."""
     bare = "".join(name.split()).replace(han.DOT, "").casefold()
     return "".join(_simplified(character) for character in bare)
 

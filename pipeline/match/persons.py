@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.match.keys import PERSON_KEYS, Keys, joined, key_frame
+from pipeline.match.keys import Keys, joined
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
@@ -14,8 +14,8 @@ Positions = npt.NDArray[np.int64]
 WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
 
 
-def supersede(submissions: Frame, person: np.ndarray, withdrawn: set[str]) -> Frame:
-    """Return `submissions` with `superseded_by` filled: the id of the submission that counts instead.
+def superseding(keys: Frame, person: Positions, submitted_at: pd.Series) -> Positions:
+    """Return, for each row, the position of the row of the same person that counts (its own where it does).
 
     A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
     student number and one of the two, the school aside. The latest `submitted_at` counts, then the last row read.
@@ -23,26 +23,8 @@ def supersede(submissions: Frame, person: np.ndarray, withdrawn: set[str]) -> Fr
     number, typed by mistake, must not erase them.
 
     Args:
-        submissions: normalised submissions in the order they were read.
-        person: the registry row whose person each submission surely is, -1 where none (`pairs.known_rows`).
-        withdrawn: ids of submissions that a decision withdrew.
-    """
-    out = submissions["submission_id"].isin(withdrawn).to_numpy()
-    live = submissions[~out]
-    at = superseding(key_frame(live, PERSON_KEYS), person[~out], live["submitted_at"])
-    counts = pd.Series(live["submission_id"].to_numpy()[at], index=live.index, dtype="str")
-    superseded = submissions["superseded_by"].copy()
-    superseded[out] = WITHDRAWN
-    superseded[live.index] = counts.where(at != np.arange(len(live)), "")
-    return submissions.assign(superseded_by=superseded)
-
-
-def superseding(keys: Frame, person: Positions, submitted_at: pd.Series) -> Positions:
-    """Return, for each row, the position of the row of the same person that counts (its own where it does).
-
-    Args:
         keys: `key_frame` of the rows by `PERSON_KEYS`, in the order they were read.
-        person: as for `supersede`.
+        person: the registry row whose person each submission surely is, -1 where none (`pairs.known_rows`).
         submitted_at: when each was submitted, texts that sort in order of time.
     """
     order = np.empty(len(keys), dtype=np.int64)

