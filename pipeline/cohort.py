@@ -6,6 +6,7 @@ import csv
 import os
 import re
 import tomllib
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -235,7 +236,7 @@ class Cohort(_Section):
         if not value:
             raise _advice("至少要有一所学校，请加一段 [[schools]]")
         for what, given in (("code", [s.code for s in value]), ("name", [s.name for s in value])):
-            twice = sorted({item for item in given if given.count(item) > 1})
+            twice = sorted(item for item, times in Counter(given).items() if times > 1)
             if twice:
                 raise _advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
         return value

@@ -38,8 +38,9 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     code, _, rest = text.partition("/")
     school = cohort.school_of_code(code.strip()) if rest else None
     wanted = comparable(rest if school else text)
+    codes = {school.name: school.code for school in cohort.schools}
     rows = [
-        (College(cohort.code_of(school_name), school_name, name), _names(name, aliases))
+        (College(codes.get(school_name, ""), school_name, name), _names(name, aliases))
         for school_name, name, aliases in zip(
             *(list(colleges[c]) for c in ("school", "college", "aliases")), strict=True
         )

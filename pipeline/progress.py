@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -63,7 +63,7 @@ class Reporter:
 class Counter:
     """Counts what is done of a stage's parts."""
 
-    def __init__(self, reporter: Reporter, label: str, total: int, advance: object = None) -> None:
+    def __init__(self, reporter: Reporter, label: str, total: int, advance: Callable[[], None] | None = None) -> None:
         self._reporter, self._label, self._total = reporter, label, total
         self._advance = advance
         self._done = 0
@@ -72,7 +72,7 @@ class Counter:
     def done(self, name: str) -> None:
         """Say that the part `name` is done."""
         self._done += 1
-        if callable(self._advance):
+        if self._advance is not None:
             self._advance()
             return
         spent = time.perf_counter() - self._started

@@ -172,18 +172,18 @@ def _object_in(path: Path) -> dict[str, Any] | None:
 
 
 def previous_headcount(cohort: Cohort) -> Frame | None:
-    """Return the headcount of the latest complete run of the year before (`previous`), or None where there is none."""
+    """Return the headcount of the latest complete run of the year before, or None where there is none."""
+    run = previous_run(cohort)
+    return read_table(run, "headcount") if run else None
+
+
+def previous_run(cohort: Cohort) -> Path | None:
+    """Return the latest complete run of the year before (`previous`), or None; any name of a reports folder will do."""
     if not cohort.cohort.previous:
         return None
-    runs = complete_runs_of_any(cohort.path(cohort.cohort.previous))
-    return read_table(runs[-1], "headcount") if runs else None
-
-
-def complete_runs_of_any(folder: Path) -> list[Path]:
-    """Return the complete runs below a cohort folder, whatever its reports folder is called, oldest first."""
-    found = [path.parent for path in folder.glob("*/*/runs/[!.]*/summary.json")]
-    whole = [path for path in found if _is_whole(read_summary(path))]
-    return sorted(whole, key=lambda path: path.name)
+    found = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
+    newest_first = sorted((path.parent for path in found), key=lambda path: path.name, reverse=True)
+    return next((path for path in newest_first if _is_whole(read_summary(path))), None)
 
 
 def _is_whole(summary: dict[str, Any] | None) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 
 from pipeline import resources
 from pipeline.cohort import Cohort
-from pipeline.collect.inputs import files_of
+from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.submissions import GOOGLE
 from pipeline.errors import InputError
 from pipeline.review.desk import KINDS
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import RunFolder, finished_files, latest_run
+from pipeline.run_folder import RunFolder, finished_files, latest_run, previous_run
 
 _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
 
@@ -29,7 +30,7 @@ def fingerprint(cohort: Cohort, as_of: date) -> str:
     whose files are not there, or go while they are looked at: what is missing is told where it is read.
     """
     sources = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
-    if any("://" in source or source.startswith("gsheet:") for source in [*sources, cohort.review.decisions or ""]):
+    if any(is_database(source) or source.startswith(GOOGLE) for source in [*sources, cohort.review.decisions or ""]):
         return ""
     try:
         return _fingerprint(cohort, as_of, sources)
@@ -43,6 +44,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> str:
     files += [cohort.path(cohort.review.decisions)] if cohort.review.decisions else []
     files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
     parts = [as_of.isoformat(), cohort.model_dump_json(), _code_digest(), _ledger_head(cohort), _photos(cohort)]
+    parts += [str(previous_run(cohort))]
     parts += [f"{path}:{_digest(path)}" for path in sorted(set(files)) if path.is_file()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -88,12 +90,11 @@ def _ledger_head(cohort: Cohort) -> str:
 
 
 def _photos(cohort: Cohort) -> str:
-    """Return names, sizes and times of the photos: reading them all would cost what the run costs."""
-    if cohort.photos_folder is None or not cohort.photos_folder.is_dir():
+    """Return paths, sizes and times of the photos: reading them all would cost what the run costs."""
+    if cohort.photos_folder is None:
         return ""
-    with os.scandir(cohort.photos_folder) as entries:
-        seen = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
-    return json.dumps(sorted(seen))
+    seen = ((str(path), path.stat()) for path in cohort.photos_folder.rglob("*"))
+    return json.dumps(sorted((path, status.st_size, status.st_mtime_ns) for path, status in seen))
 
 
 @cache

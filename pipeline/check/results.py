@@ -72,10 +72,11 @@ def _slim(result: Any) -> dict[str, Any]:  # noqa: ANN401 - Great Expectations' 
         "expectation_config": config
         | {"kwargs": {key: value for key, value in config["kwargs"].items() if key != "batch_id"}},
         "result": {name: result.result[name] for name in _COUNTS if name in result.result},
-        "raised": _raised(result),
+        "raised": bool(exceptions_of(result)),
     }
 
 
-def _raised(result: Any) -> bool:  # noqa: ANN401 - as above
+def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above
+    """Return what was raised while one expectation was judged: it tells of itself, or of each of its metrics."""
     told = result.exception_info or {}
-    return any(one.get("raised_exception") for one in ([told] if "raised_exception" in told else told.values()))
+    return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]

@@ -27,7 +27,7 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
     return {
         "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos),
         "superseded": _superseded(matched.submissions),
-        "students": _students(matched, standing),
+        "students": _told(matched.students_with(standing)),
         "registry": matched.registry,
     }
 
@@ -53,14 +53,8 @@ def _taken(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Ser
 
 def _superseded(submissions: Frame) -> Frame:
     rows = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
-    return rows.assign(**{f"told_{name}": rows[name] for name in _TOLD}).reset_index(drop=True)
+    return _told(rows).reset_index(drop=True)
 
 
-def _students(matched: Matched, standing: pd.Series) -> Frame:
-    """Return the registry's students with the id of the submission that stands on each, blank where none does."""
-    students = matched.students
-    submission = pd.Series("", index=students.index, dtype="str")
-    identifiers = matched.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
-    submission.iloc[standing.index.to_numpy()] = identifiers
-    told = {f"told_{name}": students[name] for name in _TOLD}
-    return students.assign(submission_id=submission, **told)
+def _told(rows: Frame) -> Frame:
+    return rows.assign(**{f"told_{name}": rows[name] for name in _TOLD})

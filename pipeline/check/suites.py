@@ -305,7 +305,7 @@ def _filled(text: str, names: dict[str, str]) -> str:
 
 
 def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
-    for key in data.keys() - _KEYS:
+    for key in sorted(data.keys() - _KEYS):
         suite.wrong(node, f"没有设置项 {key}，可用的有 {'、'.join(sorted(_KEYS))}")
     for key, label in _REQUIRED.items():
         if not data.get(key):

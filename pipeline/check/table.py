@@ -12,16 +12,8 @@ from pipeline.check.evidence import describe
 from pipeline.check.rules.match import cause
 from pipeline.knowledge.text import among, by_distinct
 from pipeline.match.clashes import CLASHES
+from pipeline.match.stage import PHOTOS
 from pipeline.tables import Frame
-
-PHOTO_COLUMNS = {
-    "photo_found": False,
-    "photo_readable": False,
-    "photo_bytes": 0,
-    "photo_width": 0,
-    "photo_height": 0,
-    "photo_shared": False,
-}
 
 
 @dataclass(frozen=True)
@@ -103,13 +95,6 @@ def _class_columns(schools: pd.Series, names: pd.Series, classes: Classes) -> di
 
 
 def _photo_columns(photos: Frame | None, index: pd.Index) -> dict[str, pd.Series]:
-    if photos is None:
-        return {name: pd.Series(blank, index=index) for name, blank in PHOTO_COLUMNS.items()}
-    return {
-        "photo_found": photos["found"],
-        "photo_readable": photos["readable"],
-        "photo_bytes": photos["bytes"],
-        "photo_width": photos["width"],
-        "photo_height": photos["height"],
-        "photo_shared": photos["shared"],
-    }
+    """Return `photos` as columns of the table; false and 0 where none are collected."""
+    none = {name: np.zeros(len(index), dtype=kind) for name, kind in PHOTOS.items()}
+    return {f"photo_{name}": pd.Series(none[name], index) if photos is None else photos[name] for name in PHOTOS}

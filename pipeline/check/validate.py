@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.check.facts import Facts
+from pipeline.check.results import exceptions_of
 from pipeline.check.rule import Broken
 from pipeline.check.stock import expectation_type
 from pipeline.check.suites import Rule
@@ -118,12 +119,9 @@ def _expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library's own type, i
 
 def _verdict(rule: Rule, result: Any, broken: Broken | None) -> Verdict:  # noqa: ANN401 - as above
     """Return one rule's verdict from Great Expectations' result."""
-    raised = result.exception_info or {}
-    infos = [raised] if "raised_exception" in raised else list(raised.values())
-    if any(info.get("raised_exception") for info in infos):
-        return Verdict(
-            rule, np.array([], dtype=np.int64), None, _class_of(str(infos[0].get("exception_traceback", "")))
-        )
+    if raised := exceptions_of(result):
+        trace = str(raised[0].get("exception_traceback", ""))
+        return Verdict(rule, np.array([], dtype=np.int64), None, _class_of(trace))
     listed = [] if result.success else result.result.get("unexpected_index_list")  # `mostly` may let some pass
     rows = np.asarray(listed or [], dtype=np.int64)
     return Verdict(rule, rows, broken)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
 By = Annotated[str, typer.Option("--by", help="经办人姓名")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, UsageError
 
 if TYPE_CHECKING:

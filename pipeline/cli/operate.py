@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import SHANGHAI, CohortPath
+from pipeline.cli.common import CohortPath
+from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.common import SHANGHAI, AsJson, CohortPath, Colleges, parse_date
+from pipeline.cli.common import AsJson, CohortPath, Colleges, parse_date
+from pipeline.clock import SHANGHAI
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
 Reports = Annotated[Path | None, typer.Option("--reports", help="结果放到这个文件夹", metavar="DIR")]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import SHANGHAI, AsJson, CohortPath
+from pipeline.cli.common import AsJson, CohortPath
+from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.collect.collected import text_frame
-from pipeline.collect.database import is_database, read_database
-from pipeline.collect.formats import read_table_file
-from pipeline.collect.inputs import files_of, read_content
+from pipeline.collect.registry import read_sources
 from pipeline.collect.rows import rows_of_grid
 from pipeline.errors import InputError
 
@@ -25,14 +23,10 @@ def read_export(source: str) -> pd.DataFrame:
     Raises:
         InputError: it cannot be read whole.
     """
-    here = Path.cwd()
-    if is_database(source):
-        readings = [read_database(source, here, None)]
-    else:
-        readings = [read_table_file(read_content(path, here)) for path in files_of(source, here)[0]]
+    readings = read_sources(source, Path.cwd(), None)
     wanted = fields.in_registry()
     parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
-    faults = [str(note) for part in parts for note in part.notes if note.level == "error"]
+    faults = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
     if faults:
         raise InputError(faults[0], where=source, remedy="请改正后再比较")
     rows = pd.concat([part.rows[wanted] for part in parts], ignore_index=True) if parts else text_frame(wanted)

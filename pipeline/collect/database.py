@@ -28,11 +28,6 @@ _PORTION = 50_000
 _DRIVERS = {"postgresql": "psycopg（安装 mingce[postgresql]）", "mysql": "pymysql（安装 mingce[mysql]）"}
 
 
-def is_database(source: str) -> bool:
-    """Say whether a registry's source is a database and no file."""
-    return "://" in source and not Path(source).exists()
-
-
 def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
     """Return the table that `source` (an SQLAlchemy URL and `#table` or `#schema.table`) names, as one grid.
 

@@ -35,6 +35,11 @@ def name_of(path: Path, folder: Path) -> str:
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
+def is_database(source: str) -> bool:
+    """Say whether a source is a database's address and no file."""
+    return "://" in source
+
+
 def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:
     """Return the files that the glob `source` names, sorted, and what is to be said about the ones left out.
 

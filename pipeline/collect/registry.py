@@ -8,11 +8,11 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort, School
-from pipeline.collect.collected import Note, Reading, Registry, cell_frame, text_frame
-from pipeline.collect.database import is_database, read_database
+from pipeline.collect.collected import Note, Reading, Registry, text_frame
+from pipeline.collect.database import read_database
 from pipeline.collect.formats import read_table_file
-from pipeline.collect.inputs import files_of, keep_bytes, read_content
-from pipeline.collect.rows import SheetRows, rows_of_grid
+from pipeline.collect.inputs import files_of, is_database, keep_bytes, read_content
+from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
 from pipeline.errors import InputError
 
 _SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
@@ -24,7 +24,7 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
     Raises:
         InputError: it cannot be read, whole: half a registry would call students unknown who are not.
     """
-    readings = _read(school.registry, cohort, keep)
+    readings = read_sources(school.registry, cohort.folder, keep)
     wanted = fields.in_registry()
     parts = [(grid.file, rows_of_grid(grid, wanted, school.columns)) for reading in readings for grid in reading.grids]
     notes = [note for reading in readings for note in reading.notes] + [n for _, part in parts for n in part.notes]
@@ -34,7 +34,7 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
     rows = _rows(school, parts, wanted)
     if not len(rows):
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
-    cells = _cells([part for _, part in parts])
+    cells = cells_of([part for _, part in parts])
     notes += _damage(rows, cells)
     columns = {name for _, part in parts for name in part.columns}
     inputs = [each for reading in readings for each in reading.inputs]
@@ -58,13 +58,18 @@ def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
     return notes
 
 
-def _read(source: str, cohort: Cohort, keep: Path | None) -> list[Reading]:
+def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
+    """Return what a file, a glob or a database of a registry gives; relative paths start at `folder`.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
     if is_database(source):
-        return [read_database(source, cohort.folder, keep)]
-    paths, notes = files_of(source, cohort.folder)
+        return [read_database(source, folder, keep)]
+    paths, notes = files_of(source, folder)
     readings = [Reading([], notes)]
     for path in paths:
-        content = read_content(path, cohort.folder)
+        content = read_content(path, folder)
         keep_bytes(content, keep)
         readings.append(read_table_file(content))
     return readings
@@ -78,12 +83,3 @@ def _rows(school: School, parts: list[tuple[str, SheetRows]], wanted: list[str])
     whole = pd.concat(frames, ignore_index=True)
     whole = whole.assign(school_code=school.code, school=whole["school"].where(whole["school"] != "", school.name))
     return whole[columns].astype({name: "str" for name in columns if name != "row"})
-
-
-def _cells(parts: list[SheetRows]) -> pd.DataFrame:
-    frames: list[pd.DataFrame] = []
-    start = 0
-    for part in parts:
-        frames.append(part.cells.assign(at=part.cells["at"] + start))
-        start += len(part.rows)
-    return pd.concat(frames, ignore_index=True) if frames else cell_frame()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import itemgetter
 
 import numpy as np
@@ -181,9 +182,9 @@ def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], n
     skipped = text_frame(
         SKIPPED, ((grid.file, grid.sheet, int(numbers[at]), why[at]) for at in np.flatnonzero(named)), ["row"]
     )
-    mask = None if kept.all() else pa.array(kept)
+    chosen = None if kept.all() else pa.array(kept)
     columns = {
-        name: _column(body, place) if mask is None else _column(body, place).filter(mask)
+        name: _column(body, place) if chosen is None else _column(body, place).filter(chosen)
         for name, place in places.items()
     }
     given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
@@ -237,3 +238,11 @@ def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, in
     found = found[kept[found["row"].to_numpy(dtype="int64")]] if len(found) else found
     frame = found.assign(at=position[found["row"].to_numpy(dtype="int64")], field=found["column"].map(names))
     return frame[CELLS].astype({"at": "int64", "field": "str", "kind": "str", "raw": "str"}).reset_index(drop=True)
+
+
+def cells_of(parts: Sequence[SheetRows]) -> pd.DataFrame:
+    """Return the cells of several worksheets, placed in the rows of all of them together."""
+    starts = accumulate((len(part.rows) for part in parts), initial=0)
+    frames = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else cell_frame()

@@ -17,13 +17,12 @@ from pipeline.collect.collected import (
     Grid,
     Note,
     Reading,
-    cell_frame,
     row_columns,
     text_frame,
 )
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
-from pipeline.collect.rows import SheetRows, rows_of_grid
+from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
 from pipeline.errors import InputError
 
 GOOGLE = "gsheet:"
@@ -119,7 +118,7 @@ def _concatenated(readings: list[Reading]) -> Collected:
     notes += _unread(grids, parts, notes)
     return Collected(
         rows=_rows(grids, parts),
-        cells=_cells(parts),
+        cells=cells_of(parts),
         extras=_concat([part.extras for part in parts], EXTRAS),
         skipped=_concat([part.skipped for part in parts], SKIPPED),
         notes=notes,
@@ -153,13 +152,3 @@ def _concat(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         return text_frame(columns, numbers=["row"])
     whole = pd.concat(filled, ignore_index=True)[columns]
     return whole.astype({name: "str" for name in columns if name != "row"})
-
-
-def _cells(parts: list[SheetRows]) -> pd.DataFrame:
-    frames: list[pd.DataFrame] = []
-    start = 0
-    for part in parts:
-        if len(part.cells):
-            frames.append(part.cells.assign(at=part.cells["at"] + start))
-        start += len(part.rows)
-    return pd.concat(frames, ignore_index=True) if frames else cell_frame()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal
 from itertools import chain
 
+from pipeline.clock import SHANGHAI
 from pipeline.collect.collected import Cell, Kind
 
 _EXACT = 10**15  # below it a spreadsheet's number keeps every digit
@@ -42,9 +43,12 @@ def _scientific(number: Decimal) -> str:
 
 
 def date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
-    """Return a date as 2017-06-01, with its time where it has one; seconds only where there are some."""
+    """Return a date as 2017-06-01, with its time where it has one; seconds only where there are some.
+
+    A moment that names its zone (Parquet, a database) is told in the office's.
+    """
     if isinstance(value, dt.datetime):
-        value = value.replace(microsecond=0)
+        value = (value.astimezone(SHANGHAI) if value.tzinfo else value).replace(microsecond=0)
         if value.time() == dt.time():
             return value.date().isoformat()
         return value.strftime("%Y-%m-%d %H:%M:%S" if value.second else "%Y-%m-%d %H:%M")

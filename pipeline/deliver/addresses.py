@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.collect.formats import read_table_file
-from pipeline.collect.inputs import files_of, read_content
+from pipeline.collect.inputs import files_of, is_database, read_content
 from pipeline.collect.rows import rows_of_grid
 from pipeline.deliver.codes import LABELS, code_for, code_key, matches
 from pipeline.deliver.recipients import clean_address
@@ -74,7 +74,7 @@ def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
     """Return the addresses of registry files that carry a column of them."""
     found: dict[tuple[str, str], str] = {}
     for school in cohort.schools:
-        if "://" in school.registry:
+        if is_database(school.registry):
             continue  # a database gives the compared fields alone
         paths, _ = files_of(school.registry, cohort.folder)
         for path in paths:

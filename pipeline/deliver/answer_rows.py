@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from pipeline import fields
+from pipeline.clock import SHANGHAI
 from pipeline.run_folder import read_summary
 from pipeline.tables import STATUSES, read_table
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 NUMBER, STATE, TIME = "学号", "状态", "核验时间"
 _CERTIFIED = {"certified": "已通过", "failed": "未通过", "not_checked": "未核验", "": ""}
 _SHOWN_SEVERITIES = ("critical", "warning")

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.deliver import recipients
 from pipeline.deliver.addresses import student_addresses
@@ -24,7 +25,7 @@ from pipeline.deliver.source import Source, newest_run, open_run
 from pipeline.deliver.students import invitation_drafts, student_drafts
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, Source, list[Recipient]], FullPage]

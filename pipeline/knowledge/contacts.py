@@ -167,7 +167,8 @@ def email_misspelt(values: pd.Series) -> pd.Series:
     known = "|".join(map(re.escape, _misspellings()))
     answer = np.full(len(values), "", dtype=object)
     odd = matches(values, rf"(?i).*@\s*(?:{known})\s*")
-    answer[odd] = [_misspellings()[value.rpartition("@")[2].strip().casefold()] for value in values[odd]]  # as (?i) does
+    domains = (value.rpartition("@")[2].strip().casefold() for value in values[odd])  # (?i) takes ſ for s, too
+    answer[odd] = [_misspellings()[domain] for domain in domains]
     return text(values, answer)
 
 

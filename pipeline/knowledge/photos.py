@@ -44,19 +44,18 @@ class Picture:
     phash: str
 
 
-def examine(folder: Path, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
-    """Return what each row's photo is (columns `COLUMNS`, same index; `path` is relative to `folder`).
+def examine(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
+    """Return what each row's photo is (columns `COLUMNS`, same index; `path` is relative to the folder of `shelf`).
 
     A photo is looked for by the given name, with or without extension and folder, then by student number, then by
     ID number as file stem. Where nothing is found the other columns are false, 0 and "".
     """
-    shelf = Shelf(folder)
     paths = [
         shelf.find(name, number, identity)
         for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
     ]
     pictures = {path: read_picture(path) for path in {path for path in paths if path is not None}}
-    rows = [_row(folder, path, pictures) for path in paths]
+    rows = [_row(shelf.root, path, pictures) for path in paths]
     frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS), index=names.index)
     kinds = {"found": bool, "path": "str", "readable": bool, "bytes": "int64", "width": "int64", "height": "int64"}
     return frame.astype({**kinds, "sha256": "str", "phash": "str"})
@@ -66,7 +65,7 @@ def _row(folder: Path, path: Path | None, pictures: dict[Path, Picture]) -> tupl
     if path is None:
         return (False, "", False, 0, 0, 0, "", "")
     seen = pictures[path]
-    relative = path.relative_to(folder.resolve()).as_posix()
+    relative = path.relative_to(folder).as_posix()
     return (True, relative, seen.readable, seen.bytes, seen.width, seen.height, seen.sha256, seen.phash)
 
 
@@ -74,29 +73,31 @@ class Shelf:
     """The image files of one folder (and the folders in it), by name and by stem, in any case of letters."""
 
     def __init__(self, folder: Path) -> None:
-        self._root = folder.resolve()
+        self.root = folder.resolve()
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
         for path in sorted(self._files()):
-            relative = path.relative_to(self._root)
+            relative = path.relative_to(self.root)
             for key in {_fold(relative.as_posix()), _fold(path.name)}:
                 self._by_name.setdefault(key, []).append(path)
             for key in {_fold(relative.with_suffix("").as_posix()), _fold(path.stem)}:
                 self._by_stem.setdefault(key, []).append(path)
 
     def _files(self) -> Iterable[Path]:
-        for parent, _, files in os.walk(self._root, followlinks=False):
+        for parent, _, files in os.walk(self.root, followlinks=False):
             for name in files:
                 path = Path(parent) / name
                 if path.suffix.lower() in IMAGE_SUFFIXES and self._inside(path):
                     yield path
 
     def _inside(self, path: Path) -> bool:
+        if not path.is_symlink():
+            return path.is_file()
         try:
             target = path.resolve()
         except RuntimeError:  # links that lead round in a circle
             return False
-        return target.is_relative_to(self._root) and target.is_file()
+        return target.is_relative_to(self.root) and target.is_file()
 
     def find(self, name: str, student_number: str, id_number: str) -> Path | None:
         """Return the photo of one row, or None; of several files of one name the one of the student's number."""

@@ -8,8 +8,9 @@ from functools import cache
 import pandas as pd
 
 from pipeline import resources
+from pipeline.knowledge.text import chosen, distinct_rows
 
-Names = tuple[str, str, str]
+Names = tuple[str, ...]
 
 
 def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.Series:
@@ -18,9 +19,8 @@ def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.
     A name that had several codes has its latest; a unit that is no more keeps its last one.
     """
     table = _codes()
-    names = list(zip(province, city, county, strict=True))
-    known = {name: table.get(name, "") for name in set(names)}
-    return pd.Series([known[name] for name in names], index=province.index, dtype="str")
+    places, names = distinct_rows(province, city, county)
+    return chosen(places, [table.get(name, "") for name in names], province.index)
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from pipeline.tables import Frame
 
 
@@ -33,3 +35,13 @@ class Matched:
     def students(self) -> Frame:
         """The registry's students of the schools that are worked on."""
         return self.registry.iloc[: self.own]
+
+    def students_with(self, standing: pd.Series) -> Frame:
+        """Return the students with the id of the submission that stands on each, blank where none does.
+
+        Args:
+            standing: by registry position, the index of the submission that stands there (`standing_submissions`).
+        """
+        ids = pd.Series("", index=self.students.index, dtype="str")
+        ids.iloc[standing.index.to_numpy()] = self.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
+        return self.students.assign(submission_id=ids)

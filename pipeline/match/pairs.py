@@ -11,6 +11,9 @@ from pipeline.tables import Frame
 ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16
 """What a pair shares, as bits: ID number, student number, exam number, the named school, the name."""
 
+_MOST = 50
+"""Registry rows that one number may lead to. One of more (无, 0) is nobody's: each row that gives it would meet all."""
+
 
 def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
     """Return `left, right, shares`: positions in `submissions` and `registry` and the bits that the two share.
@@ -64,10 +67,11 @@ LOOK_UPS = ((id_key, ID), (student_key, STUDENT), (exam_key, EXAM))
 
 
 def _equal(left: Keys, right: Keys) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of every pair of equal, non-blank keys."""
+    """Return the positions of every pair of equal keys; blank ones, and those of more than `_MOST` rows, make none."""
     one = pd.DataFrame({"key": left, "left": np.arange(len(left))})
     other = pd.DataFrame({"key": right, "right": np.arange(len(right))})
-    pairs = one[one["key"] != 0].merge(other[other["key"] != 0], on="key")
+    other = other[other["key"] != 0]
+    pairs = one.merge(other[other.groupby("key")["key"].transform("size") <= _MOST], on="key")
     return pairs["left"].to_numpy(), pairs["right"].to_numpy()
 
 

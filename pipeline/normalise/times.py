@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+
+from pipeline.clock import SHANGHAI
 
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -64,7 +66,6 @@ _MOMENT = re.compile(
     re.IGNORECASE,
 )
 _AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(.*)")
-_SHANGHAI = timezone(timedelta(hours=8))
 
 
 def moment(text: str) -> str:
@@ -102,7 +103,7 @@ def _moment(text: str) -> str:
 
 def _in_shanghai(when: datetime, offset: str) -> datetime:
     zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
-    return when.replace(tzinfo=zone).astimezone(_SHANGHAI)
+    return when.replace(tzinfo=zone).astimezone(SHANGHAI)
 
 
 def moment_of_number(text: str) -> str:

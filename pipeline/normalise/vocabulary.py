@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes
-from pipeline.knowledge.text import among
+from pipeline.knowledge.text import among, by_distinct, chosen, distinct_rows
 from pipeline.normalise.text import comparable
 
 
@@ -26,17 +26,13 @@ class Vocabulary:
 
     def school(self, values: pd.Series) -> pd.Series:
         """Return the names of the schools that `values` mean; what is no school of the cohort stays."""
-        return values.map({value: self.schools.get(comparable(value), value) for value in values.unique()})
+        return by_distinct(values, lambda value: self.schools.get(comparable(value), value))
 
     def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return the current names of the colleges that `values` mean in `schools`; unknown ones stay."""
-        pairs = pd.DataFrame({"school": schools.to_numpy(), "value": values.to_numpy()}).drop_duplicates()
-        meant = {
-            (school, value): self.colleges.get((school, comparable(value)), value)
-            for school, value in pairs.itertuples(index=False)
-        }
-        keys = zip(schools.array, values.array, strict=True)
-        return pd.Series([meant[key] for key in keys], index=values.index, dtype="str")
+        places, pairs = distinct_rows(schools, values)
+        meant = [self.colleges.get((school, comparable(value)), value) for school, value in pairs]
+        return chosen(places, meant, values.index)
 
     def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return where `values` (current names) are colleges of `schools`."""

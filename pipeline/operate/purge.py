@@ -18,12 +18,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
 from pipeline.review.desk import newest_run
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import latest_run, read_summary
 
 COUNTS = ("headcount", "colleges", "history")  # tables without persons

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import digest
 from pipeline.errors import UsageError
-from pipeline.review.ledger import SHANGHAI
 
 Job = Literal["run", "send"]
 JOBS: tuple[Job, ...] = ("run", "send")

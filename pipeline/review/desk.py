@@ -16,10 +16,10 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline import fields
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
-from pipeline.review.chain import SHANGHAI
 from pipeline.review.decisions import (
     KEY,
     decision_states,

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
-from pipeline.review.chain import FIRST, SHANGHAI, Entry, Parts, canonical, entry_hash, side_digest
+from pipeline.review.chain import FIRST, Entry, Parts, canonical, entry_hash, side_digest
 from pipeline.review.connect import engine_of, faults_told, ledger_url
 from pipeline.whole import appearing
 

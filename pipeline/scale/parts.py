@@ -44,17 +44,13 @@ class Settled:
 
 def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: list[Frame]) -> None:
     """Write what match and check found of one part."""
-    students = matched.students
-    submission = pd.Series("", index=students.index, dtype="str")
-    ids = matched.counting["submission_id"].loc[checked.standing.to_numpy()]
-    submission.iloc[checked.standing.index.to_numpy()] = ids.to_numpy()
     frames = {
         "submissions": conform(matched.submissions, "submissions"),
         "changes": conform(pd.concat(changes, ignore_index=True), "changes"),
         "certifications": checked.certifications,
         "registry_findings": checked.registry_findings,
         "judged": checked.findings,
-        "students": students.assign(submission_id=submission),
+        "students": matched.students_with(checked.standing),
         "alone": extra_submissions(matched),
         "failed": pd.DataFrame({"submission_id": sorted(checked.first_failed)}, dtype="str"),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.collect import Note, Unit, refuse_nothing, submission_units
+from pipeline.collect.inputs import files_of, is_database
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
@@ -208,10 +209,10 @@ def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
 
 def input_size(cohort: Cohort) -> int:
     """Return the bytes of the files that will be read; what is no file (sheets, databases) counts nothing."""
-    files: list[Path] = []
-    try:
-        files = [unit.path for unit in submission_units(cohort) if unit.path is not None]
-    except InputError:
-        return 0  # said properly when it is read
-    named = [cohort.path(school.registry) for school in cohort.schools if "://" not in school.registry]
-    return sum(path.stat().st_size for path in [*files, *named] if path.is_file())
+    named = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
+    files: set[Path] = set()
+    for source in named:
+        if not is_database(source):
+            with suppress(InputError):  # said properly when it is read
+                files.update(files_of(source, cohort.folder)[0])
+    return sum(path.stat().st_size for path in files if path.is_file())

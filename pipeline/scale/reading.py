@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -99,13 +100,13 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     settings = Settings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     photo_folder = settings.cohort.photos_folder
+    taken = None if photo_folder is None else _pictures(spool, number, collected.pictures)
     filled: dict[int, int] = {}
     drafts: dict[int, list[tuple[Frame, Frame]]] = {}
     for start in range(0, len(collected.rows), AT_ONCE):
         rows, changes = _normalised_rows(collected, start, settings)
         if photo_folder is not None:
-            taken = _pictures(spool, number, collected.pictures)
-            rows = pd.concat([rows, _photos(photo_folder, taken, rows)], axis=1)
+            rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
         rows, changes = (
             rows.assign(order=rows["order"] + number * _UNIT),
             changes.assign(order=changes["order"] + number * _UNIT),
@@ -138,7 +139,13 @@ def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tu
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
 
-def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> Path | None:
+@lru_cache(maxsize=1)
+def _shelf(folder: Path, spool: Spool) -> photos.Shelf:
+    """Return the files of the photo folder, looked through once a run (which has a spool of its own) and process."""
+    return photos.Shelf(folder)
+
+
+def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.Shelf | None:
     """Lay the pictures that stood in cells into the spool, under the names that the rows' photo field holds."""
     if not pictures:
         return None
@@ -146,14 +153,14 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> Path | N
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, data in pictures.items():
         (folder / safe_name(name)).write_bytes(data)
-    return folder
+    return photos.Shelf(folder)
 
 
-def _photos(folder: Path, taken: Path | None, rows: Frame) -> Frame:
+def _photos(shelf: photos.Shelf, taken: photos.Shelf | None, rows: Frame) -> Frame:
     """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
-    seen = photos.examine(folder, rows["photo"], rows["student_number"], rows["id_number"])
+    seen = photos.examine(shelf, rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
-        own = rows["photo"].isin([path.name for path in taken.iterdir()])
+        own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
         blank = pd.Series("", index=rows.index[own], dtype="str")
         seen = pd.concat([seen[~own], photos.examine(taken, rows["photo"][own], blank, blank)]).reindex(rows.index)
     return seen.drop(columns="path").add_prefix("photo_")

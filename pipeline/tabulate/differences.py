@@ -7,8 +7,8 @@ import pandas as pd
 from pipeline.knowledge.text import among, by_distinct
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
+from pipeline.tabulate.headcount import KEYS
 
-KEYS = ["school", "college", "education_level", "major"]
 CLAIMED = [*KEYS, "student_number", "name", "submission_id"]
 """What of submissions is looked at."""
 DIFFERENCES = [*KEYS, "kind", "student_number", "name", "submission_id", "elsewhere"]

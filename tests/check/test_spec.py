@@ -1,10 +1,14 @@
 """The spec tables hold, every rule with logic of its own has its cases, and the guide for offices is current."""
 
+from dataclasses import replace
+
 import pytest
 
+from pipeline.check.logic import LOGIC
 from pipeline.check.rule import RULES
 from pipeline.check.suites import built_in_rules
 from tests.conftest import ROOT
+from tests.frames import submissions
 from tests.spec import guide
 from tests.spec.cases import PAGES, read_all, read_page
 from tests.spec.judge import facts, judge
@@ -35,6 +39,13 @@ def test_every_rule_with_logic_has_a_passing_a_failing_and_a_borderline_case():
         "edge": own - {case.rule for case in cases if case.edge},
     }
     assert not any(lacking.values()), lacking
+
+
+@pytest.mark.parametrize("pattern", ["[0-9]{1,2000}", "(?=.*[0-9])[0-9]+", "(?>[0-9]+)"])
+def test_a_student_numbers_pattern_may_be_any_that_the_cohort_file_takes(known, pattern):
+    rows = submissions({}, {"student_number": "一三"}, {"student_number": ""})
+    broken = LOGIC["expect_student_number_format"](rows, replace(known, student_number=pattern), "student_number")
+    assert broken.rows.tolist() == [False, True, False]
 
 
 def test_every_case_is_about_a_rule():

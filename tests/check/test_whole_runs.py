@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.cli import main
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.review.desk import newest_run
 from pipeline.run import RunOptions, run_cohort

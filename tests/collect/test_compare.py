@@ -3,11 +3,13 @@
 import json
 
 import pandas as pd
+import xlsxwriter
 from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.collect.collected import text_frame
 from pipeline.collect.compare import compare_registries
+from pipeline.errors import InputError
 from pipeline.fields import in_registry
 
 OLD = """学校名称,学号,身份证号码,姓名,专业
@@ -46,6 +48,21 @@ def test_the_file_holds_no_formula(tmp_path):
     words = ["registry", "diff", str(tmp_path / "o.csv"), str(tmp_path / "n.csv"), "--out", str(tmp_path / "d.csv")]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert ",'=WEBSERVICE(1)" in (tmp_path / "d.csv").read_text("utf-8-sig")
+
+
+def test_an_export_that_is_not_read_whole_is_not_compared(tmp_path):
+    """Its students would be told as gone."""
+    book = xlsxwriter.Workbook(tmp_path / "new.xlsx")
+    for far in (0, 1_000_000):
+        sheet = book.add_worksheet()
+        for row, line in enumerate(OLD.splitlines()):
+            sheet.write_row(row, 0, line.split(","))
+        sheet.write_string(far, 9, "x")
+    book.close()
+    (tmp_path / "old.csv").write_text(OLD, "utf-8")
+    ran = CliRunner().invoke(app, ["registry", "diff", str(tmp_path / "old.csv"), str(tmp_path / "new.xlsx")])
+    assert isinstance(ran.exception, InputError)
+    assert "铺得太大" in str(ran.exception)
 
 
 def test_the_screen_masks_numbers(tmp_path):

@@ -228,6 +228,18 @@ def test_parquet_of_odd_types(make_cohort):
     assert {(row.at, row.field) for row in found.cells.itertuples()} >= {(0, "id_number"), (1, "study_years")}
 
 
+def test_a_moment_with_its_zone_is_the_offices(make_cohort):
+    """The last evening of the window is another day in London."""
+    cohort = make_cohort()
+    when = dt.datetime(2016, 10, 31, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+    given = {"姓名": ["张三"], "身份证号码": ["430302199503141234"], "学号": ["1"], "提交时间": [when]}
+    pq.write_table(pa.table(given), cohort.folder / "submissions" / "a.parquet")
+    assert pq.read_table(cohort.folder / "submissions" / "a.parquet")["提交时间"].type.tz == "+08:00"
+    utc = pa.array([when.astimezone(dt.UTC)], pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({**given, "学号": ["2"], "提交时间": utc}), cohort.folder / "submissions" / "b.parquet")
+    assert collect_submissions(cohort, None).rows["submitted_at"].tolist() == ["2016-10-31 23:30"] * 2
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_pipes_and_devices_are_refused_at_once(make_cohort, tmp_path):
     cohort = make_cohort()

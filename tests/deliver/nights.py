@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import resources
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.colleges import College
 from pipeline.deliver.send import Options, send

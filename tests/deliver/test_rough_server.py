@@ -8,9 +8,10 @@ from datetime import date, datetime
 
 import pytest
 
+from pipeline.clock import SHANGHAI
 from pipeline.deliver.send import Options, send
 from pipeline.deliver.smtp import ServerError, SmtpServer
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from tests.deliver.rough_server import STEPS, RoughServer
 from tests.deliver.runs import make_cohort, roster_of, write_run
 from tests.deliver.season import MAIL, FakeClock, own_page

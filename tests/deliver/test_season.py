@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 import pytest
 from openpyxl import load_workbook
 
+from pipeline.clock import SHANGHAI
 from pipeline.deliver import recipients
 from pipeline.deliver.digest import counselor_digest, secretary_digest
 from pipeline.deliver.source import open_run
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from tests.deliver.post_office import PostOffice, start
 from tests.deliver.runs import class_of, make_cohort, roster_of, write_run
 from tests.deliver.season import MAIL, deaths, night

@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.clock import SHANGHAI
 from pipeline.deliver.chase_list import chase_workbook
 from pipeline.deliver.digest import Chase
 from pipeline.deliver.outbox import Outcome
@@ -20,7 +21,7 @@ from pipeline.deliver.send import Options, build_messages, newest_run, send
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import RefusedError
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
 from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page

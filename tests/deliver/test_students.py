@@ -6,12 +6,12 @@ from email.policy import default
 
 import pytest
 
+from pipeline.clock import SHANGHAI
 from pipeline.deliver.codes import code_for, code_key, matches
 from pipeline.deliver.message import Attachment, Message, sender_address, to_bytes
 from pipeline.deliver.recipients import Recipient, clean_address
 from pipeline.deliver.send import Options, newest_run, send
 from pipeline.errors import ConfigurationError
-from pipeline.review.ledger import SHANGHAI
 from pipeline.tables import typed, write_table
 from tests.deliver.runs import make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page

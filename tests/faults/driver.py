@@ -26,7 +26,7 @@ from typing import Any
 
 from pipeline import cli
 from pipeline import run as main_job
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.lock import cohort_lock
 from pipeline.progress import Counter, Reporter

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
 from pipeline.render import index, overview
 from pipeline.render.load import load_run
-from pipeline.review.chain import SHANGHAI, Entry
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files, latest_run
 from pipeline.summary import shrunk_registries

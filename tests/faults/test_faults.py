@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Reports, load_cohort
 from pipeline.render.jobs import UNFINISHED
 from pipeline.review.desk import newest_run

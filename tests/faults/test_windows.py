@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.review.chain import SHANGHAI, Entry
+from pipeline.clock import SHANGHAI
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

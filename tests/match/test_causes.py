@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.check.rules.match import cause, certified
 from pipeline.match.evidence import find_evidence
+from pipeline.match.pairs import exact_pairs
 from tests.frames import GOOD, registry, submissions
 
 MATE = {
@@ -70,6 +71,19 @@ def test_score_is_100_for_an_exact_row_only():
     assert scores[0] == 100
     assert 0 < scores[1] < 100
     assert scores[2] == 0
+
+
+def test_a_number_of_a_whole_school_is_nobodys():
+    """无 for an exam number: every row that gave it would meet every student, and each would be a stranger's."""
+    class_of_sixty = [
+        {**MATE, "id_number": f"{n:018d}", "student_number": str(n), "exam_number": "无"} for n in range(60)
+    ]
+    held = registry({"exam_number": "无"}, *class_of_sixty)
+    rows = submissions({"exam_number": "无", "name": "查无此"}, *({"exam_number": "无"} for _ in range(60)))
+    pairs = exact_pairs(rows, held)
+    assert len(pairs) == len(rows)
+    table = pd.concat([rows, find_evidence(rows, held, pairs)], axis=1).assign(**SETTLED)
+    assert cause(table).tolist() == ["name_differs"] + [""] * 60
 
 
 def test_a_registry_that_holds_one_person_twice_is_settled_by_the_number():

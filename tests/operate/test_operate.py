@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.clock import SHANGHAI
 from pipeline.errors import BusyError, MingceError
 from pipeline.lock import cohort_lock, holder, is_held
 from pipeline.logs import log, log_to, mask
@@ -18,7 +19,7 @@ from pipeline.operate.backup import backup
 from pipeline.operate.doctor import examine
 from pipeline.operate.purge import overdue, purge
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import SHANGHAI, open_ledger
+from pipeline.review.ledger import open_ledger
 from tests.deliver.runs import make_cohort, roster_of, write_run
 
 NOW = datetime(2016, 10, 20, 3, tzinfo=SHANGHAI)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.cli.environment import add_environment
+from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
 from pipeline.operate.install import default_kind, install, printed
 from pipeline.operate.schedule import (
@@ -23,7 +24,6 @@ from pipeline.operate.schedule import (
     timetable,
     windows_tasks,
 )
-from pipeline.review.ledger import SHANGHAI
 from tests.deliver.runs import make_cohort
 
 

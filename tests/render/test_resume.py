@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.render.jobs import NotebookJob
 from pipeline.render.resume import end_journal, note_finished, resume

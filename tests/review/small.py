@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
+from pipeline.clock import SHANGHAI
 from pipeline.colleges import College
 from pipeline.review.decisions import registry_digest
 from pipeline.review.desk import RunTables, people_of
-from pipeline.review.ledger import SHANGHAI, _open
+from pipeline.review.ledger import _open
 
 SCHOOLS = {"10534": "甲大学", "12649": "甲大学乙学院"}
 COLLEGES = {code: College(code, name, "土木学院") for code, name in SCHOOLS.items()}

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipeline.clock import SHANGHAI
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import schema
 from pipeline.review.chain import Entry
 from pipeline.review.connect import ledger_url
-from pipeline.review.ledger import SHANGHAI, Ledger, _open
+from pipeline.review.ledger import Ledger, _open
 
 
 def ledger_in(folder: Path, clock=lambda: datetime(2016, 10, 1, 9, tzinfo=SHANGHAI)) -> Ledger:

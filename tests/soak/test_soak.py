@@ -21,7 +21,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from pipeline.cli.common import SHANGHAI
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.progress import Reporter
 from pipeline.render.stage import RenderOptions

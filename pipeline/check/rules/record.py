@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil, floor
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given, rule
 from pipeline.check.rules.entry import is_month
-from pipeline.knowledge.text import distinct_rows, flag
+from pipeline.knowledge.text import distinct_rows, flag, flag_by_distinct
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
@@ -61,7 +63,12 @@ def _class_differs(table: Frame, column: str) -> Broken:
 @rule
 def student_number_format(table: Frame, facts: Facts) -> Mask:
     """The student number does not fit the cohort's pattern."""
-    return given(table["student_number"]) & ~table["student_number"].str.fullmatch(f"(?:{facts.student_number})")
+    numbers, pattern = table["student_number"], f"(?:{facts.student_number})"
+    try:
+        fits = numbers.str.fullmatch(pattern)
+    except pa.ArrowInvalid:  # a form that Python knows and Arrow does not, such as a count over 1,000
+        fits = flag_by_distinct(numbers, lambda number: re.fullmatch(pattern, number) is not None)
+    return given(numbers) & ~fits
 
 
 @rule
