@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.cohort import Cohort, School
 from pipeline.errors import UsageError
 from pipeline.knowledge.text import among
-from pipeline.normalise.text import comparable
+from pipeline.normalise.text import comparable, listed
 from pipeline.tables import Frame
 
 _LISTED = 40  # candidates named in one message
@@ -72,7 +72,7 @@ def _choice(known: Sequence[str]) -> str:
 
 
 def _names(college: str, aliases: str) -> set[str]:
-    return {comparable(name) for name in [college, *aliases.replace(";", "；").split("；")] if name.strip()}
+    return {comparable(name) for name in (college, *listed(aliases)) if name}
 
 
 def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[str, Frame]:

@@ -98,7 +98,7 @@ def _simplify():  # noqa: ANN202  # the library has no types
     return OpenCC("t2s")
 
 
-@cache
+@lru_cache(maxsize=50_000)
 def sounds(name: str) -> frozenset[str]:
     """Return every way a name may be read aloud (pinyin without tones and spaces), surname readings among them.
 

@@ -94,6 +94,11 @@ def letters_upper(text: str) -> str:
     return text.upper() if text.isascii() else text
 
 
+def listed(text: str) -> list[str]:
+    """Return the names that stand in one cell, parted by ； or ;."""
+    return [name for part in re.split("[;；]", text) if (name := part.strip())]
+
+
 def comparable(text: str) -> str:
     """Return the form in which two texts are compared: one width, one case, no spaces, one kind of dash and bracket."""
     return plain_dashes(unicodedata.normalize("NFKC", text)).replace(" ", "").casefold()

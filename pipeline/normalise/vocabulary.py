@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.knowledge.text import among, by_distinct, chosen, distinct_rows
-from pipeline.normalise.text import comparable
+from pipeline.normalise.text import comparable, listed
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     schools = {comparable(name): school.name for school in cohort.schools for name in (school.name, school.code)}
     names: dict[tuple[str, str], str] = {}
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
-        for alias in filter(None, (part.strip() for part in aliases.replace(";", "；").split("；"))):
+        for alias in listed(aliases):
             names.setdefault((school, comparable(alias)), college)
     # a current name always means itself, even where another college once bore it
     names |= {

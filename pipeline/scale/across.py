@@ -138,8 +138,7 @@ class Across:
     def _superseded(self, order: Positions, live: Bools) -> Positions:
         """Return the position of the row of the same person that counts: only rows that share a key are looked at."""
         shared = np.zeros(len(order), dtype=bool)
-        for at in range(3):
-            columns = (["id_number", "name"], ["student_number", "id_number"], ["student_number", "name"])[at]
+        for columns in (["id_number", "name"], ["student_number", "id_number"], ["student_number", "name"]):
             frame = self.submissions.columns(columns)
             shared |= repeated(joined(*(frame[column].to_numpy() for column in columns)), live)
         counts = np.arange(len(order))

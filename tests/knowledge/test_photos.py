@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,17 @@ def test_many_pictures_are_grouped_without_comparing_all_pairs():
     groups = photos.near_same(both, both + "x")
     assert groups.iat[0] == groups.iat[-1] != ""
     assert groups.ne("").sum() == 2
+
+
+def test_pictures_that_are_nearly_one_cost_no_comparison_of_all_pairs():
+    """A grey head for everybody, saved anew for each: as many pictures as students, all of them near each other."""
+    draw = np.random.default_rng(5)
+    seen = [f"{0x1F2E << 40:016x}{draw.integers(100, 104, 108).astype(np.uint8).tobytes().hex()}" for _ in range(1500)]
+    digests = pd.Series([str(number) for number in range(len(seen))], dtype="str")
+    started = time.process_time()
+    groups = photos.near_same(pd.Series(seen, dtype="str"), digests)
+    assert groups.nunique() == 1
+    assert time.process_time() - started < 30  # of the processor: a second; all pairs took three minutes
 
 
 def test_no_photos():

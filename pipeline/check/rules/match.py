@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, rule
+from pipeline.check.rule import Broken, Mask, RuleFunction, rule
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.match.evidence import NONE, SEVERAL
 from pipeline.tables import Frame
@@ -55,53 +55,27 @@ def _ties(table: Frame) -> Mask:
     return (table[columns] == SEVERAL).any(axis=1)
 
 
-def _because(name: str, table: Frame) -> Broken:
-    return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])
+_CAUSES = {
+    "not_checked": "The registry could not be read: never the same as unknown.",
+    "wrong_school": "ID number and name stand in the registry of the other school.",
+    "name_differs": "The registry has the ID number under another name; other numbers point to that row or none.",
+    "id_of_another": "The ID number is one row's; other numbers with the name (or both) point to one other row.",
+    "id_mistyped": "No row has the ID number, one has a number and the name; the given one is not valid, or blank.",
+    "registry_outdated": "As mistyped, but the given ID number is valid: another one, or the registry's is wrong.",
+    "ambiguous": "Two rows fit equally well, or the numbers point to different rows and the name to neither.",
+    "unknown": "Nothing fits.",
+}
 
 
-@rule
-def identity_not_checked(table: Frame, facts: Facts) -> Broken:
-    """The registry could not be read: never the same as unknown."""
-    return _because("not_checked", table)
+def _rule_of(name: str, about: str) -> RuleFunction:
+    """Return the rule `identity_<name>`: the row's cause is this one."""
+
+    def told(table: Frame, facts: Facts) -> Broken:
+        return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])
+
+    told.__name__, told.__doc__ = f"identity_{name}", about
+    return told
 
 
-@rule
-def identity_wrong_school(table: Frame, facts: Facts) -> Broken:
-    """ID number and name stand in the registry of the other school."""
-    return _because("wrong_school", table)
-
-
-@rule
-def identity_name_differs(table: Frame, facts: Facts) -> Broken:
-    """The ID number is in the registry under another name, and the numbers point to that same row or to none."""
-    return _because("name_differs", table)
-
-
-@rule
-def identity_id_of_another(table: Frame, facts: Facts) -> Broken:
-    """The ID number is one row's, while the numbers with the name (or both numbers) point to one other row."""
-    return _because("id_of_another", table)
-
-
-@rule
-def identity_id_mistyped(table: Frame, facts: Facts) -> Broken:
-    """No row has the ID number, one row has a number and the name; the ID number is blank, damaged or not valid."""
-    return _because("id_mistyped", table)
-
-
-@rule
-def identity_registry_outdated(table: Frame, facts: Facts) -> Broken:
-    """As mistyped, but the given ID number is valid: it is another one, or the registry's own is wrong."""
-    return _because("registry_outdated", table)
-
-
-@rule
-def identity_ambiguous(table: Frame, facts: Facts) -> Broken:
-    """Two rows fit equally well, or ID number and other numbers point to different rows and the name to neither."""
-    return _because("ambiguous", table)
-
-
-@rule
-def identity_unknown(table: Frame, facts: Facts) -> Broken:
-    """Nothing fits."""
-    return _because("unknown", table)
+for _name, _about in _CAUSES.items():
+    rule(_rule_of(_name, _about))
