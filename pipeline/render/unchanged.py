@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +21,7 @@ from pipeline import resources
 from pipeline.render.load import Run
 from pipeline.run_folder import RunFolder, finished_files, latest_run
 
-_OWN = ("roster", "findings", "headcount", "colleges", "registry")
+_OWN = ("roster", "findings", "headcount", "colleges", "registry", "differences")
 
 
 @dataclass
@@ -33,8 +34,9 @@ class TakenOver:
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
     """Return, by `school code/college`, the digest of all that its pages show.
 
-    That is its rows of every table, the day and the window, its signature, and the notebooks, templates and code
-    that draw it. Tables are read some rows at a time: what is kept of a row are 8 bytes.
+    That is its rows of every table, what of its school could not be checked, the day and the window, its signature,
+    and the notebooks, templates and code that draw it. Tables are read some rows at a time: what is kept of a row are
+    8 bytes.
 
     Args:
         run: the run whose tables stand.
@@ -42,7 +44,7 @@ def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
     """
     common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{drawing_digest()}"
     parts: dict[tuple[str, str], list[str]] = {}
-    for name in _OWN:
+    for name in filter(run.has, _OWN):
         hashes: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
         for rows in run.batches(name, schools):
             hashed = pd.util.hash_pandas_object(rows, index=False)
@@ -51,12 +53,21 @@ def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
         for key, own in hashes.items():
             digest = hashlib.sha256(np.sort(np.concatenate(own)).tobytes()).hexdigest()
             parts.setdefault(key, []).append(f"{name}:{digest}")
-    return {
-        f"{run.code_of(school)}/{college}": hashlib.sha256(
-            "|".join([common, json.dumps(run.state(run.code_of(school), college), sort_keys=True), *own]).encode()
-        ).hexdigest()
-        for (school, college), own in parts.items()
-    }
+    unchecked = _not_checked(run)
+    digests: dict[str, str] = {}
+    for (school, college), own in parts.items():
+        state = run.state(run.code_of(school), college), unchecked[""], unchecked[school]
+        told = "|".join([common, json.dumps(state, sort_keys=True), *own])
+        digests[f"{run.code_of(school)}/{college}"] = hashlib.sha256(told.encode()).hexdigest()
+    return digests
+
+
+def _not_checked(run: Run) -> defaultdict[str, list[list[str]]]:
+    """Return, by school (blank: every one), the rules that could not be judged, each with its reason."""
+    found: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for item in run.summary.get("not_checked", []):
+        found[str(item.get("school") or "")].append([str(item["rule"]), str(item["reason"])])
+    return found
 
 
 @cache

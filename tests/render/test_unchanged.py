@@ -1,0 +1,41 @@
+"""Pages are taken over only where they would show the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from invented_run import make_run
+
+from pipeline.render.load import Run, load_run
+from pipeline.render.unchanged import college_digests
+
+CIVIL, MARX = "10534/土木工程学院", "10534/马克思主义学院"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    colleges = [("10534", "土木工程学院"), ("10534", "马克思主义学院"), ("12649", "土木工程学院")]
+    sizes = {"土木工程学院": 12, "马克思主义学院": 9}
+    return load_run(make_run(tmp_path, date(2016, 10, 20), sizes=sizes, colleges=colleges))
+
+
+def test_what_could_not_be_checked_is_on_the_pages_of_the_school(run: Run):
+    checked = replace(run, summary={**run.summary, "not_checked": []})
+    before, after = college_digests(run), college_digests(checked)
+    assert run.summary["not_checked"][0]["school"] == run.schools["10534"]
+    assert {key for key in before if before[key] != after[key]} == {CIVIL, MARX}
+
+
+def test_who_is_registered_elsewhere_is_on_the_page_of_the_college_that_he_claimed(run: Run):
+    columns = ["school", "college", "education_level", "major", "kind", "student_number", "name", "elsewhere"]
+    claimed = (run.schools["10534"], "土木工程学院", "本科", "土木工程", "moved_in", "1", "某", "别处")
+    place = run.path / "tables" / "differences.parquet"
+    pd.DataFrame([claimed], columns=columns, dtype="str").to_parquet(place)
+    before = college_digests(run)
+    pd.DataFrame([], columns=columns, dtype="str").to_parquet(place)
+    after = college_digests(run)
+    assert {key for key in before if before[key] != after.get(key)} == {CIVIL}
