@@ -126,8 +126,13 @@ class _Reading:
             return None
 
     def _number(self, row: dict[str, str]) -> str:
-        code = next((code for code, name in self._desk.tables.schools.items() if name == row["学校名称"]), "")
-        return f"{code}/{row['学号']}" if code and "/" not in row["学号"] else row["学号"]
+        school, number = row["学校名称"], row["学号"]
+        if not school or "/" in number:
+            return number
+        code = next((code for code, name in self._desk.tables.schools.items() if school in (code, name)), "")
+        if not code:  # another school's student may have the number
+            raise UsageError(f"没有学校 {_short(school)}", remedy="请照 cohort.toml 写学校名称或代码")
+        return f"{code}/{number}"
 
     def _student(self, person: Student, rows: list[dict[str, str]], report: list[Read]) -> list[Entry]:
         key = (str(person["school_code"]), str(person["student_number"]))

@@ -106,6 +106,11 @@ def test_the_school_column_tells_students_apart(ledger):
     given = rows("1 通过 王").assign(学校名称="甲大学乙学院")
     import_decisions(two, ledger, given, "d", TODAY)
     assert status(two, ledger) == ["awaiting", "approved"]
+    for school, outcome in (("甲大学丙学院", "refused"), ("10534", "applied")):
+        given = rows("1 通过 李").assign(学校名称=school)
+        assert [read.outcome for read in import_decisions(two, ledger, given, "e", TODAY)] == [outcome]
+    (report,) = import_decisions(ONE, ledger, rows("1 通过 李").assign(学校名称="甲大学丙学院"), "f", TODAY)
+    assert report.why.startswith("没有学校 甲大学丙学院")  # though one of another school has the number
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
