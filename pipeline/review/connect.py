@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Generator
@@ -97,6 +98,8 @@ def faults_told() -> Generator[None]:
 
 def _private_file(path: Path) -> None:
     """Make sure that the file exists and that nobody else may read it; SQLite's side files take after it."""
+    if path.is_dir():  # without its x nobody could enter it
+        raise IsADirectoryError(errno.EISDIR, "", str(path))
     if path.exists():
         if path.stat().st_mode & 0o077 and os.name == "posix":
             path.chmod(0o600)

@@ -54,7 +54,7 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
 def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> int:
     """Keep the college's explanation of a major's headcount that differs much from the year before's.
 
-    It holds for the number that is registered now: another one asks again.
+    It holds for the number that is registered now, of all education levels: another one asks again.
 
     Raises:
         UsageError: no reason was given, or the college has no students.

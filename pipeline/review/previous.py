@@ -26,7 +26,8 @@ def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.D
     large = (5 * (now - before).abs() >= before) & (now != before)  # exact: 20 % of 15 is 3, not 3.0000000000000004
     both = both.assign(registered=now, registered_before=before, change=change.astype("float64"))
     known = _explanations(entries) if entries is not None else {}
-    keys = zip(both["school"], both["college"], both["major"], now, strict=True)
+    major = ["school", "college", "major"]  # what is explained, whatever the education levels
+    keys = zip(*(both[name] for name in major), both.groupby(major)["registered"].transform("sum"), strict=True)
     explanation = pd.Series([known.get(key, "") for key in keys], index=both.index, dtype="str")
     return both.assign(explain=large & (explanation == ""), explanation=explanation)
 

@@ -194,3 +194,5 @@ def test_a_college_explains_a_difference_once_for_one_number(four, ledger):
     for now, asks in ((4, False), (5, True)):
         found = compare_years(pd.DataFrame([key | {"registered": now}]), before, ledger.entries())
         assert found["explain"].tolist() == [asks]
+    levels = pd.DataFrame([key | {"registered": 3}, key | {"education_level": "硕士研究生", "registered": 1}])
+    assert compare_years(levels, before, ledger.entries())["explain"].tolist() == [False, False]  # one major, one word
