@@ -6,6 +6,7 @@ from standard input, and gives its sheets back pickled. A hang, a panic or too m
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import sys
@@ -17,14 +18,16 @@ _CPU_SECONDS = 9  # of the processor: a machine that is busy reads a good file n
 _MOST_CELLS = 3_000_000
 
 
-def _limit_memory() -> None:
+def limit() -> None:
+    """Bound this process."""
     try:
         import resource
     except ImportError:  # Windows: the time limit alone
         return
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ValueError):  # macOS takes none
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def _sheets(data: bytes) -> list[tuple[str, bool, list[list[object]], object]]:
@@ -54,7 +57,7 @@ def _sheets(data: bytes) -> list[tuple[str, bool, list[list[object]], object]]:
 
 def _main() -> None:
     data = sys.stdin.buffer.read()
-    _limit_memory()
+    limit()
     try:
         answer: object = _sheets(data)
     except MemoryError:

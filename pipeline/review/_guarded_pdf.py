@@ -14,14 +14,21 @@ _MEMORY = 700 << 20
 _CPU_SECONDS = 15
 
 
+def limit() -> None:
+    """Bound this process."""
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's time limit alone
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ValueError):  # macOS takes none
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
 def _main() -> None:
     data = sys.stdin.buffer.read()
-    with contextlib.suppress(ImportError):  # Windows: the parent's time limit alone
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit()
     from pypdf import PdfReader
 
     keywords = (PdfReader(io.BytesIO(data)).metadata or {}).get("/Keywords", "")

@@ -219,8 +219,10 @@ def _read_pdf(content: Content) -> Subject:
     child = Path(__file__).with_name("_guarded_pdf.py")
     try:
         done = subprocess.run(
-            [sys.executable, "-I", str(child)], input=content.data, capture_output=True, timeout=_SECONDS, check=True
-        )
+            [sys.executable, "-I", str(child)], input=content.data, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # one warning for each broken object may be gigabytes
+            timeout=_SECONDS, check=True,
+        )  # fmt: skip
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
         raise InputError("PDF 打不开，或不是 mingce 生成的", where=content.name, remedy="请重新取得文件") from None
     keywords = done.stdout.decode("utf-8", errors="replace")

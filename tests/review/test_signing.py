@@ -1,6 +1,7 @@
 """Signing: on which set, by whom, and whether a file still equals it."""
 
 import io
+import os
 import zipfile
 from datetime import date
 
@@ -8,8 +9,9 @@ import pandas as pd
 import pytest
 import xlsxwriter
 
+from pipeline.collect import _guarded
 from pipeline.errors import InputError, RefusedError, UsageError
-from pipeline.review import actions, signing
+from pipeline.review import _guarded_pdf, actions, signing
 from pipeline.review.actions import Actor
 from pipeline.review.desk import lay_desk
 from pipeline.review.signed_file import LABELS, counts_of, read_subject, verify_file
@@ -192,6 +194,19 @@ def test_a_pdf_carries_its_subject_in_keywords(tmp_path):
     typst.compile(str(tmp_path / "t.typ"), output=str(tmp_path / "t.pdf"), pdf_standards=["a-2b"])
     found = read_subject(tmp_path / "t.pdf")
     assert (found.digest, found.school_code, found.college) == (digest, "10534", "土木学院")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows bounds no process")
+@pytest.mark.parametrize("child", [_guarded, _guarded_pdf])
+def test_a_system_that_takes_no_bound_on_memory_reads_files_all_the_same(child, monkeypatch):
+    import resource
+
+    def as_macos(kind, _):
+        if kind == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", as_macos)
+    child.limit()
 
 
 def test_files_made_to_hurt_are_refused_in_words(tmp_path):
