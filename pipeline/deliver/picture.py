@@ -46,7 +46,7 @@ def _draw(axes: Axes, progress: pd.DataFrame, registered: int, window: tuple[dat
     opens, closes, due = window
     days = [date.fromisoformat(str(day)) for day in progress["day"]]
     days = [max(opens, min(day, as_of)) for day in days]
-    x = [0.0, *[(day - opens).days for day in days], (as_of - opens).days]
+    x = [0, *[(day - opens).days for day in days], max((as_of - opens).days, 0)]
     end = max((due - opens).days, (as_of - opens).days, 1)
     labels: list[tuple[float, str, str]] = []
     for column, name, colour, style in (

@@ -7,7 +7,6 @@ and times, the office's own rules.
 
 from __future__ import annotations
 
-import csv
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from pipeline.demo import photos
 from pipeline.demo.disguise import Disguise
 from pipeline.demo.starter import quoted
 from pipeline.knowledge.photos import Picture, near_same, read_picture
-from pipeline.review.worksheet import OPINIONS
+from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
 from pipeline.sources import Sources
 
 Sheet = Any  # XlsxWriter ships no types
@@ -277,28 +276,29 @@ def _wrong(picture: Picture) -> str:
 def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
     if cohort.rules.folder:
         shutil.copytree(cohort.path(cohort.rules.folder), out / "rules", dirs_exist_ok=True)
-    decisions = cohort.review.decisions
-    told = bool(decisions) and _write_decisions(cohort.path(str(decisions)), out / "decisions.csv", disguise)
-    (out / "cohort.toml").write_text(_settings(cohort, decisions=told), encoding="utf-8")
+    decided = _write_decisions(cohort, out / "decisions.csv", disguise)
+    (out / "cohort.toml").write_text(_settings(cohort, decisions=decided), encoding="utf-8")
 
 
-def _write_decisions(path: Path, out: Path, disguise: Disguise) -> bool:
-    """Disguise a table of decisions; False where it is no CSV file (one in a shared sheet is left out)."""
-    if path.suffix.lower() != ".csv" or not path.is_file():
+def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
+    """Disguise the table of decisions; False where there are none (those of a shared sheet are left out)."""
+    online = (cohort.review.decisions or "").startswith("gsheet:")
+    rows = None if online else read_decision_rows(cohort)
+    if rows is None or rows.empty:
         return False
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    people: dict[str, str] = {}
-    with out.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(["学号", "意见", "审核人", "说明"])
-        for row in rows:
-            school, slash, number = (row.get("学号") or "").rpartition("/")
-            opinion = (row.get("意见") or "").strip()
-            by = people.setdefault(row.get("审核人") or "", f"审核员{len(people) + 1}")
-            why = "说明从略" if row.get("说明") else ""
-            writer.writerow([school + slash + disguise.number("student_number", number), _opinion(opinion), by, why])
+    new = rows.assign(
+        学号=[_decided(str(number), disguise) for number in rows["学号"]],
+        意见=rows["意见"].map(_opinion),
+        审核人=_numbered(rows["审核人"], "审核员{}"),
+        说明=rows["说明"].map(lambda why: "说明从略" if why else ""),
+    )
+    new[COLUMNS].to_csv(out, index=False, lineterminator="\n")
     return True
+
+
+def _decided(given: str, disguise: Disguise) -> str:
+    school, slash, number = given.rpartition("/")
+    return school + slash + disguise.number("student_number", number)
 
 
 def _opinion(given: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,8 +64,9 @@ def _command(
 
 def _mingce(words: list[str]) -> str:
     """Run one command in a process of its own and return all it said."""
+    said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows would have it say GBK
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, encoding="utf-8", check=False
+        [sys.executable, "-m", "pipeline", *words], capture_output=True, encoding="utf-8", env=said, check=False
     )
     ended = "完成。" if done.returncode == 0 else f"没有完成（退出码 {done.returncode}）。"
     return f"{done.stderr}{done.stdout}{ended}\n"

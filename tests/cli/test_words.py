@@ -11,6 +11,7 @@ from pipeline.cli import main
 from pipeline.cli.terminal import one_line
 from pipeline.demo.starter import quoted
 from pipeline.errors import UsageError
+from pipeline.office import commands
 from pipeline.review.actions import Actor
 from tests.security.hostile import PAYLOADS
 
@@ -48,3 +49,8 @@ def test_a_terminal_that_lacks_a_character_gets_its_number():
 def test_a_setting_that_is_written_anew_reads_back(text):
     """`init --like` and `anonymise` write names of the office's own into a new `cohort.toml`."""
     assert tomllib.loads(f"name = {quoted(text)}") == {"name": text}
+
+
+def test_the_office_s_buttons_read_what_a_command_says_also_where_a_terminal_speaks_gbk(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "gbk")
+    assert "不认识 nothing" in commands._mingce(["nothing"])

@@ -8,11 +8,19 @@ import pandas as pd
 from pipeline.deliver import dashboard
 from pipeline.deliver.digest import Chase, Digest, Tally
 from pipeline.deliver.message import HTML_LIMIT
+from pipeline.deliver.picture import progress_png
 from pipeline.deliver.recipients import Recipient
 from pipeline.tables import STATUSES
 
 WINDOW = SimpleNamespace(opens=date(2016, 9, 20), closes=date(2016, 10, 31), college_due=date(2016, 11, 20))
 COHORT = SimpleNamespace(name="2017届", window=WINDOW)
+
+
+def test_before_the_window_opens_the_picture_is_that_of_its_first_day():
+    progress = pd.DataFrame({"day": ["2016-09-01"], "submitted": [3], "approved": [0]})
+    window = (WINDOW.opens, WINDOW.closes, WINDOW.college_due)
+    first, before = (progress_png(progress, 30, window, day) for day in (WINDOW.opens, date(2016, 9, 5)))
+    assert before == first
 
 
 def test_names_of_a_million_characters_keep_no_mail_from_going():

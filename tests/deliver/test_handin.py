@@ -197,6 +197,8 @@ def test_a_character_outside_the_encoding_names_the_student(cohort, ledger, tmp_
         ({"ethnicity": "外星族"}, "民族没有对应的代码"),
         ({"political_status": ""}, "政治面貌没有内容"),
         ({"study_years": "四"}, "学制不是数字"),
+        ({"study_years": "12345"}, "学制超过 4 位"),
+        ({"study_years": "2.55"}, "学制超过 4 位，或小数多于 1 位"),
         ({"origin_county": "没有县"}, "生源地没有对应的代码"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from pipeline import fields
 from pipeline.cli import main
 from pipeline.cohort import load_cohort
+from pipeline.review.worksheet import read_decision_rows
 from tests.cohorts import make_cohort
 
 SENSITIVE = ["student_number", "exam_number", "id_number", "name", "qq", "phone", "email", "home_address"]
@@ -84,6 +85,8 @@ def rows_of(folder: Path) -> pd.DataFrame:
 
 def test_anonymise_leaves_nobody(tmp_path: Path) -> None:
     folder = make_cohort(tmp_path / "real", 200, 2, faults=0.3, form="xlsx", photos=True, decisions=True)
+    decisions = folder / "decisions.csv"
+    decisions.write_text(f"审核意见表\n{decisions.read_text(encoding='utf-8')}", encoding="gbk")  # as Excel saves it
     assert run("anonymise", folder, tmp_path / "out") == 0
     old, new = rows_of(folder), rows_of(tmp_path / "out")
     assert len(old) == len(new)
@@ -94,7 +97,9 @@ def test_anonymise_leaves_nobody(tmp_path: Path) -> None:
     assert not [name for name in old["name"].str.strip() if len(name) > 2 and name in whole]
     assert len(list((tmp_path / "out" / "photos").iterdir())) == len(list((folder / "photos").iterdir()))
     assert not list((tmp_path / "out").glob(".inputs-*"))
-    assert load_cohort(tmp_path / "out").review.decisions == "decisions.csv"
+    before, after = (read_decision_rows(load_cohort(cohort)) for cohort in (folder, tmp_path / "out"))
+    assert before is not None and after is not None
+    assert len(before) and after["意见"].equals(before["意见"]) and not set(before["学号"]) & set(after["学号"])
 
 
 def test_anonymise_refuses_a_folder_in_use(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Timers: the right days, hostile paths, missed runs once."""
 
+import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.cli.environment import add_environment
+from pipeline.cli.environment import add_environment, environment_file
 from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
 from pipeline.operate.install import default_kind, install, printed
@@ -159,3 +160,15 @@ def test_a_timer_finds_the_password(tmp_path):
         "MINGCE_MAIL_PASSWORD": "a b$c\\", "MINGCE_CODE_KEY": "given", "PATH": "/bin", "MINGCE_DEBUG": "1",
     }  # fmt: skip
     add_environment(tmp_path / "not there", found)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="who runs has a home on Windows")
+def test_an_account_without_a_home_has_no_environment_file(monkeypatch):
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    found: dict[str, str] = {}
+    add_environment(environment_file(), found)
+    assert not found

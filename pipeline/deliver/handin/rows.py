@@ -15,6 +15,7 @@ from pipeline.review.desk import Desk, of_college
 from pipeline.review.signing import college_states, differing_students, signed_digest
 
 _SHOWN = 20
+_DIGITS = 15  # that a float keeps
 
 
 def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, str]]) -> None:
@@ -119,7 +120,10 @@ def _coded(values: pd.Series, column: Column, rules: Path | None) -> tuple[pd.Se
 def _unfit(people: pd.DataFrame, values: pd.Series, column: Column, encoding: str) -> list[str]:
     wrong = _named(people, (values == "") & column.required, column, "没有内容")
     if column.type == "N":
-        return wrong + _named(people, ~values.str.fullmatch(r"-?[0-9]+(\.[0-9]+)?|"), column, "不是数字")
+        number = values.str.fullmatch(r"-?[0-9]+(\.[0-9]+)?|")
+        room = f"超过 {column.width} 位，或小数多于 {column.decimals} 位"
+        too_wide = number & ~values.map(lambda value: _has_room(str(value), column))
+        return [*wrong, *_named(people, ~number, column, "不是数字"), *_named(people, too_wide, column, room)]
     for value in values.unique():
         try:
             too_wide = len(str(value).encode(encoding)) > column.width
@@ -130,6 +134,17 @@ def _unfit(people: pd.DataFrame, values: pd.Series, column: Column, encoding: st
         if too_wide:
             wrong += _named(people, values == value, column, f"超过 {column.width} 字节")
     return wrong
+
+
+def _has_room(value: str, column: Column) -> bool:
+    """Return whether a number, or nothing, fits into its column of a DBF file, which keeps it as a float."""
+    whole, _, rest = value.partition(".")
+    point = column.decimals + 1 if column.decimals else 0
+    return (
+        len(whole) + point <= column.width
+        and len(rest.rstrip("0")) <= column.decimals
+        and len(whole) + len(rest) <= _DIGITS
+    )
 
 
 def _named(people: pd.DataFrame, where: pd.Series, column: Column, what: str) -> list[str]:
