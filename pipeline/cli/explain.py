@@ -49,14 +49,15 @@ def explain(
     from pipeline.cohort import load_cohort
     from pipeline.explain import explain as explained
     from pipeline.explain import masked
-    from pipeline.review.desk import newest_run, open_tables
+    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
     opened = load_cohort(cohort)
     tables, today = open_tables(opened)
     with open_ledger(opened) as ledger:
         entries = ledger.entries()
-    facts = explained(tables, newest_run(opened), entries, number, today)
+    run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile
+    facts = explained(tables, run, entries, number, today)
     facts = facts if full else masked(facts)
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))

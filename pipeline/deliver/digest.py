@@ -12,6 +12,7 @@ from pipeline.deliver.recipients import Recipient, digest, within
 from pipeline.deliver.source import Key, Source
 from pipeline.logs import mask
 from pipeline.render.theme import FAMILY_OF
+from pipeline.review.status import open_critical
 from pipeline.tables import ACTORS, STATUSES
 
 # What each state waits for, in the order in which it is worth chasing.
@@ -118,7 +119,7 @@ def secretary_digest(source: Source, recipient: Recipient) -> Digest:
 
 
 def _digest(source: Source, roster: pd.DataFrame, labels: pd.Series, notes: pd.Series) -> Digest:
-    findings = _open_critical(source.findings, roster)
+    findings = _owned(source.findings, roster)
     return Digest(
         as_of=source.as_of,
         total=_tally("合计", "", roster["status"]),
@@ -144,12 +145,12 @@ def _tallies(roster: pd.DataFrame, labels: pd.Series, notes: pd.Series) -> tuple
     return tuple(sorted(tallies, key=lambda tally: (-(tally.missing + tally.fix + tally.verify), -tally.left)))
 
 
-def _open_critical(findings: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame:
+def _owned(findings: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame:
     """Return the open critical findings of the roster's students, each with the student's `owner` (roster position).
 
     A finding belongs to the submission it names; one that names none, to the student number in the school.
     """
-    found = findings[findings["severity"].eq("critical") & ~findings["excepted"]]
+    found = open_critical(findings)
     owner = pd.Series(range(len(roster)), index=roster["submission_id"].to_numpy())
     owner = owner[(owner.index != "") & ~owner.index.duplicated()]
     by_submission = found["submission_id"].map(owner)

@@ -17,10 +17,10 @@ from functools import cache
 from random import Random
 
 from pipeline.demo import names
+from pipeline.demo.numbers import check_character
 
 _SIGNIFICANT = re.compile(r"[0-9A-Z]")
 _CHECK = "10X98765432"
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _GIVEN = names.MALE + names.FEMALE
 # characters that stay at the head of a number: year, region, operator's prefix, no leading zero
 _KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
@@ -201,11 +201,6 @@ def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
     order = list(marks)
     Random(seed).shuffle(order)
     return dict(zip(order, order[1:] + order[:1], strict=True))
-
-
-def check_character(body: str) -> str:
-    """Return the check character of 17 digits (ISO 7064 MOD 11-2)."""
-    return _CHECK[sum(int(mark) * weight for mark, weight in zip(body, _WEIGHTS, strict=True)) % 11]
 
 
 def _resting(given: str, change: Callable[[str], str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
 from random import Random
@@ -229,7 +229,7 @@ def _write_rest(folder: Path, order: Order, kind: Kind, kept: list[Planted]) -> 
     if order.decisions:
         decisions.write_decisions(folder / "decisions.csv", kept, order.seed)
     text = write.cohort_file(
-        replace(kind),
+        kind,
         source="submissions/*",
         registry=f"registry/{{code}}.{suffix}",
         photos=order.photos,

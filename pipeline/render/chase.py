@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.theme import FAMILY_OF
-from pipeline.render.work import open_critical
+from pipeline.review.status import open_critical
 from pipeline.tables import STATUSES, Frame
 
 _SHOWN_FAMILIES = ("missing", "fix", "verify")

@@ -27,8 +27,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-SOCKET = "prepared"
-MESSAGE = 1 << 20
+from pipeline.render.starter import MESSAGE, SOCKET
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 Message = dict[str, Any]

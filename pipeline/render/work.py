@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 
 from pipeline.render.theme import FAMILY_OF, theme
+from pipeline.review.status import open_critical
 from pipeline.tables import Frame
 
 SEND_BY_STUDENTS, HAND_IN = "closes", "college_due"
@@ -239,11 +240,6 @@ def reasons(roster: Frame, findings: Frame, labels: dict[str, str]) -> list[Reas
     if missing:
         found.append(Reason("还没有提交信息", "辅导员", missing, missing, missing / len(left), "missing"))
     return sorted(found, key=lambda reason: (-reason.students, reason.label))
-
-
-def open_critical(findings: Frame) -> Frame:
-    """Return the findings that stop a student: critical and not excepted."""
-    return findings[findings["severity"].eq("critical") & ~findings["excepted"].astype(bool)]
 
 
 def by_group(roster: Frame, column: str) -> list[dict[str, object]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, cast
 
 import pandas as pd
@@ -20,10 +19,6 @@ from pipeline.knowledge.text import among, joined_text
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
-]  # fmt: skip
-STATES = [
-    "decision_state", "approved_submission_id", "change_request", "decided_by", "decided_at", "decided_why",
-    "changed_fields",
 ]  # fmt: skip
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
 
@@ -141,18 +136,6 @@ def registry_digest(rows: pd.DataFrame) -> pd.Series:
     head = "\x1f".join(named)
     values = [hashlib.sha256(f"{head}\x1e\x1f{text}".encode()).hexdigest() for text in joined_text(rows, named)]
     return pd.Series(values, index=rows.index, dtype="str")
-
-
-def entries_until(entries: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Return the entries made up to the end of `day` (Asia/Shanghai)."""
-    return entries[entries["at"].str.slice(0, 10) <= day.isoformat()]
-
-
-def states_at(
-    entries: pd.DataFrame, day: date, keys: pd.DataFrame, submission_ids: set[str] | pd.Series
-) -> pd.DataFrame:
-    """Return `decision_states` as it was at the end of `day`, for that day's `keys` and submissions."""
-    return decision_states(keys, submission_ids, standing_decisions(entries_until(entries, day)))
 
 
 def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:

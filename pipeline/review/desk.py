@@ -143,10 +143,11 @@ def newest_run(cohort: Cohort) -> Path:
     Raises:
         RefusedError: there is none yet.
     """
-    found = [path for path in (cohort.reports_folder / "runs").glob("[!.]*") if _is_whole(path)]
-    if not found:
+    runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
+    found = next(filter(_is_whole, runs), None)
+    if found is None:
         raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
-    return max(found)  # run ids only ever grow, also where the clock was set back
+    return found
 
 
 def _is_whole(run: Path) -> bool:

@@ -69,12 +69,6 @@ class Ledger:
         with self._reading() as connection:
             return _frame(connection, kinds)
 
-    def find(self, unique_key: str) -> int | None:
-        """Return the `seq` of the entry with this unique key, or None."""
-        with self._reading() as connection:
-            query = sa.select(schema.entries.c.seq).where(schema.entries.c.unique_key == unique_key)
-            return connection.execute(query).scalar()
-
     def head(self) -> tuple[int, str]:
         """Return the last entry's `seq` and hash; (0, 64 zeros) for an empty ledger."""
         with self._reading() as connection:

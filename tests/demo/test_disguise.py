@@ -4,7 +4,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.demo.disguise import Disguise, check_character
+from pipeline.demo.disguise import Disguise
+from pipeline.demo.numbers import check_character
 from pipeline.knowledge import identifiers
 
 DISGUISE = Disguise(7)

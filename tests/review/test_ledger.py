@@ -53,8 +53,6 @@ def test_a_unique_key_happens_once(ledger):
     assert (first.new, again.new, again.seq) == (True, False, first.seq)
     both = ledger.append_all([Entry("x", unique_key="k"), Entry("x", unique_key="k"), Entry("x")])
     assert [item.new for item in both] == [True, False, True]
-    assert ledger.find("run1/a@b") == 1
-    assert ledger.find("other") is None
     assert len(ledger.entries()) == 3
     assert ledger.verify() == []
 
@@ -118,6 +116,14 @@ def test_what_was_purged_is_in_no_free_page_of_the_file(tmp_path):
         ledger.append_all([Entry("delivery", by="x", personal={"address": f"canary{n}@b.cn"}) for n in range(500)])
         assert ledger.purge(before="2016-10-15", by="李", why="期满") == 500
     assert b"canary" not in b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite*"))
+
+
+def test_a_folder_in_the_place_of_the_ledger_stays_as_it_is(tmp_path):
+    place = tmp_path / "ledger.sqlite"
+    place.mkdir(mode=0o755)
+    with pytest.raises(ConfigurationError, match=r"ledger\.sqlite（是文件夹）"):
+        ledger_in(tmp_path, lambda: datetime.now(SHANGHAI))
+    assert place.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_backup_is_a_whole_ledger(ledger, tmp_path):

@@ -14,7 +14,7 @@ from pipeline.errors import RefusedError
 from pipeline.review import actions
 from pipeline.review import ledger as ledger_module
 from pipeline.review.actions import Actor
-from pipeline.review.decisions import entries_until, states_at
+from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.signing import accept, college_states, sign, signed_digest
@@ -250,12 +250,14 @@ def check_season(season):
     entries = season.ledger.entries()
     assert season.ledger.verify() == []
     for day, (run, known) in season.days.items():  # every state of every day can be rebuilt
-        desk = lay_desk(run, entries_until(entries, day), day)
+        until = entries[entries["at"].str.slice(0, 10) <= day.isoformat()]
+        desk = lay_desk(run, until, day)
         told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
         assert told == known
         if day.toordinal() % 5:
             continue
-        states = states_at(entries, day, run.people, run.submissions["submission_id"])["decision_state"]
+        decided = standing_decisions(until)
+        states = decision_states(run.people, run.submissions["submission_id"], decided)["decision_state"]
         shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
         assert {key for key, state in shown.items() if state == "approved"} == {
             key for key, state in known.items() if state == "approved"
