@@ -28,7 +28,7 @@ from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.render.unchanged import TakenOver, college_digests, take_over
+from pipeline.render.unchanged import PER_COLLEGE, college_digests, take_over
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
 from pipeline.whole import sweep
@@ -36,7 +36,6 @@ from pipeline.whole import sweep
 if TYPE_CHECKING:
     from pipeline.render.cluster import Cluster
 
-_PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 _PER_RUN = ("overview", "registry")
 
 
@@ -104,6 +103,7 @@ class Renderer:
     def __init__(self, options: RenderOptions, reporter: Reporter, scheduler: str | None = None) -> None:
         self._options, self._reporter, self._scheduler = options, reporter, scheduler
         self._open = ExitStack()
+        self._given_up = False
         self._prepared: Prepared | None = None
         self._cluster: Cluster | None = None
 
@@ -139,11 +139,15 @@ class Renderer:
             (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
             printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
-            if self._options.notebooks:
-                of_schools = school_jobs(folder.path, places) if are_many(run) else []
-                jobs = [*of_schools, *notebook_jobs(folder.path, left)]
-                self._run_notebooks(run, folder, self._resume(folder, jobs, rendered), rendered)
-            printing.result()
+            try:
+                if self._options.notebooks:
+                    of_schools = school_jobs(folder.path, places) if are_many(run) else []
+                    jobs = [*of_schools, *notebook_jobs(folder.path, left)]
+                    self._run_notebooks(run, folder, self._resume(folder, jobs, rendered), rendered)
+                printing.result()
+            except BaseException:
+                self._given_up = True  # whoever interrupts waits for the table at hand, not for a province's
+                raise
         self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
 
@@ -152,9 +156,9 @@ class Renderer:
         if self._options.force or not self._options.notebooks:
             return set()
         names = {place.key: place.folder for place in places}
-        taken: TakenOver = take_over(folder, names, rendered.digests)
-        rendered.taken_over = sorted(taken.keys)
-        return taken.keys
+        taken = take_over(folder, names, rendered.digests)
+        rendered.taken_over = sorted(taken)
+        return taken
 
     def _resume(self, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> list[NotebookJob]:
         """Take what a killed run had finished; return the jobs that are left."""
@@ -195,6 +199,8 @@ class Renderer:
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         """Write what needs no kernel; what fails is told like a page."""
         for name, write in writers:
+            if self._given_up:
+                return
             started = time.perf_counter()
             try:
                 write()
@@ -217,7 +223,7 @@ def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
         for name in _PER_RUN
     ]
     for place in places:
-        for notebook, page in _PER_COLLEGE.items():
+        for notebook, page in PER_COLLEGE.items():
             jobs.append(
                 NotebookJob(
                     source / f"{notebook}.ipynb",

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,9 @@ from pipeline import resources
 from pipeline.render.load import Run
 from pipeline.run_folder import RunFolder, finished_files, latest_run
 
+PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
+"""A college's notebooks, each with the name of its page."""
 _OWN = ("roster", "findings", "headcount", "colleges", "registry", "differences")
-
-
-@dataclass
-class TakenOver:
-    """The colleges (keys) whose files were taken over."""
-
-    keys: set[str] = field(default_factory=set[str])
 
 
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
@@ -84,8 +78,8 @@ def drawing_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str]) -> TakenOver:
-    """Link the files of colleges whose digest the latest run had too into the run that is being written.
+def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str]) -> set[str]:
+    """Link the files of colleges whose digest the latest run had too into the new run; return their keys.
 
     Args:
         folder: the run that is being written.
@@ -93,7 +87,7 @@ def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str])
         digests: `college_digests` of this run.
     """
     latest = latest_run(folder.root)
-    taken = TakenOver()
+    taken: set[str] = set()
     if latest is None or finished_files(latest[0]) is None:
         return taken
     path, summary = latest
@@ -103,9 +97,11 @@ def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str])
         site = path / "site" / name
         if before.get(key) == digests.get(key) and (site / "dashboard.html").is_file():
             _link_tree(site, folder.path / "site" / name)
-            for notebook in (path / "notebooks").glob(f"{name}-*.ipynb"):
-                _link(notebook, folder.path / "notebooks" / notebook.name)
-            taken.keys.add(key)
+            for notebook in PER_COLLEGE:
+                executed = Path("notebooks", f"{name}-{notebook}.ipynb")
+                if (path / executed).is_file():
+                    _link(path / executed, folder.path / executed)
+            taken.add(key)
     return taken
 
 
