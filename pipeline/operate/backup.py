@@ -21,13 +21,14 @@ def backup(cohort: Cohort, destination: Path, now: datetime) -> tuple[Path, int]
         MingceError: the copy does not verify, or is already there.
         BusyError: another backup of this cohort is being made.
     """
-    path, mine = destination, destination.name
+    path, mine = destination, glob.escape(destination.name)
     if destination.is_dir() or not destination.suffix:
         destination.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mine = safe_name(cohort.name)
-        path = destination / f"{mine}-{now:%Y%m%d-%H%M%S}.sqlite"
+        name = safe_name(cohort.name)
+        path = destination / f"{name}-{now:%Y%m%d-%H%M%S}.sqlite"
+        mine = f"{glob.escape(name)}-????????-??????.sqlite"  # another cohort's name may begin with this one's
     with cohort_lock(cohort, now, "backup"), open_ledger(cohort) as ledger:
-        sweep(path.parent, f"{glob.escape(mine)}*")
+        sweep(path.parent, f"{mine}*")
         found = ledger.verify()
         if found:
             raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy="请先运行 mingce doctor")

@@ -86,6 +86,11 @@ def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
         ledger.append_all([Entry("decision", action="approve", by="甲", why="好")])
     path, count = backup(cohort, tmp_path / "copies", NOW)
     assert count == 1 and path.stat().st_mode & 0o077 == 0
+    drafts = [path.with_name(f".part-{name}-20161020-020000.sqlite") for name in (cohort.name, f"{cohort.name}研究生")]
+    for draft in drafts:
+        draft.touch()
+    backup(cohort, tmp_path / "copies", NOW + timedelta(seconds=1))
+    assert [draft.exists() for draft in drafts] == [False, True]  # the other one is being written by another cohort's
     with pytest.raises(MingceError, match="已存在"):
         backup(cohort, path, NOW)
 
