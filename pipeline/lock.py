@@ -14,9 +14,11 @@ from filelock import FileLock, Timeout
 
 from pipeline.cohort import Cohort
 from pipeline.errors import BusyError
+from pipeline.whole import hold_folder
 
 Work = Literal["run", "send", "backup"]
 _NAMES: dict[str, str] = {"run": "运行", "send": "寄送", "backup": "备份"}
+_GRACE = 0.3  # seconds: `is_held` takes a lock for a moment to see whether it is free
 
 
 def lock_path(cohort: Cohort, work: Work = "run") -> Path:
@@ -25,8 +27,10 @@ def lock_path(cohort: Cohort, work: Work = "run") -> Path:
 
 
 @contextmanager
-def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = 0.0) -> Generator[None]:
+def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = _GRACE) -> Generator[None]:
     """Hold the cohort for `work`; sending has a lock of its own, so that a long one holds up no run.
+
+    A run holds its results folder too: two cohort folders of one name may write into the same one.
 
     Args:
         cohort: whose lock.
@@ -35,7 +39,7 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
         wait: seconds to wait for another holder.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process holds one of them.
     """
     path = lock_path(cohort, work)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -51,10 +55,33 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
     try:
         note = {"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}
         _note(path).write_text(json.dumps(note), encoding="utf-8")
-        yield
+        if work == "run":
+            with _results_held(cohort):
+                yield
+        else:
+            yield
     finally:
         _note(path).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def _results_held(cohort: Cohort) -> Generator[None]:
+    """Hold the cohort's folder of runs, too: a cohort folder of the same name may have the same results folder.
+
+    Raises:
+        BusyError: another cohort's run holds it.
+    """
+    runs = cohort.reports_folder / "runs"
+    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with hold_folder(runs) as alone:
+        if not alone:
+            raise BusyError(
+                "另一个届别的运行正在写这个结果文件夹",
+                where=str(cohort.reports_folder),
+                remedy="请等它结束后再试；两届同名又共用结果文件夹时，请给其中一届改名，或换一个结果文件夹",
+            )
+        yield
 
 
 def is_held(cohort: Cohort, work: Work = "run") -> bool:

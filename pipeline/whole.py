@@ -6,8 +6,10 @@ the next writer of the same place; where several may write at once, whoever owns
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,30 +26,69 @@ def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
         contended: others may write the same file at the same time, on other machines too: each has its own draft.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mine = f"{secrets.token_hex(4)}-" if contended else ""  # processes of two containers may have one number
-    draft = path.with_name(f"{_DRAFT}{mine}{path.name}")
-    try:
-        draft.unlink(missing_ok=True)
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with _draft_of(path, contended=contended) as draft:
+        try:
+            draft.unlink(missing_ok=True)
+            yield draft
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def folder_appearing(path: Path) -> Generator[Path]:
     """Give the place to write to of a folder that appears as `path`, likewise; an empty folder there is replaced."""
     place = path.resolve()  # "." has no name
-    draft = place.with_name(f"{_DRAFT}{place.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700, parents=True)
-    try:
-        yield draft
-        if place.is_dir():
-            place.rmdir()
-        draft.rename(place)
-    finally:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _draft_of(place) as draft:
         shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        try:
+            yield draft
+            if place.is_dir():
+                place.rmdir()
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
+    """Give the draft's path: the one that the next writer replaces, or, while somebody writes there, one of its own.
+
+    Of two commands that are started at once the second would else take the first one's draft for what a kill left.
+    """
+    own = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # two containers' processes may share a number
+    if contended:
+        yield own
+        return
+    with hold_folder(path.parent) as alone:
+        yield path.with_name(f"{_DRAFT}{path.name}") if alone else own
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Generator[bool]:
+    """Hold a folder itself, so that no file tells of it and a crash lets go; give whether nobody else holds it.
+
+    Where folders cannot be held (Windows, some shares) everybody is told that nobody does.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    import fcntl
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        except OSError:
+            pass
+        yield alone
+    finally:
+        os.close(held)
 
 
 def sweep(folder: Path, names: str = "*") -> None:

@@ -44,13 +44,19 @@ def warm_up() -> None:
 
 
 def _context():  # noqa: ANN202 - the library's own type, imported late
-    """Return an ephemeral context that sends nothing anywhere."""
+    """Return an ephemeral context that sends nothing anywhere, and makes no folder for sites that nobody builds."""
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    settings = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=settings)
 
 
 def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, object]]:

@@ -187,7 +187,7 @@ def _except_add(
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         if college:
-            made = [explain_difference(tables, ledger, college_named(college, cohort), major, actor)]
+            made = explain_difference(tables, ledger, college_named(college, cohort), major, actor)
         else:
             made = add_exception(tables, ledger, student, Grant(rule, proof, last), actor)
     typer.echo(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")

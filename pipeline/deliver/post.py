@@ -36,6 +36,8 @@ class Clock:
 
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
+    steady: Callable[[], float]
+    """Seconds that only ever pass: waits are measured by these, `now` may be set back a year while mail goes out."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Post:
     per_minute: int = 30
     waits: tuple[float, ...] = WAITS
     told: Callable[[Result], None] = lambda _: None
-    _last: datetime | None = field(default=None, init=False)
+    _last: float | None = field(default=None, init=False)
     _down: int = field(default=0, init=False)
     _ended: set[str] = field(default_factory=set[str], init=False)
 
@@ -83,16 +85,15 @@ class Post:
     def _send_all(self, drafts: Iterable[Draft]) -> list[Result]:
         results: list[Result] = []
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
-        start = self.clock.now()
         for place, draft in enumerate(drafts):
             made = self._made(draft, results)
             if made and (again := self._attempt(*made, draft.content, 1, results)):
-                heapq.heappush(queue, (self._elapsed(start) + again, place, 2, *made, draft.content))
+                heapq.heappush(queue, (self.clock.steady() + again, place, 2, *made, draft.content))
         while queue:
             due, place, attempt, message, raw, content = heapq.heappop(queue)
-            self._wait(due - self._elapsed(start))
+            self._wait(due - self.clock.steady())
             if again := self._attempt(message, raw, content, attempt, results):
-                heapq.heappush(queue, (self._elapsed(start) + again, place, attempt + 1, message, raw, content))
+                heapq.heappush(queue, (self.clock.steady() + again, place, attempt + 1, message, raw, content))
         return results
 
     def _made(self, draft: Draft, results: list[Result]) -> tuple[Message, bytes] | None:
@@ -137,7 +138,7 @@ class Post:
         outcome = server.send(raw, recipient.address, claim)
         self._down = self._down + 1 if outcome.lost else 0
         if outcome.stage != "connect":  # servers count what they refuse, too
-            self._last = self.clock.now()
+            self._last = self.clock.steady()
         return (claims[0] if claims else 0), outcome
 
     def _rest(self) -> None:
@@ -157,16 +158,12 @@ class Post:
         self._wait(self.waits[self._down - DOWN_AFTER])
 
     def _keep_pace(self) -> None:
-        if self._last:
-            pace = 60 / self.per_minute
-            self._wait(min(pace, pace - (self.clock.now() - self._last).total_seconds()))  # a clock may be set back
+        if self._last is not None:
+            self._wait(60 / self.per_minute - (self.clock.steady() - self._last))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
             self.clock.sleep(seconds)
-
-    def _elapsed(self, start: datetime) -> float:
-        return (self.clock.now() - start).total_seconds()
 
     def _say(self, results: list[Result], result: Result) -> None:
         results.append(result)

@@ -56,7 +56,7 @@ class Sent:
 
 def system_clock() -> Clock:
     """Return the clock on the wall."""
-    return Clock(lambda: datetime.now(SHANGHAI), time.sleep)
+    return Clock(lambda: datetime.now(SHANGHAI), time.sleep, time.monotonic)
 
 
 def build_messages(cohort: Cohort, run: Path, pages: Pages | None = None) -> list[Message]:

@@ -201,6 +201,9 @@ def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
 
 
 def missed(table: Timetable, job: Job, now: datetime, last: datetime | None) -> bool:
-    """Return whether `job` was due since it was last done: however many times, it is caught up once."""
+    """Return whether `job` was due since it was last done: however many times, it is caught up once.
+
+    A `last` that is still to come was written while the clock was wrong: nobody knows what was missed since.
+    """
     due = last_due(table, job, now)
-    return due is not None and (last is None or last < due)
+    return due is not None and (last is None or not due <= last <= now)

@@ -15,6 +15,7 @@ from pipeline.review.chain import Entry, digest
 from pipeline.review.desk import KINDS, RunTables, Student, lay_desk, students_of
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger
+from pipeline.review.previous import explanations
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
     return [stored.seq for stored in ledger.append_if(decide, *KINDS)]
 
 
-def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> int:
+def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> list[int]:
     """Keep the college's explanation of a major's headcount that differs much from the year before's.
 
-    It holds for the number that is registered now, of all education levels: another one asks again.
+    It holds for the number that is registered now, of all education levels: another one asks again. Return the entry's
+    number, or none where just this is said already.
 
     Raises:
         UsageError: no reason was given, or the college has no students.
@@ -72,7 +74,12 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
         rule=COLLEGE_RULE,
         data={"school": college.school, "proof": "其他", "major": major, "registered": registered},
     )
-    return ledger.append_all([entry])[0].seq
+    about = (college.school, college.name, major, registered)
+
+    def decide(entries: pd.DataFrame) -> list[Entry]:
+        return [] if explanations(entries).get(about) == actor.why else [entry]
+
+    return [stored.seq for stored in ledger.append_if(decide, "exception")]
 
 
 def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:

@@ -25,14 +25,15 @@ def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.D
     change = ((now - before) / before.where(before > 0)).fillna((now > 0).astype("float64"))
     large = (5 * (now - before).abs() >= before) & (now != before)  # exact: 20 % of 15 is 3, not 3.0000000000000004
     both = both.assign(registered=now, registered_before=before, change=change.astype("float64"))
-    known = _explanations(entries) if entries is not None else {}
+    known = explanations(entries) if entries is not None else {}
     major = ["school", "college", "major"]  # what is explained, whatever the education levels
     keys = zip(*(both[name] for name in major), both.groupby(major)["registered"].transform("sum"), strict=True)
     explanation = pd.Series([known.get(key, "") for key in keys], index=both.index, dtype="str")
     return both.assign(explain=large & (explanation == ""), explanation=explanation)
 
 
-def _explanations(entries: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
+def explanations(entries: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
+    """Return what colleges said of a number, by school, college, major and that number; the last of each stands."""
     own = entries[(entries["kind"] == "exception") & (entries["rule"] == COLLEGE_RULE)]
     data = {int(row["seq"]): cast("dict[str, Any]", json.loads(row["data"])) for row in own.to_dict("records")}
     revoked = {item["revokes"] for item in data.values() if "revokes" in item}

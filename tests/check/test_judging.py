@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import tempfile
 
 import pandas as pd
 import pytest
@@ -34,6 +35,16 @@ def known():
 def table(known):
     """Rows with every fault of the spec tables, blanks and odd types of text among them."""
     return whole.table_of_all_cases(known)
+
+
+def test_no_temporary_folder_is_made(monkeypatch):
+    """A kill would leave it behind."""
+
+    def mkdtemp(*_: object, **__: object):
+        raise AssertionError("a folder in the system's place for temporary files")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    judging.warm_up()
 
 
 def rules_of_rows():

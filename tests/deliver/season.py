@@ -37,7 +37,7 @@ class FakeClock:
 
     @property
     def clock(self) -> Clock:
-        return Clock(lambda: self.at, self.sleep)
+        return Clock(lambda: self.at, self.sleep, lambda: self.at.timestamp())
 
 
 def own_page(cohort, source, who):

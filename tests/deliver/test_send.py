@@ -3,7 +3,8 @@
 import io
 import json
 import re
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 
@@ -286,6 +287,23 @@ def test_a_college_whose_page_is_broken_is_left_out(plain, page):
         and ("college-0", "failed") in actions(sent)
     )
     assert ("c1", "written") in actions(sent)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-365), timedelta(hours=-1), timedelta(days=365)])
+def test_a_clock_that_is_set_meanwhile_changes_no_wait(cohort, jump):
+    """One is greylisted, the others go at their pace: the waits are those of a clock that nobody touched."""
+
+    def waits(jump):
+        passed, server = (
+            FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)),
+            Server(Outcome("deferred", "rcpt", 450)),
+        )
+        clock = replace(passed.clock, now=lambda: passed.at + jump * bool(server.sent))
+        sent = send(cohort, Options(force=True), clock, server=server, pages=own_page)
+        assert {each.action for each in sent.results} == {"accepted"}
+        return passed.slept
+
+    assert waits(jump) == waits(timedelta())
 
 
 def test_a_page_that_cannot_be_rendered_stops_its_mail_alone(plain):

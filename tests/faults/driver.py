@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipeline import cli
 from pipeline import run as main_job
@@ -113,36 +113,44 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
     sys.exit(4 if outcome.partial else 0)
 
 
+def started(work: Callable[[], object], said: IO[bytes]) -> int:
+    """Do `work` in a fork that prints into `said`; return its number. What `work` returns may be its exit code."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+        done = work()
+        code = done if isinstance(done, int) else 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  # a fork must not return into the loop
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def ended(pid: int, said: IO[bytes]) -> tuple[int, str]:
+    """Wait for a fork; return how it ended (negative: by which signal) and what it printed."""
+    _, status = os.waitpid(pid, 0)
+    said.seek(0)
+    return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
+
+
 def forked(work: Callable[[], object], after: float = 0.0, number: int = signal.SIGKILL) -> tuple[int, str]:
-    """Do `work` in a fork that gets the signal `number` `after` seconds (0: never); it may return its exit code.
-
-    Return how the fork ended (negative: by which signal) and what it printed.
-    """
+    """Do `work` in a fork that gets the signal `number` `after` seconds (0: never); return how it ended (`ended`)."""
     with tempfile.TemporaryFile() as said:
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                os.dup2(said.fileno(), 1)
-                os.dup2(said.fileno(), 2)
-                done = work()
-                code = done if isinstance(done, int) else 0
-            except SystemExit as ended:
-                code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-            except BaseException:  # noqa: BLE001  # a fork must not return into the loop
-                import traceback
-
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                sys.stdout.flush()
-                os._exit(code)
+        pid = started(work, said)
         if after:
             time.sleep(after)
             os.kill(pid, number)
-        _, status = os.waitpid(pid, 0)
-        said.seek(0)
-        return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
+        return ended(pid, said)
 
 
 def standing(cohort: Cohort) -> dict[str, Any]:

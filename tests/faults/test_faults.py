@@ -36,14 +36,15 @@ NOBODY = 65534
 Job = dict[str, Any]
 
 
-def drive(cohort: Path, *jobs: Job) -> dict[str, dict[str, Any]]:
+def drive(cohort: Path, *jobs: Job, timeout: int = 570) -> dict[str, dict[str, Any]]:
     """Run jobs on the cohort, one after another, each in a fork of one prepared process; return what each left."""
     report = cohort / "faults.jsonl"
     report.unlink(missing_ok=True)
     # as root, a run that has become nobody must still be able to import: bytecode and sources are world-readable
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.driver", str(cohort), str(report), *map(json.dumps, jobs)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=570, check=False,
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=timeout,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
@@ -238,6 +239,7 @@ def test_run_ids_only_ever_grow(cohort: Path, tmp_path: Path):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_every_boundary_and_random_moments_of_whole_runs(tmp_path: Path):
     """The long form: `run` with pages, killed at every stage, at every page, and at twenty moments."""
     cohort = make_cohort(tmp_path, 60, 2, seed=13, faults=0.3)
@@ -246,7 +248,7 @@ def test_every_boundary_and_random_moments_of_whole_runs(tmp_path: Path):
     jobs += [{"name": f"killed {stage}", "command": "run", "at": stage} for stage in STAGES]
     jobs += [{"name": f"killed page {n}", "command": "run", "at": f"page:{n}"} for n in range(1, 7)]
     jobs += [{"name": f"killed {n}", "command": "run", "after": round(chance.uniform(0.05, 12), 2)} for n in range(20)]
-    left = drive(cohort, *jobs, {"name": "last", "command": "run"})
+    left = drive(cohort, *jobs, {"name": "last", "command": "run"}, timeout=7000)
     for name, one in left.items():
         assert one["ledger"] == [], name
         assert one["whole"] == one["runs"], name

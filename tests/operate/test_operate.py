@@ -5,15 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import date, datetime, timedelta
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
+from pipeline.cohort import Reports
 from pipeline.errors import BusyError, MingceError
-from pipeline.lock import cohort_lock, holder, is_held
+from pipeline.lock import cohort_lock, holder, is_held, lock_path
 from pipeline.logs import log, log_to, mask
 from pipeline.operate.backup import backup
 from pipeline.operate.doctor import examine
@@ -54,6 +57,28 @@ def test_a_second_run_is_refused_and_a_killed_one_lets_go(cohort):
     with cohort_lock(cohort, NOW, wait=5):
         assert is_held(cohort)
     assert not is_held(cohort) and holder(cohort) == {}
+
+
+def test_two_cohorts_of_one_name_share_no_results_at_once(tmp_path):
+    """The second would take the first one's hidden folder for that of a killed run, and remove it."""
+    one, other = make_cohort(tmp_path / "one"), make_cohort(tmp_path / "other")
+    shared = {"reports": Reports(folder=str(tmp_path / "shared"))}
+    one, other = one.model_copy(update=shared), other.model_copy(update=shared)
+    with cohort_lock(one, NOW):
+        with pytest.raises(BusyError, match="结果文件夹"), cohort_lock(other, NOW):
+            pass
+        assert not is_held(other)
+    with cohort_lock(other, NOW):
+        assert [path.name for path in other.reports_folder.rglob("*")] == ["runs"]  # no lock file among the results
+
+
+def test_who_looks_whether_a_cohort_is_held_keeps_no_run_out(cohort, monkeypatch):
+    """`doctor` takes the lock for a moment to see whether it is free; a run that starts just then waits that moment."""
+    lock_path(cohort).parent.mkdir()
+    looking = FileLock(lock_path(cohort), timeout=0)
+    monkeypatch.setattr(time, "sleep", lambda _: looking.release())
+    with looking, cohort_lock(cohort, NOW):
+        assert is_held(cohort)
 
 
 def test_logs_hold_no_personal_data(tmp_path):

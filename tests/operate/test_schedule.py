@@ -132,6 +132,7 @@ def test_windows_tasks_are_whole_xml():
         (at("2016-09-20", "03:00"), None, True),
         (at("2017-01-05", "08:00"), at("2016-11-20", "02:00"), True),  # the last night of the window
         (at("2017-01-05", "08:00"), at("2016-11-21", "02:01"), False),
+        (at("2016-10-05", "08:00"), at("2017-10-05", "02:00"), True),  # the clock was a year ahead
     ],
 )
 def test_what_was_missed_is_caught_up_once(now, last, expected):
