@@ -4,11 +4,10 @@ little of what the system gives, a full disk, a clock that is wrong or is set me
 `python -m tests.faults.strain REPORT JOB...` where a job is a JSON object: `name`, `folder` (copied anew each time),
 `commands` (their words; `@` stands for the copy, `@2` for a second copy beside it), `times` (how often), `seed`, and
 - `within`: seconds over which the starts are spread, by chance; `then`: what is run when all have ended;
-- `kills`: how many of their children are killed within `over` seconds (any of them, at any moment);
-- `limits`: by name (`RLIMIT_NOFILE`) the span from which the bound is drawn; `user`: the account, by number;
+- `kills`: how many of their descendants are killed, within `over` seconds from when there are some;
+- `limits`: by name (`RLIMIT_NOFILE`) the span from which the bound is drawn;
 - `disk`: the span from which the free bytes of the disk under the copy are drawn;
-- `clock`: seconds by which the clock is ahead, from `jumps` seconds after the start on; `zone`: the machine's zone;
-- `parallel`: true where the cohort is worked on in parts, by several processes.
+- `clock`: seconds by which the clock is ahead, from `jumps` seconds after the start on; `zone`: the machine's zone.
 
 For each time a line is written to REPORT as JSON: how each ended and what it said, and what stands then
 (`windows.standing`), before (`stood`) and after `then`.
@@ -37,7 +36,6 @@ from typing import Any
 import psutil
 
 from pipeline import cli
-from pipeline.scale import plan
 from tests.faults.driver import ended, started
 from tests.faults.windows import prepare, standing
 
@@ -78,29 +76,39 @@ def command(words: list[str], place: Path, job: dict[str, Any], bounds: dict[str
         time.tzset()
     if job.get("clock"):
         set_clock(job["clock"], job.get("jumps", 0.0))
-    if job.get("parallel"):
-        plan.LARGE = 1
-    if job.get("user"):
-        os.setgid(job["user"])
-        os.setuid(job["user"])
     for name, bound in bounds.items():
         resource.setrlimit(getattr(resource, name), (bound, bound))
     cli.main([word.replace("@2", str(place / "other")).replace("@", str(place / "cohort")) for word in words])
 
 
 def kill_children(moments: list[float], chance: random.Random, killed: list[str]) -> None:
-    """Kill one descendant of this process's children at each moment (seconds from now), any of them."""
+    """Kill one descendant of the commands at each moment (seconds from when they have grandchildren on).
+
+    Mostly it is one of those, a notebook's process or a kernel; now and then the one that they are forked from.
+    """
+    until = time.monotonic() + 120
+    while not _descendants()[1] and time.monotonic() < until and psutil.Process().children():
+        time.sleep(0.05)
     begun = time.monotonic()
     for moment in sorted(moments):
         time.sleep(max(0.0, begun + moment - time.monotonic()))
-        commands = psutil.Process().children()
-        found = [child for each in commands for child in each.children(recursive=True)]
-        if found:
+        children, further = _descendants()
+        each = further if further and chance.random() < 0.8 else children
+        if each:
             with contextlib.suppress(psutil.Error):
-                one = chance.choice(found)
-                name = " ".join(one.cmdline()[:6])
+                one = chance.choice(each)
+                name = " ".join(one.cmdline()[2:5])
                 one.kill()
                 killed.append(name)
+
+
+def _descendants() -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """Return the commands' children, and those of these."""
+    try:
+        children = [child for command in psutil.Process().children() for child in command.children()]
+        return children, [child for one in children for child in one.children(recursive=True)]
+    except psutil.NoSuchProcess:  # it ended meanwhile
+        return [], []
 
 
 def at_once(job: dict[str, Any], place: Path, chance: random.Random) -> dict[str, Any]:
@@ -148,15 +156,11 @@ def once(job: dict[str, Any], place: Path, chance: random.Random) -> dict[str, A
         for name in ("cohort", "other"):
             shutil.copytree(job["folder"], place / name)
         (place / "tmp").mkdir()
-        if job.get("user"):
-            for path in (place, *place.rglob("*")):
-                os.chown(path, job["user"], job["user"])
         line = {"name": job["name"]} | at_once(job, place, chance)
         line["stood"] = standing(place / "cohort", ledger=False)
         if job.get("disk"):
             subprocess.run(["mount", "-o", "remount,size=2g", str(place)], check=True)
-        then = {"commands": [job["then"]]} | ({"user": job["user"]} if job.get("user") else {})
-        line["then"] = at_once(then, place, chance)["commands"] if job.get("then") else []
+        line["then"] = at_once({"commands": [job["then"]]}, place, chance)["commands"] if job.get("then") else []
         return line | standing(place / "cohort")
 
 

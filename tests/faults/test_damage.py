@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from pyarrow.lib import ArrowException
 
 from pipeline.cli import main
 from pipeline.clock import SHANGHAI
@@ -130,6 +131,11 @@ def test_a_table_that_cannot_be_read_is_told(cohort: Cohort):
         (OSError(errno.EIO, "x"), "磁盘有故障"),
         (OSError(errno.EMFILE, "x"), "打开的文件太多"),
         (OSError(errno.ENOSPC, "x"), "磁盘写满"),
+        (OSError(errno.EAGAIN, "x"), "不许再开新的进程"),
+        (RuntimeError("can't start new thread"), "不许再开新的进程"),
+        (ArrowException("Unknown error: std::bad_alloc"), "内存不够"),
+        (ImportError("x.so: failed to map segment from shared object"), "内存不够"),
+        (ImportError("x.so: cannot open shared object file: Too many open files"), "打开的文件太多"),
     ],
 )
 def test_what_the_system_refuses_is_told_in_words(
