@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
-from pipeline.normalise.text import comparable
+from pipeline.normalise.text import comparable, listed
 from pipeline.operate.last import last_done
 from pipeline.tables import Frame
 
@@ -138,8 +138,7 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
 def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:
     """Yield the colleges and classes of a registry that the tables of people do not name."""
     own = colleges[colleges["school"] == school]
-    names = "；".join([*own["college"], *own["aliases"]]).replace(";", "；").split("；")
-    known = {comparable(name) for name in names}
+    known = {comparable(name) for cell in (*own["college"], *own["aliases"]) for name in listed(cell)}
     unknown = [name for name in sorted(registry["college"].unique()) if name and comparable(name) not in known]
     if unknown:
         told = f"{school}：学籍库中有 {len(unknown)} 个院系不在院系表中：{_some(unknown)}"

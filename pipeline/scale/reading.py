@@ -71,17 +71,38 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         except InputError as error:
             errors[at] = str(error)
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
-    start = 0
+    start, schools = 0, settings.cohort.schools
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
+        own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
         spool.write(registry_name(at), own)
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
-        told[at] = SchoolRead(at, len(own), names, tuple(registry.notes), tuple(registry.inputs))
+        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs))
     return [told[at] for at in places]
+
+
+def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
+    """Return a registry's rows with its own school where they name none of the cohort, and a note for each such name.
+
+    `cohort.toml` says whose registry it is. Left as they are, the rows would be of another school, and every student
+    would be told to register there.
+    """
+    strange = rows[~rows["school"].isin(list(known))].drop_duplicates("school")
+    notes = [
+        Note(
+            "warning",
+            row["file"],
+            "",
+            row["row"],
+            f"学校“{row['school']}”不在本届学校名单内，已按{school}的学籍读取，请核对",
+        )
+        for row in strange.to_dict("records")
+    ]
+    return rows.assign(school=rows["school"].where(rows["school"].isin(list(known)), school)), notes
 
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:

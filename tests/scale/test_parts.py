@@ -95,6 +95,20 @@ def test_a_withdrawn_row_is_out_wherever_it_stands(
 
 
 @pytest.mark.slow
+def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(tmp_path: Path):
+    """`cohort.toml` says whose it is; else every student would be sent to another school."""
+    folder = make_cohort(tmp_path / "cohort", 30, 2, seed=5, faults=0.1)
+    before = table(check(folder, tmp_path / "before"), "certifications")
+    path = folder / "registry" / "10534.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.assign(学校名称=frame["学校名称"] + "（本部）").to_csv(path, index=False)
+    run = check(folder, tmp_path / "after")
+    pd.testing.assert_frame_equal(table(run, "certifications"), before)
+    notes = json.loads((run / "summary.json").read_text(encoding="utf-8"))["notes"]
+    assert [note["file"] for note in notes if "（本部）" in note["message"]] == ["registry/10534.csv"]
+
+
+@pytest.mark.slow
 def test_nothing_is_left_beside_the_tables(whole: Path):
     assert not (whole / "spool").exists()
 
