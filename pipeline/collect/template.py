@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,10 +13,11 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from pipeline import fields, resources
+from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.template_text import EXAMPLES, HINTS, LENGTHS, PAGES, WIDTHS
 from pipeline.errors import UsageError
+from pipeline.knowledge.codes import load_codes
 from pipeline.whole import appearing
 
 SHEET, GUIDE, LISTS = "登记表", "填写说明", "选项"
@@ -42,14 +42,11 @@ class _Column:
 
 
 def options_of(name: str, cohort: Cohort | None) -> list[str]:
-    """Return the drop-down's answers for a field: its code table, or what the cohort's own tables say."""
+    """Return the drop-down's answers for a field: its code table (an office's own), or what the cohort's tables say."""
     if cohort is not None and name in ("school", "college", "class_name"):
         return _from_cohort(name, cohort)
-    path = resources.expectations() / "codes" / f"{name}.csv"
-    if fields.fields()[name].type != "code" or not path.is_file():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        return [row["label"] for row in csv.DictReader(lines) if row.get("label")]
+    tables = load_codes(cohort.path(cohort.rules.folder) if cohort and cohort.rules.folder else None)
+    return list(tables[name].labels) if fields.fields()[name].type == "code" and name in tables else []
 
 
 def _from_cohort(name: str, cohort: Cohort) -> list[str]:

@@ -63,6 +63,14 @@ def test_every_column_is_text_with_a_message_and_codes_have_drop_downs(tmp_path,
     assert "汉族" in options_of("ethnicity", None)
 
 
+def test_an_offices_own_answers_stand_in_the_drop_down(make_cohort, tmp_path):
+    """Or students would be offered what the check then refuses."""
+    (tmp_path / "rules" / "codes").mkdir(parents=True)
+    cohort = make_cohort(more='[rules]\nfolder = "rules"\n')
+    (tmp_path / "rules" / "codes" / "gender.csv").write_text("code,label,aliases,source\n1,男性,,校\n", "utf-8")
+    assert options_of("gender", cohort) == ["男性"]
+
+
 def test_every_field_is_told_of():
     assert set(EXAMPLES) == set(names())
     assert set(HINTS) <= set(names()) and set(LENGTHS) <= set(names())

@@ -11,6 +11,7 @@ from pipeline.collect.google.access import connect
 from pipeline.collect.google.client import Patience, SheetsClient
 from pipeline.collect.google.snapshot import AS_STORED
 from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, parse_source, read_book
+from pipeline.collect.template_text import HINTS
 from pipeline.errors import RefusedError
 from pipeline.fields import Field
 from pipeline.knowledge.codes import load_codes
@@ -20,22 +21,6 @@ _ROWS = 2_000
 _MOST_CHOICES = 200  # a longer list is no help in a drop-down
 _SHADE = {"red": 0.91, "green": 0.94, "blue": 0.98}
 _REQUIRED = {"yes": "必填", "if": "有条件必填", "no": "选填"}
-_EXAMPLES = {
-    "datetime": "由系统或表单填写",
-    "month": "写作 2017-06",
-    "region": "写全称，例如 湖南省、湘潭市、雨湖区",
-    "file": "照片的文件名，不超过 200 KB",
-    "number": "只写数字",
-}
-_HINTS = {
-    "id_number": "18 位，末位可为 X；单元格是文本格式，请直接输入",
-    "email": "常用邮箱，建议用 QQ 邮箱",
-    "phone": "11 位手机号码",
-    "family_phone": "固定电话请带区号",
-    "postcode": "6 位数字",
-    "major": "可不填，由班级决定",
-    "commissioning_unit": "培养方式为定向或委培时填写，否则留空",
-}
 
 
 def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | None = None) -> str:
@@ -136,8 +121,7 @@ def _requests(tab: Tab, header: list[str], wanted: list[Field], choices: dict[st
 
 
 def _note(field: Field) -> str:
-    told = [_REQUIRED.get(field.required, ""), _HINTS.get(field.name) or _EXAMPLES.get(field.type, "")]
-    return "；".join(filter(None, told))
+    return "。".join(filter(None, [_REQUIRED.get(field.required, ""), HINTS.get(field.name, "")]))
 
 
 def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:
