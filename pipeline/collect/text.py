@@ -48,13 +48,20 @@ def date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
     A moment that names its zone (Parquet, a database) is told in the office's.
     """
     if isinstance(value, dt.datetime):
-        value = (value.astimezone(SHANGHAI) if value.tzinfo else value).replace(microsecond=0)
+        value = _in_shanghai(value).replace(microsecond=0)
         if value.time() == dt.time():
             return value.date().isoformat()
         return value.strftime("%Y-%m-%d %H:%M:%S" if value.second else "%Y-%m-%d %H:%M")
     if isinstance(value, dt.time):
         return value.strftime("%H:%M:%S" if value.second else "%H:%M")
     return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _in_shanghai(value: dt.datetime) -> dt.datetime:
+    try:
+        return value.astimezone(SHANGHAI) if value.tzinfo else value
+    except OverflowError:  # the last hours of the year 9999
+        return value
 
 
 def cell_text(value: Value) -> tuple[str, Kind | None, str]:

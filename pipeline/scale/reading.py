@@ -15,6 +15,7 @@ from pipeline.collect import Collected, Input, Note, Registry, Unit, collect_uni
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
+from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
 from pipeline.match.stage import CLASSES
 from pipeline.normalise.submissions import normalise, normalise_registry
@@ -86,23 +87,19 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
-    """Return a registry's rows with its own school where they name none of the cohort, and a note for each such name.
+    """Return a registry's rows with its own school where they name none of the cohort, and a note if there are such.
 
     `cohort.toml` says whose registry it is. Left as they are, the rows would be of another school, and every student
     would be told to register there.
     """
-    strange = rows[~rows["school"].isin(list(known))].drop_duplicates("school")
-    notes = [
-        Note(
-            "warning",
-            row["file"],
-            "",
-            row["row"],
-            f"学校“{row['school']}”不在本届学校名单内，已按{school}的学籍读取，请核对",
-        )
-        for row in strange.to_dict("records")
-    ]
-    return rows.assign(school=rows["school"].where(rows["school"].isin(list(known)), school)), notes
+    strange = rows[~rows["school"].isin(list(known))]
+    if strange.empty:
+        return rows, []
+    first = strange.iloc[0]
+    named = f"有 {len(strange)} 行的学校（如 {mask(first['school'][:40])}）不在本届学校名单内"
+    told = f"{named}，已按{school}的学籍读取，请核对"
+    note = Note("warning", str(first["file"]), "", int(first["row"]), told)
+    return rows.assign(school=rows["school"].mask(rows.index.isin(strange.index), school)), [note]
 
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:

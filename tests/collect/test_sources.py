@@ -237,7 +237,10 @@ def test_a_moment_with_its_zone_is_the_offices(make_cohort):
     assert pq.read_table(cohort.folder / "submissions" / "a.parquet")["提交时间"].type.tz == "+08:00"
     utc = pa.array([when.astimezone(dt.UTC)], pa.timestamp("us", "UTC"))
     pq.write_table(pa.table({**given, "学号": ["2"], "提交时间": utc}), cohort.folder / "submissions" / "b.parquet")
-    assert collect_submissions(cohort, None).rows["submitted_at"].tolist() == ["2016-10-31 23:30"] * 2
+    last = pa.array([dt.datetime(9999, 12, 31, 23, tzinfo=dt.UTC)], pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({**given, "学号": ["3"], "提交时间": last}), cohort.folder / "submissions" / "c.parquet")
+    found = collect_submissions(cohort, None).rows["submitted_at"].tolist()
+    assert found == ["2016-10-31 23:30", "2016-10-31 23:30", "9999-12-31 23:00"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
