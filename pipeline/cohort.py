@@ -290,6 +290,8 @@ def load_cohort(path: Path) -> Cohort:
     Raises:
         ConfigurationError: every mistake of the file at once, each with its line of advice.
     """
+    if re.search("[\ud800-\udfff]", str(path.absolute())):  # bytes that are no text
+        raise ConfigurationError(["文件夹名里有不是文字的字节：请给文件夹改名"], where=str(path))
     file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # too long a name is none, and no error
     try:
         text = file.read_text(encoding="utf-8-sig")

@@ -7,6 +7,9 @@ never an ID number, a name or a phone number.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
+
+_LONGEST = 4_000  # characters of one line of a message
 
 _REASONS = {
     errno.ENOENT: "没有这个文件或文件夹",
@@ -36,21 +39,34 @@ def reason_of(error: Exception) -> str:
     return _REASONS.get(number or 0, type(error).__name__)
 
 
+def one_line(text: str) -> str:
+    """Return others' words as they may stand within a line: a line break in them would begin a line of ours."""
+    return " ".join(text.splitlines())
+
+
+def _told(text: str) -> str:
+    """Return a part of a message: a word that it repeats may be of any length."""
+    return f"{one_line(text[:_LONGEST])}……" if len(text) > _LONGEST else one_line(text)
+
+
 class MingceError(Exception):
     """Something failed; what could be finished stands (exit code 4)."""
 
     exit_code = 4
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", lines: Iterable[str] = ()) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.remedy = remedy
+        self.lines = list(lines)
 
     def __str__(self) -> str:
-        """Return the message in one line: where, what, remedy."""
-        head = f"{self.where}：{self.what}" if self.where else self.what
-        return f"{head}。{self.remedy}" if self.remedy else head
+        """Return the message in one line: where, what, remedy. Each of `lines` has one of its own before the remedy."""
+        head = _told(f"{self.where}：{self.what}" if self.where else self.what)
+        listed = "".join(f"\n  {_told(line)}" for line in self.lines)
+        told = f"{head}：{listed}" if listed else head
+        return f"{told}。{_told(self.remedy)}" if self.remedy else told
 
 
 class UsageError(MingceError):
@@ -65,12 +81,9 @@ class ConfigurationError(MingceError):
     exit_code = 2
 
     def __init__(self, mistakes: list[str], *, where: str = "") -> None:
-        super().__init__(f"设置有 {len(mistakes)} 处错误", where=where)
+        numbered = (f"{number}. {text}" for number, text in enumerate(mistakes, 1))
+        super().__init__(f"设置有 {len(mistakes)} 处错误", where=where, lines=numbered)
         self.mistakes = mistakes
-
-    def __str__(self) -> str:
-        """Return one line for the whole and one for each mistake."""
-        return "\n".join([f"{super().__str__()}：", *(f"  {n}. {text}" for n, text in enumerate(self.mistakes, 1))])
 
 
 class InputError(MingceError):

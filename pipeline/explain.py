@@ -106,8 +106,7 @@ def _masked(value: object, field: str) -> object:
 
 def _find(tables: RunTables, text: str) -> Found:
     people = tables.people
-    code, _, rest = text.rpartition("/")
-    code, number = code.strip(), rest.strip()
+    code, number = tables.named(text)
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
     if registered.any():
         row = people.iloc[[tables.place(text)]]

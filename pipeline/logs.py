@@ -26,15 +26,17 @@ FIELDS = (
 _PRIVATE = (
     (re.compile(r"(?<![0-9A-Za-z])([0-9]{3})[0-9]{8,14}([0-9]{3}[0-9Xx])(?![0-9A-Za-z])"), r"\1***\2"),
     (re.compile(r"(?<![0-9])(1[3-9][0-9])[0-9]{4}([0-9]{4})(?![0-9])"), r"\1****\2"),
-    (re.compile(r"[0-9A-Za-z._%+-]+@([0-9A-Za-z.-]+)"), r"***@\1"),
 )
+# The words before an @ are taken with it or alone, each once: a search that begins anew at every letter of one without
+# end takes for ever.
+_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")
 
 
 def mask(text: str) -> str:
     """Return `text` with ID numbers (15 and 18 characters), mobile numbers and e-mail addresses masked."""
     for pattern, kept in _PRIVATE:
         text = pattern.sub(kept, text)
-    return text
+    return _ADDRESS.sub(lambda found: f"***{found[1]}" if found[1] else found[0], text)
 
 
 class JsonLines(logging.Formatter):

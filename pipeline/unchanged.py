@@ -46,7 +46,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> str:
     parts = [as_of.isoformat(), cohort.model_dump_json(), _code_digest(), _ledger_head(cohort), _photos(cohort)]
     parts += [str(previous_run(cohort))]
     parts += [f"{path}:{_digest(path)}" for path in sorted(set(files)) if path.is_file()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()  # names of files are bytes
 
 
 def take_over_latest(folder: RunFolder, wanted: str, run_started: datetime) -> dict[str, Any] | None:

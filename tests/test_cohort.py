@@ -1,7 +1,9 @@
 """The cohort file: all mistakes at once, each with its advice."""
 
 import csv
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,15 @@ def test_a_hostile_table_of_schools(folder: Path, rows: str):
     (folder / "schools.csv").write_text(f"code,name,registry\n{rows}\n", encoding="utf-8")
     csv.field_size_limit(1 << 28)  # as a reader of submissions leaves it
     assert _mistakes(folder, text[: text.index("[[schools]]")] + text[text.index("[submissions]") :])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name is text there")
+def test_a_folder_whose_name_is_no_text(folder: Path):
+    odd = folder / os.fsdecode(b"a\xff")
+    odd.mkdir()
+    (odd / "cohort.toml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="改名"):
+        load_cohort(odd)
 
 
 def test_no_file_at_all(folder: Path):

@@ -50,7 +50,13 @@ def run(tmp_path):
     rows = [old, new, _submission("s-extra", "7777", id_number="1", name="李四")]
     rows.append(_submission("s-other", "1001", id_number="2", name="赵六", submitted_at="2016-10-02 10:00"))
     people = [_person("1001", submission_id="s-new"), _person("2002"), _person("2002", "甲大学乙学院")]
-    registry = [_registry("1001"), _registry("2002", id_number="3"), _registry("2002", "甲大学乙学院", id_number="4")]
+    people.append(_person("2013/05/01"))  # a date, where a number should stand
+    registry = [
+        _registry("2013/05/01"),
+        _registry("1001"),
+        _registry("2002", id_number="3"),
+        _registry("2002", "甲大学乙学院", id_number="4"),
+    ]
     change = {"submission_id": "s-new", "field": "id_number", "given": f" {WRONG}", "kept": WRONG, "why": "去掉空格"}
     verdict = {"submission_id": "s-new", "school": "甲大学", "student_number": "1001", "identity": "failed"}
     verdict |= {"cause": "id_mistyped", "record": "certified", "matched_school": "甲大学"}
@@ -87,6 +93,11 @@ def ledger(tmp_path):
 
 def facts_of(known, run, ledger, number="1001"):
     return explain(known, run, ledger.entries(), number, TODAY)
+
+
+@pytest.mark.parametrize("number", ["2013/05/01", "10534/2013/05/01"])
+def test_a_number_with_strokes_in_it_is_found(known, run, ledger, number):
+    assert facts_of(known, run, ledger, number)["student"]["student_number"] == "2013/05/01"
 
 
 def test_every_submission_and_its_part_is_told(known, run, ledger):

@@ -15,7 +15,7 @@ from pipeline.cli.chinese import Commands
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.cli.signals import interrupt_on_signals, leave_no_core
 from pipeline.cli.terminal import PlainStream, system_failure, technical
-from pipeline.cli.usage import WRONG_WORDS, told
+from pipeline.cli.usage import WRONG_WORDS, refuse_bytes, told
 from pipeline.errors import MingceError
 from pipeline.logs import hush_libraries
 
@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
+            refuse_bytes(given)
             left = app(args=given, standalone_mode=False)
             if left == _TYPER_INTERRUPTED:
                 _interrupted()

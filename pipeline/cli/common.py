@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
 
 CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
 By = Annotated[str, typer.Option("--by", help="经办人姓名")]
@@ -19,6 +22,15 @@ Colleges = Annotated[
     list[str] | None,
     typer.Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE"),
 ]
+
+
+def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
+    """Return the cohort with its results in `folder`, where one is given: a name of any length, spaces at its ends."""
+    if folder is None:
+        return cohort
+    from pipeline.cohort import Reports
+
+    return cohort.model_copy(update={"reports": Reports.model_construct(folder=str(folder.resolve()))})
 
 
 def parse_date(text: str | None, option: str = "--as-of") -> date:

@@ -29,7 +29,9 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
     students: Annotated[int, typer.Option("--students", min=20, help="学生人数")] = 600,
     schools: Annotated[int, typer.Option("--schools", min=1, help="学校数")] = 2,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="随机种子：相同的种子得到相同的数据")] = 2017,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=0xFFFFFFFF, help="随机种子：相同的种子得到相同的数据")
+    ] = 2017,
     form: Annotated[str, typer.Option("--format", help="登记表的格式：xlsx、csv、parquet、ods")] = "xlsx",
     faults: Annotated[
         float | None,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pipeline.cli.common import AsJson, CohortPath
-from pipeline.cli.terminal import one_line
+from pipeline.errors import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 _WARNING = "学籍库的内容只供核对：可以问学生“您的……是什么”，不可以念给学生听，也不可以转发。"
+_LONGEST = 300  # characters of one text on the screen
 _ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
 _IDENTITY = {"certified": "身份已核实", "failed": "身份未核实", "not_checked": "身份未核验", "": ""}
 _RECORD = {"certified": "学籍信息一致", "failed": "学籍信息有出入", "not_checked": "学籍信息未核验", "": ""}
@@ -62,7 +63,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
         return
-    _show(facts, full)
+    _show(_for_a_screen(facts), full)
 
 
 def _show(facts: dict[str, Any], full: bool) -> None:
@@ -79,6 +80,19 @@ def _show(facts: dict[str, Any], full: bool) -> None:
     _ledger(console, facts)
 
 
+def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
+    """Return facts with each text on one line and no longer than somebody reads; `--json` tells all of it."""
+    if isinstance(value, dict):
+        facts = cast("dict[str, Any]", value)
+        return {_for_a_screen(name): _for_a_screen(one) for name, one in facts.items()}
+    if isinstance(value, list):
+        return [_for_a_screen(one) for one in cast("list[Any]", value)]
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……（共 {len(text)} 字）"
+
+
 def _head(console: Console, facts: dict[str, Any]) -> None:
     from pipeline import fields
     from pipeline.tables import STATUSES
@@ -91,7 +105,7 @@ def _head(console: Console, facts: dict[str, Any]) -> None:
     status = STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
     place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {one['name']}  {status}", style="bold")
-    console.print(f"{place}  辅导员 {one_line(one['counselor']) or '未登记'}  学籍 {_place(facts['registry'])}")
+    console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
     if one["changed_fields"]:
         names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")

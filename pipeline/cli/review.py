@@ -12,8 +12,7 @@ import typer
 
 from pipeline.cli.chinese import Commands
 from pipeline.cli.common import AsJson, By, Why, parse_date
-from pipeline.cli.terminal import one_line
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort

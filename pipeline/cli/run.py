@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.common import AsJson, CohortPath, Colleges, parse_date
+from pipeline.cli.common import AsJson, CohortPath, Colleges, parse_date, with_reports
 from pipeline.clock import SHANGHAI
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
@@ -68,14 +68,11 @@ def _go(
     as_json: bool,
     pages: dict[str, Any],
 ) -> None:
-    from pipeline.cohort import Reports as ReportsSection
     from pipeline.cohort import load_cohort
     from pipeline.render.stage import RenderOptions
     from pipeline.run import RunOptions, run_cohort
 
-    cohort = load_cohort(path)
-    if reports is not None:
-        cohort = cohort.model_copy(update={"reports": ReportsSection(folder=str(reports.resolve()))})
+    cohort = with_reports(load_cohort(path), reports)
     options = RunOptions(
         as_of=parse_date(as_of),
         now=datetime.now(SHANGHAI),

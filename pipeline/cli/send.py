@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath
-from pipeline.cli.terminal import one_line
-from pipeline.errors import PartialError, RefusedError
+from pipeline.cli.common import CohortPath, with_reports
+from pipeline.errors import PartialError, RefusedError, one_line
 
 if TYPE_CHECKING:
     from pipeline.deliver.post import Result
@@ -37,14 +36,12 @@ def send(
     reports: Annotated[Path | None, typer.Option("--reports", help="运行结果所在的文件夹", metavar="DIR")] = None,
 ) -> None:
     """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
-    from pipeline.cohort import Reports, load_cohort
+    from pipeline.cohort import load_cohort
     from pipeline.deliver.send import Options, system_clock
     from pipeline.deliver.send import send as deliver
     from pipeline.logs import log_to
 
-    loaded = load_cohort(cohort)
-    if reports:
-        loaded = loaded.model_copy(update={"reports": Reports(folder=str(reports.resolve()))})
+    loaded = with_reports(load_cohort(cohort), reports)
     options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = deliver(loaded, options, system_clock(), told=_tell)

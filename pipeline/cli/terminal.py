@@ -34,11 +34,6 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def one_line(text: str) -> str:
-    """Return others' words as they may stand within a line: a line break in them would begin a line of ours."""
-    return " ".join(text.split())
-
-
 class PlainStream:
     """A text stream for people: what is written comes out `plain`. It is no terminal, so nobody colours it."""
 

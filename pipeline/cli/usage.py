@@ -11,7 +11,18 @@ from pipeline.errors import UsageError
 
 WRONG_WORDS: type[Exception] = typer.BadParameter.__bases__[0]
 """Every error of Typer's about words: it carries Click inside, and shows only this one's subclass to others."""
-_TYPES: dict[object, str] = {int: "，应为整数", float: "，应为数字"}
+_TYPES: dict[object, str] = {int: "整数", float: "数字"}
+
+
+def refuse_bytes(words: list[str]) -> None:
+    """Refuse words that are bytes of no text: no ledger, page or mail could hold them.
+
+    Raises:
+        UsageError: names the first such word.
+    """
+    for word in words:
+        if re.search("[\ud800-\udfff]", word):
+            raise UsageError(f"{word} 里有不是文字的字节", remedy="请重新输入；是文件或文件夹的名字，请先改名")
 
 
 def told(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
@@ -30,12 +41,21 @@ def _what(error: Any) -> str:  # noqa: ANN401 - as above
     if kind == "MissingParameter":
         return f"缺少 {_name(error)}"
     if isinstance(error, typer.BadParameter):
-        wanted = getattr(getattr(error.param, "type_descriptor", None), "annotation", None)
-        return f"{_name(error)} 的内容不对{_TYPES.get(wanted, '')}"
+        return f"{_name(error)} 的内容不对{_wanted(error.param)}"
     named = re.search(
         r"'([^']+)'|\(([^()]+)\)$", str(error.message).rstrip(".")
     )  # in quotes, or at the end in brackets
     return f"不认识 {named[1] or named[2]}" if named else "命令写得不对"
+
+
+def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
+    """Return what a number should be, of which kind and in which bounds; blank for what is no number."""
+    kind = _TYPES.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
+    if kind is None:
+        return ""
+    if param.max is not None:
+        return f"，应为 {param.min} 到 {param.max} 的{kind}"
+    return f"，应为 {param.min} 以上的{kind}" if param.min is not None else f"，应为{kind}"
 
 
 def _name(error: Any) -> str:  # noqa: ANN401 - as above

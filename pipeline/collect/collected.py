@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import fields
+from pipeline.errors import one_line
 
 Level = Literal["error", "warning", "info"]
 Kind = Literal["number", "date", "boolean", "error", "formula", "picture"]
@@ -35,7 +36,7 @@ class Note:
         """Return the place and the message in one line."""
         where = [self.file, f"工作表 {self.sheet}" if self.sheet else "", f"第 {self.row} 行" if self.row else ""]
         place = " ".join(part for part in where if part)
-        return f"{place}：{self.message}" if place else self.message
+        return one_line(f"{place}：{self.message}" if place else self.message)  # a file's name may be anything
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,10 @@ _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _WORD = re.compile(rf"{_HAN.pattern}+")
 # what people write beside a number, or instead of one, that names nobody
 _HARMLESS = frozenset("无没有暂缺空同上本人父母亲爸妈家长电话手机座号码转分办公室宿舍微信不详未知和或的")
-_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]+@[0-9A-Za-z.-]+")
+_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")  # or a word alone: each is looked at once
 _LONG = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,17}[0-9Xx]?(?![0-9A-Za-z])")
+_COMPARED = 200  # characters of names that are compared one by one: more are nobody's
+_PLACES = 30  # digits of a number that are changed each in its own way: no number has more
 _PERSON = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]|1[3-9][0-9]{9}")  # ID numbers and mobile phones
 
 
@@ -70,7 +72,8 @@ class Disguise:
             return "86" + self._number(field, core[2:])
         kept = _KEPT[field]
         return "".join(
-            self.digit(field, at)[int(mark)] if at >= kept and mark.isdigit() else mark for at, mark in enumerate(core)
+            self.digit(field, min(at, _PLACES))[int(mark)] if at >= kept and mark.isdigit() else mark
+            for at, mark in enumerate(core)
         )
 
     def id_number(self, given: str) -> str:
@@ -117,7 +120,7 @@ class Disguise:
 
         A name of two characters is known where it is all that stands there.
         """
-        changed = _ADDRESS.sub(lambda found: self.email(found[0]), given)
+        changed = _ADDRESS.sub(lambda found: self.email(found[0]) if found[1] else found[0], given)
         changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
         if changed.strip() in self._people:
             return self.name(changed)
@@ -135,13 +138,14 @@ class Disguise:
         """Return another name; one that differs a little from the name `base` differs as much from base's new name."""
         core = given.strip()
         if core not in self._names:
-            self._names[core] = self._like(core, base) if base and base != core else self._fresh(core)
+            alike = base and base != core and len(base) + len(core) <= _COMPARED
+            self._names[core] = self._like(core, base) if alike else self._fresh(core)
             self._taken.add(self._names[core])
         return given.replace(core, self._names[core]) if core else given
 
     def _fresh(self, core: str) -> str:
         new = core
-        for attempt in range(200):
+        for attempt in range(200 if len(core) <= _COMPARED else 1):  # two of a long name are hardly the same
             dice = Random(f"{self._secret} {core} {attempt}")
             new = "".join(self._letter(mark, at, dice) for at, mark in enumerate(core))
             if new not in self._taken and new != core:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Awaitable
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import nbformat
+import zmq
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
@@ -40,6 +42,18 @@ class MingceClient(PapermillNotebookClient):
                 self._record_language()
             self.set_widgets_metadata()
         return self.nb
+
+    def create_kernel_manager(self) -> Any:
+        """Make the manager of a cold kernel: it talks by TCP, and any account of this machine could listen there.
+
+        What it would say on standard error is English; errors of cells stand in the notebook.
+        """
+        manager: Any = super().create_kernel_manager()
+        if zmq.has("curve"):
+            manager.transport_encryption = "auto"  # where the kernel knows how
+        if manager.ipykernel:
+            self.extra_arguments = [*self.extra_arguments, f"--log-level={logging.CRITICAL}"]
+        return manager
 
     def _record_language(self) -> None:
         assert self.kc is not None

@@ -145,8 +145,8 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
     executed: Any = None
     try:
         executed = papermill.execute_notebook(
-            str(job.notebook),
-            str(unfinished),
+            _as_it_stands(job.notebook),
+            _as_it_stands(unfinished),
             parameters=job.parameters,
             engine_name="mingce",
             progress_bar=False,
@@ -165,6 +165,11 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
     if executed is not None and job.output_html is not None:
         export.write_whole(job.output_html, export.page(executed, settings.template))
     return failure
+
+
+def _as_it_stands(path: Path) -> str:
+    """Return a path as Papermill takes it: it would put a parameter's value where the path has braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _told(name: str, text: str, cell: int) -> tuple[str, str]:

@@ -302,5 +302,5 @@ def _need_reason(actor: Actor, what: str) -> None:
 
 
 def _refused(what: str, each: list[tuple[str, str]]) -> RefusedError:
-    lines = "\n".join(f"  {name}：{why}" for name, why in each)
-    return RefusedError(f"有 {len(each)} 人{what}，全部未处理：\n{lines}", remedy="请先处理，或去掉这些学号再试")
+    lines = (f"{name}：{why}" for name, why in each)
+    return RefusedError(f"有 {len(each)} 人{what}，全部未处理", lines=lines, remedy="请先处理，或去掉这些学号再试")

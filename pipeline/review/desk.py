@@ -5,7 +5,6 @@ Every way to decide (command line, worksheet, notebook) goes over a desk, so tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -54,17 +53,24 @@ class RunTables:
         """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
 
         Raises:
-            UsageError: nobody has the number, or students of several schools have it (all are listed).
+            UsageError: nobody has the number, or several have it: those of several schools are listed.
         """
-        code, number = _split(text)
+        code, number = self.named(text)
         own = self._places.get(number, [])
         at = [position for position in own if not code or self.people["school_code"].iat[position] == code]
         if not at:
             raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
-        if len(at) > 1:
+        if len({str(self.people["school_code"].iat[position]) for position in at}) > 1:
             candidates = _candidates(self.people.iloc[at], "student_number")
             raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
+        if len(at) > 1:
+            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
         return at[0]
+
+    def named(self, text: str) -> tuple[str, str]:
+        """Split SCHOOL/NUMBER; the first part is empty where no school of this code is named."""
+        code, _, number = text.partition("/")
+        return (code.strip(), number.strip()) if code.strip() in self.schools else ("", text.strip())
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
@@ -213,9 +219,3 @@ def students_of(people: pd.DataFrame, college: College) -> pd.DataFrame:
 
 def _candidates(rows: pd.DataFrame, column: str) -> str:
     return "、".join(sorted({f"{code}/{name}" for code, name in zip(rows["school_code"], rows[column], strict=True)}))
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Split SCHOOL/REST; without a school's code the first part is empty."""
-    code, slash, rest = text.partition("/")
-    return (code.strip(), rest.strip()) if slash and re.fullmatch(r"[0-9A-Za-z]+", code.strip()) else ("", text.strip())

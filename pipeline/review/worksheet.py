@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import read_content
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import InputError, UsageError, one_line
 from pipeline.logs import mask
 from pipeline.review.actions import decision_entry, has_approval, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
@@ -122,7 +122,7 @@ class _Reading:
             return self._desk.tables.place(self._number(row))
         except UsageError as error:
             if opinion:
-                report.append(_read(row, "refused", str(error)))
+                report.append(_read(row, "refused", f"{error.what}。{error.remedy}"))  # uncut: see `_why`
             return None
 
     def _number(self, row: dict[str, str]) -> str:
@@ -153,7 +153,8 @@ class _Reading:
             entries += new
         if not entries and sorted(now) != sorted(before):
             entries.append(self._seen(person, now))
-        return entries
+        # the last entry tells what was read: a thousand rows of one student need not be told a thousand times
+        return [*(replace(entry, data={**entry.data, "rows": []}) for entry in entries[:-1]), *entries[-1:]]
 
     def _decide(
         self, person: Student, row: dict[str, str], now: list[str], report: list[Read]
@@ -293,9 +294,9 @@ def summary_lines(report: Sequence[Read]) -> list[str]:
 
 
 def _why(read: Read) -> str:
-    return read.why.replace(read.number, _short(read.number)) if read.number else read.why
+    return one_line(read.why.replace(read.number, _short(read.number)) if read.number else read.why)
 
 
 def _short(number: str) -> str:
     """Return what stands for a student number: somebody may have put an ID number there, or a page of text."""
-    return mask(number[:40]) if len(number) > 15 else number
+    return one_line(mask(number[:40]) if len(number) > 15 else number)

@@ -8,16 +8,24 @@ import tomllib
 import pytest
 
 from pipeline.cli import main
-from pipeline.cli.terminal import one_line
 from pipeline.demo.starter import quoted
-from pipeline.errors import UsageError
+from pipeline.errors import RefusedError, UsageError, one_line
 from pipeline.office import commands
 from pipeline.review.actions import Actor
+from tests.deliver.runs import make_cohort
 from tests.security.hostile import PAYLOADS
 
 
 def test_others_words_begin_no_line_of_ours():
-    assert one_line("误批\r\n10534/1  审核通过\u2028x") == "误批 10534/1 审核通过 x"
+    assert one_line("误批\r\n10534/1  审核通过\u2028x") == "误批 10534/1  审核通过 x"
+
+
+def test_a_message_keeps_to_its_lines_whatever_it_repeats():
+    error = RefusedError("没有 a\n10534/1  审核通过", where="x" * 9_000, lines=["甲\r乙", "丙"], remedy="请更正")
+    head, *lines = str(error).split("\n")
+    assert head.startswith("x") and len(head) < 5_000
+    assert lines == ["  甲 乙", "  丙。请更正"]
+    assert str(RefusedError("没有 a\u2028b")) == "没有 a b"
 
 
 @pytest.mark.parametrize("words", [{"by": "\udcff王"}, {"by": "王", "why": "\ud800"}])
@@ -26,12 +34,21 @@ def test_bytes_that_are_no_text_never_reach_the_ledger(words):
         Actor(**words)
 
 
-@pytest.mark.parametrize("words", [["check", "长" * 400], ["review", "list", "长" * 400], ["check", "\udcff"]])
+@pytest.mark.parametrize(
+    "words", [["check", "长" * 400], ["review", "list", "长" * 400], ["check", "\udcff"], ["explain", "\udcff"]]
+)
 def test_a_name_that_no_file_can_have_is_a_wrong_word(words, capsys):
     with pytest.raises(SystemExit) as left:
         main(words)
     assert left.value.code == 2
     assert "错误：" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [" x ", "长" * 5000])
+def test_results_go_to_a_folder_by_its_very_name(name, tmp_path):
+    from pipeline.cli.common import with_reports
+
+    assert with_reports(make_cohort(tmp_path), tmp_path / name).reports_folder == tmp_path / name / "2017届"
 
 
 def test_a_terminal_that_lacks_a_character_gets_its_number():

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.collect.xlsb import RELS, record, worksheet, xlsb
+
 HERE = Path(__file__).parent / "hostile"
 HEAD = "姓名,身份证号码,学号,学校名称\n"
 ROW = "张三,43062419940318927X,1305030101,湖南科技大学\n"
@@ -22,11 +24,6 @@ TYPES = (
     '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
     'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" '
     'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
-)
-RELS = (
-    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-    '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}" '
-    'Target="{target}"/></Relationships>'
 )
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 BOOK = (
@@ -160,6 +157,19 @@ def lying(data: bytes, part: str) -> bytes:
     return data[: at + 24] + struct.pack("<I", 10) + data[at + 28 :]
 
 
+def binaries() -> dict[str, bytes]:
+    """Return workbooks of the binary kind: a sound one, a far cell, and records that say what is not true."""
+    cells = [(at, column, word) for at, line in enumerate((HEAD, ROW)) for column, word in enumerate(line.split(","))]
+    return {
+        "good.xlsb": xlsb(worksheet(*cells)),
+        "far.xlsb": xlsb(worksheet(*cells, (1_048_575, 16_383, "x"))),
+        "beyond.xlsb": xlsb(worksheet(*cells, (0xFFFFFFFF, 0xFFFFFFFF, "x"), size=(0xFFFFFFFF, 0xFFFFFFFF))),
+        "long-record.xlsb": xlsb(worksheet(*cells, spoilt=record(6, b"\0" * 8, 0x0FFFFFFF))),
+        "long-text.xlsb": xlsb(worksheet(*cells, spoilt=record(6, struct.pack("<3I", 0, 0, 0x80000000)))),
+        "no-records.xlsb": xlsb(worksheet(*cells, spoilt=b"\0\0" * 2_000_000)),
+    }
+
+
 def files() -> dict[str, bytes]:
     """Return the corpus by name."""
     head = row(1, "姓名", "身份证号码", "学号")
@@ -171,7 +181,7 @@ def files() -> dict[str, bytes]:
     merges = '<mergeCell ref="A1:XFD40"/>'
     percent = '<xf numFmtId="9"/>' * 60_000
     asked = "".join(f'<c t="str"><f>DISPIMG("ID_{n}",1)</f><v>x</v></c>' for n in range(4_000))
-    return {
+    return binaries() | {
         "good.xlsx": good,
         "truncated.xlsx": good[: len(good) * 2 // 3],
         "crc.xlsx": good[:200] + b"\xff" * 20 + good[220:],

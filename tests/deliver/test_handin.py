@@ -98,6 +98,14 @@ def test_csv_and_xlsx_say_the_same_and_hold_no_formula(cohort, ledger, tmp_path)
     assert (unit.value, unit.data_type) == ("=1+1", "s")
 
 
+def test_any_title_and_any_folder_take_every_form(cohort, ledger, tmp_path):
+    """A worksheet's name has rules of its own, and dbf takes the name of what it reads for a pattern."""
+    made = approved(ledger, ("1", {}))
+    mapping = load_mapping("national", tmp_path).model_copy(update={"title": "'生源/就业[2017]:*?\\'" + "名" * 40})
+    for form in ("xlsx", "csv", "dbf"):
+        assert written(cohort, made, ledger, tmp_path / "[x] {y}", form, mapping).path.is_file()
+
+
 def test_a_template_keeps_its_styles_and_other_sheets(cohort, ledger, tmp_path):
     made = approved(ledger, ("1", {}), ("2", {}))
     book = openpyxl.Workbook()

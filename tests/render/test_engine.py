@@ -356,13 +356,17 @@ def test_fifty_at_once(folder: Folder):
 
 
 @pytest.mark.slow
-def test_cold_kernels_run_the_same_jobs(folder: Folder):
+def test_cold_kernels_run_the_same_jobs(folder: Folder, capfd: pytest.CaptureFixture[str]):
     jobs = [
+        folder.job("safe", "import ipykernel\nprint('curve_secretkey' in ipykernel.get_connection_info())"),
         folder.job("one", "print(school)", school="0534"),
         folder.job("greedy", "bytearray(8 << 30)"),
         folder.job("wrong", "1", school=534),
     ]
     results = folder.run(*jobs, cold=True, memory=1 << 30)
-    assert {name: result.kind for name, result in results.items()} == {"one": "", "greedy": "memory", "wrong": "usage"}
-    assert "0534" in jobs[0].output_html.read_text()
-    assert jobs[0].output_notebook.stat().st_mode & 0o777 == 0o600
+    kinds = {name: result.kind for name, result in results.items()}
+    assert kinds == {"safe": "", "one": "", "greedy": "memory", "wrong": "usage"}
+    assert "True" in jobs[0].output_html.read_text()  # no other account of the machine reads along
+    assert "0534" in jobs[1].output_html.read_text()
+    assert jobs[1].output_notebook.stat().st_mode & 0o777 == 0o600
+    assert capfd.readouterr().err == ""

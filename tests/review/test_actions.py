@@ -56,6 +56,11 @@ def test_several_are_approved_together_or_not_at_all(four, ledger):
     assert ledger.entries().empty
 
 
+def test_a_number_that_two_of_one_school_have_is_the_registrars_to_mend(ledger):
+    with pytest.raises(UsageError, match="有 2 人。请先由教务更正"):
+        actions.approve(tables([person("1"), person("1")], []), ledger, ["10534/1"], WANG)
+
+
 def test_what_was_replaced_since_somebody_looked_is_not_decided(four, ledger):
     seen = seen_in(lay_desk(four, ledger.entries(*KINDS), TODAY).people)
     newer = tables([person("1"), person("4")], [submission("aaaaaaaa2", "1"), submission("s4", "4")])

@@ -56,6 +56,13 @@ def test_one_row_toggled_and_a_log_of_rows_mean_the_same(ledger):
     assert status(ONE, ledger) == ["awaiting"]
 
 
+def test_a_thousand_rows_of_one_student_are_not_told_a_thousand_times(ledger):
+    log = [f"1 {('取消审核', '通过')[n % 2]} 王 第{n}次" for n in range(1, 1001)]
+    assert take(ONE, ledger, *log) == ["applied"] * 1000
+    assert ledger.entries()["data"].str.len().sum() < 400_000
+    assert take(ONE, ledger, *log) == ["seen"] * 1000
+
+
 def test_the_same_decision_from_two_sources_is_one(ledger):
     assert take(ONE, ledger, "1 通过 王", source="a") == ["applied"]
     assert take(ONE, ledger, "1 通过 王", source="b") == ["already"]

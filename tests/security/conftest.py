@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.security.hostile import make_hostile
+from tests.security.hostile import FOLDER, make_hostile
 
 SECRETS = {
     "MINGCE_MAIL_PASSWORD": "canary-mail-password-7Q",
@@ -86,7 +86,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     for name in ("tmp", "home"):
         (sandbox / name).mkdir()
     (sandbox / "home" / "google.json").write_text(KEY, encoding="utf-8")
-    season = Season(make_hostile(sandbox / "cohort"), sandbox)
+    season = Season(make_hostile(sandbox / FOLDER), sandbox)
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(season, over), daemon=True)
     if sys.platform == "linux":
@@ -108,6 +108,8 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     season.mingce("write-back", "write-back", cohort, "--dry-run")
     season.mingce("docs", "docs", cohort)
     season.mingce("handin", "handin", cohort, "--draft", "--out", str(season.reports / "handin"))
+    words = ("--draft", "--college", "10534/土木工程学院", "--format", "dbf", "--out", str(season.reports / "handin"))
+    season.mingce("handin-dbf", "handin", cohort, *words)
     season.mingce("anonymise", "anonymise", cohort, str(sandbox / "others"))
     registry = season.cohort / "registry" / "10534.csv"
     season.mingce("diff", "registry", "diff", str(registry), str(registry))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import sys
 from pathlib import Path
 
 import xlsxwriter
@@ -52,6 +54,8 @@ COLLEGES = (
 )
 IDENTITY = ("学校名称", "身份证号码", "姓名", "学号", "考生号", "提交时间")
 EVIL_ADDRESS = "evil@evil.example"
+FOLDER = "a b 中文 [x] {x} ${HOME} %41%s a=b '#;&! 😀 ::" + ('"*?|\\n`id`' if os.name == "posix" else "")
+"""A cohort folder's name that libraries could read as a pattern, a template, an address or a command."""
 
 
 def make_hostile(folder: Path, seed: int = 7) -> Path:
@@ -72,6 +76,8 @@ def _registry(path: Path) -> None:
             row["班级"] = PAYLOADS[at % len(PAYLOADS)]
             row["专业"] = PAYLOADS[(at + 5) % len(PAYLOADS)]
             row["定向/委培单位"] = PAYLOADS[(at + 9) % len(PAYLOADS)]
+        if at % 20 == 11:
+            row["学校名称"] = PAYLOADS[(at + 6) % len(PAYLOADS)]
         if at % 9 == 0:
             row["姓名"] = PAYLOADS[(at + 2) % len(PAYLOADS)]
     _write(path, rows)
@@ -95,6 +101,8 @@ def _submissions(path: Path, folder: Path) -> None:
     half = len(rows) // 2
     path.unlink()
     _write(path.with_name("=cmd|calc!A0 <img src=x onerror=alert(1)>.csv"), rows[:half])
+    if sys.platform == "linux":  # where a file's name may be bytes of no text
+        path.with_name("12649.csv").rename(path.with_name(os.fsdecode(b"12649\xff.csv")))
     _workbook(path.with_name("'; DROP TABLE x;--.xlsx"), rows[half:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from tests.security.conftest import Season
 from tests.security.hostile import BEACON, COLLEGES, EVIL_ADDRESS, FLAG, PAYLOADS
 
 pytestmark = pytest.mark.slow
+SCHOOLS = ("湖南科技大学", "湖南科技大学潇湘学院")
 POLICY = re.compile(r'<meta (?=[^>]*http-equiv="Content-Security-Policy")[^>]*content="([^"]*)"', re.IGNORECASE)
 
 
@@ -68,6 +70,14 @@ def test_every_submission_arrived_and_no_page_failed(season: Season):
     assert season.said["send"][0] in (0, 4), season.said["send"][2]
     assert "没有完整的页面" not in season.said["send"][2]
     assert "别班的学生" not in season.said["send"][2]
+    summary = json.loads((season.run / "summary.json").read_text(encoding="utf-8"))
+    assert any("不在本届学校名单内" in note["message"] for note in summary["notes"])
+    assert set(pd.read_parquet(season.run / "tables" / "roster.parquet")["school"]) == set(SCHOOLS)
+
+
+def test_the_file_for_the_upper_system_is_written_and_read_back(season: Season):
+    """dbf takes the name of a file that it reads for a pattern, and the folder's name looks like one."""
+    assert season.said["handin-dbf"][0] == 0, season.said["handin-dbf"]
 
 
 @pytest.mark.browser
@@ -181,8 +191,6 @@ def test_nothing_printed_moves_the_cursor(season: Season):
 
 
 def test_json_on_standard_output_is_still_json(season: Season):
-    import json
-
     code, out, err = season.said["list-json"]
     assert code == 0, err
     assert json.loads(out)

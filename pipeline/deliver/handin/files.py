@@ -6,8 +6,10 @@ Every cell is text (numbers only where DBF's type says so), nothing is ever a fo
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -94,7 +96,7 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"title": mapping.title})
         head, text = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "@"})
-        sheet = book.add_worksheet(mapping.title[:31])
+        sheet = book.add_worksheet(_sheet_name(mapping.title))
         sheet.freeze_panes(1, 0)
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         for at, column in enumerate(mapping.columns):
@@ -104,6 +106,11 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
             for at, value in enumerate(row):
                 if value:
                     sheet.write_string(line, at, value, text)
+
+
+def _sheet_name(title: str) -> str:
+    """Return a title as a worksheet may be called."""
+    return re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", title)[:31].strip("' ") or "名单"
 
 
 def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
@@ -246,7 +253,7 @@ def _cell(value: str, column: Column) -> object:
 def _read_dbf(path: Path, mapping: Mapping) -> Rows:
     import dbf
 
-    with dbf.Table(str(path)) as table:
+    with dbf.Table(glob.escape(str(path))) as table:  # it takes a name for a pattern, where it is to read
         return [
             _as_read(tuple("" if cell is None else str(cell).rstrip() for cell in record), mapping) for record in table
         ]

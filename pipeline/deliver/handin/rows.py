@@ -35,8 +35,8 @@ def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, st
             who = differing_students(entries, code, name, rows)
             reasons.append(f"{code}/{name} 签字后数据有变：{'、'.join(who[:_SHOWN]) or '人数或名单'}")
     if reasons:
-        lines = "\n".join(f"  {reason}" for reason in reasons)
-        raise RefusedError(f"有 {len(reasons)} 个院系不能上报：\n{lines}", remedy="请先签字；只想看看格式请加 --draft")
+        what, remedy = f"有 {len(reasons)} 个院系不能上报", "请先签字；只想看看格式请加 --draft"
+        raise RefusedError(what, lines=reasons, remedy=remedy)
 
 
 def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:
@@ -85,10 +85,10 @@ def fill(people: pd.DataFrame, mapping: Mapping, rules: Path | None) -> tuple[pd
         wrong += _unfit(people, values, column, mapping.encoding)
         made[column.name] = values
     if wrong:
-        lines = "\n".join(f"  {line}" for line in wrong[:_SHOWN])
-        more = f"\n  等共 {len(wrong)} 处" if len(wrong) > _SHOWN else ""
+        more = [f"等共 {len(wrong)} 处"] if len(wrong) > _SHOWN else []
         raise RefusedError(
-            f"有 {len(wrong)} 处写不进文件，没有生成：\n{lines}{more}",
+            f"有 {len(wrong)} 处写不进文件，没有生成",
+            lines=[*wrong[:_SHOWN], *more],
             remedy="请更正这些学生的数据，或在上报格式文件里改宽度、编码（gb18030）、代码、substitutes",
         )
     return pd.DataFrame(made).astype("str"), notes
