@@ -63,7 +63,7 @@ class Desk:
         return str(self.folder / f"new-{next(self._numbers)}")
 
     def known(self, command: str) -> dict[str, list[str]]:
-        """Return what a command needs to come as far as it can, by parameter: the last come first in the line."""
+        """Return what a command needs to come as far as it can, by parameter."""
         cohort, registry = str(self.cohort), str(self.cohort / "registry" / "10534.csv")
         needed = {
             "cohort": [cohort],
