@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from pipeline.errors import MingceError
 from pipeline.operate.schedule import Timetable, cron_lines, merged_crontab, systemd_units, windows_tasks
 
 Kind = Literal["systemd", "cron", "windows"]
+_BY_HAND = "请去掉 --install，把显示的内容交给管理员"
+_NO_CRONTAB = ("no crontab for", "no such file")  # cronie and Debian's; busybox
 
 
 def default_kind() -> Kind:
@@ -59,11 +62,17 @@ def _systemd(table: Timetable, home: Path) -> list[str]:
 
 
 def _standing_crontab() -> str:
-    try:
-        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise MingceError("这台机器没有 crontab", remedy="请安装 cron，或改用 --kind systemd") from None
-    return found.stdout if found.returncode == 0 else ""
+    """Return the lines that are there already: writing ours without them would be the end of them.
+
+    Raises:
+        MingceError: they cannot be read (the program says otherwise where there are simply none).
+    """
+    found = _done(["crontab", "-l"])
+    if found.returncode == 0:
+        return found.stdout
+    if any(words in found.stderr.lower() for words in _NO_CRONTAB):
+        return ""
+    raise MingceError(f"读不出现有的定时任务（{found.stderr.strip()[:200]}）", remedy=_BY_HAND)
 
 
 def _windows(table: Timetable) -> list[str]:
@@ -76,11 +85,17 @@ def _windows(table: Timetable) -> list[str]:
 
 
 def _run(command: list[str], given: str | None = None) -> None:
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise MingceError(f"这台机器没有 {command[0]}", remedy="请去掉 --install，把显示的内容交给管理员") from None
+    done = _done(command, given)
     if done.returncode:
-        raise MingceError(
-            f"{command[0]} 没有成功（{done.stderr.strip()[:200]}）", remedy="请去掉 --install，把显示的内容交给管理员"
-        )
+        raise MingceError(f"{command[0]} 没有成功（{done.stderr.strip()[:200]}）", remedy=_BY_HAND)
+
+
+def _done(command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one of the system's programs, in English; bytes that are no UTF-8 come back as they went in."""
+    try:
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape",
+            env=os.environ | {"LC_ALL": "C"}, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise MingceError(f"这台机器没有 {command[0]}", remedy=_BY_HAND) from None

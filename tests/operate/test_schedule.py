@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.clock import SHANGHAI
-from pipeline.errors import UsageError
+from pipeline.errors import MingceError, UsageError
 from pipeline.operate.install import default_kind, install, printed
 from pipeline.operate.schedule import (
     Timetable,
@@ -110,6 +110,36 @@ def test_installing_again_replaces_only_our_own_lines():
     assert merged_crontab(once, table()) == once and once.startswith(standing)
     other = merged_crontab(once, table(folder="/elsewhere"))
     assert other.count("begin") == 2
+
+
+CRONTAB = """#!/bin/sh
+if [ "$1" = -l ]; then {listing}; fi
+cat > "$0.written"
+"""
+
+
+@pytest.mark.parametrize(
+    ("listing", "kept"),
+    [
+        (r"printf '5 5 * * * caf\351\n'; exit 0", b"5 5 * * * caf\xe9\n"),
+        ("echo no crontab for root >&2; exit 1", b""),
+        ("echo you are not allowed >&2; exit 1", None),
+    ],
+)
+def test_a_crontab_that_cannot_be_read_is_not_written_over(tmp_path, monkeypatch, listing, kept):
+    program = tmp_path / "crontab"
+    program.write_text(CRONTAB.format(listing=listing), encoding="utf-8")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    if kept is None:
+        with pytest.raises(MingceError, match="读不出现有的定时任务"):
+            install(table(), "cron", tmp_path)
+        assert not (tmp_path / "crontab.written").exists()
+        return
+    install(table(), "cron", tmp_path)
+    written = (tmp_path / "crontab.written").read_bytes()
+    assert written.startswith(kept)
+    assert b"begin" in written
 
 
 def test_windows_tasks_are_whole_xml():
