@@ -21,7 +21,8 @@ from tests.conftest import ROOT
 class Decided:
     """Three cohort folders, and whom and what the commands name.
 
-    In `checked` one student has not registered, and exception 1 stands; in the others the registry lacks that student.
+    `checked` was only checked: one student has not registered, and exception 1 stands. In the others the registry
+    lacks that student, and `latest.txt` names a run with pages.
     """
 
     checked: Path
@@ -53,8 +54,8 @@ def decide(folder: Path) -> Decided:
     approved, signed, by = folder / "approved", folder / "signed", ("--by", "王", "--why", "核对过")
     shutil.copytree(checked, approved)
     _strike_off_the_missing(approved)
-    for cohort in (checked, approved):
-        mingce("check", cohort)
+    mingce("check", checked)
+    mingce("run", approved)
     tables = newest_run(load_cohort(approved)) / "tables"
     one = pd.read_csv(tables / "roster.csv", dtype=str).iloc[0]
     mingce("except", "add", checked, "--college", one["college"], "--major", one["major"], *by)
