@@ -75,6 +75,7 @@ STATUSES: dict[str, str] = {
     "awaiting": "待审核",
 }
 ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": "就业办"}
+CERTIFIED: dict[str, str] = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
 SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
 
 CSV_ROW_LIMIT = 1_000_000  # past it only Parquet is written (contract, Folders)

@@ -116,9 +116,9 @@ def _index(suites: list[dict[str, Any]], run_id: str) -> str:
         for suite in suites
     )
     return (
-        f'<!doctype html><html lang="zh"><head>{_POLICY}<meta charset="utf-8"><title>校验说明</title>'
+        f'<!doctype html><html lang="zh"><head>{_POLICY}<meta charset="utf-8"><title>核验说明</title>'
         f"<style>{_STYLE}</style>"
-        f"</head><body><h1>校验说明</h1><p>运行 {html.escape(run_id)}。页面只有规则和数量，没有任何人的资料。</p>"
+        f"</head><body><h1>核验说明</h1><p>运行 {html.escape(run_id)}。页面只有规则和数量，没有任何人的信息。</p>"
         f"<table><tr><th>对象</th><th>规则</th><th>其中发现问题的</th></tr>{rows}</table></body></html>\n"
     )
 

@@ -13,6 +13,8 @@ from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.demo.generate import Order
 
 _FORMATS = ("xlsx", "csv", "parquet", "ods")
@@ -48,7 +50,7 @@ def demo(
     lively = students <= _WITH_PHOTOS and not identity
     share = faults if faults is not None else (0.2 if lively else 0.03)
     order = Order(students, schools, seed, form, share, kind, identity, photos=lively, decisions=lively)
-    write_cohort(folder, order, _tell)
+    write_cohort(folder, order, _teller())
     print(_run(folder, order) if run else folder / "cohort.toml")
 
 
@@ -67,9 +69,17 @@ def _refuse(folder: Path, students: int, form: str, kind: str, schools: int) -> 
         raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
 
 
-def _tell(done: int, of: int) -> None:
-    if done == of or done % 100_000 < 5_000:
-        print(f"已生成 {done:,} / {of:,} 名虚构的学生", file=sys.stderr)
+def _teller() -> Callable[[int, int], None]:
+    """Return what tells of progress by tenths."""
+    told = 0
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
+        if done * 10 // of > told:
+            told = done * 10 // of
+            print(f"已生成 {done:,} / {of:,} 名虚构的学生", file=sys.stderr)
+
+    return tell
 
 
 def _run(folder: Path, order: Order) -> Path:

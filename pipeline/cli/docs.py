@@ -13,7 +13,7 @@ from pipeline.cli.common import CohortPath
 def register(app: typer.Typer) -> None:
     """Add `docs` to the command line."""
 
-    @app.command(help="写出最近一次运行的校验说明（Great Expectations Data Docs），只有规则和数量")
+    @app.command(help="写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量")
     def docs(  # pyright: ignore[reportUnusedFunction]
         cohort: CohortPath = Path(),
         out: Annotated[

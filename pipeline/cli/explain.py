@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 _WARNING = "学籍库的内容只供核对：可以问学生“您的……是什么”，不可以念给学生听，也不可以转发。"
 _LONGEST = 300  # characters of one text on the screen
 _ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
-_IDENTITY = {"certified": "身份已核实", "failed": "身份未核实", "not_checked": "身份未核验", "": ""}
-_RECORD = {"certified": "学籍信息一致", "failed": "学籍信息有出入", "not_checked": "学籍信息未核验", "": ""}
 _SENT = {
-    "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被退回",
+    "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被拒收",
     "unclear": "是否送达不明", "claim": "开始寄送",
 }  # fmt: skip
 _ACTS = {
@@ -144,7 +142,9 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
 
 
 def _judged(match: dict[str, Any]) -> str:
-    told = f"{_IDENTITY[match['identity']]}，{_RECORD[match['record']]}"
+    from pipeline.tables import CERTIFIED
+
+    told = f"身份{CERTIFIED[match['identity']]}，学籍信息{CERTIFIED[match['record']]}"
     if not match["matched_student_number"]:
         return f"{told}；没有对应的学籍"
     where = f"{match['matched_school']} {match['matched_student_number']}"

@@ -43,7 +43,7 @@ def schedule(
     install: Annotated[bool, typer.Option("--install", help="装到这台机器，而不只是显示")] = False,
     catch_up: Annotated[bool, typer.Option("--catch-up", help="补做错过的核对和寄送，各一次")] = False,
 ) -> None:
-    """显示或安装定时任务：在填报期内每天核对、寄送。"""
+    """显示或安装定时任务：在登记时间内每天核对、寄送。"""
     from pipeline.cohort import load_cohort
     from pipeline.operate.install import default_kind, printed
     from pipeline.operate.install import install as put

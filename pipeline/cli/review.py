@@ -103,23 +103,23 @@ def _approve(
         def ready(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
             return approve_ready(tables, ledger, named, actor, looked_at)
 
-        _act(words, by, why, ready, "已通过")
+        _act(words, by, why, ready, "已通过 {} 人")
         return
-    _each(words, student, by, why, partial(approve, seen=looked_at), "已通过")
+    _each(words, student, by, why, partial(approve, seen=looked_at), "已通过 {} 人")
 
 
 def _return(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """退回给学生，原因随通知转达。"""
     from pipeline.review.actions import send_back
 
-    _each(words, student, by, why, send_back, "已退回")
+    _each(words, student, by, why, send_back, "已退回 {} 人")
 
 
 def _reopen(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """取消审核：撤回已作出的通过。"""
     from pipeline.review.actions import reopen
 
-    _each(words, student, by, why, reopen, "已取消审核")
+    _each(words, student, by, why, reopen, "已取消审核 {} 人")
 
 
 def _withdraw(
@@ -133,7 +133,7 @@ def _withdraw(
 
     if not submission:
         raise UsageError("没有写提交编号", where="--submission")
-    _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销登记")
+    _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销 {} 条登记")
 
 
 def _list(
@@ -261,11 +261,10 @@ def _act(
 
 def _tell(outcome: Outcome, done: str) -> None:
     if outcome.done or not outcome.already:
-        typer.echo(
-            f"{done} {len(outcome.done)} 项" + (f"：{'、'.join(outcome.done)}" if len(outcome.done) <= 20 else "")
-        )
+        named = f"：{'、'.join(outcome.done)}" if 0 < len(outcome.done) <= 20 else ""
+        typer.echo(done.format(len(outcome.done)) + named)
     if outcome.already:
-        typer.echo(f"此前已是如此，未重复记入 {len(outcome.already)} 项")
+        typer.echo(f"{len(outcome.already)} 人此前已是如此，未重复记入")
     if outcome.rest:
         typer.echo(f"其余 {len(outcome.rest)} 人：")
     for name, why in outcome.rest:

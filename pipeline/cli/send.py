@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.deliver.send import Sent
 
 _WORDS: dict[str, str] = {
-    "accepted": "已寄出", "written": "已写成文件", "due": "将寄出", "skipped": "不用寄", "flagged": "待人工处理",
+    "accepted": "已寄出", "written": "已写成邮件文件", "due": "将寄出", "skipped": "不用寄", "flagged": "待人工处理",
     "deferred": "暂未收下", "refused": "被拒收", "unclear": "是否送达不明", "failed": "没有寄",
 }  # fmt: skip
 _QUIET = ("skipped", "accepted", "written", "due")
@@ -31,7 +31,7 @@ def send(
     cohort: CohortPath = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出将寄给谁，不寄也不记录")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="只重寄被拒收或暂未收下的")] = False,
-    invite: Annotated[bool, typer.Option("--invite", help="改为通知学生如何填报，并寄邮箱确认码")] = False,
+    invite: Annotated[bool, typer.Option("--invite", help="改为通知学生怎样提交，并寄邮箱确认码")] = False,
     force: Annotated[bool, typer.Option("--force", help="没有变化、已寄过或送达不明的也再寄一次")] = False,
     reports: Annotated[Path | None, typer.Option("--reports", help="运行结果所在的文件夹", metavar="DIR")] = None,
 ) -> None:

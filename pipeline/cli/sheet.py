@@ -81,4 +81,4 @@ def _tell(summary: Summary, run: Path, as_json: bool) -> None:
             print(f"  有变化的学号：{'、'.join(sheet.changed[:_LISTED])}{more}", file=sys.stderr)
         print(f"  {sheet.cost}", file=sys.stderr)
     if summary.unplaced:
-        print(f"另有 {summary.unplaced} 名学生的班级没有在任何表格中填报，没有写入", file=sys.stderr)
+        print(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入", file=sys.stderr)

@@ -16,7 +16,7 @@ _PICTURES = 512 << 20  # all of one workbook: 8,000 portraits of 60 KB
 _ENTRIES = 20_000
 _XML = (".xml", ".rels", ".bin", "mimetype")
 _BIG = "请只留有内容的行和列，分成几个文件，或另存为 CSV、Parquet"
-DAMAGED = "请用 Excel 或 WPS 打开并修复，另存为 xlsx 后再放回来；打不开就请对方重新发送"
+DAMAGED = "请用 Excel 或 WPS 打开并修复，另存为 xlsx 后再放回来；打不开就请对方重新发来"
 
 
 class Archive:

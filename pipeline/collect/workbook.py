@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 _SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
 _ENDLESS = -getattr(signal, "SIGXCPU", 0)  # Windows has no such bound: the clock alone
 _BIG = "请删去右边和下边多余的内容，分成几个文件，或另存为 CSV"
-_SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来；打不开就请对方重新发送"
+_SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来；打不开就请对方重新发来"
 _Sheet = tuple[str, bool, list[list[Value]], list[tuple[tuple[int, int], tuple[int, int]]] | None]
 
 

@@ -14,19 +14,18 @@ import pandas as pd
 from pipeline import fields
 from pipeline.clock import SHANGHAI
 from pipeline.run_folder import read_summary
-from pipeline.tables import STATUSES, read_table
+from pipeline.tables import CERTIFIED, STATUSES, read_table
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
 NUMBER, STATE, TIME = "学号", "状态", "核验时间"
-_CERTIFIED = {"certified": "已通过", "failed": "未通过", "not_checked": "未核验", "": ""}
 _SHOWN_SEVERITIES = ("critical", "warning")
 _SETTLED = ("approved", "stale")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 _FIXED = {
-    "missing": "尚未收到填报，请尽快填写",
-    "returned": "已退回，请联系院系后重新填报",
+    "missing": "尚未提交，请尽快填写并提交",
+    "returned": "已退回，请联系院系后重新提交",
     "counselor": "无需操作：等待辅导员核实",
     "registrar": "无需操作：等待教务处更正学籍",
     "not_checked": "无需操作：等待就业办核验",
@@ -53,7 +52,7 @@ def answer_rows(run: Path) -> pd.DataFrame:
     )
     certified = read_table(run, "certifications", ["submission_id", "identity", "record"])
     for column, label in (("identity", "身份认证"), ("record", "学籍认证")):
-        told = dict(zip(certified["submission_id"], certified[column].map(_CERTIFIED), strict=True))
+        told = dict(zip(certified["submission_id"], certified[column].map(CERTIFIED), strict=True))
         rows[label] = _looked_up(roster["submission_id"], told)
     order = ["学校", "院系", "班级", NUMBER]
     return rows.sort_values(order, kind="stable", ignore_index=True)[[*HEADER, "file"]].astype("str")

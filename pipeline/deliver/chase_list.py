@@ -8,7 +8,7 @@ from pipeline.deliver.digest import Chase
 from pipeline.render.theme import theme
 
 _COLUMNS: tuple[tuple[str, int], ...] = (
-    ("院系", 24), ("班级", 22), ("学号", 16), ("姓名", 16), ("状态", 14), ("由谁办", 10), ("要做什么", 64),
+    ("院系", 20), ("班级", 20), ("学号", 14), ("姓名", 12), ("状态", 13), ("谁来做", 9), ("要做什么", 54),
 )  # fmt: skip
 _LONGEST = 32_767  # characters Excel keeps in a cell; a longer text would be left out whole
 _FONT = {"font_name": "微软雅黑", "font_size": 10}
@@ -41,6 +41,7 @@ def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
     sheet.repeat_rows(2)
     sheet.set_landscape()
     sheet.set_paper(9)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.fit_to_pages(1, 0)
     sheet.set_footer("&C第 &P 页 共 &N 页")
     sheet.ignore_errors({"number_stored_as_text": f"A1:G{last + 1}"})

@@ -17,6 +17,7 @@ from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, D
 from pipeline.deliver.picture import progress_png
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import Source
+from pipeline.render.signature import SIGN_AGAIN
 from pipeline.render.theme import theme
 from pipeline.tables import STATUSES
 
@@ -27,9 +28,9 @@ MAX_CLASSES = 60
 _LONGEST_NAME, _LONGEST_REASON = 60, 300  # characters
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
 _ADVICE = {
-    "counselor": "请您核实后在系统中说明", "missing": "请催他们填报", "correct": "请催他们更正后重新提交",
+    "counselor": "请您核实后在系统中说明", "missing": "请催他们提交", "correct": "请催他们更正后重新提交",
     "returned": "请催他们按退回原因重新提交", "registrar": "等教务处更正学籍", "not_checked": "等就业办核验",
-    "stale": "请重新审核", "awaiting": "请学院审核",
+    "stale": "请学院复核", "awaiting": "请学院审核",
 }  # fmt: skip
 
 
@@ -47,15 +48,15 @@ class _Role:
 
 
 _CHASE = (
-    (("missing",), "催学生提交", "还没有填报", "missing"),
-    (("correct", "returned"), "催学生更正", "填报有误或被退回", "fix"),
+    (("missing",), "催学生提交", "还没有提交", "missing"),
+    (("correct", "returned"), "催学生更正", "提交有误或已退回", "fix"),
 )
 _COUNSELOR = _Role(
     whose="班级",
     mine=((("counselor",), "请您本人核实", "只有您能确认的", "verify"), *_CHASE),
     waits=(
         ("awaiting", "学院审核"),
-        ("stale", "学院重新审核"),
+        ("stale", "学院复核"),
         ("registrar", "教务处更正"),
         ("not_checked", "就业办核验"),
     ),
@@ -64,7 +65,7 @@ _COUNSELOR = _Role(
 _SECRETARY = _Role(
     whose="院系",
     mine=(
-        (("awaiting", "stale"), "请安排审核", "资料已齐，或通过后有变化", "review"),
+        (("awaiting", "stale"), "请安排审核", "核对无误，或通过后有改动", "review"),
         (("counselor",), "请辅导员核实", "", "verify"),
         *_CHASE,
     ),
@@ -98,7 +99,7 @@ def _message(
     day = f"{source.as_of:%Y%m%d}"
     attachments = full(recipient)
     if digest.chase:
-        workbook = chase_workbook(digest.chase, f"{cohort.name} {named} 数据截至 {day}")
+        workbook = chase_workbook(digest.chase, f"{cohort.name} {named} 数据截至 {source.as_of}")
         attachments += (Attachment(f"名单_{day}.xlsx", workbook, XLSX),)
     window = cohort.window
     values = _values(cohort, recipient, digest, role, named, attachments, _closing(source, recipient))
@@ -156,6 +157,8 @@ def _closing(source: Source, recipient: Recipient) -> str:
     """Return what follows the last approval: nothing more for a counselor; a secretary signs and hands in."""
     if recipient.kind != "secretary":
         return "谢谢您。"
+    if recipient.scope & source.changed:
+        return SIGN_AGAIN.told
     own = within(source.colleges, ["school", "college"], recipient.scope)
     if (own["accepted_at"] != "").all():
         return "就业办已接收，谢谢您。"

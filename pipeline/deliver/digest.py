@@ -22,7 +22,7 @@ WAITS_FOR: dict[str, str] = {
 }  # fmt: skip
 _WITHOUT_FINDING: dict[str, str] = {
     "missing": "尚未提交", "returned": "审核退回，等待重新提交", "awaiting": "等待学院审核",
-    "stale": "审核通过后资料有变化，需重新审核", "not_checked": "部分项目尚未核验", "registrar": "等待教务处更正学籍",
+    "stale": "审核通过后有改动，需要复核", "not_checked": "部分项目尚未核验", "registrar": "等待教务处更正学籍",
     "counselor": "请核实", "correct": "请更正",
 }  # fmt: skip
 REASONS_SHOWN = 3  # of one student, in a line

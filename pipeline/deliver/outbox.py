@@ -103,7 +103,7 @@ class Outbox:
         if force:
             return Verdict(True)
         if self._holds(recipient):
-            return Verdict(False, "地址曾被退回，改正地址或用 --failed 重试", flagged=True)
+            return Verdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
         return self._after(past, last, content)
 
     def _after_failure(self, past: list[Past], last: Past | None, content: str) -> Verdict:
@@ -127,7 +127,7 @@ class Outbox:
         if "unclear" in here:
             return Verdict(False, "是否送达不明，不自动重发", flagged=True)
         if here and here[-1] == "refused":
-            return Verdict(False, "本次运行已被退回，可用 --failed 重试", flagged=True)
+            return Verdict(False, "本次运行已被拒收，可用 --failed 重试", flagged=True)
         return Verdict(True)
 
     def _holds(self, recipient: Recipient) -> bool:

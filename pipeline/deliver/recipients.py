@@ -13,7 +13,7 @@ import pandas as pd
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm"]
 Key = tuple[str, ...]
 KIND_NAMES: dict[str, str] = {
-    "counselor": "辅导员", "secretary": "副书记", "student": "学生", "invite": "填报通知", "confirm": "邮箱确认",
+    "counselor": "辅导员", "secretary": "副书记", "student": "学生", "invite": "提交通知", "confirm": "邮箱确认",
 }  # fmt: skip
 
 # What goes into a header and an SMTP command: one plain ASCII address, no control character, comma or bracket.

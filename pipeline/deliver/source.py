@@ -39,6 +39,8 @@ class Source:
     """By `submission_id` of a submission that counts: when its student first submitted (text, blank if unknown)."""
     broken: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to the reason why nothing of it may be sent."""
+    changed: frozenset[Key] = frozenset()
+    """(school, college) whose data have changed since the signature."""
     returned: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, student number) to the reason that was given when the submission was returned."""
 
@@ -86,8 +88,16 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         people=read_table(run, "college_people"),
         first_came=_first_came(submissions),
         broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
+        changed=_changed(cohort, summary),
         returned=_return_reasons(cohort),
     )
+
+
+def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:
+    names = {school.code: school.name for school in cohort.schools}
+    states: dict[str, dict[str, Any]] = summary.get("colleges_state") or {}
+    keys = [key.partition("/") for key, state in states.items() if state.get("signature_broken")]
+    return frozenset((names.get(code, code), college) for code, _, college in keys)
 
 
 def _return_reasons(cohort: Cohort) -> dict[Key, str]:

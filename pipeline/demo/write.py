@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ REGISTRY = [
     "education_level", "study_years", "enrolment_month", "graduation_month", "teacher_training",
     "training_mode", "commissioning_unit",
 ]  # fmt: skip
+_TITLE = 31  # characters of a worksheet's title that Excel takes
 _PLAIN = pa_csv.WriteOptions(quoting_style="needed")
 
 
@@ -89,6 +91,16 @@ def sheets(submissions: Table, colleges: Column) -> Iterator[tuple[str, Table]]:
         yield str(college), labelled(mine.take(order))
 
 
+def _titled(content: Iterable[tuple[str, Table]]) -> Iterator[tuple[str, Table]]:
+    """Give each worksheet a title of its own, as spreadsheets demand: schools have colleges of one name."""
+    seen: Counter[str] = Counter()
+    for name, table in content:
+        title = name[:_TITLE]
+        seen[title] += 1
+        mark = f" {seen[title]}" if seen[title] > 1 else ""
+        yield f"{title[: _TITLE - len(mark)]}{mark}", table
+
+
 def write_workbook(path: Path, content: Iterable[tuple[str, Table]], numeric_ids: dict[str, str], on: datetime) -> None:
     """Write an xlsx workbook, every cell text, except ID numbers that a spreadsheet took for a quantity."""
     import xlsxwriter
@@ -97,8 +109,8 @@ def write_workbook(path: Path, content: Iterable[tuple[str, Table]], numeric_ids
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}  # nothing waits in /tmp
     book: Any = xlsxwriter.Workbook(str(path), options)
     book.set_properties({"created": on, "author": "mingce demo"})
-    for name, table in content:
-        sheet = book.add_worksheet(name[:31])
+    for name, table in _titled(content):
+        sheet = book.add_worksheet(name)
         for column, label in enumerate(table.column_names):
             sheet.write_string(0, column, label)
             for row, value in enumerate(table[label].to_pylist(), 1):
@@ -127,7 +139,7 @@ _ODS_MANIFEST = (
 def write_ods(path: Path, content: Iterable[tuple[str, Table]]) -> None:
     """Write an OpenDocument spreadsheet, every cell text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = "".join(_ods_sheet(name, table) for name, table in content)
+    body = "".join(_ods_sheet(name, table) for name, table in _titled(content))
     parts = {
         "mimetype": _ODS_TYPE,
         "META-INF/manifest.xml": _ODS_MANIFEST,

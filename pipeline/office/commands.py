@@ -25,11 +25,11 @@ def show_send(office: Office) -> Widget:
     """Return the buttons of sending: first who would get what, then the sending itself, which asks for a tick."""
     import ipywidgets as widgets
 
-    sure = widgets.Checkbox(description="我已看过名单，确认发送", indent=False)
+    sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
     trial = _command(office, "先看看发给谁（不发）", ["send", "--dry-run"], "只列出收件人，不会发出。")
     real = _command(
         office,
-        "发送",
+        "寄送",
         ["send"],
         "把看板发给辅导员；没有设置邮件服务器时写成 .eml 文件。",
         allowed=lambda: bool(sure.value),

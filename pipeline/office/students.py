@@ -119,7 +119,7 @@ def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Pi
         section="students",
         lead=f"共 {len(rows)} 人。",
         rows=shown,
-        headings=("学号", "姓名", "院系", "班级", "状态", "要解决的"),
+        headings=("学号", "姓名", "院系", "班级", "状态", "未解决"),
         hidden=max(len(rows) - _SHOWN, 0),
         nothing=nothing,
     )
@@ -192,7 +192,7 @@ def desk_table(desk: Desk, rows: pd.DataFrame) -> HTML:
     numbers = rows["school_code"] + "/" + rows["student_number"]  # as the form below takes them
     states = [_state(row) for row in records(rows)]
     table = rows[list(columns)].assign(status=states, student_number=numbers).rename(columns=columns)
-    shown = table.assign(要解决的=reasons).reset_index(drop=True)
+    shown = table.assign(未解决=reasons).reset_index(drop=True)
     return HTML(
         to_html_datatable(
             shown,

@@ -109,7 +109,7 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
             continue
         paths, _ = files_of(source, cohort.folder)
         closed = [path.name for path in paths if not os.access(path, os.R_OK)]
-        yield Check(f"填报数据 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
+        yield Check(f"登记表 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
     colleges, counselors = read_people(cohort)
     yield Check(
         f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级",

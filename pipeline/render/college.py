@@ -10,14 +10,17 @@ from pipeline.render.chase import Group, chase_groups, waiting
 from pipeline.render.headcount import COLUMNS
 from pipeline.render.history import Day
 from pipeline.render.pieces import Picture, Piece, piece
-from pipeline.render.scope import Scope, day_of, headcount_of, open_page
+from pipeline.render.scope import Scope, headcount_of, open_page
+from pipeline.render.signature import DONE
 from pipeline.render.theme import FAMILY_OF, theme
+from pipeline.render.today import show_work
 from pipeline.tables import ACTORS, STATUSES, Frame
 
 __all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
 _REASONS = 8
+_FEW_REASONS = 3  # no taller than the trend beside them: the changes stand below them, not below the trend
 _CHASED = 1000
 _NAMED = 12  # people named in one line of changes
 
@@ -48,21 +51,16 @@ def show_head(page: Scope) -> Piece:
 
 def _banners(page: Scope) -> list[dict[str, str]]:
     """Return what must be known before the figures: a signature, and whether the data still equal it."""
-    row = page.run.rows("colleges", school=page.run.school_name(page.school), college=page.college)
-    signed = str(row["signed_at"].iloc[0]) if len(row) else ""
-    accepted = str(row["accepted_at"].iloc[0]) if len(row) else ""
-    state = page.run.state(page.school, page.college)
-    digest = str(state.get("signed_digest") or "")
-    changed = bool(signed and digest and digest != headcount_of(page).digest) or bool(state.get("signature_broken"))
+    signature = page.signature
     fix, done = theme().family("missing"), theme().family("done")
     banners: list[dict[str, str]] = []
     stale = page.statuses.get("stale", 0)
-    if changed:
-        text = f"{day_of(signed)} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
+    if signature.signed and signature.broken:
+        text = f"{signature.signed} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
         banners.append({"head": "签字后有改动", "text": text, "line": fix.text, "ground": "#fdf1f1", "sign": "!"})
-    elif signed:
-        text = f"学院已于 {day_of(signed)} 签字" + (
-            f"，就业办已于 {day_of(accepted)} 接收。" if accepted else "，等就业办接收。"
+    elif signature.signed:
+        text = f"学院已于 {signature.signed} 签字" + (
+            f"，就业办已于 {signature.accepted} 接收。" if signature.accepted else "，等就业办接收。"
         )
         banners.append({"head": "已签字", "text": text, "line": done.text, "ground": "#f0f6fc", "sign": "✓"})
     if stale:
@@ -75,28 +73,19 @@ def _banners(page: Scope) -> list[dict[str, str]]:
 
 def show_today(page: Scope) -> Piece:
     """Return what is left to do today: how many, who first, by when; then everybody's work in that order."""
-    run = page.run
-    duties = work.duties(work.tasks(page.statuses, run.as_of, run.closes, run.college_due))
-    days = (run.college_due - run.as_of).days
-    done = {"who": "副书记", "short": "签字、盖章后上报", "due": run.college_due, "days_left": days}
-    nothing = "所有学生都已审核通过。请打印人数表，由院党委副书记签字、盖章后上报。"
-    return piece(
-        "today",
-        "今天要做的",
-        {"section": "today"},
-        duties=duties,
-        first=duties[0] if duties else done,
-        total=page.total,
-        left=page.left,
-        done=page.counts["done"],
-        nothing_left=nothing,
-    )
+    if page.counselor:
+        return show_work(page.run, page.statuses, DONE, f"您班级的学生都已审核通过。{DONE.told}")
+    step = page.signature.step(page.left)
+    return show_work(page.run, page.statuses, step, f"所有学生都已审核通过。{step.told}", page.signature)
 
 
 def show_progress(page: Scope) -> Piece:
     """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
     pace = work.pace(page.left, page.run.as_of, page.run.college_due, page.approved_before, page.counts["done"])
-    sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, page.run.college_due)
+    due, signature = page.run.college_due, page.signature
+    sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, due)
+    if signature.stands:
+        sentence = signature.told(due)
     return piece(
         "progress",
         "离截止的进度",
@@ -148,7 +137,7 @@ def show_reasons(page: Scope) -> Piece:
     return piece(
         "reasons",
         "卡在哪里",
-        {"section": "reasons"},
+        {"section": "reasons", "short": len(found) <= _FEW_REASONS},
         reasons=found[:_REASONS],
         others=max(len(found) - _REASONS, 0),
         most=max((reason.students for reason in found), default=1),

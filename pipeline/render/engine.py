@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.log import logger
+from papermill.translators import PythonTranslator, papermill_translators
 
 from pipeline.render import parameters, starter
 from pipeline.render.client import MingceClient
@@ -28,6 +29,15 @@ from pipeline.render.starter import Prepared
 
 _SAVE_EVERY = 1.0
 """Papermill saves before and after each cell: 20 ms of validating and writing each. Once a second is as useful."""
+
+
+class _Readable(PythonTranslator):
+    """Parameters as Python in which Chinese stays Chinese (papermill: `\\u571f`): office staff open the cell."""
+
+    @classmethod
+    def translate_str(cls, val: str) -> str:
+        """Return a text as a Python literal; what cannot be printed is escaped."""
+        return repr(val)
 
 
 class LeanManager(NotebookExecutionManager):
@@ -70,6 +80,8 @@ class MingceEngine(Engine):
             nb.metadata.papermill["output_path"] = recorded_output
         given = nb.metadata.papermill.get("parameters", {})
         parameters.check(parameters.documented_in(nb), given, where=Path(str(kwargs.get("input_path", ""))).name)
+        if papermill_translators.find_translator(kernel_name, cls.nb_language(nb)) is PythonTranslator:
+            _make_readable(nb, given)
         manager = LeanManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
         manager.notebook_start()
         try:
@@ -115,6 +127,13 @@ class MingceEngine(Engine):
             manager = ForkedKernelManager(kernel_name=kernel_name, memory=memory, prepared=prepared or _shared())
             client.km = manager
         client.execute()
+
+
+def _make_readable(nb: Any, given: dict[str, Any]) -> None:
+    """Write the cell that papermill has injected anew."""
+    for cell in nb.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = _Readable.codify(given, "本次运行的参数")
 
 
 @cache

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT = 500, 290  # CSS pixels: text of 13 stays readable at phone width
+_WIDTH, _HEIGHT = 440, 264  # CSS pixels: text of 13 stays readable at phone width
 _DPI = 100
+_ROOM = 0.25
+"""Share of the width that the words beside the last dots take: they stand to its right, where no line runs."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +79,25 @@ def _draw(course: Course) -> Figure:
 
     colours, ink = theme(), theme().ink
     figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI)
-    axes = figure.add_axes((0.085, 0.12, 0.885, 0.80))
+    axes = figure.add_axes((0.095, 0.12, 0.88, 0.82))
     top = max(course.total, 1)
     end = max(course.college_due, course.as_of)
     _frame(axes, course, top, end)
     done, review = colours.family("done"), colours.family("review")
     last_submitted = _line(axes, course.submitted, review.text, "--", 1.6)
     last_approved = _line(axes, course.approved, done.fill, "-", 2.6)
-    left = top - last_approved
-    if left and course.as_of < course.college_due:
+    span, ahead = end - course.opens, course.college_due - course.as_of
+    if last_approved < top and ahead.days > 0:
         days: Any = [course.as_of, course.college_due]
         axes.plot(days, [last_approved, top], ls=(0, (1, 2)), lw=1.6, color=done.fill)
-        if course.college_due - course.as_of > (end - course.opens) / 4:  # else the words would not fit
+        if ahead > span * (0.45 if last_submitted > top * 0.8 else 0.25):  # else the words would not fit
             _label(axes, course.college_due, top, "要赶上的进度", ink["muted"], (-6, 5), "right", size=9)
-    _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (0, 9), "right")
-    late = (end - course.as_of) < (end - course.opens) / 5  # no room to the right of the dot
-    side, away = ("right", -8) if late else ("left", 8)
-    below = (away, -19) if last_approved > top * 0.15 else (away, 6)
-    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, side)
+    low = last_approved < top * 0.15  # no room below
+    near = last_submitted - last_approved < top * 0.12
+    above = 22 if low and near else 4
+    _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (8, above), "left")
+    below = (8, 4) if low else (8, -16)
+    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, "left")
     return figure
 
 
@@ -103,7 +106,9 @@ def _frame(axes: Axes, course: Course, top: int, end: date) -> None:
 
     ink = theme().ink
     axes.set_ylim(0, top * 1.3)
-    axes.set_xlim(course.opens - timedelta(days=1), end + timedelta(days=1))  # pyright: ignore[reportArgumentType]
+    day = timedelta(days=1)
+    room = (course.as_of - course.opens + day) * _ROOM / (1 - _ROOM)
+    axes.set_xlim(course.opens - day, max(end + day, course.as_of + room))  # pyright: ignore[reportArgumentType]
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(ink["line"])

@@ -52,7 +52,8 @@ class Headcount:
     due: date
     lines: tuple[Line, ...]
     digest: str
-    signed_at: str = ""
+    signed_on: str = ""
+    """The day of the college's signature under these very data."""
     certified: tuple[tuple[str, ...], ...] = ()
 
     @property

@@ -18,6 +18,8 @@ from pipeline.cohort import Standing, safe_name
 from pipeline.render import schools, work
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
+from pipeline.render.signature import Step, ahead, signature_of
+from pipeline.render.today import show_work
 from pipeline.review.standing import formula as standing_formula
 from pipeline.review.standing import standing
 from pipeline.summary import doubts
@@ -25,6 +27,7 @@ from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
+_AT_RISK = 40
 _SHOWN = 200  # schools or colleges in one table: what more there is stands in index.html and in the tables
 
 
@@ -69,7 +72,12 @@ class Overview:
     @cached_property
     def units(self) -> list[dict[str, Any]]:
         """One entry per school or college, whichever the page shows side by side; the most left first."""
-        return schools.school_entries(self.run, self.colleges) if self.by_school else self.entries
+        return schools.school_entries(self.run, self.colleges, self.entries) if self.by_school else self.entries
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Where each college with students stands."""
+        return [entry["at"] for entry in self.entries]
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
@@ -83,6 +91,7 @@ class Overview:
         code = self.run.code_of(school)
         counts = work.family_counts(self.run.statuses_of(code).get(college, {}))
         total = sum(counts.values())
+        step = signature_of(self.run, row).step(total - counts["done"])
         return {
             **row,
             "name": college,
@@ -92,7 +101,8 @@ class Overview:
             "total": total,
             "left": total - counts["done"],
             "href": college_href(self.run, code, college) if self.run.has_pages(code) else "",
-            "step": _step(row, total - counts["done"]),
+            "at": step,
+            "step": step.word,
         }
 
 
@@ -109,15 +119,6 @@ def college_folder(school: str, college: str) -> str:
 def college_href(run: Run, school: str, college: str) -> str:
     """Return the relative address of a college's dashboard from `site/`."""
     return f"{quote(college_folder(school, college))}/dashboard.html"
-
-
-def _step(row: dict[Any, Any], left: int) -> str:
-    """Return how far a college is between review and acceptance."""
-    if str(row["accepted_at"]):
-        return "已接收"
-    if str(row["signed_at"]):
-        return "已签字"
-    return "审核中" if left else "待签字"
 
 
 def open_overview(run: str, school: str = "") -> Overview:
@@ -165,23 +166,9 @@ def banners(page: Overview) -> list[dict[str, str]]:
 
 
 def show_today(page: Overview) -> Piece:
-    """Return what is left in all colleges: how many, who first, by when."""
-    run = page.run
-    duties = work.duties(work.tasks(page.statuses, run.as_of, run.closes, run.college_due))
-    days = (run.college_due - run.as_of).days
-    done = {"who": "副书记", "short": "签字、盖章后上报", "due": run.college_due, "days_left": days}
-    total = sum(page.statuses.values())
-    return piece(
-        "today",
-        "今天要做的",
-        {"section": "today"},
-        duties=duties,
-        first=duties[0] if duties else done,
-        total=total,
-        left=total - page.counts["done"],
-        done=page.counts["done"],
-        nothing_left="所有院系的学生都已审核通过，等各院系签字上报。",
-    )
+    """Return what is left in all colleges: how many, who first, by when; and which wait for a signature."""
+    first, told = ahead(page.steps)
+    return show_work(page.run, page.statuses, first, f"所有院系的学生都已审核通过。{told}", after=told)
 
 
 def show_progress(page: Overview) -> Piece:
@@ -223,8 +210,10 @@ def show_risks(page: Overview) -> Piece:
     """Return the map of risks: colleges or schools by state, the darker the larger the share that is left."""
     entries = [
         {**entry, "name": f"{entry['name']}（{entry['note']}）" if entry["note"] else entry["name"]}
-        for entry in page.units[:_SHOWN]
+        for entry in page.units[:_AT_RISK]
     ]
+    whole = "本校" if page.by_school else "本院系"
+    lead = f"只列还差最多的 {_AT_RISK} 个。" if len(page.units) > _AT_RISK else ""
     return piece(
         "matrix",
         "风险",
@@ -232,7 +221,7 @@ def show_risks(page: Overview) -> Piece:
         title="风险在哪里",
         section="risks",
         kind=page.unit,
-        lead=f"颜色越深，没做完的人占{'本校' if page.by_school else '本院系'}越多。",
+        lead=f"{lead}颜色越深，没做完的人占{whole}越多。",
         entries=entries,
     )
 

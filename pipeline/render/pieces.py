@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pipeline import resources
 from pipeline.render.theme import theme, tint
-from pipeline.render.work import left_in_words, month_day, percent
+from pipeline.render.work import grouped, left_in_words, month_day, percent
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def environment() -> Environment:
     known: dict[str, Any] = {"t": look, "ink": look.ink, "font": Markup(look.font)}
     known |= {"tint": tint, "short_digest": short_digest}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
-    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent, "glued": glued})
+    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
+    made.filters.update({"grouped": grouped, "glued": glued})
     return made
 
 

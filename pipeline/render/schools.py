@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.render import work
 from pipeline.render.load import Run
+from pipeline.render.signature import ACCEPTED, SIGNED, Step
 from pipeline.tables import Frame
 
 MOST_SIDE_BY_SIDE = 5
@@ -27,26 +28,30 @@ def school_page(code: str) -> str:
     return f"school-{code}.html"
 
 
-def school_entries(run: Run, colleges: Frame) -> list[dict[str, Any]]:
+def school_entries(run: Run, colleges: Frame, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one entry per school with students: name, students per family, step, rates, rank; the most left first.
 
     Args:
         run: the run.
         colleges: its table of colleges.
+        entries: one per college with students, `school` and `at` (its `Step`) among the rest.
     """
     if colleges.empty:
         return []
-    entries = [_entry(run, row, _counts(run, str(row["school"]))) for row in _standing(colleges).to_dict("records")]
-    return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
+    steps: dict[str, list[Step]] = {}
+    for each in entries:
+        steps.setdefault(str(each["school"]), []).append(each["at"])
+    rows = _standing(colleges).to_dict("records")
+    schools = [_entry(run, row, _counts(run, str(row["school"])), steps.get(str(row["school"]), [])) for row in rows]
+    return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
 
 
 def _standing(colleges: Frame) -> Frame:
     """Return the table of colleges added up to schools, ranked."""
     people = {name: pd.to_numeric(colleges[name]).astype("float64") for name in ("registered", "submitted")}
     shares = {name: pd.to_numeric(colleges[name]) * people[of] for name, of in _RATES.items()}
-    done = {name: (colleges[name] != "").astype("int64") for name in ("signed_at", "accepted_at")}
-    counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"]), **done}
-    added = pd.DataFrame({"school": colleges["school"], **counts, **shares, "colleges": 1})
+    counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"])}
+    added = pd.DataFrame({"school": colleges["school"], **counts, **shares})
     schools = added.groupby("school", sort=False).sum().reset_index()
     for name, of in _RATES.items():
         schools[name] = (schools[name] / schools[of].where(schools[of] > 0)).fillna(0.0)
@@ -61,7 +66,7 @@ def _counts(run: Run, school: str) -> dict[str, int]:
     return work.family_counts(total)
 
 
-def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int]) -> dict[str, Any]:
+def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int], steps: list[Step]) -> dict[str, Any]:
     code, total = run.code_of(str(row["school"])), sum(counts.values())
     return {
         **row,
@@ -73,12 +78,13 @@ def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int]) -> dict[str, A
         "total": total,
         "left": total - counts["done"],
         "href": school_page(code) if run.has_pages(code) else "",
-        "step": _step(int(row["signed_at"]), int(row["accepted_at"]), int(row["colleges"])),
+        "step": _step(steps),
     }
 
 
-def _step(signed: int, accepted: int, colleges: int) -> str:
+def _step(steps: list[Step]) -> str:
     """Return how far a school's colleges are between signature and acceptance."""
-    if accepted == colleges:
-        return "已接收"
-    return "已签字" if signed == colleges else f"签字 {signed}/{colleges}"
+    if all(step == ACCEPTED for step in steps):
+        return ACCEPTED.word
+    signed = sum(step in (SIGNED, ACCEPTED) for step in steps)
+    return SIGNED.word if signed == len(steps) else f"签字 {signed}/{len(steps)}"

@@ -12,6 +12,7 @@ from pipeline.render.headcount import Headcount, lines_of
 from pipeline.render.history import Day
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import token
+from pipeline.render.signature import Signature, signature_of
 from pipeline.review.signing import signed_digest
 from pipeline.tables import Frame
 
@@ -65,6 +66,12 @@ class Scope:
         key = f"{self.school}/{self.college}"
         return [] if self.counselor else [(day.as_of, day.approved.get(key, 0)) for day in self.days]
 
+    @cached_property
+    def signature(self) -> Signature:
+        """The college's signature."""
+        rows = self.run.rows("colleges", school=self.run.school_name(self.school), college=self.college)
+        return Signature() if rows.empty else signature_of(self.run, rows.iloc[0].to_dict())
+
     @property
     def token(self) -> str:
         """The token that the page carries."""
@@ -95,7 +102,7 @@ def headcount_of(page: Scope) -> Headcount:
     run = page.run
     school = run.school_name(page.school)
     table = run.rows("headcount", school=school, college=page.college)
-    signed = run.rows("colleges", school=school, college=page.college)["signed_at"]
+    signature = page.signature
     return Headcount(
         cohort=run.cohort,
         school_code=page.school,
@@ -105,7 +112,7 @@ def headcount_of(page: Scope) -> Headcount:
         due=run.college_due,
         lines=lines_of(table),
         digest=signed_digest(page.roster),
-        signed_at=day_of(str(signed.iloc[0])) if len(signed) else "",
+        signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
         certified=_certified(page.roster),
     )
 
@@ -117,8 +124,3 @@ def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:
     )
     columns = ["education_level", "major", "class_name", "student_number", "name", "gender"]
     return tuple(tuple(str(value) for value in row) for row in approved[columns].itertuples(index=False))
-
-
-def day_of(moment: str) -> str:
-    """Return the day of a moment written as text."""
-    return moment[:10]

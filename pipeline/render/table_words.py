@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.render.headcount import COLUMNS as HEADCOUNT
-from pipeline.tables import ACTORS, SEVERITIES, STATUSES
+from pipeline.tables import ACTORS, CERTIFIED, SEVERITIES, STATUSES
 
 TITLES = {
     "roster": "名单",
@@ -35,7 +35,7 @@ _HEADINGS = {
     "why": "原因",
     "rule": "规则",
     "severity": "程度",
-    "actor": "由谁办",
+    "actor": "谁来做",
     "message": "问题",
     "expected": "应为",
     "excepted": "已批准例外",
@@ -46,13 +46,16 @@ _HEADINGS = {
     "matched_student_number": "对应的学号",
     "score": "得分",
     "status": "状态",
-    "open_findings": "要解决的",
+    "open_findings": "未解决",
     "counselor": "辅导员",
     "decided_by": "审核人",
     "decided_at": "审核时间",
     "equal": "一致",
     "first_pass_rate": "一次通过",
     "submitted_on_time": "按时提交",
+    "rework": "返工率",
+    "score_low": "得分下限",
+    "score_high": "得分上限",
     "days_left": "剩余天数",
     "signed_at": "签字时间",
     "accepted_at": "接收时间",
@@ -71,7 +74,6 @@ DIFFERENCES = {
     "moved_out": "在册于此，填成别处",
     "moved_in": "填到此处，在册于别处",
 }
-_CERTIFIED = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
 _CAUSES = {
     "not_checked": "未核验",
     "wrong_school": "学校填错",
@@ -87,13 +89,14 @@ _WORDS: dict[str, Mapping[str, str]] = {
     "status": STATUSES,
     "severity": SEVERITIES,
     "actor": ACTORS,
-    "identity": _CERTIFIED,
-    "record": _CERTIFIED,
+    "identity": CERTIFIED,
+    "record": CERTIFIED,
     "cause": _CAUSES,
     "kind": DIFFERENCES,
     **dict.fromkeys(("excepted", "equal", "explain"), _YES_NO),
 }
-_SHARES = ("first_pass_rate", "submitted_on_time", "change")
+_SHARES = ("first_pass_rate", "submitted_on_time", "rework", "change")
+_MOMENTS = ("decided_at", "signed_at", "accepted_at")
 
 
 def heading(column: str) -> str:
@@ -107,6 +110,8 @@ def in_words(column: pd.Series) -> pd.Series:
     if name in _SHARES and column.dtype.kind == "f":
         return column.map("{:+.1%}".format if name == "change" else "{:.1%}".format).astype("str")
     text = column.astype("str")
+    if name in _MOMENTS:
+        return text.str.slice(0, 16).str.replace("T", " ")
     if name == "field":
         return text.map({each: fields.label(each) for each in text.unique()}).astype("str")
     words = _WORDS.get(name)

@@ -87,7 +87,7 @@ class Duty:
     @property
     def short(self) -> str:
         """The work in a few words."""
-        return self.parts[0].short if len(self.parts) == 1 else _SEVERAL[self.who].format(self.count)
+        return self.parts[0].short if len(self.parts) == 1 else _SEVERAL[self.who].format(grouped(self.count))
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,13 @@ def left_in_words(days: int) -> str:
     return f"还有 {days} 天" if days > 0 else "今天截止" if days == 0 else f"已过 {-days} 天"
 
 
+def grouped(number: float) -> str:
+    """Return a number of people as read: 9654, 12,000; where few come a day, with one decimal."""
+    if isinstance(number, float) and number < 100:
+        return f"{number:.1f}"
+    return f"{number:,.0f}" if number >= 10_000 else f"{number:.0f}"
+
+
 def status_counts(roster: Frame) -> dict[str, int]:
     """Return students per status."""
     return {str(status): int(n) for status, n in roster["status"].value_counts().items()}
@@ -146,7 +153,7 @@ def tasks(statuses: dict[str, int], as_of: date, closes: date, college_due: date
         due = closes if kind.until == SEND_BY_STUDENTS and as_of <= closes else college_due
         if count:
             family = FAMILY_OF[kind.statuses[0]]
-            short = kind.short.format(count)
+            short = kind.short.format(grouped(count))
             found.append(Task(kind.who, kind.what, short, count, due, (due - as_of).days, family))
     return sorted(found, key=lambda task: (task.due, -task.count))
 
@@ -192,8 +199,8 @@ def pace_sentence(pace: Pace, approved: int, total: int, as_of: date, college_du
     due = f"学院上报截止 {month_day(college_due)}（{left_in_words(days)}）"
     if approved >= total:
         return f"{due}。"
-    recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {pace.recent:.1f} 人"
-    needed = f"，按期完成每天要通过 {pace.needed:.1f} 人" if days >= 0 else ""
+    recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {grouped(pace.recent)} 人"
+    needed = f"，按期完成每天要通过 {grouped(pace.needed)} 人" if days >= 0 else ""
     return f"已通过 {percent(approved / total)}。{due}{needed}{recent}。"
 
 

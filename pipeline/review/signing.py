@@ -142,7 +142,7 @@ def accept(tables: RunTables, ledger: Ledger, college: College, actor: Actor) ->
         rows = students_of(desk.people, college)
         if signed_digest(rows) != signed:
             who = "、".join(differing_students(entries, college.code, college.name, rows)[:20]) or "人数或名单"
-            raise RefusedError(f"签字后数据有变：{who}", where=str(college), remedy="请学院核对后重新签字")
+            raise RefusedError(f"签字后数据有改动：{who}", where=str(college), remedy="请学院核对后重新签字")
         done.append(Signed(college, signed, new=not state.get("accepted_at")))
         return [_entry("acceptance", "accept", college, signed, actor)] * done[0].new
 

@@ -231,7 +231,7 @@ def test_unsigned_or_changed_colleges_are_refused_unless_a_draft(cohort, ledger,
     assert DRAFT_WORDS in done.path.name
     sign(made, ledger, CIVIL, PEOPLE, TODAY, Actor("李书记", "", TODAY))
     assert written(cohort, made, ledger, tmp_path).students == 1
-    with pytest.raises(RefusedError, match="签字后数据有变"):
+    with pytest.raises(RefusedError, match="签字后数据有改动"):
         written(cohort, run_of(("1", {}), ("2", {})), ledger, tmp_path)
 
 

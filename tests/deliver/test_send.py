@@ -158,9 +158,17 @@ def test_who_has_all_approved_is_told_to_sign_and_gets_the_paper_for_it(cohort):
     roster, findings, submissions = roster_of(3, 10, night=99)
     assert set(roster["status"]) == {"approved"}
     run = write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
-    for signed, told in (("", "打印附件中的人数表"), ("2016-10-20T09:00:00+08:00", "已签字，等就业办接收")):
+    at = "2016-10-20T09:00:00+08:00"
+    for signed, broken, told in (
+        ("", False, "打印附件中的人数表"),
+        (at, False, "已签字，等就业办接收"),
+        (at, True, "重新签字"),
+    ):
         colleges = read_table(run, "colleges").assign(approved=1, signed_at=signed)
         write_table(run / "tables", "colleges", colleges)
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        summary["colleges_state"] = {"10534/学院1": {"signature_broken": broken}}
+        (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
         for folder in (run / "site").iterdir():
             (folder / "headcount.pdf").write_bytes(b"%PDF")
         post(cohort, server := Server(), force=True)
@@ -415,7 +423,7 @@ def test_the_command(plain, tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["send", str(plain.folder), "--dry-run"])
     assert told.exit_code == 0 and "将寄出：c0@example.edu.cn" in told.stdout
     done = CliRunner().invoke(app, ["send", str(plain.folder)])
-    assert done.exit_code == 0 and done.stdout.strip().endswith("outbox/r1") and "已写成文件 5" in done.stderr
+    assert done.exit_code == 0 and done.stdout.strip().endswith("outbox/r1") and "已写成邮件文件 5" in done.stderr
     log = (plain.reports_folder / "log" / "send.jsonl").read_text(encoding="utf-8")
     assert "@" not in log and "丝雀" not in log
     elsewhere = CliRunner().invoke(app, ["send", str(plain.folder), "--reports", str(tmp_path / "elsewhere")])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from python_calamine import CalamineWorkbook
 
 from pipeline import fields
 from pipeline.cohort import load_cohort
@@ -145,6 +146,14 @@ def test_schools_may_number_alike(tmp_path: Path) -> None:
     people = registry(make_cohort(tmp_path, 200, 2, repeated_numbers=True))
     assert people["student_number"].duplicated().any()
     assert not people.duplicated(["school", "student_number"]).any()
+
+
+@pytest.mark.parametrize("form", ["xlsx", "ods"])
+def test_colleges_of_one_name_in_many_schools_have_worksheets_of_their_own(tmp_path: Path, form: str) -> None:
+    folder = make_cohort(tmp_path, 160, 8, form=form)
+    names = set(pd.read_csv(folder / "colleges.csv")["院系"])
+    sheets = CalamineWorkbook.from_path(folder / "submissions" / f"submissions.{form}").sheet_names
+    assert len(set(sheets)) == len(sheets) > len(names)
 
 
 @pytest.mark.bench

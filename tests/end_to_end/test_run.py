@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from python_calamine import CalamineWorkbook
 
 from tests.cohorts import make_cohort
 
@@ -56,6 +57,24 @@ def test_a_run_leaves_what_the_contract_names(cohort: Path, run: Path):
     for folder in folders:
         assert {"dashboard.html", "headcount.xlsx", "headcount.pdf"} <= {path.name for path in folder.iterdir()}
     assert (run / "tables.xlsx").is_file()
+
+
+@pytest.mark.slow
+def test_the_cell_of_parameters_is_read_by_people_and_by_python(run: Path):
+    notebook = next((run / "notebooks").rglob("*计算机*.ipynb"))
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    (source,) = ["".join(c["source"]) for c in cells if "injected-parameters" in c["metadata"].get("tags", [])]
+    given: dict[str, object] = {}
+    exec(source, given)
+    assert given["college"] == "计算机科学与工程学院"
+    assert "计算机科学与工程学院" in source
+
+
+@pytest.mark.slow
+def test_every_heading_of_the_workbook_for_people_is_chinese(run: Path):
+    book = CalamineWorkbook.from_path(run / "tables.xlsx")
+    headings = {name: book.get_sheet_by_name(name).to_python(nrows=1)[0] for name in book.sheet_names}
+    assert [one for row in headings.values() for one in row if str(one).isascii()] == []
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,13 +23,16 @@ from pipeline.render.college import (
     show_changes,
     show_chase,
     show_head,
+    show_headcount,
     show_progress,
     show_today,
     show_trend,
 )
 from pipeline.render.counselor import open_counselor
-from pipeline.render.load import Run
+from pipeline.render.load import Run, load_run
 from pipeline.render.mask import mask_id, mask_phone
+from pipeline.render.overview import open_overview
+from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, PageError, check_page, expected_of_college, guard_college_page
 from pipeline.render.pieces import render
 
@@ -148,26 +152,55 @@ def test_hostile_words_are_inert(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in show_chase(page).html
 
 
+def signed_run(folder: Path, run: Run, *, broken: bool = False, accepted: str = "") -> Run:
+    """A copy of the run whose colleges have signed on the 25th of November, five days late."""
+    shutil.copytree(run.path, folder)
+    colleges = run.table("colleges").assign(signed_at="2016-11-25T10:00:00+08:00", accepted_at=accepted)
+    tables.write_table(folder / "tables", "colleges", colleges)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    for state in summary["colleges_state"].values():
+        state |= {"signed_digest": "0" * 64, "signature_broken": broken}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return load_run(folder)
+
+
 def test_signed_college_whose_data_changed_says_so(season: Run, tmp_path: Path) -> None:
     page = open_page(str(season.path), COLLEGE, SCHOOL)
-    colleges = season.table("colleges").assign(signed_at="2016-10-20T10:00:00+08:00")
-    run = make_run(tmp_path, season.as_of)
-    tables.write_table(run / "tables", "colleges", colleges)
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    from pipeline.render.college import headcount_of
-
-    digest = headcount_of(page).digest
-    for signed, words in ((digest, "已签字"), ("0" * 64, "签字后有改动")):
-        summary["colleges_state"][f"{SCHOOL}/{COLLEGE}"]["signed_digest"] = signed
-        (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-        assert words in text_of(show_head(open_page(str(run), COLLEGE, SCHOOL)).html)
+    for broken, words in ((False, "已签字"), (True, "签字后有改动")):
+        run = signed_run(tmp_path / words, season, broken=broken)
+        signed = open_page(str(run.path), COLLEGE, SCHOOL)
+        assert words in text_of(show_head(signed).html)
+        assert ("签字于 2016-11-25" in text_of(show_headcount(signed).html)) is not broken
     assert "通过后有改动" in text_of(show_head(page).html)
 
 
 def test_finished_college_is_told_to_sign(finished: Run) -> None:
     words = text_of(show_today(open_page(str(finished.path), "马克思主义学院", SCHOOL)).html)
-    assert "还差 0 人" in words and "副书记" in words and "签字" in words
+    assert "还差 0 人" in words and "先动手 副书记" in words and "签字" in words
     assert "第一次运行" in text_of(show_changes(open_page(str(finished.path), "马克思主义学院", SCHOOL)).html)
+
+
+def test_who_has_signed_is_not_told_to_sign_again(finished: Run, tmp_path: Path) -> None:
+    accepted = "2016-11-26T10:00:00+08:00"
+    for name, given, who, when in (
+        ("signed", {}, "先动手 就业办 核对后接收", "学院签字 11月25日 晚 5 天"),
+        ("accepted", {"accepted": accepted}, "进展 已接收 不用再做什么", "就业办接收 11月26日"),
+        ("broken", {"broken": True}, "先动手 副书记 核对后重新签字", "最近截止 11月20日"),
+    ):
+        run = signed_run(tmp_path / name, finished, **given)
+        page = open_page(str(run.path), "马克思主义学院", SCHOOL)
+        today = text_of(show_today(page).html)
+        assert who in today and when in today
+        assert ("晚 5 天" in text_of(show_progress(page).html)) is (name != "broken")
+        overview = open_overview(str(run.path))
+        assert who.split()[1] in text_of(overview_today(overview).html)
+        assert overview.entries[0]["step"] == {"signed": "已签字", "accepted": "已接收", "broken": "待重签"}[name]
+
+
+def test_counselor_of_a_signed_college_is_not_told_of_changes(season: Run, tmp_path: Path) -> None:
+    run = signed_run(tmp_path / "signed", season)
+    name = season.rows("counselors", college=COLLEGE)["name"].iloc[0]
+    assert "签字后有改动" not in text_of(show_head(open_counselor(str(run.path), COLLEGE, SCHOOL, name)).html)
 
 
 def test_nothing_submitted_yet_still_draws(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from pipeline.render.page_guard import write_failure
 
@@ -96,6 +97,44 @@ def test_a_phone_breaks_no_word_of_a_heading_and_no_group_of_a_digest(browser: A
     assert page.locator("#inputs tbody td:last-child").inner_text() == "0000 0000 0000 0000"
     assert page.evaluate(BROKEN, "#inputs tbody td:last-child") in ([], [["0000 0000 0000 0000", 2]])
     page.context.close()
+
+
+BOXES = """() => Object.fromEntries(["trend", "reasons", "changes", "classes"].map((name) => {
+    const box = document.getElementById(name).getBoundingClientRect();
+    return [name, [Math.round(box.left), Math.round(box.top), Math.round(box.bottom)]];
+}))"""
+"""Where some sections stand: left, top, bottom."""
+
+
+def test_no_half_of_the_page_stays_empty(browser: Any, pages: Path) -> None:
+    page, _ = open_at(browser, pages / "college.html", 1280)
+    long = page.evaluate(BOXES)
+    assert long["changes"][0] == long["trend"][0] < long["reasons"][0]  # both beside the long list of reasons
+    page.evaluate("""() => {
+        const reasons = document.getElementById("reasons");
+        reasons.querySelector("table").remove();
+        reasons.parentNode.classList.add("short");
+    }""")
+    short = page.evaluate(BOXES)
+    assert short["changes"][0] == short["reasons"][0] > short["trend"][0]
+    assert short["reasons"][2] < short["changes"][1] and short["changes"][2] == short["trend"][2]
+    page.context.close()
+
+
+def test_on_paper_the_trend_stands_beside_the_changes_and_nothing_is_lost(
+    browser: Any, pages: Path, tmp_path: Path
+) -> None:
+    page, _ = open_at(browser, pages / "college.html", 1280)
+    last = page.locator("#reasons tbody tr").last.inner_text().split("\n")[0]
+    page.pdf(path=str(tmp_path / "page.pdf"), prefer_css_page_size=True)
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+    page.emulate_media(media="print")
+    boxes = page.evaluate(BOXES)
+    assert boxes["trend"][1] == boxes["changes"][1] and boxes["changes"][0] > boxes["trend"][0]
+    assert boxes["reasons"][1] >= boxes["trend"][2] and boxes["classes"][1] >= boxes["reasons"][2]
+    page.context.close()
+    text = "".join(sheet.extract_text() for sheet in PdfReader(tmp_path / "page.pdf").pages)
+    assert "".join(last.split())[:12] in "".join(text.split())
 
 
 def test_sorting_and_finding_work_without_a_network(browser: Any, pages: Path) -> None:

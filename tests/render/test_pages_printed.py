@@ -170,7 +170,7 @@ def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_pro
     book = openpyxl.load_workbook(tmp_path / "t.xlsx")
     rows = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
     assert rows["名单"] == [["学号", "状态", "审核时间"], ["0123", "通过后有改动", None]]
-    assert rows["问题"] == [["项目", "程度", "由谁办"], ["个人联系电话", "必须更正", "学生"]]
+    assert rows["问题"] == [["项目", "程度", "谁来做"], ["个人联系电话", "必须更正", "学生"]]
     assert rows["院系"] == [["一次通过", "名次"], ["83.3%", "1"]]
     assert rows["与上一届相比"] == [["增减", "需要说明"], ["-25.0%", "是"]]
     english = [name for sheet in rows.values() for name in sheet[0] if re.fullmatch(r"[a-z_]+", str(name))]

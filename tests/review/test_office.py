@@ -67,8 +67,8 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
 
     # decide
     assert "经办人" in office("review", "approve", folder, "--student", number, code=2)
-    assert "已通过 1 项" in office("review", "approve", "--student", number, folder, "--by", "王老师")
-    assert "未重复记入 1 项" in office("review", "approve", folder, "--student", number, "--by", "王老师")
+    assert "已通过 1 人" in office("review", "approve", "--student", number, folder, "--by", "王老师")
+    assert "1 人此前已是如此，未重复记入" in office("review", "approve", folder, "--student", number, "--by", "王老师")
     office("review", "reopen", folder, "--student", number, "--by", "王老师", code=2)  # no reason
     office("review", "reopen", folder, "--student", number, "--by", "王老师", "--why", "误批")
     office("review", "return", folder, "--student", number, "--by", "王老师", "--why", "照片不清")
@@ -84,7 +84,7 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     run = office("review", "list", folder).split()[-1]
     assert "没有运行" in office("review", "approve", folder, "--student", number, "--seen", "x", "--by", "王", code=2)
     again = office("review", "approve", folder, "--student", number, "--seen", run, "--by", "王老师")
-    assert "未重复记入 1 项" in again
+    assert "1 人此前已是如此，未重复记入" in again
     if len(own) > 1:
         office("review", "approve", folder, "--all-ready", "--college", college, "--by", "王老师")
 

@@ -102,7 +102,7 @@ def test_changed_data_are_named_and_refused_by_the_office(ledger):
     other = two(class_name="二班")
     rows = desk_of(other, ledger).people
     assert differing_students(ledger.entries(), "10534", "土木学院", rows) == ["2"]
-    with pytest.raises(RefusedError, match="签字后数据有变：2"):
+    with pytest.raises(RefusedError, match="签字后数据有改动：2"):
         accept(other, ledger, COLLEGE, WANG)
 
 

@@ -113,7 +113,7 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Pati
     assert "尚未收到" in rows["1300000002"]["需要更正"] and "退回" in rows["1300000005"]["需要更正"]
     assert rows["1300000003"]["需要更正"] == "" and "等待辅导员" in rows["1300000004"]["需要更正"]
     assert rows["1300000001"]["核验时间"] == "2016-10-20 14:05"
-    assert (rows["1300000001"]["身份认证"], rows["1300000001"]["学籍认证"]) == ("已通过", "未通过")
+    assert (rows["1300000001"]["身份认证"], rows["1300000001"]["学籍认证"]) == ("已认证", "不一致")
     assert rows["1300000002"]["身份认证"] == ""
     everything = json.dumps(book.named("认证结果").values, ensure_ascii=False)
     assert "欧阳某" not in everything and "王小明" not in everything and "4303" not in everything

@@ -32,7 +32,7 @@ def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Fi
 
 def _named(cohort: Cohort) -> list[tuple[str, str]]:
     """Return what each spreadsheet is for, and its source; each spreadsheet once for a purpose."""
-    named = [("填报表格", source) for source in cohort.submissions.sources if source.startswith("gsheet:")]
+    named = [("登记表", source) for source in cohort.submissions.sources if source.startswith("gsheet:")]
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
     named += [("审核表", decisions)] if decisions.startswith("gsheet:") else []
     named += [("回写表格", f"gsheet:{answers.removeprefix('gsheet:')}")] if answers else []
@@ -54,7 +54,7 @@ def _spreadsheet(client: SheetsClient, what: str, source: str) -> list[Finding]:
 
 
 def _locale(book: Book, what: str) -> list[Finding]:
-    if what != "填报表格" or book.locale.startswith("zh"):
+    if what != "登记表" or book.locale.startswith("zh"):
         return []
     return [
         (

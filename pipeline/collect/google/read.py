@@ -160,7 +160,7 @@ def _tab_notes(source: str, tab: Tab, rows: int) -> list[Note]:
     notes: list[Note] = []
     if tab.hidden:
         notes.append(
-            Note("warning", source, tab.title, 0, "工作表被隐藏，仍然读取；若不是学生填报的数据，请移到别的表格")
+            Note("warning", source, tab.title, 0, "工作表被隐藏，仍然读取；若不是学生提交的数据，请移到别的表格")
         )
     hidden = [row for row in tab.hidden_rows if row <= rows]
     if hidden:
@@ -169,7 +169,7 @@ def _tab_notes(source: str, tab: Tab, rows: int) -> list[Note]:
         notes.append(Note("info", source, tab.title, 0, f"有 {len(tab.hidden_columns)} 列被隐藏，仍然读取"))
     if tab.merges:
         top = min(merge[0] for merge in tab.merges) + 1
-        what = f"有 {len(tab.merges)} 处合并单元格，只有左上角一格有内容；填报区请取消合并"
+        what = f"有 {len(tab.merges)} 处合并单元格，只有左上角一格有内容；请取消合并"
         notes.append(Note("warning", source, tab.title, top, what))
     return notes
 
@@ -181,6 +181,6 @@ def _book_notes(source: str, snapshot: Snapshot, restless: set[int]) -> list[Not
         if not _filled(snapshot, tab)
     ]
     for number in sorted(restless & {tab.id for tab in snapshot.book.tabs}):
-        what = "读取期间一直有人在改：取的是最后一次读到的内容，请在填报空闲时再运行一次"
+        what = "读取期间一直有人在改：取的是最后一次读到的内容，请在没有人填写时再运行一次"
         notes.append(Note("warning", source, snapshot.tab(number).title, 0, what))
     return notes

@@ -33,7 +33,7 @@ def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, st
             reasons.append(f"{code}/{name} 还没有签字")
         elif signed != signed_digest(rows):
             who = differing_students(entries, code, name, rows)
-            reasons.append(f"{code}/{name} 签字后数据有变：{'、'.join(who[:_SHOWN]) or '人数或名单'}")
+            reasons.append(f"{code}/{name} 签字后数据有改动：{'、'.join(who[:_SHOWN]) or '人数或名单'}")
     if reasons:
         what, remedy = f"有 {len(reasons)} 个院系不能上报", "请先签字；只想看看格式请加 --draft"
         raise RefusedError(what, lines=reasons, remedy=remedy)

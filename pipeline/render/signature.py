@@ -1,0 +1,97 @@
+"""What stands between a college's last approval and the office's acceptance, in words: for pages, index and mail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipeline.render.load import Run
+from pipeline.render.work import month_day
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a college stands: its word in tables, who must do what next (blank: nobody), and that as a sentence."""
+
+    word: str
+    who: str = ""
+    short: str = ""
+    told: str = ""
+
+
+REVIEW = Step("审核中")
+SIGN = Step("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
+SIGN_AGAIN = Step(
+    "待重签",
+    "副书记",
+    "核对后重新签字",
+    "签字之后数据有改动，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
+)
+SIGNED = Step("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
+ACCEPTED = Step("已接收", told="就业办已接收，不用再做什么。")
+DONE = Step("已完成", told="不用再做什么，谢谢您。")
+"""Of a counselor, who signs nothing."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A college's signature and the office's acceptance (None: not yet), and whether the data have changed since."""
+
+    signed: date | None = None
+    accepted: date | None = None
+    broken: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether the college has signed what the data still say."""
+        return self.signed is not None and not self.broken
+
+    def step(self, left: int) -> Step:
+        """Return where the college stands, of whose students `left` are not approved."""
+        if self.stands:
+            return ACCEPTED if self.accepted else SIGNED
+        if self.signed:
+            return SIGN_AGAIN
+        return REVIEW if left else SIGN
+
+    def told(self, due: date) -> str:
+        """Return when the college signed, held against the last day for it."""
+        assert self.signed is not None
+        late = (self.signed - due).days
+        held = f"比上报截止 {month_day(due)}晚 {late} 天" if late > 0 else f"上报截止 {month_day(due)}"
+        return f"学院 {month_day(self.signed)}签字，{held}。"
+
+
+def signature_of(run: Run, row: dict[Any, Any]) -> Signature:
+    """Return the signature of one college.
+
+    Args:
+        run: the run.
+        row: its row of the table `colleges`.
+    """
+    state = run.state(run.code_of(str(row["school"])), str(row["college"]))
+    broken = bool(state.get("signature_broken"))
+    return Signature(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken)
+
+
+def _day(moment: str) -> date | None:
+    return date.fromisoformat(moment[:10]) if moment else None
+
+
+def ahead(steps: Iterable[Step]) -> tuple[Step, str]:
+    """Return what comes first for several colleges, and how many of them stand where, review aside (may be blank)."""
+    counts = Counter(steps)
+    told = {
+        SIGN: "{} 个院系待签字",
+        SIGN_AGAIN: "{} 个院系签字后有改动，待重签",
+        SIGNED: "{} 个院系已签字，等就业办接收",
+        ACCEPTED: "{} 个院系已接收",
+    }
+    sentence = "；".join(words.format(counts[step]) for step, words in told.items() if counts[step])
+    first = next((step for step in (SIGN, SIGN_AGAIN, SIGNED) if counts[step]), ACCEPTED)
+    to_sign = counts[SIGN] + counts[SIGN_AGAIN]
+    short = f"{to_sign} 个院系待签字" if to_sign else f"接收 {counts[SIGNED]} 个院系" if counts[SIGNED] else ""
+    return Step(first.word, first.who, short), f"{sentence}。" if sentence else ""

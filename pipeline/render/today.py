@@ -1,0 +1,80 @@
+"""The first piece of every page: how many are left, who acts first, by when; then everybody's work in that order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.render import work
+from pipeline.render.load import Run
+from pipeline.render.pieces import Piece, piece
+from pipeline.render.signature import Signature, Step
+from pipeline.render.theme import theme
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the large words at the top: what it is, the word, what belongs to it, its colour."""
+
+    label: str
+    big: str
+    small: str
+    colour: str
+
+
+def show_work(
+    run: Run,
+    statuses: dict[str, int],
+    step: Step,
+    nothing_left: str,
+    signature: Signature | None = None,
+    *,
+    after: str = "",
+) -> Piece:
+    """Return the work of a college, or of several.
+
+    Args:
+        run: the run.
+        statuses: students per status.
+        step: what comes once all are approved.
+        nothing_left: what is said once all are approved.
+        signature: of the one college that the page is about.
+        after: what is said under the table of work.
+    """
+    counts = work.family_counts(statuses)
+    total = sum(counts.values())
+    left = total - counts["done"]
+    duties = work.duties(work.tasks(statuses, run.as_of, run.closes, run.college_due))
+    colours, ink = theme(), theme().ink
+    number = Tile(
+        "还差", work.grouped(left), f"共 {work.grouped(total)} 人", colours.family("missing" if left else "done").text
+    )
+    if duties:
+        first = Tile("先动手", duties[0].who, duties[0].short, ink["link"])
+    elif step.who:
+        first = Tile("先动手", step.who, step.short, ink["link"])
+    else:
+        first = Tile("进展", step.word, "不用再做什么", colours.family("done").text)
+    return piece(
+        "today",
+        "今天要做的",
+        {"section": "today"},
+        tiles=(number, first, _when(run, duties, signature)),
+        duties=duties,
+        nothing_left=nothing_left,
+        after=after,
+    )
+
+
+def _when(run: Run, duties: list[work.Duty], signature: Signature | None) -> Tile:
+    """Return the date that binds next; of a college that has signed, the day on which that was done."""
+    ink = theme().ink["text"]
+    if not duties and signature and signature.signed and signature.stands:
+        late = (signature.signed - run.college_due).days
+        if signature.accepted:
+            signed = f"学院 {work.month_day(signature.signed)}签字"
+            return Tile("就业办接收", work.month_day(signature.accepted), signed, ink)
+        return Tile("学院签字", work.month_day(signature.signed), f"晚 {late} 天" if late > 0 else "按期", ink)
+    due = duties[0].due if duties else run.college_due
+    days = (due - run.as_of).days
+    urgent = theme().family("missing").text if days <= 3 and duties else ink
+    return Tile("最近截止", work.month_day(due), work.left_in_words(days), urgent)
