@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
+from pipeline.render.pieces import piece
 
 if TYPE_CHECKING:
     import pandas as pd
     from ipywidgets import Output
 
     from pipeline.review.desk import Desk
+
+_LABELS = {"--why": "说明", "--by": "经办人"}
+"""What the form calls a command's options."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,23 @@ def open_office(cohort: str) -> Office:
 def guarded(output: Output, make: Callable[[], object]) -> None:
     """Show what `make` returns in `output`, or the Chinese line of what is wrong."""
     try:
-        output.append_display_data(make())
+        shown = make()
     except MingceError as error:
-        output.append_stdout(f"{error}\n")
+        error.where = _LABELS.get(error.where, error.where)
+        shown = piece("notes", heading="请看这里", lines=str(error).splitlines())
+    show_in(output, shown)
+
+
+def show_in(output: Output, shown: object) -> None:
+    """Show this, text or anything that Jupyter displays, in place of what stands in `output`.
+
+    In one message: clearing and adding are two, and where the second arrived first, nothing was left to be seen.
+    """
+    from IPython.core.formatters import DisplayFormatter
+
+    if isinstance(shown, str):
+        one: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": shown}
+    else:
+        data, metadata = DisplayFormatter().format(shown)
+        one = {"output_type": "display_data", "data": data, "metadata": metadata}
+    output.outputs = (one,)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RefusedError
-from pipeline.office.cohort import Office
+from pipeline.office.cohort import Office, show_in
 from pipeline.render.pieces import Piece, piece
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def show_send(office: Office) -> Widget:
     import ipywidgets as widgets
 
     sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
-    trial = _command(office, "先看看发给谁（不发）", ["send", "--dry-run"], "只列出收件人，不会发出。")
+    trial = _command(office, "先看看寄给谁（不寄）", ["send", "--dry-run"], "只列出收件人，不会寄出。")
     real = _command(
         office,
         "寄送",
         ["send"],
-        "把看板发给辅导员；没有设置邮件服务器时写成 .eml 文件。",
+        "把看板寄给辅导员和副书记；没有设置邮件服务器时写成 .eml 文件。",
         allowed=lambda: bool(sure.value),
     )
     return widgets.VBox([trial, sure, real])
@@ -47,14 +47,13 @@ def _command(
     output = widgets.Output()
 
     def pressed(_: object) -> None:
-        output.clear_output()
         if not allowed():
-            output.append_stdout("请先打勾确认。\n")
+            show_in(output, "请先打勾确认。\n")
             return
         button.disabled = True
-        output.append_stdout(f"{label}……\n")
+        show_in(output, f"{label}……\n")
         try:
-            output.append_stdout(_mingce([*words, str(office.cohort.folder)]))
+            show_in(output, _mingce([*words, str(office.cohort.folder)]))
         finally:
             button.disabled = False
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ACTIONS = ("通过", "退回", "取消审核", "不同意修改")
 
+_NAMED = 20  # students named in what was done
+
 
 def show_decide(office: Office) -> Widget:
     """Return the form of a decision; it goes through the same functions as `mingce review`."""
@@ -38,7 +40,6 @@ def show_decide(office: Office) -> Widget:
         numbers.value = "\n".join(office.shown)
 
     def pressed(_: object) -> None:
-        output.clear_output()
         words = str(numbers.value).split()
         guarded(output, lambda: decide(office, str(action.value), words, str(by.value), str(why.value)))
 
@@ -77,6 +78,7 @@ def decide(office: Office, action: str, numbers: Sequence[str], by: str, why: st
     tables, today = open_tables(office.cohort)
     with open_ledger(office.cohort) as ledger:
         outcome = acts[action](tables, ledger, numbers, Actor(by, why, today))
-    lines = [f"{action}：{len(outcome.done)} 人 {'、'.join(outcome.done)}"]
-    lines += [f"早已如此：{'、'.join(outcome.already)}"] if outcome.already else []
+    named = f"：{'、'.join(outcome.done)}" if 0 < len(outcome.done) <= _NAMED else ""
+    lines = [f"{action} {len(outcome.done)} 人{named}"]
+    lines += [f"{len(outcome.already)} 人此前已是如此，未重复记入"] if outcome.already else []
     return piece("notes", "已登记", heading="已登记", lines=[*lines, "下次运行后，网页和人数表随之更新。"])

@@ -21,7 +21,7 @@ _SHOWN = 200
 _EVERY = "全部"
 _REQUEST = "申请修改"
 _GAP = '<div style="height:12px"></div>'
-_LEFT = [{"className": "dt-left", "targets": "_all"}]
+_COLUMNS = [{"width": "36%", "targets": 5}, {"className": "dt-left", "targets": "_all"}]  # the last holds sentences
 _TABLE_WORDS = {
     "search": "查找：",
     "lengthMenu": "每页 _MENU_ 人",
@@ -48,7 +48,6 @@ def show_search(office: Office) -> Widget:
         return found_students(desk, rows)
 
     def pressed(_: object) -> None:
-        output.clear_output()
         guarded(output, found)
 
     button.on_click(pressed)
@@ -156,7 +155,6 @@ def show_desk(office: Office) -> Widget:
         return desk_table(desk, rows)
 
     def changed(_: object) -> None:
-        output.clear_output()
         guarded(output, table)
 
     for widget in (college, status):
@@ -203,6 +201,6 @@ def desk_table(desk: Desk, rows: pd.DataFrame) -> HTML:
             language=_TABLE_WORDS,
             classes="display compact",
             style="width:100%;margin:0",
-            columnDefs=_LEFT,
+            columnDefs=_COLUMNS,
         )
     )

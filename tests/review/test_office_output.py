@@ -1,0 +1,22 @@
+"""What the office's notebook shows after a button: one thing, whole, in the place of the last."""
+
+import ipywidgets as widgets
+
+from pipeline.errors import UsageError
+from pipeline.office.cohort import guarded, show_in
+from pipeline.render.pieces import piece
+
+
+def refused() -> object:
+    raise UsageError("退回要写明原因", where="--why")
+
+
+def test_each_answer_takes_the_place_of_the_last():
+    output = widgets.Output()
+    show_in(output, "现在运行……\n")
+    guarded(output, lambda: piece("notes", heading="已登记", lines=["通过 1 人"]))
+    (shown,) = output.outputs
+    assert "通过 1 人" in shown["data"]["text/html"]
+    guarded(output, refused)
+    (shown,) = output.outputs
+    assert "说明：退回要写明原因" in shown["data"]["text/html"]  # the form has no --why
