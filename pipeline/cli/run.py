@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,6 +83,9 @@ def _go(
         render=RenderOptions(**pages),
     )
     outcome = run_cohort(cohort, options)
+    index = outcome.folder / "site" / "index.html"
+    if index.is_file():
+        print(f"结果页面：{index}", file=sys.stderr)
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
     if outcome.partial:
         raise typer.Exit(4)

@@ -145,10 +145,10 @@ folder = "reports"          # 结果写到哪里
 # [review]
 # decisions = "decisions.csv"   # 审核意见表：学号、意见（通过/退回/取消审核）、审核人、说明
 
-# [standing]                # 院系排名的权重
+# [standing]                # 院系名次的权重
 # first_pass = 0.5          # 一次通过率
-# on_time = 0.3             # 按时登记率
-# rework = 0.2              # 返工情况
+# on_time = 0.3             # 按时提交率
+# rework = 0.2              # 返工率
 
 # [keep]                    # 个人数据保留的天数，到期用 mingce purge 清除
 # inputs = 400

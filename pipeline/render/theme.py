@@ -58,7 +58,7 @@ def theme() -> Theme:
     return Theme(data["font"], data["ink"], tuple(Family(name, **values) for name, values in data["family"].items()))
 
 
-def tint(colour: str, share: float, strongest: float = 0.6) -> str:
+def tint(colour: str, share: float, strongest: float = 0.52) -> str:
     """Return `colour` mixed into white by `share` (0 to 1): the shade of a cell, light enough for dark text."""
     weight = max(0.0, min(1.0, share)) * strongest
     parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]

@@ -200,7 +200,7 @@ def pace_sentence(pace: Pace, approved: int, total: int, as_of: date, college_du
     if approved >= total:
         return f"{due}。"
     recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {grouped(pace.recent)} 人"
-    needed = f"，按期完成每天要通过 {grouped(pace.needed)} 人" if days >= 0 else ""
+    needed = f"，按期完成每天要通过 {grouped(pace.needed)} 人" if days >= 0 and pace.needed >= 0.1 else ""
     return f"已通过 {percent(approved / total)}。{due}{needed}{recent}。"
 
 

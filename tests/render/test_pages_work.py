@@ -98,9 +98,13 @@ def test_percent_never_rounds_to_done_or_nothing() -> None:
     assert [work.percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0%", "<1%", "50%", ">99%", "100%"]
 
 
-def _lightness(colour: str) -> float:
+def _luminance(colour: str) -> float:
     linear = [(int(colour[at : at + 2], 16) / 255) ** 2.2 for at in (1, 3, 5)]
-    return 116 * (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]) ** (1 / 3) - 16
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _lightness(colour: str) -> float:
+    return 116 * _luminance(colour) ** (1 / 3) - 16
 
 
 def test_neighbours_in_a_bar_part_in_grey_and_signs_differ() -> None:
@@ -108,4 +112,10 @@ def test_neighbours_in_a_bar_part_in_grey_and_signs_differ() -> None:
     light = [_lightness(family.fill) for family in families]
     assert all(abs(a - b) > 15 for a, b in itertools.pairwise(light))
     assert len({family.sign for family in families}) == len(families)
-    assert all(_lightness(tint(family.fill, 1)) > 45 for family in families)
+
+
+def test_the_darkest_shade_of_a_cell_can_be_read() -> None:
+    """WCAG AA: 4.5 to 1 between the text and its ground."""
+    ink = _luminance(theme().ink["text"])
+    grounds = [_luminance(tint(family.fill, 1)) for family in theme().families]
+    assert min((ground + 0.05) / (ink + 0.05) for ground in grounds) >= 4.5
