@@ -11,7 +11,7 @@ from pipeline.render.headcount import COLUMNS
 from pipeline.render.history import Day
 from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.scope import Scope, headcount_of, open_page
-from pipeline.render.signature import DONE
+from pipeline.render.signature import DONE, SETTLE, SIGN
 from pipeline.render.theme import FAMILY_OF, theme
 from pipeline.render.today import show_work
 from pipeline.tables import ACTORS, STATUSES, Frame
@@ -76,6 +76,8 @@ def show_today(page: Scope) -> Piece:
     if page.counselor:
         return show_work(page.run, page.statuses, DONE, f"您班级的学生都已审核通过。{DONE.told}")
     step = page.signature.step(page.left)
+    if step == SIGN and not headcount_of(page).ready:
+        step = SETTLE
     return show_work(page.run, page.statuses, step, f"所有学生都已审核通过。{step.told}", page.signature)
 
 

@@ -24,6 +24,7 @@ class Step:
 
 REVIEW = Step("审核中")
 SIGN = Step("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
+SETTLE = Step("待签字", "辅导员", "核实名单外的提交", "还有名单外的提交：请辅导员核实、就业办撤销，然后才能签字。")
 SIGN_AGAIN = Step(
     "待重签",
     "副书记",
@@ -58,8 +59,9 @@ class Signature:
         return REVIEW if left else SIGN
 
     def told(self, due: date) -> str:
-        """Return when the college signed, held against the last day for it."""
-        assert self.signed is not None
+        """Return when the college signed, held against the last day for it; blank before."""
+        if self.signed is None:
+            return ""
         late = (self.signed - due).days
         held = f"比上报截止 {month_day(due)}晚 {late} 天" if late > 0 else f"上报截止 {month_day(due)}"
         return f"学院 {month_day(self.signed)}签字，{held}。"

@@ -103,7 +103,7 @@ def test_the_parts_of_a_mail(cohort):
     assert 'src="cid:progress@mingce"' in mail.get_body(("html",)).get_content()
     book = load_workbook(io.BytesIO(list(mail.iter_attachments())[-1].get_content()))
     rows = list(book.active.iter_rows(min_row=3, values_only=True))
-    assert rows[0] == ("院系", "班级", "学号", "姓名", "状态", "由谁办", "要做什么")
+    assert rows[0] == ("院系", "班级", "学号", "姓名", "状态", "谁来做", "要做什么")
     assert all(isinstance(cell, str) for row in rows for cell in row)
 
 

@@ -197,6 +197,13 @@ def test_who_has_signed_is_not_told_to_sign_again(finished: Run, tmp_path: Path)
         assert overview.entries[0]["step"] == {"signed": "已签字", "accepted": "已接收", "broken": "待重签"}[name]
 
 
+def test_who_has_submissions_of_strangers_settles_them_first(finished: Run, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "run")
+    tables.write_table(tmp_path / "run" / "tables", "headcount", finished.table("headcount").assign(extra=1))
+    today = text_of(show_today(open_page(str(tmp_path / "run"), "马克思主义学院", SCHOOL)).html)
+    assert "先动手 辅导员 核实名单外的提交" in today and "然后才能签字" in today
+
+
 def test_counselor_of_a_signed_college_is_not_told_of_changes(season: Run, tmp_path: Path) -> None:
     run = signed_run(tmp_path / "signed", season)
     name = season.rows("counselors", college=COLLEGE)["name"].iloc[0]

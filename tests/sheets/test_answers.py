@@ -110,7 +110,7 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Pati
         "3. 本人 的身份证号码 （号码略） 有误",
         "4. QQ号码请核对",
     ]
-    assert "尚未收到" in rows["1300000002"]["需要更正"] and "退回" in rows["1300000005"]["需要更正"]
+    assert "尚未提交" in rows["1300000002"]["需要更正"] and "退回" in rows["1300000005"]["需要更正"]
     assert rows["1300000003"]["需要更正"] == "" and "等待辅导员" in rows["1300000004"]["需要更正"]
     assert rows["1300000001"]["核验时间"] == "2016-10-20 14:05"
     assert (rows["1300000001"]["身份认证"], rows["1300000001"]["学籍认证"]) == ("已认证", "不一致")
