@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -104,11 +103,12 @@ def _checked(source: Source, recipient: Recipient, key: tuple[str, str], page: P
     Raises:
         RefusedError: it failed, is cut off, or a student of another class stands on it.
     """
+    from pipeline.render.page_guard import students_on
+
     if page is None or not page_is_whole(page):
         raise RefusedError("辅导员页面生成失败", where=key[1], remedy=_REMEDY)
     mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
-    shown = set(re.findall(r'data-s="([^"]*)"', page.read_text(encoding="utf-8")))
-    if not shown <= set(mine):
+    if not students_on(page.read_text(encoding="utf-8")) <= set(mine):
         raise RefusedError("辅导员页面里有别班的学生", where=key[1], remedy="没有寄出，请报告维护人员")
     return _attachment(key, "我的班级", page)
 

@@ -74,6 +74,13 @@ class _Reader(HTMLParser):
         return sorted(name for name in self._pictures if self.strokes.get(name, 0) < _STROKES)
 
 
+def students_on(html: str) -> set[str]:
+    """Return the student numbers of the people that stand on a page."""
+    reader = _Reader()
+    reader.feed(html)
+    return reader.numbers
+
+
 def check_page(html: str, expected: Expected) -> None:
     """Hold a page to its college.
 

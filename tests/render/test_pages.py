@@ -33,7 +33,14 @@ from pipeline.render.load import Run, load_run
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.overview import open_overview
 from pipeline.render.overview import show_today as overview_today
-from pipeline.render.page_guard import Expected, PageError, check_page, expected_of_college, guard_college_page
+from pipeline.render.page_guard import (
+    Expected,
+    PageError,
+    check_page,
+    expected_of_college,
+    guard_college_page,
+    students_on,
+)
 from pipeline.render.pieces import render
 
 
@@ -119,6 +126,10 @@ def test_guard_refuses_what_is_not_this_college(season: Run, site: Path, tmp_pat
     for page, wanted in wrong:
         with pytest.raises(PageError):
             check_page(page, wanted)
+
+
+def test_guards_read_student_numbers_as_they_were_before_they_were_escaped() -> None:
+    assert students_on("<tr data-s=\"A&amp;B&quot;1\"></tr><span data-s='2'></span>") == {'A&B"1', "2"}
 
 
 def test_wrong_page_is_replaced_by_one_that_says_so(season: Run, site: Path, tmp_path: Path) -> None:
