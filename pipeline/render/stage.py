@@ -145,9 +145,8 @@ class Renderer:
                     jobs = [*of_schools, *notebook_jobs(folder.path, left)]
                     self._run_notebooks(run, folder, self._resume(folder, jobs, rendered), rendered)
                 printing.result()
-            except BaseException:
-                self._given_up = True  # whoever interrupts waits for the table at hand, not for a province's
-                raise
+            finally:  # whoever interrupts waits for the table at hand, not for a province's
+                self._given_up = not printing.done()
         self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
 
