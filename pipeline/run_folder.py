@@ -148,18 +148,23 @@ def read_summary(run: Path) -> dict[str, Any] | None:
     return _object_in(run / "summary.json")
 
 
+def latest_folder(root: Path) -> Path | None:
+    """Return the folder of the run that `latest.txt` of the reports folder `root` names; None where it names none."""
+    try:
+        name = (root / "latest.txt").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return root / "runs" / Path(name).name
+
+
 def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
     """Return the run that `latest.txt` of the reports folder `root` names, and its summary.
 
     None where it names no run that can be read: nobody has run, or a hand has changed one of them.
     """
-    try:
-        name = (root / "latest.txt").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return None
-    run = root / "runs" / Path(name).name
-    summary = read_summary(run)
-    return (run, summary) if summary else None
+    run = latest_folder(root)
+    summary = read_summary(run) if run else None
+    return (run, summary) if run and summary else None
 
 
 def _object_in(path: Path) -> dict[str, Any] | None:

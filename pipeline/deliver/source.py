@@ -16,7 +16,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import read_summary
+from pipeline.run_folder import latest_folder, read_summary
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
@@ -51,12 +51,8 @@ def newest_run(cohort: Cohort) -> Path:
     Raises:
         RefusedError: there is none yet.
     """
-    folder = cohort.reports_folder
-    try:
-        run = folder / "runs" / (folder / "latest.txt").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        run = folder / "latest.txt"
-    if not (run / "summary.json").is_file():
+    run = latest_folder(cohort.reports_folder)
+    if run is None or not (run / "summary.json").is_file():
         raise RefusedError(
             "还没有一次完整的运行", where=cohort.name, remedy="请先执行 mingce run，全部院系完成后再寄送"
         )
