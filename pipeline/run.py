@@ -44,6 +44,7 @@ from pipeline.scale.parts import (
 )
 from pipeline.scale.plan import open_run
 from pipeline.scale.spool import Spool
+from pipeline.sources import SourcesRead
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import fingerprint, take_over_latest
 
@@ -137,28 +138,41 @@ def _run(
             previous = previous_headcount(cohort)
             if previous is not None:
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
-    summary: dict[str, Any] = {
-        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
-        **summaries.of_inputs(read),
-        **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
-        "colleges": [str(college) for college in chosen] or "all",
-        "rules": list(options.rules) or "all",
-        "pages": list(options.render.schools) or "all",
-        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
-        "decisions_read": imported.lines,
-        "fingerprint": "" if imported.changed else known,
-        "complete": False,
-        "partial": read.incomplete,
-        "stages": {},
-    }
-    latest = latest_run(cohort.reports_folder)
-    if latest and not chosen:
-        summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
+    summary = _summed_up(options, settings, folder, read, judged, settled)
+    summary |= {"decisions_read": imported.lines, "fingerprint": "" if imported.changed else known}
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
             summary["stages"]["render"] = renderer.render(folder, run.tables()).as_summary()
     return _finish(options, folder, summary)
+
+
+def _summed_up(
+    options: RunOptions,
+    settings: Settings,
+    folder: RunFolder,
+    read: SourcesRead,
+    judged: list[PartJudged],
+    settled: list[Settled],
+) -> dict[str, Any]:
+    """Return the summary of a run whose pages are still to be made."""
+    cohort = settings.cohort
+    summary: dict[str, Any] = {
+        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
+        **summaries.of_inputs(read),
+        **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
+        "colleges": [str(college) for college in settings.chosen] or "all",
+        "rules": list(options.rules) or "all",
+        "pages": list(options.render.schools) or "all",
+        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
+        "complete": False,
+        "partial": read.incomplete,
+        "stages": {},
+    }
+    latest = latest_run(cohort.reports_folder)
+    if latest and not settings.chosen:
+        summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
+    return summary
 
 
 def judge(spool: Spool, part: Part) -> PartJudged:
