@@ -129,9 +129,11 @@ def _belongs(table: Table, place: Place) -> bool:
     """Whether the city was in the province and the county in the city, in one year at least."""
     if place.province in UNDIVIDED:
         return True
-    if _direct(table, place):
+    is_prefecture = Place(place.province, place.city, "") in table.spans
+    # 黄山市, 泰州市 and others were counties of the province before they had counties of their own.
+    if _direct(table, place) and (not is_prefecture or place.county in {"", place.city}):
         return True
-    if Place(place.province, place.city, "") not in table.spans:
+    if not is_prefecture:
         return bool(ANY_COUNTY.search(place.city))
     if not place.county or not table.divided(place.province, place.city):
         return True
