@@ -53,6 +53,7 @@ class Table:
     counties: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     homes: dict[tuple[str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     city_names: set[str] = field(default_factory=set)
+    county_names: set[str] = field(default_factory=set)
     homes_by_province: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     province_heads: list[str] = field(default_factory=list)
 
@@ -128,6 +129,7 @@ def _name_counties(table: Table) -> None:
         if not place.county:
             continue
         key = (place.province, place.city)
+        table.county_names.add(place.county)
         table.counties[key][place.county] = place.county
         table.homes_by_province[place.province].add(place.county)
         table.homes[place.province, place.county][place.city] = table.last_year(place)

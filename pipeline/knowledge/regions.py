@@ -138,7 +138,13 @@ def _belongs(table: Table, place: Place) -> bool:
     if not place.county or not table.divided(place.province, place.city):
         return True
     below = (Place(place.province, city, place.county) for city, above in ABOVE.items() if above == place.city)
-    return any(entry in table.spans for entry in (place, *below)) or bool(ANY_COUNTY.search(place.county))
+    return any(entry in table.spans for entry in (place, *below)) or _is_no_county(table, place.county)
+
+
+def _is_no_county(table: Table, name: str) -> bool:
+    """Whether this is an area that any city may have, such as 高新区 or 某林场: 碑林区 is a county, of 西安市 alone."""
+    elsewhere = name in table.county_names and len(name) > 2 and not name.endswith("新区")
+    return bool(ANY_COUNTY.search(name)) and not elsewhere
 
 
 def _dated(table: Table, place: Place) -> list[Place]:
