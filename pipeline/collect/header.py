@@ -19,6 +19,7 @@ _LONGEST = 200  # characters of a label that are looked at
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _FRONT = re.compile(r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+")
 _BACK = re.compile(r"(?:[*★☆※:;,。?!]|\((?:[^()]*)\)|\[[^\[\]]*\]|【[^【】]*】)+$")
+_NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
 
 
@@ -95,10 +96,11 @@ def joined_field(upper: str, lower: str) -> str:
         clean(upper).removesuffix("地址"),
     ]
     for stem in stems:
-        for text in (f"{stem}{lower}", f"{stem}所在{lower}", f"{stem}({lower})"):
-            found = field_of(text)
-            if found:
-                return found
+        # As brackets, `lower` must be part of the label: what stands in a label's brackets is left out otherwise, and
+        # a person's row below the header would read as its second row.
+        found = field_of(f"{stem}{lower}") or field_of(f"{stem}所在{lower}") or _known().get(clean(f"{stem}({lower})"))
+        if found:
+            return found
     return "" if _is_part_of_other(upper, lower) else field_of(lower)
 
 
@@ -119,12 +121,17 @@ def find_header(rows: Sequence[Sequence[str]], own: Mapping[str, str] | None = N
         if best is not None and len(best.columns) >= _ENOUGH and top > best.top + _DEPTH:
             break
         for bottom in range(top, min(top + _DEPTH, len(rows))):
-            if not any(rows[bottom]):
+            if not any(rows[bottom]) or (bottom > top and _is_data(rows[bottom])):
                 break
             found = _read(rows[top : bottom + 1], top, mine)
             if len(found.columns) > (len(best.columns) if best else 1):
                 best = found
     return _with_near(best) if best else None
+
+
+def _is_data(row: Sequence[str]) -> bool:
+    """Say whether a row holds a number of its own (ID card, student, phone), as no row of labels does."""
+    return any(_NUMBER.fullmatch(unicodedata.normalize("NFKC", cell[:_LONGEST]).strip()) for cell in row)
 
 
 def _with_near(header: Header) -> Header:

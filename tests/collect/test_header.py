@@ -40,6 +40,14 @@ def test_title_rows_and_notes_stand_above():
     assert found.rows[["row", "name"]].values.tolist() == [[5, "张三丰"]]
 
 
+@pytest.mark.parametrize("label", ["省", "市", "县（区）", "区县"])
+@pytest.mark.parametrize("person", [PERSON, ["张三丰", "", ""]], ids=["numbers", "name alone"])
+def test_the_first_person_is_no_second_row_of_a_header_below_a_title(label, person):
+    found = find_header([["2017届毕业生信息表"] * 4, ["姓名", "身份证号码", "学号", label], [*person, "岳麓区"]])
+    assert found is not None
+    assert (found.top, found.bottom, len(found.columns)) == (1, 1, 4)
+
+
 @pytest.mark.parametrize("merged", [[], [(0, 3, 0, 5), (0, 0, 1, 0), (0, 1, 1, 1), (0, 2, 1, 2), (0, 6, 0, 7)]])
 def test_header_of_two_rows(merged):
     upper = ["姓名", "身份证号码", "学号", "生源地", "", "", "家庭所在地", ""]
