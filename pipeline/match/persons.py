@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.match.keys import Keys, joined
+from pipeline.normalise.times import in_order
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
@@ -25,10 +26,10 @@ def superseding(keys: Frame, person: Positions, submitted_at: pd.Series) -> Posi
     Args:
         keys: `key_frame` of the rows by `PERSON_KEYS`, in the order they were read.
         person: the registry row whose person each submission surely is, -1 where none (`pairs.known_rows`).
-        submitted_at: when each was submitted, texts that sort in order of time.
+        submitted_at: when each was submitted, normalised; what could not be read comes before all that could.
     """
     order = np.empty(len(keys), dtype=np.int64)
-    by_rank = np.lexsort((np.arange(len(keys)), submitted_at.to_numpy(dtype=object)))
+    by_rank = np.lexsort((np.arange(len(keys)), in_order(submitted_at).to_numpy(dtype=object)))
     order[by_rank] = np.arange(len(keys))
     latest = order.copy()
     for key in person_keys(keys):

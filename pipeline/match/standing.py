@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.match.persons import WITHDRAWN
+from pipeline.normalise.times import in_order
 from pipeline.tables import Frame
 
 
@@ -23,7 +24,7 @@ def standing_submissions(submissions: Frame, evidence: Frame) -> pd.Series:
             "row": evidence["standing_row"],
             "whole": evidence["id_name_row"] == evidence["matched_row"],
             "score": evidence["score"],
-            "submitted_at": submissions["submitted_at"],
+            "submitted_at": in_order(submissions["submitted_at"]),
             "at": submissions.index,
         }
     )
@@ -34,4 +35,5 @@ def standing_submissions(submissions: Frame, evidence: Frame) -> pd.Series:
 def first_submissions(submissions: Frame) -> Frame:
     """Return each person's first submission where a later one counts instead, in the order they were read."""
     earlier = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
-    return earlier.sort_values("submitted_at", kind="stable").drop_duplicates("superseded_by").sort_index()
+    in_time = earlier.sort_values("submitted_at", kind="stable", key=in_order)
+    return in_time.drop_duplicates("superseded_by").sort_index()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+import pandas as pd
+
 from pipeline.clock import SHANGHAI
 
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
@@ -59,21 +61,27 @@ def month_of_number(text: str) -> str:
     return month(text)
 
 
+_HALF = "上午|下午|中午|晚上|凌晨|AM|PM"
 _MOMENT = re.compile(
     r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"
-    r"(?:[T ]*(上午|下午|中午|晚上|凌晨|AM|PM)? ?([0-9]{1,2})[:时点]([0-9]{1,2})分?(?::?([0-9]{1,2})秒?)?"
-    r"(?:\.[0-9]+)? ?(AM|PM)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?",
+    rf"(?:[T ]*({_HALF})? ?([0-9]{{1,2}})[:时点]([0-9]{{1,2}})分?(?::?([0-9]{{1,2}})秒?)?"
+    rf"(?:\.[0-9]+)? ?({_HALF})?)?(?:(Z|[+-][0-9]{{2}}:?[0-9]{{2}})| (?:GMT|UTC)([+-][0-9]{{1,2}}))?",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
+_READ = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
 _AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(.*)")
 
 
 def moment(text: str) -> str:
     """Return `2016-09-20 15:05` (seconds kept where given) for a moment in any usual spelling, Asia/Shanghai.
 
-    A date without a time stays a date; what cannot be read stays as it is. The texts sort in order of time.
+    A date without a time stays a date; what cannot be read stays as it is. For their order: `in_order`.
     """
     american = _AMERICAN.fullmatch(text)
+    digits = _DIGITS.fullmatch(text)
+    if digits:
+        return _moment("{}-{}-{} {}:{}:{}".format(*digits.groups())) or text
     if american:
         text_of = f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
         return _moment(text_of) or text
@@ -93,12 +101,18 @@ def _moment(text: str) -> str:
         hour = 0
     try:
         when = datetime(year, month_, day, hour, minute, second)
-        when = _in_shanghai(when, found[9]) if found[9] else when
+        offset = found[9] or _of_hours(found[10])
+        when = _in_shanghai(when, offset) if offset else when
     except (ValueError, OverflowError):  # no such day, an offset of days, a moment past the year 9999
         return ""
     if found[5] is None:
         return when.date().isoformat()
     return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
+
+
+def _of_hours(hours: str | None) -> str:
+    """Return the offset of GMT+8, as Google Forms writes the zone into its csv."""
+    return f"{hours[0]}{hours[1:].zfill(2)}00" if hours else ""
 
 
 def _in_shanghai(when: datetime, offset: str) -> datetime:
@@ -111,6 +125,11 @@ def moment_of_number(text: str) -> str:
     if not re.fullmatch(r"[2-5][0-9]{4}(\.[0-9]+)?", text):
         return moment(text)
     return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def in_order(moments: pd.Series) -> pd.Series:
+    """Return moments as `moment` leaves them as texts that sort in order of time; what is none is blank, the first."""
+    return moments.where(moments.str.fullmatch(_READ), "")
 
 
 _YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}

@@ -24,6 +24,8 @@ CASES = {
     "same person again": ([{}, LATER], ["s1", ""]),
     "the later time counts, not the later row": ([LATER, {}], ["", "s0"]),
     "same minute: the later row": ([{}, {}], ["s1", ""]),
+    "a time that cannot be read comes before one that can": ([{"submitted_at": "昨天"}, {}], ["s1", ""]),
+    "of two that cannot be read the later row": ([{"submitted_at": "昨天"}, {"submitted_at": "今天"}], ["s1", ""]),
     "number corrected": ([{"student_number": "1"}, LATER], ["s1", ""]),
     "ID corrected": ([{"id_number": "430302199503141033"}, LATER], ["s1", ""]),
     "name corrected": ([{"name": "郑成伟"}, LATER], ["s1", ""]),
