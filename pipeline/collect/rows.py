@@ -60,7 +60,7 @@ def rows_of_grid(grid: Grid, wanted: Sequence[str], own: Mapping[str, str] | Non
     header = find_header(head, own)
     if header is None or not (_has_keys(header) or len(header.columns) >= _FORM or _any_key(header)):
         return _nothing(grid, _no_header(grid))
-    notes = [*grid.notes, *_header_notes(grid, header)]
+    notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
     missing = [fields.label(name) for name in _KEYS if name not in header.columns]
     if missing:
         message = f"表头缺少 {'、'.join(missing)} 这一列，本表未读取。请补上这一列，或把表头改回模板的写法"
@@ -115,6 +115,15 @@ def _head(grid: Grid) -> list[list[str]]:
             row.extend([""] * (right + 1 - len(row)))
             row[left : right + 1] = [head[top][left]] * (right + 1 - left)
     return head
+
+
+def _merged_notes(grid: Grid, header: Header) -> list[Note]:
+    """Return what must be said of cells merged over several people: all but the first have a blank there."""
+    tops = [top for top, _, bottom, _ in grid.merged if header.bottom < top < bottom]
+    if not tops:
+        return []
+    message = f"有 {len(tops)} 处合并单元格跨了几行，只有最上面一行有内容，其余各行读作空白；请取消合并、逐行填写"
+    return [_note(grid, "warning", message, min(tops))]
 
 
 def _header_notes(grid: Grid, header: Header) -> list[Note]:

@@ -73,6 +73,15 @@ def test_near_miss_is_taken_with_a_warning():
     assert "身分证号码" in found.notes[0].message
 
 
+def test_cells_merged_over_several_people_are_said():
+    people = [[*PERSON, "土木学院"], ["李四", "430302199503141235", "1305030102", ""]]
+    head = ["姓名", "身份证号码", "学号", "院系"]
+    said = rows_of_grid(grid(["信息表"], head, *people, merged=[(0, 0, 0, 3), (2, 3, 3, 3)]), names()).notes
+    assert [(note.level, note.row) for note in said] == [("warning", 3)]
+    beside = rows_of_grid(grid(["信息表"], head, *people, ["备注"], merged=[(0, 0, 0, 3), (4, 0, 4, 3)]), names())
+    assert not beside.notes
+
+
 def test_same_label_twice_names_both_columns():
     found = rows_of_grid(grid(["姓名", "身份证号码", "学号", "姓名"], [*PERSON, "李四"]), names())
     assert len(found.rows) == 0
