@@ -13,8 +13,8 @@ from typing import Any
 
 from pipeline import resources
 from pipeline.cohort import Cohort
+from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, is_database
-from pipeline.collect.submissions import GOOGLE
 from pipeline.errors import InputError
 from pipeline.review.desk import KINDS
 from pipeline.review.ledger import open_ledger
@@ -30,7 +30,7 @@ def fingerprint(cohort: Cohort, as_of: date) -> str:
     whose files are not there, or go while they are looked at: what is missing is told where it is read.
     """
     sources = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
-    if any(is_database(source) or source.startswith(GOOGLE) for source in [*sources, cohort.review.decisions or ""]):
+    if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
         return ""
     try:
         return _fingerprint(cohort, as_of, sources)

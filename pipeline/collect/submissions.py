@@ -21,11 +21,10 @@ from pipeline.collect.collected import (
     text_frame,
 )
 from pipeline.collect.formats import read_table_file
+from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
 from pipeline.errors import InputError
-
-GOOGLE = "gsheet:"
 
 
 def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
@@ -71,7 +70,7 @@ def submission_units(cohort: Cohort) -> list[Unit]:
     units: list[Unit] = []
     seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
-        if source.startswith(GOOGLE):
+        if is_gsheet(source):
             units.append(Unit(source, None))
             continue
         paths, notes = files_of(source, cohort.folder)

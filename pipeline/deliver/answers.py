@@ -17,12 +17,12 @@ from gspread.utils import absolute_range_name, rowcol_to_a1
 from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect
 from pipeline.collect.google.client import Patience, RejectedRequestError, SheetsClient
-from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, parse_source, read_book
+from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book
+from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
 from pipeline.deliver.answer_rows import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.errors import RefusedError
 from pipeline.tables import STATUSES
 
-GOOGLE = "gsheet:"
 _TRIES = 3  # when the worksheet is renamed or removed under our hands
 _COLOURS = {
     "审核通过": (0.85, 0.94, 0.83),
@@ -81,14 +81,14 @@ def targets(cohort: Cohort) -> list[str]:
     Raises:
         RefusedError: there is none.
     """
-    sources = [source for source in cohort.submissions.sources if source.startswith(GOOGLE)]
+    sources = [source for source in cohort.submissions.sources if is_gsheet(source)]
     keys = [cohort.google.answers] if cohort.google.answers else [parse_source(source)[0] for source in sources]
     if not keys:
         raise RefusedError(
             "这一届没有 Google 表格可以回写", where=str(cohort.folder),
             remedy='请在 [submissions] 的 from 中写 "gsheet:<key>"，或在 [google] 中写 answers',
         )  # fmt: skip
-    return list(dict.fromkeys(parse_source(f"{GOOGLE}{key.removeprefix(GOOGLE)}")[0] for key in keys))
+    return list(dict.fromkeys(spreadsheet_key(key) for key in keys))
 
 
 def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str, pd.DataFrame]:
@@ -98,7 +98,7 @@ def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str,
     """
     if alone or len(keys) == 1:
         return {keys[0]: rows.drop(columns="file")}
-    is_sheet = rows["file"].str.startswith(GOOGLE)
+    is_sheet = rows["file"].str.startswith(PREFIX)
     submitted = rows[is_sheet].assign(key=rows.loc[is_sheet, "file"].map(lambda name: parse_source(str(name))[0]))
     group = ["学校", "院系", "班级"]
     home = submitted.groupby(group)["key"].agg(lambda keys: keys.mode().iloc[0]).rename("key").reset_index()

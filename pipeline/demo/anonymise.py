@@ -19,6 +19,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.collect.gsheet import is_gsheet
 from pipeline.demo import photos
 from pipeline.demo.disguise import Disguise
 from pipeline.demo.starter import quoted
@@ -282,7 +283,7 @@ def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
 
 def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
     """Disguise the table of decisions; False where there are none (those of a shared sheet are left out)."""
-    online = (cohort.review.decisions or "").startswith("gsheet:")
+    online = is_gsheet(cohort.review.decisions)
     rows = None if online else read_decision_rows(cohort)
     if rows is None or rows.empty:
         return False

@@ -100,12 +100,12 @@ def _folders(cohort: Cohort) -> Iterator[Check]:
 
 
 def _inputs(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.gsheet import is_gsheet
     from pipeline.collect.inputs import files_of
     from pipeline.collect.people import read_people
-    from pipeline.collect.submissions import GOOGLE
 
     for source in cohort.submissions.sources:
-        if source.startswith(GOOGLE):
+        if is_gsheet(source):
             continue
         paths, _ = files_of(source, cohort.folder)
         closed = [path.name for path in paths if not os.access(path, os.R_OK)]

@@ -19,6 +19,7 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
+from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError, UsageError, one_line
@@ -56,7 +57,7 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
     place = cohort.review.decisions
     if place is None:
         return None
-    if place.startswith("gsheet:"):
+    if is_gsheet(place):
         from pipeline.collect.google.read import read_decisions_sheet
 
         rows = read_decisions_sheet(place, cohort)
@@ -70,7 +71,7 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
 def missing_file(cohort: Cohort) -> list[str]:
     """Return a line for people where the file of `[review] decisions` is not there (nobody wrote one, or a slip)."""
     place = cohort.review.decisions
-    if place is None or place.startswith("gsheet:") or cohort.path(place).is_file():
+    if place is None or is_gsheet(place) or cohort.path(place).is_file():
         return []
     return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
 

@@ -99,6 +99,8 @@ def pairs_of(of: Decided) -> list[Job]:
         ("check and send", of.approved, [check, SEND], 2.0),
         ("check and backup", of.approved, [check, BACKUP], 2.0),
         ("check and purge", of.approved, [check, PURGE], 2.0),
+        ("run and send", of.approved, [["run", "@"], SEND], 12.0),
+        ("run and approve", of.checked, [["run", "@"], approve], 12.0),
         ("send and purge", of.approved, [SEND, PURGE], 0.5),
         ("approve twice", of.checked, [approve, approve], 0.1),
         ("approve and return", of.checked, [approve, back], 0.1),

@@ -218,7 +218,10 @@ def main() -> None:
             windows = int(counted.read_text())
             step = max(1, windows // (job.get("some") or windows or 1))
             for at in range(1 + step // 2, windows + 1, step):
-                print(json.dumps(tried(job, at, place, counted), ensure_ascii=False), file=lines, flush=True)
+                struck = tried(job, at, place, counted)
+                if struck["died"] == 0 and not job.get("refuse"):
+                    break  # only the first command of a kind looks for fonts: this window is past the end of the others
+                print(json.dumps(struck, ensure_ascii=False), file=lines, flush=True)
     shutil.rmtree(place, ignore_errors=True)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pipeline.cohort import Cohort
 from pipeline.collect.google import access
 from pipeline.collect.google.client import Patience, SheetsClient
-from pipeline.collect.google.tabs import Book, parse_source, read_book
+from pipeline.collect.google.tabs import Book, read_book
+from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source
 from pipeline.errors import ConfigurationError, MingceError
 
 Finding = tuple[str, bool, str]
@@ -32,10 +33,10 @@ def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Fi
 
 def _named(cohort: Cohort) -> list[tuple[str, str]]:
     """Return what each spreadsheet is for, and its source; each spreadsheet once for a purpose."""
-    named = [("登记表", source) for source in cohort.submissions.sources if source.startswith("gsheet:")]
+    named = [("登记表", source) for source in cohort.submissions.sources if is_gsheet(source)]
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
-    named += [("审核表", decisions)] if decisions.startswith("gsheet:") else []
-    named += [("回写表格", f"gsheet:{answers.removeprefix('gsheet:')}")] if answers else []
+    named += [("审核表", decisions)] if is_gsheet(decisions) else []
+    named += [("回写表格", PREFIX + answers.removeprefix(PREFIX))] if answers else []
     return list(dict.fromkeys(named))
 
 

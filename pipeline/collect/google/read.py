@@ -15,7 +15,8 @@ from pipeline.collect.google.cells import texts
 from pipeline.collect.google.client import Patience, SheetsClient
 from pipeline.collect.google.looks import Look
 from pipeline.collect.google.snapshot import Reader, Snapshot
-from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab, parse_source
+from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab
+from pipeline.collect.gsheet import is_gsheet, parse_source
 from pipeline.collect.inputs import Content, keep_bytes
 from pipeline.errors import InputError
 
@@ -88,7 +89,7 @@ def _own_titles(cohort: Cohort, key: str) -> set[str]:
     """Return the titles of the worksheets that are not the students': answers, decisions in the same spreadsheet."""
     own = {ANSWERS_TITLE}
     decisions = cohort.review.decisions or ""
-    if decisions.startswith("gsheet:"):
+    if is_gsheet(decisions):
         decided, title = parse_source(decisions)
         own |= {title} if decided == key and title else set()
     return own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from gspread.utils import absolute_range_name, rowcol_to_a1
 
 from pipeline.collect.google.cells import readable
 from pipeline.collect.google.client import SheetsClient
-from pipeline.errors import ConfigurationError
 
 ANSWERS_TITLE = "认证结果"
 ANSWERS_MARK = "mingce：认证结果，由系统整页更新，请勿改动"
@@ -24,7 +22,6 @@ _FIELDS = (
     "conditionalFormats{hidden})"
 )
 _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
-_SOURCE = re.compile(r"gsheet:(?:https://docs\.google\.com/spreadsheets/d/)?([A-Za-z0-9_-]+)(?:/[^#]*)?(?:#(.+))?")
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,6 @@ class Book:
         """Return our own answers worksheet: by the mark of its protection, else by its title."""
         marked = [tab for tab in self.tabs if ANSWERS_MARK in tab.protections]
         return next(iter(marked or [tab for tab in self.tabs if tab.title == ANSWERS_TITLE]), None)
-
-
-def parse_source(source: str) -> tuple[str, str]:
-    """Return spreadsheet key and worksheet title ("" where none is named) of `gsheet:<key or address>[#title]`.
-
-    Raises:
-        ConfigurationError: it is no such source.
-    """
-    found = _SOURCE.fullmatch(source.strip())
-    if not found:
-        raise ConfigurationError(
-            ["Google 表格应写作 gsheet:<key>，key 是网址中 /d/ 与 /edit 之间的一段"], where=source[:80]
-        )
-    return found[1], found[2] or ""
 
 
 def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: bool = False) -> Book:

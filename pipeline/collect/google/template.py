@@ -10,7 +10,8 @@ from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect
 from pipeline.collect.google.client import Patience, SheetsClient
 from pipeline.collect.google.snapshot import AS_STORED
-from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, parse_source, read_book
+from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book
+from pipeline.collect.gsheet import spreadsheet_key
 from pipeline.collect.template_text import HINTS
 from pipeline.errors import RefusedError
 from pipeline.fields import Field
@@ -33,7 +34,7 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
         PartialError, InputError: no access, or Google did not answer within attempts and time.
     """
     client = connect(cohort, write=True, patience=patience)
-    book = read_book(client, parse_source(f"gsheet:{key.removeprefix('gsheet:')}")[0])
+    book = read_book(client, spreadsheet_key(key))
     tab = _tab(client, book)
     header = _header(client, book, tab)
     wanted = [field for field in fields.fields().values() if not set(field.labels) & set(header)]
