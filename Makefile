@@ -25,6 +25,7 @@ lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
+	.venv/bin/pyright -p tests
 
 test: lint
 	$(PY) -m pytest -n 2 --dist worksteal -m 'not soak and not bench'

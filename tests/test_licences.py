@@ -30,8 +30,8 @@ def licence_of(package: str) -> str | None:
     except metadata.PackageNotFoundError:
         return None
     classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
-    short = (told.get("License") or "").strip().split("\n")[0][:120]
-    return " | ".join(filter(None, [told.get("License-Expression") or "", short, *classifiers]))
+    whole, expression = ("".join(told.get_all(name) or []) for name in ("License", "License-Expression"))
+    return " | ".join(filter(None, [expression, whole.strip().split("\n")[0][:120], *classifiers]))
 
 
 def noted() -> set[str]:

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ UV = next((str(path) for path in _PLACES if path.exists()), shutil.which("uv"))
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not UV, reason="uv is not here: make setup puts it into .uv")]
 
 
-def _quiet(*command: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
+def _quiet(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done

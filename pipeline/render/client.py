@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable
@@ -46,7 +47,7 @@ class MingceClient(PapermillNotebookClient):
     def create_kernel_manager(self) -> Any:
         """Make the manager of a cold kernel: it talks by TCP, and any account of this machine could listen there.
 
-        What it would say on standard error is English; errors of cells stand in the notebook.
+        What it would log is English; errors of cells stand in the notebook.
         """
         manager: Any = super().create_kernel_manager()
         if zmq.has("curve"):
@@ -62,7 +63,12 @@ class MingceClient(PapermillNotebookClient):
             self.nb.metadata["language_info"] = info["content"]["language_info"]
 
     def start_new_kernel(self, **kwargs: Any) -> None:
-        """Start a kernel; under `starting` also wait until it is ready, since cold kernels may pick the same ports."""
+        """Start a kernel; under `starting` also wait until it is ready, since cold kernels may pick the same ports.
+
+        Its own standard output and error lead nowhere: what cells print goes to the notebook by sockets, and the rest
+        is libraries' English.
+        """
+        kwargs |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if self.starting is None:
             super().start_new_kernel(**kwargs)
             return

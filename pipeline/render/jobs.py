@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError, reason_of
+from pipeline.logs import hush_libraries
 from pipeline.render.starter import Prepared, forget_secrets
 
 
@@ -58,11 +59,12 @@ _starting: AbstractContextManager[Any] | None = None
 def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
     """Begin a cold worker: `lock` is held while a kernel starts; what it starts inherits the bound on memory.
 
-    It inherits the environment, too: without its secrets.
+    It inherits the environment, too: without its secrets. Libraries say nothing on standard error from here on.
     """
     global _starting
     _starting = lock
     forget_secrets(os.environ)
+    hush_libraries()
     if os.name == "posix" and os.path.exists("/proc/self/status"):  # noqa: PTH110 - no path is worked on
         from pipeline.render.kernels import bound_memory
 
@@ -71,6 +73,7 @@ def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
 
 def serve_job(client: socket.socket, request: dict[str, Any]) -> int:
     """Be the job that `request` describes (in a fork of the prepared process) and send back what became of it."""
+    hush_libraries()
     given: dict[str, Any] = request["settings"]
     settings = Settings(given["timeout"], given["memory"], Path(given["template"]), given["cold"])
     result = run_job(from_wire(request["job"]), settings, Prepared(Path(request["folder"]), None))

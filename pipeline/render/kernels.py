@@ -17,6 +17,7 @@ def serve_kernel(client: socket.socket, request: dict[str, Any]) -> int:
     this kernel may allocate, 0: no bound).
     """
     client.close()
+    _say_nothing()
     _enter(request["env"], request["cwd"])
     bound_memory(int(request["memory"]))
     arguments: list[str] = request["arguments"]
@@ -31,6 +32,13 @@ def serve_kernel(client: socket.socket, request: dict[str, Any]) -> int:
     app.initialize(arguments)
     app.start()
     return 0
+
+
+def _say_nothing() -> None:
+    """Let standard error lead nowhere: what cells print goes to the notebook, the rest is libraries' English."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _forget_inline_backend() -> None:

@@ -64,7 +64,7 @@ def people(index):
     born = (pd.Timestamp("1995-01-01") + pd.to_timedelta(number % 365, unit="D")).dt.strftime("%Y%m%d")
     first17 = ("430302" + born + (number // 365 * 2 + 1).astype(str).str.zfill(3)).astype("str")
     surnames, given = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗", "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚文辉玲玉"
-    name = number.map(lambda n: surnames[n % 20] + given[n // 20 % 24] + given[n // 480 % 24])
+    name = pd.Series([surnames[n % 20] + given[n // 20 % 24] + given[n // 480 % 24] for n in range(len(index))], index)
     phone = "17" + number.astype(str).str.zfill(9)
     text = {
         "id_number": first17 + check_character(first17),

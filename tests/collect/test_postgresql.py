@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from pipeline.collect import database, read_registry
 from pipeline.errors import InputError
@@ -42,7 +43,7 @@ def server():
     folder = Path(tempfile.mkdtemp(prefix="mingce-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, user)
-    alike = {"user": user} if os.geteuid() == 0 else {}
+    alike = user if os.geteuid() == 0 else None
     port = _free_port()
     secret = folder / "secret"
     secret.write_text("geheim")
@@ -59,11 +60,11 @@ def server():
         "UTF8",
         "--no-sync",
     ]
-    made = subprocess.run([tools / "initdb", *options], cwd=folder, capture_output=True, check=False, **alike)
+    made = subprocess.run([tools / "initdb", *options], cwd=folder, capture_output=True, check=False, user=alike)
     if made.returncode:
         pytest.skip(f"initdb does not work here: {made.stderr.decode(errors='replace')[-200:]}")
     command = [tools / "postgres", "-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", str(port), "-F"]
-    running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **alike)
+    running = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=alike)
     address = f"postgresql+psycopg://office:geheim@127.0.0.1:{port}/postgres"
     try:
         _wait(address)
@@ -80,7 +81,7 @@ def _wait(address):
             engine = sa.create_engine(address)
             with engine.connect():
                 return
-        except sa.exc.OperationalError:
+        except OperationalError:
             time.sleep(0.1)
     pytest.fail("the server did not start in a minute")
 

@@ -62,7 +62,7 @@ def ods(rows):
                 cell.addElement(paragraph)
             line.addElement(cell)
         sheet.addElement(line)
-    book.spreadsheet.addElement(sheet)
+    book.spreadsheet.addElement(sheet)  # pyright: ignore[reportAttributeAccessIssue] - set by its factory
     out = io.BytesIO()
     book.save(out)
     return content("a.ods", out.getvalue())

@@ -52,7 +52,7 @@ class RoughServer(socketserver.ThreadingTCPServer):
 
 
 class _Dialogue(socketserver.BaseRequestHandler):
-    server: RoughServer
+    server: RoughServer  # pyright: ignore[reportIncompatibleVariableOverride] - whose dialogue it is
     request: socket.socket
 
     def handle(self) -> None:

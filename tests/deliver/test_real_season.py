@@ -218,7 +218,9 @@ def chased(mail: EmailMessage) -> list[tuple[str, ...]]:
     if not books:
         return []
     book = load_workbook(io.BytesIO(books[0].get_content()))
-    return [(row[2], row[4], row[6]) for row in book.active.iter_rows(min_row=4, values_only=True) if row[2]]
+    return [
+        (str(row[2]), str(row[4]), str(row[6])) for row in book.active.iter_rows(min_row=4, values_only=True) if row[2]
+    ]
 
 
 def check_canaries(server: RoughServer, source: Source) -> None:

@@ -55,7 +55,8 @@ def test_causes_are_those_of_the_definitions(tmp_path: Path, seed: int) -> None:
     rows = _read(folder / "submissions").drop_duplicates("student_number", keep="last").set_index("student_number")
     assert 0.28 < (truth["cause"] != "").mean() < 0.32
     for label in truth[truth["cause"] != ""].itertuples():
-        row = {**rows.loc[label.submitted_student_number].to_dict(), "student_number": label.submitted_student_number}
+        number = str(label.submitted_student_number)
+        row = {**rows.loc[number].to_dict(), "student_number": number}
         given = {name: _plain(row[name]) for name in ROW}
         assert cause_by_definition(given, people) == label.cause, label.student_number
 

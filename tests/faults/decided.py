@@ -63,8 +63,8 @@ def decide(folder: Path) -> Decided:
     shutil.copytree(approved, signed)
     secretary = str(read_people(load_cohort(signed))[0]["secretary"].iloc[0])
     mingce("sign", one["college"], signed, "--by", secretary, "--why", "迟交")
-    named = (str(one[of]) for of in ("college", "major", "student_number", "submission_id"))
-    return Decided(checked, approved, signed, *named, secretary)
+    college, major, student, submission = one[["college", "major", "student_number", "submission_id"]].astype(str)
+    return Decided(checked, approved, signed, college, major, student, submission, secretary)
 
 
 def _strike_off_the_missing(cohort: Path) -> None:

@@ -145,7 +145,7 @@ def runs_under(of: Decided, command: str = "run", **strain: object) -> list[Job]
 @pytest.mark.timeout(7200)
 def test_children_killed(decided: Decided, tmp_path: Path):
     """Notebooks' processes, kernels, and the prepared process that they are forked from."""
-    done = strained(tmp_path, *runs_under(decided, kills=3, over=4.0), timeout=7000)
+    done = strained(tmp_path, *runs_under(decided, kills=3, over=1.5), timeout=7000)
     same_tables(done)
     assert sum(len(one["killed"]) for one in done) >= TIMES
 

@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
+from sqlalchemy import event as statements
 from sqlalchemy.engine import Engine
 
 from pipeline import cli
@@ -71,9 +71,10 @@ class Windows:
             sys.audit("answered")
             return getresponse(connection)
 
-        os.fsync, http.client.HTTPConnection.getresponse = heard, answered
+        os.fsync = heard
+        http.client.HTTPConnection.getresponse = answered  # pyright: ignore[reportAttributeAccessIssue]
         for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
-            sa.event.listen(Engine, moment, lambda *_: sys.audit("statement"))
+            statements.listen(Engine, moment, lambda *_: sys.audit("statement"))
 
     def close(self) -> None:
         """Let the last window pass (all is done, and the process still there), and listen no more."""

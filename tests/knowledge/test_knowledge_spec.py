@@ -79,7 +79,7 @@ def test_regions(case):
     table = regions.load_regions()
     split = table.split(*(column(case[level]) for level in regions.LEVELS))
     levels = [split[level] for level in regions.LEVELS]
-    assert "/".join(said(level) for level in levels) == case["split"]
+    assert "/".join(str(said(level)) for level in levels) == case["split"]
     changed = case["split"] != "/".join(case[level] for level in regions.LEVELS)
     assert bool(said(split["why"])) == changed
     verdict = table.judge(*levels, year=column(f"{case['year']}-09"))

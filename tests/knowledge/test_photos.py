@@ -75,7 +75,7 @@ def test_index_and_kinds_are_kept(folder):
         "found": "bool", "path": "str", "readable": "bool", "bytes": "int64", "width": "int64", "height": "int64",
         "sha256": "str", "phash": "str",
     }  # fmt: skip
-    assert seen.loc[4].tolist() == [False, "", False, 0, 0, 0, "", ""]
+    assert list(seen.loc[4]) == [False, "", False, 0, 0, 0, "", ""]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Reports
-from pipeline.errors import BusyError, MingceError
+from pipeline.errors import BusyError, MingceError, RefusedError
 from pipeline.lock import cohort_lock, holder, is_held, lock_path
 from pipeline.logs import log, log_to, mask
 from pipeline.operate.backup import backup
@@ -197,7 +197,7 @@ def test_commands(cohort, tmp_path):
     made = run(app, ["backup", str(tmp_path / "b"), str(cohort.folder)])
     assert made.exit_code == 0 and made.stdout.strip().endswith(".sqlite")
     refused = run(app, ["send", str(cohort.folder)])
-    assert refused.exception.exit_code == 6
+    assert isinstance(refused.exception, RefusedError)
 
 
 def test_doctor_names_colleges_and_classes_without_people(cohort):

@@ -376,6 +376,21 @@ def test_fifty_at_once(folder: Folder):
     assert list(folder.prepared.folder.iterdir()) == [folder.prepared.folder / "prepared"]
 
 
+@pytest.mark.parametrize("cold", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_what_libraries_say_in_a_kernel_reaches_no_terminal(folder: Folder, cold: bool):
+    """The kernel has no way to the standard error of whoever started it: cells' own goes to the notebook."""
+    assert folder.prepared.process
+    job = folder.job(
+        "quiet",
+        "import os\nfrom pathlib import Path\nprint([os.path.realpath(f) for f in Path('/proc/self/fd').iterdir()])",
+    )
+    folder.run(job, cold=cold)
+    starter = "self" if cold else folder.prepared.process.pid
+    terminal = os.path.realpath(f"/proc/{starter}/fd/2")
+    assert "/dev/null" in folder.text("quiet")
+    assert terminal == "/dev/null" or terminal not in folder.text("quiet")
+
+
 @pytest.mark.slow
 def test_cold_kernels_run_the_same_jobs(folder: Folder, capfd: pytest.CaptureFixture[str]):
     jobs = [

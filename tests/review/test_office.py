@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import stat
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,6 +23,20 @@ from .test_signing import write_xlsx
 pytestmark = pytest.mark.slow
 
 
+class Office(NamedTuple):
+    """The office of one cohort folder: called with the words of a command, it returns what that said."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: object, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main([*map(str, words)])
+        told = self.capsys.readouterr()
+        assert (left.value.code or 0) == code, told.out + told.err
+        return told.out + told.err
+
+
 @pytest.fixture
 def office(tmp_path, capsys):
     folder = make_cohort(tmp_path / "cohort", students=24, schools=1, seed=5, faults=0.0)
@@ -29,15 +45,7 @@ def office(tmp_path, capsys):
         away = {row["student_number"] for row in csv.DictReader(lines)}
     edit(folder / "registry" / "10534.csv", lambda rows: [row for row in rows if row["学号"] not in away])
 
-    def run(*words, code=0):
-        with pytest.raises(SystemExit) as left:
-            cli.main([*map(str, words)])
-        told = capsys.readouterr()
-        assert (left.value.code or 0) == code, told.out + told.err
-        return told.out + told.err
-
-    run.folder = folder
-    return run
+    return Office(folder, capsys)
 
 
 def edit(path, change):

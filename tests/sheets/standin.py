@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
     context: ssl.SSLContext
     host = ""
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_CONNECT(self) -> None:

@@ -133,7 +133,8 @@ def test_recorded_refusals_are_understood(pairs, shared: Path):
     disabled = next(one for one in pairs if "service-disabled" in one["id"])
     answer = requests.Response()
     answer.status_code, answer._content = 403, json.dumps(disabled["response"]["json"]).encode()
-    assert "启用" in judge(answer, address="x").remedy
+    fault = judge(answer, address="x")
+    assert isinstance(fault, Refused) and "启用" in fault.remedy
 
 
 def test_the_recorded_quota(google: Google, cohort, patience, shared: Path):

@@ -104,5 +104,4 @@ def _change(name, value):
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")
-    sys.stdout.write(write_guide())
+    sys.stdout.buffer.write(write_guide().encode())
