@@ -197,14 +197,13 @@ class Run:
 def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
     """Open a run's data; they are gone at the end, whatever way out is taken."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
-    spool = open_spool(folder.path / "spool")
-    try:
-        with open_work(settings.cohort.scale.scheduler, large=large) as work:
-            run = Run(settings, folder, spool, work)
-            run.share(settings)
-            yield run
-    finally:
-        spool.close()
+    with (
+        open_spool(folder.path / "spool") as spool,
+        open_work(settings.cohort.scale.scheduler, large=large) as work,
+    ):
+        run = Run(settings, folder, spool, work)
+        run.share(settings)
+        yield run
 
 
 def input_size(cohort: Cohort) -> int:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,10 +65,6 @@ class Spool:
         for name in names:
             self._path(name).unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _path(self, name: str) -> Path:
         return self.folder / name
 
@@ -81,7 +78,17 @@ def _loaded(path: str) -> Any:  # noqa: ANN401 - what was written
     return pickle.loads(Path(path).read_bytes())  # written by this run into its own 0700 folder
 
 
-def open_spool(folder: Path) -> Spool:
-    """Return a new, empty spool."""
+@contextmanager
+def open_spool(folder: Path) -> Generator[Spool]:
+    """Give a new, empty spool; it is gone at the end, whatever way out is taken.
+
+    Raises:
+        OSError: the system refuses, twice, to remove it: a run does not finish that holds more than it says.
+    """
     folder.mkdir(mode=0o700)
-    return Spool(folder)
+    try:
+        yield Spool(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -225,4 +225,5 @@ def test_a_call_that_the_system_refuses_in_every_window(
     known = commands(plain, season, tmp_path) | decisions(decided)
     jobs = jobs_of(known, **blow) + jobs_of({"check": (decided.approved, ["check", "@"])}, some=OF_A_RUN, **blow)
     for whole, *refused in tried(tmp_path, *jobs, timeout=7000).values():
-        judge(whole, refused, killed=False)
+        if refused:  # what only decides writes no file by itself: SQLite does
+            judge(whole, refused, killed=False)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipeline.knowledge.photos import Shelf
 from pipeline.scale.reading import _photos, _pictures
-from pipeline.scale.spool import open_spool
+from pipeline.scale.spool import Spool
 from tests.frames import submissions
 
 
@@ -21,7 +21,7 @@ def test_a_picture_out_of_a_cell_is_the_photo_of_its_row(tmp_path: Path):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "1305030101.png").write_bytes(_portrait("blue"))
-    spool = open_spool(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool")
     taken = _pictures(spool, 0, {"ID_1F.png": _portrait("red")})
     rows = submissions({"photo": "1305030101.png"}, {"photo": "ID_1F.png", "student_number": "2"}, {"photo": "no.png"})
     rows["student_number"] = ["1", "2", "3"]
