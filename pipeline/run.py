@@ -12,10 +12,11 @@ from threading import Thread
 from typing import Any
 
 from pipeline import summary as summaries
+from pipeline.check.declared import Rule
 from pipeline.check.facts import facts_of
 from pipeline.check.results import added_results, slim_results
 from pipeline.check.stage import check
-from pipeline.check.suites import Rule, cohort_rules
+from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people

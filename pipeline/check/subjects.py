@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.check.suites import Subject
+from pipeline.check.declared import Subject
 from pipeline.check.table import check_table
 from pipeline.match.matched import Matched
 from pipeline.match.persons import WITHDRAWN

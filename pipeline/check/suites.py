@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import yaml
 
 from pipeline import fields, resources
+from pipeline.check.declared import SUBJECTS, Rule, Subject
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import load_codes
 from pipeline.tables import ACTORS, SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
-Subject = Literal["submissions", "superseded", "students", "registry"]
-SUBJECTS = ("submissions", "superseded", "students", "registry")
 NEEDS = ("", "photos", "registry")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule: what Great Expectations judges, and what a finding of it says.
-
-    `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
-    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide; `place` is file
-    and line, for messages.
-    """
-
-    name: str
-    page: str
-    expectation: str
-    field: str
-    severity: str
-    actor: str
-    message: str
-    about: str = ""
-    table: Subject = "submissions"
-    needs: str = ""
-    since: str = ""
-    changed: str = ""
-    known_issue: str = ""
-    stock: bool = False
-    kwargs: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
-    place: str = ""
 
 
 def built_in_rules() -> list[Rule]:

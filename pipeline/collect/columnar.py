@@ -13,7 +13,7 @@ import pyarrow.csv as pv
 
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.compact import HEAD, filled_columns
-from pipeline.collect.delimited import DELIMITERS, guess_delimiter
+from pipeline.collect.delimiter import DELIMITERS, guess_delimiter
 from pipeline.collect.inputs import Content
 
 _SAMPLE = 1 << 16

@@ -10,21 +10,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO
 
 import pyarrow as pa
 
 from pipeline.collect.collected import Cell, Grid, Note, Reading
 from pipeline.collect.compact import HEAD, columns_of, joined
+from pipeline.collect.delimiter import DELIMITERS, LONGEST, guess_delimiter, records_of
 from pipeline.collect.encoding import Text, decode
-from pipeline.collect.header import LOOK_DOWN, field_of
+from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
-if TYPE_CHECKING:
-    import _csv
-
-DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
 _CHUNK = 50_000
 _BIG = 4 << 20  # bytes from which a clean file is read by Arrow
 _SEPARATOR = re.compile(r'^sep=([^"\r\n])\r?\n', re.IGNORECASE)
@@ -32,7 +28,6 @@ _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 _WIDEST = 16_384
 _SPACE = 10_000_000  # cells below the header, blank ones too: each costs 8 bytes
 _BESIDE = 64  # cells that a row may always have beyond the usual number
-_LONGEST = 1 << 24  # characters of one cell: csv's own buffer takes eight bytes for each
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
@@ -72,29 +67,11 @@ def _decoding_notes(text: Text, name: str) -> list[Note]:
     return notes
 
 
-def guess_delimiter(text: str) -> str:
-    """Return the delimiter under which the first records hold most known labels, then are most alike in width."""
-    return max(DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
-
-
-def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
-    head = list(islice(_reader(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
-    labels = max((sum(bool(field_of(cell)) for cell in record[:200]) for record in head), default=0)
-    widths = [len(record) for record in head if record]
-    usual = max(set(widths), key=widths.count, default=1)
-    return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(DELIMITERS).index(delimiter)
-
-
-def _reader(lines: TextIO, delimiter: str) -> _csv.Reader:
-    csv.field_size_limit(_LONGEST)
-    return csv.reader(lines, delimiter=delimiter)
-
-
 def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]], int]:
     """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
     swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if not swallowed:
-        return _told(_reader(text.lines(), delimiter), name), 0
+        return _told(records_of(text.lines(), delimiter), name), 0
     lines = io.TextIOWrapper(io.BytesIO(text.data), text.encoding, errors="replace", newline=None)
     return _told((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
 
@@ -106,14 +83,14 @@ def _told(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
         for number, record in enumerate(records, 1):  # noqa: B007  # the last one that was whole
             yield record
     except csv.Error:
-        what = f"第 {number + 1} 条记录有一格超过 {_LONGEST // 10_000} 万字"
+        what = f"第 {number + 1} 条记录有一格超过 {LONGEST // 10_000} 万字"
         raise InputError(what, where=name, remedy="请核对这一处的引号和换行，重新导出") from None
 
 
 def _swallowed(text: Text, delimiter: str) -> int:
     """Return the first row (1-based) with a cell that holds whole rows, as after a quote without its partner, or 0."""
     width = number = lines = 0
-    records = _reader(text.lines(), delimiter)
+    records = records_of(text.lines(), delimiter)
     try:
         for number, record in enumerate(records, 1):
             width = max(width, len(record)) if number <= LOOK_DOWN else width

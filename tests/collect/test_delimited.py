@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.collect.delimited import guess_delimiter
+from pipeline.collect.delimiter import guess_delimiter
 from pipeline.collect.encoding import decode
 from pipeline.errors import InputError
 
