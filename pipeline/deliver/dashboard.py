@@ -43,6 +43,8 @@ class _Role:
     """Tasks of the reader: states, sentence, note, family (for the colour)."""
     waits: tuple[tuple[str, str], ...]
     """States that others must settle, and how that is called."""
+    extras: tuple[str, str]
+    """Task of the reader about submissions outside the roster: sentence, note."""
     unlisted: tuple[str, ...] = ()
     """States whose students stand in the attached list alone."""
 
@@ -60,6 +62,7 @@ _COUNSELOR = _Role(
         ("registrar", "教务处更正"),
         ("not_checked", "就业办核验"),
     ),
+    extras=("请您核实名单外的提交", "提交人不在本届名单里，见附件“我的班级”"),
     unlisted=("awaiting", "not_checked"),
 )
 _SECRETARY = _Role(
@@ -70,6 +73,7 @@ _SECRETARY = _Role(
         *_CHASE,
     ),
     waits=(("registrar", "教务处更正"), ("not_checked", "就业办核验")),
+    extras=("请辅导员核实名单外的提交", "核实、撤销以后才能签字，见附件“看板”"),
 )
 
 
@@ -168,10 +172,11 @@ def _closing(source: Source, recipient: Recipient) -> str:
 
 
 def _tasks(digest: Digest, role: _Role) -> list[dict[str, object]]:
-    counted = [(sum(digest.by_status[key] for key in keys), *rest) for keys, *rest in role.mine]
+    counted = [(sum(digest.by_status[key] for key in keys), "人", *rest) for keys, *rest in role.mine]
+    counted.append((digest.extras, "条", *role.extras, "verify"))
     return [
-        {"number": number, "text": text, "note": note, "colour": theme().family(family).text}
-        for number, text, note, family in counted
+        {"number": number, "unit": unit, "text": text, "note": note, "colour": theme().family(family).text}
+        for number, unit, text, note, family in counted
         if number
     ]
 
@@ -238,9 +243,8 @@ def _subject(cohort: Cohort, digest: Digest, role: _Role, named: str) -> str:
 
 
 def _headline(tasks: list[dict[str, object]], left: int) -> str:
-    if not left:
-        return "全部完成"
-    return "，".join(f"{task['text']} {task['number']} 人" for task in tasks) or f"还有 {left} 人等待审核"
+    told = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in tasks)
+    return told or (f"还有 {left} 人等待审核" if left else "全部完成")
 
 
 def _deadline(window: Window, as_of: date) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
@@ -95,13 +95,16 @@ class Digest:
     """Open critical findings: message and number of students."""
     progress: pd.DataFrame
     """Columns `day` (ISO date), `submitted`, `approved`: cumulative students per day."""
+    extras: int = 0
+    """Submissions of people outside the roster that claim a place among the reader's students."""
 
     @property
     def content(self) -> str:
         """Return the digest of what a reader would call news: no dates, no days left."""
         states = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in self.chase]
         tallies = [[t.label, t.note, t.registered, t.done, t.review, t.verify, t.fix, t.missing] for t in self.groups]
-        return digest(json.dumps([states, tallies], ensure_ascii=False))
+        extras = [self.extras] if self.extras else []  # without any it is the digest of the mails of earlier versions
+        return digest(json.dumps([states, tallies, *extras], ensure_ascii=False))
 
 
 def counselor_digest(source: Source, recipient: Recipient) -> Digest:
@@ -109,13 +112,15 @@ def counselor_digest(source: Source, recipient: Recipient) -> Digest:
     roster = within(source.roster, ["school", "college", "class_name"], recipient.scope)
     many_colleges = roster["college"].nunique() > 1 or roster["school"].nunique() > 1
     notes = roster["college"] if many_colleges else pd.Series("", index=roster.index, dtype="str")
-    return _digest(source, roster, roster["class_name"], notes)
+    extras = within(source.extras, ["school", "college", "class_name"], recipient.scope)
+    return replace(_digest(source, roster, roster["class_name"], notes), extras=len(extras))
 
 
 def secretary_digest(source: Source, recipient: Recipient) -> Digest:
     """Return what a college's secretary is told: each class with its counselor."""
     roster = within(source.roster, ["school", "college"], recipient.scope)
-    return _digest(source, roster, roster["class_name"], roster["counselor"])
+    extras = within(source.extras, ["school", "college"], recipient.scope)
+    return replace(_digest(source, roster, roster["class_name"], roster["counselor"]), extras=len(extras))
 
 
 def _digest(source: Source, roster: pd.DataFrame, labels: pd.Series, notes: pd.Series) -> Digest:

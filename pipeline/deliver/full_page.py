@@ -30,6 +30,7 @@ def college_pages(cohort: Cohort, source: Source, recipient: Recipient) -> tuple
     pages = tuple(_attachment(key, "看板", folder / "dashboard.html") for key, folder in site.items())
     own = within(source.colleges, ["school", "college"], scope)
     done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
+    done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
     printed = [(key, site[key] / "headcount.pdf") for key in scope if key in done]
     return pages + tuple(
         Attachment(f"{key[1][:12]}_人数表.pdf", path.read_bytes(), "application/pdf")

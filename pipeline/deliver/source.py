@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.run_folder import latest_folder, read_summary
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
+_EXTRA = ["school", "college", "class_name"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Source:
     """(school, college) whose data have changed since the signature."""
     returned: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, student number) to the reason that was given when the submission was returned."""
+    extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_EXTRA))
+    """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
 
 
 def newest_run(cohort: Cohort) -> Path:
@@ -70,7 +74,8 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    columns = ["submission_id", "school", "student_number", "name", "submitted_at", "email", "superseded_by", *POSITION]
+    columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
+    columns += ["superseded_by", *POSITION]
     submissions = read_table(run, "submissions", columns)
     return Source(
         run=run,
@@ -86,7 +91,17 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
         changed=_changed(cohort, summary),
         returned=_return_reasons(cohort),
+        extras=_extras(run, submissions),
     )
+
+
+def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:
+    if not (run / "tables" / "differences.parquet").is_file():
+        return pd.DataFrame(columns=_EXTRA)
+    differences = read_table(run, "differences", ["school", "college", "kind", "submission_id"])
+    extras = differences[differences["kind"] == "extra"]
+    claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
+    return extras.merge(claimed, on="submission_id", how="left").fillna("")[_EXTRA]
 
 
 def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:

@@ -11,7 +11,6 @@ from pipeline.render.headcount import COLUMNS
 from pipeline.render.history import Day
 from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.scope import Scope, headcount_of, open_page
-from pipeline.render.signature import DONE, SETTLE, SIGN
 from pipeline.render.theme import FAMILY_OF, theme
 from pipeline.render.today import show_work
 from pipeline.tables import ACTORS, STATUSES, Frame
@@ -23,6 +22,7 @@ _REASONS = 8
 _FEW_REASONS = 3  # no taller than the trend beside them: the changes stand below them, not below the trend
 _CHASED = 1000
 _NAMED = 12  # people named in one line of changes
+_SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
 
 
 def show_head(page: Scope) -> Piece:
@@ -73,12 +73,11 @@ def _banners(page: Scope) -> list[dict[str, str]]:
 
 def show_today(page: Scope) -> Piece:
     """Return what is left to do today: how many, who first, by when; then everybody's work in that order."""
-    if page.counselor:
-        return show_work(page.run, page.statuses, DONE, f"您班级的学生都已审核通过。{DONE.told}")
-    step = page.signature.step(page.left)
-    if step == SIGN and not headcount_of(page).ready:
-        step = SETTLE
-    return show_work(page.run, page.statuses, step, f"所有学生都已审核通过。{step.told}", page.signature)
+    whose = "您班级的" if page.counselor else "所有"
+    after = f"另有名单外的提交 {page.extra} 条：{_SETTLE}见下面“要找的学生”。" if page.extra else ""
+    signature = None if page.counselor else page.signature
+    nothing_left = f"{whose}学生都已审核通过。{page.step.told}"
+    return show_work(page.run, page.statuses, page.step, nothing_left, signature, after=after)
 
 
 def show_progress(page: Scope) -> Piece:
@@ -181,6 +180,8 @@ def show_chase(page: Scope) -> Piece:
         groups=groups,
         hidden=hidden,
         waiting=queue,
+        extras=page.extras,
+        settle=_SETTLE,
         open=listed <= 60 or bool(page.counselor),
     )
 
@@ -220,7 +221,7 @@ def show_changes(page: Scope) -> Piece:
         "changes",
         "比上次变了什么",
         {"section": "changes"},
-        lead=f"与 {before.as_of.isoformat()} 的结果相比。",
+        lead=f"与 {page.run.named(before)}相比。",
         moves=moves,
         nothing="没有学生的状态变化。",
     )
@@ -262,6 +263,7 @@ def show_notes(page: Scope) -> Piece:
     lines = [
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
+        "名单外：提交人不在本届学籍名单里。校验码：与打印的人数表上的相同，就是同一份名单。",
         f"学生提交 {work.month_day(run.opens)} 至 {work.month_day(run.closes)}，"
         f"学院 {work.month_day(run.college_due)} 前上报。",
     ]
@@ -269,5 +271,5 @@ def show_notes(page: Scope) -> Piece:
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")
-    lines.append(f"运行编号 {run.run_id}。")
+    lines.append(work.asked_for(run.run_id, page.token))
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.render.pieces import glued
 from pipeline.whole import appearing
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _exporter(template: Path) -> HTMLExporter:
 
         from_notebook_node = TemplateExporter.from_notebook_node
 
-    return PageExporter(
+    exporter = PageExporter(
         template_name=template.name,
         extra_template_basedirs=[str(template.parent)],
         exclude_input=True,
@@ -38,6 +39,8 @@ def _exporter(template: Path) -> HTMLExporter:
         exclude_output_prompt=True,
         default_preprocessors=[],  # the template takes outputs as they are; each would copy and validate them all
     )
+    exporter.register_filter("glued", glued)
+    return exporter
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -37,6 +37,7 @@ def write_index(path: Path, run: Run) -> None:
         unit=overview.unit,
         groups=_groups(entries, overview),
         counts=overview.counts,
+        extras=overview.extras.total(),
         css=(resources.templates() / "page" / "page.css").read_text(encoding="utf-8"),
         script=(resources.templates() / "page" / "page.js").read_text(encoding="utf-8").strip(),
     )
@@ -59,7 +60,13 @@ def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str
 
 def _school(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     page = school_page(run.code_of(str(entry["school"])))
-    return {**entry, "page": page if (site / page).is_file() else "", "files": [], "asked": bool(entry["href"])}
+    return {
+        **entry,
+        "page": page if (site / page).is_file() else "",
+        "files": [],
+        "who": "",
+        "asked": bool(entry["href"]),
+    }
 
 
 def _college(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
@@ -70,4 +77,5 @@ def _college(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
         if (site / folder / name).is_file()
     ]
     page = f"{quote(folder)}/dashboard.html" if (site / folder / "dashboard.html").is_file() else ""
-    return {**entry, "page": page, "files": made, "asked": bool(entry["href"])}
+    who = f"{quote(folder)}/headcount.html#differences" if (site / folder / "headcount.html").is_file() else ""
+    return {**entry, "page": page, "files": made, "who": who, "asked": bool(entry["href"])}

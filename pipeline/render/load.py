@@ -18,6 +18,7 @@ from pyarrow import dataset
 from pipeline.errors import InputError
 from pipeline.render import history
 from pipeline.render.history import Day
+from pipeline.render.table_words import subject
 from pipeline.run_folder import read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
@@ -155,17 +156,18 @@ class Run:
         return dict(self.summary.get("colleges_state", {}).get(f"{school}/{college}") or {})
 
     def not_checked(self, school: str = "") -> list[str]:
-        """Return, in words, the rules that could not be judged (of one school, where it is named), by reason."""
+        """Return, in words, what could not be judged (of one school, where it is named), by reason."""
         reasons: dict[tuple[str, str], list[str]] = {}
         for item in self.summary.get("not_checked", []):
             where = str(item.get("school") or "")
             if not school or where in ("", school):
-                reasons.setdefault((str(item["reason"]), "" if school else where), []).append(str(item["rule"]))
+                told = reasons.setdefault((str(item["reason"]), "" if school else where), [])
+                told.append(subject(str(item["rule"])))
         alike: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
         for (reason, where), rules in reasons.items():
             alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
         return [
-            f"未能核验{_these(list(filter(None, schools)))}：{reason}，涉及 {rules}"
+            f"未能核验{_these(list(filter(None, schools)))}：{reason}。没有核对的是：{rules}。"
             for (reason, rules), schools in alike.items()
         ]
 
@@ -177,6 +179,13 @@ class Run:
             rows = history.to_table(history.read_days(self.path.parent, self.run_id, self.as_of))
             rows = rows[rows["school_code"] == code] if code else rows
         return history.from_table(rows)
+
+    def named(self, day: Day) -> str:
+        """Return in words which earlier run is meant: by date and time, for two may share a date."""
+        date_ = day.as_of.isoformat()
+        summary = read_summary(self.path.parent / day.run) or {}
+        made = str(summary.get("started_at", ""))[:16].replace("T", " ")
+        return f"{made or date_} 的结果" if date_ in made or not made else f"{date_} 的结果（{made} 运行）"
 
     def has_roster(self, day: Day) -> bool:
         """Return whether the students of an earlier run still stand: `purge` leaves counts only."""

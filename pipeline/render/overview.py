@@ -6,6 +6,7 @@ page of its own with its colleges.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +17,7 @@ import pandas as pd
 
 from pipeline.cohort import Standing, safe_name
 from pipeline.render import schools, work
+from pipeline.render.extras import count_extras
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.render.signature import Step, ahead, signature_of
@@ -27,6 +29,10 @@ from pipeline.tables import Frame
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
+_RATES = (
+    "一次通过：有提交的学生中，第一次提交就没有要学生更正的项的比例。按时提交：在册学生中，在登记时间内提交的比例。"
+    "返工率：有提交的学生中，重新提交过或被退回过的比例。未解决：还要有人处理的问题数，不计分。"
+)
 _AT_RISK = 40
 _SHOWN = 200  # schools or colleges in one table: what more there is stands in index.html and in the tables
 
@@ -75,6 +81,11 @@ class Overview:
         return schools.school_entries(self.run, self.colleges, self.entries) if self.by_school else self.entries
 
     @cached_property
+    def extras(self) -> Counter[tuple[str, str]]:
+        """Submissions outside the rosters by school and college, those that name no college with students included."""
+        return count_extras(self.run, **({"school": self.run.school_name(self.school)} if self.school else {}))
+
+    @cached_property
     def steps(self) -> list[Step]:
         """Where each college with students stands."""
         return [entry["at"] for entry in self.entries]
@@ -91,7 +102,8 @@ class Overview:
         code = self.run.code_of(school)
         counts = work.family_counts(self.run.statuses_of(code).get(college, {}))
         total = sum(counts.values())
-        step = signature_of(self.run, row).step(total - counts["done"])
+        extras = self.extras[school, college]
+        step = signature_of(self.run, row).step(total - counts["done"], extras)
         return {
             **row,
             "name": college,
@@ -99,6 +111,7 @@ class Overview:
             "interval": intervals.get((school, college), ""),
             "counts": counts,
             "total": total,
+            "extras": extras,
             "left": total - counts["done"],
             "href": college_href(self.run, code, college) if self.run.has_pages(code) else "",
             "at": step,
@@ -168,6 +181,8 @@ def banners(page: Overview) -> list[dict[str, str]]:
 def show_today(page: Overview) -> Piece:
     """Return what is left in all colleges: how many, who first, by when; and which wait for a signature."""
     first, told = ahead(page.steps)
+    if number := page.extras.total():
+        told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
     return show_work(page.run, page.statuses, first, f"所有院系的学生都已审核通过。{told}", after=told)
 
 
@@ -228,7 +243,8 @@ def show_risks(page: Overview) -> Piece:
 
 def show_standing(page: Overview) -> Piece:
     """Return the standing of the colleges or schools with its formula."""
-    ranked = sorted(page.units, key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
+    begun = page.statuses.get("missing", 0) < sum(page.statuses.values())
+    ranked = sorted(page.units if begun else [], key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
     return piece(
         "standing",
         "名次",
@@ -236,7 +252,9 @@ def show_standing(page: Overview) -> Piece:
         entries=ranked[:_SHOWN],
         hidden=max(len(ranked) - _SHOWN, 0),
         unit=page.unit,
+        nothing="还没有学生提交；有人提交以后才有名次。",
         lines=[
+            _RATES,
             formula(page.run, intervals=not page.by_school),
             *([schools.FORMULA] if page.by_school else []),
             *_among(page),
@@ -287,7 +305,7 @@ def show_notes(page: Overview) -> Piece:
     if len(notes) > _SHOWN_NOTES:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
     lines += page.run.not_checked(page.run.school_name(page.school) if page.school else "")
-    lines.append(f"运行编号 {page.run.run_id}。")
+    lines.append(work.asked_for(page.run.run_id, token(page.run.run_id, page.school, "")))
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
 
 

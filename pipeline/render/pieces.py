@@ -9,11 +9,19 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline import resources
 from pipeline.render.theme import theme, tint
 from pipeline.render.work import grouped, left_in_words, month_day, percent
+
+_WHOLE = re.compile(
+    r"[0-9]{1,2}月[0-9]{1,2}日前?"
+    r"|(?<![\w-])[0-9A-Za-z]{1,10}(?:-[0-9A-Za-z]{1,10}){1,4}(?![\w-])"  # 2016-10-31, UTF-8, a run's id
+    r"|[0-9]+(?:[.,:][0-9]+)*%? ?[\u4e00-\u9fff]",  # 4.3 人, 1班
+    re.ASCII,
+)
+_ON_ONE_LINE = Markup('<span style="white-space:nowrap">{}</span>')
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,13 @@ def short_digest(digest: str) -> str:
     return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))
 
 
-def glued(text: str) -> str:
-    """Return a sentence whose numbers keep to their units at the end of a line: 4.3 人, 还有 23 天."""
-    return re.sub(r"(?<=[0-9]) (?=[\u4e00-\u9fff])", "\u00a0", text)
+def glued(text: str) -> Markup:
+    """Return a sentence, escaped, that breaks at the end of a line inside no date, code or number with its unit."""
+    made, at = Markup(), 0
+    for found in _WHOLE.finditer(text):
+        made += escape(text[at : found.start()]) + _ON_ONE_LINE.format(found.group().replace(" ", "\u00a0"))
+        at = found.end()
+    return made + escape(text[at:])
 
 
 def token(run_id: str, school: str, college: str) -> str:

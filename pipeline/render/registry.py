@@ -102,7 +102,7 @@ def show_problems(page: RegistryPage) -> Piece:
         {"section": "registry", "title": "学籍库"},
         title="学籍库的问题",
         section="registry",
-        lead="学籍库自身的错请教务处更正；不算学生的错。",
+        lead="学籍库自身的错请教务处更正；不算学生的错。" if rows else "",
         rows=rows,
         headings=("学校", "行", "学号", "问题"),
         hidden=sum(page.problems.values()) - len(rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -34,15 +35,23 @@ def school_entries(run: Run, colleges: Frame, entries: list[dict[str, Any]]) -> 
     Args:
         run: the run.
         colleges: its table of colleges.
-        entries: one per college with students, `school` and `at` (its `Step`) among the rest.
+        entries: one per college with students, `school`, `extras` and `at` (its `Step`) among the rest.
     """
     if colleges.empty:
         return []
     steps: dict[str, list[Step]] = {}
+    extras: Counter[str] = Counter()
     for each in entries:
         steps.setdefault(str(each["school"]), []).append(each["at"])
+        extras[str(each["school"])] += int(each["extras"])
     rows = _standing(colleges).to_dict("records")
-    schools = [_entry(run, row, _counts(run, str(row["school"])), steps.get(str(row["school"]), [])) for row in rows]
+    schools = [
+        {
+            **_entry(run, row, _counts(run, str(row["school"])), steps.get(str(row["school"]), [])),
+            "extras": extras[str(row["school"])],
+        }
+        for row in rows
+    ]
     return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
 
 

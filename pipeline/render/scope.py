@@ -8,11 +8,12 @@ from functools import cached_property
 
 from pipeline.errors import InputError
 from pipeline.render import work
+from pipeline.render.extras import Extra, college_extras, count_extras
 from pipeline.render.headcount import Headcount, lines_of
 from pipeline.render.history import Day
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import token
-from pipeline.render.signature import Signature, signature_of
+from pipeline.render.signature import DONE, SETTLE, Signature, Step, signature_of
 from pipeline.review.signing import signed_digest
 from pipeline.tables import Frame
 
@@ -54,6 +55,27 @@ class Scope:
         ids = [submission for submission in self.roster["submission_id"] if submission]
         told = ["submission_id", "submitted_at", "phone"]
         return self.run.rows_in("submissions", "submission_id", ids, told, self.run.school_name(self.school))
+
+    @cached_property
+    def extras(self) -> list[Extra]:
+        """The submissions outside the roster that claim the college, or one of the counselor's classes."""
+        found = college_extras(self.run, self.run.school_name(self.school), self.college)
+        classes = set(self.roster["class_name"])
+        return [each for each in found if not self.counselor or each.class_name in classes]
+
+    @cached_property
+    def extra(self) -> int:
+        """How many they are; of a college, as its headcount says."""
+        if self.counselor:
+            return len(self.extras)
+        return count_extras(self.run, school=self.run.school_name(self.school), college=self.college).total()
+
+    @property
+    def step(self) -> Step:
+        """Where the college stands; a counselor, who signs nothing, is done once nobody is left."""
+        if self.counselor:
+            return SETTLE if self.extras else DONE
+        return self.signature.step(self.left, self.extra)
 
     @cached_property
     def days(self) -> list[Day]:

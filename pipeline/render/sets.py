@@ -65,7 +65,7 @@ def _listing(
         {"section": section, "title": title},
         title=title,
         section=section,
-        lead=lead,
+        lead=lead if rows else "",
         rows=rows[:_ROWS],
         headings=headings,
         hidden=max(len(rows) - _ROWS, 0),

@@ -50,13 +50,13 @@ class Signature:
         """Whether the college has signed what the data still say."""
         return self.signed is not None and not self.broken
 
-    def step(self, left: int) -> Step:
-        """Return where the college stands, of whose students `left` are not approved."""
+    def step(self, left: int, extras: int = 0) -> Step:
+        """Return where the college stands: `left` not approved, `extras` submissions outside its roster."""
         if self.stands:
             return ACCEPTED if self.accepted else SIGNED
         if self.signed:
             return SIGN_AGAIN
-        return REVIEW if left else SIGN
+        return REVIEW if left else SETTLE if extras else SIGN
 
     def told(self, due: date) -> str:
         """Return when the college signed, held against the last day for it; blank before."""
@@ -88,12 +88,14 @@ def ahead(steps: Iterable[Step]) -> tuple[Step, str]:
     counts = Counter(steps)
     told = {
         SIGN: "{} 个院系待签字",
+        SETTLE: "{} 个院系待签字，要先核实名单外的提交",
         SIGN_AGAIN: "{} 个院系签字后有改动，待重签",
         SIGNED: "{} 个院系已签字，等就业办接收",
         ACCEPTED: "{} 个院系已接收",
     }
     sentence = "；".join(words.format(counts[step]) for step, words in told.items() if counts[step])
-    first = next((step for step in (SIGN, SIGN_AGAIN, SIGNED) if counts[step]), ACCEPTED)
+    first = next((step for step in (SIGN, SIGN_AGAIN, SETTLE, SIGNED) if counts[step]), ACCEPTED)
     to_sign = counts[SIGN] + counts[SIGN_AGAIN]
-    short = f"{to_sign} 个院系待签字" if to_sign else f"接收 {counts[SIGNED]} 个院系" if counts[SIGNED] else ""
+    shorts = {SETTLE: SETTLE.short, SIGNED: f"接收 {counts[SIGNED]} 个院系"}
+    short = f"{to_sign} 个院系待签字" if to_sign else shorts.get(first, "")
     return Step(first.word, first.who, short), f"{sentence}。" if sentence else ""

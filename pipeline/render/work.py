@@ -123,9 +123,9 @@ def left_in_words(days: int) -> str:
 
 
 def grouped(number: float) -> str:
-    """Return a number of people as read: 9654, 12,000; where few come a day, with one decimal."""
+    """Return a number of people as read: 9654, 12,000; where few come a day, with one decimal: 4.7, but 5."""
     if isinstance(number, float) and number < 100:
-        return f"{number:.1f}"
+        return f"{number:.1f}".removesuffix(".0")
     return f"{number:,.0f}" if number >= 10_000 else f"{number:.0f}"
 
 
@@ -202,6 +202,11 @@ def pace_sentence(pace: Pace, approved: int, total: int, as_of: date, college_du
     recent = "" if pace.recent is None else f"；近 {pace.recent_days} 天平均每天 {grouped(pace.recent)} 人"
     needed = f"，按期完成每天要通过 {grouped(pace.needed)} 人" if days >= 0 and pace.needed >= 0.1 else ""
     return f"已通过 {percent(approved / total)}。{due}{needed}{recent}。"
+
+
+def asked_for(run: str, token: str) -> str:
+    """Return the line that tells which page of which run this is, for who asks about it."""
+    return f"运行编号 {run}，页面校验 {token}：询问这一页时，请一起说明。"
 
 
 def percent(share: float) -> str:

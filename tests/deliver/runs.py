@@ -52,7 +52,7 @@ def roster_of(
             if sid:
                 submissions.append(
                     (sid, "a.xlsx", "Sheet1", seat, "", f"{day} 10:00:00", SCHOOL, number,
-                     f"s{number}@stu.example.edu.cn", f"金{counselor:03d}丝雀{seat}")
+                     f"s{number}@stu.example.edu.cn", f"金{counselor:03d}丝雀{seat}", class_name)
                 )  # fmt: skip
             if status == "correct":
                 for field, message in (("ethnicity", "民族与学籍信息不一致"), ("phone", "手机号码应为 11 位")):
@@ -66,7 +66,7 @@ def roster_of(
         submissions,
         columns=[
             "submission_id", "file", "sheet", "row", "superseded_by", "submitted_at", "school", "student_number",
-            "email", "name",
+            "email", "name", "class_name",
         ],
     )  # fmt: skip
     return roster, found, given

@@ -29,9 +29,10 @@ from pipeline.render.college import (
     show_trend,
 )
 from pipeline.render.counselor import open_counselor
+from pipeline.render.index import write_index
 from pipeline.render.load import Run, load_run
 from pipeline.render.mask import mask_id, mask_phone
-from pipeline.render.overview import open_overview
+from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import (
     Expected,
@@ -41,11 +42,12 @@ from pipeline.render.page_guard import (
     guard_college_page,
     students_on,
 )
-from pipeline.render.pieces import render
+from pipeline.render.pieces import glued, render
 
 
 def text_of(html: str) -> str:
     body = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    body = re.sub(r'<span style="white-space:nowrap">([^<]*)</span>', r"\1", body)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
@@ -73,7 +75,11 @@ def test_page_answers_how_many_who_and_when(season: Run) -> None:
 
 def test_numbers_keep_to_their_units_at_the_end_of_a_line(season: Run) -> None:
     progress = show_progress(open_page(str(season.path), COLLEGE, SCHOOL)).html
-    assert re.search(r"每天要通过 [0-9.]+\u00a0人", progress)
+    whole = '<span style="white-space:nowrap">'
+    assert re.search(rf"每天要通过 {whole}[0-9.]+\u00a0人</span>", progress)
+    text = "编码 UTF-8，与 2016-10-31 相比，10月31日前 13土木<b>1班 12,000 人，近 9.5% 的人"
+    kept = ("UTF-8", "2016-10-31", "10月31日前", "1班", "12,000\u00a0人", "9.5%\u00a0的")
+    assert all(f"{whole}{each}</span>" in glued(text) for each in kept) and "&lt;b&gt;" in glued(text)
     assert not re.search(r"[0-9] [人天]", progress.partition("<table")[0])
 
 
@@ -209,10 +215,50 @@ def test_who_has_signed_is_not_told_to_sign_again(finished: Run, tmp_path: Path)
 
 
 def test_who_has_submissions_of_strangers_settles_them_first(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "run")
-    tables.write_table(tmp_path / "run" / "tables", "headcount", finished.table("headcount").assign(extra=1))
-    today = text_of(show_today(open_page(str(tmp_path / "run"), "马克思主义学院", SCHOOL)).html)
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    headcount = finished.table("headcount")
+    tables.write_table(run / "tables", "headcount", headcount.assign(extra=(headcount.index == 0).astype(int)))
+    stranger = finished.table("roster")[["school", "college", "education_level", "major"]].head(1)
+    stranger = stranger.assign(kind="extra", student_number="99", name="陌生人", submission_id="X", elsewhere="")
+    tables.write_table(run / "tables", "differences", stranger)
+    page = open_page(str(run), "马克思主义学院", SCHOOL)
+    today = text_of(show_today(page).html)
     assert "先动手 辅导员 核实名单外的提交" in today and "然后才能签字" in today
+    chase = show_chase(page).html
+    assert "名单外的提交 1 条" in text_of(chase) and "陌生人 99" in text_of(chase) and not students_on(chase)
+    told = text_of(overview_today(open_overview(str(run))).html)
+    assert "先动手 辅导员" in told and "名单外的提交共 1 条" in told
+    (run / "site").mkdir(exist_ok=True)
+    write_index(run / "site" / "index.html", load_run(run))
+    index = text_of((run / "site" / "index.html").read_text(encoding="utf-8"))
+    assert "名单外的提交 1 条" in index and "名单外的提交共 1 条：" in index
+    assert "名单外" not in text_of(overview_today(open_overview(str(finished.path))).html)
+
+
+def test_changes_say_with_which_run_they_are_compared(season: Run, tmp_path: Path) -> None:
+    shutil.copytree(season.path.parent, tmp_path / "runs")
+    page = open_page(str(tmp_path / "runs" / season.path.name), COLLEGE, SCHOOL)
+    before = page.days[-1]
+    assert f"与 {before.as_of} 08:00 的结果相比" in text_of(show_changes(page).html)
+    summary = tmp_path / "runs" / before.run / "summary.json"
+    told = json.loads(summary.read_text(encoding="utf-8"))
+    summary.write_text(json.dumps({**told, "started_at": "2026-11-27T13:39:40+08:00"}), encoding="utf-8")
+    page = open_page(str(page.run.path), COLLEGE, SCHOOL)
+    assert page.run.named(before) == f"{before.as_of} 的结果（2026-11-27 13:39 运行）"
+
+
+def test_what_was_not_checked_is_said_in_words(season: Run) -> None:
+    rules = ("photo.size", "photo.file", "identity.not_checked", "our.rule")
+    reasons = [{"rule": rule, "school": "", "reason": "没有设置照片文件夹"} for rule in rules]
+    run = Run(season.path, {**season.summary, "not_checked": reasons})
+    assert run.not_checked() == ["未能核验：没有设置照片文件夹。没有核对的是：证件照、身份、our。"]
+
+
+def test_nobody_is_ranked_before_somebody_submits(tmp_path: Path) -> None:
+    run = make_run(tmp_path, pd.Timestamp("2016-09-20").date(), colleges=[(SCHOOL, "马克思主义学院")], progress=0.0)
+    standing = text_of(show_standing(open_overview(str(run))).html)
+    assert "还没有学生提交" in standing and "得分" not in standing
 
 
 def test_counselor_of_a_signed_college_is_not_told_of_changes(season: Run, tmp_path: Path) -> None:
