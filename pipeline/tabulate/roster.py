@@ -51,5 +51,7 @@ def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> 
 
 def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
     keys = ["school", "college", "class_name"]
+    if registry.empty:  # no student and no counselor: pandas cannot join two such tables of texts
+        return pd.Series("", index=registry.index, dtype="str")
     names = counselors.drop_duplicates(keys).set_index(keys)["name"]
     return registry[keys].join(names, on=keys)["name"].fillna("").astype("str")

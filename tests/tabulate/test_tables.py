@@ -1,6 +1,7 @@
 """Roster states and headcounts, from small tables."""
 
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.tables import FINDINGS
 from pipeline.tabulate.headcount import make_headcount
@@ -20,6 +21,15 @@ def _roster(findings: pd.DataFrame, ids: list[str], decided: list[str]) -> pd.Da
         {"school": ["湖南科技大学"], "college": ["商学院"], "class_name": ["13会计学1班"], "name": ["周老师"]}
     )
     return make_roster(students, pd.Series(ids, dtype="str"), findings, decisions, counselors)
+
+
+def test_a_school_whose_registry_could_not_be_read_has_an_empty_roster():
+    def without_rows(*columns: str) -> pd.DataFrame:
+        return pa.table({name: pa.chunked_array([], pa.large_string()) for name in columns}).to_pandas()
+
+    nobody, counselors = without_rows(*registry({}).columns), without_rows("school", "college", "class_name", "name")
+    decisions = without_rows("decision_state", "decided_by", "decided_at")
+    assert make_roster(nobody, pd.Series([], dtype="str"), _findings(), decisions, counselors).empty
 
 
 def test_the_first_state_that_applies():
