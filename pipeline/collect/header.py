@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -17,8 +17,10 @@ _ENOUGH = 4  # fields that make a header certain, so that nothing further down i
 _DEPTH = 3  # a header has at most so many rows
 _LONGEST = 200  # characters of a label that are looked at
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
-_FRONT = re.compile(r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+")
-_BACK = re.compile(r"(?:[*★☆※:;,。?!]|\((?:[^()]*)\)|\[[^\[\]]*\]|【[^【】]*】)+$")
+_FRONT = re.compile(
+    r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+"
+)
+_LAST = re.compile(r"(?:[*★☆※:;,。?!]|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
 
@@ -61,15 +63,25 @@ def _known() -> dict[str, str]:
     return known
 
 
+def _shorter(label: str) -> Iterator[str]:
+    """Yield a cleaned label, then with one mark or bracket less at its end each time."""
+    flat = clean(label)
+    yield flat
+    while (shorter := _LAST.sub("", flat)) != flat:
+        flat = shorter
+        yield flat
+
+
 def _bare(label: str) -> str:
-    return _JOINTS.sub("", _BACK.sub("", clean(label)))
+    *_, shortest = _shorter(label)
+    return _JOINTS.sub("", shortest)
 
 
 @lru_cache(maxsize=20_000)
 def field_of(label: str) -> str:
     """Return the field that a label means, or the empty string."""
     known = _known()
-    return known.get(clean(label)) or known.get(_bare(label)) or ""
+    return next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
 
 
 def near_field(label: str) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, clean
 
 _PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
-_TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|人数合计|total|sum)", re.IGNORECASE)
+_TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|共\s*[0-9]+\s*[人名]|人数合计|total|sum)", re.IGNORECASE)
 _REMARK = re.compile(
     r"^\s*(?:填表|制表|审核|负责人|经办|联系人|备注|说明|注意|注[:：]|签字|签名|日期|盖章|院系盖章|打印|统计)"
 )
@@ -34,7 +35,7 @@ _PORTION = 50_000  # rows that are Python text at a time
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
     """Say whether rows without a header are people: ID numbers in several rows, or in one row of many cells."""
-    found = [row for row in rows if any(_PERSON.search(cell) for cell in row)]
+    found = [row for row in rows if any(_PERSON.search(unicodedata.normalize("NFKC", cell)) for cell in row)]
     return len(found) >= 3 or any(sum(bool(cell.strip()) for cell in row) >= 6 for row in found)
 
 
@@ -131,7 +132,7 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
         if unlike < 0:
             return False
         cell = cells[at]
-        unlike -= (clean(cell) if cell else "") != label
+        unlike -= not (label.endswith(clean(cell)) if cell else not label)  # a title above may stand before the label
     return unlike >= 0
 
 

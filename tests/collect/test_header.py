@@ -12,6 +12,8 @@ MEANS = [
     ("1、学号", "student_number"), ("【必填】手机号码：", "phone"), ("生源地（省）", "origin_province"),
     ("生源地市(地区)", "origin_city"), ("学制（年）", "study_years"), ("ＱＱ号", "qq"), ("e-mail", "email"),
     ("定向委培单位", "commissioning_unit"), ("市（地区）", "home_city"), ("辅导员", ""), ("", ""), ("父亲电话", ""),
+    ("生源地（县）（必填）", "origin_county"), ("生源地（市）\n(如实填写)*", "origin_city"),
+    ("（4）学号", "student_number"), ("【12】班级", "class_name"),
 ]  # fmt: skip
 
 
@@ -73,6 +75,13 @@ def test_near_miss_is_taken_with_a_warning():
     assert "身分证号码" in found.notes[0].message
 
 
+def test_a_header_below_a_title_is_known_when_it_is_repeated():
+    head = ["*姓名", "身份证号码", "*学号"]
+    found = rows_of_grid(grid(["学院：土木学院"] * 3, head, PERSON, head), names())
+    assert found.rows["name"].tolist() == ["张三丰"]
+    assert found.skipped["why"].tolist() == ["重复的表头"]
+
+
 def test_cells_merged_over_several_people_are_said():
     people = [[*PERSON, "土木学院"], ["李四", "430302199503141235", "1305030102", ""]]
     head = ["姓名", "身份证号码", "学号", "院系"]
@@ -106,11 +115,14 @@ def test_instructions_and_empty_sheets_are_said():
     assert rows_of_grid(grid(), names()).notes[0].message == "空表，已跳过"
     people = grid(*[PERSON] * 3)
     assert rows_of_grid(people, names()).notes[0].level == "error"
+    wide = ["张三丰", "４３０３０２１９９５０３１４１２３４", "1305030101"]
+    assert rows_of_grid(grid(*[wide] * 3), names()).notes[0].level == "error"
 
 
 SKIPPED = [
     (["合计", "", "85"], "合计行"),
     (["总 计", "85人", ""], "合计行"),
+    (["", "", "共 85 人"], "合计行"),
     (["示例：张三", "430302199503141234", "1305030101"], "示例行"),
     (["张*", "430302********1234", "13*****"], "示例行"),
     (["姓名", "身份证号码", "学号"], "重复的表头"),
