@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import product
 
 from rapidfuzz.distance import OSA
 
@@ -21,6 +22,7 @@ _FRONT = re.compile(
     r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+"
 )
 _LAST = re.compile(r"(?:[*★☆※:;,。?!]|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
+_LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # by what 区县 and 市（地区） mean alone
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
 
@@ -101,16 +103,12 @@ def joined_field(upper: str, lower: str) -> str:
         return field_of(upper)
     if not upper or clean(upper) == clean(lower):
         return field_of(lower)
-    stems = [
-        upper,
-        clean(upper).removesuffix("地"),
-        clean(upper).removesuffix("信息"),
-        clean(upper).removesuffix("地址"),
-    ]
-    for stem in stems:
-        # As brackets, `lower` must be part of the label: what stands in a label's brackets is left out otherwise, and
-        # a person's row below the header would read as its second row.
-        found = field_of(f"{stem}{lower}") or field_of(f"{stem}所在{lower}") or _known().get(clean(f"{stem}({lower})"))
+    stems = [upper, *(_bare(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
+    lowers = dict.fromkeys([lower, _LEVELS.get(field_of(lower), lower)])
+    for stem, part in product(stems, lowers):
+        # As brackets, `part` must be in the label: what stands in a label's brackets is left out otherwise, and a
+        # person's row below the header would read as its second row.
+        found = field_of(f"{stem}{part}") or field_of(f"{stem}所在{part}") or _known().get(clean(f"{stem}({part})"))
         if found:
             return found
     return "" if _is_part_of_other(upper, lower) else field_of(lower)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.collect.collected import Grid
-from pipeline.collect.header import field_of, find_header
+from pipeline.collect.header import field_of, find_header, joined_field
 from pipeline.collect.rows import rows_of_grid
 from pipeline.fields import fields, names
 
@@ -20,6 +20,18 @@ MEANS = [
 @pytest.mark.parametrize(("label", "field"), MEANS)
 def test_label_means_field(label, field):
     assert field_of(label) == field
+
+
+JOINED = [
+    ("生源地", "省", "origin_province"), ("生源地（高考前）", "市", "origin_city"),
+    ("生源地信息", "区县", "origin_county"), ("家庭地址", "县（区）", "home_county"), ("父母所在地", "省", ""),
+    ("县（区）", "岳麓区", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("upper", "lower", "field"), JOINED)
+def test_label_in_two_rows_means_field(upper, lower, field):
+    assert joined_field(upper, lower) == field
 
 
 def test_every_label_of_the_field_table_means_its_field():
