@@ -30,13 +30,19 @@ _MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|
 _HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
+_WIDE = 40  # characters of a cell that are looked at in full width, too
 _PORTION = 50_000  # rows that are Python text at a time
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
     """Say whether rows without a header are people: ID numbers in several rows, or in one row of many cells."""
-    found = [row for row in rows if any(_PERSON.search(unicodedata.normalize("NFKC", cell)) for cell in row)]
+    found = [row for row in rows if any(map(_holds_person, row))]
     return len(found) >= 3 or any(sum(bool(cell.strip()) for cell in row) >= 6 for row in found)
+
+
+def _holds_person(cell: str) -> bool:
+    wide = unicodedata.normalize("NFKC", cell[:_WIDE])  # a short piece: one character may become eighteen
+    return bool(_PERSON.search(cell) or _PERSON.search(wide))
 
 
 def blank_rows(body: pa.Table) -> np.ndarray:
