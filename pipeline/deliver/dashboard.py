@@ -28,7 +28,7 @@ MAX_CLASSES = 60
 _LONGEST_NAME, _LONGEST_REASON = 60, 300  # characters
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
 _ADVICE = {
-    "counselor": "请您核实后在系统中说明", "missing": "请催他们提交", "correct": "请催他们更正后重新提交",
+    "counselor": "请辅导员核实，结果告诉就业办", "missing": "请催他们提交", "correct": "请催他们更正后重新提交",
     "returned": "请催他们按退回原因重新提交", "registrar": "等教务处更正学籍", "not_checked": "等就业办核验",
     "stale": "请学院复核", "awaiting": "请学院审核",
 }  # fmt: skip

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("通过", "退回", "取消审核", "不同意修改")
 
+_WHEN = "上面的表要再按“刷新”或“查找”才是新的；网页和人数表在下次运行后更新。"
 _NAMED = 20  # students named in what was done
 
 
@@ -81,4 +82,4 @@ def decide(office: Office, action: str, numbers: Sequence[str], by: str, why: st
     named = f"：{'、'.join(outcome.done)}" if 0 < len(outcome.done) <= _NAMED else ""
     lines = [f"{action} {len(outcome.done)} 人{named}"]
     lines += [f"{len(outcome.already)} 人此前已是如此，未重复记入"] if outcome.already else []
-    return piece("notes", "已登记", heading="已登记", lines=[*lines, "下次运行后，网页和人数表随之更新。"])
+    return piece("notes", "已登记", heading="已登记", lines=[*lines, _WHEN])

@@ -21,7 +21,11 @@ _SHOWN = 200
 _EVERY = "全部"
 _REQUEST = "申请修改"
 _GAP = '<div style="height:12px"></div>'
-_COLUMNS = [{"width": "36%", "targets": 5}, {"className": "dt-left", "targets": "_all"}]  # the last holds sentences
+_COLUMNS = [
+    {"width": "17%", "targets": 0},  # a number with its school's code, which must not touch the name
+    {"width": "32%", "targets": 5},  # sentences
+    {"className": "dt-left", "targets": "_all"},
+]
 _TABLE_WORDS = {
     "search": "查找：",
     "lengthMenu": "每页 _MENU_ 人",

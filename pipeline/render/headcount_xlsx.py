@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致", "备注")
 _TOP = 3  # 0-based row of the headings
 _FONT = "宋体"
+_MAJOR_WIDTH = 30  # characters, a Chinese one being two wide
+_HIGHEST = 400  # points; Excel's rows are no higher than 409
 
 
 def write_headcount_xlsx(path: Path, headcount: Headcount, *, with_people: bool = False) -> None:
@@ -74,7 +76,7 @@ def _headcount_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
     for row, line in enumerate(headcount.lines, _TOP + 1):
         plain = line.kind == "major"
         text, number = (looks.text, looks.number) if plain else (looks.sum_text, looks.sum_number)
-        sheet.set_row(row, 20)
+        sheet.set_row(row, _height(line.major))
         sheet.write_string(row, 0, line.level if plain else "", text)
         sheet.write_string(row, 1, line.major, text)
         for at, value in enumerate(line.numbers, 2):
@@ -83,6 +85,12 @@ def _headcount_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
         sheet.write_string(row, last, "", looks.open)
     end = _signature_block(sheet, looks, headcount, _TOP + 1 + len(headcount.lines), last)
     _page_setup(sheet, headcount, end, last)
+
+
+def _height(major: str) -> int:
+    """Return the height of a row in points: a major's name that takes several lines is cut off in a row for one."""
+    lines = -(-len(major.encode("gb18030", "replace")) // (_MAJOR_WIDTH - 3)) or 1
+    return min(5 + 15 * lines, _HIGHEST)
 
 
 def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
@@ -106,7 +114,7 @@ def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row:
 
 def _page_setup(sheet: Worksheet, headcount: Headcount, end: int, last: int) -> None:
     sheet.set_column(0, 0, 13)
-    sheet.set_column(1, 1, 30)
+    sheet.set_column(1, 1, _MAJOR_WIDTH)
     sheet.set_column(2, last - 1, 8)
     sheet.set_column(last, last, 14)
     sheet.set_landscape()

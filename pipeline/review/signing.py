@@ -243,7 +243,7 @@ def _no_extras(desk: Desk, college: College) -> None:
     if not own.empty:
         majors = "、".join(f"{major} {count} 条" for major, count in zip(own["major"], own["extra"], strict=True))
         raise RefusedError(
-            f"还有不在册的提交：{majors}",
+            f"还有名单外的提交：{majors}",
             where=str(college),
             remedy="请核实后用 mingce review withdraw 撤销，重新运行 mingce run 再签字",
         )

@@ -124,6 +124,17 @@ def test_name_that_cannot_be_drawn_names_the_number_only(headcount: Headcount, t
     write_headcount_xlsx(tmp_path / "x.xlsx", odd, with_people=True)
 
 
+def test_a_long_major_has_the_lines_that_it_takes(headcount: Headcount, tmp_path: Path) -> None:
+    import openpyxl
+
+    long = "电气工程及其自动化（中外合作办学·卓越工程师教育培养计划）"
+    lines = (dataclasses.replace(headcount.lines[0], major=long), *headcount.lines[1:])
+    write_headcount_xlsx(tmp_path / "x.xlsx", dataclasses.replace(headcount, lines=lines))
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["人数统计"]
+    heights = {sheet.cell(row, 2).value: sheet.row_dimensions[row].height for row in range(5, 5 + len(lines))}
+    assert heights.pop(long) > 35 and max(heights.values()) < 21
+
+
 def test_not_ready_is_printed_as_not_ready(headcount: Headcount, finished: Run) -> None:
     assert "暂不能签字" in headcount.attestation and not headcount.ready
     ready = headcount_of(open_page(str(finished.path), "马克思主义学院", SCHOOL))

@@ -76,7 +76,7 @@ def test_submissions_of_strangers_stand_in_the_way(ledger):
     key = {"school": "甲大学", "college": "土木学院", "education_level": "本科", "major": "土木"}
     strange = tables([person("1")], [submission("s1", "1")], extras=pd.DataFrame([key | {"extra": 2}]))
     actions.approve(strange, ledger, ["1"], WANG)
-    with pytest.raises(RefusedError, match="不在册的提交：土木 2 条"):
+    with pytest.raises(RefusedError, match="名单外的提交：土木 2 条"):
         sign(strange, ledger, COLLEGE, PEOPLE, DUE, LI)
 
 
