@@ -223,18 +223,22 @@ _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁�
 _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
 
 
-def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
-    """Return the rule of one entry; its mistakes go to the suite."""
+def _entry(suite: _Suite, node: yaml.Node) -> dict[str, Any] | None:
+    """Return one entry's settings; where there are mistakes, None, and they go to the suite."""
     before = len(suite.mistakes)
     entry = suite.plain(node)
-    if len(suite.mistakes) > before:
-        return None
-    if not isinstance(entry, dict):
+    data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()} if isinstance(entry, dict) else {}
+    if len(suite.mistakes) == before and not isinstance(entry, dict):
         suite.wrong(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
-        return None
-    data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()}
-    _check_entry(suite, node, data)
-    if len(suite.mistakes) > before:
+    if len(suite.mistakes) == before:
+        _check_entry(suite, node, data)
+    return data if len(suite.mistakes) == before else None
+
+
+def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
+    """Return the rule of one entry, None where it has mistakes."""
+    data = _entry(suite, node)
+    if data is None:
         return None
     text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
     own = text.get("expect", "")
