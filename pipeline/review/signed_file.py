@@ -35,6 +35,7 @@ LABELS = {
     "男": "male",
     "女": "female",
     "已提交": "submitted",
+    "待审核": "awaiting",
     "已通过": "approved",
     "未提交": "missing",
 }
@@ -136,7 +137,7 @@ def _parts_of_run(subject: Subject, cohort: Cohort) -> dict[str, str]:
 
 
 def counts_of(rows: pd.DataFrame) -> Cell:
-    """Return what a college's roster rows count to, by (level, major), and the total under ("", 合计)."""
+    """Return what a college's roster rows count to, by (level, major), (level, 小计) and the total under ("", 合计)."""
     marks = pd.DataFrame(
         {
             "education_level": rows["education_level"],
@@ -145,14 +146,16 @@ def counts_of(rows: pd.DataFrame) -> Cell:
             "male": (rows["gender"] == "男").astype("int64"),
             "female": (rows["gender"] == "女").astype("int64"),
             "submitted": (rows["status"] != "missing").astype("int64"),
+            "awaiting": (rows["status"] == "awaiting").astype("int64"),
             "approved": (rows["status"] == "approved").astype("int64"),
             "missing": (rows["status"] == "missing").astype("int64"),
         }
     )
     numbers = list(LABELS.values())
     counted = marks.groupby(["education_level", "major"], as_index=False)[numbers].sum()
+    subtotals = counted.groupby("education_level", as_index=False)[numbers].sum().assign(major=_SUBTOTAL)
     total = {"education_level": "", "major": _TOTAL, **marks[numbers].sum().to_dict()}
-    records = [*counted.to_dict("records"), total]
+    records = [*counted.to_dict("records"), *subtotals.to_dict("records"), total]
     return {
         (_text(row["education_level"]), _text(row["major"])): {name: int(row[name]) for name in numbers}
         for row in records
@@ -161,7 +164,13 @@ def counts_of(rows: pd.DataFrame) -> Cell:
 
 def _cells_that_differ(cells: Cell, rows: pd.DataFrame) -> list[str]:
     expected, labels = counts_of(rows), {name: label for label, name in LABELS.items()}
-    lines = [f"缺少 {level}{major} 一行" for level, major in expected if (level, major) not in cells]
+    shown = {name for numbers in cells.values() for name in numbers}
+    lines = [f"缺少 {label} 一列" for label, name in LABELS.items() if cells and name not in shown]
+    lines += [
+        f"缺少 {level}{major} 一行"
+        for level, major in expected
+        if major != _SUBTOTAL and (level, major) not in cells  # one level alone has no subtotal
+    ]
     for (level, major), numbers in cells.items():
         known = expected.get((level, major))
         if known is None and not any(numbers.values()):
@@ -170,7 +179,7 @@ def _cells_that_differ(cells: Cell, rows: pd.DataFrame) -> list[str]:
             lines.append(f"多出 {level}{major} 一行")
             continue
         lines += [
-            f"{level}{major} {labels[name]}：表中 {number}，应为 {known[name]}"
+            f"{level}{major} {labels[name]}：表中{f' {number}' if number >= 0 else '不是数字'}，应为 {known[name]}"
             for name, number in numbers.items()
             if number != known[name]
         ]
@@ -196,11 +205,14 @@ def _cells(values: list[list[str]]) -> Cell:
         level = _text(row[columns[_LEVEL]]) or level if _LEVEL in columns else ""
         major = _text(row[columns[_MAJOR]])
         words = {_text(cell) for cell in row}
+        subtotal = next((word for word in words if word.endswith(_SUBTOTAL)), None)
         numbers = {name: _number(row[columns[label]]) for label, name in LABELS.items() if label in columns}
         if _TOTAL in words:
             cells["", _TOTAL] = numbers
             break
-        if major and not any(word.endswith(_SUBTOTAL) for word in words):
+        if subtotal is not None:
+            cells[subtotal.removesuffix(_SUBTOTAL) or level, _SUBTOTAL] = numbers
+        elif major:
             cells[level, major] = numbers
     return cells
 

@@ -163,6 +163,27 @@ def test_an_edited_file(verdict):
     assert any("合计 男" in line for line in found.lines)
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"小计": {"female": 2}}, "  本科小计 女：表中 2，应为 1"),
+        ({"采矿": {"awaiting": 1}}, "  本科采矿 待审核：表中 1，应为 0"),
+        ({"采矿": {"registered": ""}}, "  本科采矿 在册：表中不是数字，应为 1"),
+    ],
+)
+def test_one_cell_that_was_edited_is_told(verdict, changed, told):
+    found = verdict(changed=changed)
+    assert not found.equal
+    assert found.lines[-1] == told
+
+
+def test_a_column_that_was_taken_out_is_told(verdict, monkeypatch):
+    monkeypatch.setattr("tests.review.test_signing.LABELS", {k: v for k, v in LABELS.items() if k != "已通过"})
+    found = verdict()
+    assert not found.equal
+    assert found.lines[-1] == "  缺少 已通过 一列"
+
+
 def test_a_file_of_data_that_changed(verdict):
     found = verdict(two(gender_x="", name="新名"))
     assert not found.equal
