@@ -9,13 +9,13 @@ import tomllib
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline import fields
-from pipeline.cohort_mistakes import line_of, mistake_of, undecodable, unparsable
+from pipeline.cohort_mistakes import line_of, mistake_of, undecodable, unparsable, unusable
 from pipeline.errors import ConfigurationError, reason_of
 
 FILE_NAME = "cohort.toml"
@@ -33,16 +33,10 @@ class _Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _usable(cls, value: object) -> object:
-        """Refuse texts that no file system takes as a path: nobody means them, wherever they stand."""
-        for text in cast("list[object]", value) if isinstance(value, list) else [value]:
-            if isinstance(text, str) and "\0" in text:
-                raise _advice("含有看不见的 NUL 字符，请删去重写")
-            if isinstance(text, str) and text.startswith("~"):
-                try:
-                    Path(text).expanduser()
-                except RuntimeError:
-                    raise _advice(f"没有 {text.split('/')[0]} 这个账号的文件夹，请改写成完整路径") from None
+    def _usable(cls, value: object, info: ValidationInfo) -> object:
+        told = unusable(value, cls.model_fields[str(info.field_name)].annotation)
+        if told:
+            raise _advice(told)
         return value
 
 
@@ -152,7 +146,7 @@ class Mail(_Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str | None = None
-    sender: Text
+    sender: Annotated[str, Field(pattern=r"^[^@]*[^@<>\s]+@[^@<>\s]+>?$", max_length=320)]
     per_minute: Annotated[int, Field(ge=1)] = 30
     students: bool = False
 
@@ -166,7 +160,9 @@ class Mail(_Section):
 class Ledger(_Section):
     """Where decisions are kept."""
 
-    url: Text = "sqlite:///ledger.sqlite"
+    url: Annotated[
+        str, Field(pattern=r"^(sqlite(\+[a-z0-9]+)?:///[^:]|postgresql(\+[a-z0-9]+)?://.)", max_length=4096)
+    ] = "sqlite:///ledger.sqlite"
 
 
 class Scale(_Section):

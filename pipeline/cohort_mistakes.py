@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
+from typing import cast
 
 from pydantic_core import ErrorDetails
 
@@ -32,6 +34,24 @@ _TOLD = {
     "tuple_type": "应写作一段或几段 [[schools]]",
     "finite_number": "应为普通的数字",
 }
+
+
+def unusable(value: object, kind: object) -> str | None:
+    """Return what is wrong with a value that stands where `kind` is wanted and that nobody means, or None.
+
+    A text that no file system takes as a path; a `true` where a number is wanted, which Python takes for 1.
+    """
+    if isinstance(value, bool) and kind in (int, float):
+        return "应为数字，不是 true 或 false"
+    for text in cast("list[object]", value) if isinstance(value, list) else [value]:
+        if isinstance(text, str) and "\0" in text:
+            return "含有看不见的 NUL 字符，请删去重写"
+        if isinstance(text, str) and text.startswith("~"):
+            try:
+                Path(text).expanduser()
+            except RuntimeError:
+                return f"没有 {text.split('/')[0]} 这个账号的文件夹，请改写成完整路径"
+    return None
 
 
 def mistake_of(detail: ErrorDetails, text: str) -> str:

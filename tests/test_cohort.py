@@ -79,6 +79,11 @@ URL = 'registry = "registry.csv"\ncolumns = {nobody = "x"}'
         ("colleges.csv", "c" * 400, "没有文件"),
         ("[people]", "[standing]\nfirst_pass = inf\n[people]", "超出范围"),
         ("[people]", "[keep]\ninputs = 99999999999\n[people]", "超出范围"),
+        ("[people]", "[keep]\nmail = true\n[people]", "应为数字"),
+        ("[people]", "[standing]\nrework = false\n[people]", "应为数字"),
+        ("[people]", '[ledger]\nurl = "ledger.sqlite"\n[people]', "ledger.url：格式不对"),
+        ("[people]", '[ledger]\nurl = "mysql://u:secret@h/db"\n[people]', "ledger.url：格式不对"),
+        ("[people]", '[mail]\nserver = "h"\nsender = "就业处"\n[people]', "mail.sender：格式不对"),
         ("[people]", '[scale]\nscheduler = "http://u:secret@h"\n[people]', "格式不对"),
     ],
 )
