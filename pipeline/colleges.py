@@ -45,12 +45,13 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
             *(list(colleges[c]) for c in ("school", "college", "aliases")), strict=True
         )
     ]
-    found = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
+    matching = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
+    found = list(dict.fromkeys(matching))  # a college that stands on two rows, one for each secretary, is one
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
-    raise UsageError(f"没有院系 {text}", remedy=_choice([str(one) for one, _ in rows]))
+    raise UsageError(f"没有院系 {text}", remedy=_choice(list(dict.fromkeys(str(one) for one, _ in rows))))
 
 
 def find_school(text: str, cohort: Cohort) -> School:
@@ -68,6 +69,8 @@ def find_school(text: str, cohort: Cohort) -> School:
 
 
 def _choice(known: Sequence[str]) -> str:
+    if not known:
+        return "院系表里还没有院系，请先填写"
     return f"可选：{'、'.join(known[:_LISTED])}{' 等' if len(known) > _LISTED else ''}"
 
 

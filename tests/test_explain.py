@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
+from pipeline.cli.explain import what_was_done
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import UsageError
 from pipeline.explain import explain, masked
@@ -160,3 +161,8 @@ def test_who_stands_in_no_registry_is_told_too(known, run, ledger):
 def test_an_unknown_number_is_a_wrong_word(known, run, ledger):
     with pytest.raises(UsageError, match="没有学号"):
         facts_of(known, run, ledger, "0")
+
+
+def test_what_was_done_says_nothing_twice():
+    done = [("decision", "approve"), ("decision", "reopen"), ("exception", "revoke"), ("withdrawal", "withdraw")]
+    assert [what_was_done(*one) for one in done] == ["审核通过", "取消审核", "例外撤销", "撤销登记"]

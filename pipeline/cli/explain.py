@@ -31,6 +31,14 @@ _ACTS = {
 }
 
 
+def what_was_done(kind: str, action: str) -> str:
+    """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
+    from pipeline.explain import kind_name
+
+    named, act = kind_name(kind), _ACTS.get(action, "")
+    return act if named in act else f"{named}{act}"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("explain", help="一名学生的全部情况和原因，接电话时用。")(explain)
@@ -190,7 +198,7 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
     if facts["ledger"]:
         table = _table("审核和例外", "时间", "事项", "经办人", "说明")
         for row in facts["ledger"]:
-            what = f"{kind_name(row['kind'])}{_ACTS.get(row['action'], '')} {row['rule']}".strip()
+            what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
             proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
             table.add_row(_minute(row["at"]), what, row["by"], "  ".join(filter(None, (row["why"], proof))))
         console.print(table)
