@@ -41,7 +41,7 @@ def unusable(value: object, kind: object) -> str | None:
 
     A text that no file system takes as a path; a `true` where a number is wanted, which Python takes for 1.
     """
-    if isinstance(value, bool) and kind in (int, float):
+    if isinstance(value, bool) and (kind is int or kind is float):
         return "应为数字，不是 true 或 false"
     for text in cast("list[object]", value) if isinstance(value, list) else [value]:
         if isinstance(text, str) and "\0" in text:
