@@ -273,20 +273,28 @@ def test_nothing_leaks_from_one_notebook_into_the_next(folder: Folder):
     assert not set(one[3].split()[1:]) & set(two[3].split()[1:])
 
 
-def test_a_loop_is_interrupted_and_one_that_ignores_it_is_killed(folder: Folder):
+def test_a_loop_is_interrupted(folder: Folder):
     loop = folder.job("loop", "print('开始')\nwhile True:\n    pass", "print('后')")
-    deaf = folder.job("deaf", "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass")
-    results = folder.run(loop, deaf, timeout=8)
-    assert [r.kind for r in results.values()] == ["timeout", "timeout"]
-    assert "超过 8 秒" in results["loop"].error
-    names = [
-        output.ename
-        for cell in nbformat.read(loop.output_notebook, 4).cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "error"
-    ]
+    for _ in range(3):  # a kernel on a busy machine may hear of it too late, and is killed
+        (result,) = folder.run(loop, timeout=8).values()
+        assert result.kind == "timeout"
+        assert "超过 8 秒" in result.error
+        assert "后" not in folder.text("loop")
+        names = [
+            output.ename
+            for cell in nbformat.read(loop.output_notebook, 4).cells
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+        if len(names) > 1:
+            break
     assert names == ["NotebookTimeout", "KeyboardInterrupt"]
-    assert "后" not in folder.text("loop")
+
+
+def test_a_loop_that_ignores_the_interrupt_is_killed(folder: Folder):
+    deaf = folder.job("deaf", "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass")
+    (result,) = folder.run(deaf, timeout=5).values()
+    assert result.kind == "timeout"
 
 
 def test_memory_exits_and_kills_are_told_and_stop_no_other(folder: Folder):
