@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import product
 
@@ -19,9 +19,17 @@ _DEPTH = 3  # a header has at most so many rows
 _LONGEST = 200  # characters of a label that are looked at
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _FRONT = re.compile(
-    r"^(?:[*★☆※●◆■▲·]+|[(\[【]?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】])+"
+    r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
+    r"|请(?:如实)?(?:输入|填写|选择|上传)|[您你]的)+"
 )
 _LAST = re.compile(r"(?:[*★☆※:;,。?!]|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
+_BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
+_ABOUT = r"[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?"
+_RELATIVES = re.compile(r"(?:主要)?(?:父亲?|母亲?|父母亲?|家长|监护人|亲属|配偶|家庭(?:主要)?成员|紧急联系人)" + _ABOUT)
+_ELSEWHERE = re.compile(
+    r"(?:辅导员|班主任|导师|(?:毕业)?(?:高中|中学)|(?:就业|工作|用人|接收|实习|签约)单位|籍贯|出生地|户[口籍](?:所在地?)?"
+    r"|现(?:居住|住)[地址]?|转(?:专业|系|学)前|(?:变更|调整)前|原|旧|曾用名?|以前)" + _ABOUT
+)
 _LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # by what 区县 and 市（地区） mean alone
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
@@ -33,7 +41,8 @@ class Header:
 
     `columns` maps field to 0-based column; `unknown` maps column to its label. `near` are (label, field) taken
     although one character differs; `beside` are (label, field, column) whose field stands in a better-named column;
-    `twice` are (field, columns) with literally the same label.
+    `twice` are (field, columns) with literally the same label. `others` counts the columns that would be a field but
+    for their group's name (父亲信息 over 联系电话).
     """
 
     top: int
@@ -44,6 +53,7 @@ class Header:
     near: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     beside: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     twice: list[tuple[str, list[int]]] = field(default_factory=list[tuple[str, list[int]]])
+    others: int = 0
 
 
 def clean(label: str) -> str:
@@ -83,7 +93,22 @@ def _bare(label: str) -> str:
 def field_of(label: str) -> str:
     """Return the field that a label means, or the empty string."""
     known = _known()
-    return next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
+    found = next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
+    return "" if _in_brackets_others(label, found) else found
+
+
+def _is_others(whose: str, name: str) -> bool:
+    """Say whether a group's name or a remark gives a field to somebody or some place that is not asked about.
+
+    A relative's telephone is no student's, but the family's telephone and address are what the form asks for.
+    """
+    if _RELATIVES.fullmatch(whose):
+        return name not in ("family_phone", "postcode") and not name.startswith("home_")
+    return bool(_ELSEWHERE.fullmatch(whose))
+
+
+def _in_brackets_others(label: str, name: str) -> bool:
+    return any(_is_others(remark, name) for remark in _BRACKETS.findall(clean(label)))
 
 
 def near_field(label: str) -> str:
@@ -94,7 +119,8 @@ def near_field(label: str) -> str:
     close = {
         name for known, name in _known().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
     }
-    return close.pop() if len(close) == 1 else ""
+    name = close.pop() if len(close) == 1 else ""
+    return "" if _in_brackets_others(label, name) else name
 
 
 def joined_field(upper: str, lower: str) -> str:
@@ -134,7 +160,8 @@ def find_header(rows: Sequence[Sequence[str]], own: Mapping[str, str] | None = N
             if not any(rows[bottom]) or (bottom > top and _is_data(rows[bottom])):
                 break
             found = _read(rows[top : bottom + 1], top, mine)
-            if len(found.columns) > (len(best.columns) if best else 1):
+            # Others' columns count: read without its groups, the lower row would make them the student's.
+            if len(found.columns) + found.others > (len(best.columns) + best.others if best else 1):
                 best = found
     return _with_near(best) if best else None
 
@@ -159,17 +186,29 @@ def _read(rows: Sequence[Sequence[str]], top: int, mine: Mapping[str, str]) -> H
     """Return what the columns of these header rows mean."""
     rows = _groups_filled(rows)
     width = max((len(row) for row in rows), default=0)
-    labels: dict[int, str] = {}
+    stacks = {
+        column: parts
+        for column in range(width)
+        if (parts := [row[column].strip() for row in rows if column < len(row) and row[column].strip()])
+    }
+    students = _groups_of_students(stacks)
+    labels = {column: " ".join(dict.fromkeys(parts)) for column, parts in stacks.items()}
     meant: dict[int, str] = {}
-    for column in range(width):
-        parts = [row[column].strip() for row in rows if column < len(row) and row[column].strip()]
-        if not parts:
-            continue
-        labels[column] = " ".join(dict.fromkeys(parts))
-        name = mine.get(clean(labels[column])) or mine.get(clean(parts[-1])) or _meaning(parts)
-        if name:
+    others = 0
+    for column, parts in stacks.items():
+        own = mine.get(clean(labels[column])) or mine.get(clean(parts[-1]))
+        whose = "" if own or len(parts) == 1 or parts[-2] in students else clean(parts[-2])
+        if _is_others(whose, name := own or _meaning(parts)):
+            others += bool(field_of(parts[-1]))
+        elif name:
             meant[column] = name
-    return _settle(top, top + len(rows) - 1, labels, meant, mine)
+    return replace(_settle(top, top + len(rows) - 1, labels, meant, mine), others=others)
+
+
+def _groups_of_students(stacks: Mapping[int, list[str]]) -> set[str]:
+    """Return what stands over the one student number: a title (户籍信息), or the students' own group."""
+    over = [parts[-2:-1] for parts in stacks.values() if field_of(parts[-1]) == "student_number"]
+    return set(over[0]) if len(over) == 1 else set()
 
 
 def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:

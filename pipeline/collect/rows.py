@@ -185,6 +185,11 @@ def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], n
         message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
         return _nothing(grid, _note(grid, "error", message, header.bottom))
     why = skipping.reasons(body, header, doubtful)
+    others = np.flatnonzero(why == skipping.OTHER_TABLE)
+    if len(others):
+        why[others[0] :] = skipping.OTHER_TABLE
+        message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
+        notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
     named = ~blank & (why != "")

@@ -14,13 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.collect.compact import filled_columns
-from pipeline.collect.header import Header, clean
+from pipeline.collect.header import Header, clean, field_of
 
 _PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
 _TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|共\s*[0-9]+\s*[人名]|人数合计|total|sum)", re.IGNORECASE)
 _REMARK = re.compile(
     r"^\s*(?:填表|制表|审核|负责人|经办|联系人|备注|说明|注意|注[:：]|签字|签名|日期|盖章|院系盖章|打印|统计)"
 )
+_SIGNED = re.compile(r"(?:签字|签名|盖章)\s*[:：(（)）]*\s*$|^\s*人数\s*[:：]")
+_END = re.compile(r"^[（(\s]*(?:以下|此处以下)(?:空白|无正文|无内容|无数据)")
 _EXAMPLE = re.compile(
     r"^[（(\[【]?(?:填写|填报)?(?:示例|样例|范例|举例)(?:行|数据)?[)）\]】]?$"
     r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
@@ -28,8 +30,11 @@ _EXAMPLE = re.compile(
 _EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
 _MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
 _HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
+OTHER_TABLE = "另一个表头，各列的顺序不同"
+_KEYS = {"name", "id_number", "student_number"}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
+_FEW = 9  # filled cells of a row below the table, at most
 _WIDE = 40  # characters of a cell that are looked at in full width, too
 _PORTION = 50_000  # rows that are Python text at a time
 
@@ -78,11 +83,15 @@ def reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Look:
-    """Where to look in a row of the filled columns: `name`, `numbers` (of ID card and student), cleaned `labels`."""
+    """Where to look in a row of the filled columns: `name`, `numbers` (of ID card and student), cleaned `labels`.
+
+    `meant` are the fields by place.
+    """
 
     name: int | None
     numbers: list[int]
     labels: list[tuple[int, str]]
+    meant: dict[int, str]
     unlike: int
     """How many cells of a repeated header may differ from it; below 0 where there are too few to tell."""
 
@@ -92,7 +101,8 @@ class _Look:
         known = {name: places[column] for name, column in header.columns.items() if column in places}
         labels = [(places[column], clean(label)) for column, label in header.labels.items() if column in places]
         numbers = [known[name] for name in ("id_number", "student_number") if name in known]
-        return cls(known.get("name"), numbers, labels, len(labels) - max(2, len(header.columns) // 2))
+        meant = {at: name for name, at in known.items()}
+        return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
 
 
 def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
@@ -116,12 +126,16 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "只有空格"
     name = "" if look.name is None else cells[look.name].strip()
     numbers = [cells[at].strip() for at in look.numbers]
+    if field_of(name) and _heads_other_table(cells, look):
+        return OTHER_TABLE
     if _repeats(cells, look):
         return "重复的表头"
     if _is_example(filled, name, near_top=near_top, whole=any(map(_PERSON.fullmatch, numbers[:1]))):
         return "示例行"
     if any(re.search(_NUMBER, number) for number in numbers):
         return ""
+    if _signed(filled):
+        return "表下备注"
     if any(_TOTAL.search(cell) for cell in filled[:3]):
         return "合计行"
     if near_top and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled):
@@ -140,6 +154,23 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
         cell = cells[at]
         unlike -= not (label.endswith(clean(cell)) if cell else not label)  # a title above may stand before the label
     return unlike >= 0
+
+
+def _heads_other_table(cells: Sequence[str], look: _Look) -> bool:
+    """Say whether a header stands here whose columns are in other places than this table's."""
+    found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of(cell))}
+    labels = dict(look.labels)
+    return set(found.values()) >= _KEYS and any(
+        name != look.meant.get(at) and not labels.get(at, "").endswith(clean(cells[at])) for at, name in found.items()
+    )
+
+
+def _signed(filled: list[str]) -> bool:
+    """Say whether people sign here, or the table ends: 制表人：… 审核人：… 日期：…, wherever the cells stand."""
+    if len(filled) > _FEW:
+        return False
+    marks = [bool(_REMARK.search(cell) or _SIGNED.search(cell)) for cell in filled]
+    return any(map(_END.search, filled)) or sum(marks) >= 2
 
 
 def _is_example(filled: list[str], name: str, *, near_top: bool, whole: bool) -> bool:

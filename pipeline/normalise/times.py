@@ -61,7 +61,9 @@ def month_of_number(text: str) -> str:
     return month(text)
 
 
-_HALF = "上午|下午|中午|晚上|凌晨|AM|PM"
+_HALF = "上午|下午|中午|晚上|凌晨|早上|清晨|傍晚|AM|PM"
+_WEEKDAY = re.compile(r" ?[(（]?(?:星期|周)[一二三四五六日天][)）]? ?")
+_NOON = 4  # 中午 1:30 is in the afternoon, 中午 11:50 is before noon
 _MOMENT = re.compile(
     r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"
     rf"(?:[T ]*({_HALF})? ?([0-9]{{1,2}})[:时点]([0-9]{{1,2}})分?(?::?([0-9]{{1,2}})秒?)?"
@@ -78,14 +80,15 @@ def moment(text: str) -> str:
 
     A date without a time stays a date; what cannot be read stays as it is. For their order: `in_order`.
     """
-    american = _AMERICAN.fullmatch(text)
-    digits = _DIGITS.fullmatch(text)
+    plain = _WEEKDAY.sub(" ", text).strip()
+    american = _AMERICAN.fullmatch(plain)
+    digits = _DIGITS.fullmatch(plain)
     if digits:
         return _moment("{}-{}-{} {}:{}:{}".format(*digits.groups())) or text
     if american:
         text_of = f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
         return _moment(text_of) or text
-    return _moment(text) or text
+    return _moment(plain) or text
 
 
 def _moment(text: str) -> str:
@@ -95,7 +98,7 @@ def _moment(text: str) -> str:
     year, month_, day = int(found[1]), int(found[2]), int(found[3])
     half = (found[4] or found[8] or "").upper()
     hour, minute, second = (int(found[n] or 0) for n in (5, 6, 7))
-    if half in ("下午", "晚上", "PM") and hour < 12:
+    if (half in ("下午", "傍晚", "晚上", "PM") and hour < 12) or (half == "中午" and hour < _NOON):
         hour += 12
     elif half in ("上午", "凌晨", "AM") and hour == 12:
         hour = 0

@@ -19,6 +19,7 @@ from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
 from pipeline.match.stage import CLASSES
 from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.normalise.times import in_order
 from pipeline.scale.layout import Layout, SchoolRead
 from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool
@@ -121,8 +122,10 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     taken = None if photo_folder is None else _pictures(spool, number, collected.pictures)
     filled: dict[int, int] = {}
     drafts: dict[int, list[tuple[Frame, Frame]]] = {}
+    notes = list(collected.notes)
     for start in range(0, len(collected.rows), AT_ONCE):
         rows, changes = _normalised_rows(collected, start, settings)
+        notes += _unread_times(rows)
         if photo_folder is not None:
             rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
         rows, changes = (
@@ -140,7 +143,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
         number,
         filled,
         frozenset(collected.columns),
-        tuple(collected.notes),
+        tuple(notes),
         tuple(collected.inputs),
         collected.extras[["file", "sheet", "column"]].drop_duplicates(),
         collected.skipped,
@@ -155,6 +158,16 @@ def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tu
     kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
     order = np.arange(start, start + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
+
+
+def _unread_times(rows: Frame) -> list[Note]:
+    """Return the note on times that cannot be read: no finding tells of them, yet they decide what counts."""
+    unread = rows[rows["submitted_at"].ne("") & in_order(rows["submitted_at"]).eq("")]
+    if unread.empty:
+        return []
+    first = unread.iloc[0]
+    message = f"有 {len(unread)} 行的提交时间认不出（请写成 2016-10-08 21:30），重复提交时排在最前，也不算按时提交"
+    return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
 
 
 @lru_cache(maxsize=1)

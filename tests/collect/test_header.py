@@ -13,7 +13,12 @@ MEANS = [
     ("生源地市(地区)", "origin_city"), ("学制（年）", "study_years"), ("ＱＱ号", "qq"), ("e-mail", "email"),
     ("定向委培单位", "commissioning_unit"), ("市（地区）", "home_city"), ("辅导员", ""), ("", ""), ("父亲电话", ""),
     ("生源地（县）（必填）", "origin_county"), ("生源地（市）\n(如实填写)*", "origin_city"),
-    ("（4）学号", "student_number"), ("【12】班级", "class_name"),
+    ("（4）学号", "student_number"), ("【12】班级", "class_name"), ("1、您的姓名：", "name"),
+    ("Q3. 学号", "student_number"), ("2、请填写您的身份证号码____", "id_number"), ("提交答卷时间", "submitted_at"),
+    ("联系电话（父亲）", ""), ("联系电话（家庭成员）", ""), ("学号（旧）", ""), ("专业（转专业前）", ""),
+    ("姓名（家长）", ""), ("联系电话（本人）", "phone"), ("学号（新）", "student_number"),
+    ("家庭联系电话（父母）", "family_phone"),
+    ("手机（不要填家长的）", "phone"), ("生源地省（高考前）", "origin_province"),
 ]  # fmt: skip
 
 
@@ -72,6 +77,52 @@ def test_header_of_two_rows(merged):
         "name": 0, "id_number": 1, "student_number": 2, "origin_province": 3, "origin_city": 4, "origin_county": 5,
         "home_province": 6, "home_city": 7,
     }  # fmt: skip
+
+
+GROUPS = [("父亲信息", "联系电话"), ("紧急联系人", "手机"), ("辅导员", "手机号码"), ("就业单位", "详细地址"),
+          ("高中阶段", "学制"), ("转专业前", "专业"), ("现居住地", "省")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "label"), GROUPS)
+@pytest.mark.parametrize("merged", [[], [(0, 0, 0, 2), (0, 3, 0, 4)]], ids=["csv", "merged"])
+@pytest.mark.parametrize("title", [0, 1])
+def test_what_stands_under_another_person_or_place_is_not_the_students(group, label, merged, title):
+    rows = [["户籍信息", "", "", "", ""]] * title
+    rows += [
+        ["基本信息", "", "", group, ""],
+        ["姓名", "身份证号码", "学号", label, "姓名"],
+        [*PERSON, "别人的", "别人"],
+    ]
+    merged = [(top + title, left, bottom + title, right) for top, left, bottom, right in merged]
+    found = rows_of_grid(grid(*rows, merged=merged), names())
+    assert found.rows[["name", "id_number", "student_number"]].values.tolist() == [PERSON]
+    assert found.columns == {"name", "id_number", "student_number"}
+    assert found.extras["value"].tolist() == ["别人的", "别人"]
+
+
+def test_the_students_columns_may_stand_right_of_anothers():
+    upper = ["父亲信息", "", "学生信息", "", "", ""]
+    lower = ["姓名", "手机号码", "姓名", "身份证号码", "学号", "手机号码"]
+    found = rows_of_grid(grid(upper, lower, ["张父", "139", *PERSON, "138"]), names())
+    assert found.rows[["name", "phone"]].values.tolist() == [["张三丰", "138"]]
+
+
+@pytest.mark.parametrize("over", ["户籍信息", "导师信息"])
+def test_a_title_that_sounds_like_a_group_is_none(over):
+    found = rows_of_grid(grid([over] * 4, ["姓名", "身份证号码", "学号", "手机"], [*PERSON, "138"]), names())
+    assert found.rows[["name", "phone"]].values.tolist() == [["张三丰", "138"]]
+
+
+@pytest.mark.parametrize(
+    "second", [["学号", "手机", "家庭电话", "姓名", "身份证号码"], ["姓名", "身份证号码", "学号", "家庭电话", "手机"]]
+)
+def test_a_second_header_in_another_order_ends_the_table(second):
+    head = ["姓名", "身份证号码", "学号", "手机", "家庭电话"]
+    below = [[*PERSON, "138", "139"], [], second, ["1305030102", "138", "139", "李四", "430302199503141235"]]
+    found = rows_of_grid(grid(head, *below), names())
+    assert found.rows["name"].tolist() == ["张三丰"]
+    assert found.skipped["row"].tolist() == [4, 5]
+    assert [(note.level, note.row) for note in found.notes] == [("error", 4)]
 
 
 def filled(sheet):
@@ -139,6 +190,9 @@ SKIPPED = [
     (["张*", "430302********1234", "13*****"], "示例行"),
     (["姓名", "身份证号码", "学号"], "重复的表头"),
     (["填表人：王老师", "", ""], "表下备注"),
+    (["制表人：王老师", "审核人：李老师", "2016年10月8日"], "表下备注"),
+    (["班长签字：", "联系人：", "辅导员签字（盖章）"], "表下备注"),
+    (["以下空白", "", ""], "表下备注"),
     (["", "  ", ""], "只有空格"),
 ]
 
@@ -158,6 +212,7 @@ KEPT = [
     ["Infinity", "43030219950314123", "130503"],
     ["", "430302199503141234", "1305030101"],
     ["张三", "", ""],
+    ["日期", "备注：号码待补", "1305030101"],
     ["null", "nan", "0"],
 ]
 
