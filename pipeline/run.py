@@ -216,6 +216,8 @@ def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> 
     folder.write_summary(summary)
     whole = summary["complete"] and all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
     final = folder.finish(latest=whole and options.command == "run")
+    for line in summary.get("decisions_read", []):
+        options.reporter.say(line)
     for line in summaries.failures(summary):
         options.reporter.say(f"未完成：{line}")
     for line in summaries.doubts(summary):
