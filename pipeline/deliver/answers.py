@@ -132,8 +132,7 @@ def _current(client: SheetsClient, book: Book, tab: Tab | None) -> Values:
     """Return what stands in our worksheet, as text."""
     if tab is None:
         return []
-    answer = client.values_batch_get(book.key, [tab.whole], params={"prettyPrint": "false"})
-    rows = answer["valueRanges"][0].get("values", [])
+    (rows,) = client.read_values(book.key, [tab.whole], {"prettyPrint": "false"})
     return [[str(cell) for cell in row] for row in rows]
 
 
@@ -259,8 +258,7 @@ def _put(client: SheetsClient, tab: Tab, key: str, values: Values, rows: int) ->
     body = {"valueInputOption": "RAW", "data": [{"range": area, "majorDimension": "ROWS", "values": values + blank}]}
 
     def done() -> bool:
-        answer = client.values_batch_get(key, [area], params={"prettyPrint": "false"})
-        seen = answer["valueRanges"][0].get("values", [])
+        (seen,) = client.read_values(key, [area], {"prettyPrint": "false"})
         return [[*map(str, row), *[""] * (len(HEADER) - len(row))] for row in seen] == values
 
     client.write(lambda: client.values_batch_update(key, body), done)

@@ -39,6 +39,7 @@ class Fault:
     html: bool = False
     drop: bool = False
     truncate: bool = False
+    says: Any = None  # sound JSON under 200, but not what was asked for
     delay: float = 0.0
     apply: bool = False  # carried out before the answer fails
     retry_after: str = ""
@@ -301,6 +302,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         data = json.dumps(body, ensure_ascii=False).encode()
+        if fault and fault.says is not None:
+            data = json.dumps(fault.says).encode()
         if fault and fault.status:
             call.status = status = fault.status
             if fault.html:

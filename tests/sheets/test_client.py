@@ -60,6 +60,15 @@ def test_reads_survive(google: Google, cohort, patience, fault: Fault):
         assert google.clock.slept == sorted(google.clock.slept)
 
 
+@pytest.mark.parametrize("says", [{}, {"valueRanges": []}, {"valueRanges": [3]}, {"valueRanges": [{"values": "x"}]}])
+def test_an_answer_that_lacks_a_range_is_asked_for_again(google: Google, cohort, patience, says):
+    google.faults = [Fault("batchGet", times=2, apply=True, says=says)]
+    assert read(cohort, patience)[0].values[1][0] == "1300000001"
+    google.faults = [Fault("batchGet", times=99, apply=True, says=says)]
+    with pytest.raises(InputError, match="回答不完整"):
+        read(cohort, patience)
+
+
 def test_retry_after_is_obeyed(google: Google, cohort, patience):
     google.faults = [Fault(GET, status=429, retry_after="37"), Fault("batchGet", status=503, retry_after="11")]
     read(cohort, patience)

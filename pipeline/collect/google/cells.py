@@ -11,6 +11,7 @@ from pipeline.collect.text import number_text
 
 Value = str | int | float | bool | None
 Values = list[list[Any]]
+"""Rows of cells as Google gives them: texts, numbers, truth values; blank ends of rows and sheets are left out."""
 
 _DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")

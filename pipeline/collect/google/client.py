@@ -21,6 +21,7 @@ from requests import adapters
 
 from pipeline.collect.google import answers
 from pipeline.collect.google.answers import Fault
+from pipeline.collect.google.cells import Values
 from pipeline.errors import InputError, MingceError
 
 HOSTS = frozenset(
@@ -135,6 +136,21 @@ class SheetsClient(HTTPClient):
             self.wait(fault, attempt)
         raise AssertionError("wait() ends the last attempt")
 
+    def read_values(self, key: str, ranges: list[str], params: ParamsType) -> list[Values]:
+        """Return the rows of each range (in A1 notation) of a spreadsheet, in their order.
+
+        An answer that lacks one of them is no sound answer, and is asked for again.
+
+        Raises:
+            MingceError: as `request`.
+        """
+        for attempt in range(1, self.patience.attempts + 1):
+            found = _rows_of(self.values_batch_get(key, ranges, params=params))
+            if len(found) == len(ranges):
+                return found
+            self.wait(Fault("回答不完整"), attempt)
+        raise AssertionError("wait() ends the last attempt")
+
     def write(self, send: Callable[[], Any], done: Callable[[], bool]) -> None:
         """Carry out a write; after a lost answer ask `done` (a fresh read) before sending it again.
 
@@ -211,3 +227,13 @@ class SheetsClient(HTTPClient):
         if isinstance(verdict, answers.Refused):
             raise self.failure(verdict.what, remedy=verdict.remedy)
         return verdict if isinstance(verdict, Fault) else response
+
+
+def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
+    """Return the rows of each range of an answer; none where it is no such answer."""
+    try:
+        found = [item.get("values", []) for item in answer["valueRanges"]]
+    except (AttributeError, KeyError, TypeError):  # a proxy's own JSON
+        return []
+    sound = all(isinstance(rows, list) and all(isinstance(row, list) for row in rows) for rows in found)
+    return found if sound else []

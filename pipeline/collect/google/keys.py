@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.collect.google.cells import Values
 from pipeline.collect.google.tabs import Tab
-
-Values = list[list[Any]]
 
 _DATE_LIKE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}.*")
 _NEARLY = 0.95  # a column is as good a key as another that tells 5 % more rows apart: the shorter one is taken

@@ -14,12 +14,10 @@ from typing import Any
 from pipeline import fields
 from pipeline.collect.collected import Cell
 from pipeline.collect.google import keys
-from pipeline.collect.google.cells import date_text
+from pipeline.collect.google.cells import Values, date_text
 from pipeline.collect.google.client import RejectedRequestError, SheetsClient
 from pipeline.collect.google.plan import LARGEST_RANGES
 from pipeline.collect.google.tabs import Tab
-
-Values = list[list[Any]]
 
 _SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", "prettyPrint": "false"}
 _SHOWN = {"valueRenderOption": "FORMATTED_VALUE", "prettyPrint": "false"}
@@ -89,11 +87,11 @@ def _look(
     own = {wish.tab.id: keys.key_column(values[wish.tab.id]) for wish in wanted}
     ranges = [wish.tab.columns_range(column) for wish in wanted for column in (own[wish.tab.id], wish.column)]
     try:
-        answer = client.values_batch_get(key, ranges, params={**(_SERIAL if wanted[0].dates else _SHOWN)})
+        columns = client.read_values(key, ranges, {**(_SERIAL if wanted[0].dates else _SHOWN)})
     except RejectedRequestError:
         seen.update({wish.tab.id: None for wish in wanted})
         return
-    got = [keys.column_of(item.get("values", []), 0) for item in answer.get("valueRanges", [])]
+    got = [keys.column_of(rows, 0) for rows in columns]
     for place, wish in enumerate(wanted):
         before = values[wish.tab.id]
         if not _same(keys.column_of(before, own[wish.tab.id]), got[2 * place]):

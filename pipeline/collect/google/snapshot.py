@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pipeline.collect.google import keys
+from pipeline.collect.google.cells import Values
 from pipeline.collect.google.client import RejectedRequestError, SheetsClient
 from pipeline.collect.google.plan import ANSWER_BYTES, CELL_BYTES, LARGEST_RANGES, Rest, plan
 from pipeline.collect.google.tabs import Book, Tab, read_book
@@ -23,8 +23,6 @@ _COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one
 _ROUNDS = 5
 _RENAMES = 4
 _SMALLEST, _LARGEST = 40_000, 1_000_000  # cells a call, whatever their size seems to be
-
-Values = list[list[Any]]
 
 
 @dataclass
@@ -151,8 +149,7 @@ class Reader:
         return tab.rows_range(rest.first, None if ends else rest.first + rest.rows - 1)
 
     def _get(self, ranges: list[str]) -> list[Values]:
-        answer = self.client.values_batch_get(self.key, ranges, params={**AS_STORED, **_COMPACT})
-        return [item.get("values", []) for item in answer.get("valueRanges", [])]
+        return self.client.read_values(self.key, ranges, {**AS_STORED, **_COMPACT})
 
     def _learn(self, cells: int) -> None:
         """Learn how many bytes a cell of these grids costs: blank ones cost nothing, long texts more."""
@@ -162,7 +159,7 @@ class Reader:
 
     def _take(self, call: list[Rest], rests: dict[int, Rest], parts: dict[int, Values], answer: list[Values]) -> None:
         """Put what was read to the worksheet's earlier parts, and shorten what is still to be read."""
-        for rest, values in zip(call, answer, strict=False):
+        for rest, values in zip(call, answer[: len(call)], strict=True):
             earlier = parts.setdefault(rest.tab, [])
             earlier.extend([] for _ in range(rest.first - 1 - len(earlier)))
             earlier.extend(values)

@@ -80,8 +80,7 @@ def _find(book: Book) -> Tab | None:
 
 def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
     """Return the first row, as far as it is filled."""
-    answer = client.values_batch_get(book.key, [tab.rows_range(1, 1)], params=dict(AS_STORED))
-    rows = answer["valueRanges"][0].get("values", [])
+    (rows,) = client.read_values(book.key, [tab.rows_range(1, 1)], dict(AS_STORED))
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     known = {label for field in fields.fields().values() for label in field.labels}
     if header and not known & set(header):
