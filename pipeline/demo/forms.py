@@ -152,9 +152,11 @@ def _begun(head: str) -> Change:
     return lambda column: pc.binary_join_element_wise(head, column, "")
 
 
-def _parted(mark: str) -> Change:
+def parted(mark: str) -> Change:
+    """Return the change that writes `mark` after the third and the seventh character, as people write phones."""
+
     def part(column: Column) -> Column:
-        pieces = [pc.utf8_slice_codeunits(column, start, stop) for start, stop in ((0, 3), (3, 7), (7, 11))]
+        pieces = [pc.utf8_slice_codeunits(column, *span) for span in ((0, 3), (3, 7), (7,))]
         return pc.binary_join_element_wise(*pieces, mark)
 
     return part
@@ -195,8 +197,8 @@ _CHANGES: list[tuple[str, float, Change]] = [
     ("name", 0.01, _ended(" ")),
     ("name", 0.3, _replaced("·", "•")),
     ("name", 0.2, _replaced("·", "．")),
-    ("phone", 0.02, _parted(" ")),
-    ("phone", 0.02, _parted("-")),
+    ("phone", 0.02, parted(" ")),
+    ("phone", 0.02, parted("-")),
     ("gender", 0.01, _ended("性")),
     ("training_mode", 0.01, _replaced("非定向", "统招")),
     ("commissioning_unit", 0.08, _unless_filled("无")),

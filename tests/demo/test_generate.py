@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from python_calamine import CalamineWorkbook
 
 from pipeline import fields
 from pipeline.cohort import load_cohort
+from pipeline.demo.forms import parted
 from pipeline.demo.kinds import KINDS
 from pipeline.knowledge import contacts, identifiers, names
 from tests.cohorts import make_cohort
@@ -164,3 +166,10 @@ def test_a_hundred_thousand_students_a_second(tmp_path: Path) -> None:
     started = time.process_time()
     make_cohort(tmp_path / "many", 400_000, 90, form="parquet", faults=0.03)
     assert 400_000 / (time.process_time() - started) > 80_000
+
+
+def test_a_number_that_is_parted_twice_keeps_its_digits():
+    given = pa.array(["13000387654"])
+    for mark in " -":
+        given = parted(mark)(given)
+    assert "".join(filter(str.isdigit, given[0].as_py())) == "13000387654"
