@@ -30,6 +30,7 @@ _ELSEWHERE = re.compile(
     r"(?:辅导员|班主任|导师|(?:毕业)?(?:高中|中学)|(?:就业|工作|用人|接收|实习|签约)单位|籍贯|出生地|户[口籍](?:所在地?)?"
     r"|现(?:居住|住)[地址]?|转(?:专业|系|学)前|(?:变更|调整)前|原|旧|曾用名?|以前)" + _ABOUT
 )
+_DWELLING = re.compile(r"(?:户[口籍](?:所在地?)?|现(?:居住|住)[地址]?)的?(?:地址?)?")
 _LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # by what 区县 and 市（地区） mean alone
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
@@ -108,7 +109,11 @@ def _is_others(whose: str, name: str) -> bool:
 
 
 def _in_brackets_others(label: str, name: str) -> bool:
-    return any(_is_others(remark, name) for remark in _BRACKETS.findall(clean(label)))
+    """Say whether a remark in brackets gives a field to others; 家庭住址（户籍所在地） only says which address."""
+    remarks = [remark for remark in _BRACKETS.findall(clean(label)) if _is_others(remark, name)]
+    if name.startswith("home_"):
+        remarks = [remark for remark in remarks if not _DWELLING.fullmatch(remark)]
+    return bool(remarks)
 
 
 def near_field(label: str) -> str:
