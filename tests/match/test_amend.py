@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import fields
@@ -131,6 +131,7 @@ TIME = st.sampled_from(["", "2016-09-30 08:00", "2016-10-02 08:00", "2016-10-03 
 ROW = {"phone": TEXT, "qq": TEXT, "submitted_at": TIME, "target": st.sampled_from(["", "a", "x"])}
 
 
+@settings(max_examples=25)
 @given(st.fixed_dictionaries({"phone": TEXT, "qq": TEXT}), st.lists(st.fixed_dictionaries(ROW), min_size=1, max_size=4))
 def test_what_is_blank_says_nothing_and_nothing_is_lost(base, rows):
     """Against the rule written plainly: by time, those that name a submission right after it."""
