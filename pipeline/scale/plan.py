@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.collect import Note, Unit, refuse_nothing, submission_units
+from pipeline.collect import Note, Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.collect.inputs import files_of, is_database
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
@@ -70,7 +70,8 @@ class Run:
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
         self._units = self._read_units(units, self._layout)
         notes = [note for unit in self._units for note in unit.notes]
-        refuse_nothing({name for unit in self._units for name in unit.columns}, notes)
+        refuse_nothing([each for unit in self._units for each in unit.columns], notes)
+        refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)])
         self.parts = [
             Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
             for number, schools in enumerate(self._layout.schools)
@@ -208,7 +209,7 @@ def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
 
 def input_size(cohort: Cohort) -> int:
     """Return the bytes of the files that will be read; what is no file (sheets, databases) counts nothing."""
-    named = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
+    named = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     files: set[Path] = set()
     for source in named:
         if not is_database(source):
