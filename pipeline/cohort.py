@@ -103,8 +103,8 @@ class Source(_Section):
     """
 
     path: Text
-    school: str = ""
-    college: str = ""
+    school: str | None = None
+    college: str | None = None
     amends: bool = False
     columns: Declared = Field(default_factory=dict)
 
