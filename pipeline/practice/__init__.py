@@ -44,6 +44,6 @@ def _shift_submissions(book: Path, shift: timedelta) -> None:
         header = [cell.value for cell in sheet[1]]
         column = header.index(fields.label("submitted_at")) + 1
         for row in range(2, sheet.max_row + 1):
-            cell = sheet.cell(row, column)
-            cell.value = (datetime.strptime(str(cell.value), _TIME) + shift).strftime(_TIME)
+            moment = datetime.strptime(str(sheet.cell(row, column).value), _TIME) + shift
+            sheet.cell(row, column, moment.strftime(_TIME))
     content.save(book)
