@@ -161,7 +161,7 @@ def _laid(
     source = amendments.loc[[at for _, at in turn]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
     may_replace = source[TARGET].ne("") | (in_order(source["submitted_at"]) > in_order(base["submitted_at"]))
-    taken = given.ne("") & (base[names].eq("") | may_replace.to_numpy()[:, None])
+    taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
     merged = base[names].where(~taken, given).assign(submitted_at=base["submitted_at"])
     whole = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
     normal, why = normalise(whole.reset_index(drop=True))
@@ -191,7 +191,8 @@ def _changes(
     kept = before[before["submission_id"].isin(list(old.index))]
     kept = kept.assign(submission_id=kept["submission_id"].map(old))
     listed: list[tuple[str, ...]] = []
-    for at, name in changed.stack()[lambda cell: cell].index:
+    places = [(at, name) for name in changed.columns for at in changed.index[changed[name]]]
+    for at, name in places:
         place = " ".join(filter(None, [source["file"][at], source["sheet"][at], f"第 {source['row'][at]} 行"]))
         verb = "更正" if base[name][at] else "补上"
         reason = why.get((at, name), "")

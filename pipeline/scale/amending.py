@@ -35,7 +35,7 @@ def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
     return UnitRead(
         number,
         {},
-        frozenset(collected.columns),
+        collected.columns,
         tuple(collected.notes),
         tuple(collected.inputs),
         collected.extras[["file", "sheet", "column"]].drop_duplicates(),
@@ -51,7 +51,7 @@ def _amendments(collected: Collected, settings: Settings) -> Frame:
     """Return the rows as `lay_on` takes them."""
     rows = collected.rows.reset_index(drop=True)
     kept, _ = normalise(rows, collected.cells, settings.words, load_regions())
-    given = rows[fields.names()].where(kept[fields.names()].ne(""), "").add_prefix(GIVEN)
+    given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
     named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
     ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()
     places = pd.MultiIndex.from_frame(rows[POSITION])
@@ -83,7 +83,7 @@ def lay_amendments(
         for row in amended.untaken.itertuples()
     )
     spool.write(f"extras/{number}", spool.read(f"extras/{units[0].number}").iloc[:0])
-    return UnitRead(number, filled, frozenset(), notes, (), units[0].unknown.iloc[:0], units[0].skipped.iloc[:0])
+    return UnitRead(number, filled, (), notes, (), units[0].unknown.iloc[:0], units[0].skipped.iloc[:0])
 
 
 def _bases(

@@ -13,7 +13,6 @@ from pipeline import fields
 from tests.cohorts import settings
 from tests.scale.runs import check, in_this_process, many_parts, table
 
-NEEDS = "a sheet without 身份证号码 is not read yet"
 CASE = ("part-shared.csv", "part-form.csv")
 
 
@@ -49,11 +48,10 @@ def folder(shared: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.skip(reason=NEEDS)
 def test_a_form_makes_whole_students_of_a_sheet(folder: Path):
     rows = check(folder, folder / "reports")
     counting = table(rows, "submissions").query("superseded_by == ''")
-    assert len(counting) == 4 and set(counting["file"]) == {"submissions/part-shared.csv"}
+    assert len(counting) == 8 and set(counting["file"]) == {"submissions/part-shared.csv"}
     assert (counting[["phone", "qq", "id_number", "email", "home_county"]] != "").all(axis=None)
     assert set(table(rows, "certifications")["identity"]) == {"certified"}
     findings = table(rows, "findings")
@@ -85,7 +83,6 @@ def test_a_later_row_with_one_field_changes_that_field_alone(folder: Path, share
     assert "没有对上任何提交" in summary
 
 
-@pytest.mark.skip(reason=NEEDS)
 def test_in_parts_it_is_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch):
     alone = check(folder, folder / "alone")
     many_parts(monkeypatch, rows=1)
