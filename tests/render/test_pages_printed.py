@@ -93,10 +93,8 @@ def test_pdf_says_the_same(headcount: Headcount, site: Path) -> None:
     for line, (major, *rest) in zip(headcount.lines, wanted(headcount), strict=True):
         lead = f"{line.level} {major}" if line.kind == "major" else major
         assert f"{lead} {' '.join(rest)}" in words
-    assert headcount.digest in words.replace(" ", "")
-    for name in ("填表人", "院党委副书记签字", "院系公章", "日期"):
+    for name in ("院系（公章）", "统计日期", "未定稿"):
         assert name in words
-    assert headcount.certified[0][3] in words
 
 
 def test_pdf_is_archival_and_the_same_bytes_again(headcount: Headcount, tmp_path: Path) -> None:
