@@ -136,7 +136,11 @@ def _withdraw(
         raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
     if extras:
         named = college_named(extras, open_cohort(words))
-        _act(words, by, why, lambda *on: withdraw_extras(on[0], on[1], named, on[2]), "已撤销 {} 条登记")
+
+        def all_of(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+            return withdraw_extras(tables, ledger, named, actor)
+
+        _act(words, by, why, all_of, "已撤销 {} 条登记")
         return
     _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销 {} 条登记")
 

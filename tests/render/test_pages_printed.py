@@ -82,7 +82,6 @@ def test_workbook_says_the_same_in_libreoffice(headcount: Headcount, site: Path,
     start = next(at for at, row in enumerate(rows) if row[:2] == ["学历", "专业"])
     assert rows[start][2:-2] == list(COLUMNS.values())
     assert [row[1:-1] for row in rows[start + 1 : start + 1 + len(headcount.lines)]] == wanted(headcount)
-    assert any(headcount.digest in cell for row in rows for cell in row)
 
 
 def test_pdf_says_the_same(headcount: Headcount, site: Path) -> None:
