@@ -19,11 +19,11 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.cohort_save import quoted
 from pipeline.collect.columns import fields_read
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.demo import photos
 from pipeline.demo.disguise import Disguise
-from pipeline.demo.starter import quoted
 from pipeline.knowledge.photos import Picture, near_same, read_picture
 from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
 from pipeline.sources import Sources
