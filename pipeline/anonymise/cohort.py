@@ -27,7 +27,6 @@ from pipeline.collect.gsheet import is_gsheet
 from pipeline.knowledge.photos import Picture, near_same, read_picture
 from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
 from pipeline.sources import Sources
-from pipeline.starter import quoted
 
 Sheet = Any  # XlsxWriter ships no types
 
