@@ -15,7 +15,8 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.codes import CodeTable
-from pipeline.knowledge.regions import LEVELS, load_regions
+from pipeline.knowledge.region_table import load_table
+from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.steps import repair
 from pipeline.tables import Frame
 
@@ -89,8 +90,12 @@ def same_spelling(column: str, value: object, codes: dict[str, CodeTable]) -> st
 
 def _region(name: str, level: str) -> str:
     """Return a region's name by itself in full, such as 湖南省 of 湖南; one that is not known stays."""
-    cells = {each: pd.Series([name if each == level else ""], dtype="str") for each in LEVELS}
-    return load_regions().split(**cells)[level].iloc[0] or name
+    if level == "province":
+        cells = [pd.Series([text], dtype="str") for text in (name, "", "")]
+        return str(load_regions().split(*cells)[level].iloc[0])
+    known = load_table().city_names if level == "city" else load_table().county_names
+    full = [each for each in known if each.startswith(name)] if name not in known else []
+    return full[0] if len(full) == 1 else name
 
 
 def office_table(table: Frame, columns: Iterable[str]) -> Frame:

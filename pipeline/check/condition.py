@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from pipeline.check.columns import by_size, kind_of, sized
 
@@ -124,7 +125,7 @@ class _Reader(ast.NodeTransformer):
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 try:
                     value = sized(column, node.value, last=last)
-                    node.value = value if isinstance(value, float) else value.isoformat()
+                    node.value = value.isoformat() if isinstance(value, datetime) else value
                 except ValueError as mistake:
                     self.mistakes.append(f"row_condition 里 {mistake}")
         return side

@@ -14,9 +14,9 @@ import great_expectations as gx
 import numpy as np
 import pandas as pd
 from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.datasource.fluent import PandasDatasource
-from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
@@ -104,7 +104,7 @@ class RowExpectation(BatchExpectation):
     def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
         own = own_field(self.expectation_type)
-        if own and self.column not in ("", own) and columns_read(self.expectation_type) == {own}:
+        if own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own}):
             table = table.assign(**{own: table[self.column]})
         return type(self).logic(table, facts_from(self.facts), self.column)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def own_field(name: str) -> str:
 class _Noting(pd.DataFrame):
     """A table that notes in its attributes which columns are looked at."""
 
-    def __getitem__(self, key: object) -> object:
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as pandas has it
         self.attrs.setdefault("read", set()).update(
             [key] if isinstance(key, str) else key if isinstance(key, list) else []
         )

@@ -95,7 +95,8 @@ def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
         result_format={"result_format": "COMPLETE", "include_unexpected_rows": False},
         expectation_parameters={"facts": facts},
     )
-    found: dict[str, Any] = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    results: list[Any] = list(outcome.results)
+    found = {result.expectation_config.meta["rule"]: result for result in results}
     return [_verdict(rule, found[rule.name]) for rule in rules], {name: outcome}
 
 
