@@ -137,7 +137,7 @@ def test_what_is_blank_says_nothing_and_nothing_is_lost(base, rows):
     """Against the rule written plainly: by time, those that name a submission right after it."""
     found = amended([submission("a", **base)], [amendment(row=at + 2, **row) for at, row in enumerate(rows)])
     plain = dict(base)
-    named = [row for row in rows if row["target"] == "a"]
+    named = sorted((row for row in rows if row["target"] == "a"), key=lambda row: row["submitted_at"])
     for row in [*named, *sorted((r for r in rows if not r["target"]), key=lambda r: r["submitted_at"])]:
         for name in ("phone", "qq"):
             may = not plain[name] or row["target"] or row["submitted_at"] > "2016-10-01 08:00"
