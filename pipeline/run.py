@@ -77,9 +77,9 @@ class Outcome:
     summary: dict[str, Any]
 
     @property
-    def partial(self) -> bool:
-        """Whether something failed; what could be finished stands."""
-        return bool(self.summary["partial"])
+    def lacking(self) -> bool:
+        """Whether something is missing: an input that could not be read, a page that could not be made."""
+        return not self.summary["complete"]
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
@@ -168,9 +168,11 @@ def _summed_up(
         "colleges_state": {key: state for part in settled for key, state in part.states.items()},
         "complete": False,
         "partial": read.incomplete,
+        "blemished": False,
         "stages": {},
     }
     latest = latest_run(cohort.reports_folder)
+    summary["unread"] = summaries.unread(read, cohort, latest)
     if latest and not settings.chosen:
         summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
     return summary
@@ -207,14 +209,16 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:
-    """Give the run its name; only a complete run of all colleges, none's pages left out, becomes the latest."""
+    """Give the run its name; a run of all colleges, none's pages left out, becomes the latest by its tables."""
     rendered = summary["stages"].get("render") or {}
-    summary["partial"] = bool(summary["partial"] or rendered.get("failed"))
-    summary["complete"] = not summary["partial"]
+    summary["blemished"] = bool(rendered.get("failed"))
+    summary["complete"] = not (summary["partial"] or summary["blemished"])
+    if not summary["complete"]:
+        summary["fingerprint"] = ""  # the next run looks at everything again
     summary["timings"] = options.reporter.seconds
     summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
     folder.write_summary(summary)
-    whole = summary["complete"] and all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
+    whole = all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
     final = folder.finish(latest=whole and options.command == "run")
     for line in summary.get("decisions_read", []):
         options.reporter.say(line)

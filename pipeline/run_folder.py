@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,8 @@ from pipeline.whole import appearing, sweep
 
 _PARTIAL = ".part"
 _FILES = "files.json"
+_ATTEMPT = "attempt.txt"
+"""In the reports folder: the id of a run that has begun and not finished."""
 JOURNAL = "finished.jsonl"
 """In a run that is being written: the pages that are done."""
 
@@ -69,6 +73,7 @@ class RunFolder:
         self.path.rename(self.final)
         if latest:
             write_atomically(self.root / "latest.txt", self.run_id + "\n")
+        (self.root / _ATTEMPT).unlink(missing_ok=True)
         return self.final
 
     def discard(self) -> None:
@@ -91,6 +96,7 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     sweep(root / "inputs")
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
+    write_atomically(root / _ATTEMPT, run.run_id + "\n")
     return run
 
 
@@ -192,4 +198,51 @@ def previous_run(cohort: Cohort) -> Path | None:
 
 
 def _is_whole(summary: dict[str, Any] | None) -> bool:
-    return bool(summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all")
+    return summary is not None and counts(summary) and not summary.get("partial")
+
+
+def counts(summary: Mapping[str, Any] | None) -> bool:
+    """Return whether a run or check tells of everybody: of all colleges, by all rules.
+
+    A partial run of an earlier version says nowhere what it did not read, and does not count.
+    """
+    if summary is None:
+        return False
+    told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
+    untold = bool(summary.get("partial")) and "unread" not in summary
+    return told and not untold and summary.get("command", "run") in ("run", "check")
+
+
+def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
+    """Return what of a college was not read, in words, by `unread` of a summary; blank where all of it was.
+
+    Such a college can be neither signed, mailed nor handed in.
+    """
+    registries, sources = unread.get("registries", []), unread.get("sources", [])
+    lacking = ["学籍库" for one in registries if one["code"] == code]
+    lacking += [one["name"] for one in sources if f"{code}/{college}" in one["colleges"]]
+    return f"未能读取{'、'.join(lacking)}" if lacking else ""
+
+
+def newer_runs(root: Path, run_id: str) -> list[str]:
+    """Return the ids of the finished runs of the reports folder `root` that are newer than this one."""
+    return [path.name for path in (root / "runs").glob("[!.]*") if path.name > run_id]
+
+
+def newer_attempt(root: Path, run_id: str) -> str:
+    """Return, for people, that a newer run than this one was tried and did not take its place; blank where none was."""
+    newer = newer_runs(root, run_id)
+    with suppress(OSError, ValueError):
+        newer.append((root / _ATTEMPT).read_text(encoding="utf-8").strip())
+    attempt = max(newer, default="")
+    if attempt <= run_id:
+        return ""
+    summary = read_summary(root / "runs" / attempt)
+    became = "没有完成，或还在进行" if summary is None else "只核验了一部分或没有生成全部页面"
+    return f"注意：这里用的是 {_moment(run_id)} 的运行结果；{_moment(attempt)} 的那次{became}"
+
+
+def _moment(run_id: str) -> str:
+    """Return when a run began, by its id."""
+    day, _, rest = run_id.partition("-")
+    return f"{day[:4]}-{day[4:6]}-{day[6:8]} {rest[:2]}:{rest[2:4]}" if len(day) == 8 else run_id

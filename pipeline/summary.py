@@ -6,7 +6,9 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from fnmatch import fnmatch
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pipeline.check.stage import NotChecked
@@ -14,7 +16,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.review.signing import signed_digest
 from pipeline.sources import SourcesRead
-from pipeline.tables import Frame
+from pipeline.tables import Frame, read_table
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 
@@ -65,6 +67,45 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
         "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
         "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
     }
+
+
+def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
+    """Return what a run could not read, and whom it concerns.
+
+    Args:
+        read: what was read.
+        cohort: its schools.
+        before: the latest run before this one with its summary: it tells who stood in a source.
+
+    Returns:
+        `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the
+        `colleges` (school code/college) that had a student in it by the run before.
+    """
+    registries = [
+        {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
+    ]
+    faults = {(note.file, note.sheet): note.message for note in read.notes if note.level == "error"}
+    sources = [
+        {"name": file, "sheet": sheet, "reason": why, "colleges": _stood_in(file, sheet, cohort, before)}
+        for (file, sheet), why in faults.items()
+    ]
+    return {"registries": registries, "sources": sources}
+
+
+def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> list[str]:
+    """Return the colleges with a student in one source by the run before, or as it was told if it was unread then."""
+    if before is None:
+        return []
+    run, summary = before
+    told = [one["colleges"] for one in (summary.get("unread") or {}).get("sources", []) if one["name"] == file]
+    given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
+    here = given["file"].map(lambda name: fnmatch(str(name), file)) & given["sheet"].isin(
+        [sheet] if sheet else given["sheet"]
+    )
+    roster = read_table(run, "roster", ["school", "college", "submission_id"])
+    rows = roster[roster["submission_id"].isin(given["submission_id"][here])][["school", "college"]].drop_duplicates()
+    stood = [f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)]
+    return sorted({*stood, *(college for colleges in told for college in colleges)})
 
 
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:

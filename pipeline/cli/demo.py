@@ -91,7 +91,7 @@ def _run(folder: Path, order: Order) -> Path:
     options = RunOptions(as_of=KINDS[order.kind].as_of, now=datetime.now(SHANGHAI))
     outcome = run_cohort(load_cohort(folder), options)
     page = outcome.folder / "site" / "index.html"
-    if outcome.partial:
+    if outcome.lacking:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
     print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
     return page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import By, Why
+from pipeline.cli.common import By, Why, open_desk
 from pipeline.cli.review import college_named
 from pipeline.errors import RefusedError, UsageError
 
@@ -41,12 +41,11 @@ def _sign(words: Words, by: By = "", why: Why = "") -> None:
 def _sign_college(words: list[str], by: str, why: str) -> None:
     from pipeline.collect.people import read_people
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import sign
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         signed = sign(tables, ledger, college, read_people(cohort)[0], cohort.window.college_due, actor)
@@ -56,12 +55,11 @@ def _sign_college(words: list[str], by: str, why: str) -> None:
 
 def _revoke(words: list[str], by: str, why: str) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import revoke
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         revoke(tables, ledger, college, Actor(by, why, today))
     typer.echo(f"{college} 的签字已撤销")
@@ -70,25 +68,24 @@ def _revoke(words: list[str], by: str, why: str) -> None:
 def _accept(words: Words, by: By = "", why: Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收。"""
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import accept
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         accepted = accept(tables, ledger, college, Actor(by, why, today))
     typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
 
 
 def _verify(words: list[str]) -> None:
-    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.desk import KINDS, lay_desk
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signed_file import read_subject, verify_file
 
     file, cohort = _subject(words, "文件")
     subject = read_subject(Path(file))
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         entries = ledger.entries(*KINDS)
     verdict = verify_file(subject, lay_desk(tables, entries, today), entries, cohort)

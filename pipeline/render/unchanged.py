@@ -93,9 +93,10 @@ def take_over(folder: RunFolder, names: dict[str, str], digests: dict[str, str])
     path, summary = latest
     rendered: dict[str, Any] = summary["stages"].get("render") or {}
     before: dict[str, str] = rendered.get("digests") or {}
+    failed = {page.rpartition("/")[0] for page in rendered.get("failed") or []}
     for key, name in names.items():
         site = path / "site" / name
-        if before.get(key) == digests.get(key) and (site / "dashboard.html").is_file():
+        if key not in failed and before.get(key) == digests.get(key) and (site / "dashboard.html").is_file():
             _link_tree(site, folder.path / "site" / name)
             for notebook in PER_COLLEGE:
                 executed = Path("notebooks", f"{name}-{notebook}.ipynb")

@@ -85,8 +85,10 @@ def sign(tables: RunTables, ledger: Ledger, college: College, people: pd.DataFra
         actor: who signs.
 
     Raises:
-        RefusedError: the name is not the vice secretary's, the sets are not equal, or a reason is missing.
+        RefusedError: something of the college was not read, the name is not the vice secretary's, the sets are not
+            equal, or a reason is missing.
     """
+    tables.refuse_unread(college)
     done: list[Signed] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:

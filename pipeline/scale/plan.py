@@ -32,7 +32,7 @@ from pipeline.scale.spool import Spool, open_spool
 from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
-from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
+from pipeline.tabulate.headcount import put_together
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Run:
         """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
 
         Raises:
-            InputError: no submission could be read.
+            InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
         units = submission_units(cohort)
@@ -67,6 +67,9 @@ class Run:
         portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
         read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
         self._schools = [school for portion in read for school in portion]
+        if all(school.error for school in self._schools):
+            faults = "；".join(dict.fromkeys(school.error for school in self._schools))
+            raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
         self._units = self._read_units(units, self._layout)
         notes = [note for unit in self._units for note in unit.notes]
@@ -176,7 +179,7 @@ class Run:
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
-        headcount = self.spool.read_all(names.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        headcount = put_together(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
         gathered.append(
