@@ -16,14 +16,14 @@ from typing import Any, cast
 
 from pipeline.cohort import Cohort
 from pipeline.tables import Frame, read_table, write_table
-from pipeline.whole import appearing, sweep
+from pipeline.whole import appearing, settle_on_disk, sha256_of, sweep
 
 _PARTIAL = ".part"
 _FILES = "files.json"
 _ATTEMPT = "attempt.txt"
 """In the reports folder: the id of a run that has begun and not finished."""
-JOURNAL = "finished.jsonl"
-"""In a run that is being written: the pages that are done."""
+JOURNAL = "made.jsonl"
+"""In a run: what of it the next one may take over (`pipeline.kept`)."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,18 @@ class RunFolder:
         write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
 
     def finish(self, *, latest: bool) -> Path:
-        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder."""
+        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder.
+
+        All of it is on the disk before that.
+        """
         sweep(self.path / "tables")  # a worker that was lost wrote here
-        write_atomically(self.path / _FILES, json.dumps(_sizes(self.path)) + "\n")
-        _private(self.path)
+        write_atomically(self.path / _FILES, json.dumps(_seal(self.path), ensure_ascii=False) + "\n")
+        settle_on_disk(self.path)
         self.path.rename(self.final)
+        settle_on_disk(self.final.parent)
         if latest:
             write_atomically(self.root / "latest.txt", self.run_id + "\n")
+            settle_on_disk(self.root)
         (self.root / _ATTEMPT).unlink(missing_ok=True)
         return self.final
 
@@ -128,25 +133,28 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _private(folder: Path) -> None:
-    """Let only the owner in: folders 0700, files 0600, whatever the umask was."""
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o700 if path.is_dir() else 0o600)
+def _seal(run: Path) -> dict[str, str]:
+    """Let only the owner in (folders 0700, files 0600, whatever the umask was) and put all files on the disk.
 
-
-def _sizes(run: Path) -> dict[str, int]:
-    """Return the bytes of each file of a run, by its path in there; the list of them aside."""
-    files = (path for path in run.rglob("*") if path.is_file() and path != run / _FILES)
-    return {path.relative_to(run).as_posix(): path.stat().st_size for path in files}
-
-
-def finished_files(run: Path) -> list[str] | None:
-    """Return the paths in there of the files that a run was finished with; None where one is gone or cut off since.
-
-    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them.
+    Returns the SHA-256 of each file by its path in the run.
     """
-    known, found = _object_in(run / _FILES), _sizes(run)
-    return list(known) if known is not None and known.items() <= found.items() else None
+    sealed: dict[str, str] = {}
+    for path in [*run.rglob("*"), run]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        settle_on_disk(path)
+        if path.is_file():
+            sealed[path.relative_to(run).as_posix()] = sha256_of(path)
+    return sealed
+
+
+def finished_files(run: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that a run was finished with, by its path in there; none where it is not told.
+
+    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them. A run of
+    an earlier version told sizes only.
+    """
+    known = _object_in(run / _FILES) or {}
+    return known if all(isinstance(digest, str) for digest in known.values()) else {}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:

@@ -121,13 +121,15 @@ def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     return [*lines[:most], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
-def of_results(counts: Iterable[dict[str, Any]], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
-    """Return the counts of a run (`counts_of` its parts, added up) and the rules that could not be judged."""
-    told = dict.fromkeys((one.rule, one.school, one.reason) for one in not_checked)
-    return {
-        "counts": _added(list(counts)),
-        "not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told],
-    }
+def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
+    """Return the rules that could not be judged, each once."""
+    told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
+    return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
+
+
+def of_results(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the counts of a run: `counts_of` its parts, added up."""
+    return _added(list(counts))
 
 
 def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,12 @@ from pipeline.collect import Note, Unit, refuse_nothing, submission_units
 from pipeline.collect.inputs import files_of, is_database
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
+from pipeline.kept import Kept
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import missing_file, read_decision_rows
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
@@ -33,11 +35,14 @@ from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
 from pipeline.tabulate.headcount import put_together
+from pipeline.whole import link
 
 T = TypeVar("T")
 
 LARGE = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
+_KEPT = ("parts", "extras")
+"""Folders of the spool with what match and check leave."""
 _AT_ONCE = 16  # registries read by one task: a school's alone would cost more to hand out than to read
 
 
@@ -54,6 +59,7 @@ class Run:
     _layout: Layout | None = None
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
+    _extras: list[str] = field(default_factory=list[str])
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
@@ -72,6 +78,7 @@ class Run:
             raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
         self._units = self._read_units(units, self._layout)
+        self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
         refuse_nothing({name for unit in self._units for name in unit.columns}, notes)
         self.parts = [
@@ -105,8 +112,7 @@ class Run:
         )
 
     def settle_across(self) -> None:
-        """Settle what crosses schools."""
-        self.load_ledger()
+        """Settle what crosses schools (`load_ledger` comes first)."""
         across = Across(
             self.spool,
             self.layout,
@@ -145,6 +151,33 @@ class Run:
             mine = self.entries["school_code"].isin([*codes, ""])
             self.spool.write(ledger_name(part.number), self.entries[mine])
 
+    def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
+        """Keep in the run what match and check left of each part, and what the summary tells of it."""
+        if not key:
+            return
+        names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
+        folder = self.folder.path / "parts"
+        for name in names:
+            link(self.spool.folder / name, folder / name)
+        parts = [(part.number, part.schools, part.units) for part in self.parts]
+        state = {"told": told, "parts": parts, "extras": self._extras}
+        write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
+        validations = self.folder.path / "validations.json"
+        kept.note(key, [*(folder / name for name in names), folder / "state.json", validations])
+
+    def take_judged(self, kept: Kept, key: str) -> dict[str, Any] | None:
+        """Take what `keep_judged` kept in an earlier run, and return what it told; None where there is none."""
+        if not kept.take(key):
+            return None
+        folder = self.folder.path / "parts"
+        for path in folder.glob("*/*"):
+            link(path, self.spool.folder / path.relative_to(folder))
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        self.parts = [Part(number, tuple(schools), tuple(units)) for number, schools, units in state["parts"]]
+        self._extras = state["extras"]
+        self.load_ledger()
+        return state["told"]
+
     def share(self, what: object) -> None:
         """Give an object to all tasks, under its type's name."""
         self.spool.write_object(type(what).__name__, what)
@@ -182,9 +215,7 @@ class Run:
         headcount = put_together(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
-        gathered.append(
-            Pieces("extras", tuple(f"extras/{unit.number}" for unit in self._units), ((),) * len(self._units))
-        )
+        gathered.append(Pieces("extras", tuple(self._extras), ((),) * len(self._extras)))
         tables = [(self.spool, pieces, folder) for pieces in gathered]
         self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)
