@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
+from pipeline.errors import InputError
 from pipeline.review.signing import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, read_table
@@ -79,33 +80,44 @@ def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]
 
     Returns:
         `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the
-        `colleges` (school code/college) that had a student in it by the run before.
+        `colleges` (school code/college) that had a student in it by the run before, or that it is declared to be of.
     """
     registries = [
         {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
     ]
     faults = {(note.file, note.sheet): note.message for note in read.notes if note.level == "error"}
     sources = [
-        {"name": file, "sheet": sheet, "reason": why, "colleges": _stood_in(file, sheet, cohort, before)}
+        {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared(file, cohort) | stood)}
         for (file, sheet), why in faults.items()
+        for stood in [_stood_in(file, sheet, cohort, before)]
     ]
     return {"registries": registries, "sources": sources}
 
 
-def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> list[str]:
+def _declared(file: str, cohort: Cohort) -> set[str]:
+    """Return the colleges that a source is of by `cohort.toml`."""
+    codes = [school.code for school in cohort.schools]
+    of = [one for one in cohort.submissions.sources if one.college and fnmatch(file, one.path)]
+    return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
+
+
+def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> set[str]:
     """Return the colleges with a student in one source by the run before, or as it was told if it was unread then."""
     if before is None:
-        return []
+        return set()
     run, summary = before
-    told = [one["colleges"] for one in (summary.get("unread") or {}).get("sources", []) if one["name"] == file]
-    given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
-    here = given["file"].map(lambda name: fnmatch(str(name), file)) & given["sheet"].isin(
-        [sheet] if sheet else given["sheet"]
-    )
-    roster = read_table(run, "roster", ["school", "college", "submission_id"])
+    sources = (summary.get("unread") or {}).get("sources", [])
+    told = {college for one in sources if one["name"] == file for college in one["colleges"]}
+    try:
+        given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
+        roster = read_table(run, "roster", ["school", "college", "submission_id"])
+    except InputError:  # somebody has spoilt that run: it tells nothing more
+        return told
+    here = given["file"].map(lambda name: file == name or fnmatch(str(name), file))
+    here &= (given["sheet"] == sheet) | (sheet == "")
     rows = roster[roster["submission_id"].isin(given["submission_id"][here])][["school", "college"]].drop_duplicates()
-    stood = [f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)]
-    return sorted({*stood, *(college for colleges in told for college in colleges)})
+    stood = {f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)}
+    return stood | told
 
 
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +68,6 @@ class Run:
             InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
-        units = submission_units(cohort)
         places = range(len(cohort.schools))
         portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
         read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
@@ -77,6 +76,8 @@ class Run:
             faults = "；".join(dict.fromkeys(school.error for school in self._schools))
             raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
+        units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
         self._units = self._read_units(units, self._layout)
         self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
