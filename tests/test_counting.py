@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,7 +18,9 @@ from pipeline.errors import InputError, MingceError, RefusedError
 from pipeline.progress import Reporter
 from pipeline.render import stage
 from pipeline.render.stage import RenderOptions
+from pipeline.review.actions import Actor, approve
 from pipeline.review.desk import open_tables
+from pipeline.review.ledger import open_ledger
 from pipeline.run import Outcome, RunOptions, run_cohort
 from tests.cohorts import make_cohort
 
@@ -27,8 +30,8 @@ SECOND = "12649"
 
 def run(folder: Path, hour: int = 9, **more: object) -> Outcome:
     now = datetime(2016, 10, 20, hour, tzinfo=SHANGHAI)
-    pages = RenderOptions(notebooks=False)
-    options = RunOptions(DAY, now, render=pages, reporter=Reporter(quiet=True), **more)  # type: ignore[arg-type]
+    made: dict[str, Any] = {"render": RenderOptions(notebooks=False), "reporter": Reporter(quiet=True), **more}
+    options = RunOptions(DAY, now, **made)
     return run_cohort(load_cohort(folder), options)
 
 
@@ -152,3 +155,30 @@ def test_what_stands_in_a_newer_run_of_some_colleges_alone_is_found(
 
 def by(words: list[str]) -> list[str]:
     return ["--by", "王", "--why", "填错学校"] if "withdraw" in words else []
+
+
+def test_a_registry_among_the_submissions_and_a_link_out_of_the_folder_are_refused(cohort: Path, tmp_path: Path):
+    shutil.copy(cohort / "registry" / "10534.csv", cohort / "submissions" / "copied.csv")
+    (cohort / "submissions" / f"{SECOND}.csv").rename(tmp_path / "elsewhere.csv")
+    (cohort / "submissions" / "linked.csv").symlink_to(tmp_path / "elsewhere.csv")
+    told = {one["name"]: one["reason"] for one in run(cohort).summary["unread"]["sources"]}
+    assert set(told) == {"submissions/copied.csv", "submissions/linked.csv"}
+    assert "学籍库是同一个文件" in told["submissions/copied.csv"]
+    assert "文件夹之外的链接" in told["submissions/linked.csv"]
+
+
+def test_after_an_approval_nothing_is_judged_and_the_tables_are_those_of_a_run_made_anew(cohort: Path):
+    run(cohort)
+    tables, today = open_tables(load_cohort(cohort))
+    one = tables.people[tables.people["submission_id"] != ""].iloc[0]
+    with open_ledger(load_cohort(cohort)) as ledger:
+        approve(tables, ledger, [f"{one['school_code']}/{one['student_number']}"], Actor("王", today=today))
+    reporter = Reporter(quiet=True)
+    taken = run(cohort, 10, reporter=reporter)
+    assert not {"collect", "match", "check"} & set(reporter.seconds)
+    anew = run(cohort, 11, render=RenderOptions(notebooks=False, force=True))
+    assert taken.summary["counts"] == anew.summary["counts"]
+    for name in ("roster", "findings", "submissions", "changes", "headcount", "extras", "registry"):
+        pd.testing.assert_frame_equal(
+            *(pd.read_parquet(each.folder / "tables" / f"{name}.parquet") for each in (taken, anew)), obj=name
+        )
