@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,6 @@ from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
 from pipeline.render import history
 from pipeline.render.headcount import Headcount
-from pipeline.render.headcount_pdf import write_headcount_pdf
-from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.load import Run, load_run
@@ -28,6 +26,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
 from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
+from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import college_digests
@@ -98,8 +97,15 @@ class Renderer:
     With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
     """
 
-    def __init__(self, options: RenderOptions, reporter: Reporter, kept: Kept, scheduler: str | None = None) -> None:
-        self._options, self._reporter, self._scheduler = options, reporter, scheduler
+    def __init__(
+        self,
+        options: RenderOptions,
+        reporter: Reporter,
+        kept: Kept,
+        scheduler: str | None = None,
+        signed: SignedFolder | None = None,
+    ) -> None:
+        self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
         self.kept = kept
         self._open = ExitStack()
         self._given_up = False
@@ -204,13 +210,22 @@ class Renderer:
     def _printed(
         self, run: Run, folder: Path, place: Place, keys: Mapping[str, str], rendered: Rendered
     ) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Give the writers of a college's printed headcounts, each with its name, less those that are taken over."""
+        """Give the writers of a college's printed headcounts, each with its name, less those that are taken over.
+
+        While a signature stands, they are the files that were signed.
+        """
+        state, site = run.state(place.code, place.college), folder / "site" / place.folder
+        if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
+            for name, sha256 in state["signed_files"].items():
+                show = partial(self._signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                yield f"{place.key}/{name}", show
+            return
         headcount = cache(lambda: headcount_of(open_page(str(run.path), place.college, place.code)))
-        for name, write in (("headcount.xlsx", write_headcount_xlsx), ("headcount.pdf", write_headcount_pdf)):
+        for name, write in FILES.items():
             page = f"{place.key}/{name}"
             if self._taken(page, keys, rendered):
                 continue
-            path = folder / "site" / place.folder / name
+            path = site / name
 
             def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
                 write(path, headcount())
