@@ -13,7 +13,7 @@ import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
-from pipeline.render.headcount_pdf import write_headcount_pdf
+from pipeline.render.headcount_pdf import drawable, write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.load import Run
 from pipeline.render.overview import college_folder
