@@ -22,7 +22,7 @@ from pipeline.logs import hush_libraries
 # One module for each group of commands; each has `register(app)`.
 _MODULES = (
     "demo", "init", "run", "columns", "review", "sign", "send", "sheet",
-    "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
+    "desk", "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
 )  # fmt: skip
 
 _TYPER_INTERRUPTED = 130  # Typer ends so, without a word, where a command was interrupted

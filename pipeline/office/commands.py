@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RefusedError
@@ -14,6 +16,9 @@ from pipeline.render.pieces import Piece, piece
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
+
+_COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
+_ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
 
 
 def show_run(office: Office) -> Widget:
@@ -40,35 +45,57 @@ def show_send(office: Office) -> Widget:
 def _command(
     office: Office, label: str, words: list[str], said: str, allowed: Callable[[], bool] = lambda: True
 ) -> Widget:
-    """Return a button that runs one `mingce` command and shows what it says."""
+    """Return a button that runs one `mingce` command; the other buttons stay alive while it works."""
     import ipywidgets as widgets
 
     button = widgets.Button(description=label, button_style="primary", layout=widgets.Layout(width="auto"))
+    bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
+
+    def work() -> None:
+        try:
+            for done, total, text in _mingce([*words, str(office.cohort.folder)]):
+                bar.max, bar.value = total or bar.max, done if total else bar.value
+                if text:
+                    show_in(output, text)
+        finally:
+            button.disabled, bar.layout.visibility = False, "hidden"
 
     def pressed(_: object) -> None:
         if not allowed():
             show_in(output, "请先打勾确认。\n")
             return
-        button.disabled = True
+        button.disabled, bar.value, bar.layout.visibility = True, 0, "visible"
         show_in(output, f"{label}……\n")
-        try:
-            show_in(output, _mingce([*words, str(office.cohort.folder)]))
-        finally:
-            button.disabled = False
+        Thread(target=work, name=f"desk {words[0]}", daemon=True).start()
 
     button.on_click(pressed)
-    return widgets.VBox([widgets.HBox([button, widgets.Label(said)]), output])
+    return widgets.VBox([widgets.HBox([button, bar, widgets.Label(said)]), output])
 
 
-def _mingce(words: list[str]) -> str:
-    """Run one command in a process of its own and return all it said."""
+def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Run one command in a process of its own.
+
+    Yields:
+        What is done, of how many (0: no count), and all that the command has said so far where that is more than a
+        count. Pages that are counted are no lines of their own: the bar shows them.
+    """
     said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows would have it say GBK
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *words], capture_output=True, encoding="utf-8", env=said, check=False
-    )
-    ended = "完成。" if done.returncode == 0 else f"没有完成（退出码 {done.returncode}）。"
-    return f"{done.stderr}{done.stdout}{ended}\n"
+    command = [sys.executable, "-m", "pipeline", *words]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=said
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            counted = _COUNTED.match(line)
+            if counted:
+                yield int(counted[1]), int(counted[2]), ""
+            else:
+                lines.append(line)
+                yield 0, 0, "".join(lines)
+    ended = "完成。" if process.returncode == 0 else f"没有完成：{_ENDED.get(process.returncode, '请看上面的说明')}。"
+    yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
 def show_look(office: Office) -> Piece:

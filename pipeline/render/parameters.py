@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
@@ -31,7 +30,6 @@ _CHINESE = {
     "tuple": "列表",
     "None": "None",
 }
-_IPYTHON_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,8 @@ def check_parameters(**given: object) -> None:
     """Check, from the first cell of a notebook run by plain papermill, what the parameters' cells left behind.
 
     Call it before anything else is assigned, with every documented parameter: `check_parameters(run=run,
-    college=college, school=school)`. Types come from the annotations in the parameters' cell, and any other
-    plain variable in the notebook's namespace is an unknown parameter.
+    college=college, school=school)`. Types come from the annotations in the parameters' cell. Any other name that the
+    cells just before assign is an unknown parameter; what a notebook assigned when it was run before is none.
 
     Raises:
         UsageError: a parameter is unknown or of another type.
@@ -86,8 +84,27 @@ def check_parameters(**given: object) -> None:
     namespace = caller.f_globals
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
     known = {name: Parameter(name, _types(annotations.get(name)), "") for name in given}
-    unknown = {name: value for name, value in namespace.items() if name not in known and _is_plain(name, value)}
+    unknown = {name: namespace[name] for name in _assigned_before(namespace) if name in namespace and name not in known}
     check(known, {**given, **unknown}, where="notebook 参数")
+
+
+def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
+    """Return the names that the cell before the running one assigns; papermill's own cell and the one before it.
+
+    IPython keeps the cells of a session in `In`; the running one is the last.
+    """
+    cells: list[str] = [str(cell) for cell in namespace.get("In", [])[:-1]]
+    parameters = cells[-2:] if cells and cells[-1].startswith("# Parameters") else cells[-1:]
+    names: set[str] = set()
+    for cell in parameters:
+        try:
+            tree = ast.parse(cell)
+        except SyntaxError:
+            continue
+        for node in tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
 
 
 def _from_inspection(found: Mapping[str, Mapping[str, str]]) -> dict[str, Parameter]:
@@ -142,12 +159,3 @@ def _fits(value: object, kind: str) -> bool:
     if kind == "tuple":
         return isinstance(value, list | tuple)
     return isinstance(value, _TYPES[kind])
-
-
-def _is_plain(name: str, value: object) -> bool:
-    return (
-        not name.startswith("_")
-        and name not in _IPYTHON_NAMES
-        and not isinstance(value, ModuleType)
-        and not callable(value)
-    )

@@ -70,4 +70,4 @@ def test_a_setting_that_is_written_anew_reads_back(text):
 
 def test_the_office_s_buttons_read_what_a_command_says_also_where_a_terminal_speaks_gbk(monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "gbk")
-    assert "不认识 nothing" in commands._mingce(["nothing"])
+    assert "不认识 nothing" in list(commands._mingce(["nothing"]))[-1][2]

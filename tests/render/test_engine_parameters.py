@@ -69,11 +69,32 @@ def test_unknown_and_badly_typed_ones_are_refused_together(notebook: Path, given
     ],
 )
 def test_the_first_cell_checks_under_plain_papermill(injected: str, said: str):
-    namespace: dict[str, Any] = {"check_parameters": check_parameters, "In": [], "_i": ""}
-    exec("import os\nschool: str = '10534'\nlimit: int = 5", namespace)
+    cells = ["school: str = '10534'\nlimit: int = 5", f"# Parameters\n{injected}", "check_parameters()"]
+    namespace: dict[str, Any] = {"check_parameters": check_parameters, "In": ["", *cells], "_i": ""}
+    exec(cells[0], namespace)
     exec(injected, namespace)
     if said:
         with pytest.raises(UsageError, match=said):
             exec("check_parameters(school=school, limit=limit)", namespace)
     else:
         exec("check_parameters(school=school, limit=limit)", namespace)
+
+
+def test_what_a_notebook_assigned_before_is_no_parameter_at_its_second_run():
+    """Run All twice: the names of later cells stand in the namespace when the first cell checks again."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    cells = [
+        "school: str = '10534'",
+        "from pipeline.render.parameters import check_parameters\ncheck_parameters(school=school)",
+        "people = [1, 2]\nanswer = 42",
+    ]
+    for cell in (*cells, *cells):
+        result = shell.run_cell(cell, store_history=True)
+        assert result.success, result.error_in_exec
+    assert not shell.run_cell("school: str = '1'\nskool = '2'", store_history=True).error_in_exec
+    wrong = shell.run_cell(cells[1], store_history=True).error_in_exec
+    assert isinstance(wrong, UsageError) and "没有参数 skool" in str(wrong)
+    for cell in cells:  # mended, it runs in the same kernel
+        assert shell.run_cell(cell, store_history=True).success

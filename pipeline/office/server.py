@@ -1,0 +1,273 @@
+"""JupyterLab for the office: in Chinese, on 127.0.0.1, with a token, nothing of it outside one private folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import nbformat
+import requests
+
+from pipeline import resources
+from pipeline.cohort import Cohort
+from pipeline.errors import MingceError
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+    from nbformat import NotebookNode
+
+Body = Mapping[str, str | Mapping[str, str]]
+NOTEBOOK = "START.ipynb"
+_WAIT = 180  # seconds for JupyterLab to answer, and for one cell
+_PRIVATE = ".jupyter"
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/translation-extension:plugin": {"locale": "zh_CN"},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Light"},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+}
+_CSS = """.jp-OutputArea-promptOverlay, .jp-InputArea-prompt, .jp-OutputArea-prompt, .jp-Cell .jp-InputPlaceholder {
+  display: none !important;
+}
+"""
+"""Folded code leaves no box behind; the overlay beside an output would take the clicks of its check boxes."""
+
+
+class DeskError(MingceError):
+    """JupyterLab could not be started, or a cell of the desk failed."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running JupyterLab: its address and the token that opens it."""
+
+    port: int
+    token: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def address(self) -> str:
+        """Return the address of the desk, token included."""
+        return f"http://127.0.0.1:{self.port}/doc/tree/{quote(NOTEBOOK)}?token={self.token}"
+
+    def ask(self, method: str, path: str, body: Body | None = None) -> requests.Response:
+        """Return the answer of the server's REST interface.
+
+        Raises:
+            requests.RequestException: there is no answer, or it says that something is wrong.
+        """
+        address = f"http://127.0.0.1:{self.port}/api/{path}"
+        headers = {"Authorization": f"token {self.token}"}
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy of the office stands between a machine and itself
+            answer = session.request(method, address, headers=headers, json=body, timeout=60)
+        answer.raise_for_status()
+        return answer
+
+
+def prepare_folder(cohort: Cohort) -> Path:
+    """Write `<cohort>/desk/`: the notebook about this cohort, its code folded away. Return the folder.
+
+    A notebook that a person has changed is kept beside it, with the moment in its name.
+    """
+    folder = cohort.folder / "desk"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    notebook = nbformat.read(resources.notebooks() / NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata["jupyter"] = {"source_hidden": True}
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = f"# 参数\ncohort: str = {str(cohort.folder)!r}  # 届别文件夹"
+    path, made_from = folder / NOTEBOOK, folder / _PRIVATE / "sources.json"
+    ours = [cell.source for cell in notebook.cells]
+    if path.is_file() and _sources(path) not in (ours, _kept(made_from)):
+        path.rename(folder / f"START-{time.strftime('%Y%m%d-%H%M%S')}.ipynb")
+    _write_private(folder / _PRIVATE)
+    made_from.write_text(json.dumps(ours, ensure_ascii=False), encoding="utf-8")
+    nbformat.write(notebook, path)
+    return folder
+
+
+def _sources(path: Path) -> list[str] | None:
+    try:
+        return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _kept(path: Path) -> list[str] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_private(folder: Path) -> None:
+    """Write JupyterLab's own settings; what it keeps of an earlier desk (sessions, runtime files) is removed."""
+    shutil.rmtree(folder / "runtime", ignore_errors=True)
+    for name in ("config/labconfig", "config/custom", "data", "runtime", "settings", "workspaces", "ipython"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    overrides = folder / "config" / "labconfig" / "default_setting_overrides.json"
+    overrides.write_text(json.dumps(_SETTINGS), encoding="utf-8")
+    (folder / "config" / "custom" / "custom.css").write_text(_CSS, encoding="utf-8")
+
+
+def _environment(private: Path) -> dict[str, str]:
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
+    return {**kept, **{name: str(private / place) for name, place in own.items()}, "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+@contextmanager
+def serve(folder: Path) -> Generator[Server]:
+    """Give a JupyterLab of one folder; it ends with the block, its kernels with it.
+
+    Raises:
+        DeskError: it is not installed, or does not answer.
+    """
+    port, token = _free_port(), secrets.token_urlsafe(24)
+    private = folder / _PRIVATE
+    words = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+        "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.custom_css=True",
+        "--LabApp.extension_manager=readonly", "--LabApp.news_url=",
+        "--ServerApp.jpserver_extensions={'jupyter_lsp': False}",
+    ]  # fmt: skip
+    environment = {**_environment(private), "JUPYTER_TOKEN": token}  # not in the list of processes
+    with (private / "jupyterlab.log").open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        except OSError as error:
+            raise DeskError("JupyterLab 启动不了", where=str(error), remedy="请检查安装") from None
+    server = Server(port, token, folder, process)
+    try:
+        _wait_until_it_answers(server)
+        yield server
+    finally:
+        _stop(server)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(server: Server) -> None:
+    end = time.monotonic() + _WAIT
+    while time.monotonic() < end:
+        if server.process.poll() is not None:
+            break
+        try:
+            server.ask("GET", "status")
+        except requests.RequestException:
+            time.sleep(0.1)
+        else:
+            return
+    log = server.folder / _PRIVATE / "jupyterlab.log"
+    remedy = "没有安装 JupyterLab 时，请先安装：pip install jupyterlab jupyterlab-language-pack-zh-CN"
+    raise DeskError("JupyterLab 没有启动", where=str(log), remedy=remedy)
+
+
+def _stop(server: Server) -> None:
+    try:
+        for session in server.ask("GET", "sessions").json():
+            server.ask("DELETE", f"sessions/{session['id']}")
+        server.ask("POST", "shutdown")
+    except requests.RequestException:
+        server.process.terminate()
+    try:
+        server.process.wait(20)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+
+
+def run_notebook(server: Server) -> None:
+    """Run every cell of the desk in the kernel of its own session, and save it with its outputs, as trusted.
+
+    The widgets live in that kernel: whoever opens the notebook then finds them ready, in a second tab too.
+
+    Raises:
+        DeskError: a cell failed, or the kernel does not answer.
+    """
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    wanted = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
+    session = server.ask("POST", "sessions", wanted).json()
+    private = server.folder / _PRIVATE
+    file = private / "runtime" / f"kernel-{session['kernel']['id']}.json"
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels()
+    path = server.folder / NOTEBOOK
+    try:
+        _wait_for_kernel(client)
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                _run_cell(client, cell)
+        nbformat.write(notebook, path)
+    finally:
+        client.stop_channels()
+    _trust(path, private)
+
+
+def _wait_for_kernel(client: BlockingKernelClient) -> None:
+    """Ask for the kernel's info until it answers (`wait_for_ready` takes a slow kernel for a dead one)."""
+    from queue import Empty
+
+    end = time.monotonic() + _WAIT
+    while time.monotonic() < end:
+        try:
+            client.kernel_info()
+            client.get_shell_msg(timeout=2)
+        except (Empty, TimeoutError):
+            continue
+        return
+    raise DeskError("内核没有启动", remedy="请再执行一次 mingce desk")
+
+
+def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
+    cell.outputs = []
+
+    def keep(message: dict[str, Any]) -> None:
+        if message["msg_type"] in ("stream", "display_data", "execute_result", "error"):
+            cell.outputs.append(nbformat.v4.output_from_msg(message))
+
+    reply = client.execute_interactive(cell.source, allow_stdin=False, timeout=_WAIT, output_hook=keep)
+    cell.execution_count = reply["content"].get("execution_count")
+    if reply["content"]["status"] == "error":
+        said = str(reply["content"].get("evalue", ""))
+        raise DeskError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
+
+
+def _trust(path: Path, private: Path) -> None:
+    """Sign the notebook in the desk's own store, so that JupyterLab shows its outputs as they are."""
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary(data_dir=str(private / "data"))
+    notary.sign(nbformat.read(path, as_version=4))

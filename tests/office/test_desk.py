@@ -1,0 +1,94 @@
+"""`mingce desk`: one command opens the office's notebook in JupyterLab, ready to use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from pipeline.cohort import load_cohort
+from pipeline.office.server import NOTEBOOK, prepare_folder
+from tests.cohorts import settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    where = tmp_path / "届别 2017"
+    (where / "registry").mkdir(parents=True)
+    (where / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
+    (where / "colleges.csv").write_text("学校名称,院系,别名,副书记,邮箱\n", encoding="utf-8")
+    (where / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", encoding="utf-8")
+    return where
+
+
+def test_the_notebook_is_of_this_cohort_and_its_code_is_folded(folder: Path):
+    desk = prepare_folder(load_cohort(folder))
+    assert stat.S_IMODE(desk.stat().st_mode) == 0o700
+    code = [cell for cell in nbformat.read(desk / NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in code)
+    assert str(folder) in code[0].source
+    overrides = json.loads((desk / ".jupyter/config/labconfig/default_setting_overrides.json").read_text())
+    assert overrides["@jupyterlab/translation-extension:plugin"]["locale"] == "zh_CN"
+
+
+def test_a_notebook_that_a_person_changed_is_kept(folder: Path):
+    cohort = load_cohort(folder)
+    desk = prepare_folder(cohort)
+    prepare_folder(cohort)
+    assert [path.name for path in desk.glob("*.ipynb")] == [NOTEBOOK]
+    mine = nbformat.read(desk / NOTEBOOK, as_version=4)
+    mine.cells[0].source = "我的笔记"
+    nbformat.write(mine, desk / NOTEBOOK)
+    prepare_folder(cohort)
+    kept = list(desk.glob("START-*.ipynb"))
+    assert len(kept) == 1 and "我的笔记" in kept[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_one_command_opens_a_desk_whose_buttons_are_alive(folder: Path):
+    """In a second tab, too; the token is needed; Ctrl+C ends the server and its kernels."""
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-m", "pipeline", "desk", str(folder), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        try:
+            assert running.stdout is not None
+            address = running.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:") and "token=" in address
+            with sync_playwright() as play:
+                browser = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+                context = browser.new_context()
+                for _ in range(2):
+                    page = context.new_page()
+                    page.goto(address)
+                    page.get_by_role("button", name="查找").first.wait_for(timeout=120_000)
+                    page.get_by_placeholder("学号，一行一个").fill("1305")
+                    page.get_by_role("button", name="登记").first.click()
+                    page.get_by_text("还没有一次完整的运行").nth(1).wait_for(timeout=60_000)
+                assert not page.get_by_text("show_run(office)").is_visible()
+                stranger = browser.new_context().new_page()
+                stranger.goto(address.partition("?")[0])
+                assert "token" in stranger.content().lower() and not stranger.get_by_role("button", name="查找").count()
+                browser.close()
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(60)
+    left = subprocess.run(["pgrep", "-f", str(folder / "desk")], capture_output=True, text=True, check=False)
+    assert not left.stdout.strip()
+
+
+def _chromium() -> str:
+    import shutil
+
+    found = shutil.which("chromium")
+    if not found:
+        pytest.skip("needs Chromium")
+    return found
