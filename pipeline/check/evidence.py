@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.match.evidence import SEVERAL
 from pipeline.tables import Frame
 
 
@@ -35,6 +36,10 @@ def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
     if owner >= 0 and owner != get("matched_row"):
         other = registry.iloc[owner]
         parts.append(f"所填身份证号码在学籍中属于 {other['school']} 学号 {other['student_number']} {other['name']}")
+    if not parts and any(get(name) for name in SEVERAL.values()):
+        return "学籍中有多条记录同样相符，请逐条核对"
+    if not parts and get("strays"):
+        return "所填号码在学籍中不属于同一人"
     return "；".join(parts) or "学籍中没有身份证号码、学号、考生号或姓名相符的记录"
 
 

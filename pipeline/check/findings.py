@@ -51,11 +51,12 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
     rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
     field = pd.Series(rule.field, index=rows.index, dtype="str")
     given = rows[rule.field] if rule.field in rows else pd.Series("", index=rows.index, dtype="str")
-    expected = pd.Series("", index=rows.index, dtype="str")
+    expected = severity = pd.Series("", index=rows.index, dtype="str")
     if broken is not None:
         field = _at(broken.field, verdict.rows, field)
         given = _at(broken.given, verdict.rows, given)
         expected = _at(broken.expected, verdict.rows, expected)
+        severity = _at(broken.severity, verdict.rows, severity)
     return pd.DataFrame(
         {
             "submission_id": rows["submission_id"],
@@ -65,7 +66,7 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
             "student_number": rows["told_student_number"],
             "field": field,
             "rule": rule.name,
-            "severity": rule.severity,
+            "severity": severity.where(severity != "", rule.severity),
             "actor": rule.actor,
             "message": rule.message,
             "given": given,

@@ -25,7 +25,7 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
         standing: by registry position, the index of the submission that stands there.
     """
     return {
-        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos),
+        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
         "superseded": _superseded(matched.submissions),
         "students": _told(matched.students_with(standing)),
         "registry": matched.registry,
@@ -33,11 +33,11 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
 
 
 def submissions_table(
-    matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame, photos: Frame | None
+    matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
 ) -> Frame:
     """Return the check table of `submissions` with what a finding tells of each."""
     table = check_table(
-        submissions, evidence, clashes, matched.registry, matched.classes, frozenset(matched.unread), photos
+        submissions, evidence, marks, matched.registry, matched.classes, frozenset(matched.unread), photos
     )
     told = {f"told_{name}": _taken(matched.registry[name], table["standing_row"], table[name]) for name in _TOLD}
     return table.assign(**told)

@@ -11,7 +11,6 @@ from pipeline import fields
 from pipeline.check.evidence import describe
 from pipeline.check.rules.match import cause
 from pipeline.knowledge.text import among, by_distinct
-from pipeline.match.clashes import CLASHES
 from pipeline.match.stage import PHOTOS
 from pipeline.tables import Frame
 
@@ -44,7 +43,7 @@ def classes_of(registry: Frame) -> Classes:
 def check_table(
     submissions: Frame,
     evidence: Frame,
-    clashes: Frame,
+    marks: Frame,
     registry: Frame,
     classes: Frame,
     unread: frozenset[str],
@@ -55,7 +54,7 @@ def check_table(
     Args:
         submissions: the submissions that count.
         evidence: `match.find_evidence` of them.
-        clashes: `match.clashes.CLASHES` of them.
+        marks: `matched.MARKS` of them.
         registry: normalised registry rows, positions as in `evidence`.
         classes: `school, class_name, college, major` of the registry, of all schools that may be looked up.
         unread: names of the schools whose registry could not be read.
@@ -69,7 +68,7 @@ def check_table(
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
     parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
     parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(classes))
-    parts |= {name: clashes[name] for name in CLASHES}
+    parts |= {str(name): marks[name] for name in marks}
     parts |= _photo_columns(photos, submissions.index)
     table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)
     table["identity_cause"] = cause(table)

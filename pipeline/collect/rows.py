@@ -85,7 +85,7 @@ def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note
 
 
 def _nothing(grid: Grid, *notes: Note) -> SheetRows:
-    rows = text_frame(["row", *fields.names()], numbers=["row"])
+    rows = text_frame(["row", "why", *fields.names()], numbers=["row"])
     empty = text_frame(EXTRAS, numbers=["row"]), text_frame(SKIPPED, numbers=["row"])
     return SheetRows(rows, cell_frame(), *empty, [*grid.notes, *notes])
 
@@ -191,11 +191,13 @@ def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], n
         message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
         notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
-    kept = ~blank & (why == "")
-    named = ~blank & (why != "")
-    skipped = text_frame(
-        SKIPPED, ((grid.file, grid.sheet, int(numbers[at]), why[at]) for at in np.flatnonzero(named)), ["row"]
-    )
+    asked = skipping.with_numbers(body, header, why)
+    kept = ~blank & ((why == "") | asked)
+    named = ~blank & ~kept
+    out = np.flatnonzero(named)
+    told = zip(out, skipping.numbers_in(body, out), strict=True)
+    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], number) for at, number in told)
+    skipped = text_frame(SKIPPED, listed, ["row"])
     chosen = None if kept.all() else pa.array(kept)
     columns = {
         name: _column(body, place) if chosen is None else _column(body, place).filter(chosen)
@@ -203,7 +205,7 @@ def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], n
     }
     given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
     absent = {name: pd.Series("", index=given.index, dtype="str") for name in wanted if name not in places}
-    rows = given.assign(row=numbers[kept], **absent)[["row", *wanted]]
+    rows = given.assign(row=numbers[kept], why=why[kept].astype("str"), **absent)[["row", "why", *wanted]]
     extras = _extras(grid, header, body, numbers, kept, wanted)
     cells = _cells(grid, header, kept, places)
     return SheetRows(rows, cells, extras, skipped, notes, frozenset(places))

@@ -24,6 +24,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
+from pipeline.collect.skipping import with_people
 from pipeline.errors import InputError
 
 
@@ -38,7 +39,7 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     readings = [_read_unit(unit, cohort, keep) for unit in submission_units(cohort)]
     collected = _concatenated(readings)
     refuse_nothing(collected.columns, collected.notes)
-    return collected
+    return with_people(collected, (collected.rows["why"] == "").to_numpy())
 
 
 def refuse_nothing(columns: set[str], notes: list[Note]) -> None:

@@ -33,7 +33,14 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
-    return flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    outside = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    return outside & ~table["untimed"]
+
+
+@rule
+def submitted_at_unreadable(table: Frame, facts: Facts) -> Mask:
+    """The time cannot be read, or lies in the future; blank where others of the sheet have one."""
+    return table["untimed"]
 
 
 @rule

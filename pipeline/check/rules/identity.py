@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.once import once
-from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.check.rule import Broken, Mask, given, milder, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
@@ -56,9 +56,9 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
-def id_number_unique(table: Frame, facts: Facts) -> Mask:
-    """Two different students submitted one ID number."""
-    return table["id_number_clash"]
+def id_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different students submitted one ID number; its owner by the registry is only told."""
+    return Broken(table["id_number_clash"], severity=milder(table["id_number_clash_owned"]))
 
 
 @rule
