@@ -146,7 +146,7 @@ def _later_causes(matched: Matched) -> pd.Series:
         return told
     table = _unmarked(matched, later)
     causes = "identity." + table["identity_cause"] + "：" + table["identity_evidence"]
-    return told.map(causes.set_axis(table["submission_id"])).fillna("").astype("str")
+    return told.map(causes.set_axis(table["submission_id"])).astype("str").fillna("")
 
 
 def _to_mend(findings: Frame) -> set[str]:

@@ -30,7 +30,7 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     earlier = others[others["certified"] & ~others["later"]]
     changed = _changed_contacts(earlier, counted[counted["certified"]])
     told = {"later_id": ids, "contacts_changed": changed}
-    return {name: counted["submission_id"].map(of).fillna("").astype("str") for name, of in told.items()}
+    return {name: counted["submission_id"].map(of).astype("str").fillna("") for name, of in told.items()}
 
 
 def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:

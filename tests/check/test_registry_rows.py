@@ -5,11 +5,11 @@ import pytest
 from pipeline.check.logic import LOGIC
 from pipeline.check.subjects import subject_tables
 from pipeline.check.suites import built_in_rules
+from pipeline.match.stage import Registries, match
 from pipeline.match.standing import standing_submissions
 from pipeline.normalise.submissions import normalise, normalise_registry
 from tests import frames
-from tests.matching import match_alone
-from tests.spec.judge import MATE, facts
+from tests.spec.judge import LATEST, MATE, facts
 
 TWIN = {"student_number": "1305030199", "exam_number": "13430300000199"}
 
@@ -23,8 +23,8 @@ def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
     rows = normalise_registry(frames.registry(*registry), frames.no_cells(), known.words, known.regions)
     given, _ = normalise(frames.submissions(submission or {}), frames.no_cells(), known.words, known.regions)
-    matched = match_alone(given, rows, {})
-    tables = subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
+    matched = match(given, Registries.of(rows), LATEST)
+    tables = subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
     found = {"submissions": {}, "registry": {}}
     for rule in built_in_rules():
         if rule.table in found and rule.needs != "photos":
