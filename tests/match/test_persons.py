@@ -144,7 +144,8 @@ def test_damaged_numbers_join_nobody():
 
 def test_a_namesake_with_the_others_numbers_stands_on_his_own_row():
     """Whose ID number and name are a registry row's is that person, where the other row has its own certified one."""
-    matched = matched_of(submissions({}, {**OTHER, **LATER, "student_number": "1305030101", "exam_number": GOOD["exam_number"]}), {}, OTHER)  # fmt: skip
+    torn = {**OTHER, **LATER, "student_number": GOOD["student_number"], "exam_number": GOOD["exam_number"]}
+    matched = matched_of(submissions({}, torn), {}, OTHER)
     assert matched.evidence["standing_row"].tolist() == [0, 1]
-    alone = matched_of(submissions({**OTHER, "student_number": "1305030101", "exam_number": GOOD["exam_number"]}), {}, OTHER)  # fmt: skip
+    alone = matched_of(submissions(torn), {}, OTHER)
     assert alone.evidence["standing_row"].tolist() == [0]
