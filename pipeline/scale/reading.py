@@ -18,6 +18,7 @@ from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, among, key_frame
+from pipeline.match.registries import merge_rows
 from pipeline.match.settle import submission_keys
 from pipeline.match.stage import CLASSES
 from pipeline.match.times import made_at
@@ -82,12 +83,21 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
         own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
+        own, equal = merge_rows(own)
+        notes += _said_of_equal(equal)
         spool.write(registry_name(at), own)
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
         told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs))
     return [told[at] for at in places]
+
+
+def _said_of_equal(rows: Frame) -> list[Note]:
+    if rows.empty:
+        return []
+    told = f"有 {len(rows)} 行与别的行完全相同，每人只算一行"
+    return [Note("info", str(rows["file"].iloc[0]), "", int(rows["row"].iloc[0]), told)]
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:

@@ -15,6 +15,7 @@ from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
+from pipeline.match.registries import merge_rows
 from pipeline.match.settle import FLAGS
 from pipeline.match.stage import Registries, match, match_settled
 from pipeline.match.standing import standing_submissions
@@ -97,6 +98,7 @@ def _registry(case, known):
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
     registry = normalise_registry(frames.registry(*rows), frames.no_cells(), known.words, known.regions)
+    registry = merge_rows(registry)[0]
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
 
