@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import fields
+from pipeline.collect.columns import SourceColumns
 from pipeline.errors import one_line
 
 Level = Literal["error", "warning", "info"]
@@ -99,9 +100,9 @@ class Collected:
     column. `why` says why a row looks like no person's although it gives a student's or ID number: whoever knows the
     registry decides (`skipping.with_people`).
     `cells`: the cells of `rows` that were not plain text: at (position in `rows`), field, kind, raw.
-    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason and
-    the first number in them. `columns`: the
-    fields that some source has. `pictures`: images taken out of cells, by the name that `rows.photo` holds.
+    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason and the first
+    number in them. `columns`: what each worksheet with a header has. `pictures`: images taken out of cells, by the name
+    that `rows.photo` holds.
     """
 
     rows: pd.DataFrame
@@ -110,7 +111,7 @@ class Collected:
     skipped: pd.DataFrame
     notes: list[Note]
     inputs: list[Input]
-    columns: set[str]
+    columns: tuple[SourceColumns, ...]
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
 
@@ -125,7 +126,7 @@ class Registry:
     notes: list[Note]
     inputs: list[Input]
     cells: pd.DataFrame
-    columns: set[str]
+    columns: tuple[SourceColumns, ...]
 
 
 def text_frame(

@@ -34,7 +34,7 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
     outside = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
-    return outside & ~table["untimed"]
+    return outside & ~table["untimed"] if "untimed" in table else outside
 
 
 @rule
