@@ -33,8 +33,7 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
-    outside = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
-    return outside & ~table["untimed"] if "untimed" in table else outside
+    return flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
 
 
 @rule
