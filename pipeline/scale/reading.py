@@ -30,7 +30,7 @@ from pipeline.tables import SUBMISSIONS, Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
 _OWN_NUMBERS = ["id_number", "student_number"]
-_UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
 
 
 @dataclass(frozen=True)
@@ -147,13 +147,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     if photo_folder is not None:
         taken = _pictures(spool, number, collected.pictures)
         rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
-    parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
-    of_change = parts.reindex(changes["order"]).to_numpy()
-    filled: dict[int, int] = {}
-    for part in np.unique(parts).tolist():
-        mine = rows[(parts == part).to_numpy()].reset_index(drop=True)
-        theirs = changes[of_change == part].reset_index(drop=True)
-        filled[part] = _lay(spool, number, part, mine, theirs)
+    filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
     return UnitRead(
         number,
@@ -192,7 +186,7 @@ def _normalised_rows(collected: Collected, start: int, number: int, settings: Se
     cells = collected.cells
     mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
     kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
-    first = start + number * _UNIT
+    first = start + number * UNIT
     order = np.arange(first, first + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")
 
@@ -229,3 +223,13 @@ def _lay(spool: Spool, number: int, part: int, rows: Frame, changes: Frame) -> i
     spool.write(rows_name(number, part), rows)
     spool.write(changes_name(number, part), changes)
     return len(rows)
+
+
+def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
+    """Lay a unit's rows and changes (both with `order`) into the spool by part; return how many rows each part has."""
+    parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
+    of_change = parts.reindex(changes["order"]).to_numpy()
+    return {
+        part: _lay(spool, number, part, rows[(parts == part).to_numpy()], changes[of_change == part])
+        for part in np.unique(parts).tolist()
+    }
