@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, given
+from pipeline.knowledge.names import equal_names
 from pipeline.knowledge.text import by_distinct
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
@@ -36,7 +37,7 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     differs = np.flatnonzero((table[column] != held).to_numpy() & (table["matched_row"] >= 0).to_numpy())
     rows = table[[*compared, *(f"registry_{name}" for name in compared)]].iloc[differs]
     unlike = given(rows[column]) & given(rows[f"registry_{column}"])
-    unlike &= _comparable(rows[column]) != _comparable(rows[f"registry_{column}"])
+    unlike &= compared_form(rows[column], column) != compared_form(rows[f"registry_{column}"], column)
     if column in _ORIGIN:
         unlike &= ~_same_region(rows, facts, column)
     broken = np.zeros(len(table), dtype=bool)
@@ -44,8 +45,9 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     return Broken(pd.Series(broken, index=table.index), expected=held)
 
 
-def _comparable(values: pd.Series) -> pd.Series:
-    return by_distinct(values, comparable)
+def compared_form(values: pd.Series, column: str) -> pd.Series:
+    """Return the values of a field in the form in which two sides of it are compared."""
+    return by_distinct(equal_names(values) if column == "name" else values, comparable)
 
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:

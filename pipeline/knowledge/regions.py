@@ -200,12 +200,31 @@ _POSTCODES = {
 
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
-    table = load_table()
-
-    def fits(code: str, name: str) -> bool:
-        served = _POSTCODES.get(code[:2], "") if re.fullmatch("[0-9]{6}", code) else ""
-        unknown = not served or name not in table.provinces or name in UNDIVIDED
-        return unknown or table.provinces[name] in served.split(SEVERAL)
-
     places, pairs = distinct_rows(values, province)
-    return flag(values, np.array([fits(*pair) for pair in pairs], dtype=bool)[places])
+    return flag(values, np.array([_fits(*pair) is not False for pair in pairs], dtype=bool)[places])
+
+
+def postcode_whole(values: pd.Series, province: pd.Series) -> pd.Series:
+    """Return postcodes with the leading zero that a spreadsheet took from them; others as they are.
+
+    Five digits whose first two serve the province have lost another digit, and stay.
+    """
+    places, pairs = distinct_rows(values, province)
+    return chosen(places, [_whole(*pair) for pair in pairs], values.index)
+
+
+def _whole(code: str, province: str) -> str:
+    if not re.fullmatch("[1-7][0-9]{4}", code):
+        return code
+    padded = f"0{code}"
+    other = not _fits(padded, province) and _fits(f"{code}0", province)
+    return code if other else padded
+
+
+def _fits(code: str, province: str) -> bool | None:
+    """Return whether a postcode serves a province, None where nothing is known of the one or the other."""
+    table = load_table()
+    served = _POSTCODES.get(code[:2], "") if re.fullmatch("[0-9]{6}", code) else ""
+    if not served or province not in table.provinces or province in UNDIVIDED:
+        return None
+    return table.provinces[province] in served.split(SEVERAL)

@@ -105,13 +105,8 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:
     """Return the rows of several registries, normalised together."""
-    starts = np.cumsum([0, *(len(registry.rows) for registry in registries)])
-    cells = [
-        registry.cells.assign(at=registry.cells["at"] + start)
-        for registry, start in zip(registries, starts, strict=False)
-    ]
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
-    return normalise_registry(rows, pd.concat(cells, ignore_index=True), settings.words, load_regions())
+    return normalise_registry(rows, settings.words, load_regions())
 
 
 def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
@@ -153,9 +148,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
 def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place in the unit."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    cells = collected.cells
-    mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
-    kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
+    kept, changes = normalise(rows, settings.words, load_regions())
     order = np.arange(start, start + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
