@@ -46,6 +46,8 @@ class School(_Section):
     code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
     name: Text
     registry: Text
+    aliases: list[Text] = Field(default_factory=list)
+    """What else it is called."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Field name of `fields.csv` to the registry's own column name."""
 

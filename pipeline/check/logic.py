@@ -15,14 +15,14 @@ from pipeline.check import rules
 from pipeline.check.facts import Facts
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
 from pipeline.knowledge.names import equal_names
-from pipeline.knowledge.text import by_distinct
+from pipeline.knowledge.text import by_distinct, flag, matches
 from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
 """From the table, the facts and the rule's field to the rows that break the rule."""
 
-_ORIGIN = ("origin_province", "origin_city", "origin_county")
+ORIGIN = ("origin_province", "origin_city", "origin_county")
 
 
 def field_given(table: Frame, facts: Facts, column: str) -> Mask:
@@ -36,21 +36,30 @@ def field_in_codes(table: Frame, facts: Facts, column: str) -> Mask:
 
 
 def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
-    """The field differs from the matched registry row; a blank side is not compared.
+    """The field differs from the matched registry row; a blank side, or a value at fault, is not compared.
 
     Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
     """
     held = table[f"registry_{column}"]
-    compared = _ORIGIN if column in _ORIGIN else (column,)
-    differs = np.flatnonzero((table[column] != held).to_numpy() & (table["matched_row"] >= 0).to_numpy())
-    rows = table[[*compared, *(f"registry_{name}" for name in compared)]].iloc[differs]
-    unlike = given(rows[column]) & given(rows[f"registry_{column}"])
-    unlike &= compared_form(rows[column], column) != compared_form(rows[f"registry_{column}"], column)
-    if column in _ORIGIN:
-        unlike &= ~_same_region(rows, facts, column)
+    asked = (table[column] != held) & (table["matched_row"] >= 0) & given(table[column]) & given(held)
+    differs = np.flatnonzero(asked & ~at_fault(table, column))
     broken = np.zeros(len(table), dtype=bool)
-    broken[differs] = unlike
+    broken[differs] = ~equal_to_registry(table.iloc[differs], facts, column)
     return Broken(pd.Series(broken, index=table.index), expected=held)
+
+
+def at_fault(table: Frame, column: str) -> Mask:
+    """Return where the matched registry row's own value of a field breaks a rule of the registry."""
+    faults = table["registry_faults"]
+    return flag(faults, matches(faults, rf".* {column} .*"))
+
+
+def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
+    """Return where a field equals the matched registry row, as the record is compared."""
+    equal = compared_form(rows[column], column) == compared_form(rows[f"registry_{column}"], column)
+    if column in ORIGIN:
+        equal |= _same_region(rows, facts, column)
+    return equal.to_numpy()
 
 
 def compared_form(values: pd.Series, column: str) -> pd.Series:
@@ -60,8 +69,8 @@ def compared_form(values: pd.Series, column: str) -> pd.Series:
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
     """Return where the two sides name one region by its names of different years."""
-    here = facts.regions.key(*(rows[level] for level in _ORIGIN))
-    held = facts.regions.key(*(rows[f"registry_{level}"] for level in _ORIGIN))
+    here = facts.regions.key(*(rows[level] for level in ORIGIN))
+    held = facts.regions.key(*(rows[f"registry_{level}"] for level in ORIGIN))
     level = column.removeprefix("origin_")
     return here[level] == held[level]
 

@@ -71,8 +71,8 @@ def _own_mistakes(rules: list[Rule], folder: Path) -> list[str]:
     ]
 
 
-def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
-    """Return every rule of a cohort, silenced ones with their known issue.
+def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
+    """Return every rule of a cohort, silenced ones with their known issue, messages with the undergraduates' `month`.
 
     Raises:
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
@@ -86,7 +86,7 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule
         replace(
             rule,
             known_issue=known_issues.get(rule.name, rule.known_issue),
-            message=wording.get(rule.name, rule.message),
+            message=wording.get(rule.name, rule.message).replace("{undergraduate_month}", month),
         )
         for rule in rules
     ]

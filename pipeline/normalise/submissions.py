@@ -16,11 +16,13 @@ from pipeline.normalise.steps import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
 
+ONLY_SCHOOL = "只可能是这所学校"
+OTHER_SCHOOL = "不是本届的学校名，按唯一可能的学校读取"
 ORIGIN = ["origin_province", "origin_city", "origin_county"]
 HOME = ["home_province", "home_city", "home_county"]
 
 
-def normalise(rows: Frame, words: Vocabulary, regions: Regions) -> tuple[Frame, Frame]:
+def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
     """Return `submissions` (not yet superseding each other) and `changes`, which has the position `at` in `rows` too.
 
     Row by row: `submission_id` is the digest of each row's content; `distinct_ids` tells identical rows apart once
@@ -30,9 +32,10 @@ def normalise(rows: Frame, words: Vocabulary, regions: Regions) -> tuple[Frame, 
         rows: `file, sheet, row` and every field as given text.
         words: the cohort's vocabulary.
         regions: the table of regions.
+        school: the one school that the rows can be of: a blank or unknown name is that one.
     """
     kept, reasons = _repaired(rows, fields.names())
-    _apply_vocabulary(kept, reasons, words, regions)
+    _apply_vocabulary(kept, reasons, words, regions, school)
     digests = row_digests(rows)
     submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=digests, superseded_by="")
     changes = _changes(rows, kept, reasons, digests)
@@ -94,7 +97,9 @@ def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]
     return column, why
 
 
-def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions) -> None:
+def _apply_vocabulary(
+    kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions, school: str = ""
+) -> None:
     """Replace aliases by the terms they mean, in place."""
 
     def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
@@ -109,6 +114,7 @@ def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabul
         put(str(name), without_placeholders(str(name), kept[name], words.codes.get(str(name))), WHY)
     put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
     put("school", words.school(kept["school"]), "统一为学校全称")
+    put("school", words.school(kept["school"], school), kept["school"].map({"": ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
     put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
     for name, table in words.codes.items():
         if name in kept:

@@ -26,8 +26,12 @@ def id_number_damaged(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def id_number_format(table: Frame, facts: Facts) -> Mask:
-    """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704)."""
-    return ~read_numbers(table, facts).format_ok
+    """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704).
+
+    A registry may have the passport or travel permit of somebody from abroad, Hong Kong, Macau or Taiwan.
+    """
+    numbers = read_numbers(table, facts)
+    return ~numbers.format_ok if "registry_name" in table else ~(numbers.format_ok | numbers.travel)
 
 
 @rule
