@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.check import rules
 from pipeline.check.facts import Facts
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
+from pipeline.check.rules.identity import enrolled_in
 from pipeline.knowledge.names import equal_names
 from pipeline.knowledge.text import by_distinct, flag, matches
 from pipeline.normalise.text import comparable
@@ -68,11 +69,9 @@ def compared_form(values: pd.Series, column: str) -> pd.Series:
 
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
-    """Return where the two sides name one region by its names of different years."""
-    here = facts.regions.key(*(rows[level] for level in ORIGIN))
-    held = facts.regions.key(*(rows[f"registry_{level}"] for level in ORIGIN))
-    level = column.removeprefix("origin_")
-    return here[level] == held[level]
+    """Return where the two sides name one region by its names of different years, two places of then being two."""
+    here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
+    return facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
 
 
 def _of_rule(function: RuleFunction) -> Logic:

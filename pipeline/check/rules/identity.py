@@ -88,12 +88,17 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     return Broken(real & (table["gender"] != told) & table["gender"].isin(["男", "女"]), expected=told)
 
 
+def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
+    """Return the month of enrolment, or the year of graduation less four where it cannot be read."""
+    month = table["enrolment_month"]
+    return month.where(is_month(month), str(facts.year - 4))
+
+
 @once
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
-    month = table["enrolment_month"]
-    enrolled = month.where(is_month(month), str(facts.year - 4))
-    return facts.regions.judge(table["origin_province"], table["origin_city"], table["origin_county"], enrolled)
+    places = (table["origin_province"], table["origin_city"], table["origin_county"])
+    return facts.regions.judge(*places, enrolled_in(table, facts))
 
 
 @rule
