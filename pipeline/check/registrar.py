@@ -7,6 +7,8 @@ the student, as the registrar's (contract, *Where the registry itself is wrong*)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -122,9 +124,11 @@ def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
 def without_june(verdicts: list[Verdict], schools: pd.Series, asked: Collection[str]) -> list[Verdict]:
     """Return verdicts without those on the month of undergraduates of the schools that must be `asked` first."""
     off = schools.isin(list(asked)).to_numpy()
-    return [
-        Verdict(v.rule, v.rows[~off[v.rows]], v.broken, v.could_not_run)
-        if v.rule.expectation == "expect_graduation_month_june"
-        else v
-        for v in verdicts
-    ]
+    return [_only(v, ~off[v.rows]) if v.rule.expectation == "expect_graduation_month_june" else v for v in verdicts]
+
+
+def _only(verdict: Verdict, kept: np.ndarray) -> Verdict:
+    told = {
+        name: [value for value, keep in zip(values, kept, strict=True) if keep] for name, values in verdict.told.items()
+    }
+    return replace(verdict, rows=verdict.rows[kept], told=told)

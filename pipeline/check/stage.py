@@ -11,11 +11,18 @@ import pandas as pd
 from pipeline.check.certify import certify
 from pipeline.check.facts import Facts
 from pipeline.check.findings import findings_of, registry_findings_of
+from pipeline.check.lacking import (
+    records_without_columns,
+    registry_without_lacking,
+    rules_without_columns,
+    without_lacking,
+)
 from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Rule, Subject
 from pipeline.check.rules.match import REGISTRAR
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
+from pipeline.collect.lacking import NOTHING, Lacking
 from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.matched import Matched
@@ -50,9 +57,10 @@ class Checked:
     """Great Expectations' own validation results by suite, for Data Docs."""
 
 
-def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
+def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = NOTHING) -> Checked:
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
+    skipped += [NotChecked(*told) for told in rules_without_columns(judged, lacking)]
     another = schools_of_another_month(matched.students, facts)
     skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
@@ -60,22 +68,28 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
     standing = standing_submissions(matched.counting, matched.evidence)
     tables = subject_tables(matched, standing)
     found: dict[Subject, Frame] = {}
-    not_run: dict[Subject, list[Verdict]] = {"registry": [verdict for verdict in registry if verdict.could_not_run]}
+    not_run: set[str] = set()
+    skipped += [said for verdict in registry for said in _not_judged(verdict)]
     for subject in ("submissions", "superseded", "students"):
         verdicts, judged_so = _validated(subject, tables[subject], judged, facts, another)
         results |= judged_so
-        not_run[subject] = [verdict for verdict in verdicts if verdict.could_not_run]
-        verdicts += _unspoken(tables[subject], verdicts, rules) if subject == "submissions" else []
+        skipped += [said for verdict in verdicts for said in _not_judged(verdict)]
+        if subject == "submissions":
+            not_run = {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
+            verdicts += _unspoken(tables[subject], verdicts, rules)
         found[subject] = findings_of(tables[subject], verdicts)
-    own = eased(found["submissions"], tables["submissions"], facts, matched.registry)
-    own = found["submissions"] = registrar_findings(tables["submissions"], registry, own)
+    table = tables["submissions"]
+    own = eased(without_lacking(found["submissions"], table, lacking), table, facts, matched.registry)
+    own = found["submissions"] = registrar_findings(table, registry, own)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
-        certifications=certify(tables["submissions"], own, {verdict.rule.name for verdict in not_run["submissions"]}),
-        registry_findings=registry_findings_of(tables["registry"], registry, matched.own),
+        certifications=certify(table, own, not_run, records_without_columns(table, lacking)),
+        registry_findings=registry_without_lacking(
+            registry_findings_of(matched.registry, registry, matched.own), lacking
+        ),
         standing=standing,
-        first_failed=_first_failed(matched, own, judged, facts),
-        not_checked=[*skipped, *(_could_not_run(verdict) for each in not_run.values() for verdict in each)],
+        first_failed=_first_failed(matched, own, judged, facts, lacking),
+        not_checked=skipped,
         results=results,
     )
 
@@ -105,7 +119,7 @@ def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []
-    return [Verdict(replace(ask, message=_UNSPOKEN), rows, None)]
+    return [Verdict(replace(ask, message=_UNSPOKEN), rows)]
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
@@ -124,11 +138,14 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
     return judged, skipped
 
 
-def _could_not_run(verdict: Verdict) -> NotChecked:
-    return NotChecked(verdict.rule.name, "", f"规则未能运行（{verdict.could_not_run}），请联系维护人员")
+def _not_judged(verdict: Verdict) -> list[NotChecked]:
+    """Return what a verdict says of rows that were not judged."""
+    name = verdict.rule.name
+    told = f"规则未能运行（{verdict.could_not_run}），请联系维护人员" if verdict.could_not_run else verdict.left_out
+    return [NotChecked(name, "", told)] if told else []
 
 
-def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts) -> set[str]:
+def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
     """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
     firsts = first_submissions(matched.submissions)
     again = set(firsts["superseded_by"])
@@ -147,8 +164,8 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
     another = schools_of_another_month(matched.students, facts)
-    verdicts = without_june(verdicts, table["told_school"], another)
-    failed = _to_mend(eased(findings_of(table, verdicts), table, facts, matched.registry))
+    found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
+    failed = _to_mend(eased(found, table, facts, matched.registry))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     return (now - again) | {later[submission] for submission in failed}
 
