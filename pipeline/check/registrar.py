@@ -128,7 +128,5 @@ def without_june(verdicts: list[Verdict], schools: pd.Series, asked: Collection[
 
 
 def _only(verdict: Verdict, kept: np.ndarray) -> Verdict:
-    told = {
-        name: [value for value, keep in zip(values, kept, strict=True) if keep] for name, values in verdict.told.items()
-    }
+    told = {name: list(compress(values, kept)) for name, values in verdict.told.items()}
     return replace(verdict, rows=verdict.rows[kept], told=told)
