@@ -63,8 +63,20 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     if folder is None or not folder.is_dir():
         return tables
     known = {*tables, *fields.names()}
-    paths = [path for path in folder.glob("*.csv") if path.stem in known] + list((folder / "codes").glob("*.csv"))
+    inner = list((folder / "codes").glob("*.csv"))
+    paths = [path for path in folder.glob("*.csv") if path.stem in known] + inner
+    stems = [path.stem for path in paths]
     own, mistakes = _read_tables(paths)
+    mistakes += [
+        f"codes/{path.name}：没有字段 {path.stem}，请用字段名作文件名（见 fields.csv），如 ethnicity.csv"
+        for path in sorted(inner)
+        if path.stem not in known
+    ]
+    mistakes += [
+        f"字段 {stem} 有两张代码表（{stem}.csv 和 codes/{stem}.csv），请保留一张"
+        for stem in dict.fromkeys(stems)
+        if stems.count(stem) > 1
+    ]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return {**tables, **own}
