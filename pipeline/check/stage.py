@@ -66,7 +66,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
         chosen = [rule for rule in judged if rule.table == subject]
         verdicts[subject], judged_so = validate(table, chosen, facts, subject)
         results |= judged_so
-        skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
+        skipped += [said for verdict in verdicts[subject] for said in _not_judged(verdict)]
     verdicts["submissions"] += _unspoken(tables["submissions"], verdicts["submissions"], rules)
     found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
     own = found["submissions"] = without_lacking(found["submissions"], tables["submissions"], lacking)
@@ -98,7 +98,7 @@ def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []
-    return [Verdict(replace(ask, message=_UNSPOKEN), rows, None)]
+    return [Verdict(replace(ask, message=_UNSPOKEN), rows)]
 
 
 def _not_run(verdicts: list[Verdict]) -> set[str]:
@@ -121,8 +121,11 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
     return judged, skipped
 
 
-def _could_not_run(verdict: Verdict) -> NotChecked:
-    return NotChecked(verdict.rule.name, "", f"规则未能运行（{verdict.could_not_run}），请联系维护人员")
+def _not_judged(verdict: Verdict) -> list[NotChecked]:
+    """Return what a verdict says of rows that were not judged."""
+    name = verdict.rule.name
+    told = f"规则未能运行（{verdict.could_not_run}），请联系维护人员" if verdict.could_not_run else verdict.left_out
+    return [NotChecked(name, "", told)] if told else []
 
 
 def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
