@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
 from pipeline.cohort_save import save_columns
+from pipeline.collect import collect_submissions
 from pipeline.errors import ConfigurationError, UsageError
 from pipeline.operate.columns import look_at_columns
 from tests.cohorts import settings
@@ -47,6 +48,17 @@ def test_values_prove_and_likeness_asks(folder):
     assert "phone" in looked.missing[""]
     read = {shown.column.field: shown.column.right for sheet in looked.sheets for shown in sheet.columns}
     assert read["id_number"] == "values"
+
+
+def test_a_class_over_the_table_is_proposed_and_taken_when_declared(folder):
+    people = [["张三丰", "1305030100", ID[0]], ["李四", "1305030101", ID[1]]]
+    form = [["2017届信息表", "", ""], ["班级：13土木0班", "", ""], ["姓名", "学号", "身份证号"], *people]
+    (folder / "submissions" / "a.csv").write_text("".join(",".join(row) + "\n" for row in form), "utf-8")
+    told = [each for each in look_at_columns(load_cohort(folder)).proposals if not each.whose]
+    assert [(each.field, each.text, each.proved) for each in told] == [("class_name", "@title", True)]
+    save_columns(folder / "cohort.toml", {"": {"class_name": "@title"}})
+    rows = collect_submissions(load_cohort(folder), None).rows
+    assert set(rows["class_name"]) == {"13土木0班"}
 
 
 def test_values_are_masked(folder):
