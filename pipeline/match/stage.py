@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.match.evidence import find_evidence
-from pipeline.match.fill import fill_from_registry
+from pipeline.match.fill import COMPLETED, fill_from_registry
 from pipeline.match.keys import PERSON_KEYS, key_frame
 from pipeline.match.matched import MARKS, Matched
 from pipeline.match.persons import WITHDRAWN, counting
@@ -76,7 +76,7 @@ def match_settled(rows: Frame, registries: Registries) -> Matched:
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)
     beside = [name for name in rows if name in {*FLAGS, *_TIMES} or str(name).startswith("photo_")]
     submissions = rows.drop(columns=beside)
-    for column in ("major", "education_level"):
+    for column in ("major", *COMPLETED):
         submissions.loc[counted.index, column] = filled[column]
     return Matched(
         submissions=submissions,

@@ -22,7 +22,7 @@ from pipeline.match.registries import merge_rows
 from pipeline.match.settle import submission_keys
 from pipeline.match.stage import CLASSES
 from pipeline.match.times import made_at
-from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.normalise.submissions import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.scale.layout import Layout, SchoolRead
 from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool
@@ -118,13 +118,8 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:
     """Return the rows of several registries, normalised together."""
-    starts = np.cumsum([0, *(len(registry.rows) for registry in registries)])
-    cells = [
-        registry.cells.assign(at=registry.cells["at"] + start)
-        for registry, start in zip(registries, starts, strict=False)
-    ]
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
-    return normalise_registry(rows, pd.concat(cells, ignore_index=True), settings.words, load_regions())
+    return normalise_registry(rows, settings.words, load_regions())
 
 
 def no_rows() -> Frame:
@@ -140,20 +135,25 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     collected = collect_unit(unit, settings.cohort, settings.keep)
     read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
     rows = pd.concat([piece for piece, _ in read], ignore_index=True) if read else no_rows()
-    changes = pd.concat([piece for _, piece in read], ignore_index=True) if read else pd.DataFrame({"order": []})
+    changes = (
+        pd.concat([piece for _, piece in read], ignore_index=True)
+        if read
+        else pd.DataFrame({"order": [], "field": [], "why": []}, dtype="str")
+    )
     collected, people = _doubt_settled(spool, layout, collected, rows)
     rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people] if read else rows
     photo_folder = settings.cohort.photos_folder
     if photo_folder is not None:
         taken = _pictures(spool, number, collected.pictures)
         rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
+    notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
     filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
     return UnitRead(
         number,
         filled,
         collected.columns,
-        tuple(collected.notes),
+        tuple(notes),
         tuple(collected.inputs),
         collected.extras[["file", "sheet", "column"]].drop_duplicates(),
         collected.skipped,
@@ -183,12 +183,21 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 def _normalised_rows(collected: Collected, start: int, number: int, settings: Settings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    cells = collected.cells
-    mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
-    kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
+    kept, changes = normalise(rows, settings.words, load_regions(), settings.words.only_school)
     first = start + number * UNIT
     order = np.arange(first, first + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")
+
+
+def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
+    """Return the note on names of schools that are none of the cohort's, in rows that only one school can have."""
+    other = changes[(changes["field"] == "school") & changes["why"].str.endswith(OTHER_SCHOOL)]
+    if other.empty:
+        return []
+    first = rows[rows["order"] == other["order"].iloc[0]].iloc[0]
+    named = mask(str(other["given"].iloc[0])[:40])
+    message = f"有 {len(other)} 行的学校名称（如 {named}）不是本届的学校，已按 {first['school']} 读取，请核对"
+    return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
 
 
 @lru_cache(maxsize=1)

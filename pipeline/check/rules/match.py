@@ -8,8 +8,12 @@ import pandas as pd
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, RuleFunction, rule
 from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.text import flag, matches
 from pipeline.match.evidence import SEVERAL, held
 from pipeline.tables import Frame
+
+REGISTRAR = "registrar"
+"""No cause: the registry's own name is blank or damaged, so that the identity is not checked."""
 
 
 def certified(table: Frame) -> Mask:
@@ -29,10 +33,12 @@ def cause(table: Frame) -> pd.Series:
     unheld = ~held(table, "id_row") & ~held(table, "elsewhere_id_row") & candidate
     unnamed = ~held(table, "id_name_row")
     valid = _valid(table, unheld)
+    nameless = flag(table["registry_faults"], matches(table["registry_faults"], ".* name .*"))
     conditions = {
         "": certified(table),
         "not_checked": ~table["registry_read"],
         "wrong_school": held(table, "elsewhere_row") & unnamed,
+        REGISTRAR: owned & ~table["strays"] & unnamed & nameless,
         "name_differs": owned & ~table["strays"] & unnamed,
         "id_of_another": owned & other,
         "id_mistyped": unheld & ~valid,
