@@ -26,7 +26,7 @@ from pipeline.normalise.submissions import OTHER_SCHOOL, normalise, normalise_re
 from pipeline.scale.layout import Layout, SchoolRead
 from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool
-from pipeline.tables import SUBMISSIONS, Frame
+from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
 _OWN_NUMBERS = ["id_number", "student_number"]
@@ -134,7 +134,9 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     settings = Settings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
-    rows = pd.concat([piece for piece, _ in read], ignore_index=True) if read else no_rows()
+    rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")
+    if read:
+        rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*read, strict=True))
     changes = (
         pd.concat([piece for _, piece in read], ignore_index=True)
         if read
