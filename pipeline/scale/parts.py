@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.check.stage import Checked, NotChecked
+from pipeline.knowledge.text import among
 from pipeline.match.matched import Matched
 from pipeline.review.stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
@@ -76,6 +77,8 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: Setti
     tables = settings.asked({**tabulated.tables, **judged})
     submissions = tables["submissions"]
     counting = submissions[submissions["superseded_by"] == ""]
+    outside = tables["findings"]["submission_id"][tables["findings"]["rule"] == "cohort.outside"]
+    counting = counting[~among(counting["submission_id"], outside)]
     tables["differences"] = make_differences(tables["roster"], counting)
     for name in SETTLED if settings.all_asked else tables:
         spool.write(part.name(name), tables[name])
