@@ -34,6 +34,7 @@ from pipeline.review.desk import people_of
 from pipeline.review.previous import compare_years
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
+from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
@@ -145,6 +146,7 @@ def _run(
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
     summary = _summed_up(options, settings, folder, read, judged, settled)
     summary |= {"decisions_read": imported.lines, "fingerprint": "" if imported.changed else known}
+    summary["ledger"] = head_of(run.entries)
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):

@@ -18,6 +18,7 @@ from pipeline.collect.inputs import files_of, is_database
 from pipeline.errors import InputError
 from pipeline.review.desk import KINDS
 from pipeline.review.ledger import open_ledger
+from pipeline.review.worksheet import decision_files
 from pipeline.run_folder import RunFolder, finished_files, latest_run, previous_run
 
 _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
@@ -41,7 +42,7 @@ def fingerprint(cohort: Cohort, as_of: date) -> str:
 def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> str:
     files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
     files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
-    files += [cohort.path(cohort.review.decisions)] if cohort.review.decisions else []
+    files += decision_files(cohort)
     files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
     parts = [as_of.isoformat(), cohort.model_dump_json(), _code_digest(), _ledger_head(cohort), _photos(cohort)]
     parts += [str(previous_run(cohort))]
