@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import AsJson, By, Why, parse_date
+from pipeline.cli.common import AsJson, By, Why, open_desk, parse_date
 from pipeline.errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -144,7 +144,11 @@ def _withdraw(
 
         _act(words, by, why, all_of, "已撤销 {} 条登记")
         return
-    _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销 {} 条登记")
+
+    def one(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+        return withdraw(tables, ledger, submission, actor)
+
+    _act(words, by, why, one, "已撤销 {} 条登记", submission)
 
 
 def _list(
@@ -156,12 +160,12 @@ def _list(
     """列出学生现在的状态。"""
     import json
 
-    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.desk import KINDS, lay_desk
     from pipeline.review.ledger import open_ledger
     from pipeline.review.listing import listed, printed
 
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     rows = listed(desk, college_named(college, cohort) if college else None, status)
@@ -205,7 +209,6 @@ def _except_add(
 ) -> None:
     """批准一个例外：这名学生、这条规则、现在这个值。"""
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.granting import Grant, add_exception, explain_difference
     from pipeline.review.ledger import open_ledger
 
@@ -215,7 +218,7 @@ def _except_add(
         raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
     last = parse_date(expires, "--expires") if expires else None
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         if college:
@@ -280,14 +283,18 @@ def _each(
 
 
 def _act(
-    words: list[str] | None, by: str, why: str, act: Callable[[RunTables, Ledger, Actor], Outcome], done: str
+    words: list[str] | None,
+    by: str,
+    why: str,
+    act: Callable[[RunTables, Ledger, Actor], Outcome],
+    done: str,
+    known: str = "",
 ) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort, known)
     with open_ledger(cohort) as ledger:
         _tell(act(tables, ledger, Actor(by, why, today)), done)
 

@@ -6,6 +6,7 @@ A ledger whose tail was cut off, an old copy in its place, another ledger or non
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ WITNESS = "signature.json"
 
 @dataclass(frozen=True, order=True)
 class Head:
-    """The last entry of the ledger at some moment: its number and hash, and who saw it."""
+    """The last entry of the ledger at some moment (20161101-090000): its number and hash, and who saw it."""
 
+    at: str
     number: int
     hash: str
     where: str
@@ -43,10 +45,11 @@ def head_of(entries: pd.DataFrame) -> dict[str, Any]:
     return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
 
 
-def keep_witness(folder: Path, number: int, entry_hash: str) -> None:
-    """Keep beside a signature's files which entry of the ledger it is."""
+def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
+    """Keep beside a signature's files which entry of the ledger it is, and of which moment (ISO)."""
+    moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
     with appearing(folder / WITNESS) as draft:
-        draft.write_text(json.dumps({"number": number, "hash": entry_hash}) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
         draft.chmod(0o600)
 
 
@@ -92,7 +95,7 @@ def shortened(lost: list[Head], last: int) -> str:
 def _of_runs(cohort: Cohort) -> Iterator[Head]:
     for run in (cohort.reports_folder / "runs").glob("[!.]*"):
         summary = read_summary(run) or {}
-        yield from _head(summary.get("ledger"), f"运行 {run.name}")
+        yield from _head(summary.get("ledger"), run.name[:15], f"运行 {run.name}")
 
 
 def _of_signatures(cohort: Cohort) -> Iterator[Head]:
@@ -101,12 +104,12 @@ def _of_signatures(cohort: Cohort) -> Iterator[Head]:
             kept: object = json.loads(witness.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        yield from _head(kept, f"签字 {witness.parent.name}")
+        yield from _head(kept, "", f"签字 {witness.parent.name}")
 
 
-def _head(kept: object, where: str) -> Iterator[Head]:
+def _head(kept: object, at: str, where: str) -> Iterator[Head]:
     if isinstance(kept, dict):
         told = cast("dict[str, Any]", kept)
         number, entry_hash = told.get("number"), told.get("hash")
         if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
-            yield Head(number, entry_hash, where)
+            yield Head(at or str(told.get("at", "")), number, entry_hash, where)

@@ -26,7 +26,7 @@ from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
-_UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
         if photo_folder is not None:
             rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
         rows, changes = (
-            rows.assign(order=rows["order"] + number * _UNIT),
-            changes.assign(order=changes["order"] + number * _UNIT),
+            rows.assign(order=rows["order"] + number * UNIT),
+            changes.assign(order=changes["order"] + number * UNIT),
         )
         parts = layout.parts_of(rows["school"])
         of_change = pd.Series(parts, index=rows["order"]).reindex(changes["order"]).to_numpy()
@@ -206,3 +206,13 @@ def _lay(spool: Spool, number: int, part: int, pieces: list[tuple[Frame, Frame]]
     spool.write(rows_name(number, part), rows)
     spool.write(changes_name(number, part), pd.concat([piece for _, piece in pieces], ignore_index=True))
     return len(rows)
+
+
+def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
+    """Lay a unit's rows and changes (both with `order`) into the spool by part; return how many rows each part has."""
+    parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
+    of_change = parts.reindex(changes["order"]).to_numpy()
+    return {
+        part: _lay(spool, number, part, [(rows[(parts == part).to_numpy()], changes[of_change == part])])
+        for part in np.unique(parts).tolist()
+    }

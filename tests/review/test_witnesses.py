@@ -104,7 +104,7 @@ def test_a_ledger_that_is_not_what_was_seen_is_refused_and_the_newest_head_named
 
 def test_a_signature_is_a_witness_too(cohort):
     entries = decide(cohort, 2)
-    keep_witness(cohort.folder / "signed" / "AAAA-BBBB-CCCC-DDDD", 2, entries["hash"].iloc[1])
+    keep_witness(cohort.folder / "signed" / "AAAA-BBBB-CCCC-DDDD", 2, entries["hash"].iloc[1], entries["at"].iloc[1])
     check(cohort)
     cut_short = "DELETE FROM entries WHERE seq = 2"
     touch(cohort, cut_short)
