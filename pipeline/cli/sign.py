@@ -93,10 +93,10 @@ def _final_files(
 
 def _kept_scan(cohort: Cohort, scan: Path) -> str:
     """Keep a scan beside the inputs, by its digest, and return that."""
-    from pipeline.review.signed_file import sha256_of
+    from pipeline.review.signed_file import file_sha256
     from pipeline.whole import appearing
 
-    digest = sha256_of(scan)
+    digest = file_sha256(scan)
     place = cohort.reports_folder / "inputs" / digest
     if not place.is_file():
         with appearing(place) as draft:
@@ -139,10 +139,10 @@ def _verify(words: list[str], code: str) -> None:
     from pipeline.cohort import load_cohort
     from pipeline.review.desk import lay_desk
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.signed_file import sha256_of, verify_code, verify_file
+    from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 
     file, cohort = ("", load_cohort(_folder(words))) if code else _subject(words, "文件")
-    sha256 = "" if code else sha256_of(Path(file))
+    sha256 = "" if code else file_sha256(Path(file))
     tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         entries = ledger.entries()
