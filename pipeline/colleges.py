@@ -84,7 +84,16 @@ def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[s
         return tables
     wanted = [f"{college.school}\x1f{college.name}" for college in chosen]
     kept = dict(tables)
-    for name in {"findings", "roster", "headcount", "colleges", "registry", "registry_findings"} & tables.keys():
+    for name in {
+        "findings",
+        "roster",
+        "headcount",
+        "colleges",
+        "course",
+        "outside",
+        "registry",
+        "registry_findings",
+    } & tables.keys():
         kept[name] = tables[name][_named(tables[name], wanted)].reset_index(drop=True)
     if "submissions" not in tables:
         return kept

@@ -70,7 +70,9 @@ def _read(path: Path) -> dict[str, Status]:
     wrong = [
         f"第 {place} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
         for place, row in enumerate(rows, 2)
-        if row.get("belongs") not in _BELONGS or not row.get("value") or (row["belongs"] == "no" and not row.get("reason"))
+        if row.get("belongs") not in _BELONGS
+        or not row.get("value")
+        or (row["belongs"] == "no" and not row.get("reason"))
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))

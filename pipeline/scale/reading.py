@@ -46,6 +46,7 @@ class UnitRead:
     unknown: Frame
     skipped: Frame
 
+
 _FEW_OF_ANOTHER_YEAR = 0.1  # share of a registry's rows above which the office is asked
 
 
