@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline import resources
-from pipeline.render.load import Run
 from pipeline.run_folder import RunFolder, finished_files, latest_run
+from pipeline.view.run import Run
 
 PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 """A college's notebooks, each with the name of its page."""

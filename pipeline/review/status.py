@@ -14,6 +14,15 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
 
 
+def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings without those that say again what an earlier one says of the same value.
+
+    A month that is wrong by its rule and by the registry is one slip: the same submission, field and actor.
+    """
+    again = findings.duplicated(["submission_id", "field", "actor"]) & (findings["field"] != "")
+    return findings[~(again & (findings["submission_id"] != ""))]
+
+
 def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
     """Return each student's status, the first that applies in the contract's order.
 

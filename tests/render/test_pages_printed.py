@@ -16,13 +16,13 @@ from pipeline.errors import MingceError
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
 from pipeline.render.headcount_pdf import undrawable, write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
-from pipeline.render.load import Run
 from pipeline.render.overview import college_folder
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_file import read_subject
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
+from pipeline.view.run import Run
 
 FOLDER = college_folder(SCHOOL, COLLEGE)
 
