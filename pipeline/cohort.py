@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -72,16 +72,35 @@ class Window(_Section):
         return self
 
 
-class Submissions(_Section):
-    """Where the submitted rows come from: file globs and `gsheet:<key>` sources; the photo folder if there is one."""
+class Source(_Section):
+    """A file, glob or `gsheet:<key>` with submitted rows; rows of one that `amends` complete or correct others'.
 
-    sources: list[Text] = Field(alias="from", min_length=1)
+    `school` (a code) and `college` are those of all its rows; `columns` maps fields to its own headings.
+    """
+
+    path: Text
+    school: str | None = None
+    college: str | None = None
+    amends: bool = False
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class Submissions(_Section):
+    """Where the submitted rows come from, and the photo folder if there is one."""
+
+    sources: list[Source] = Field(alias="from", min_length=1)
     photos: str | None = None
 
     @field_validator("sources", mode="before")
     @classmethod
     def _as_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
+        listed = cast("list[object]", value) if isinstance(value, list) else [value]
+        return [{"path": each} if isinstance(each, str) else each for each in listed]
+
+    @property
+    def paths(self) -> list[str]:
+        """The sources' paths."""
+        return [source.path for source in self.sources]
 
 
 class People(_Section):
@@ -246,6 +265,14 @@ class Cohort(_Section):
             if twice:
                 raise _advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
         return value
+
+    @model_validator(mode="after")
+    def _known_schools(self) -> Cohort:
+        codes = {school.code for school in self.schools}
+        strange = [source.school for source in self.submissions.sources if source.school and source.school not in codes]
+        if strange:
+            raise _advice(f"[submissions] from 的 school 不是 [[schools]] 中的 code：{'、'.join(strange)}，请改正")
+        return self
 
     @property
     def name(self) -> str:

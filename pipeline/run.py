@@ -12,9 +12,9 @@ from threading import Thread
 from typing import Any
 
 from pipeline import summary as summaries
-from pipeline.check.declared import Rule
 from pipeline.check.facts import facts_of
 from pipeline.check.results import added_results, slim_results
+from pipeline.check.rule import Rule
 from pipeline.check.stage import check
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up

@@ -29,7 +29,7 @@ def fingerprint(cohort: Cohort, as_of: date) -> str:
     Sheets and databases are only known once they are read: cohorts that have any are always run in full. So are those
     whose files are not there, or go while they are looked at: what is missing is told where it is read.
     """
-    sources = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
+    sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
         return ""
     try:

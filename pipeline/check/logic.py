@@ -1,17 +1,67 @@
-"""The logic of every expectation type of our own by its name; no Great Expectations is needed for it."""
+"""The logic of every expectation type of our own by its name; no Great Expectations is needed for it.
+
+Half of the rules are of three kinds, each with the field as its setting: it is given, is in its code table, equals
+the registry. The others are in `rules/`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
+
 from pipeline.check import rules
 from pipeline.check.facts import Facts
-from pipeline.check.kinds import KINDS
-from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken
+from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
+from pipeline.knowledge.text import by_distinct
+from pipeline.normalise.text import comparable
 from pipeline.tables import Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
 """From the table, the facts and the rule's field to the rows that break the rule."""
+
+_ORIGIN = ("origin_province", "origin_city", "origin_county")
+
+
+def field_given(table: Frame, facts: Facts, column: str) -> Mask:
+    """The field is blank after normalising."""
+    return table[column] == ""
+
+
+def field_in_codes(table: Frame, facts: Facts, column: str) -> Mask:
+    """The answer is no label of the field's code table (normalising has turned aliases into labels)."""
+    return given(table[column]) & ~facts.words.codes[column].known(table[column])
+
+
+def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
+    """The field differs from the matched registry row; a blank side is not compared.
+
+    Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
+    """
+    held = table[f"registry_{column}"]
+    compared = _ORIGIN if column in _ORIGIN else (column,)
+    differs = np.flatnonzero((table[column] != held).to_numpy() & (table["matched_row"] >= 0).to_numpy())
+    rows = table[[*compared, *(f"registry_{name}" for name in compared)]].iloc[differs]
+    unlike = given(rows[column]) & given(rows[f"registry_{column}"])
+    unlike &= _comparable(rows[column]) != _comparable(rows[f"registry_{column}"])
+    if column in _ORIGIN:
+        unlike &= ~_same_region(rows, facts, column)
+    broken = np.zeros(len(table), dtype=bool)
+    broken[differs] = unlike
+    return Broken(pd.Series(broken, index=table.index), expected=held)
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    return by_distinct(values, comparable)
+
+
+def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
+    """Return where the two sides name one region by its names of different years."""
+    here = facts.regions.key(*(rows[level] for level in _ORIGIN))
+    held = facts.regions.key(*(rows[f"registry_{level}"] for level in _ORIGIN))
+    level = column.removeprefix("origin_")
+    return here[level] == held[level]
 
 
 def _of_rule(function: RuleFunction) -> Logic:
@@ -23,6 +73,11 @@ def _of_kind(function: Callable[[Frame, Facts, str], Mask | Broken]) -> Logic:
 
 
 assert rules.__all__  # their import fills RULES
+KINDS: dict[str, Callable[[Frame, Facts, str], Mask | Broken]] = {
+    "expect_field_given": field_given,
+    "expect_field_in_codes": field_in_codes,
+    "expect_field_equals_registry": field_equals_registry,
+}
 DOCS: dict[str, str] = {name: (function.__doc__ or "").strip() for name, function in {**KINDS, **RULES}.items()}
 LOGIC: dict[str, Logic] = {
     **{name: _of_kind(function) for name, function in KINDS.items()},

@@ -1,14 +1,51 @@
-"""A rule with logic of its own: a pure function from the table and the facts to the rows that break it."""
+"""One rule: as a suite declares it, and its logic, a pure function from the table and the facts to failing rows."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from threading import local
+from typing import Any, Literal, TypeVar, get_args
+from weakref import ref
 
 import pandas as pd
 
 from pipeline.check.facts import Facts
 from pipeline.tables import Frame
+
+Answer = TypeVar("Answer")
+Subject = Literal["submissions", "superseded", "students", "registry"]
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: what Great Expectations judges, and what a finding of it says.
+
+    `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
+    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide; `place` is file
+    and line, for messages.
+    """
+
+    name: str
+    page: str
+    expectation: str
+    field: str
+    severity: str
+    actor: str
+    message: str
+    about: str = ""
+    table: Subject = "submissions"
+    needs: str = ""
+    since: str = ""
+    changed: str = ""
+    known_issue: str = ""
+    stock: bool = False
+    kwargs: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    place: str = ""
+
 
 Mask = pd.Series
 """True where a row breaks the rule; indexed like the table."""
@@ -48,3 +85,20 @@ def as_broken(outcome: Mask | Broken) -> Broken:
 def given(column: pd.Series) -> pd.Series:
     """Return where a field is not blank: what is blank is `required`'s to judge."""
     return column != ""
+
+
+def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
+    """Make `function` remember its answer about the last table that it was asked about.
+
+    A table never changes while it is judged; it is known by identity and not kept alive by this.
+    """
+    last = local()
+
+    @wraps(function)
+    def remembered(table: Frame, facts: Facts) -> Answer:
+        known: Any = getattr(last, "asked", None)
+        if known is None or known[0]() is not table or known[1] is not facts:
+            last.asked = known = (ref(table), facts, function(table, facts))
+        return known[2]
+
+    return remembered

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.check.certify import certify
-from pipeline.check.declared import Rule, Subject
 from pipeline.check.facts import Facts
 from pipeline.check.findings import findings_of, registry_findings_of
+from pipeline.check.rule import Rule, Subject
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.match.clashes import CLASHES

@@ -14,7 +14,7 @@ import pydantic.v1 as pydantic
 
 from pipeline import fields
 from pipeline.check.condition import unknown_names
-from pipeline.check.declared import Rule
+from pipeline.check.rule import Rule
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")
 _REGEXES = ("regex", "regex_list")

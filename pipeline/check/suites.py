@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 
 from pipeline import fields, resources
-from pipeline.check.declared import SUBJECTS, Rule, Subject
+from pipeline.check.rule import SUBJECTS, Rule, Subject
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import load_codes
 from pipeline.states import ACTORS

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.check.declared import Rule
 from pipeline.check.facts import Facts
 from pipeline.check.results import exceptions_of
-from pipeline.check.rule import Broken
+from pipeline.check.rule import Broken, Rule
 from pipeline.check.stock import expectation_type
 from pipeline.tables import Frame
 

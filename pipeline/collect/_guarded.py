@@ -1,7 +1,9 @@
-"""The child process that opens workbooks whose size cannot be known beforehand: xls, xlsb, ods, and odd xlsx.
+"""The child process that opens workbooks and DBF tables: a hang, a panic or a bomb ends it and not the run.
 
-Run as a script by `workbook.py`: it imports nothing of the package, so that it starts in a moment, takes the workbook
-from standard input, and gives its sheets back pickled. A hang, a panic or too much memory ends it and not the run.
+A script that imports nothing of the package, so that it starts in a moment. Standard input: the workbook's bytes.
+Standard output, pickled one after the other: for each worksheet its place and name, then `visible, merged`, then
+portions of its rows, then None; one that is too large has a None alone. At the end `"whole"` or the name of the error.
+Arguments: the place of the first worksheet wanted, or the folder of a `table.dbf` and its encoding.
 """
 
 from __future__ import annotations
@@ -10,63 +12,114 @@ import contextlib
 import io
 import pickle
 import sys
-
-from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 _MEMORY = 900 << 20
 _CPU_SECONDS = 9  # of the processor: a machine that is busy reads a good file none the less
-_MOST_CELLS = 3_000_000
+_MOST_CELLS = 3_000_000  # of all worksheets together; the area that one spans may be four times as large
+_PORTION = 5_000
 
 
-def limit() -> None:
-    """Bound this process."""
+def limit(more: int = 0) -> None:
+    """Bound this process; `more` seconds of the processor for an input of known size."""
     try:
         import resource
     except ImportError:  # Windows: the time limit alone
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS + more, _CPU_SECONDS + more + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError):  # macOS takes none
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def _sheets(data: bytes) -> list[tuple[str, bool, list[list[object]], object]]:
-    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-    out: list[tuple[str, bool, list[list[object]], object]] = []
-    for meta in book.sheets_metadata:
-        if meta.typ not in (SheetTypeEnum.WorkSheet, SheetTypeEnum.DialogSheet):
+def _send(said: object) -> None:
+    sys.stdout.buffer.write(pickle.dumps(said, protocol=5))
+
+
+def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
+    """Send rows without their blank ends, in portions, and no blank rows at the end; return the room that is left.
+
+    Raises:
+        MemoryError: there is no room for their cells.
+    """
+    portion: list[list[Any]] = []
+    blank = 0
+    for row in rows:
+        while row and row[-1] == "":
+            row.pop()
+        if not row:
+            blank += 1
             continue
-        sheet = book.get_sheet_by_name(meta.name)
-        rows: list[list[object]] = []
-        size = 0
-        if sheet.start is not None:
-            if (sheet.total_height + 1) * (sheet.total_width + 1) > _MOST_CELLS * 4:
-                raise MemoryError
-            for row in sheet.to_python(skip_empty_area=False):
-                while row and row[-1] == "":
-                    row.pop()
-                size += len(row)
-                rows.append(list(row))
-            while rows and not rows[-1]:
-                rows.pop()
-        if size > _MOST_CELLS:
+        room -= len(row)
+        if room < 0:
             raise MemoryError
-        out.append((meta.name, meta.visible == SheetVisibleEnum.Visible, rows, sheet.merged_cell_ranges))
-    return out
+        portion += [[] for _ in range(blank)]
+        blank = 0
+        portion.append(row)
+        if len(portion) >= _PORTION:
+            _send(portion)
+            portion = []
+    if portion:
+        _send(portion)
+    _send(None)
+    return room
+
+
+def _send_workbook(data: bytes, first: int) -> None:
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+    room = _MOST_CELLS
+    for at, meta in enumerate(book.sheets_metadata):
+        if at < first or meta.typ not in (SheetTypeEnum.WorkSheet, SheetTypeEnum.DialogSheet):
+            continue
+        _send((at, meta.name))
+        sys.stdout.buffer.flush()  # too large a worksheet ends this process: by then its name must be known
+        sheet = book.get_sheet_by_name(meta.name)
+        if sheet.start is not None and (sheet.total_height + 1) * (sheet.total_width + 1) > _MOST_CELLS * 4:
+            _send(None)
+            continue
+        _send((meta.visible == SheetVisibleEnum.Visible, sheet.merged_cell_ranges or []))
+        left: list[Any] = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns
+        room = _send_rows(([*left, *row] if left else row for row in sheet.iter_rows()), room)
+
+
+def _send_dbf(folder: Path, encoding: str) -> None:
+    import dbf
+    from dbf.tables import code_pages
+
+    path = folder / "table.dbf"
+    with path.open("rb") as file:
+        code_pages[file.read(30)[29]] = (encoding, encoding)  # whatever the file says: its encoding is known by now
+    alone = len(list(folder.iterdir())) == 1  # no file of memos beside it
+    with dbf.Table(str(path), ignore_memos=alone, unicode_errors="replace") as table:
+        _send_rows([_plain(value) for value in record] for record in table if not dbf.is_deleted(record))
+
+
+def _plain(value: object) -> object:
+    """Return a field's value as a plain one; a whole number keeps every digit."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.rstrip(" \0")
+    return Decimal(value) if type(value) is int else value
 
 
 def _main() -> None:
-    data = sys.stdin.buffer.read()
-    limit()
     try:
-        answer: object = _sheets(data)
-    except MemoryError:
-        answer = "MemoryError"
-    except PasswordError:
-        answer = "PasswordError"
+        if len(sys.argv) > 2:
+            limit((Path(sys.argv[1]) / "table.dbf").stat().st_size >> 20)
+            _send_dbf(Path(sys.argv[1]), sys.argv[2])
+        else:
+            data = sys.stdin.buffer.read()
+            limit()
+            _send_workbook(data, int(sys.argv[1]))
+        _send("whole")
     except Exception as error:  # noqa: BLE001  # the boundary of this process: its parent says it in Chinese
-        answer = type(error).__name__
-    sys.stdout.buffer.write(pickle.dumps(answer, protocol=5))
+        _send(type(error).__name__)
 
 
 if __name__ == "__main__":

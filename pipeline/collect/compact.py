@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 
 import pyarrow as pa
@@ -16,21 +15,7 @@ from pipeline.collect.overlay import Overlay, lay_over
 from pipeline.collect.text import Value, text_rows
 
 HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
-MANY = 400_000  # cells
 _CHUNK = 50_000
-
-
-def compacted(grid: Grid) -> Grid:
-    """Return the grid with all but its first rows as Arrow columns, where it has many cells."""
-    rows = grid.values
-    if grid.table is not None or sum(map(len, rows)) < MANY:
-        return grid
-    batches: list[pa.Table] = []
-    while len(rows) > HEAD:  # from the end, so that the lists are let go of as the columns grow
-        start = max(HEAD, len(rows) - _CHUNK)
-        batches.append(columns_of(rows[start:]))
-        del rows[start:]
-    return replace(grid, table=joined(batches[::-1]))
 
 
 def whole_rows(grid: Grid) -> list[list[str]]:
@@ -48,8 +33,8 @@ def values_in_portions(
     head: list[list[str]] = []
     cells: list[Cell] = []
     batches: list[pa.Table] = []
-    start = 0
-    while portion := list(islice(rows, _CHUNK if start else HEAD)):
+    start, last = 0, max((row for row, _ in overlay), default=-1)
+    while portion := list(islice(rows, _CHUNK if start else HEAD)) or _blank_rows(start, last):
         end = start + len(portion)
         values, found = text_rows(portion)
         mine = {(r - start, c): (text, cell._replace(row=r - start)) for (r, c), (text, cell) in overlay.items()
@@ -62,6 +47,11 @@ def values_in_portions(
             head = values
         start = end
     return head, cells, joined(batches)
+
+
+def _blank_rows(start: int, last: int) -> list[list[Value]]:
+    """Return rows for the cells that are laid below the last row that was read."""
+    return [[] for _ in range(start, min(last + 1, start + _CHUNK))]
 
 
 def columns_of(rows: list[list[str]]) -> pa.Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.collect.archive import Archive
-from pipeline.collect.collected import Input, Note, Reading
+from pipeline.collect.collected import Input, Reading
+from pipeline.collect.dbase import is_dbf, read_dbf
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
@@ -47,6 +48,8 @@ def read_table_file(content: Content) -> Reading:
         return _read_zip(content)
     if data.startswith(_OLE):
         return _read_ole(content)
+    if is_dbf(data):
+        return _with_input(read_dbf(content), content, "DBF")
     _refuse_foreign(content)
     from pipeline.collect.delimited import read_delimited
 
@@ -65,10 +68,7 @@ def _read_zip(content: Content) -> Reading:
         return _read_workbook(content, "ods")
     if not any(name.startswith("xl/") or name.endswith("workbook.xml") for name in archive.names):
         raise InputError("是压缩包，不是表格", where=content.name, remedy="请解压后把里面的表格放进来")
-    from pipeline.collect.xlsx import read_xlsx
-
-    reading = read_xlsx(content)
-    return _with_input(reading, content, f"xlsx，{len(reading.grids)} 张工作表")
+    return _read_workbook(content, "xlsx")
 
 
 def _read_ole(content: Content) -> Reading:
@@ -84,10 +84,7 @@ def _read_ole(content: Content) -> Reading:
 def _read_workbook(content: Content, kind: str) -> Reading:
     from pipeline.collect.workbook import read_workbook
 
-    reading = read_workbook(content)
-    if kind != "ods":
-        message = f"{kind} 格式看不出隐藏的行列、公式和错误值（读作空白），最好另存为 xlsx"
-        reading = replace(reading, notes=[*reading.notes, Note("info", content.name, "", 0, message)])
+    reading = read_workbook(content, kind)
     return _with_input(reading, content, f"{kind}，{len(reading.grids)} 张工作表")
 
 

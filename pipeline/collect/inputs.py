@@ -19,11 +19,12 @@ _NOT_TABLES = ("~$", ".~", "._", ".", "Thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of one input, read once; `name` is what messages call it."""
+    """The bytes of one input, read once; `name` is what messages call it, `path` where it stands if it is a file."""
 
     name: str
     data: bytes
     sha256: str
+    path: Path | None = None
 
 
 def name_of(path: Path, folder: Path) -> str:
@@ -85,7 +86,7 @@ def read_content(path: Path, folder: Path) -> Content:
         raise InputError(
             f"文件打不开（{reason_of(error)}）", where=name, remedy="请确认文件存在、没有被占用、有读取权限"
         ) from None
-    return Content(name, data, hashlib.sha256(data).hexdigest())
+    return Content(name, data, hashlib.sha256(data).hexdigest(), path)
 
 
 def keep_bytes(content: Content, keep: Path | None) -> None:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pipeline.collect.collected import Cell, Note
 
-Overlay = Mapping[tuple[int, int], tuple[str | None, Cell]]
+Overlay = dict[tuple[int, int], tuple[str | None, Cell]]
 """0-based place → text (None: the text that calamine gave stands) and the cell."""
+
+
+@dataclass
+class Facts:
+    """What calamine does not tell of a worksheet: all places 0-based; `pictures` by the names that cells hold."""
+
+    cells: Overlay = field(default_factory=Overlay)
+    hidden_rows: list[int] = field(default_factory=list[int])
+    hidden_columns: int = 0
+    pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def reach(overlay: Overlay) -> int:
+    """Return how many cells rows need that go as far as these do."""
+    ends: dict[int, int] = {}
+    for row, column in overlay:
+        ends[row] = max(ends.get(row, 0), column + 1)
+    return max(ends, default=0) + sum(ends.values())
 
 
 def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> None:
@@ -26,9 +45,18 @@ def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> No
     cells += [cell for place, (_, cell) in overlay.items() if place not in taken]
 
 
-def error_note(file: str, sheet: str, row: int, count: int, example: str) -> Note:
-    """Return the note on error values, at the first one's row."""
-    return Note("warning", file, sheet, row, f"有 {count} 个单元格是错误值（如 {example}），请改成文字")
+def cell_notes(file: str, sheet: str, cells: Sequence[Cell], overlay: Overlay) -> list[Note]:
+    """Return what is said of formulas without a stored result, and of error values (at the first one's row)."""
+    notes: list[Note] = []
+    uncached = sum(1 for text, cell in overlay.values() if cell.kind == "formula" and text == cell.raw)
+    if uncached:
+        message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
+        notes.append(Note("warning", file, sheet, 0, message))
+    errors = [cell for cell in cells if cell.kind == "error"]
+    if errors:
+        first, message = min(errors), f"有 {len(errors)} 个单元格是错误值（如 {{}}），请改成文字"
+        notes.append(Note("warning", file, sheet, first.row + 1, message.format(first.raw)))
+    return notes
 
 
 def hidden_notes(file: str, sheet: str, rows: Sequence[int], columns: int, *, hidden: bool) -> list[Note]:

@@ -4,9 +4,6 @@
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
-import datetime as dt
-from decimal import Decimal
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -117,11 +114,9 @@ def _shown(value: pa.Scalar) -> object:
 
 def _plain(value: object) -> Value:
     """Return a value that a cell may hold; what is none is its text."""
-    if isinstance(value, Decimal):
-        return f"{value:f}" if value != value.to_integral_value() else str(int(value))  # every digit is there
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
-    return value if isinstance(value, str | bool | int | float | dt.date | dt.time | dt.timedelta) else str(value)
+    return value if isinstance(value, Value) else str(value)
 
 
 def _cells(table: pa.Table, columns: list[pa.ChunkedArray]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What calamine does not tell of an xlsx worksheet: formulas, error values, hidden rows, formats, size.
+"""What calamine does not tell of an xlsx worksheet: formulas, error values, hidden rows, formats.
 
 openpyxl tells it too, at 17 times the price (7 s against 0.4 s for 8,000 x 36), so the sheet's XML is looked at
 itself, and only where a quick search says that there is something to find.
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import unescape
-from itertools import chain
 
 # Anybody can write these bytes: no pattern may look at one stretch twice. So a tag ends before the next `<` (XML has
 # none inside a tag), and an element ends where the next of its kind begins, whether it was closed or not.
@@ -21,24 +20,17 @@ _CELL = re.compile(_P + rb"c\b([^<>]*)>")
 _FORMULA = re.compile(_P + rb"f\b([^<>]*)>([^<]*)")
 _VALUE = re.compile(_P + rb"v\b[^<>]*>([^<]*)")
 _COL = re.compile(_P + rb"col\b([^<>]*)>")
-_LAID = re.compile(_P + rb'(?:(row)|c)\b(?: r="([A-Za-z]{0,8})([0-9]{1,10})")?([^<>]*)>(\s*</)?')
 _ATTRIBUTE = re.compile(rb'(?<![\w:])([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 _HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
 _STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # The quick searches begin with fixed characters (a search for those takes 1 ms per MB); prefixed names go the slow way.
-_ROW_NUMBER = re.compile(rb'<row r="([0-9]{1,10})"')
-_CELL_ROW = re.compile(rb' r="[A-Za-z]{1,2}([0-9]{1,5})"')
-_LARGE = re.compile(rb' r="(?:[B-Zb-z][A-Za-z]|[A-Za-z]{3}|[A-Za-z]{1,2}[0-9]{5})')  # no cell is past AZ9999
-_FAR = re.compile(rb' r="(?:[A-Za-z]{3}|[A-Za-z]+[0-9]{6})')
 _UNUSUAL = (re.compile(rb'<c(?! r=")'), re.compile(rb'<row(?! r=")'), re.compile(rb":(?:c|row)\b"))
-_BEYOND_AZ = re.compile(rb' r="[B-Zb-z][A-Za-z]')
 _QUICK_FORMULA = re.compile(rb"<f[\s>/]")
 _QUICK_ERROR = re.compile(rb" t=(?:\"e\"|'e')")
 _SLOW_FORMULA = re.compile(_P + rb"f[\s>/]")
 _SLOW_ERROR = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
 _BEYOND = 1 << 40  # a row or column that no sheet has
-_USUAL = 52 * 9_999  # the cells from A1 to AZ9999: a college's thousands of rows
 
 Attributes = dict[str, str]
 
@@ -172,54 +164,6 @@ def column_number(reference: str) -> int:
             break
         number = number * 26 + ord(letter) - 64
     return number - 1
-
-
-def extent(sheet: SheetXml, most: int) -> int:
-    """Return how many cells a dense table of this sheet would have: a cheap upper bound, exact up to `most`."""
-    rows = sheet.rows
-    if len(rows) <= most * 10 and sheet.is_plain:  # 10 bytes a cell: it has no more
-        if most >= _USUAL and not _LARGE.search(rows):
-            return _USUAL
-        height = _height(rows)
-        if height * 702 <= most:
-            return height * 702
-        if height * 52 <= most and not _BEYOND_AZ.search(rows):
-            return height * 52
-    return _exact_extent(rows, most)
-
-
-def _height(rows: bytes) -> int:
-    """Return the last row that rows or cells name; `_BEYOND` where a search finds far ones.
-
-    Cells lie where their own reference says, whatever row they stand in.
-    """
-    if _FAR.search(rows):
-        return _BEYOND
-    return max(map(int, chain(_ROW_NUMBER.findall(rows), _CELL_ROW.findall(rows))), default=0)
-
-
-def _exact_extent(rows: bytes, most: int) -> int:
-    """Return rows times columns of the cells with content, as calamine lays them out: by their own references.
-
-    A cell without a reference stands right of the one before, a row without a number below the last one. Cells that
-    are there many times over cost as much as others, so they are counted, too.
-    """
-    row, column, laid = -1, -1, 0
-    high = wide = -1
-    low = narrow = _BEYOND
-    for tag in _LAID.finditer(rows):
-        said = (tag[2] + tag[3]).decode() if tag[3] else _attributes(tag[4]).get("r", "")
-        if tag[1]:
-            row, column = _place(said, row + 1, 0)[0], -1
-            continue
-        at, column = _place(said, max(row, 0), column + 1)
-        if tag[5] or tag[4].endswith(b"/"):
-            continue
-        laid += 1
-        high, low, wide, narrow = max(high, at), min(low, at), max(wide, column), min(narrow, column)
-        if laid > most or (high - low + 1) * (wide - narrow + 1) > most:
-            return max(laid, (high - low + 1) * (wide - narrow + 1))
-    return (high - low + 1) * (wide - narrow + 1) if laid else 0
 
 
 def _place(reference: str, row: int, column: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, Source
 from pipeline.collect.collected import (
     EXTRAS,
     SKIPPED,
@@ -56,7 +56,7 @@ def refuse_nothing(columns: set[str], notes: list[Note]) -> None:
 class Unit:
     """One thing that is read by itself: a file, or a shared sheet (`path` is None). `notes` came up in finding it."""
 
-    source: str
+    source: Source
     path: Path | None
     notes: tuple[Note, ...] = ()
 
@@ -70,10 +70,10 @@ def submission_units(cohort: Cohort) -> list[Unit]:
     units: list[Unit] = []
     seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
-        if is_gsheet(source):
+        if is_gsheet(source.path):
             units.append(Unit(source, None))
             continue
-        paths, notes = files_of(source, cohort.folder)
+        paths, notes = files_of(source.path, cohort.folder)
         units += [
             Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
         ]
@@ -91,7 +91,7 @@ def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
     if path is None:
         from pipeline.collect.google import read_sheet
 
-        return _or_note(lambda: read_sheet(unit.source, cohort, keep))
+        return _or_note(lambda: read_sheet(unit.source.path, cohort, keep))
     reading = _or_note(lambda: _read_file(path, cohort.folder, keep))
     return replace(reading, notes=[*unit.notes, *reading.notes])
 

@@ -14,7 +14,7 @@ _EXACT = 10**15  # below it a spreadsheet's number keeps every digit
 _FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=15)
 
-Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
 def number_text(value: float) -> str:
@@ -70,6 +70,8 @@ def cell_text(value: Value) -> tuple[str, Kind | None, str]:
         return value, None, value
     if isinstance(value, bool):
         return str(value).upper(), "boolean", str(value).upper()
+    if isinstance(value, Decimal):  # every digit is there
+        return f"{value:f}" if value != value.to_integral_value() else str(int(value)), "number", str(value)
     if isinstance(value, int | float):
         return number_text(value), "number", repr(value)
     return date_text(value), "date", str(value)

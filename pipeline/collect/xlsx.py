@@ -5,140 +5,42 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 import posixpath
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from xml.etree import ElementTree
 
-import pyarrow as pa
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
-from pipeline.collect.archive import DAMAGED, Archive
-from pipeline.collect.collected import Cell, Grid, Note, Reading
-from pipeline.collect.compact import MANY, values_in_portions
-from pipeline.collect.inputs import Content
-from pipeline.collect.overlay import Overlay, error_note, hidden_notes, lay_over
-from pipeline.collect.sheet_xml import Formula, SheetFacts, extent, facts, split
+from pipeline.collect.archive import Archive
+from pipeline.collect.collected import Cell, Note
+from pipeline.collect.overlay import Facts, Overlay
+from pipeline.collect.sheet_xml import Formula, SheetFacts, facts, split
 from pipeline.collect.shown import shown, telling_styles
-from pipeline.collect.text import text_rows
-from pipeline.errors import InputError
 
-MOST_CELLS = 3_000_000  # sheets of so many cells together take about 6 s and 800 MB
-_SHEETS = 1_000
-_RESERVED = 5_000_000  # a claim of so many texts too many costs 120 MB and no more
-_TOO_LARGE = "内容铺得太大（有内容的区域超过 {most} 万格），未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
-_FEWER = "请只留有学生数据的工作表，或分成几个文件"
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
 _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
-@contextmanager
-def calamine_errors(name: str) -> Generator[None]:
-    """Turn what calamine raises, its panics among them, into an `InputError`."""
-    try:
-        with _panics_unheard():
-            yield
-    except CalamineError as error:
-        what = "工作簿有密码" if type(error).__name__ == "PasswordError" else f"工作簿读不出（{type(error).__name__}）"
-        raise InputError(what, where=name, remedy=DAMAGED) from None
-    except BaseException as error:
-        if (
-            type(error).__name__ != "PanicException"
-        ):  # a panic of Rust code is a BaseException without a class to import
-            raise
-        raise InputError("工作簿的内部结构不合规范，读不出", where=name, remedy=DAMAGED) from None
+class XlsxFacts:
+    """What calamine does not tell of an xlsx workbook, worksheet by worksheet."""
 
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._parts = sheet_parts(archive)
+        self._styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
+        self._images = _CellImages(archive)
 
-@contextmanager
-def _panics_unheard() -> Generator[None]:
-    """Keep what Rust code prints in a panic off standard error: it writes to the descriptor before Python hears."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    def facts(self, name: str) -> Facts:
+        """Return what is to be laid over the worksheet of this name."""
+        part = self._parts.get(name, "")
+        found = facts(split(self._archive.part(part)), self._styles)
+        self._archive.forget(part)
+        overlay, pictures = _overlay(self._images, found, self._styles)
+        return Facts(overlay, found.hidden_rows, len(found.hidden_columns), pictures)
 
-
-def read_xlsx(content: Content) -> Reading:
-    """Return every worksheet of an xlsx workbook.
-
-    Raises:
-        InputError: it is damaged, too large, or no workbook that can be read.
-    """
-    archive = Archive(content)
-    whole = archive.measured()
-    _refuse_false_counts(archive)
-    parts = sheet_parts(archive)
-    styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
-    with calamine_errors(content.name):
-        book = CalamineWorkbook.from_filelike(io.BytesIO(whole))
-        del whole
-        sheets = [meta for meta in book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
-    if len(sheets) > _SHEETS:
-        raise InputError(f"有 {len(sheets)} 张工作表，太多，未读取", where=content.name, remedy=_FEWER)
-    notes = _book_notes(archive)
-    grids: list[Grid] = []
-    images, left = _CellImages(archive), MOST_CELLS
-    for meta in sheets:
-        xml = split(archive.part(parts.get(meta.name, "")))
-        if left <= 0 or extent(xml, MOST_CELLS) > MOST_CELLS:
-            notes.append(Note("error", content.name, meta.name, 0, _TOO_LARGE.format(most=MOST_CELLS // 10_000)))
-            continue
-        found = facts(xml, styles)
-        del xml
-        archive.forget(parts.get(meta.name, ""))
-        with calamine_errors(content.name):
-            sheet = book.get_sheet_by_name(meta.name)
-        left -= sheet.total_height * sheet.total_width
-        overlay, pictures = _overlay(images, found, styles)
-        grid = _grid(archive.name, sheet, found, overlay, hidden=meta.visible != SheetVisibleEnum.Visible)
-        grids.append(replace(grid, pictures=pictures))
-    return Reading(grids, notes)
-
-
-def _refuse_false_counts(archive: Archive) -> None:
-    """Refuse a table of texts that claims more entries than it has bytes: calamine reserves memory for the claim."""
-    for name in (name for name in archive.names if name.lower().endswith("sharedstrings.xml")):
-        part = archive.part(name)
-        claims = re.findall(rb"ount\s*=\s*[\"'](\d{1,20})", part[:4096])[:2]
-        if any(int(claim) > len(part) + _RESERVED for claim in claims):
-            raise InputError("文字表的条数不对，文件已损坏", where=archive.name, remedy=DAMAGED)
-
-
-def _grid(file: str, sheet: CalamineSheet, found: SheetFacts, overlay: Overlay, *, hidden: bool) -> Grid:
-    notes: list[Note] = []
-    with calamine_errors(file):
-        values, cells, table = _values(sheet, overlay)
-        merged = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
-    if overlay:
-        uncached = sum(1 for text, cell in overlay.values() if cell.kind == "formula" and text == cell.raw)
-        if uncached:
-            message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
-            notes.append(Note("warning", file, sheet.name, 0, message))
-        if found.errors:
-            row, _, example = found.errors[0]
-            notes.append(error_note(file, sheet.name, row + 1, len(found.errors), example))
-    notes += hidden_notes(file, sheet.name, found.hidden_rows, len(found.hidden_columns), hidden=hidden)
-    return Grid(file, sheet.name, values, cells, merged=merged, notes=notes, table=table)
-
-
-def _values(sheet: CalamineSheet, overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
-    """Return rows of text with the overlay, and the cells that were none; a large sheet's rows as Arrow columns."""
-    if sheet.total_height * sheet.total_width < MANY:
-        values, cells = text_rows(sheet.to_python(skip_empty_area=False))
-        lay_over(values, cells, overlay)
-        return values, cells, None
-    left = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns, not blank rows
-    return values_in_portions((left + row if left else row for row in sheet.iter_rows()), overlay)
+    def notes(self) -> list[Note]:
+        """Return what is said of the whole workbook: its dates, its pictures that stand in no cell."""
+        return _book_notes(self._archive)
 
 
 def _overlay(images: _CellImages, found: SheetFacts, styles: dict[int, str]) -> tuple[Overlay, dict[str, bytes]]:

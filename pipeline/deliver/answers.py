@@ -81,7 +81,7 @@ def targets(cohort: Cohort) -> list[str]:
     Raises:
         RefusedError: there is none.
     """
-    sources = [source for source in cohort.submissions.sources if is_gsheet(source)]
+    sources = [source for source in cohort.submissions.paths if is_gsheet(source)]
     keys = [cohort.google.answers] if cohort.google.answers else [parse_source(source)[0] for source in sources]
     if not keys:
         raise RefusedError(

@@ -104,7 +104,7 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.inputs import files_of
     from pipeline.collect.people import read_people
 
-    for source in cohort.submissions.sources:
+    for source in cohort.submissions.paths:
         if is_gsheet(source):
             continue
         paths, _ = files_of(source, cohort.folder)

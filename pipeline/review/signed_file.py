@@ -18,8 +18,10 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.collect.archive import Archive
+from pipeline.collect.compact import whole_rows
 from pipeline.collect.inputs import Content, read_content
-from pipeline.collect.xlsx import custom_properties, read_xlsx
+from pipeline.collect.workbook import read_workbook
+from pipeline.collect.xlsx import custom_properties
 from pipeline.errors import InputError
 from pipeline.review.desk import Desk, of_college
 from pipeline.review.signing import (
@@ -187,7 +189,7 @@ def _cells_that_differ(cells: Cell, rows: pd.DataFrame) -> list[str]:
 
 
 def _read_xlsx(content: Content) -> Subject:
-    values = [row for grid in read_xlsx(content).grids for row in grid.values]
+    values = [row for grid in read_workbook(content, "xlsx").grids for row in whole_rows(grid)]
     width = max(map(len, values), default=0)
     cells = _cells([[*row, *[""] * (width - len(row))] for row in values])
     return _subject(custom_properties(Archive(content)), cells)

@@ -208,7 +208,7 @@ def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
 
 def input_size(cohort: Cohort) -> int:
     """Return the bytes of the files that will be read; what is no file (sheets, databases) counts nothing."""
-    named = [*cohort.submissions.sources, *(school.registry for school in cohort.schools)]
+    named = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     files: set[Path] = set()
     for source in named:
         if not is_database(source):

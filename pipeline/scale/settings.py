@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
-from pipeline.check.declared import Rule
 from pipeline.check.facts import Facts
+from pipeline.check.rule import Rule
 from pipeline.cohort import Cohort
 from pipeline.colleges import College, only_colleges
 from pipeline.normalise.vocabulary import Vocabulary

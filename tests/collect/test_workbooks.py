@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
-from pipeline.collect import compact, xlsx
+from pipeline.collect import compact
 from pipeline.collect.text import number_text
 from pipeline.errors import InputError
 
@@ -216,7 +216,6 @@ def test_what_is_no_table_is_said(tmp_path, read, data, said):
 
 def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of, monkeypatch):
     """Past so many cells the rows become columns portion by portion; positions, formulas and numbers stay right."""
-    monkeypatch.setattr(xlsx, "MANY", 1000)
     monkeypatch.setattr(compact, "_CHUNK", 100)
     book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"), {"constant_memory": True})
     sheet = book.add_worksheet()
@@ -252,4 +251,4 @@ def test_claims_that_would_take_all_memory_are_refused(tmp_path, read, what, old
     try:
         assert [note.level for note in read(path).notes] == ["error"]
     except InputError as error:
-        assert "损坏" in str(error)
+        assert "太大" in str(error)

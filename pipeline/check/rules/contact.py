@@ -7,8 +7,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.check.facts import Facts
-from pipeline.check.once import once
-from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.check.rule import Broken, Mask, given, once, rule
 from pipeline.knowledge.contacts import (
     area_code_state,
     area_code_successor,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.once import once
-from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.check.rule import Broken, Mask, given, once, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok

@@ -33,7 +33,7 @@ def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Fi
 
 def _named(cohort: Cohort) -> list[tuple[str, str]]:
     """Return what each spreadsheet is for, and its source; each spreadsheet once for a purpose."""
-    named = [("登记表", source) for source in cohort.submissions.sources if is_gsheet(source)]
+    named = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
     named += [("审核表", decisions)] if is_gsheet(decisions) else []
     named += [("回写表格", PREFIX + answers.removeprefix(PREFIX))] if answers else []
