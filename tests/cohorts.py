@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.demo.generate import Order, write_cohort
+from tests.invented.generate import Order, write_cohort
 
 
 def settings(registry: str = "registry.csv", submissions: str = "submissions/*") -> str:
@@ -46,7 +46,7 @@ def make_cohort(
 ) -> Path:
     """Write a cohort into `folder` and return it.
 
-    `kind` is one of `pipeline.demo.kinds.KINDS`: 2017, 2026, one-school, postgraduate-2026 (the latter three have
+    `kind` is one of `tests.invented.kinds.KINDS`: 2017, 2026, one-school, postgraduate-2026 (the latter three have
     one school: give schools=1). `identity_faults` plants faulty identities only, by the bench's shares. `form` is
     xlsx, csv, parquet or ods; with parquet the labels are `truth.parquet`. `repeated_numbers` lets every school number
     its students from the same start (then labels are unique only together with the school).

@@ -54,6 +54,8 @@ def test_the_wheel_holds_every_resource_and_nothing_rendered(wheel: Path):
     for folder in ("expectations", "notebooks", "reports"):
         wanted = _quiet("git", "-C", ROOT, "ls-files", folder).stdout.split()
         assert {f"pipeline/_resources/{name}" for name in wanted} <= set(names)
+    practice = _quiet("git", "-C", ROOT, "ls-files", "pipeline/practice").stdout.split()
+    assert set(practice) <= set(names)
     assert not [name for name in names if "/reports/demo" in name or name.startswith(("tests/", "docs/"))]
 
 
@@ -66,8 +68,8 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout(mingce: Path, tmp_pat
     digest = "from pipeline import unchanged; from pipeline.render import unchanged as drawn"
     digest += "; print(unchanged._code_digest(), drawn.drawing_digest())"
     assert len(_quiet(mingce.with_name("python"), "-c", digest, cwd=tmp_path, env=clean).stdout.split()) == 2
-    _quiet(mingce, "demo", "d", "--students", "60", "--no-run", cwd=tmp_path, env=clean)
-    done = _quiet(mingce, "run", "d", "--as-of", "2016-10-20", "--no-notebooks", cwd=tmp_path, env=clean)
+    _quiet(mingce, "demo", "d", "--no-run", cwd=tmp_path, env=clean)
+    done = _quiet(mingce, "run", "d", "--no-notebooks", cwd=tmp_path, env=clean)
     run = Path(done.stdout.strip().splitlines()[-1])
     assert (run / "tables" / "headcount.csv").is_file()
     assert (run / "tables.xlsx").is_file()

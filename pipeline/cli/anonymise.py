@@ -23,8 +23,8 @@ def anonymise(
     """Write the cohort with other people and the same faults; the last line printed is the new `cohort.toml`."""
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
+    from pipeline.anonymise.cohort import anonymise as write
     from pipeline.cohort import load_cohort
-    from pipeline.demo.anonymise import anonymise as write
     from pipeline.sources import collect_all
     from pipeline.whole import folder_appearing
 

@@ -31,8 +31,8 @@ def init(
     ] = None,
 ) -> None:
     """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    from pipeline import starter
     from pipeline.collect.template import write_template
-    from pipeline.demo import starter
 
     if folder.is_file():
         raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")

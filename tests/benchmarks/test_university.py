@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.demo import kinds
 from tests.benchmarks import measure, plain
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
+from tests.invented import kinds
 
 pytestmark = pytest.mark.bench
 COLLEGES = os.environ.get("MINGCE_BENCH_COLLEGES", "3")

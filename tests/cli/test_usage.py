@@ -14,7 +14,7 @@ from pipeline.cli import main
         (["review", "approve", "--student"], "选项 --student 后面缺少内容"),
         (["run", "--colege", "土木工程学院"], "没有选项 --colege，是不是 --college"),
         (["run", "--jobs", "many"], "--jobs 的内容不对，应为 0 以上的整数"),
-        (["demo", "--seed", "9" * 40], "--seed 的内容不对，应为 0 到 4294967295 的整数"),
+        (["run", "--jobs", "-1"], "--jobs 的内容不对，应为 0 以上的整数"),
         (["runn"], "不认识 runn"),
         (["init", "a", "b", "c"], "不认识 b"),
     ],

@@ -8,10 +8,10 @@ import tomllib
 import pytest
 
 from pipeline.cli import main
-from pipeline.demo.starter import quoted
 from pipeline.errors import RefusedError, UsageError, one_line
 from pipeline.office import commands
 from pipeline.review.actions import Actor
+from pipeline.starter import quoted
 from tests.deliver.runs import make_cohort
 from tests.security.hostile import PAYLOADS
 

@@ -112,7 +112,7 @@ def commands(plain: Path, season: Path, folder: Path) -> dict[str, tuple[Path, l
         "backup": (plain, ["backup", "@/../copies", "@"]),
         "backup to a file": (plain, ["backup", "@/../copy.sqlite", "@"]),
         "anonymise": (plain, ["anonymise", "@", "@/../others"]),
-        "demo": (plain, ["demo", "@/../demo", "--students", "40", "--schools", "1", "--no-run"]),
+        "demo": (plain, ["demo", "@/../demo", "--no-run"]),
         "schedule": (plain, ["schedule", "@", "--kind", "systemd", "--install"]),
         "purge": (season, ["purge", "@", "--by", "王"]),
         "send": (season, ["send", "@"]),

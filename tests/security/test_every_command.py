@@ -74,7 +74,7 @@ class Desk:
             "new": [registry],
         }
         own: dict[str, dict[str, list[str]]] = {
-            "demo": {"folder": [self.new()], "students": ["20"], "schools": ["1"], "form": ["csv"]},
+            "demo": {"folder": [self.new()]},
             "init": {"folder": [self.new()]},
             "sign": {"words": ["10534/土木工程学院", cohort]},
             "accept": {"words": ["10534/土木工程学院", cohort]},

@@ -1,0 +1,1 @@
+"""A cohort fit for a bug report."""

@@ -1,0 +1,233 @@
+"""Other people with the same faults: each value becomes another one, the same one wherever it stands.
+
+What a rule looks at is kept: lengths, kinds of characters, widths and spaces, valid or invalid check characters,
+region and year of an ID number, digits that agree between two cells, names that differ in one character. All of it
+hangs on a secret (a random number of this run that is written nowhere), so it cannot be undone from the result; it is
+a disguise for a bug report, not for publication.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Iterator
+from difflib import SequenceMatcher
+from functools import cache
+from random import Random
+
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔"
+    "钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤单仇解查盖朴区"
+)
+MALE = "伟强磊军勇杰涛超明刚平辉鹏华飞鑫波斌宇浩凯健俊帆昊哲睿诚嘉阳天海文国建新立志宏毅峰林晨旭东子轩梓博航"
+FEMALE = "芳娜敏静丽艳娟霞燕玲红雪梅琴萍莉洁婷慧颖倩琳雅欣怡佳瑶涵萱悦诗梦思语嘉晓雨文春秋兰英凤桂彤秀珍宁"
+
+_SIGNIFICANT = re.compile(r"[0-9A-Z]")
+_CHECK = "10X98765432"
+_GIVEN = MALE + FEMALE
+# characters that stay at the head of a number: year, region, operator's prefix, no leading zero
+_KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
+_DAYS = [f"{month:02d}{day:02d}" for month in range(1, 13) for day in range(1, monthrange(2015, month)[1] + 1)]
+_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+_WORD = re.compile(rf"{_HAN.pattern}+")
+# what people write beside a number, or instead of one, that names nobody
+_HARMLESS = frozenset("无没有暂缺空同上本人父母亲爸妈家长电话手机座号码转分办公室宿舍微信不详未知和或的")
+_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")  # or a word alone: each is looked at once
+_LONG = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,17}[0-9Xx]?(?![0-9A-Za-z])")
+_COMPARED = 200  # characters of names that are compared one by one: more are nobody's
+_PLACES = 30  # digits of a number that are changed each in its own way: no number has more
+_PERSON = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]|1[3-9][0-9]{9}")  # ID numbers and mobile phones
+
+
+class Disguise:
+    """Turns values of one cohort into others; two disguises with one secret agree."""
+
+    def __init__(self, secret: int) -> None:
+        self._secret = secret
+        self._days = _turned(_DAYS, f"{secret} days")
+        self.digit = cache(self._digit)
+        letters = _turned("abcdefghijklmnopqrstuvwxyz", f"{secret} letters")
+        self._letters = "".join(letters[mark] for mark in sorted(letters))
+        self._names: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._people: set[str] = set()
+        self._numbers: set[str] = set()
+
+    def _digit(self, field: str, at: int) -> str:
+        digits = _turned("0123456789", f"{self._secret} {field} {at}")
+        return "".join(digits[mark] for mark in "0123456789")
+
+    def number(self, field: str, given: str) -> str:
+        """Return another number of the same form; `field` is one of student_number, exam_number, qq, phone, …"""
+        return self._words(_resting(given, lambda core: self._number(field, core)))
+
+    def _words(self, given: str) -> str:
+        """Return a cell of numbers with the names beside them changed."""
+
+        def other(found: re.Match[str]) -> str:
+            word = found[0]
+            return word if _HARMLESS.issuperset(word) else self._names.get(word) or self._fresh(word)
+
+        return _WORD.sub(other, given)
+
+    def _number(self, field: str, core: str) -> str:
+        if field.endswith("phone") and len(core) == 13 and core.startswith("86"):
+            return "86" + self._number(field, core[2:])
+        kept = _KEPT[field]
+        return "".join(
+            self.digit(field, min(at, _PLACES))[int(mark)] if at >= kept and mark.isdigit() else mark
+            for at, mark in enumerate(core)
+        )
+
+    def id_number(self, given: str) -> str:
+        """Return another ID number: same region, year and sex, valid exactly where the given one is."""
+        return self._words(_resting(given, self._id_number))
+
+    def _id_number(self, core: str) -> str:
+        if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9X]", core):
+            return "".join(self.digit("id", 0)[int(mark)] if mark.isdigit() else mark for mark in core)
+        start = 10 if len(core) == 18 else 8
+        day = self._days.get(core[start : start + 4], core[start : start + 4])
+        tail = core[start + 4 : start + 7]
+        sequence = "".join(self.digit("id", at)[int(mark)] for at, mark in enumerate(tail[:2], 15))
+        sex = self.same_parity(tail[2])
+        body = core[:start] + day + sequence + sex
+        return body if len(core) == 15 else body + self._check(core, body)
+
+    def same_parity(self, mark: str) -> str:
+        """Return a digit that is odd where the given one is."""
+        odd = self.digit("id", 17)
+        same = [digit for digit in odd if int(digit) % 2 == int(mark) % 2]
+        return same[int(mark) // 2]
+
+    def _check(self, core: str, body: str) -> str:
+        """Return a check character as far from the right one as the given one was."""
+        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))
+        return _CHECK[(_CHECK.index(_check_character(body)) + off) % 11]
+
+    def prefix(self, fifteen: str) -> str:
+        """Return what becomes of an ID number's first 15 digits (all that a damaged cell has)."""
+        return self._id_number(fifteen + "00" + _check_character(fifteen + "00"))[:15]
+
+    def avoid(self, given: set[str]) -> None:
+        """Give nobody one of these names: they are the ones to be hidden."""
+        self._taken |= given
+
+    def know(self, names: Iterable[str], numbers: Iterable[str]) -> None:
+        """Learn by which names and numbers `text` is to know persons: the registry's (a student may type anything)."""
+        self._people |= {name for name in names if len(name) > 1}
+        self._numbers |= {number for number in numbers if _LONG.fullmatch(number)}
+
+    def text(self, given: str) -> str:
+        """Return a cell of no personal field: what somebody wrote there of a person all the same is changed.
+
+        A name of two characters is known where it is all that stands there.
+        """
+        changed = _ADDRESS.sub(lambda found: self.email(found[0]) if found[1] else found[0], given)
+        changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
+        if changed.strip() in self._people:
+            return self.name(changed)
+        words = {word for run in _WORD.findall(changed) for word in _pieces(run)} & self._people
+        for name in sorted(words, key=len, reverse=True):
+            changed = changed.replace(name, self.name(name))
+        return changed
+
+    def _elsewhere(self, number: str) -> str:
+        if number not in self._numbers and not _PERSON.fullmatch(number):
+            return number
+        return self._id_number(number.upper()) if len(number) in (15, 18) else self._number("student_number", number)
+
+    def name(self, given: str, base: str = "") -> str:
+        """Return another name; one that differs a little from the name `base` differs as much from base's new name."""
+        core = given.strip()
+        if core not in self._names:
+            alike = base and base != core and len(base) + len(core) <= _COMPARED
+            self._names[core] = self._like(core, base) if alike else self._fresh(core)
+            self._taken.add(self._names[core])
+        return given.replace(core, self._names[core]) if core else given
+
+    def _fresh(self, core: str) -> str:
+        new = core
+        for attempt in range(200 if len(core) <= _COMPARED else 1):  # two of a long name are hardly the same
+            dice = Random(f"{self._secret} {core} {attempt}")
+            new = "".join(self._letter(mark, at, dice) for at, mark in enumerate(core))
+            if new not in self._taken and new != core:
+                break
+        return new
+
+    def _like(self, core: str, base: str) -> str:
+        """Carry the differences between `base` and `core` over to base's new name."""
+        new_base, dice, out = self.name(base), Random(f"{self._secret} {core} {base}"), ""
+        for step, a, b, c, d in SequenceMatcher(None, base, core, autojunk=False).get_opcodes():
+            changed = "".join(self._letter(mark, 1, dice) for mark in core[c:d])
+            out += new_base[a:b] if step == "equal" else changed
+        return out if out not in self._taken else self._fresh(core)
+
+    @staticmethod
+    def _letter(mark: str, at: int, dice: Random) -> str:
+        if _HAN.fullmatch(mark):
+            return dice.choice(SURNAMES if at == 0 else _GIVEN)
+        if mark.isascii() and mark.isalpha():
+            letter = dice.choice("abcdefghijklmnopqrstuvwxyz")
+            return letter.upper() if mark.isupper() else letter
+        return _in_style(dice.choice("0123456789"), mark) if mark.isdecimal() else mark
+
+    def email(self, given: str) -> str:
+        """Return another address of the same provider; digits of a QQ mailbox agree with the QQ number still."""
+        local, at, domain = given.partition("@")
+        if local.strip().isdigit():
+            return self.number("qq", local) + at + self.text(domain)
+        return self._words("".join(self._mark(mark) for mark in local)) + at + self.text(domain)
+
+    def _mark(self, mark: str) -> str:
+        if mark.isascii() and mark.isdigit():
+            return self.digit("local", 0)[int(mark)]
+        if mark.isascii() and mark.isalpha():
+            new = self._letters[ord(mark.lower()) - ord("a")]
+            return new.upper() if mark.isupper() else new
+        return mark
+
+    def address(self, given: str) -> str:
+        """Return another address, as short as the given one where that was too short; a formula stays one."""
+        core = given.strip()
+        if not core:
+            return given
+        number = Random(f"{self._secret} {core}").randrange(1, 9999)
+        if core[0] in "=+-@":
+            return f"{core[0]}SUM(A1)某路{number}号" if core[0] in "=@" else f"{core[0]}某路{number}号某单元"
+        return "某" * len(core) if len(core) < 6 else f"某县某路{number}号某单元"
+
+
+def _check_character(body: str) -> str:
+    """Return the check character of one ID number's first 17 digits (GB 11643; columns: `knowledge.identifiers`)."""
+    return _CHECK[sum(int(digit) * 2 ** (17 - at) for at, digit in enumerate(body)) % 11]
+
+
+def _pieces(run: str) -> Iterator[str]:
+    """Yield what of a run of characters may be a name inside other words."""
+    return (run[at : at + length] for length in (3, 4, 5) for at in range(len(run) - length + 1))
+
+
+def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
+    """Return another one for each of `marks`: the next of a random round, so that none stays what it was."""
+    order = list(marks)
+    Random(seed).shuffle(order)
+    return dict(zip(order, order[1:] + order[:1], strict=True))
+
+
+def _resting(given: str, change: Callable[[str], str]) -> str:
+    """Change the digits and letters of `given` and leave its spaces, signs, widths and cases where they are."""
+    marks = [unicodedata.normalize("NFKC", mark).upper() for mark in given]
+    places = [at for at, mark in enumerate(marks) if _SIGNIFICANT.fullmatch(mark)]
+    new = change("".join(marks[at] for at in places))
+    out = list(given)
+    for at, mark in zip(places, new, strict=True):
+        out[at] = _in_style(mark, given[at])
+    return "".join(out)
+
+
+def _in_style(mark: str, model: str) -> str:
+    cased = mark.lower() if model.islower() else mark
+    wide = ord(model) > 0xFF00
+    return chr(ord(cased) + 0xFEE0) if wide else cased

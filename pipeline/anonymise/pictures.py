@@ -1,0 +1,73 @@
+"""Pictures of nobody: drawn, small; some broken, too large, lying down, or handed in twice."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageEnhance
+
+_SIZE = (108, 151)  # one inch, upright
+_SKIN = ((241, 206, 178), (228, 187, 155), (250, 219, 195))
+_COAT = ((32, 44, 70), (60, 30, 40), (40, 60, 50), (70, 70, 80))
+_QUALITY = 55
+
+
+def picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
+    """Return an invented person's picture as a file's bytes; `wrong` says how it is spoilt.
+
+    Spoilt pictures are broken, large, landscape, narrow, twin or near_twin (of `mate`); missing gives no bytes.
+    """
+    if wrong == "missing":
+        return b""
+    if wrong in ("twin", "near_twin"):
+        image = portrait(mate, seed)
+        return _encoded(ImageEnhance.Brightness(image).enhance(1.06) if wrong == "near_twin" else image, suffix)
+    image = portrait(person, seed)
+    if wrong == "landscape":
+        return _encoded(image.rotate(90, expand=True), suffix)
+    if wrong == "narrow":
+        return _encoded(image.resize((72, 100)), suffix)
+    if wrong == "large":
+        return _large(image, person)
+    content = _encoded(image, suffix)
+    return content[: len(content) // 2] if wrong == "broken" else content
+
+
+def portrait(person: int, seed: int) -> Image.Image:
+    """Draw head and shoulders before a mottled curtain that no two people share."""
+    rng = np.random.default_rng([seed, 77, person])
+    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # near-same pictures are told by these
+    image = Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(image)
+    width, height = _SIZE
+    middle, top = width // 2 + int(rng.integers(-9, 10)), height // 2 + int(rng.integers(-8, 9))
+    wide, tall = int(rng.integers(13, 19)), int(rng.integers(19, 26))
+    coat, skin = _COAT[int(rng.integers(len(_COAT)))], _SKIN[int(rng.integers(len(_SKIN)))]
+    pen.ellipse((middle - 34, top + tall + 7, middle + 34, height + 60), fill=coat)
+    pen.rectangle((middle - 7, top + tall - 6, middle + 7, top + tall + 10), fill=skin)
+    pen.ellipse((middle - wide - 3, top - tall - 6, middle + wide + 3, top + tall // 2), fill=(25, 20, 20))
+    pen.ellipse((middle - wide, top - tall + 4, middle + wide, top + tall), fill=skin)
+    for side in (-8, 8):
+        pen.ellipse((middle + side - 2, top - 2, middle + side + 2, top + 2), fill=(30, 25, 25))
+    pen.line((middle - 6, top + 14, middle + 6, top + 14), fill=(150, 70, 70), width=2)
+    return image
+
+
+def _encoded(image: Image.Image, suffix: str) -> bytes:
+    out = io.BytesIO()
+    if suffix == ".png":
+        image.quantize(24).save(out, "PNG", optimize=True)
+    else:
+        image.save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()
+
+
+def _large(image: Image.Image, person: int) -> bytes:
+    """A picture that a camera made and nobody made smaller: a little over 200 KB."""
+    rng = np.random.default_rng(person)
+    grain = rng.integers(-40, 40, (616, 440, 1))
+    pixels = np.asarray(image.resize((440, 616))).astype(np.int64) + grain
+    out = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGB").save(out, "JPEG", quality=97)
+    return out.getvalue()

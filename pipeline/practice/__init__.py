@@ -1,0 +1,49 @@
+"""A small invented cohort to practise on, finished: copied, with its dates laid round today.
+
+`cohort/` holds it as `tests/invented` made it. It was made for one day, `MADE_FOR`. A copy moves every date of
+`cohort.toml` and every time of submission by the days between `MADE_FOR` and the day of copying; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from pipeline import fields
+
+MADE_FOR = date(2026, 10, 20)
+_COHORT = Path(__file__).resolve().parent / "cohort"
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_TIME = "%Y-%m-%d %H:%M"
+
+
+def is_practice(folder: Path) -> bool:
+    """Say whether `folder` holds a copy of the practice cohort: its `cohort.toml` begins as ours does."""
+    mark, settings = (_COHORT / "cohort.toml").read_text(encoding="utf-8").splitlines()[0], folder / "cohort.toml"
+    return settings.is_file() and settings.read_text(encoding="utf-8", errors="replace").startswith(mark)
+
+
+def copy_practice(folder: Path, today: date) -> None:
+    """Write the practice cohort into the empty `folder`, its window and its submissions laid round `today`."""
+    shutil.copytree(_COHORT, folder, dirs_exist_ok=True)
+    shift = today - MADE_FOR
+    settings = folder / "cohort.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(_DATE.sub(lambda day: str(date.fromisoformat(day[0]) + shift), text), encoding="utf-8")
+    _shift_submissions(folder / "submissions" / "submissions.xlsx", shift)
+
+
+def _shift_submissions(book: Path, shift: timedelta) -> None:
+    """Move the times of submission in every worksheet; all other cells stay as they are."""
+    import openpyxl
+
+    content = openpyxl.load_workbook(book)
+    for sheet in content.worksheets:
+        header = [cell.value for cell in sheet[1]]
+        column = header.index(fields.label("submitted_at")) + 1
+        for row in range(2, sheet.max_row + 1):
+            moment = datetime.strptime(str(sheet.cell(row, column).value), _TIME) + shift
+            sheet.cell(row, column, moment.strftime(_TIME))
+    content.save(book)
