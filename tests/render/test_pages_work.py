@@ -69,7 +69,8 @@ def test_every_status_has_a_state_with_work_words_and_a_family() -> None:
 
 
 def course(approved: dict[str, int], total: int, as_of: date):
-    rows = pd.DataFrame({"day": pd.Series(list(approved), dtype="str"), "submitted": 0, "approved": list(approved.values())})
+    days = pd.Series(list(approved), dtype="str")
+    rows = pd.DataFrame({"day": days, "submitted": 0, "approved": list(approved.values())})
     return course_of(rows, total, as_of, WINDOW)
 
 
