@@ -125,7 +125,7 @@ def _run(
         with stage("match"):
             run.settle_across()
         with stage("check"):
-            run.share(Judging(rules, facts_of(cohort, words), read.unread))
+            run.share(Judging(rules, facts_of(cohort, words), read.unread, read.lacking))
             if not run.work.parallel:
                 judges.join()
             judged = run.each_part(judge)
@@ -181,7 +181,7 @@ def judge(spool: Spool, part: Part) -> PartJudged:
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
     matched, filled = match(submissions, part_registry(spool, part, judging.unread))
-    checked = check(matched, judging.rules, judging.facts)
+    checked = check(matched, judging.rules, judging.facts, judging.lacking)
     keep_judged(spool, part, matched, checked, [changes, filled])
     return PartJudged(checked.not_checked, slim_results(checked.results))
 

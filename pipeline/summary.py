@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
+from pipeline.collect.lacking import as_summary
 from pipeline.review.signing import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame
@@ -63,6 +64,8 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
             for school, why in read.unread.items()
         ],
         "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
+        "columns": as_summary(read.columns),
+        "column_notes": read.asked,
         "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
     }
 
@@ -148,9 +151,12 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
 
 
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
-    """Return what a person should make sure of, a Chinese line each: registries that shrank (of one school's code)."""
+    """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
     names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
-    return [
+    asked = [
+        one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]
+    ]
+    return asked + [
         f"{names.get(code, code)}的学籍库比上一次运行少了 {of['before'] - of['now']} 人"
         f"（原 {of['before']} 人，现 {of['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
         "少了谁，可用 mingce registry diff 比较新旧两份"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import Cohort, Source
+from pipeline.cohort import FILE_NAME, Cohort, Source
 from pipeline.collect.collected import (
     EXTRAS,
     SKIPPED,
@@ -20,11 +20,12 @@ from pipeline.collect.collected import (
     row_columns,
     text_frame,
 )
+from pipeline.collect.columns import SourceColumns, undeclared
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
-from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
-from pipeline.errors import InputError
+from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.errors import ConfigurationError, InputError
 
 
 def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
@@ -35,20 +36,22 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     Raises:
         InputError: a source names no file, or nothing at all could be read.
     """
-    readings = [_read_unit(unit, cohort, keep) for unit in submission_units(cohort)]
-    collected = _concatenated(readings)
+    units = submission_units(cohort)
+    parts = [collect_unit(unit, cohort, keep) for unit in units]
+    collected = _together(parts)
     refuse_nothing(collected.columns, collected.notes)
+    refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
     return collected
 
 
-def refuse_nothing(columns: set[str], notes: list[Note]) -> None:
-    """Refuse to go on where no source could be read at all: none gave one of the form's `columns`.
+def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
+    """Refuse to go on where no source could be read at all: none has `columns` that are a form's.
 
     Raises:
         InputError: with what is wrong with each.
     """
-    if not columns:
-        faults = "；".join(str(note) for note in notes if note.level == "error")
+    if all(source.refused for source in columns):
+        faults = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
         raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
 
 
@@ -83,7 +86,7 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     """Read one unit; where it cannot be read, an error note says so."""
-    return _concatenated([_read_unit(unit, cohort, keep)])
+    return _collected(_read_unit(unit, cohort, keep), unit, cohort)
 
 
 def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
@@ -110,10 +113,11 @@ def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
     return read_table_file(content)
 
 
-def _concatenated(readings: list[Reading]) -> Collected:
-    grids = [grid for reading in readings for grid in reading.grids]
-    parts = [rows_of_grid(grid, fields.names()) for grid in grids]
-    notes = [note for reading in readings for note in reading.notes] + [note for part in parts for note in part.notes]
+def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
+    grids, declared = reading.grids, cohort.submissions.declared(unit.source)
+    needs = () if unit.source.amends else SUBMISSION
+    parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
+    notes = reading.notes + [note for part in parts for note in part.notes]
     notes += _unread(grids, parts, notes)
     return Collected(
         rows=_rows(grids, parts),
@@ -121,19 +125,53 @@ def _concatenated(readings: list[Reading]) -> Collected:
         extras=_concat([part.extras for part in parts], EXTRAS),
         skipped=_concat([part.skipped for part in parts], SKIPPED),
         notes=notes,
-        inputs=[each for reading in readings for each in reading.inputs],
-        columns={name for part in parts for name in part.columns},
+        inputs=reading.inputs,
+        columns=tuple(part.columns for part in parts if part.columns),
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
     )
 
 
+def _together(parts: list[Collected]) -> Collected:
+    """Return what several units gave as one."""
+    return Collected(
+        rows=_concat([part.rows for part in parts], row_columns()),
+        cells=cells_of(parts),
+        extras=_concat([part.extras for part in parts], EXTRAS),
+        skipped=_concat([part.skipped for part in parts], SKIPPED),
+        notes=[note for part in parts for note in part.notes],
+        inputs=[each for part in parts for each in part.inputs],
+        columns=tuple(each for part in parts for each in part.columns),
+        pictures={name: data for part in parts for name, data in part.pictures.items()},
+    )
+
+
+def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
+    """Refuse columns that `cohort.toml` declares and that no source has.
+
+    Args:
+        cohort: the settings.
+        read: each source with what its worksheets have.
+
+    Raises:
+        ConfigurationError: each of them, with the headings found.
+    """
+    mistakes = undeclared(
+        cohort.submissions.columns, [each for _, has in read for each in has], "[submissions.columns]"
+    )
+    for source in cohort.submissions.sources:
+        own = [each for given, has in read if given == source for each in has]
+        mistakes += undeclared(source.columns, own, f"[submissions] from {source.path} 的 columns")
+    if mistakes:
+        raise ConfigurationError(mistakes, where=FILE_NAME)
+
+
 def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> list[Note]:
-    """Return an error note for each file none of whose worksheets is a form, where none says so yet."""
-    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns}
+    """Return a note for each file none of whose worksheets is a form, where nothing worse is told of it."""
+    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns and not part.columns.refused}
     told = {note.file for note in notes if note.level == "error"}
-    message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件未读取。请照模板写列名"
+    message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"
     files = dict.fromkeys(grid.file for grid in grids)
-    return [Note("error", file, "", 0, message) for file in files if file not in forms and file not in told]
+    return [Note("info", file, "", 0, message) for file in files if file not in forms and file not in told]
 
 
 def _rows(grids: list[Grid], parts: list[SheetRows]) -> pd.DataFrame:

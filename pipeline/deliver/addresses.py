@@ -79,8 +79,8 @@ def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
         paths, _ = files_of(school.registry, cohort.folder)
         for path in paths:
             for grid in read_table_file(read_content(path, cohort.folder)).grids:
-                part = rows_of_grid(grid, ["student_number", "email"], school.columns)
-                if "email" in part.columns and len(part.rows):
+                part = rows_of_grid(grid, ["student_number", "email"], school.columns, (("student_number",),))
+                if part.columns and "email" in part.columns.fields and len(part.rows):
                     pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
                     found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
     return found

@@ -11,9 +11,10 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.cohort import Cohort
-from pipeline.collect import Note, Unit, refuse_nothing, submission_units
+from pipeline.cohort import Cohort, Source
+from pipeline.collect import Note, SourceColumns, Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.lacking import lacking_of, notes_of
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
@@ -54,6 +55,9 @@ class Run:
     _layout: Layout | None = None
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
+    _sources: list[tuple[Source, tuple[SourceColumns, ...]]] = field(
+        default_factory=list[tuple[Source, tuple[SourceColumns, ...]]]
+    )
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
@@ -70,7 +74,9 @@ class Run:
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
         self._units = self._read_units(units, self._layout)
         notes = [note for unit in self._units for note in unit.notes]
-        refuse_nothing({name for unit in self._units for name in unit.columns}, notes)
+        self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
+        refuse_nothing([each for unit in self._units for each in unit.columns], notes)
+        refuse_undeclared(cohort, self._sources)
         self.parts = [
             Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
             for number, schools in enumerate(self._layout.schools)
@@ -89,7 +95,11 @@ class Run:
         return [read[number] for number in range(len(units))]
 
     def _read(self, notes: list[Note]) -> SourcesRead:
-        schools = self.settings.cohort.schools
+        cohort = self.settings.cohort
+        schools = cohort.schools
+        registries = {schools[school.at].name: school.columns for school in self._schools if not school.error}
+        submissions = tuple(each for unit in self._units for each in unit.columns)
+        lacking = lacking_of(self._sources, registries, photos=cohort.photos_folder is not None)
         return SourcesRead(
             inputs=[
                 *(one for unit in self._units for one in unit.inputs),
@@ -99,6 +109,9 @@ class Run:
             unread={schools[school.at].name: school.error for school in self._schools if school.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
             skipped=pd.concat([unit.skipped for unit in self._units], ignore_index=True),
+            columns=(*submissions, *(each for has in registries.values() for each in has)),
+            lacking=lacking,
+            asked=notes_of(cohort, lacking, submissions, registries),
         )
 
     def settle_across(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import safe_name
-from pipeline.collect import Collected, Input, Note, Registry, Unit, collect_unit, read_registry
+from pipeline.collect import Collected, Input, Note, Registry, SourceColumns, Unit, collect_unit, read_registry
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
@@ -35,7 +35,7 @@ class UnitRead:
 
     number: int
     rows: dict[int, int]
-    columns: frozenset[str]
+    columns: tuple[SourceColumns, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
     unknown: Frame
@@ -74,7 +74,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             errors[at] = str(error)
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
     start, schools = 0, settings.cohort.schools
-    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), error) for at, error in errors.items()}
+    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
@@ -83,7 +83,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
-        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs))
+        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs), registry.columns)
     return [told[at] for at in places]
 
 
@@ -142,7 +142,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     return UnitRead(
         number,
         filled,
-        frozenset(collected.columns),
+        collected.columns,
         tuple(notes),
         tuple(collected.inputs),
         collected.extras[["file", "sheet", "column"]].drop_duplicates(),
