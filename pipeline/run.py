@@ -27,9 +27,12 @@ from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
+from pipeline.render.signed import SignedFolder
 from pipeline.render.stage import Renderer, RenderOptions
+from pipeline.review.decisions import standing_decisions, with_approved
+from pipeline.review.desk import people_of
 from pipeline.review.previous import compare_years
-from pipeline.review.signing import college_states
+from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
@@ -101,7 +104,8 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
             if same:
                 options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
                 return _finish(options, folder, same)
-            with Renderer(options.render, options.reporter, cohort.scale.scheduler) as renderer:
+            signed = SignedFolder.of(cohort)
+            with Renderer(options.render, options.reporter, cohort.scale.scheduler, signed) as renderer:
                 return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
@@ -193,7 +197,9 @@ def settle(spool: Spool, part: Part) -> Settled:
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
     tables = keep_settled(spool, part, tabulated, settings)
-    states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
+    schools = {school.code: school.name for school in settings.cohort.schools}
+    people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
+    states = summaries.of_colleges(people, college_states(entries))
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
-from pipeline.review.signing import signed_digest
+from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame
 
@@ -124,19 +125,29 @@ def _added(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return total
 
 
-def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return, by school code and college, the students per status and the signature with whether it still stands."""
-    columns = [list(signatures[name]) for name in ("school_code", "college", "signed_digest", "signed_at")]
-    signed = {(code, college): digest for code, college, digest, at in zip(*columns, strict=True) if at}
+def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
+    """Return, by school code and college, the students per status, what may be signed, and the standing signature.
+
+    Args:
+        people: the roster with `school_code`, `registry_digest` and `approved_submission_id`.
+        signatures: of `college_states`.
+
+    Returns:
+        For each college `statuses`; where all are approved the `digest` that a signature covers now; where the college
+        has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
+        (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`).
+    """
+    columns = ["school_code", "college", "signed_digest", "signed_at", "signed_files", "only_listed"]
+    signed = {(row[0], row[1]): row for row in signatures[columns].itertuples(index=False, name=None) if row[3]}
     states: dict[str, dict[str, Any]] = {}
-    codes = {name: cohort.code_of(name) for name in map(str, roster["school"].unique())}
-    for (school, college), rows in roster.groupby(["school", "college"], sort=True):
-        code = codes[str(school)]
-        states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
-        digest = signed.get((code, str(college)))
-        if digest is not None:
-            broken = digest != signed_digest(rows)
-            states[f"{code}/{college}"] |= {"signed_digest": digest, "signature_broken": broken}
+    for (code, college), rows in people.groupby(["school_code", "college"], sort=True):
+        state: dict[str, Any] = {"statuses": _counts(rows, "status")}
+        digest = signed_digest(rows) if (rows["status"] == "approved").all() else ""
+        state |= {"digest": digest} if digest else {}
+        if found := signed.get((str(code), str(college))):
+            state |= {"signed_digest": found[2], "signed_files": json.loads(found[4])}
+            state |= {"signature_broken": found[2] != digest, "only_listed": bool(found[5])}
+        states[f"{code}/{college}"] = state
     return states
 
 

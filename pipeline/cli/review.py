@@ -125,14 +125,23 @@ def _reopen(words: Words = None, student: Students = None, by: By = "", why: Why
 def _withdraw(
     words: Words = None,
     submission: Annotated[str, typer.Option("--submission", help="提交编号", metavar="ID")] = "",
+    extras: Annotated[str, typer.Option("--extras", help="撤销这个院系名单外的全部提交", metavar="COLLEGE")] = "",
     by: By = "",
     why: Why = "",
 ) -> None:
     """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
-    from pipeline.review.actions import withdraw
+    from pipeline.review.actions import withdraw, withdraw_extras
 
-    if not submission:
-        raise UsageError("没有写提交编号", where="--submission")
+    if bool(submission) == bool(extras):
+        raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
+    if extras:
+        named = college_named(extras, open_cohort(words))
+
+        def all_of(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+            return withdraw_extras(tables, ledger, named, actor)
+
+        _act(words, by, why, all_of, "已撤销 {} 条登记")
+        return
     _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销 {} 条登记")
 
 

@@ -86,10 +86,11 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     """Read one unit; where it cannot be read, an error note says so."""
-    return _collected(_read_unit(unit, cohort, keep), unit, cohort)
+    return _collected(read_unit(unit, cohort, keep), unit, cohort)
 
 
-def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+    """Return the worksheets of one unit; where it cannot be read, an error note says so."""
     path = unit.path
     if path is None:
         from pipeline.collect.google import read_sheet

@@ -6,30 +6,25 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pipeline import resources
 from pipeline.errors import MingceError
-from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
-from pipeline.render.pieces import short_digest
+from pipeline.render.headcount import COLUMNS, SIGNATURES, Headcount
 
 
-def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool = False) -> None:
+def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
     """Write the printed headcount: A4 landscape, repeated header, signature block kept together, PDF/A-2b.
 
-    Args:
-        path: the file to write.
-        headcount: the college's headcount.
-        with_people: add the list of the approved.
+    Where the college may not sign yet there are no places to sign, and no code.
 
     Raises:
-        MingceError: a name or word has a character that the bundled font lacks (the student's number is named).
+        MingceError: a word has a character that the bundled font lacks.
     """
     import typst
 
-    _drawable(headcount, with_people)
+    _drawable(headcount)
     source = resources.templates() / "print" / "headcount.typ"
-    inputs = {"d": json.dumps(_data(headcount, with_people), ensure_ascii=False)}
+    inputs = {"d": json.dumps(_data(headcount), ensure_ascii=False)}
     try:
         pdf: Any = typst.compile(
             str(source), font_paths=_typefaces(), ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
@@ -44,7 +39,7 @@ def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool =
     path.write_bytes(pdf)
 
 
-def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
+def _data(headcount: Headcount) -> dict[str, Any]:
     day = headcount.as_of
     return {
         "title": headcount.title,
@@ -52,14 +47,13 @@ def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
         "as_of": day.isoformat(),
         "day": [day.year, day.month, day.day],
         "as_of_words": f"{day.year}年{day.month}月{day.day}日",
-        "digest": headcount.digest,
-        "digest_short": short_digest(headcount.digest),
+        "foot": headcount.foot,
+        "qr": qr_svg(headcount.code) if headcount.code else "",
         "headings": list(COLUMNS.values()),
-        "note": NOTE,
+        "note": headcount.note,
         "attestation": headcount.attestation,
         "ready": headcount.ready,
-        "signatures": list(SIGNATURES),
-        "keywords": [f"{name}={quote(value)}" for name, value in headcount.subject.items()],
+        "signatures": list(SIGNATURES) if headcount.ready else [],
         "lines": [
             {
                 "kind": line.kind,
@@ -70,9 +64,14 @@ def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
             }
             for line in headcount.lines
         ],
-        "people": [list(row) for row in headcount.certified] if with_people else [],
-        "people_title": f"{headcount.college}审核通过学生名单（{len(headcount.certified)} 人）",
     }
+
+
+def qr_svg(code: str) -> str:
+    """Return the QR code of a text as an SVG."""
+    import segno
+
+    return segno.make(code, micro=False, error="m").svg_inline(border=2)
 
 
 @cache
@@ -106,17 +105,10 @@ def undrawable(text: str) -> str:
     return "".join(sorted({character for character in text if ord(character) not in known}))
 
 
-def _drawable(headcount: Headcount, with_people: bool) -> None:
+def _drawable(headcount: Headcount) -> None:
     words = headcount.title + headcount.college + "".join(line.level + line.major for line in headcount.lines)
     lacking = undrawable(words)
     if lacking:
         raise MingceError(
             f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印"
-        )
-    wrong = [row[3] for row in headcount.certified if undrawable("".join(row))] if with_people else []
-    if wrong:
-        raise MingceError(
-            f"学号 {'、'.join(wrong[:10])} 的姓名含有字体里没有的字，印不出来",
-            where=headcount.college,
-            remedy="请改用 headcount.xlsx 打印，或与学生核对姓名用字",
         )

@@ -8,7 +8,6 @@ from functools import cached_property
 from pipeline.errors import InputError
 from pipeline.render.headcount import Headcount, lines_of
 from pipeline.render.pieces import token
-from pipeline.review.signing import signed_digest
 from pipeline.tables import Frame
 from pipeline.view.extras import Extra, college_extras, count_extras
 from pipeline.view.people import People
@@ -112,22 +111,10 @@ def headcount_of(page: Scope) -> Headcount:
     signature = page.signature
     return Headcount(
         cohort=run.cohort,
-        school_code=page.school,
         school=school,
         college=page.college,
         as_of=run.as_of,
-        due=run.window.college_due,
         lines=lines_of(table),
-        digest=signed_digest(page.roster),
+        digest=str(run.state(page.school, page.college).get("digest", "")),
         signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
-        certified=_certified(page.roster),
     )
-
-
-def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:
-    """Return the approved people as the second sheet lists them."""
-    approved = roster[roster["status"] == "approved"].sort_values(
-        ["education_level", "major", "class_name", "student_number"]
-    )
-    columns = ["education_level", "major", "class_name", "student_number", "name", "gender"]
-    return tuple(tuple(str(value) for value in row) for row in approved[columns].itertuples(index=False))

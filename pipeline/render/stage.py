@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.progress import Reporter
-from pipeline.render.headcount_pdf import write_headcount_pdf
-from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
@@ -23,6 +22,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
 from pipeline.render.resume import end_journal, note_finished, resume
 from pipeline.render.scope import headcount_of, open_page
+from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import PER_COLLEGE, college_digests, take_over
@@ -99,8 +99,14 @@ class Renderer:
     With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
     """
 
-    def __init__(self, options: RenderOptions, reporter: Reporter, scheduler: str | None = None) -> None:
-        self._options, self._reporter, self._scheduler = options, reporter, scheduler
+    def __init__(
+        self,
+        options: RenderOptions,
+        reporter: Reporter,
+        scheduler: str | None = None,
+        signed: SignedFolder | None = None,
+    ) -> None:
+        self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
         self._open = ExitStack()
         self._given_up = False
         self._prepared: Prepared | None = None
@@ -136,7 +142,7 @@ class Renderer:
         for place in left:
             (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
-            printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
+            printing = beside.submit(self._print, _printed(run, folder.path, left, tables, self._signed), rendered)
             try:
                 if self._options.notebooks:
                     of_schools = school_jobs(folder.path, places) if are_many(run) else []
@@ -270,14 +276,20 @@ def _sweep(run: Path) -> None:
 
 
 def _printed(
-    run: Run, folder: Path, places: Sequence[Place], tables: Mapping[str, Frame]
+    run: Run, folder: Path, places: Sequence[Place], tables: Mapping[str, Frame], signed: SignedFolder | None
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """Give the writers of what needs no kernel, each with its name (not the index: it links what is there)."""
     for place in places:
         site = folder / "site" / place.folder
+        state = run.state(place.code, place.college)
+        if signed is not None and state.get("signed_files") and not state.get("signature_broken"):
+            for name, sha256 in state["signed_files"].items():
+                show = partial(signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                yield f"{place.key}/{name}", show
+            continue
         headcount = headcount_of(open_page(str(run.path), place.college, place.code))
-        yield f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)
-        yield f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)
+        for name, write in FILES.items():
+            yield f"{place.key}/{name}", _writer(write, site / name, headcount)
     yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", tables)
 
 

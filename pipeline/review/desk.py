@@ -87,6 +87,8 @@ class Desk:
     tables: RunTables
     people: pd.DataFrame
     findings: pd.DataFrame
+    withdrawn: frozenset[str] = frozenset()
+    """Submissions that count nowhere any more."""
 
     def student(self, text: str) -> Student:
         """Return the row of the student that NUMBER or SCHOOL/NUMBER names; errors as of `RunTables.place`."""
@@ -128,7 +130,7 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
     counting = people["submission_id"].mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
-    return Desk(tables, people.assign(submission_id=counting, status=status), findings)
+    return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
 
 
 def open_tables(cohort: Cohort) -> tuple[RunTables, date]:

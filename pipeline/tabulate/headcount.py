@@ -35,6 +35,6 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
     )
     claimed = extras[KEYS].assign(**{name: 0 for name in marks.columns if name not in KEYS}).assign(extra=1)
     counted = pd.concat([marks, claimed], ignore_index=True).groupby(KEYS, sort=True, as_index=False).sum()
-    # every registered person approved and nobody else claiming the major: then the two sets of people are one
-    equal = (counted["approved"] == counted["registered"]) & (counted["registered"] > 0) & (counted["extra"] == 0)
+    # every registered person approved: then the two sets of people are one; an extra is of neither
+    equal = (counted["approved"] == counted["registered"]) & (counted["registered"] > 0)
     return conform(counted.assign(equal=equal), "headcount")

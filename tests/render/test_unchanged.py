@@ -90,7 +90,7 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
 
     monkeypatch.setattr(stage, "ThreadPoolExecutor", Executor)
     monkeypatch.setattr(stage, "run_notebooks", interrupted)
-    monkeypatch.setattr(stage, "write_headcount_xlsx", printing)
+    monkeypatch.setitem(stage.FILES, "headcount.pdf", printing)
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
     tables = {"colleges": run.table("colleges")}
