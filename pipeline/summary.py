@@ -7,16 +7,20 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from fnmatch import fnmatch
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
+from pipeline.errors import InputError
+from pipeline.logs import mask
 from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
-from pipeline.tables import Frame
+from pipeline.tables import Frame, read_table
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 
@@ -54,21 +58,75 @@ def _version(name: str) -> str:
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
     return {
-        "inputs": [
-            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in read.inputs
-        ],
+        "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in read.notes
+            {"level": n.level, "file": mask(n.file), "sheet": n.sheet, "row": n.row, "message": n.message}
+            for n in read.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
             for school, why in read.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
+        "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
         "columns": as_summary(read.columns),
         "column_notes": read.asked,
-        "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
+        "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
     }
+
+
+def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a row about a file whose name may hold somebody's ID number, without it."""
+    return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
+
+
+def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
+    """Return what a run could not read, and whom it concerns.
+
+    Args:
+        read: what was read.
+        cohort: its schools.
+        before: the latest run before this one with its summary: it tells who stood in a source.
+
+    Returns:
+        `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the
+        `colleges` (school code/college) that had a student in it by the run before, or that it is declared to be of.
+    """
+    registries = [
+        {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
+    ]
+    faults = {(note.file, note.sheet): note.message for note in read.notes if note.level == "error"}
+    sources = [
+        {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared(file, cohort) | stood)}
+        for (file, sheet), why in faults.items()
+        for stood in [_stood_in(file, sheet, cohort, before)]
+    ]
+    return {"registries": registries, "sources": sources}
+
+
+def _declared(file: str, cohort: Cohort) -> set[str]:
+    """Return the colleges that a source is of by `cohort.toml`."""
+    codes = [school.code for school in cohort.schools]
+    of = [one for one in cohort.submissions.sources if one.college and fnmatch(file, one.path)]
+    return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
+
+
+def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> set[str]:
+    """Return the colleges with a student in one source by the run before, or as it was told if it was unread then."""
+    if before is None:
+        return set()
+    run, summary = before
+    sources = (summary.get("unread") or {}).get("sources", [])
+    told = {college for one in sources if one["name"] == file for college in one["colleges"]}
+    try:
+        given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
+        roster = read_table(run, "roster", ["school", "college", "submission_id"])
+    except InputError:  # somebody has spoilt that run: it tells nothing more
+        return told
+    here = given["file"].map(lambda name: file == name or fnmatch(str(name), file))
+    here &= (given["sheet"] == sheet) | (sheet == "")
+    rows = roster[roster["submission_id"].isin(given["submission_id"][here])][["school", "college"]].drop_duplicates()
+    stood = {f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)}
+    return stood | told
 
 
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
@@ -84,13 +142,15 @@ def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     return [*lines[:most], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
-def of_results(counts: Iterable[dict[str, Any]], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
-    """Return the counts of a run (`counts_of` its parts, added up) and the rules that could not be judged."""
-    told = dict.fromkeys((one.rule, one.school, one.reason) for one in not_checked)
-    return {
-        "counts": _added(list(counts)),
-        "not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told],
-    }
+def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
+    """Return the rules that could not be judged, each once."""
+    told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
+    return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
+
+
+def of_results(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the counts of a run: `counts_of` its parts, added up."""
+    return _added(list(counts))
 
 
 def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.common import AsJson, CohortPath
+from pipeline.cli.common import AsJson, CohortPath, open_desk
 from pipeline.errors import one_line
 
 if TYPE_CHECKING:
@@ -56,11 +56,10 @@ def explain(
     from pipeline.cohort import load_cohort
     from pipeline.explain import explain as explained
     from pipeline.explain import masked
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
     opened = load_cohort(cohort)
-    tables, today = open_tables(opened)
+    tables, today = open_desk(opened, number)
     with open_ledger(opened) as ledger:
         entries = ledger.entries()
     run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile
@@ -112,6 +111,8 @@ def _head(console: Console, facts: dict[str, Any]) -> None:
     place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {one['name']}  {status}", style="bold")
     console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
+    if one["exception_expired"]:
+        console.print("通过时所依据的例外已到期，请重新办理例外或退回更正")
     if one["changed_fields"]:
         names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")

@@ -25,6 +25,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.collect.skipping import with_people
 from pipeline.errors import ConfigurationError, InputError
 
 
@@ -41,7 +42,7 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     collected = _together(parts)
     refuse_nothing(collected.columns, collected.notes)
     refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
-    return collected
+    return with_people(collected, (collected.rows["why"] == "").to_numpy())
 
 
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
@@ -57,26 +58,30 @@ def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """One thing that is read by itself: a file, or a shared sheet (`path` is None). `notes` came up in finding it."""
+    """One thing that is read by itself: a file, or a shared sheet (`path` is None).
+
+    `notes` came up in finding it. `registries` are the SHA-256 of the registries: a file that is one is none of it.
+    """
 
     source: Source
     path: Path | None
     notes: tuple[Note, ...] = ()
+    registries: frozenset[str] = frozenset()
 
 
 def submission_units(cohort: Cohort) -> list[Unit]:
-    """Return what `[submissions]` names, in the order of reading.
-
-    Raises:
-        InputError: a source names no file.
-    """
+    """Return what `[submissions]` names, in the order of reading; a source without files is told where it is read."""
     units: list[Unit] = []
     seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
             continue
-        paths, notes = files_of(source.path, cohort.folder)
+        try:
+            paths, notes = files_of(source.path, cohort.folder)
+        except InputError as error:
+            units.append(Unit(source, cohort.folder / source.path, (_fault(error),)))
+            continue
         units += [
             Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
         ]
@@ -96,7 +101,9 @@ def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
         from pipeline.collect.google import read_sheet
 
         return _or_note(lambda: read_sheet(unit.source.path, cohort, keep))
-    reading = _or_note(lambda: _read_file(path, cohort.folder, keep))
+    reading = _or_note(lambda: _read_file(path, cohort.folder, keep, unit.registries))
+    if not reading.grids and any(note.level == "error" for note in unit.notes):
+        return Reading([], list(unit.notes))
     return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
@@ -104,12 +111,19 @@ def _or_note(read: Callable[[], Reading]) -> Reading:
     try:
         return read()
     except InputError as error:
-        remedy = f"。{error.remedy}" if error.remedy else ""
-        return Reading([], [Note("error", error.where, "", 0, f"{error.what}{remedy}")])
+        return Reading([], [_fault(error)])
 
 
-def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
+def _fault(error: InputError) -> Note:
+    remedy = f"。{error.remedy}" if error.remedy else ""
+    return Note("error", error.where, "", 0, f"{error.what}{remedy}")
+
+
+def _read_file(path: Path, folder: Path, keep: Path | None, registries: frozenset[str]) -> Reading:
     content = read_content(path, folder)
+    if content.sha256 in registries:
+        what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
+        raise InputError(what, where=content.name, remedy=remedy)
     keep_bytes(content, keep)
     return read_table_file(content)
 

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.review.signed_set import code_of
 from pipeline.review.signing import attestation
 from pipeline.tables import Frame
+from pipeline.tabulate.headcount import UNLISTED
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
 # column of the table → heading, in print order
@@ -97,19 +98,21 @@ class Headcount:
 
 
 def lines_of(table: Frame) -> tuple[Line, ...]:
-    """Return majors by level, a subtotal for each level where there are several, and the total.
+    """Return majors by level, a subtotal for each level where there are several, strangers of no major, and the total.
 
     Args:
         table: the rows of `headcount` of one college.
     """
     lines: list[Line] = []
-    levels = sorted(table["education_level"].unique(), key=_level_order)
+    listed = table[table["major"] != UNLISTED]
+    levels = sorted(listed["education_level"].unique(), key=_level_order)
     for level in levels:
-        rows = table[table["education_level"] == level].sort_values("major").to_dict("records")
+        rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
         majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
         lines += majors
         if len(levels) > 1:
             lines.append(_line("subtotal", str(level), f"{level}小计", rows))
+    lines += [_line("major", "", UNLISTED, [row]) for row in table[table["major"] == UNLISTED].to_dict("records")]
     lines.append(_line("total", "", "合计", table.to_dict("records")))
     return tuple(lines)
 

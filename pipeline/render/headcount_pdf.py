@@ -1,15 +1,18 @@
-"""The headcount as PDF/A by typst: bundled fonts only, data as JSON, a character that cannot be drawn is an error."""
+"""The headcount as PDF/A by typst: bundled fonts only, data as JSON, □ for a character that cannot be drawn."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.render.headcount import COLUMNS, SIGNATURES, Headcount
+
+BOX = "□"
+_BOXED = f"表中的{BOX}是字体里没有的字，原字见 headcount.xlsx。"
 
 
 def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
@@ -18,13 +21,12 @@ def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
     Where the college may not sign yet there are no places to sign, and no code.
 
     Raises:
-        MingceError: a word has a character that the bundled font lacks.
+        MingceError: typst could not make it.
     """
     import typst
 
-    _drawable(headcount)
     source = resources.templates() / "print" / "headcount.typ"
-    inputs = {"d": json.dumps(_data(headcount), ensure_ascii=False)}
+    inputs = {"d": json.dumps(_drawable(_data(headcount)), ensure_ascii=False)}
     try:
         pdf: Any = typst.compile(
             str(source), font_paths=_typefaces(), ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
@@ -99,16 +101,24 @@ def _characters() -> frozenset[int]:
     return frozenset(sans & serif)
 
 
-def undrawable(text: str) -> str:
-    """Return the characters of `text` that the bundled fonts lack."""
+def drawable(text: str) -> str:
+    """Return `text` with `BOX` for each character that the bundled fonts lack."""
     known = _characters()
-    return "".join(sorted({character for character in text if ord(character) not in known}))
+    return "".join(character if ord(character) in known else BOX for character in text)
 
 
-def _drawable(headcount: Headcount) -> None:
-    words = headcount.title + headcount.college + "".join(line.level + line.major for line in headcount.lines)
-    lacking = undrawable(words)
-    if lacking:
-        raise MingceError(
-            f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印"
-        )
+def _drawable(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with `BOX` for what cannot be drawn, and a note that says so where there is any."""
+    drawn: dict[str, Any] = _in_words({name: value for name, value in data.items() if name != "qr"})
+    boxed = any(drawn[name] != data[name] for name in drawn)
+    return data | drawn | ({"note": f"{drawn['note']}{_BOXED}"} if boxed else {})
+
+
+def _in_words(value: Any) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(value, str):
+        return drawable(value)
+    if isinstance(value, list):
+        return [_in_words(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _in_words(one) for name, one in cast("dict[str, Any]", value).items()}
+    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pipeline.review.desk import Desk, students_of
 from pipeline.review.signed_set import code_of, signed_digest
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.whole import appearing
+from pipeline.whole import appearing, sha256_of
 
 FILES = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount_xlsx}
 
@@ -41,12 +40,12 @@ class SignedFolder:
         return {name: self._kept(folder / name, headcount, known.get(name, "")) for name in FILES}
 
     def _kept(self, path: Path, headcount: Headcount, known: str) -> str:
-        if known and path.is_file() and _sha256(path) == known:
+        if known and path.is_file() and sha256_of(path) == known:
             return known
         with appearing(path) as draft:
             FILES[path.name](draft, headcount)
             draft.chmod(0o600)
-        return _sha256(path)
+        return sha256_of(path)
 
     def show(self, digest: str, name: str, sha256: str, place: Path) -> None:
         """Copy a final file to where a run shows it.
@@ -55,7 +54,7 @@ class SignedFolder:
             MingceError: it is gone, or no more what was signed.
         """
         kept = self.path / code_of(digest) / name
-        if not kept.is_file() or _sha256(kept) != sha256:
+        if not kept.is_file() or sha256_of(kept) != sha256:
             raise MingceError(
                 "签字时保存的文件不见了，或被改动过", where=str(kept), remedy="请从备份找回；找不回来的，请学院重新签字"
             )
@@ -91,8 +90,3 @@ def _repeated(extras: Frame, college: College) -> Frame:
     """Return one row for each submission outside the roster, as `make_headcount` takes them."""
     own = extras[(extras["school"] == college.school) & (extras["college"] == college.name)]
     return own.loc[own.index.repeat(own["extra"])].reset_index(drop=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

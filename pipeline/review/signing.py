@@ -67,8 +67,10 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
         keep: makes the final files, before the entry is written.
 
     Raises:
-        RefusedError: the name is not the vice secretary's, somebody is not approved, or a reason is missing.
+        RefusedError: something of the college was not read, the name is not the vice secretary's, somebody is not
+            approved, or a reason is missing.
     """
+    tables.refuse_unread(college)
     done: list[Signed] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:

@@ -18,7 +18,7 @@ from pyarrow import dataset
 from pipeline.cohort import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
-from pipeline.run_folder import read_summary
+from pipeline.run_folder import counts, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
 _FEW = 4  # schools named in one line
@@ -182,8 +182,7 @@ class Run:
 
 def _of_all(summary: dict[str, Any]) -> bool:
     """Return whether a summary is of a complete `run` of all colleges, nothing unread."""
-    whole = summary.get("complete", True) and not summary.get("partial")
-    return bool(whole and summary.get("command", "run") in ("run", "") and summary.get("colleges", "all") == "all")
+    return counts(summary) and not summary.get("partial") and summary.get("command", "run") == "run"
 
 
 def _these(schools: list[str]) -> str:
