@@ -136,7 +136,7 @@ def decide(
         return empty("shared_faults").assign(kind="", word="")
     table = pd.concat(found, ignore_index=True)
     advice = [_ADVICE[kind].replace("{word}", word) for kind, word in zip(table["kind"], table["word"], strict=True)]
-    how = table["number"].map(dict(settled)).fillna("").astype("str")
+    how = [settled.get(number, "") for number in table["number"]]
     table = table.assign(advice=advice, settled=how)
     return pd.concat([conform(table, "shared_faults"), table[["kind", "word"]]], axis=1)
 

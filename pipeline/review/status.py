@@ -16,6 +16,8 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
 
 def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
     """Return findings without those of shared faults where the same submission has another one: he is told that."""
+    if "shared_fault" not in blocking:  # the table of a run before there were shared faults
+        return blocking
     own = blocking["submission_id"][blocking["shared_fault"] == ""]
     return blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
 
