@@ -24,9 +24,8 @@ from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.collect.lacking import NOTHING, Lacking
-from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
-from pipeline.match.matched import Matched
+from pipeline.match.matched import MARKS, Matched
 from pipeline.match.standing import first_submissions, standing_submissions
 from pipeline.tables import Frame
 
@@ -72,7 +71,8 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
     matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
-    standing = standing_submissions(matched.counting, matched.evidence)
+    matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
+    standing = standing_submissions(matched.made_at, matched.evidence)
     tables = subject_tables(matched, standing)
     found: dict[Subject, Frame] = {}
     not_run: set[str] = set()
@@ -161,7 +161,7 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
 
     Both stand under the id of the submission that counts.
     """
-    firsts = first_submissions(matched.submissions)
+    firsts = first_submissions(matched)
     again = set(firsts["superseded_by"])
     now = _to_mend(findings)
     if firsts.empty:
@@ -174,8 +174,7 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
         and rule.severity == "critical"
         and rule.needs != "photos"
     ]
-    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
-    table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
+    table = _unmarked(matched, firsts)
     verdicts, _ = validate(table, strict, facts, "first")
     another = schools_of_another_month(matched.students, facts)
     found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
@@ -186,6 +185,23 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
         for frame in (_to_mend(eased_found), signs_of(eased_found, table))
     )
     return pd.concat([now[~now["submission_id"].isin(list(again))], then], ignore_index=True), signs
+
+
+def _unmarked(matched: Matched, rows: Frame) -> Frame:
+    """Return the check table of submissions that do not count: nothing is known of them beside their evidence."""
+    marks = pd.DataFrame(MARKS, index=rows.index)
+    return submissions_table(matched, rows, find_evidence(rows, matched.registry), marks, None)
+
+
+def _later_causes(matched: Matched) -> pd.Series:
+    """Return for each counting submission why the later one was not taken: the rule, and the evidence in words."""
+    told = matched.marks["later_id"]
+    later = matched.later[matched.later["submission_id"].isin(told[told != ""])]
+    if later.empty:
+        return told
+    table = _unmarked(matched, later)
+    causes = "identity." + table["identity_cause"] + "：" + table["identity_evidence"]
+    return told.map(causes.set_axis(table["submission_id"])).astype("str").fillna("")
 
 
 def _to_mend(findings: Frame) -> Frame:
