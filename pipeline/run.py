@@ -35,6 +35,7 @@ from pipeline.review.desk import people_of
 from pipeline.review.previous import compare_years
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
+from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
@@ -140,6 +141,7 @@ def _run(
     summary |= {
         "decisions_read": imported.lines,
         "fingerprint": known.whole if options.whole and not imported.changed else "",
+        "ledger": head_of(run.entries),
     }
     folder.write_summary(summary)
     if options.command == "run":
