@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cohort import Source
-from pipeline.collect import collect_submissions, read_people, read_registry
+from pipeline.collect import read_people, read_registry
 from pipeline.collect.columns import fields_read
 from pipeline.errors import ConfigurationError, InputError
 from pipeline.fields import in_registry, names
+from tests.collecting import collect_submissions
 
 HEAD = "学校名称,学号,考生号,身份证号码,姓名,性别,院系,班级,专业,学历"
 PEOPLE = [
