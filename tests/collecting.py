@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.cohort import Cohort
 from pipeline.collect import Collected, collect_unit, refuse_nothing, submission_units, together
+from pipeline.collect.skipping import with_people
 from pipeline.collect.submissions import refuse_undeclared
 
 
@@ -16,4 +17,4 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     collected = together(parts)
     refuse_nothing(collected.columns, collected.notes)
     refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
-    return collected
+    return with_people(collected, (collected.rows["why"] == "").to_numpy())

@@ -16,6 +16,7 @@ from pipeline.collect import (
     submission_units,
     together,
 )
+from pipeline.collect.skipping import with_people
 from pipeline.errors import InputError
 from pipeline.tables import Frame
 
@@ -39,6 +40,7 @@ class Sources:
         colleges, counselors = read_people(cohort)
         submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
         refuse_nothing(submissions.columns, submissions.notes)
+        submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
         registries: list[Registry] = []
         for school in cohort.schools:
             with suppress(InputError):
