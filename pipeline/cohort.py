@@ -11,7 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pipeline import fields
@@ -40,22 +49,36 @@ class _Section(BaseModel):
         return value
 
 
+def _declared(given: dict[str, str]) -> dict[str, str]:
+    """Return declared columns by field name; Chinese labels of fields are keys too.
+
+    A value is the sheet's own heading, "=本科" for a constant, "@sheet" or "@title".
+    """
+    declared: dict[str, str] = {}
+    for key, value in given.items():
+        name = fields.named(key)
+        if not name:
+            raise _advice(f"没有字段 {key}，请写字段名或它的中文名（见 fields.csv），如 college 或 院系")
+        if name in declared:
+            raise _advice(f"{fields.label(name)}（{name}）写了两次，请保留一个")
+        if value.startswith("@") and value not in ("@sheet", "@title"):
+            raise _advice(f"{key} 的值 {value} 不对：@ 后只能是 sheet（工作表名）或 title（表头上面的一行）")
+        if not value.removeprefix("="):
+            raise _advice(f"{key} 的值不能为空，请写列名，或 =固定的内容")
+        declared[name] = value
+    return declared
+
+
+Declared = Annotated[dict[str, str], AfterValidator(_declared)]
+
+
 class School(_Section):
     """One school: its code and name, where its registry is, and what the registry calls the fields."""
 
     code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
     name: Text
     registry: Text
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Field name of `fields.csv` to the registry's own column name."""
-
-    @field_validator("columns")
-    @classmethod
-    def _known(cls, value: dict[str, str]) -> dict[str, str]:
-        unknown = [name for name in value if name not in fields.fields()]
-        if unknown:
-            raise _advice(f"没有字段 {'、'.join(unknown)}，字段名见 fields.csv")
-        return value
+    columns: Declared = Field(default_factory=dict)
 
 
 class Window(_Section):
@@ -73,34 +96,40 @@ class Window(_Section):
 
 
 class Source(_Section):
-    """A file, glob or `gsheet:<key>` with submitted rows; rows of one that `amends` complete or correct others'.
+    """Where submitted rows come from: a glob of files or `gsheet:<key>`, and what holds for all rows of it.
 
-    `school` (a code) and `college` are those of all its rows; `columns` maps fields to its own headings.
+    `school` is a school's code; `college` tells whose rows these are where they cannot be read; the rows of one that
+    `amends` never stand alone; `columns` goes before that of all submissions.
     """
 
     path: Text
     school: str | None = None
     college: str | None = None
     amends: bool = False
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: Declared = Field(default_factory=dict)
 
 
 class Submissions(_Section):
-    """Where the submitted rows come from, and the photo folder if there is one."""
+    """Where the submitted rows come from, what their columns mean, and the photo folder if there is one."""
 
     sources: list[Source] = Field(alias="from", min_length=1)
     photos: str | None = None
+    columns: Declared = Field(default_factory=dict)
 
     @field_validator("sources", mode="before")
     @classmethod
     def _as_list(cls, value: object) -> object:
-        listed = cast("list[object]", value) if isinstance(value, list) else [value]
+        listed = cast("list[object]", value if isinstance(value, list) else [value])
         return [{"path": each} if isinstance(each, str) else each for each in listed]
 
     @property
     def paths(self) -> list[str]:
-        """The sources' paths."""
+        """Where the sources are."""
         return [source.path for source in self.sources]
+
+    def declared(self, source: Source) -> dict[str, str]:
+        """Return what the columns of one source mean: its own settings go before those of all."""
+        return {**self.columns, **source.columns}
 
 
 class People(_Section):
@@ -128,6 +157,8 @@ class Review(_Section):
     """Where decisions made outside the command line stand."""
 
     decisions: str | None = None
+    reviewers: dict[Text, Text] = Field(default_factory=dict)
+    """Account of this machine to the name that it may decide and sign in; empty: any name."""
 
 
 class Standing(_Section):
@@ -257,11 +288,13 @@ class Cohort(_Section):
         return value
 
     @model_validator(mode="after")
-    def _known_schools(self) -> Cohort:
+    def _schools_of_sources(self) -> Cohort:
         codes = {school.code for school in self.schools}
-        strange = [source.school for source in self.submissions.sources if source.school and source.school not in codes]
-        if strange:
-            raise _advice(f"[submissions] from 的 school 不是 [[schools]] 中的 code：{'、'.join(strange)}，请改正")
+        unknown = [source.school for source in self.submissions.sources if source.school and source.school not in codes]
+        if unknown:
+            raise _advice(
+                f"[submissions] from 的 school 没有这个学校代码：{'、'.join(unknown)}，请写 [[schools]] 里的 code"
+            )
         return self
 
     @property

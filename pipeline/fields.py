@@ -46,6 +46,17 @@ def _split(aliases: str) -> tuple[str, ...]:
     return tuple(filter(None, aliases.split("|")))
 
 
+@cache
+def _by_label() -> dict[str, str]:
+    own = {field.label: field.name for field in fields().values()}
+    return {alias: field.name for field in fields().values() for alias in field.aliases} | own
+
+
+def named(key: str) -> str:
+    """Return the field that a name, a Chinese label or an alias of `fields.csv` means, or ""."""
+    return key if key in fields() else _by_label().get(key, "")
+
+
 def names() -> list[str]:
     """Return the names of all fields, in the order of the form."""
     return list(fields())

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.cohort import Cohort
-from pipeline.collect import Collected, Input, Note, Registry, collect_submissions, read_people, read_registry
+from pipeline.collect import (
+    Collected,
+    Input,
+    Note,
+    Registry,
+    SourceColumns,
+    collect_submissions,
+    read_people,
+    read_registry,
+)
+from pipeline.collect.lacking import Lacking
 from pipeline.errors import InputError
 from pipeline.tables import Frame
 
@@ -23,13 +33,19 @@ class Sources:
 
 @dataclass(frozen=True)
 class SourcesRead:
-    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` as above."""
+    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` as above.
+
+    `columns` is what each worksheet has, `lacking` what they lack, `asked` what the office is told of both.
+    """
 
     inputs: list[Input]
     notes: list[Note]
     unread: dict[str, str]
     unknown: Frame
     skipped: Frame
+    columns: tuple[SourceColumns, ...]
+    lacking: Lacking
+    asked: list[dict[str, str]]
 
     @property
     def incomplete(self) -> bool:

@@ -21,11 +21,12 @@ from pipeline import fields
 from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import picture as drawn_picture
 from pipeline.cohort import Cohort
+from pipeline.cohort_save import quoted
+from pipeline.collect.columns import fields_read
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.knowledge.photos import Picture, near_same, read_picture
 from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
 from pipeline.sources import Sources
-from pipeline.starter import quoted
 
 Sheet = Any  # XlsxWriter ships no types
 
@@ -50,7 +51,7 @@ def anonymise(cohort: Cohort, sources: Sources, out: Path, secret: int | None = 
     bases = _bases(sources)
     new = _disguised(rows, disguise, bases, sources)
     for registry in sources.registries:
-        _write_registry(out, registry.rows, registry.columns, disguise)
+        _write_registry(out, registry.rows, fields_read(registry.columns), disguise)
     new["photo"] = [stems.name(name) for name in rows["photo"]]
     _write_submissions(out, new, rows, sources, disguise)
     _write_people(out, sources)
@@ -148,7 +149,7 @@ def id_number(given: str, disguise: Disguise) -> str:
     return f"{fifteen[0]}.{fifteen[1:].rstrip('0')}E+17"
 
 
-def _write_registry(out: Path, rows: pd.DataFrame, columns: set[str], disguise: Disguise) -> None:
+def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disguise: Disguise) -> None:
     new = rows.assign(
         id_number=_mapped(rows["id_number"], lambda value: id_number(value, disguise)),
         student_number=_mapped(rows["student_number"], lambda value: disguise.number("student_number", value)),
@@ -167,7 +168,8 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
     """Write every worksheet in the order in which it was read, cells of the kind that they were."""
     import xlsxwriter
 
-    kept = [field for field in fields.names() if field in sources.submissions.columns]
+    given = fields_read(sources.submissions.columns)
+    kept = [field for field in fields.names() if field in given]
     cells = sources.submissions.cells
     kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
     (out / "submissions").mkdir(exist_ok=True)

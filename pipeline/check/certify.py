@@ -11,7 +11,7 @@ from pipeline.knowledge.text import among
 from pipeline.tables import Frame, conform
 
 
-def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Frame:
+def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unrecorded: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
 
     What a rule that could not run (or is silenced) would have said of an identity is unknown: never certified.
@@ -20,6 +20,7 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Fra
         table: the check table.
         findings: all findings of it.
         not_run: names of rules that could not run.
+        unrecorded: submissions of sources that lack a column which must equal the registry.
     """
     identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
     causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")
@@ -35,7 +36,7 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Fra
                 "student_number": table["student_number"],
                 "identity": state,
                 "cause": cause,
-                "record": _record(table, findings, not_run),
+                "record": _record(table, findings, not_run, unrecorded),
                 "matched_school": table["matched_school"],
                 "matched_student_number": table["registry_student_number"],
                 "score": table["score"],
@@ -45,11 +46,12 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = ()) -> Fra
     )
 
 
-def _record(table: Frame, findings: Frame, not_run: Collection[str]) -> pd.Series:
+def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded: Collection[str]) -> pd.Series:
     """Return `certified` where no compared field differs from the matched row or is missing though required."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
     failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
     failed = among(table["submission_id"], failing)
     sound = "not_checked" if against & set(not_run) else "certified"
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
-    return record.where(table["matched_row"] >= 0, "not_checked")
+    unknown = among(table["submission_id"], unrecorded) & ~failed
+    return record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")

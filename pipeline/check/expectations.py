@@ -1,58 +1,50 @@
-"""Our expectation types for Great Expectations; importing this module imports it (many seconds).
+"""Our expectation types for Great Expectations, for a run of mingce and for anybody's own project.
 
-Every type is a `BatchExpectation` around a rule function. They share one table metric, which hands over the frame
-as it is: stock expectations copy whole frames and cost 20 ms each (measured, architecture.md). Great Expectations
-calls each expectation by itself and reports one that raises without touching the others' verdicts.
-
-The batch that Great Expectations holds is the rows' positions; the table beside them waits in `JUDGING`. Of a batch
-with all columns it would make a fingerprint that nobody reads: 0.27 s of CPU for 100,000 rows (measured), more than
-all else that it does.
+Importing this module imports Great Expectations (many seconds) and registers the types. A type needs nothing but the
+batch and its own settings. Only names that its documentation has are used, with one exception: `TableEngine` spares a
+run the fingerprint of the batch, which nobody reads and which costs more than all rules together (measured,
+decisions/expectation-types.md).
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
+import great_expectations as gx
 import numpy as np
+import pandas as pd
 from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
+from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
-from great_expectations.render.renderer.renderer import renderer
 
-from pipeline.check.facts import Facts
-from pipeline.check.logic import DOCS, LOGIC, Logic
-from pipeline.check.rule import Broken
-from pipeline.tables import Frame
+from pipeline import fields, resources
+from pipeline.check.facts import facts_from
+from pipeline.check.logic import DOCS, LOGIC, Logic, columns_read, own_field
+from pipeline.check.rule import Broken, Rule
+from pipeline.check.stock import expectation_type
+from pipeline.check.suites import read_suite
+from pipeline.tables import SUBMISSIONS, Frame
+
+SUITES = ("entry", "identity", "record", "contact")
+METRIC = "table.mingce.rows"
+DETAILS = ("field", "given", "expected")
+"""What a rule tells of its failing rows beside their places, in a COMPLETE result's `details`."""
+_TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry()), "superseded_by"}
 
 
-@dataclass(frozen=True)
-class Judging:
-    """The running validation: the table whose rows the batch holds, the facts, and what each rule found by its name.
-
-    `broken` tells of the rows what the results of Great Expectations have no place for.
-    """
+class Rows(NamedTuple):
+    """The rows of a batch as rules look at them, numbered from 0, and the labels they have in the batch."""
 
     table: Frame
-    facts: Facts
-    broken: dict[str, Broken] = field(default_factory=dict[str, Broken])
-
-    @property
-    def batch(self) -> Frame:
-        """The rows as Great Expectations holds them: by position, without columns."""
-        return self.table[[]]
-
-
-JUDGING: ContextVar[Judging] = ContextVar("judging")
-METRIC = "table.mingce.rows"
+    labels: pd.Index
 
 
 class TableRows(TableMetricProvider):
-    """The one metric of all our types: the table of the batch's rows, uncopied."""
+    """The one metric of all our types: the batch's own table, less the rows that a `row_condition` leaves out."""
 
     metric_name = METRIC
 
@@ -64,46 +56,57 @@ class TableRows(TableMetricProvider):
         metric_value_kwargs: dict[str, Any],
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
-    ) -> Frame:
+    ) -> Rows:
         rows, _, _ = execution_engine.get_compute_domain(
             domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
         )
-        table = JUDGING.get().table
-        if not rows.index.equals(table.index):
-            raise ValueError("the batch holds other rows than the table that is judged")
-        return table
+        return Rows(_as_text(rows.reset_index(drop=True)), rows.index)
+
+
+def _as_text(table: Frame) -> Frame:
+    """Return the table with its fields as mingce's tables hold them: text, blank where a value is missing."""
+    odd = {
+        name: column.map(_text).astype("str")
+        for name, column in table.items()
+        if (name in _TEXT or column.dtype in ("object", "str")) and not (column.dtype == "str" and not column.hasnans)
+    }
+    return table.assign(**{str(name): column for name, column in odd.items()}) if odd else table
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 class RowExpectation(BatchExpectation):
-    """An expectation about every row of the batch, judged by a rule function.
+    """An expectation about every row of the batch, judged by a rule's logic.
 
-    `column` is the field that a finding names; the result's `unexpected_index_list` holds the positions of all
-    failing rows, never capped.
+    `column` is the field that it is about. `facts` are what the rule knows beside the rows, the built-in ones where
+    none are given (`facts.facts_from`); `{"$PARAMETER": "facts"}` takes them from the `expectation_parameters`. With
+    `counting` rows that a later submission superseded are let be. The result's `unexpected_index_list` holds the
+    labels of all failing rows, never capped.
     """
 
     column: str = ""
-    rule: str = ""
+    counting: bool = False
+    facts: Any = None
+    mostly: float = 1.0
+    row_condition: Any = None
+    condition_parser: Any = None
 
+    logic: ClassVar[Logic]
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
-    success_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
-    args_keys: ClassVar[tuple[str, ...]] = ("column", "rule")
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "row_condition", "condition_parser")
 
-    @classmethod
-    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
-    def _prescriptive_renderer(
-        cls,
-        configuration: Any = None,  # noqa: ANN401 - Great Expectations' own
-        result: object = None,
-        runtime_configuration: object = None,
-    ) -> list[Any]:
-        """Return what Data Docs say of the rule: its name and the message that people get."""
-        meta = configuration.meta or {}
-        template = {"template": "$rule：$message", "params": {name: meta.get(name, "") for name in ("rule", "message")}}
-        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
-
-    def broken(self, frame: Frame, facts: Facts) -> Broken:
+    def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
-        raise NotImplementedError
+        own = own_field(self.expectation_type)
+        if own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own}):
+            table = table.assign(**{own: table[self.column]})
+        return type(self).logic(table, facts_from(self.facts), self.column)
 
     def _validate(
         self,
@@ -111,31 +114,105 @@ class RowExpectation(BatchExpectation):
         runtime_configuration: dict[str, Any] | None = None,
         execution_engine: object = None,
     ) -> dict[str, Any]:
-        frame: Frame = metrics[METRIC]
-        judging = JUDGING.get()
-        broken = self.broken(frame, judging.facts)
-        failing = np.flatnonzero(broken.rows.to_numpy(dtype=bool))
-        judging.broken[self.rule] = broken
-        return {
-            "success": not len(failing),
-            "result": {
-                "element_count": len(frame),
-                "unexpected_count": len(failing),
-                "unexpected_percent": 100 * len(failing) / len(frame) if len(frame) else 0.0,
-                "unexpected_index_list": failing.tolist(),
-            },
+        table, labels = cast("Rows", metrics[METRIC])
+        broken = self.broken(table)
+        rows = broken.rows.to_numpy(dtype=bool)
+        if self.counting and "superseded_by" in table:
+            rows = rows & (table["superseded_by"] == "").to_numpy()
+        failing = np.flatnonzero(rows)
+        share = len(failing) / len(table) if len(table) else 0.0
+        wanted = cast("dict[str, Any]", self._get_result_format(runtime_configuration))
+        names = cast("list[str]", wanted.get("unexpected_index_column_names") or [])
+        result: dict[str, Any] = {
+            "element_count": len(table),
+            "unexpected_count": len(failing),
+            "unexpected_percent": 100 * share,
+            "unexpected_index_list": _named(table, failing, [self.column, *names])
+            if names
+            else labels.take(failing).tolist(),
         }
+        if wanted.get("result_format") == "COMPLETE":
+            told = {name: cast("pd.Series | None", getattr(broken, name)) for name in DETAILS}
+            result["details"] = {
+                name: column.iloc[failing].tolist() for name, column in told.items() if column is not None
+            }
+        return {"success": round(share + self.mostly, 9) <= 1, "result": result}
+
+
+def _named(table: Frame, failing: np.ndarray, names: list[str]) -> list[dict[Any, Any]]:
+    """Return what `unexpected_index_column_names` asks for: the named columns of each failing row."""
+    return table[[name for name in dict.fromkeys(names) if name in table]].iloc[failing].to_dict("records")
 
 
 def _type_of(name: str, logic: Logic) -> type[RowExpectation]:
     """Return the expectation type `name` (`expect_email_format` → `ExpectEmailFormat`) of a rule's logic."""
-
-    def broken(self: RowExpectation, frame: Frame, facts: Facts) -> Broken:
-        return logic(frame, facts, self.column)
-
     camel = "".join(part.title() for part in name.split("_"))
-    members = {"broken": broken, "__doc__": DOCS[name], "__module__": __name__}
-    return type(camel, (RowExpectation,), members)
+    said: dict[str, Any] = {"description": " ".join(DOCS[name].split()), "__annotations__": {"description": str}}
+    members = {"logic": staticmethod(logic), "__doc__": DOCS[name], "__module__": __name__}
+    return type(camel, (RowExpectation,), members | said)
 
 
 TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, logic in LOGIC.items()}
+
+
+def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: ANN401 - any setting of a type
+    """Return the expectation of one rule, its severity, its words and its meaning told to Great Expectations.
+
+    The `settings` are for a type of our own.
+    """
+    meta = {
+        "rule": rule.name,
+        "severity": rule.severity,
+        "actor": rule.actor,
+        "message": rule.message,
+        "since": rule.since,
+        "page": rule.page,
+    }
+    words = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
+    if not rule.stock:
+        return TYPES[rule.expectation](column=rule.field, meta=meta, **words, **rule.kwargs, **settings)
+    kind = expectation_type(rule.expectation)
+    assert kind is not None  # suites.office_rules has seen to it
+    return kind(**rule.kwargs, meta=meta, **words)
+
+
+def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
+    """Return `expectations/<name>.yml` as a suite for anybody's own project: its rules about a submission alone.
+
+    Args:
+        name: `entry`, `identity`, `record` or `contact`.
+        facts: the name of the expectation parameter that brings the facts (`facts.facts_from` says which); without
+            it they are the built-in ones.
+
+    Raises:
+        ValueError: there is no such suite.
+    """
+    if name not in SUITES:
+        raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")
+    given = {"facts": {"$PARAMETER": facts}} if facts else {}
+    rules = [rule for rule in read_suite(resources.expectations() / f"{name}.yml") if _looks_alone(rule)]
+    return gx.ExpectationSuite(name=name, expectations=[expectation_of(rule, counting=True, **given) for rule in rules])
+
+
+def _looks_alone(rule: Rule) -> bool:
+    """Say whether a rule looks at nothing but a submission's own row."""
+    read = columns_read(rule.expectation, rule.field)
+    return not rule.needs and read is not None and read <= set(SUBMISSIONS)
+
+
+class TableEngine(PandasExecutionEngine):
+    """Great Expectations' own engine, less the fingerprint of the batch: that of no rows stands in its place."""
+
+    def get_batch_data_and_markers(self, batch_spec: Any) -> tuple[PandasBatchData, Any]:  # noqa: ANN401 - its own
+        """Return the batch's table as it is."""
+        table = batch_spec.batch_data
+        batch_spec.batch_data = pd.DataFrame()
+        _, markers = super().get_batch_data_and_markers(batch_spec)
+        return PandasBatchData(self, table), markers
+
+
+class TableDatasource(PandasDatasource):
+    """Tables in memory, judged by `TableEngine`."""
+
+    type: Literal["mingce"] = "mingce"  # pyright: ignore[reportIncompatibleVariableOverride]
+    execution_engine_override: ClassVar[Any] = TableEngine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from pipeline.check.validate import Verdict
@@ -47,15 +46,13 @@ def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Fra
 
 
 def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
-    rule, broken = verdict.rule, verdict.broken
+    rule = verdict.rule
     rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
     field = pd.Series(rule.field, index=rows.index, dtype="str")
     given = rows[rule.field] if rule.field in rows else pd.Series("", index=rows.index, dtype="str")
     expected = pd.Series("", index=rows.index, dtype="str")
-    if broken is not None:
-        field = _at(broken.field, verdict.rows, field)
-        given = _at(broken.given, verdict.rows, given)
-        expected = _at(broken.expected, verdict.rows, expected)
+    told = {"field": field, "given": given, "expected": expected}
+    told |= {name: pd.Series(values, index=rows.index, dtype="str") for name, values in verdict.told.items()}
     return pd.DataFrame(
         {
             "submission_id": rows["submission_id"],
@@ -63,17 +60,13 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
             "college": rows["told_college"],
             "class_name": rows["told_class_name"],
             "student_number": rows["told_student_number"],
-            "field": field,
+            "field": told["field"],
             "rule": rule.name,
             "severity": rule.severity,
             "actor": rule.actor,
             "message": rule.message,
-            "given": given,
-            "expected": expected,
+            "given": told["given"],
+            "expected": told["expected"],
             "excepted": False,
         }
     )
-
-
-def _at(column: pd.Series | None, rows: np.ndarray, otherwise: pd.Series) -> pd.Series:
-    return otherwise if column is None else column.iloc[rows].set_axis(otherwise.index)

@@ -7,16 +7,19 @@ the registry. The others are in `rules/`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline import fields
 from pipeline.check import rules
-from pipeline.check.facts import Facts
+from pipeline.check.facts import Facts, facts_from
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
 from pipeline.knowledge.text import by_distinct
 from pipeline.normalise.text import comparable
-from pipeline.tables import Frame
+from pipeline.tables import SUBMISSIONS, Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
 """From the table, the facts and the rule's field to the rows that break the rule."""
@@ -83,3 +86,33 @@ LOGIC: dict[str, Logic] = {
     **{name: _of_kind(function) for name, function in KINDS.items()},
     **{name: _of_rule(function) for name, function in RULES.items()},
 }
+
+
+def own_field(name: str) -> str:
+    """Return the field that an expectation type is named after (`expect_email_format`: email); blank where none is."""
+    named = [field for field in fields.names() if name.startswith(f"expect_{field}_") and name in RULES]
+    return max(named, key=len, default="")
+
+
+class _Noting(pd.DataFrame):
+    """A table that notes in its attributes which columns are looked at."""
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as pandas has it
+        self.attrs.setdefault("read", set()).update(
+            [key] if isinstance(key, str) else key if isinstance(key, list) else []
+        )
+        return super().__getitem__(key)
+
+
+@cache
+def columns_read(name: str, column: str = "") -> frozenset[str] | None:
+    """Return the columns that a type's logic looks at in a submission's own row; None where it wants more than that.
+
+    Found by judging a table without rows: a rule is a function over whole columns, so it looks at all of them.
+    """
+    table = _Noting({column: pd.Series(dtype="str") for column in SUBMISSIONS})
+    try:
+        LOGIC[name](table, facts_from(None), column)
+    except KeyError:
+        return None
+    return frozenset(table.attrs["read"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.check.validate import exceptions_of
+
 FILE = "validations.json"
 _COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "missing_percent")
 
@@ -66,17 +68,15 @@ def _added_rule(same: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _slim(result: Any) -> dict[str, Any]:  # noqa: ANN401 - Great Expectations' own, imported late
-    config = result.expectation_config.to_json_dict()
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    judged = result.expectation_config
+    kwargs = {key: value for key, value in judged.kwargs.items() if key not in ("batch_id", "facts")}
+    words = {name: getattr(judged, name) for name in ("meta", "notes", "description", "severity")}
+    config = ExpectationConfiguration(judged.type, kwargs, **words).to_json_dict()
     return {
         "success": bool(result.success),
-        "expectation_config": config
-        | {"kwargs": {key: value for key, value in config["kwargs"].items() if key != "batch_id"}},
+        "expectation_config": config,
         "result": {name: result.result[name] for name in _COUNTS if name in result.result},
         "raised": bool(exceptions_of(result)),
     }
-
-
-def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above
-    """Return what was raised while one expectation was judged: it tells of itself, or of each of its metrics."""
-    told = result.exception_info or {}
-    return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]

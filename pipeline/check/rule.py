@@ -25,8 +25,8 @@ class Rule:
     """One rule: what Great Expectations judges, and what a finding of it says.
 
     `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
-    is Great Expectations' own, with its `kwargs`; `about` what breaks it, in Chinese, for the guide; `place` is file
-    and line, for messages.
+    is Great Expectations' own; `kwargs` are the expectation's settings, `written` the same as they stand in the file;
+    `about` what breaks it, in Chinese, for the guide; `place` is file and line, for messages.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Rule:
     known_issue: str = ""
     stock: bool = False
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    written: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     place: str = ""
 
 

@@ -10,9 +10,16 @@ import pandas as pd
 from pipeline.check.certify import certify
 from pipeline.check.facts import Facts
 from pipeline.check.findings import findings_of, registry_findings_of
+from pipeline.check.lacking import (
+    records_without_columns,
+    registry_without_lacking,
+    rules_without_columns,
+    without_lacking,
+)
 from pipeline.check.rule import Rule, Subject
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
+from pipeline.collect.lacking import NOTHING, Lacking
 from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
 from pipeline.match.matched import Matched
@@ -47,9 +54,10 @@ class Checked:
     """Great Expectations' own validation results by suite, for Data Docs."""
 
 
-def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
+def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = NOTHING) -> Checked:
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
+    skipped += [NotChecked(*told) for told in rules_without_columns(judged, lacking)]
     standing = standing_submissions(matched.counting, matched.evidence)
     tables = subject_tables(matched, standing)
     verdicts: dict[Subject, list[Verdict]] = {}
@@ -58,16 +66,23 @@ def check(matched: Matched, rules: list[Rule], facts: Facts) -> Checked:
         chosen = [rule for rule in judged if rule.table == subject]
         verdicts[subject], judged_so = validate(table, chosen, facts, subject)
         results |= judged_so
-        skipped += [_could_not_run(verdict) for verdict in verdicts[subject] if verdict.could_not_run]
+        skipped += [said for verdict in verdicts[subject] for said in _not_judged(verdict)]
     verdicts["submissions"] += _unspoken(tables["submissions"], verdicts["submissions"], rules)
     found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
-    own = found["submissions"]
+    own = found["submissions"] = without_lacking(found["submissions"], tables["submissions"], lacking)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
-        certifications=certify(tables["submissions"], own, _not_run(verdicts["submissions"])),
-        registry_findings=registry_findings_of(tables["registry"], verdicts["registry"], matched.own),
+        certifications=certify(
+            tables["submissions"],
+            own,
+            _not_run(verdicts["submissions"]),
+            records_without_columns(tables["submissions"], lacking),
+        ),
+        registry_findings=registry_without_lacking(
+            registry_findings_of(tables["registry"], verdicts["registry"], matched.own), lacking
+        ),
         standing=standing,
-        first_failed=_first_failed(matched, own, judged, facts),
+        first_failed=_first_failed(matched, own, judged, facts, lacking),
         not_checked=skipped,
         results=results,
     )
@@ -83,7 +98,7 @@ def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []
-    return [Verdict(replace(ask, message=_UNSPOKEN), rows, None)]
+    return [Verdict(replace(ask, message=_UNSPOKEN), rows)]
 
 
 def _not_run(verdicts: list[Verdict]) -> set[str]:
@@ -106,11 +121,14 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
     return judged, skipped
 
 
-def _could_not_run(verdict: Verdict) -> NotChecked:
-    return NotChecked(verdict.rule.name, "", f"规则未能运行（{verdict.could_not_run}），请联系维护人员")
+def _not_judged(verdict: Verdict) -> list[NotChecked]:
+    """Return what a verdict says of rows that were not judged."""
+    name = verdict.rule.name
+    told = f"规则未能运行（{verdict.could_not_run}），请联系维护人员" if verdict.could_not_run else verdict.left_out
+    return [NotChecked(name, "", told)] if told else []
 
 
-def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts) -> set[str]:
+def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
     """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
     firsts = first_submissions(matched.submissions)
     again = set(firsts["superseded_by"])
@@ -128,7 +146,7 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
     table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
-    failed = _to_mend(findings_of(table, verdicts))
+    failed = _to_mend(without_lacking(findings_of(table, verdicts), table, lacking))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     return (now - again) | {later[submission] for submission in failed}
 

@@ -1,23 +1,59 @@
 """Great Expectations' own expectations in an office's YAML: mistakes are told before anything runs, with their line.
 
-Importing Great Expectations takes many seconds; it happens only where a rule of this kind is written.
+What a rule compares is held against the declared kinds of its columns: text with text as the tables spell it, sizes
+with sizes. What could not name rows is refused here. Importing Great Expectations takes many seconds; it happens only
+where a rule of this kind is written.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields
-from pipeline.check.condition import unknown_names
+from pipeline.check.columns import by_size, kind_of, office_table, same_spelling, sized, unreadable
+from pipeline.check.condition import read_condition, unknown_names
 from pipeline.check.rule import Rule
+from pipeline.knowledge.codes import CodeTable
+from pipeline.tables import Frame
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")
 _REGEXES = ("regex", "regex_list")
+_TEXTS = ("regex", "regex_list", "strftime_format")
+_SETS = ("value_set", "value_pairs_set")
+_OF_ONE = "expect_column_values_to_be_"
+BY_SIZE: dict[str, tuple[str, ...]] = {
+    f"{_OF_ONE}between": ("number", "date", "text"),
+    f"{_OF_ONE}increasing": ("number", "date"),
+    f"{_OF_ONE}decreasing": ("number", "date"),
+    "expect_column_value_z_scores_to_be_less_than": ("number",),
+    "expect_column_values_to_not_be_outliers": ("number",),
+    "expect_column_pair_values_a_to_be_greater_than_b": ("number", "date"),
+    "expect_multicolumn_sum_to_equal": ("number",),
+}
+"""Expectations that compare by size, and the kinds of columns whose sizes they compare."""
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            f"expect_column_values_to_{part}like_pattern{end}"
+            for part in ("match_", "not_match_")
+            for end in ("", "_list")
+        ],
+        "只能用于数据库，请改用 expect_column_values_to_match_regex",
+    ),
+    f"{_OF_ONE}of_type": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
+    f"{_OF_ONE}in_type_list": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
+    "expect_multicolumn_values_to_be_unique": "已被取代，请改用 expect_select_column_values_to_be_unique_within_record",
+}
+"""Expectations that judge row by row elsewhere and cannot here, each with what to write in its place."""
+_WORDS = {"number": "数字", "date": "日期", "text": "文字"}
 _TOLD = {
     "value_error.missing": "缺少这一项",
     "value_error.extra": "这个期望没有这一项，请核对拼写",
@@ -46,27 +82,52 @@ def _odd_case(module: object, name: str) -> type[Any] | None:
     return getattr(module, found[0]) if found else None
 
 
-def stock_mistakes(rule: Rule) -> list[str]:
-    """Return what is wrong with a stock expectation, in Chinese, each with file and line."""
+def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]]:
+    """Return a stock rule as it is judged, and what is wrong with it, in Chinese, each with file and line.
+
+    Args:
+        rule: as its suite has it: `kwargs` as YAML reads them, `written` as they stand there.
+        codes: the cohort's code tables.
+    """
+    wrong = _unusable(rule)
+    if not wrong:
+        kwargs, wrong = _read_kwargs(rule, codes)
+        wrong += _bad_patterns(kwargs)
+        rule = replace(rule, kwargs=kwargs, written={})
+        wrong = wrong or _refused(rule)
+    return rule, [f"{rule.place}：{message}" for message in dict.fromkeys(wrong)]
+
+
+def _unusable(rule: Rule) -> list[str]:
+    """Return why this expectation, or one of its columns, is none that can be judged row by row."""
     kind = expectation_type(rule.expectation)
     if kind is None:
-        return [f"{rule.place}：Great Expectations 没有期望 {rule.expectation}，请核对拼写"]
-    wrong = [*_unknown_columns(rule), *_bad_patterns(rule), *_bad_condition(rule)]
-    if not _tells_rows(kind):
-        wrong.append(f"{rule.expectation} 不逐行判断，说不出是哪一行，请改用 expect_column_values_… 一类")
-    try:
-        kind(**rule.kwargs)
-    except pydantic.ValidationError as error:
-        wrong += [_told(cast("dict[str, Any]", detail)) for detail in error.errors()]
-    except (TypeError, ValueError) as error:
-        wrong.append(f"kwargs 不合 {rule.expectation} 的要求（{type(error).__name__}），请核对")
-    return [f"{rule.place}：{message}" for message in dict.fromkeys(wrong)]
+        return [f"Great Expectations 没有期望 {rule.expectation}，请核对拼写"]
+    if rule.expectation in REFUSED:
+        return [f"{rule.expectation} {REFUSED[rule.expectation]}"]
+    if not tells_rows(kind):
+        return [f"{rule.expectation} 不逐行判断，说不出是哪一行，请改用 expect_column_values_… 一类"]
+    return [f"没有字段 {name}，字段名见 fields.csv" for name in _columns(rule) if name not in known_columns(rule)]
 
 
-def _tells_rows(kind: type[Any]) -> bool:
+def tells_rows(kind: type[Any]) -> bool:
+    """Say whether an expectation of this class judges row by row."""
     from great_expectations.expectations import expectation as base
 
     return issubclass(kind, (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation))
+
+
+def _refused(rule: Rule) -> list[str]:
+    """Return what Great Expectations itself says against the settings."""
+    kind = expectation_type(rule.expectation)
+    assert kind is not None
+    try:
+        kind(**rule.kwargs)
+    except pydantic.ValidationError as error:
+        return [_told(cast("dict[str, Any]", detail)) for detail in error.errors()]
+    except (TypeError, ValueError) as error:
+        return [f"kwargs 不合 {rule.expectation} 的要求（{type(error).__name__}），请核对"]
+    return []
 
 
 def _told(detail: dict[str, Any]) -> str:
@@ -83,15 +144,73 @@ def known_columns(rule: Rule) -> list[str]:
     return [*fields.names(), *registry, *more]
 
 
-def _unknown_columns(rule: Rule) -> list[str]:
+def _columns(rule: Rule) -> list[str]:
     named = [rule.kwargs[key] for key in _COLUMNS if key in rule.kwargs]
-    flat = [one for value in named for one in (value if isinstance(value, list) else [value])]
-    known = known_columns(rule)
-    return [f"没有字段 {name}，字段名见 fields.csv" for name in flat if name not in known]
+    return [str(one) for value in named for one in (value if isinstance(value, list) else [value])]
 
 
-def _bad_patterns(rule: Rule) -> list[str]:
-    values = [rule.kwargs[key] for key in _REGEXES if key in rule.kwargs]
+def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings with every value of its column's kind, and the mistakes in them."""
+    kwargs, wrong = dict(rule.kwargs), list[str]()
+    spelt = partial(same_spelling, codes=codes)
+    for key in (*_SETS, *_TEXTS):
+        if key in rule.written:
+            kwargs[key] = rule.written[key]
+    columns = _columns(rule)
+    for key in _SETS:
+        wrong += [said for value in _list(kwargs.get(key)) for said in _misspelt(value, columns, spelt)]
+    if rule.expectation in BY_SIZE:
+        wrong += _read_sizes(rule, kwargs, columns)
+    if rule.kwargs.get("row_condition") is not None:
+        wrong += _read_condition(rule, kwargs, spelt)
+    return kwargs, wrong
+
+
+def _list(value: object) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _misspelt(value: object, columns: list[str], spelt: Callable[[str, object], str]) -> list[str]:
+    """Return that the tables spell a value, or a pair's values, otherwise: no row could ever have it."""
+    parts = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [
+        f"“{part}”在名册里写作“{spelt(column, part) or '空白'}”，请改正"
+        for column, part in zip(columns, parts, strict=False)
+        if part is not None and spelt(column, part) != str(part)
+    ]
+
+
+def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[str]:
+    """Turn the columns and bounds into those by size; return what has none."""
+    kinds = {kind_of(name) for name in columns}
+    allowed = BY_SIZE[rule.expectation]
+    if len(kinds) > 1 or not kinds <= set(allowed):
+        meant = "或".join(_WORDS[kind] for kind in allowed)
+        return [f"{'、'.join(columns)} 不能这样比大小：{rule.expectation} 比的是{meant}，各栏须是同一种"]
+    for key in _COLUMNS:
+        if key in kwargs:
+            value = kwargs[key]
+            kwargs[key] = [by_size(str(one)) for one in value] if isinstance(value, list) else by_size(str(value))
+    wrong: list[str] = []
+    for key in ("min_value", "max_value"):
+        if kwargs.get(key) is not None:
+            try:
+                kwargs[key] = _bound(rule, key, columns[0])
+            except ValueError as mistake:
+                wrong.append(f"kwargs 的 {key}：{mistake}")
+    return wrong
+
+
+def _bound(rule: Rule, key: str, column: str) -> object:
+    if kind_of(column) != "text":
+        return sized(column, rule.written.get(key, rule.kwargs[key]), last=key == "max_value")
+    if isinstance(rule.kwargs[key], str):
+        return rule.kwargs[key]
+    raise ValueError(f"{column} 是文字，不能和数字比大小，请改用 expect_column_values_to_match_regex")
+
+
+def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
+    values = [kwargs[key] for key in _REGEXES if key in kwargs]
     wrong: list[str] = []
     for pattern in (one for value in values for one in (value if isinstance(value, list) else [value])):
         try:
@@ -101,22 +220,38 @@ def _bad_patterns(rule: Rule) -> list[str]:
     return wrong
 
 
-def _bad_condition(rule: Rule) -> list[str]:
-    """Return what is wrong with `row_condition`: more than a comparison of fields, or refused by an empty table."""
-    condition = rule.kwargs.get("row_condition")
-    if condition is None:
-        return []
+def _read_condition(rule: Rule, kwargs: dict[str, Any], spelt: Callable[[str, object], str]) -> list[str]:
+    """Read `row_condition`; return what is wrong: more than a comparison of fields, or refused by an empty table."""
+    condition = str(rule.kwargs["row_condition"])
     if rule.kwargs.get("condition_parser", "pandas") != "pandas":
         return ["condition_parser 只能是 pandas，请删去这一行"]
     known = known_columns(rule)
-    unknown = unknown_names(str(condition), known)
+    unknown = unknown_names(condition, known)
     if unknown:
         return [f"row_condition 里没有字段 {'、'.join(unknown)}，字段名见 fields.csv"]
+    blurred = [f'row_condition “{condition}”看不懂，写法例如 home_province == "湖南省"']
+    if unknown is None:
+        return blurred
+    kwargs["row_condition"], columns, wrong = read_condition(condition, spelt)
     nobody = pd.DataFrame({name: pd.Series(dtype="str") for name in known}).astype({"row": "int64"})
     try:
-        if unknown is not None:
-            nobody.query(str(condition))
-            return []
+        office_table(nobody, [*columns, *map(by_size, columns)]).query(kwargs["row_condition"])
     except (SyntaxError, ValueError, TypeError, AttributeError, NotImplementedError, KeyError):
-        pass
-    return [f'row_condition “{condition}”看不懂，写法例如 home_province == "湖南省"']
+        return wrong or blurred
+    return wrong
+
+
+def stock_table(table: Frame, rules: list[Rule]) -> tuple[Frame, dict[str, str]]:
+    """Return the table that an office's stock expectations see, and, by rule, which rows cannot be judged so."""
+    looked_at = {rule.name: _looked_at(rule) for rule in rules}
+    left_out = {
+        name: f"有的行{'、'.join(fields.label(column) for column in odd)}不是能比大小的数字或日期，这些行没有按本条判断"
+        for name, columns in looked_at.items()
+        if (odd := unreadable(table, columns))
+    }
+    return office_table(table, set[str]().union(*looked_at.values())), left_out
+
+
+def _looked_at(rule: Rule) -> set[str]:
+    condition = str(rule.kwargs.get("row_condition") or "")
+    return {*_columns(rule), *re.findall(r"[A-Za-z_]\w*", condition)}

@@ -13,7 +13,7 @@ import yaml
 from pipeline import fields, resources
 from pipeline.check.rule import SUBJECTS, Rule, Subject
 from pipeline.errors import ConfigurationError
-from pipeline.knowledge.codes import load_codes
+from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.tables import ACTORS, SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
@@ -40,35 +40,43 @@ def office_rules(folder: Path) -> list[Rule]:
             mistakes += error.mistakes
     names = [rule.name for rule in built_in_rules()] + [rule.name for rule in rules]
     mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
-    mistakes += _own_mistakes(rules, folder)
-    stock = [rule for rule in rules if rule.stock]
-    if stock:
-        from pipeline.check.stock import stock_mistakes  # imports Great Expectations
+    codes = load_codes(folder) if rules else {}
+    mistakes += _own_mistakes([rule for rule in rules if not rule.stock], codes)
+    if any(rule.stock for rule in rules):
+        from pipeline.check.stock import read_stock  # imports Great Expectations
 
-        mistakes += [mistake for rule in stock for mistake in stock_mistakes(rule)]
+        read = [read_stock(rule, codes) if rule.stock else (rule, []) for rule in rules]
+        rules = [rule for rule, _ in read]
+        mistakes += [mistake for _, wrong in read for mistake in wrong]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return rules
 
 
-def _own_mistakes(rules: list[Rule], folder: Path) -> list[str]:
-    """Return what is wrong with an office's rules of our own types: an unknown type, a field without a code table."""
+def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
+    """Return what is wrong with an office's rules of our own types: unknown type or setting, no code table."""
     from pipeline.check.logic import LOGIC
 
-    own = [rule for rule in rules if not rule.stock]
     mistakes = [
         f"{rule.place}：没有 expect: {rule.expectation.removeprefix('expect_')}，请核对拼写，"
         "或改写 expectation: 一个 Great Expectations 期望的名字"
-        for rule in own
+        for rule in rules
         if rule.expectation not in LOGIC
     ]
-    coded = [rule for rule in own if rule.expectation == "expect_field_in_codes"]
-    tables = load_codes(folder) if coded else {}
-    return mistakes + [
+    mistakes += [
         f"{rule.place}：字段 {rule.field} 没有代码表，请在 codes 文件夹放 {rule.field}.csv"
-        for rule in coded
-        if rule.field not in tables
+        for rule in rules
+        if rule.expectation == "expect_field_in_codes" and rule.field not in codes
     ]
+    return mistakes + [
+        f"{rule.place}：kwargs 只能写 mostly（0 到 1 之间的数），其余请用 expectation: 一类的规则"
+        for rule in rules
+        if rule.kwargs.keys() - {"mostly"} or not _is_share(rule.kwargs.get("mostly", 1))
+    ]
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
@@ -242,7 +250,8 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         return None
     text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
     own = text.get("expect", "")
-    kwargs = {} if own else _stock_kwargs(data, text.get("field", ""))
+    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
+    kwargs = kwargs if own else _stock_kwargs(kwargs, text.get("field", ""))
     return Rule(
         name=text["rule"],
         page=str(suite.head.get("page", "")),
@@ -259,18 +268,27 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         known_issue=text.get("known_issue", ""),
         stock=not own,
         kwargs=kwargs,
+        written=_written(node).get("kwargs") or {},
         place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
     )
 
 
-def _stock_kwargs(data: dict[str, Any], field_name: str) -> dict[str, Any]:
+def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
     """Return a stock expectation's own settings: the column is the rule's field where nothing else is said."""
-    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
     if field_name and not any(str(key).startswith("column") for key in kwargs):
         kwargs["column"] = field_name
     if "row_condition" in kwargs:
         kwargs.setdefault("condition_parser", "pandas")
     return kwargs
+
+
+def _written(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+    """Return a node's value with every scalar as it stands in the file: 0411 and 是 alike are text."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _written(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_written(each) for each in node.value]
+    return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
 
 
 def _filled(text: str, names: dict[str, str]) -> str:

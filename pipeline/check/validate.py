@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.results import exceptions_of
-from pipeline.check.rule import Broken, Rule
-from pipeline.check.stock import expectation_type
+from pipeline.check.rule import Rule
+from pipeline.check.stock import stock_table
 from pipeline.tables import Frame
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What Great Expectations said of one rule: failing positions, or why it could not run (a type of error)."""
+    """What Great Expectations said of one rule: failing positions, or why it could not run.
+
+    `told` has what the rule tells of its failing rows, in their order: `field`, `given`, `expected`. `left_out` says
+    which rows it was not judged on, in Chinese.
+    """
 
     rule: Rule
     rows: np.ndarray
-    broken: Broken | None
+    told: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     could_not_run: str = ""
+    left_out: str = ""
 
 
 def warm_up() -> None:
@@ -39,11 +42,12 @@ def warm_up() -> None:
     with without(GRAMMARS):
         import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
-    _context()
+    context()
 
 
-def _context():  # noqa: ANN202 - the library's own type, imported late
+def context(**settings: Any) -> Any:  # noqa: ANN401 - the library's own, imported late
     """Return an ephemeral context that sends nothing anywhere, and makes no folder for sites that nobody builds."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -51,85 +55,67 @@ def _context():  # noqa: ANN202 - the library's own type, imported late
         ProgressBarsConfig,
     )
 
-    settings = DataContextConfig(
+    config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         progress_bars=ProgressBarsConfig(globally=False),
+        **settings,
     )
-    return gx.get_context(mode="ephemeral", project_config=settings)
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, object]]:
+def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, Any]]:
     """Return each rule's verdict on `table`, and the validation results for Data Docs by name.
 
-    A rule that raises could not run and leaves the others' verdicts standing. An office's stock expectations see blank
-    cells as missing values, which is what they mean by them: only `not_be_null` speaks of those.
+    A rule that raises could not run and leaves the others' verdicts standing. An office's stock expectations have a
+    suite of their own: they see blank cells as missing values, and columns of the kinds that they compare.
     """
     own = [rule for rule in rules if not rule.stock]
     stock = [rule for rule in rules if rule.stock]
-    verdicts, results = _validate_own(table, own, facts, name)
+    verdicts, results = _validate(table.reset_index(drop=True), own, facts, name)
     if stock:
-        text = [column for column in table.columns if pd.api.types.is_string_dtype(table[column])]
-        missing = table.assign(**{column: table[column].mask(table[column] == "") for column in text})
-        outcome, found = _validate(missing, stock, f"{name}_office")
-        results[f"{name}_office"] = outcome
-        verdicts += [_verdict(rule, found[rule.name], None) for rule in stock]
+        columns, left_out = stock_table(table, stock)
+        judged, office = _validate(columns, stock, facts, f"{name}_office")
+        results |= office
+        verdicts += [replace(verdict, left_out=left_out.get(verdict.rule.name, "")) for verdict in judged]
     return verdicts, results
 
 
-def _validate_own(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, object]]:
-    """Return the verdicts of rules of our own types, and the results under the suite's name."""
-    from pipeline.check.expectations import JUDGING, Judging
+def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, Any]]:
+    """Return what Great Expectations makes of `batch`: the verdict on each rule, and its outcome under its name."""
+    from great_expectations import ExpectationSuite
 
-    judging = Judging(table.reset_index(drop=True), facts)
-    token = JUDGING.set(judging)
-    try:
-        outcome, found = _validate(judging.batch, rules, name)
-    finally:
-        JUDGING.reset(token)
-    return [_verdict(rule, found[rule.name], judging.broken.get(rule.name)) for rule in rules], {name: outcome}
+    from pipeline.check.expectations import TableDatasource, expectation_of
 
-
-def _validate(batch: Frame, rules: list[Rule], name: str) -> tuple[object, dict[str, Any]]:
-    """Return what Great Expectations makes of `batch`: its outcome of the suite, and its result of each rule."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    from great_expectations.validator.v1_validator import Validator
-
-    source = _context().data_sources.add_pandas("mingce")
-    batches = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-    # what Batch.validate does, less a second fingerprint of the whole frame
-    validator = Validator(
-        batches,
+    source = context().data_sources.add_mingce("mingce")
+    assert isinstance(source, TableDatasource)
+    rows = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch({"dataframe": batch})
+    expectations = [expectation_of(rule, facts={"$PARAMETER": "facts"}) for rule in rules]
+    outcome = rows.validate(
+        ExpectationSuite(name=name, expectations=expectations),
         result_format={"result_format": "COMPLETE", "include_unexpected_rows": False},
-        batch_parameters={"dataframe": batch.reset_index(drop=True)},
+        expectation_parameters={"facts": facts},
     )
-    suite = gx.ExpectationSuite(name=name, expectations=[_expectation(rule) for rule in rules])
-    outcome = validator.validate_expectation_suite(suite)
     results: list[Any] = list(outcome.results)
-    return outcome, {result.expectation_config.meta["rule"]: result for result in results}
+    found = {result.expectation_config.meta["rule"]: result for result in results}
+    return [_verdict(rule, found[rule.name]) for rule in rules], {name: outcome}
 
 
-def _expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library's own type, imported late
-    """Return the expectation of one rule, its severity and its meaning told to Great Expectations."""
-    from pipeline.check.expectations import TYPES
-
-    meta = {"rule": rule.name, "actor": rule.actor, "message": rule.message, "since": rule.since, "page": rule.page}
-    if rule.expectation in TYPES:
-        kind: Any = TYPES[rule.expectation]
-        return kind(column=rule.field, rule=rule.name, severity=rule.severity, meta=meta)
-    kind = expectation_type(rule.expectation)
-    assert kind is not None  # suites.office_rules has seen to it
-    return kind(**rule.kwargs, severity=rule.severity, meta=meta)
-
-
-def _verdict(rule: Rule, result: Any, broken: Broken | None) -> Verdict:  # noqa: ANN401 - as above
-    """Return one rule's verdict from Great Expectations' result."""
+def _verdict(rule: Rule, result: Any) -> Verdict:  # noqa: ANN401 - as above
+    """Return one rule's verdict from Great Expectations' result; `mostly` may let some rows pass."""
+    none = np.array([], dtype=np.int64)
     if raised := exceptions_of(result):
-        trace = str(raised[0].get("exception_traceback", ""))
-        return Verdict(rule, np.array([], dtype=np.int64), None, _class_of(trace))
-    listed = [] if result.success else result.result.get("unexpected_index_list")  # `mostly` may let some pass
-    rows = np.asarray(listed or [], dtype=np.int64)
-    return Verdict(rule, rows, broken)
+        return Verdict(rule, none, could_not_run=_class_of(str(raised[0].get("exception_traceback", ""))))
+    if result.success:
+        return Verdict(rule, none)
+    if not result.result.get("unexpected_index_list"):
+        return Verdict(rule, none, could_not_run="没有列出是哪几行")
+    return Verdict(rule, np.asarray(result.result["unexpected_index_list"]), result.result.get("details", {}))
+
+
+def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above
+    """Return what was raised while one expectation was judged: it tells of itself, or of each of its metrics."""
+    told = result.exception_info or {}
+    return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]
 
 
 def _class_of(trace: str) -> str:

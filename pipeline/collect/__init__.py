@@ -1,6 +1,7 @@
 """Collect: read every submitted row and the registries as they were typed."""
 
 from pipeline.collect.collected import Cell, Collected, Grid, Input, Note, Reading, Registry
+from pipeline.collect.columns import SourceColumns
 from pipeline.collect.people import read_people
 from pipeline.collect.registry import read_registry
 from pipeline.collect.submissions import (
@@ -8,6 +9,7 @@ from pipeline.collect.submissions import (
     collect_submissions,
     collect_unit,
     refuse_nothing,
+    refuse_undeclared,
     submission_units,
 )
 
@@ -19,11 +21,13 @@ __all__ = [
     "Note",
     "Reading",
     "Registry",
+    "SourceColumns",
     "Unit",
     "collect_submissions",
     "collect_unit",
     "read_people",
     "read_registry",
     "refuse_nothing",
+    "refuse_undeclared",
     "submission_units",
 ]

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import fields
+from pipeline.collect.columns import SourceColumns
 from pipeline.errors import one_line
 
 Level = Literal["error", "warning", "info"]
@@ -97,8 +98,8 @@ class Collected:
 
     `rows`: file, sheet, row (1-based) and every field of `fields.csv` as text, "" where the source has no such column.
     `cells`: the cells of `rows` that were not plain text: at (position in `rows`), field, kind, raw.
-    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason. `columns`: the
-    fields that some source has. `pictures`: images taken out of cells, by the name that `rows.photo` holds.
+    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason. `columns`: what
+    each worksheet with a header has. `pictures`: images taken out of cells, by the name that `rows.photo` holds.
     """
 
     rows: pd.DataFrame
@@ -107,7 +108,7 @@ class Collected:
     skipped: pd.DataFrame
     notes: list[Note]
     inputs: list[Input]
-    columns: set[str]
+    columns: tuple[SourceColumns, ...]
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
 
@@ -122,7 +123,7 @@ class Registry:
     notes: list[Note]
     inputs: list[Input]
     cells: pd.DataFrame
-    columns: set[str]
+    columns: tuple[SourceColumns, ...]
 
 
 def text_frame(

@@ -7,7 +7,8 @@ import io
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.collect.header import LOOK_DOWN, field_of
+from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.headings import field_of
 
 if TYPE_CHECKING:
     import _csv

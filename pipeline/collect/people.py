@@ -8,7 +8,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.collected import text_frame
 from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
-from pipeline.collect.header import clean
+from pipeline.collect.headings import clean
 from pipeline.collect.inputs import read_content
 from pipeline.errors import ConfigurationError, InputError
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import FILE_NAME, Cohort, School
 from pipeline.collect.collected import Note, Reading, Registry, text_frame
+from pipeline.collect.columns import undeclared
 from pipeline.collect.database import read_database
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, is_database, keep_bytes, read_content
-from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
-from pipeline.errors import InputError
+from pipeline.collect.rows import REGISTRY, SheetRows, cells_of, rows_of_grid
+from pipeline.errors import ConfigurationError, InputError
 
 _SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
 
@@ -23,11 +24,20 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
 
     Raises:
         InputError: it cannot be read, whole: half a registry would call students unknown who are not.
+        ConfigurationError: a column that `cohort.toml` declares is not there.
     """
     readings = read_sources(school.registry, cohort.folder, keep)
     wanted = fields.in_registry()
-    parts = [(grid.file, rows_of_grid(grid, wanted, school.columns)) for reading in readings for grid in reading.grids]
+    parts = [
+        (grid.file, rows_of_grid(grid, wanted, school.columns, REGISTRY))
+        for reading in readings
+        for grid in reading.grids
+    ]
     notes = [note for reading in readings for note in reading.notes] + [n for _, part in parts for n in part.notes]
+    columns = tuple(part.columns for _, part in parts if part.columns)
+    mistakes = undeclared(school.columns, columns, f"[schools.columns]（{school.name}）")
+    if mistakes:
+        raise ConfigurationError(mistakes, where=FILE_NAME)
     faults = [note for note in notes if note.level == "error"]
     if faults:
         raise InputError(f"学籍库不完整（{faults[0]}）", where=school.name, remedy="请改正后再运行")
@@ -36,7 +46,6 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
     cells = cells_of([part for _, part in parts])
     notes += _damage(rows, cells)
-    columns = {name for _, part in parts for name in part.columns}
     inputs = [each for reading in readings for each in reading.inputs]
     return Registry(rows, notes, inputs, cells, columns)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import itemgetter
 
@@ -16,28 +16,45 @@ import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.collect import skipping
-from pipeline.collect.collected import CELLS, EXTRAS, SKIPPED, Grid, Level, Note, cell_frame, text_frame
+from pipeline.collect.collected import CELLS, EXTRAS, SKIPPED, Collected, Grid, Level, Note, cell_frame, text_frame
+from pipeline.collect.columns import (
+    IN_REGISTRY,
+    KEYS,
+    SourceColumns,
+    columns_of,
+    given_values,
+    headings_found,
+    lacking,
+    short,
+    with_proved,
+)
 from pipeline.collect.compact import blank_column, filled_columns, widened
-from pipeline.collect.header import LOOK_DOWN, Header, find_header
-from pipeline.logs import mask
+from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 
-_KEYS = ("name", "id_number", "student_number")
+Needs = tuple[tuple[str, ...], ...]
+"""What a worksheet must have to be read: one field at least of each group."""
+
+SUBMISSION: Needs = (("name",), ("id_number", "student_number"))
+REGISTRY: Needs = tuple((name,) for name in IN_REGISTRY)
 _MERGED = 1_000_000  # cells of a header that merged ranges fill; ranges that overlap each other are nobody's header
-_TOLD, _LONGEST = 40, 40  # columns that one message names, characters of each
+_TOLD = 40  # columns that one message names
+_SAMPLE = 5_000  # rows of an unknown column that are looked at
 _STRANGERS = 2_000_000  # rows that are looked at one by one: more than a sheet of Excel has
-_FORM = 8  # known labels that make a worksheet a form, although it lacks every key column
 
 
 @dataclass(frozen=True)
 class SheetRows:
-    """One worksheet's rows: `rows` (row and the wanted fields), and what `Collected` says beside them."""
+    """One worksheet's rows: `rows` (row and the wanted fields), and what `Collected` says beside them.
+
+    `columns` is None where the worksheet has no header.
+    """
 
     rows: pd.DataFrame
     cells: pd.DataFrame
     extras: pd.DataFrame
     skipped: pd.DataFrame
     notes: list[Note] = field(default_factory=list[Note])
-    columns: frozenset[str] = frozenset()
+    columns: SourceColumns | None = None
 
 
 def column_letters(column: int) -> str:
@@ -50,34 +67,76 @@ def column_letters(column: int) -> str:
     return letters
 
 
-def rows_of_grid(grid: Grid, wanted: Sequence[str], own: Mapping[str, str] | None = None) -> SheetRows:
+def rows_of_grid(
+    grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: Needs = SUBMISSION
+) -> SheetRows:
     """Return the rows of one worksheet, mapped to the `wanted` fields.
 
-    `own` maps fields to the source's own labels. A worksheet whose header lacks a key column gives no row and an
-    error note; one without a header gives a note.
+    `declared` says what columns mean (`columns` in `cohort.toml`). A worksheet with people that lacks what it `needs`
+    gives no row and an error note; one without people gives a note.
     """
     head = _head(grid)
-    header = find_header(head, own)
-    if header is None or not (_has_keys(header) or len(header.columns) >= _FORM or _any_key(header)):
+    headings, _ = given_values(declared or {}, "", ())
+    header = find_header(head, headings)
+    if header is None:
         return _nothing(grid, _no_header(grid))
-    notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
-    missing = [fields.label(name) for name in _KEYS if name not in header.columns]
-    if missing:
-        message = f"表头缺少 {'、'.join(missing)} 这一列，本表未读取。请补上这一列，或把表头改回模板的写法"
-        return _nothing(grid, _note(grid, "error", message, header.bottom))
     body = _body(grid, header)
+    _, given = given_values(declared or {}, grid.sheet, texts_above(head, header.bottom))
+    samples = _samples(body, header)
+    header = with_proved(header, samples)
+    columns = columns_of(header, (grid.file, grid.sheet, grid.first_row + header.bottom), given, samples)
+    missing = [group for group in needs if not columns.fields.intersection(group)]
+    if missing:
+        return _refused(grid, columns, _has_people(grid, header, body), missing)
+    notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
     clash = [text for name, same in header.twice if (text := _clash(grid, header, body, name, same))]
     if clash:
-        return _nothing(grid, *[_note(grid, "error", text, header.bottom) for text in clash])
-    return _mapped(grid, header, body, wanted, notes)
+        told = [_note(grid, "error", text, header.bottom) for text in clash]
+        return replace(_nothing(grid, *told), columns=replace(columns, refused=clash[0]))
+    return _mapped(grid, header, body, wanted, notes, columns, given)
 
 
-def _has_keys(header: Header) -> bool:
-    return all(key in header.columns for key in _KEYS)
+def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
+    """Return what stands above the headings of a worksheet."""
+    return texts_above(_head(grid), has.row - grid.first_row)
 
 
-def _any_key(header: Header) -> bool:
-    return any(key in header.columns for key in _KEYS)
+def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
+    """Return the first filled values below the headings of a worksheet in the column `at`."""
+    below = grid.values[has.row - grid.first_row + 1 :][:_SAMPLE] if at >= 0 else []
+    return [text for row in below if at < len(row) and (text := row[at].strip())]
+
+
+def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
+    """Return the first values of the columns without a meaning that hold anything."""
+    filled = set(filled_columns(body))
+    unknown = [at for at in header.unknown if at in filled]
+    return {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in unknown}
+
+
+def _has_people(grid: Grid, header: Header, body: pa.Table) -> bool:
+    """Say whether there are people here: the header names one of the keys over filled cells, or the rows look so."""
+    filled = set(filled_columns(body))
+    keys = [header.columns[key] for key in KEYS if key in header.columns]
+    return any(at in filled for at in keys) or skipping.looks_like_people(grid.values[:_SAMPLE])
+
+
+def _refused(grid: Grid, columns: SourceColumns, people: bool, missing: Sequence[tuple[str, ...]]) -> SheetRows:
+    """Return nothing of a worksheet that lacks what it must have: an error where people stand in it."""
+    at = columns.row - grid.first_row
+    if not people:
+        return _nothing(grid, _note(grid, "info", "表头下面没有学生，不是登记表，已跳过", at))
+    lacks = "、".join(lacking(columns, group) if len(group) == 1 else _either(columns, group) for group in missing)
+    why = f"表头缺少 {lacks} 这一列"
+    message = (
+        f"{why}，本表未读取。找到的列名：{headings_found([columns])}。请补上这一列，"
+        "或在 cohort.toml 的 columns 里写明哪一列是它（mingce columns 会逐列问）"
+    )
+    return replace(_nothing(grid, _note(grid, "error", message, at)), columns=replace(columns, refused=why))
+
+
+def _either(columns: SourceColumns, group: Sequence[str]) -> str:
+    return " 或 ".join(lacking(columns, [name]) for name in group)
 
 
 def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note:
@@ -95,8 +154,11 @@ def _no_header(grid: Grid) -> Note:
     filled = [row for row in grid.values if any(cell.strip() for cell in row)]
     if not filled:
         return _note(grid, "info", "空表，已跳过")
-    if skipping.looks_like_people(filled[:200]):
-        message = "有学生数据，但没有找到表头，未读取。请在第一行写上列名（姓名、身份证号码、学号等）"
+    if skipping.looks_like_people(filled[:_SAMPLE]):
+        message = (
+            "有学生数据，但没有找到表头，未读取。请在第一行写上列名（姓名、身份证号码、学号等），每个学生一行；"
+            "一人一张的登记表（标签和内容并排）请汇总成一张表"
+        )
         return _note(grid, "error", message)
     return _note(grid, "info", f"没有登记表的表头（共 {len(filled)} 行），当作说明页跳过")
 
@@ -129,24 +191,15 @@ def _merged_notes(grid: Grid, header: Header) -> list[Note]:
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
     """Return what must be said about the labels."""
     told = [
-        ("warning", f"列名 {_short(label)} 与 {fields.label(name)} 差一个字，按 {fields.label(name)} 读取，请核对")
-        for label, name in header.near
-    ]
-    told += [
-        ("warning", f"{column_letters(column)} 列（{_short(label)}）与 {column_letters(header.columns[name])} 列都是"
+        ("warning", f"{column_letters(column)} 列（{short(label)}）与 {column_letters(header.columns[name])} 列都是"
          f"{fields.label(name)}，以后者为准，前者原样保留")
         for label, name, column in header.beside[:_TOLD]
     ]  # fmt: skip
     if header.unknown:
-        labels = [_short(label) for label in header.unknown.values()]
+        labels = [short(label) for label in header.unknown.values()]
         more = f" 等 {len(labels)} 列" if len(labels) > _TOLD else ""
         told.append(("info", f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"))
     return [_note(grid, "warning" if level == "warning" else "info", text, header.bottom) for level, text in told]
-
-
-def _short(label: str) -> str:
-    """Return a label as a message may say it: whoever wrote it may have put anything there."""
-    return mask(label if len(label) <= _LONGEST else f"{label[:_LONGEST]}…")
 
 
 def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int]) -> str:
@@ -155,7 +208,7 @@ def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int
     if all(first.equals(other) for other in others):
         return ""
     places = " 和 ".join(f"{column_letters(column)} 列" for column in same[:_TOLD])
-    return f"列名 {_short(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
+    return f"列名 {short(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
 
 
 def _column(body: pa.Table, column: int) -> pa.ChunkedArray:
@@ -177,14 +230,23 @@ def _body(grid: Grid, header: Header) -> pa.Table:
     return pa.concat_tables([top, widened(grid.table, width)])
 
 
-def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], notes: list[Note]) -> SheetRows:
+def _mapped(
+    grid: Grid,
+    header: Header,
+    body: pa.Table,
+    wanted: Sequence[str],
+    notes: list[Note],
+    has: SourceColumns,
+    constants: Mapping[str, str],
+) -> SheetRows:
+    """Return the rows below the header that are people's, the rest named in `skipped`."""
     numbers = np.arange(body.num_rows, dtype="int64") + grid.first_row + header.bottom + 1
-    places = {name: header.columns[name] for name in wanted if name in header.columns}
+    places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     doubtful = skipping.doubtful_rows(body, header)
     if len(doubtful) > _STRANGERS:
         message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
         return _nothing(grid, _note(grid, "error", message, header.bottom))
-    why = skipping.reasons(body, header, doubtful)
+    why = skipping.withdrawn_rows(body, header, skipping.reasons(body, header, doubtful))
     others = np.flatnonzero(why == skipping.OTHER_TABLE)
     if len(others):
         why[others[0] :] = skipping.OTHER_TABLE
@@ -202,11 +264,15 @@ def _mapped(grid: Grid, header: Header, body: pa.Table, wanted: Sequence[str], n
         for name, place in places.items()
     }
     given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
-    absent = {name: pd.Series("", index=given.index, dtype="str") for name in wanted if name not in places}
+    absent = {
+        name: pd.Series(constants.get(name, ""), index=given.index, dtype="str")
+        for name in wanted
+        if name not in places
+    }
     rows = given.assign(row=numbers[kept], **absent)[["row", *wanted]]
     extras = _extras(grid, header, body, numbers, kept, wanted)
     cells = _cells(grid, header, kept, places)
-    return SheetRows(rows, cells, extras, skipped, notes, frozenset(places))
+    return SheetRows(rows, cells, extras, skipped, notes, has)
 
 
 def _extras(
@@ -254,7 +320,7 @@ def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, in
     return frame[CELLS].astype({"at": "int64", "field": "str", "kind": "str", "raw": "str"}).reset_index(drop=True)
 
 
-def cells_of(parts: Sequence[SheetRows]) -> pd.DataFrame:
+def cells_of(parts: Sequence[SheetRows | Collected]) -> pd.DataFrame:
     """Return the cells of several worksheets, placed in the rows of all of them together."""
     starts = accumulate((len(part.rows) for part in parts), initial=0)
     frames = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.collect.compact import filled_columns
-from pipeline.collect.header import Header, clean, field_of
+from pipeline.collect.header import Header, is_code_row
+from pipeline.collect.headings import clean, field_of
 
 _PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
 _TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|共\s*[0-9]+\s*[人名]|人数合计|total|sum)", re.IGNORECASE)
@@ -24,25 +25,32 @@ _REMARK = re.compile(
 _SIGNED = re.compile(r"(?:签字|签名|盖章)\s*[:：(（)）]*\s*$|^\s*人数\s*[:：]")
 _END = re.compile(r"^[（(\s]*(?:以下|此处以下)(?:空白|无正文|无内容|无数据)")
 _EXAMPLE = re.compile(
-    r"^[（(\[【]?(?:填写|填报)?(?:示例|样例|范例|举例)(?:行|数据)?[)）\]】]?$"
+    r"^[（(\[【]?(?:填写|填报|如)?(?:示例|样例|范例|举例|例子?)(?:行|数据)?[0-9]{0,2}[)）\]】]?$"
     r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
 )
 _EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
 _MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
-_HINT = re.compile(r"必填|选填|请填|填写|格式|例如|如[:：]|下拉|不填|可空|文本")
+_HINT = re.compile(
+    r"必填|选填|请填|填写|格式|例如|^如|如[:：]|下拉|不填|可空|文本|[0-9]+\s*位|与.+(?:一致|相同)|^[^/、]{1,8}(?:[/、][^/、]{1,8})+$"
+)
+_HINTS = re.compile(r"^[（(\[【]?(?:填[写报表](?:要求|说明|须知|格式|规则)|要求|说明|格式|备注说明)[)）\]】]?[:：]?$")
+WITHDRAWN = "表单里已撤回或未通过"
 OTHER_TABLE = "另一个表头，各列的顺序不同"
 _KEYS = {"name", "id_number", "student_number"}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
+_LONG = re.compile(r"\s*[0-9]{8,15}\s*")
+_NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
 _FEW = 9  # filled cells of a row below the table, at most
 _WIDE = 40  # characters of a cell that are looked at in full width, too
 _PORTION = 50_000  # rows that are Python text at a time
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether rows without a header are people: ID numbers in several rows, or in one row of many cells."""
-    found = [row for row in rows if any(map(_holds_person, row))]
-    return len(found) >= 3 or any(sum(bool(cell.strip()) for cell in row) >= 6 for row in found)
+    """Say whether rows without a header are people: one has an ID number, or three a number beside a name."""
+    if any(_holds_person(cell) for row in rows for cell in row):
+        return True
+    return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP
 
 
 def _holds_person(cell: str) -> bool:
@@ -78,6 +86,19 @@ def reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
         columns = [column.to_pylist() for column in narrow.take(pa.array(places)).columns]
         for at, cells in zip(places, zip(*columns, strict=True), strict=True):
             why[at] = _reason(cells, look, near_top=bool(at < _NEAR_TOP))
+    return why
+
+
+def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
+    """Return `why` with the rows added that a form tool says were withdrawn or rejected (`Export.states`)."""
+    states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
+    why = why.copy()
+    for column, label in header.labels.items():
+        words = states.get(clean(label))
+        if words and column < body.num_columns:
+            given = body.column(column).to_pandas().str.strip()
+            for at in np.flatnonzero(given.isin(list(words)).to_numpy() & (why == "")):
+                why[at] = f"{WITHDRAWN}（{label}：{given.iloc[at]}）"
     return why
 
 
@@ -130,6 +151,8 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return OTHER_TABLE
     if _repeats(cells, look):
         return "重复的表头"
+    if near_top and is_code_row(cells):
+        return "字段代码或类型"
     if _is_example(filled, name, near_top=near_top, whole=any(map(_PERSON.fullmatch, numbers[:1]))):
         return "示例行"
     if any(re.search(_NUMBER, number) for number in numbers):
@@ -138,11 +161,16 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "表下备注"
     if any(_TOTAL.search(cell) for cell in filled[:3]):
         return "合计行"
-    if near_top and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled):
+    if near_top and _hints(filled):
         return "填写说明"
     if not (name or any(numbers)) and (len(filled) <= 2 or _REMARK.search(filled[0])):
         return "没有姓名、身份证号码和学号的备注行"
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
+
+
+def _hints(filled: list[str]) -> bool:
+    """Say whether a row tells what to fill in: its first cell says so, or half of its cells do."""
+    return bool(_HINTS.match(filled[0].strip())) or sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
 
 
 def _repeats(cells: Sequence[str], look: _Look) -> bool:

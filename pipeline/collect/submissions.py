@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import Cohort, Source
+from pipeline.cohort import FILE_NAME, Cohort, Source
 from pipeline.collect.collected import (
     EXTRAS,
     SKIPPED,
@@ -20,11 +20,12 @@ from pipeline.collect.collected import (
     row_columns,
     text_frame,
 )
+from pipeline.collect.columns import SourceColumns, undeclared
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
-from pipeline.collect.rows import SheetRows, cells_of, rows_of_grid
-from pipeline.errors import InputError
+from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.errors import ConfigurationError, InputError
 
 
 def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
@@ -35,45 +36,51 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     Raises:
         InputError: a source names no file, or nothing at all could be read.
     """
-    readings = [_read_unit(unit, cohort, keep) for unit in submission_units(cohort)]
-    collected = _concatenated(readings)
+    units = submission_units(cohort)
+    parts = [collect_unit(unit, cohort, keep) for unit in units]
+    collected = _together(parts)
     refuse_nothing(collected.columns, collected.notes)
+    refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
     return collected
 
 
-def refuse_nothing(columns: set[str], notes: list[Note]) -> None:
-    """Refuse to go on where no source could be read at all: none gave one of the form's `columns`.
+def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
+    """Refuse to go on where no source could be read at all: none has `columns` that are a form's.
 
     Raises:
         InputError: with what is wrong with each.
     """
-    if not columns:
-        faults = "；".join(str(note) for note in notes if note.level == "error")
+    if all(source.refused for source in columns):
+        faults = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
         raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One thing that is read by itself: a file, or a shared sheet (`path` is None). `notes` came up in finding it."""
+    """One thing that is read by itself: a file, or a shared sheet (`path` is None).
+
+    `notes` came up in finding it. `registries` are the SHA-256 of the registries: a file that is one is none of it.
+    """
 
     source: Source
     path: Path | None
     notes: tuple[Note, ...] = ()
+    registries: frozenset[str] = frozenset()
 
 
 def submission_units(cohort: Cohort) -> list[Unit]:
-    """Return what `[submissions]` names, in the order of reading.
-
-    Raises:
-        InputError: a source names no file.
-    """
+    """Return what `[submissions]` names, in the order of reading; a source without files is told where it is read."""
     units: list[Unit] = []
     seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
             continue
-        paths, notes = files_of(source.path, cohort.folder)
+        try:
+            paths, notes = files_of(source.path, cohort.folder)
+        except InputError as error:
+            units.append(Unit(source, cohort.folder / source.path, (_fault(error),)))
+            continue
         units += [
             Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
         ]
@@ -83,16 +90,19 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     """Read one unit; where it cannot be read, an error note says so."""
-    return _concatenated([_read_unit(unit, cohort, keep)])
+    return _collected(read_unit(unit, cohort, keep), unit, cohort)
 
 
-def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+    """Return the worksheets of one unit; where it cannot be read, an error note says so."""
     path = unit.path
     if path is None:
         from pipeline.collect.google import read_sheet
 
         return _or_note(lambda: read_sheet(unit.source.path, cohort, keep))
-    reading = _or_note(lambda: _read_file(path, cohort.folder, keep))
+    reading = _or_note(lambda: _read_file(path, cohort.folder, keep, unit.registries))
+    if not reading.grids and any(note.level == "error" for note in unit.notes):
+        return Reading([], list(unit.notes))
     return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
@@ -100,20 +110,28 @@ def _or_note(read: Callable[[], Reading]) -> Reading:
     try:
         return read()
     except InputError as error:
-        remedy = f"。{error.remedy}" if error.remedy else ""
-        return Reading([], [Note("error", error.where, "", 0, f"{error.what}{remedy}")])
+        return Reading([], [_fault(error)])
 
 
-def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
+def _fault(error: InputError) -> Note:
+    remedy = f"。{error.remedy}" if error.remedy else ""
+    return Note("error", error.where, "", 0, f"{error.what}{remedy}")
+
+
+def _read_file(path: Path, folder: Path, keep: Path | None, registries: frozenset[str]) -> Reading:
     content = read_content(path, folder)
+    if content.sha256 in registries:
+        what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
+        raise InputError(what, where=content.name, remedy=remedy)
     keep_bytes(content, keep)
     return read_table_file(content)
 
 
-def _concatenated(readings: list[Reading]) -> Collected:
-    grids = [grid for reading in readings for grid in reading.grids]
-    parts = [rows_of_grid(grid, fields.names()) for grid in grids]
-    notes = [note for reading in readings for note in reading.notes] + [note for part in parts for note in part.notes]
+def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
+    grids, declared = reading.grids, cohort.submissions.declared(unit.source)
+    needs = () if unit.source.amends else SUBMISSION
+    parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
+    notes = reading.notes + [note for part in parts for note in part.notes]
     notes += _unread(grids, parts, notes)
     return Collected(
         rows=_rows(grids, parts),
@@ -121,19 +139,53 @@ def _concatenated(readings: list[Reading]) -> Collected:
         extras=_concat([part.extras for part in parts], EXTRAS),
         skipped=_concat([part.skipped for part in parts], SKIPPED),
         notes=notes,
-        inputs=[each for reading in readings for each in reading.inputs],
-        columns={name for part in parts for name in part.columns},
+        inputs=reading.inputs,
+        columns=tuple(part.columns for part in parts if part.columns),
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
     )
 
 
+def _together(parts: list[Collected]) -> Collected:
+    """Return what several units gave as one."""
+    return Collected(
+        rows=_concat([part.rows for part in parts], row_columns()),
+        cells=cells_of(parts),
+        extras=_concat([part.extras for part in parts], EXTRAS),
+        skipped=_concat([part.skipped for part in parts], SKIPPED),
+        notes=[note for part in parts for note in part.notes],
+        inputs=[each for part in parts for each in part.inputs],
+        columns=tuple(each for part in parts for each in part.columns),
+        pictures={name: data for part in parts for name, data in part.pictures.items()},
+    )
+
+
+def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
+    """Refuse columns that `cohort.toml` declares and that no source has.
+
+    Args:
+        cohort: the settings.
+        read: each source with what its worksheets have.
+
+    Raises:
+        ConfigurationError: each of them, with the headings found.
+    """
+    mistakes = undeclared(
+        cohort.submissions.columns, [each for _, has in read for each in has], "[submissions.columns]"
+    )
+    for source in cohort.submissions.sources:
+        own = [each for given, has in read if given == source for each in has]
+        mistakes += undeclared(source.columns, own, f"[submissions] from {source.path} 的 columns")
+    if mistakes:
+        raise ConfigurationError(mistakes, where=FILE_NAME)
+
+
 def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> list[Note]:
-    """Return an error note for each file none of whose worksheets is a form, where none says so yet."""
-    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns}
+    """Return a note for each file none of whose worksheets is a form, where nothing worse is told of it."""
+    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns and not part.columns.refused}
     told = {note.file for note in notes if note.level == "error"}
-    message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件未读取。请照模板写列名"
+    message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"
     files = dict.fromkeys(grid.file for grid in grids)
-    return [Note("error", file, "", 0, message) for file in files if file not in forms and file not in told]
+    return [Note("info", file, "", 0, message) for file in files if file not in forms and file not in told]
 
 
 def _rows(grids: list[Grid], parts: list[SheetRows]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.collect import Input, Note
+from pipeline.collect import Input, Note, SourceColumns
 
 ROWS = 40_000
 """Registry rows of a part, where there are several parts: its frames fill some 0.5 GB while rules are judged."""
@@ -19,13 +19,17 @@ ROWS = 40_000
 
 @dataclass(frozen=True)
 class SchoolRead:
-    """What became of one school's registry: `names` are the schools that its rows name, `error` why it is unread."""
+    """What became of one school's registry: `names` are the schools that its rows name, `error` why it is unread.
+
+    `columns` is what its worksheets have.
+    """
 
     at: int
     rows: int
     names: tuple[str, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
+    columns: tuple[SourceColumns, ...]
     error: str = ""
 
 

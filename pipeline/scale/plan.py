@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from pipeline.cohort import Cohort
-from pipeline.collect import Note, Unit, refuse_nothing, submission_units
+from pipeline.cohort import Cohort, Source
+from pipeline.collect import Note, SourceColumns, Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.lacking import lacking_of, notes_of
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
+from pipeline.kept import Kept
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import missing_file, read_decision_rows
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
+from pipeline.scale.amending import lay_amendments, read_amendments
 from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
 from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
@@ -32,12 +36,15 @@ from pipeline.scale.spool import Spool, open_spool
 from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
-from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
+from pipeline.tabulate.headcount import put_together
+from pipeline.whole import link
 
 T = TypeVar("T")
 
 LARGE = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
+_KEPT = ("parts", "extras")
+"""Folders of the spool with what match and check leave."""
 _AT_ONCE = 16  # registries read by one task: a school's alone would cost more to hand out than to read
 
 
@@ -54,42 +61,72 @@ class Run:
     _layout: Layout | None = None
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
+    _extras: list[str] = field(default_factory=list[str])
+    _sources: list[tuple[Source, tuple[SourceColumns, ...]]] = field(
+        default_factory=list[tuple[Source, tuple[SourceColumns, ...]]]
+    )
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
 
         Raises:
-            InputError: no submission could be read.
+            InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
-        units = submission_units(cohort)
         places = range(len(cohort.schools))
         portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
         read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
         self._schools = [school for portion in read for school in portion]
+        if all(school.error for school in self._schools):
+            faults = "；".join(dict.fromkeys(school.error for school in self._schools))
+            raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
+        units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
         self._units = self._read_units(units, self._layout)
+        self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
-        refuse_nothing({name for unit in self._units for name in unit.columns}, notes)
-        self.parts = [
+        self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
+        refuse_nothing([each for unit in self._units for each in unit.columns], notes)
+        refuse_undeclared(cohort, self._sources)
+        self.parts = self._parts(self._layout)
+        return self._read([*notes, *self._amend(self._layout)])
+
+    def _parts(self, layout: Layout) -> list[Part]:
+        return [
             Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
-            for number, schools in enumerate(self._layout.schools)
+            for number, schools in enumerate(layout.schools)
         ]
-        return self._read(notes)
+
+    def _amend(self, layout: Layout) -> tuple[Note, ...]:
+        """Lay the rows that amend on those that were read, as one more unit; return what is told of them."""
+        if not any(source.amends for source in self.settings.cohort.submissions.sources):
+            return ()
+        with open_ledger(self.settings.cohort) as ledger:
+            withdrawn = withdrawn_submission_ids(ledger.entries())
+        made = lay_amendments(self.spool, layout, self.parts, self._units, withdrawn)
+        self._units.append(made)
+        self.parts = self._parts(layout)
+        return made.notes
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
-        """Read the units; shared sheets are read here, where their key is."""
-        read: dict[int, UnitRead] = {}
-        files = [(self.spool, number, unit, layout) for number, unit in enumerate(units) if unit.path is not None]
-        for one in self.work.map(read_unit, files):
-            read[one.number] = one
-        for number, unit in enumerate(units):
-            if unit.path is None:
-                read[number] = read_unit(self.spool, number, unit, layout)
-        return [read[number] for number in range(len(units))]
+        """Read the units; shared sheets are read here, where their key is, and so are rows that amend."""
+        here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
+        apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
+        read = self.work.map(read_unit, [(self.spool, number, unit, layout) for number, unit in apart])
+        for number, unit in here:
+            if unit.source.amends:
+                read.append(read_amendments(self.spool, number, unit))
+            else:
+                read.append(read_unit(self.spool, number, unit, layout))
+        return sorted(read, key=lambda one: one.number)
 
     def _read(self, notes: list[Note]) -> SourcesRead:
-        schools = self.settings.cohort.schools
+        cohort = self.settings.cohort
+        schools = cohort.schools
+        registries = {schools[school.at].name: school.columns for school in self._schools if not school.error}
+        submissions = tuple(each for unit in self._units for each in unit.columns)
+        lacking = lacking_of(self._sources, registries, photos=cohort.photos_folder is not None)
         return SourcesRead(
             inputs=[
                 *(one for unit in self._units for one in unit.inputs),
@@ -99,11 +136,13 @@ class Run:
             unread={schools[school.at].name: school.error for school in self._schools if school.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
             skipped=pd.concat([unit.skipped for unit in self._units], ignore_index=True),
+            columns=(*submissions, *(each for has in registries.values() for each in has)),
+            lacking=lacking,
+            asked=notes_of(cohort, lacking, submissions, registries),
         )
 
     def settle_across(self) -> None:
-        """Settle what crosses schools."""
-        self.load_ledger()
+        """Settle what crosses schools (`load_ledger` comes first)."""
         across = Across(
             self.spool,
             self.layout,
@@ -142,6 +181,33 @@ class Run:
             mine = self.entries["school_code"].isin([*codes, ""])
             self.spool.write(ledger_name(part.number), self.entries[mine])
 
+    def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
+        """Keep in the run what match and check left of each part, and what the summary tells of it."""
+        if not key:
+            return
+        names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
+        folder = self.folder.path / "parts"
+        for name in names:
+            link(self.spool.folder / name, folder / name)
+        parts = [(part.number, part.schools, part.units) for part in self.parts]
+        state = {"told": told, "parts": parts, "extras": self._extras}
+        write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
+        validations = self.folder.path / "validations.json"
+        kept.note(key, [*(folder / name for name in names), folder / "state.json", validations])
+
+    def take_judged(self, kept: Kept, key: str) -> dict[str, Any] | None:
+        """Take what `keep_judged` kept in an earlier run, and return what it told; None where there is none."""
+        if not kept.take(key):
+            return None
+        folder = self.folder.path / "parts"
+        for path in folder.glob("*/*"):
+            link(path, self.spool.folder / path.relative_to(folder))
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        self.parts = [Part(number, tuple(schools), tuple(units)) for number, schools, units in state["parts"]]
+        self._extras = state["extras"]
+        self.load_ledger()
+        return state["told"]
+
     def share(self, what: object) -> None:
         """Give an object to all tasks, under its type's name."""
         self.spool.write_object(type(what).__name__, what)
@@ -176,12 +242,10 @@ class Run:
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
-        headcount = self.spool.read_all(names.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        headcount = put_together(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
-        gathered.append(
-            Pieces("extras", tuple(f"extras/{unit.number}" for unit in self._units), ((),) * len(self._units))
-        )
+        gathered.append(Pieces("extras", tuple(self._extras), ((),) * len(self._extras)))
         tables = [(self.spool, pieces, folder) for pieces in gathered]
         self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)

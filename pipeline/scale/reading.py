@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import safe_name
-from pipeline.collect import Collected, Input, Note, Registry, Unit, collect_unit, read_registry
+from pipeline.collect import Collected, Input, Note, Registry, SourceColumns, Unit, collect_unit, read_registry
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
@@ -26,7 +26,7 @@ from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
-_UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class UnitRead:
 
     number: int
     rows: dict[int, int]
-    columns: frozenset[str]
+    columns: tuple[SourceColumns, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
     unknown: Frame
@@ -74,7 +74,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             errors[at] = str(error)
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
     start, schools = 0, settings.cohort.schools
-    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), error) for at, error in errors.items()}
+    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
@@ -83,7 +83,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
-        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs))
+        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs), registry.columns)
     return [told[at] for at in places]
 
 
@@ -129,8 +129,8 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
         if photo_folder is not None:
             rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
         rows, changes = (
-            rows.assign(order=rows["order"] + number * _UNIT),
-            changes.assign(order=changes["order"] + number * _UNIT),
+            rows.assign(order=rows["order"] + number * UNIT),
+            changes.assign(order=changes["order"] + number * UNIT),
         )
         parts = layout.parts_of(rows["school"])
         of_change = pd.Series(parts, index=rows["order"]).reindex(changes["order"]).to_numpy()
@@ -142,7 +142,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     return UnitRead(
         number,
         filled,
-        frozenset(collected.columns),
+        collected.columns,
         tuple(notes),
         tuple(collected.inputs),
         collected.extras[["file", "sheet", "column"]].drop_duplicates(),
@@ -206,3 +206,13 @@ def _lay(spool: Spool, number: int, part: int, pieces: list[tuple[Frame, Frame]]
     spool.write(rows_name(number, part), rows)
     spool.write(changes_name(number, part), pd.concat([piece for _, piece in pieces], ignore_index=True))
     return len(rows)
+
+
+def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
+    """Lay a unit's rows and changes (both with `order`) into the spool by part; return how many rows each part has."""
+    parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
+    of_change = parts.reindex(changes["order"]).to_numpy()
+    return {
+        part: _lay(spool, number, part, [(rows[(parts == part).to_numpy()], changes[of_change == part])])
+        for part in np.unique(parts).tolist()
+    }

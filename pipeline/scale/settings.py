@@ -10,6 +10,7 @@ from typing import Self
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Rule
 from pipeline.cohort import Cohort
+from pipeline.collect.lacking import Lacking
 from pipeline.colleges import College, only_colleges
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.scale.spool import Spool
@@ -53,11 +54,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Judging:
-    """The rules and the facts they know; the schools whose registry could not be read, with the reason."""
+    """The rules and the facts they know; schools whose registry could not be read, with the reason; lacking columns."""
 
     rules: list[Rule]
     facts: Facts
     unread: dict[str, str]
+    lacking: Lacking
 
     @classmethod
     def of(cls, spool: Spool) -> Self:

@@ -14,7 +14,7 @@ from pipeline.check.data_docs import write_data_docs
 from pipeline.check.findings import findings_of
 from pipeline.check.logic import LOGIC
 from pipeline.check.results import FILE, slim_results
-from pipeline.check.rule import Broken, Rule
+from pipeline.check.rule import Rule
 from pipeline.check.suites import built_in_rules, office_rules
 from pipeline.errors import ConfigurationError
 from pipeline.tables import SEVERITIES
@@ -147,7 +147,7 @@ def test_our_types_say_what_stock_expectations_say(judged, table, known):
 def test_a_rule_that_raises_could_not_run_and_leaves_the_others_standing(table, known, monkeypatch):
     from pipeline.check.expectations import TYPES
 
-    def broken(self, frame, facts):
+    def broken(self, table):
         raise ZeroDivisionError("430302199503141041")
 
     monkeypatch.setattr(TYPES["expect_email_format"], "broken", broken)
@@ -264,8 +264,7 @@ def test_findings_of_a_rule_name_what_it_says_itself():
     frame = pd.DataFrame({"submission_id": ["s"], "qq": ["1"]}).assign(
         **{f"told_{name}": ["t"] for name in ("school", "college", "class_name", "student_number")}
     )
-    broken = Broken(pd.Series([True]), expected=pd.Series(["2"]))
-    found = findings_of(frame, [judging.Verdict(rule, pd.Series([0]).to_numpy(), broken)])
+    found = findings_of(frame, [judging.Verdict(rule, pd.Series([0]).to_numpy(), {"expected": ["2"]})])
     assert found[["field", "given", "expected"]].to_numpy().tolist() == [["qq", "1", "2"]]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from pipeline.collect.collected import Grid
-from pipeline.collect.header import field_of, find_header, joined_field
+from pipeline.collect.header import find_header
+from pipeline.collect.headings import field_of, joined_field
 from pipeline.collect.rows import rows_of_grid
 from pipeline.fields import fields, names
 
@@ -96,7 +97,7 @@ def test_what_stands_under_another_person_or_place_is_not_the_students(group, la
     merged = [(top + title, left, bottom + title, right) for top, left, bottom, right in merged]
     found = rows_of_grid(grid(*rows, merged=merged), names())
     assert found.rows[["name", "id_number", "student_number"]].values.tolist() == [PERSON]
-    assert found.columns == {"name", "id_number", "student_number"}
+    assert found.columns.fields == {"name", "id_number", "student_number"}
     assert found.extras["value"].tolist() == ["别人的", "别人"]
 
 
@@ -131,11 +132,99 @@ def filled(sheet):
     return rows._head(sheet)
 
 
-def test_near_miss_is_taken_with_a_warning():
-    found = rows_of_grid(grid(["姓名", "身分证号码", "学号"], PERSON), names())
-    assert found.rows["id_number"].tolist() == [PERSON[1]]
-    assert [n.level for n in found.notes] == ["warning"]
-    assert "身分证号码" in found.notes[0].message
+RIGHT_ID = "110101199003077619"
+"""Its check character is right."""
+NEAR = [
+    ("身分证号码", RIGHT_ID, "id_number", True),
+    ("身分证号码", PERSON[1], "id_number", False),
+    ("学院名称", "土木工程学院", "college", False),
+    ("联系人电话", "13800010000", "phone", False),
+    ("父亲身份证号", RIGHT_ID, "", False),
+    ("证件", RIGHT_ID, "", False),
+]
+
+
+@pytest.mark.parametrize(("label", "value", "field", "taken"), NEAR)
+def test_a_near_heading_is_a_question_unless_its_values_prove_it(label, value, field, taken):
+    head = ["姓名", "学号", label]
+    has = rows_of_grid(grid(head, ["张三", "1305030101", value]), names()).columns
+    assert (field in has.fields) == taken
+    assert not taken or [c.right for c in has.columns if c.field == field] == ["values"]
+    if not taken and field in ("phone", "id_number"):
+        assert [(c.heading, c.likely) for c in has.questions] == [(label, field)]
+    assert "school" not in has.fields
+
+
+def test_a_better_reading_leaves_no_question():
+    has = rows_of_grid(
+        grid(["姓名", "学号", "手机", "联系人电话"], ["张三", "1305030101", "138", "139"]), names()
+    ).columns
+    assert has.fields == {"name", "student_number", "phone"}
+    assert not has.questions
+
+
+def test_declared_goes_before_known():
+    has = grid(["姓名", "学号", "手机", "联系人电话", "层次"], ["张三", "1305030101", "138", "139", "本科生"])
+    declared = {"phone": "联系人电话", "education_level": "=本科", "college": "@sheet"}
+    found = rows_of_grid(has, names(), declared)
+    assert found.rows[["phone", "education_level", "college"]].values.tolist() == [["139", "本科", "一"]]
+
+
+TITLES = [
+    ("13土木1班", ["2017届名单"], "@sheet", "13土木1班"),
+    ("班级：13土木1班", [], "@sheet", "13土木1班"),
+    ("Sheet1", ["班级：13土木1班"], "@title", "13土木1班"),
+    ("Sheet1", ["2017届信息表", "院系：土木学院　班级：13土木1班"], "@title", "13土木1班"),
+    ("Sheet1", ["院系：土木学院  13土木1班"], "@title", "13土木1班"),
+]
+
+
+@pytest.mark.parametrize(("sheet", "titles", "declared", "value"), TITLES)
+def test_a_class_may_stand_over_the_table(sheet, titles, declared, value):
+    rows = [[title, "", "", ""] for title in titles] + [["姓名", "身份证号码", "学号", "手机"], [*PERSON, "138"]]
+    found = rows_of_grid(Grid("a.xlsx", sheet, rows), names(), {"class_name": declared})
+    assert found.rows["class_name"].tolist() == [value]
+
+
+def test_notes_name_the_column_and_not_the_title():
+    head = ["姓名", "身份证号码", "学号", "爱好", "手机", "个人联系电话"]
+    merged = [(0, 0, 0, 5)]
+    found = rows_of_grid(grid(["2017届信息表"], head, [*PERSON, "棋", "1", "2"], merged=merged), names())
+    assert not [note for note in found.notes if "2017届" in note.message]
+    assert {c.heading for c in found.columns.columns} == set(head)
+
+
+@pytest.mark.parametrize("below", [["XM", "SFZH", "XH"], ["C(30)", "C(18)", "C(20)"], ["字符型", "字符型", "字符型"]])
+def test_field_codes_and_types_are_no_people(below):
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号"], below, PERSON), names())
+    assert (len(found.rows), found.skipped["row"].tolist()) == (1, [2])
+
+
+def test_pinyin_headings_of_a_known_export():
+    found = rows_of_grid(
+        grid(["XH", "XM", "SFZH", "FY", "XJZT"], [PERSON[2], *PERSON[:2], "土木学院", "在籍"]), names()
+    )
+    assert found.columns.fields == {"student_number", "name", "id_number", "college"}
+    assert {c.right for c in found.columns.columns if c.field} == {"export"}
+    assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns is None
+
+
+LISTS = [[["性别", "民族", "学历"], ["男", "汉族", "本科"]], [["填写说明"], ["一、请如实填写"]]]
+
+
+@pytest.mark.parametrize("rows", LISTS)
+def test_a_sheet_without_people_is_an_info(rows):
+    assert {note.level for note in rows_of_grid(grid(*rows), names()).notes} == {"info"}
+
+
+def test_a_form_of_one_person_is_refused():
+    form = [
+        ["姓名", "张三", "学号", "1305030101", "身份证号", RIGHT_ID],
+        ["性别", "男", "民族", "汉族", "政治面貌", "群众"],
+    ]
+    form.append(["院系", "土木学院", "班级", "13土木1班", "专业", "土木工程"])
+    found = rows_of_grid(grid(*form), names())
+    assert (len(found.rows), [note.level for note in found.notes]) == (0, ["error"])
 
 
 def test_a_header_below_a_title_is_known_when_it_is_repeated():
@@ -167,10 +256,11 @@ def test_two_names_of_one_field_keep_both():
 
 
 def test_missing_key_column_is_said_and_where():
-    found = rows_of_grid(grid(["标题"], ["姓名", "学号", "性别"], ["张三", "1", "男"]), names())
+    found = rows_of_grid(grid(["标题"], ["姓名", "准考证", "性别"], ["张三", "1", "男"]), names())
     note = found.notes[-1]
     assert (note.level, note.sheet, note.row) == ("error", "一", 2)
-    assert "身份证号码" in note.message
+    assert "身份证号码 或 学号" in note.message
+    assert "姓名、准考证、性别" in note.message
 
 
 def test_instructions_and_empty_sheets_are_said():

@@ -41,8 +41,8 @@ def _pages(season: Run, out: Path) -> Path:
     from pipeline.render.scope import headcount_of, open_page
 
     headcount = headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
-    write_headcount_xlsx(folder / "headcount.xlsx", headcount, with_people=True)
-    write_headcount_pdf(folder / "headcount.pdf", headcount, with_people=True)
+    write_headcount_xlsx(folder / "headcount.xlsx", headcount)
+    write_headcount_pdf(folder / "headcount.pdf", headcount)
     write_index(out / "index.html", season)
     return out
 

@@ -8,9 +8,9 @@ from typing import Any
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect
-from pipeline.collect.google.client import Patience, SheetsClient
+from pipeline.collect.google.client import Patience, RejectedRequestError, SheetsClient
 from pipeline.collect.google.snapshot import AS_STORED
-from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book
+from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.gsheet import spreadsheet_key
 from pipeline.collect.template_text import HINTS
 from pipeline.errors import RefusedError
@@ -30,7 +30,7 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
     Columns that are there stay where they are, whatever stands in them; a second call adds nothing.
 
     Raises:
-        RefusedError: the worksheet's first row is filled with something else.
+        RefusedError: the worksheet's first row is filled with something else, or somebody else protects it.
         PartialError, InputError: no access, or Google did not answer within attempts and time.
     """
     client = connect(cohort, write=True, patience=patience)
@@ -46,7 +46,13 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
         return HEADER_MARK in now.protections and all(there & set(field.labels) for field in wanted)
 
     if requests:
-        client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
+        try:
+            client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
+        except RejectedRequestError:
+            now = _tab(client, read_book(client, book.key))
+            if now.locked:
+                raise refused_by_protection(client, book, now) from None
+            raise
     what = f"补了 {len(wanted)} 列" if header and wanted else "新建了表头" if wanted else "已经齐全"
     return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
 

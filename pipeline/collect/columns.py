@@ -1,0 +1,184 @@
+"""What a source has: columns known and by which right, columns unknown and what they may mean, fields missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.collect.header import Header
+from pipeline.collect.headings import Right, clean, likely_field, near_field
+from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.logs import mask
+
+KEYS = ("name", "id_number", "student_number")
+IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
+"""What a registry must have; a constant will do (contract, *Columns*)."""
+_LONGEST = 40  # characters of a heading that a message tells
+_TOLD = 40  # headings that one message tells
+_PROVED = 0.9  # of the filled cells of a column that its values prove
+_LOOKED_AT = 2_000  # filled cells from the top that are asked whether they prove their column
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source.
+
+    `at` is its 0-based place, -1 for what `cohort.toml` gives instead of a column. `field` is what it is read as ("":
+    nothing), `right` why; `likely` the field that it may mean, where that is to be asked.
+    """
+
+    at: int
+    heading: str
+    field: str = ""
+    right: Right = ""
+    likely: str = ""
+
+
+@dataclass(frozen=True)
+class SourceColumns:
+    """What one worksheet has: `row` (1-based) of its headings, its columns, the exports that it is taken for.
+
+    `refused` says why it is not read; "" where it is.
+    """
+
+    file: str
+    sheet: str
+    row: int
+    columns: tuple[Column, ...]
+    exports: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that are read."""
+        return frozenset(column.field for column in self.columns if column.field)
+
+    @property
+    def questions(self) -> list[Column]:
+        """The columns that may mean a field which nothing else here is read as."""
+        return [column for column in self.columns if column.likely and column.likely not in self.fields]
+
+    @property
+    def place(self) -> str:
+        """File and worksheet, for messages."""
+        return f"{self.file} 工作表 {self.sheet}" if self.sheet else self.file
+
+
+def columns_of(
+    header: Header, place: tuple[str, str, int], given: Mapping[str, str], samples: Mapping[int, pd.Series]
+) -> SourceColumns:
+    """Return what a worksheet has.
+
+    Args:
+        header: its header.
+        place: file, worksheet, row of the headings.
+        given: field to what stands in every row instead of a column.
+        samples: values of the unknown columns, to see whether they hold anything.
+    """
+    asked = header.unknown.keys() & samples.keys()
+    read = {column: name for name, column in header.columns.items() if name not in given}
+    columns: list[Column] = []
+    for at, label in header.labels.items():
+        name = read.get(at, "")
+        columns.append(Column(at, label, name, header.rights.get(name, ""), likely_field(label) if at in asked else ""))
+    columns += [Column(-1, value, name, "declared") for name, value in given.items()]
+    return SourceColumns(*place, tuple(columns), tuple(export.name for export in header.words.exports))
+
+
+def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
+    """Return the header with the columns that have a near heading only and that their values prove.
+
+    ID numbers with right check characters prove 身份证号码. Where two columns would do, neither is taken.
+    """
+    if "id_number" in header.columns:
+        return header
+    near = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
+    proved = [at for at in near if are_id_numbers(samples[at])]
+    if len(proved) != 1:
+        return header
+    rights: dict[str, Right] = {**header.rights, "id_number": "values"}
+    return replace(header, columns={**header.columns, "id_number": proved[0]}, rights=rights)
+
+
+def are_id_numbers(values: pd.Series) -> bool:
+    """Say whether these values are ID numbers: almost all of 18 characters with the right check character."""
+    filled = values.str.strip().str.upper()
+    filled = filled[filled != ""].head(_LOOKED_AT).reset_index(drop=True)
+    if filled.empty:
+        return False
+    numbers = IdNumbers(filled)
+    right = numbers.is_kind("resident", "residence_permit", "foreigner") & numbers.checksum_ok
+    return bool(right.mean() >= _PROVED)
+
+
+def given_values(
+    declared: Mapping[str, str], sheet: str, titles: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return of `columns` the headings by field, and what stands in every row: "=本科", "@sheet", "@title"."""
+    headings = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
+    constants: dict[str, str] = {}
+    for name, text in declared.items():
+        if text.startswith("="):
+            constants[name] = text[1:].strip()
+        elif text == "@sheet":
+            constants[name] = labelled(name, [sheet])
+        elif text == "@title":
+            constants[name] = labelled(name, titles)
+    return headings, constants
+
+
+def labelled(name: str, texts: Sequence[str]) -> str:
+    """Return what titles say of a field: what follows its label (班级：13土木1班), else the last without a label."""
+    parts = [
+        part for text in texts for part in re.split(r"\s{2,}|[ \t\u3000]+(?=[^ \t\u3000]{1,8}[:：])", text) if part
+    ]
+    pairs = [(clean(part[: colon.start()]), part[colon.end() :].strip()) for part in parts
+             if (colon := re.search("[:：]", part))]  # fmt: skip
+    mine = {clean(label) for label in fields.fields()[name].labels}
+    told = [value for label, value in pairs if label in mine and value]
+    plain = [part.strip() for part in parts if not re.search("[:：]", part)]
+    return told[0] if told else plain[-1] if plain else ""
+
+
+def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
+    """Return the fields that some of the sources has."""
+    return frozenset(name for source in sources if not source.refused for name in source.fields)
+
+
+def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], where: str) -> list[str]:
+    """Return a line for each heading declared `where` that no source has, with those found; none if none was read."""
+    found = {clean(column.heading): column.heading for source in sources for column in source.columns}
+    lost = {name: text for name, text in declared.items() if text[:1] not in ("=", "@") and clean(text) not in found}
+    if not lost or not sources:
+        return []
+    told = headings_found(sources)
+    return [
+        f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{told}"
+        for name, text in lost.items()
+    ]
+
+
+def headings_found(sources: Iterable[SourceColumns]) -> str:
+    """Return the headings of sources as a message tells them."""
+    headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
+    more = f" 等 {len(headings)} 列" if len(headings) > _TOLD else ""
+    return "、".join(map(short, headings[:_TOLD])) + more
+
+
+def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
+    """Return what a source lacks of the wanted fields, for a message: each with the likeliest heading, where one is."""
+    likely = {column.likely: column.heading for column in source.questions}
+    return "、".join(
+        fields.label(name) + (f"（“{short(likely[name])}”是不是？）" if name in likely else "")
+        for name in wanted
+        if name not in source.fields
+    )
+
+
+def short(heading: str) -> str:
+    """Return a heading as a message may tell it: whoever wrote it may have put anything there."""
+    return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")

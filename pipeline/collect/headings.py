@@ -1,0 +1,231 @@
+"""What a heading means: a field by its label or aliases, by `columns` of `cohort.toml`, by a known export; never more.
+
+A heading that is only like one of these is a question (`likely`). Whose a column is (父亲, 辅导员, 单位) stands in
+`expectations/other_columns.csv`; what registries and form tools write over their columns in `expectations/exports`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from itertools import product
+from typing import Literal
+
+from rapidfuzz.distance import OSA
+
+from pipeline import fields, resources
+
+Right = Literal["label", "alias", "declared", "export", "values", ""]
+
+_LONGEST = 200  # characters of a label that are looked at
+_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_FRONT = re.compile(
+    r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
+    r"|请(?:如实)?(?:输入|填写|选择|上传)|[您你]的)+"
+)
+_LAST = re.compile(r"(?:[*★☆※:;,。?!]|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
+_BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
+_ABOUT = re.compile(r"^(?:主要)?(.+?)[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?$")
+_NOT = re.compile(r"不|非|勿|别|除")
+_LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # by what 区县 and 市（地区） mean alone
+_JOINTS = re.compile(r"[/、\\|_\-—·.]+")
+_SHORTEST = 2  # characters of a heading that is a part of a label, or has a label as its part
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a heading means: a field ("" for a column that a known export has and no field wants), by which right."""
+
+    field: str
+    right: Right
+
+
+@dataclass(frozen=True)
+class Export:
+    """One kind of file that a registry or a form tool writes.
+
+    `columns` maps cleaned headings to fields, "" where no field wants the column. A header is such a file's where it
+    holds two of `marks`. `states` has for each heading that says what became of a submission the words that mean
+    withdrawn or rejected.
+    """
+
+    name: str
+    marks: frozenset[str]
+    columns: dict[str, str]
+    states: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What the headings of one source mean: `declared` (cleaned heading to field) and the exports that it may be."""
+
+    declared: Mapping[str, str] = field(default_factory=dict[str, str])
+    exports: tuple[Export, ...] = ()
+
+    def among(self, headings: Iterable[str]) -> Dictionary:
+        """Return the dictionary for a header row: with the known exports two of whose marks it holds."""
+        held = {clean(heading) for heading in headings}
+        return Dictionary(self.declared, tuple(one for one in known_exports() if len(held & one.marks) >= 2))
+
+    def meaning(self, upper: str, lower: str) -> Meaning | None:
+        """Return what a heading means that stands under the group `upper` ("" for none), or None."""
+        for text in (f"{upper} {lower}", lower):
+            if name := self.declared.get(clean(text)):
+                return Meaning(name, "declared")
+        for export in self.exports:
+            if (name := export.columns.get(clean(lower))) is not None:
+                return Meaning(name, "export")
+        name = joined_field(upper, lower)
+        if not name:
+            return None
+        return Meaning(name, "label" if clean(lower) == clean(fields.label(name)) else "alias")
+
+
+@cache
+def known_exports() -> tuple[Export, ...]:
+    """Return the exports of `expectations/exports`, in the order of their files."""
+    found: list[Export] = []
+    for path in sorted((resources.expectations() / "exports").glob("*.toml")):
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        columns = {clean(heading): name for name, headings in data["columns"].items() for heading in headings}
+        columns |= {clean(heading): "" for heading in data.get("nobody", [])}
+        states = {clean(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
+        found.append(Export(data["name"], frozenset(map(clean, data["marks"])), columns, states))
+    return tuple(found)
+
+
+def clean(label: str) -> str:
+    """Return a label without width, spaces, marks and case; brackets that belong to it stay."""
+    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label[:_LONGEST])).lower()
+    return _FRONT.sub("", flat).rstrip(":*_")
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
+    known: dict[str, str] = {}
+    for shorten in (clean, _bare):
+        for each in fields.fields().values():
+            for label in each.labels:
+                known.setdefault(shorten(label), each.name)
+        for each in fields.fields().values():
+            known.setdefault(each.name, each.name)
+    return known
+
+
+def _shorter(label: str) -> Iterator[str]:
+    """Yield a cleaned label, then with one mark or bracket less at its end each time."""
+    flat = clean(label)
+    yield flat
+    while (shorter := _LAST.sub("", flat)) != flat:
+        flat = shorter
+        yield flat
+
+
+def _bare(label: str) -> str:
+    *_, shortest = _shorter(label)
+    return _JOINTS.sub("", shortest)
+
+
+@lru_cache(maxsize=20_000)
+def field_of(label: str) -> str:
+    """Return the field that a label means by itself, or the empty string."""
+    known = _known()
+    found = next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
+    return "" if found and _remark_of_another(label, found) else found
+
+
+@cache
+def _others() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the words of `other_columns.csv`: each with the fields that stay the student's under and beside it."""
+    with (resources.expectations() / "other_columns.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {
+        row["word"]: {where: tuple(filter(None, row[where].split("|"))) for where in ("under", "beside")}
+        for row in rows
+    }
+
+
+def is_of_another(group: str, name: str) -> bool:
+    """Say whether a group's name gives the columns under it to somebody or some place that is not asked about."""
+    found = _ABOUT.match(clean(group))
+    word = next((each for each in (clean(group), found[1] if found else "") if each in _others()), "")
+    return bool(word) and not _stays(word, "under", name)
+
+
+def _stays(word: str, where: str, name: str) -> bool:
+    return any(name == still or name.startswith(f"{still}_") for still in _others()[word][where])
+
+
+def _remark_of_another(label: str, name: str) -> bool:
+    """Say whether a remark in brackets may give a field to others; 家庭住址（户籍所在地） only says which address."""
+    for remark in _BRACKETS.findall(clean(label)):
+        if _NOT.search(remark):
+            continue
+        words = [word for word in _others() if (word in remark if len(word) > 1 else _whole(remark) == word)]
+        if words and not any(_stays(word, "beside", name) for word in words):
+            return True
+    return False
+
+
+def _whole(remark: str) -> str:
+    found = _ABOUT.match(remark)
+    return found[1] if found else remark
+
+
+def joined_field(upper: str, lower: str) -> str:
+    """Return the field of a label that stands in two rows, such as 生源地 over 省; `upper` is "" for none."""
+    if not lower:
+        return field_of(upper)
+    if not upper or clean(upper) == clean(lower):
+        return field_of(lower)
+    stems = [upper, *(_bare(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
+    lowers = dict.fromkeys([lower, _LEVELS.get(field_of(lower), lower)])
+    for stem, part in product(stems, lowers):
+        # As brackets, `part` must be in the label: what stands in a label's brackets is left out otherwise, and a
+        # person's row below the header would read as its second row.
+        found = field_of(f"{stem}{part}") or field_of(f"{stem}所在{part}") or _known().get(clean(f"{stem}({part})"))
+        if found:
+            return found
+    return "" if _is_part_of_other(upper, lower) else field_of(lower)
+
+
+def _is_part_of_other(upper: str, lower: str) -> bool:
+    """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
+    bare = field_of(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
+    return bare and "家" not in upper and "通" not in upper
+
+
+@lru_cache(maxsize=20_000)
+def near_field(label: str) -> str:
+    """Return the one field whose label differs by one character (added, left out, changed, swapped), or ""."""
+    bare = _bare(label)
+    if len(bare) < 3 or field_of(label):
+        return ""
+    close = {
+        name for known, name in _known().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
+    }
+    return close.pop() if len(close) == 1 else ""
+
+
+@lru_cache(maxsize=20_000)
+def likely_field(label: str) -> str:
+    """Return the field that a heading without a meaning may mean, or "": a question, never an answer.
+
+    It differs by one character from a label, has one label as its part, or is a part of one field's labels.
+    """
+    if near := near_field(label):
+        return near
+    bare = _bare(label)
+    if len(bare) < _SHORTEST or any(word in bare for word in _others() if len(word) > 1):
+        return ""
+    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare]
+    if held:
+        return _known()[max(held, key=len)]
+    holding = {name for known, name in _known().items() if bare in known}
+    return holding.pop() if len(holding) == 1 else ""
