@@ -78,6 +78,8 @@ class School(_Section):
     code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
     name: Text
     registry: Text
+    aliases: list[Text] = Field(default_factory=list)
+    """What else it is called."""
     columns: Declared = Field(default_factory=dict)
 
 

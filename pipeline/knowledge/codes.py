@@ -45,6 +45,10 @@ class CodeTable:
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
         return flag_by_distinct(values, lambda value: self._meaning(value) in accepted)
 
+    def has(self, word: str) -> bool:
+        """Return whether a word is one of the table's labels or aliases."""
+        return _fold(word) in self.words
+
     def _meaning(self, value: str) -> str:
         return self.words.get(_fold(value)) or self._with_code(value) or value
 
