@@ -117,6 +117,7 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
     parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
     notes = reading.notes + [note for part in parts for note in part.notes]
     notes += _unread(grids, parts, notes)
+    school = cohort.school_of_code(unit.source.school or "")
     return Collected(
         rows=_rows(grids, parts),
         cells=cells_of(parts),
@@ -126,6 +127,7 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
         inputs=reading.inputs,
         columns=tuple(part.columns for part in parts if part.columns),
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
+        school=school.name if school else "",
     )
 
 

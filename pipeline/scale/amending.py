@@ -52,7 +52,7 @@ def _name(number: int) -> str:
 def _amendments(collected: Collected, settings: Settings) -> Frame:
     """Return the rows as `lay_on` takes them."""
     rows = collected.rows.reset_index(drop=True)
-    kept, _ = normalise(rows, settings.words, load_regions(), settings.words.only_school)
+    kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
     named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
     ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()

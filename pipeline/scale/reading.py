@@ -185,7 +185,7 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 def _normalised_rows(collected: Collected, start: int, number: int, settings: Settings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    kept, changes = normalise(rows, settings.words, load_regions(), settings.words.only_school)
+    kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     first = start + number * UNIT
     order = np.arange(first, first + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")

@@ -16,6 +16,7 @@ import pytest
 from pipeline.cohort import Source
 from pipeline.collect import read_people, read_registry
 from pipeline.collect.columns import fields_read
+from pipeline.collect.submissions import collect_unit, submission_units
 from pipeline.errors import ConfigurationError, InputError
 from pipeline.fields import in_registry, names
 from tests.collecting import collect_submissions
@@ -314,3 +315,13 @@ def test_people_of_a_school_that_is_none_are_told(make_cohort):
     )
     with pytest.raises(ConfigurationError, match="某某大学"):
         read_people(cohort)
+
+
+def test_a_source_may_say_whose_school_it_is(make_cohort):
+    cohort = make_cohort()
+    write(cohort.folder / "submissions", "b.csv", *PEOPLE)
+    for code, school in (("10534", "湖南科技大学"), (None, "")):
+        own = cohort.submissions.model_copy(update={"sources": [Source(path="submissions/*", school=code)]})
+        of_school = cohort.model_copy(update={"submissions": own})
+        (unit,) = submission_units(of_school)
+        assert collect_unit(unit, of_school, None).school == school
