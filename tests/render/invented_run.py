@@ -157,6 +157,7 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
                 "given": "",
                 "expected": "",
                 "excepted": False,
+                "shared_fault": "",
             }
         )
     if status == "missing":
@@ -173,6 +174,7 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
                 "given": "",
                 "expected": "",
                 "excepted": False,
+                "shared_fault": "",
             }
         )
     else:
