@@ -20,6 +20,8 @@ from great_expectations.execution_engine.pandas_execution_engine import PandasEx
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.expectations.model_field_types import ConditionParser, MostlyField
+from great_expectations.expectations.row_conditions import RowConditionType
 
 from pipeline import fields, resources
 from pipeline.check.facts import facts_from
@@ -93,9 +95,9 @@ class RowExpectation(BatchExpectation):
     column: str = ""
     counting: bool = False
     facts: Any = None
-    mostly: float = 1.0
-    row_condition: Any = None
-    condition_parser: Any = None
+    mostly: MostlyField = 1
+    row_condition: RowConditionType = None
+    condition_parser: ConditionParser | None = None
 
     logic: ClassVar[Logic]
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
@@ -160,14 +162,8 @@ def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: AN
 
     The `settings` are for a type of our own.
     """
-    meta = {
-        "rule": rule.name,
-        "severity": rule.severity,
-        "actor": rule.actor,
-        "message": rule.message,
-        "since": rule.since,
-        "page": rule.page,
-    }
+    told = ("severity", "actor", "message", "since", "page", "field")
+    meta = {"rule": rule.name, **{name: getattr(rule, name) for name in told}}
     words = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
     if not rule.stock:
         return TYPES[rule.expectation](column=rule.field, meta=meta, **words, **rule.kwargs, **settings)
