@@ -68,11 +68,19 @@ class TableRows(TableMetricProvider):
 def _as_text(table: Frame) -> Frame:
     """Return the table with its fields as mingce's tables hold them: text, blank where a value is missing."""
     odd = {
-        name: column.map(_text).astype("str")
+        str(name): _text_of(column)
         for name, column in table.items()
-        if (name in _TEXT or column.dtype in ("object", "str")) and not (column.dtype == "str" and not column.hasnans)
+        if (name in _TEXT or column.dtype in ("object", "str")) and not _is_text(column)
     }
-    return table.assign(**{str(name): column for name, column in odd.items()}) if odd else table
+    return table.assign(**odd) if odd else table
+
+
+def _is_text(column: pd.Series) -> bool:
+    return column.dtype == "str" and not column.hasnans
+
+
+def _text_of(column: pd.Series) -> pd.Series:
+    return column if _is_text(column) else column.map(_text).astype("str")
 
 
 def _text(value: object) -> str:
@@ -106,9 +114,11 @@ class RowExpectation(BatchExpectation):
     def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
         own = own_field(self.expectation_type)
-        if own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own}):
-            table = table.assign(**{own: table[self.column]})
-        return type(self).logic(table, facts_from(self.facts), self.column)
+        moved = own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own})
+        asked = own if moved else self.column
+        if self.column in table and (moved or not _is_text(table[self.column])):
+            table = table.assign(**{asked: _text_of(table[self.column])})
+        return type(self).logic(table, facts_from(self.facts), asked)
 
     def _validate(
         self,
