@@ -157,6 +157,8 @@ class Review(_Section):
     """Where decisions made outside the command line stand."""
 
     decisions: str | None = None
+    reviewers: dict[Text, Text] = Field(default_factory=dict)
+    """Account of this machine to the name that it may decide and sign in; empty: any name."""
 
 
 class Standing(_Section):

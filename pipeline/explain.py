@@ -19,7 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.desk import Desk, RunTables, lay_desk
-from pipeline.review.signing import college_states
+from pipeline.review.signatures import college_states
 from pipeline.tables import Frame, read_table
 
 Facts = dict[str, Any]

@@ -22,14 +22,18 @@ from pipeline.cohort import Cohort
 from pipeline.collect import read_people
 from pipeline.colleges import find_college, find_school
 from pipeline.errors import UsageError
+from pipeline.kept import open_kept, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.match.stage import match
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
+from pipeline.render.signed import SignedFolder
 from pipeline.render.stage import Renderer, RenderOptions
+from pipeline.review.decisions import standing_decisions, with_approved
+from pipeline.review.desk import people_of
 from pipeline.review.previous import compare_years
-from pipeline.review.signing import college_states
+from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
@@ -43,11 +47,10 @@ from pipeline.scale.parts import (
     ledger_of,
     read_judged,
 )
-from pipeline.scale.plan import open_run
+from pipeline.scale.plan import Run, open_run
 from pipeline.scale.spool import Spool
-from pipeline.sources import SourcesRead
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
-from pipeline.unchanged import fingerprint, take_over_latest
+from pipeline.unchanged import Fingerprint, fingerprint
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,9 @@ class Outcome:
     summary: dict[str, Any]
 
     @property
-    def partial(self) -> bool:
-        """Whether something failed; what could be finished stands."""
-        return bool(self.summary["partial"])
+    def lacking(self) -> bool:
+        """Whether something is missing: an input that could not be read, a page that could not be made."""
+        return not self.summary["complete"]
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
@@ -96,19 +99,21 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            known = fingerprint(cohort, options.as_of) if options.whole else ""
-            same = None if options.render.force else take_over_latest(folder, known, options.now)
+            known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
+            same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
-                options.reporter.say(f"与上一次运行（{same['taken_over_from']}）的输入完全相同，结果直接沿用")
-                return _finish(options, folder, same)
-            with Renderer(options.render, options.reporter, cohort.scale.scheduler) as renderer:
+                options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
+                return _finish(options, folder, _taken_over(same, options, folder))
+            kept = open_kept(folder, anew=options.render.force)
+            signed = SignedFolder.of(cohort)
+            with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed) as renderer:
                 return _run(cohort, options, rules, folder, renderer, known)
         finally:
             folder.discard()
 
 
 def _run(
-    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: str
+    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: Fingerprint
 ) -> Outcome:
     """Run the stages: what concerns one school in tasks of a part each, what crosses schools in between."""
     stage = options.reporter.stage
@@ -117,19 +122,11 @@ def _run(
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
     settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules)
     with open_run(settings, folder) as run:
-        judges = Thread(target=warm_up, name="great-expectations", daemon=True)
-        if not run.work.parallel:
-            judges.start()
-        with stage("collect"):
-            read = run.collect_and_normalise()
-        with stage("match"):
-            run.settle_across()
-        with stage("check"):
-            run.share(Judging(rules, facts_of(cohort, words), read.unread, read.lacking))
-            if not run.work.parallel:
-                judges.join()
-            judged = run.each_part(judge)
-            folder.write_validations(added_results([part.results for part in judged]))
+        told = run.take_judged(renderer.kept, known.judged)
+        if told is None:
+            told = _judged(settings, options, rules, run)
+            if not told["partial"]:
+                run.keep_judged(renderer.kept, known.judged, told)
         with stage("review"):
             imported = run.import_decisions(trial=bool(options.rules))
         with stage("tabulate"):
@@ -139,8 +136,11 @@ def _run(
             previous = previous_headcount(cohort)
             if previous is not None:
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
-    summary = _summed_up(options, settings, folder, read, judged, settled)
-    summary |= {"decisions_read": imported.lines, "fingerprint": "" if imported.changed else known}
+    summary = _summed_up(options, settings, folder, told, settled)
+    summary |= {
+        "decisions_read": imported.lines,
+        "fingerprint": known.whole if options.whole and not imported.changed else "",
+    }
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
@@ -148,26 +148,52 @@ def _run(
     return _finish(options, folder, summary)
 
 
+def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run) -> dict[str, Any]:
+    """Collect, match and check; return what the summary tells of that."""
+    stage, cohort = options.reporter.stage, settings.cohort
+    judges = Thread(target=warm_up, name="great-expectations", daemon=True)
+    if not run.work.parallel:
+        judges.start()
+    with stage("collect"):
+        read = run.collect_and_normalise()
+    with stage("match"):
+        run.load_ledger()
+        run.settle_across()
+    with stage("check"):
+        run.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
+        if not run.work.parallel:
+            judges.join()
+        judged = run.each_part(judge)
+        run.folder.write_validations(added_results([part.results for part in judged]))
+    return {
+        **summaries.of_inputs(read),
+        **summaries.not_checked([one for part in judged for one in part.not_checked]),
+        "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
+        "partial": read.incomplete,
+    }
+
+
+def _taken_over(same: dict[str, Any], options: RunOptions, folder: RunFolder) -> dict[str, Any]:
+    """Return the summary of a run that took all of an earlier one over."""
+    started = options.now.isoformat(timespec="seconds")
+    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"]}
+
+
 def _summed_up(
-    options: RunOptions,
-    settings: Settings,
-    folder: RunFolder,
-    read: SourcesRead,
-    judged: list[PartJudged],
-    settled: list[Settled],
+    options: RunOptions, settings: Settings, folder: RunFolder, told: dict[str, Any], settled: list[Settled]
 ) -> dict[str, Any]:
-    """Return the summary of a run whose pages are still to be made."""
+    """Return the summary of a run whose pages are still to be made; `told` is what it says of inputs and check."""
     cohort = settings.cohort
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
-        **summaries.of_inputs(read),
-        **summaries.of_results([part.counts for part in settled], [one for part in judged for one in part.not_checked]),
+        **told,
+        "counts": summaries.of_results([part.counts for part in settled]),
         "colleges": [str(college) for college in settings.chosen] or "all",
         "rules": list(options.rules) or "all",
         "pages": list(options.render.schools) or "all",
         "colleges_state": {key: state for part in settled for key, state in part.states.items()},
         "complete": False,
-        "partial": read.incomplete,
+        "blemished": False,
         "stages": {},
     }
     latest = latest_run(cohort.reports_folder)
@@ -193,7 +219,9 @@ def settle(spool: Spool, part: Part) -> Settled:
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
     tables = keep_settled(spool, part, tabulated, settings)
-    states = summaries.of_colleges(tables["roster"], college_states(entries), settings.cohort)
+    schools = {school.code: school.name for school in settings.cohort.schools}
+    people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
+    states = summaries.of_colleges(people, college_states(entries))
     return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 
@@ -207,14 +235,16 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:
-    """Give the run its name; only a complete run of all colleges, none's pages left out, becomes the latest."""
+    """Give the run its name; a run of all colleges, none's pages left out, becomes the latest by its tables."""
     rendered = summary["stages"].get("render") or {}
-    summary["partial"] = bool(summary["partial"] or rendered.get("failed"))
-    summary["complete"] = not summary["partial"]
+    summary["blemished"] = bool(rendered.get("failed"))
+    summary["complete"] = not (summary["partial"] or summary["blemished"])
+    if not summary["complete"]:
+        summary["fingerprint"] = ""  # the next run looks at everything again
     summary["timings"] = options.reporter.seconds
     summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
     folder.write_summary(summary)
-    whole = summary["complete"] and all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
+    whole = all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
     final = folder.finish(latest=whole and options.command == "run")
     for line in summary.get("decisions_read", []):
         options.reporter.say(line)

@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +16,14 @@ from typing import Any, cast
 
 from pipeline.cohort import Cohort
 from pipeline.tables import Frame, read_table, write_table
-from pipeline.whole import appearing, sweep
+from pipeline.whole import appearing, settle_on_disk, sha256_of, sweep
 
 _PARTIAL = ".part"
 _FILES = "files.json"
-JOURNAL = "finished.jsonl"
-"""In a run that is being written: the pages that are done."""
+_ATTEMPT = "attempt.txt"
+"""In the reports folder: the id of a run that has begun and not finished."""
+JOURNAL = "made.jsonl"
+"""In a run: what of it the next one may take over (`pipeline.kept`)."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,19 @@ class RunFolder:
         write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
 
     def finish(self, *, latest: bool) -> Path:
-        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder."""
+        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder.
+
+        All of it is on the disk before that.
+        """
         sweep(self.path / "tables")  # a worker that was lost wrote here
-        write_atomically(self.path / _FILES, json.dumps(_sizes(self.path)) + "\n")
-        _private(self.path)
+        write_atomically(self.path / _FILES, json.dumps(_seal(self.path), ensure_ascii=False) + "\n")
+        settle_on_disk(self.path)
         self.path.rename(self.final)
+        settle_on_disk(self.final.parent)
         if latest:
             write_atomically(self.root / "latest.txt", self.run_id + "\n")
+            settle_on_disk(self.root)
+        (self.root / _ATTEMPT).unlink(missing_ok=True)
         return self.final
 
     def discard(self) -> None:
@@ -91,6 +101,7 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     sweep(root / "inputs")
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
+    write_atomically(root / _ATTEMPT, run.run_id + "\n")
     return run
 
 
@@ -122,25 +133,28 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _private(folder: Path) -> None:
-    """Let only the owner in: folders 0700, files 0600, whatever the umask was."""
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o700 if path.is_dir() else 0o600)
+def _seal(run: Path) -> dict[str, str]:
+    """Let only the owner in (folders 0700, files 0600, whatever the umask was) and put all files on the disk.
 
-
-def _sizes(run: Path) -> dict[str, int]:
-    """Return the bytes of each file of a run, by its path in there; the list of them aside."""
-    files = (path for path in run.rglob("*") if path.is_file() and path != run / _FILES)
-    return {path.relative_to(run).as_posix(): path.stat().st_size for path in files}
-
-
-def finished_files(run: Path) -> list[str] | None:
-    """Return the paths in there of the files that a run was finished with; None where one is gone or cut off since.
-
-    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them.
+    Returns the SHA-256 of each file by its path in the run.
     """
-    known, found = _object_in(run / _FILES), _sizes(run)
-    return list(known) if known is not None and known.items() <= found.items() else None
+    sealed: dict[str, str] = {}
+    for path in [*run.rglob("*"), run]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        settle_on_disk(path)
+        if path.is_file():
+            sealed[path.relative_to(run).as_posix()] = sha256_of(path)
+    return sealed
+
+
+def finished_files(run: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that a run was finished with, by its path in there; none where it is not told.
+
+    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them. A run of
+    an earlier version told sizes only.
+    """
+    known = _object_in(run / _FILES) or {}
+    return known if all(isinstance(digest, str) for digest in known.values()) else {}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
@@ -192,4 +206,51 @@ def previous_run(cohort: Cohort) -> Path | None:
 
 
 def _is_whole(summary: dict[str, Any] | None) -> bool:
-    return bool(summary and summary.get("complete") and not summary.get("partial") and summary.get("colleges") == "all")
+    return summary is not None and counts(summary) and not summary.get("partial")
+
+
+def counts(summary: Mapping[str, Any] | None) -> bool:
+    """Return whether a run or check tells of everybody: of all colleges, by all rules.
+
+    A partial run of an earlier version says nowhere what it did not read, and does not count.
+    """
+    if summary is None:
+        return False
+    told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
+    untold = bool(summary.get("partial")) and "unread" not in summary
+    return told and not untold and summary.get("command", "run") in ("run", "check")
+
+
+def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
+    """Return what of a college was not read, in words, by `unread` of a summary; blank where all of it was.
+
+    Such a college can be neither signed, mailed nor handed in.
+    """
+    registries, sources = unread.get("registries", []), unread.get("sources", [])
+    lacking = ["学籍库" for one in registries if one["code"] == code]
+    lacking += [one["name"] for one in sources if f"{code}/{college}" in one["colleges"]]
+    return f"未能读取{'、'.join(lacking)}" if lacking else ""
+
+
+def newer_runs(root: Path, run_id: str) -> list[str]:
+    """Return the ids of the finished runs of the reports folder `root` that are newer than this one."""
+    return [path.name for path in (root / "runs").glob("[!.]*") if path.name > run_id]
+
+
+def newer_attempt(root: Path, run_id: str) -> str:
+    """Return, for people, that a newer run than this one was tried and did not take its place; blank where none was."""
+    newer = newer_runs(root, run_id)
+    with suppress(OSError, ValueError):
+        newer.append((root / _ATTEMPT).read_text(encoding="utf-8").strip())
+    attempt = max(newer, default="")
+    if attempt <= run_id:
+        return ""
+    summary = read_summary(root / "runs" / attempt)
+    became = "没有完成，或还在进行" if summary is None else "只核验了一部分或没有生成全部页面"
+    return f"注意：这里用的是 {_moment(run_id)} 的运行结果；{_moment(attempt)} 的那次{became}"
+
+
+def _moment(run_id: str) -> str:
+    """Return when a run began, by its id."""
+    day, _, rest = run_id.partition("-")
+    return f"{day[:4]}-{day[4:6]}-{day[6:8]} {rest[:2]}:{rest[2:4]}" if len(day) == 8 else run_id

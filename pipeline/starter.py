@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipeline.cohort import Cohort, School
+from pipeline.cohort_save import quoted
 
 COLLEGES = "学校名称,院系,别名,副书记,邮箱\n"
 COUNSELORS = "学校名称,院系,班级,姓名,邮箱\n"
@@ -78,11 +78,6 @@ def cohort_text(starter: Starter) -> str:
     return head + _schools(starter) + _TAIL + starter.carried
 
 
-def quoted(text: str) -> str:
-    """Return `text` as a TOML string."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and that one
-
-
 def _previous(starter: Starter) -> str:
     return f"previous = {quoted(starter.previous)}" if starter.previous else '# previous = "../2016"'
 
@@ -122,13 +117,21 @@ closes = {starter.closes}       # 学生登记截止的日期
 college_due = {starter.college_due}  # 院系上报的日期
 
 # 每所学校一段：学校代码、学校全称、学籍库导出文件
-# 学籍文件可以是 csv、xlsx、ods、parquet，也可以用通配符写多个文件，如 "registry/*.xlsx"
+# 学籍文件可以是 csv、xlsx、xls、ods、dbf、parquet，也可以用通配符写多个文件，如 "registry/*.xlsx"
+# 学籍库的列名与模板不同时，在学校那一段下面写（mingce columns 会逐列问，--save 写入）：
+# [schools.columns]
+# 院系 = "分院"             # 字段名或它的中文名 = 学籍库自己的列名
+# 学历 = "=本科"            # “=”后面是固定的内容，所有行都一样
 """
 
 _TAIL = """
 [submissions]
 from = "submissions/*"      # 学生登记表：放进 submissions 文件夹；在线表格写 "gsheet:表格编号"
 # photos = "photos"         # 证件照文件夹；不写则不检查照片
+
+# [submissions.columns]     # 登记表的列名与模板不同时写；mingce columns 会逐列问，--save 写入
+# 院系 = "所在二级学院"     # 字段名或它的中文名 = 登记表自己的列名
+# 班级 = "@sheet"           # @sheet 是工作表名，@title 是表头上面的一行；"=本科" 是固定的内容
 
 [people]
 colleges = "colleges.csv"       # 院系表：学校名称、院系、别名（用；隔开）、副书记、邮箱

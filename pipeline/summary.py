@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from fnmatch import fnmatch
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
-from pipeline.review.signing import signed_digest
+from pipeline.errors import InputError
+from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
-from pipeline.tables import Frame
+from pipeline.tables import Frame, read_table
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 
@@ -70,6 +74,56 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
     }
 
 
+def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
+    """Return what a run could not read, and whom it concerns.
+
+    Args:
+        read: what was read.
+        cohort: its schools.
+        before: the latest run before this one with its summary: it tells who stood in a source.
+
+    Returns:
+        `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the
+        `colleges` (school code/college) that had a student in it by the run before, or that it is declared to be of.
+    """
+    registries = [
+        {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
+    ]
+    faults = {(note.file, note.sheet): note.message for note in read.notes if note.level == "error"}
+    sources = [
+        {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared(file, cohort) | stood)}
+        for (file, sheet), why in faults.items()
+        for stood in [_stood_in(file, sheet, cohort, before)]
+    ]
+    return {"registries": registries, "sources": sources}
+
+
+def _declared(file: str, cohort: Cohort) -> set[str]:
+    """Return the colleges that a source is of by `cohort.toml`."""
+    codes = [school.code for school in cohort.schools]
+    of = [one for one in cohort.submissions.sources if one.college and fnmatch(file, one.path)]
+    return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
+
+
+def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> set[str]:
+    """Return the colleges with a student in one source by the run before, or as it was told if it was unread then."""
+    if before is None:
+        return set()
+    run, summary = before
+    sources = (summary.get("unread") or {}).get("sources", [])
+    told = {college for one in sources if one["name"] == file for college in one["colleges"]}
+    try:
+        given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
+        roster = read_table(run, "roster", ["school", "college", "submission_id"])
+    except InputError:  # somebody has spoilt that run: it tells nothing more
+        return told
+    here = given["file"].map(lambda name: file == name or fnmatch(str(name), file))
+    here &= (given["sheet"] == sheet) | (sheet == "")
+    rows = roster[roster["submission_id"].isin(given["submission_id"][here])][["school", "college"]].drop_duplicates()
+    stood = {f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)}
+    return stood | told
+
+
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     """Return what a run could not do, a Chinese line each for people: unread inputs, pages that failed."""
     lines = [
@@ -83,13 +137,15 @@ def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     return [*lines[:most], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
-def of_results(counts: Iterable[dict[str, Any]], not_checked: Iterable[NotChecked]) -> dict[str, Any]:
-    """Return the counts of a run (`counts_of` its parts, added up) and the rules that could not be judged."""
-    told = dict.fromkeys((one.rule, one.school, one.reason) for one in not_checked)
-    return {
-        "counts": _added(list(counts)),
-        "not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told],
-    }
+def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
+    """Return the rules that could not be judged, each once."""
+    told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
+    return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
+
+
+def of_results(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the counts of a run: `counts_of` its parts, added up."""
+    return _added(list(counts))
 
 
 def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
@@ -124,19 +180,29 @@ def _added(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return total
 
 
-def of_colleges(roster: Frame, signatures: Frame, cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return, by school code and college, the students per status and the signature with whether it still stands."""
-    columns = [list(signatures[name]) for name in ("school_code", "college", "signed_digest", "signed_at")]
-    signed = {(code, college): digest for code, college, digest, at in zip(*columns, strict=True) if at}
+def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
+    """Return, by school code and college, the students per status, what may be signed, and the standing signature.
+
+    Args:
+        people: the roster with `school_code`, `registry_digest` and `approved_submission_id`.
+        signatures: of `college_states`.
+
+    Returns:
+        For each college `statuses`; where all are approved the `digest` that a signature covers now; where the college
+        has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
+        (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`).
+    """
+    columns = ["school_code", "college", "signed_digest", "signed_at", "signed_files", "only_listed"]
+    signed = {(row[0], row[1]): row for row in signatures[columns].itertuples(index=False, name=None) if row[3]}
     states: dict[str, dict[str, Any]] = {}
-    codes = {name: cohort.code_of(name) for name in map(str, roster["school"].unique())}
-    for (school, college), rows in roster.groupby(["school", "college"], sort=True):
-        code = codes[str(school)]
-        states[f"{code}/{college}"] = {"statuses": _counts(rows, "status")}
-        digest = signed.get((code, str(college)))
-        if digest is not None:
-            broken = digest != signed_digest(rows)
-            states[f"{code}/{college}"] |= {"signed_digest": digest, "signature_broken": broken}
+    for (code, college), rows in people.groupby(["school_code", "college"], sort=True):
+        state: dict[str, Any] = {"statuses": _counts(rows, "status")}
+        digest = signed_digest(rows) if (rows["status"] == "approved").all() else ""
+        state |= {"digest": digest} if digest else {}
+        if found := signed.get((str(code), str(college))):
+            state |= {"signed_digest": found[2], "signed_files": json.loads(found[4])}
+            state |= {"signature_broken": found[2] != digest, "only_listed": bool(found[5])}
+        states[f"{code}/{college}"] = state
     return states
 
 

@@ -1,92 +1,66 @@
-"""A run over the same inputs, decisions and code as the latest one takes its results over."""
+"""What a run's results depend on, as digests: where they are those of an earlier run, so are the results."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-from datetime import date, datetime
-from functools import cache
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
 
-from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, is_database
 from pipeline.errors import InputError
-from pipeline.review.desk import KINDS
+from pipeline.kept import code_digest, digest_of
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import RunFolder, finished_files, latest_run, previous_run
+from pipeline.run_folder import previous_run
+from pipeline.whole import sha256_of
 
-_CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
+_NOT_LOOKED_AT = ["delivery", "write_back", "purge", "backup"]
+"""Kinds of ledger entries that no run looks at."""
+_AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance"]
+"""Kinds that only review and what follows look at. Of every other kind, match and check may."""
 
 
-def fingerprint(cohort: Cohort, as_of: date) -> str:
-    """Return the digest of all that a run's results depend on; blank where that cannot be told beforehand.
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digests of what a run depends on: of all of it, and of what collect, match and check depend on.
+
+    Both are blank where it cannot be told beforehand.
+    """
+
+    whole: str = ""
+    judged: str = ""
+
+
+def fingerprint(cohort: Cohort, as_of: date) -> Fingerprint:
+    """Return a run's digests.
 
     Sheets and databases are only known once they are read: cohorts that have any are always run in full. So are those
     whose files are not there, or go while they are looked at: what is missing is told where it is read.
     """
     sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
-        return ""
+        return Fingerprint()
     try:
         return _fingerprint(cohort, as_of, sources)
     except (InputError, OSError):
-        return ""
+        return Fingerprint()
 
 
-def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> str:
+def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint:
     files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
     files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
-    files += [cohort.path(cohort.review.decisions)] if cohort.review.decisions else []
     files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
-    parts = [as_of.isoformat(), cohort.model_dump_json(), _code_digest(), _ledger_head(cohort), _photos(cohort)]
-    parts += [str(previous_run(cohort))]
-    parts += [f"{path}:{_digest(path)}" for path in sorted(set(files)) if path.is_file()]
-    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()  # names of files are bytes
-
-
-def take_over_latest(folder: RunFolder, wanted: str, run_started: datetime) -> dict[str, Any] | None:
-    """Link the latest run's files into `folder` where its fingerprint is `wanted`; return the new run's summary.
-
-    Returns None where there is no such run, or a file of it is gone or cut off: then everything is to be made.
-    """
-    found = latest_run(folder.root) if wanted else None
-    if found is None:
-        return None
-    latest, summary = found
-    files = finished_files(latest) if summary.get("fingerprint") == wanted else None
-    if files is None:
-        return None
-    for name in files:
-        if name != "summary.json":
-            target = folder.path / name
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _link(latest / name, target)
-    return {
-        **summary,
-        "run_id": folder.run_id,
-        "started_at": run_started.isoformat(timespec="seconds"),
-        "taken_over_from": latest.name,
-    }
-
-
-def _link(source: Path, target: Path) -> None:
-    """Link a file of an immutable run (copy it where the file system cannot link)."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def _ledger_head(cohort: Cohort) -> str:
-    """Return what tells the ledger's decisions apart: the last entry that a run looks at."""
+    read = [f"{path}:{sha256_of(path)}" for path in sorted(set(files)) if path.is_file()]
+    given = digest_of(as_of.isoformat(), cohort.model_dump_json(), code_digest(), _photos(cohort), *read)
     with open_ledger(cohort) as ledger:
-        entries = ledger.entries(*KINDS)
-    return str(entries["hash"].iloc[-1]) if len(entries) else ""
+        entries = ledger.entries()
+    seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
+    before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
+    decisions = cohort.path(cohort.review.decisions) if cohort.review.decisions else None
+    decided = sha256_of(decisions) if decisions and decisions.is_file() else ""
+    whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), decided)
+    return Fingerprint(whole, digest_of(given, *before["hash"].tail(1)))
 
 
 def _photos(cohort: Cohort) -> str:
@@ -95,17 +69,3 @@ def _photos(cohort: Cohort) -> str:
         return ""
     seen = ((str(path), path.stat()) for path in cohort.photos_folder.rglob("*"))
     return json.dumps(sorted((path, status.st_size, status.st_mtime_ns) for path, status in seen))
-
-
-@cache
-def _code_digest() -> str:
-    folders = [Path(__file__).parent, resources.expectations(), resources.notebooks(), resources.templates()]
-    paths = {path for folder in folders for path in folder.rglob("*") if path.suffix in _CODE}
-    demo = resources.templates() / "demo"  # what `make demo` leaves in a checkout draws nothing
-    kept = sorted(path for path in paths if demo not in path.parents)
-    return hashlib.sha256("\n".join(f"{path}:{_digest(path)}" for path in kept).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

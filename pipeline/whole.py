@@ -6,6 +6,8 @@ the next writer of the same place; where several may write at once, whoever owns
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -15,6 +17,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _DRAFT = ".part-"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def settle_on_disk(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on the disk: a power cut takes them no more.
+
+    Windows, and some shares, do that for no folder.
+    """
+    if path.is_dir() and sys.platform == "win32":
+        return
+    held = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(held)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(held)
+
+
+def link(source: Path, target: Path) -> None:
+    """Let a file that nobody writes into stand in a second place, as a copy where the file system cannot link."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 @contextmanager

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohort import load_cohort
-from pipeline.unchanged import fingerprint
+from pipeline.kept import code_digest
+from pipeline.review.chain import Entry
+from pipeline.review.ledger import open_ledger
+from pipeline.unchanged import Fingerprint, fingerprint
 from tests.cohorts import settings
 
 
@@ -22,12 +25,12 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def told(folder: Path) -> str:
+def told(folder: Path) -> Fingerprint:
     return fingerprint(load_cohort(folder), date(2016, 10, 31))
 
 
 def test_the_same_again_is_known(folder: Path):
-    assert told(folder) == told(folder) != ""
+    assert told(folder) == told(folder) != Fingerprint()
 
 
 def test_a_photo_in_a_folder_of_its_class_counts(folder: Path):
@@ -43,3 +46,27 @@ def test_a_new_run_of_the_year_before_counts(folder: Path):
     run.mkdir(parents=True)
     (run / "summary.json").write_text(json.dumps({"complete": True, "partial": False, "colleges": "all"}))
     assert told(folder) != before
+
+
+def decided(folder: Path, kind: str) -> Fingerprint:
+    with open_ledger(load_cohort(folder)) as ledger:
+        ledger.append_all([Entry(kind, by="王")])
+    return told(folder)
+
+
+def test_a_decision_leaves_the_check_as_it_was_and_a_withdrawal_does_not(folder: Path):
+    before = told(folder)
+    assert decided(folder, "delivery") == before
+    approved = decided(folder, "decision")
+    assert approved.judged == before.judged and approved.whole != before.whole
+    assert decided(folder, "withdrawal").judged != before.judged
+
+
+def test_another_version_of_a_library_makes_everything_anew(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    before = told(folder)
+    (folder / "pandas-9.9.9.dist-info").mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    code_digest.cache_clear()
+    after = told(folder)
+    code_digest.cache_clear()
+    assert after.whole != before.whole and after.judged != before.judged

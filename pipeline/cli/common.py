@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
+    from pipeline.review.desk import RunTables
 
 CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
 By = Annotated[str, typer.Option("--by", help="经办人姓名")]
@@ -31,6 +32,24 @@ def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
     from pipeline.cohort import Reports
 
     return cohort.model_copy(update={"reports": Reports.model_construct(folder=str(folder.resolve()))})
+
+
+def say_older(cohort: Cohort, run_id: str) -> None:
+    """Say on standard error where a newer run than the one that is looked at was tried and did not take its place."""
+    from pipeline.run_folder import newer_attempt
+
+    said = newer_attempt(cohort.reports_folder, run_id)
+    if said:
+        typer.echo(said, err=True)
+
+
+def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
+    """Return the newest run's tables and today (`pipeline.review.desk.open_tables`); see `say_older`."""
+    from pipeline.review.desk import open_tables
+
+    tables, today = open_tables(cohort, known)
+    say_older(cohort, tables.run_id)
+    return tables, today
 
 
 def parse_date(text: str | None, option: str = "--as-of") -> date:

@@ -49,7 +49,7 @@ def _run(folder: Path, now: datetime) -> Path:
 
     outcome = run_cohort(load_cohort(folder), RunOptions(as_of=now.date(), now=now))
     page = outcome.folder / "site" / "index.html"
-    if outcome.partial:
+    if outcome.lacking:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
     print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
     return page

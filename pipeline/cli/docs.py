@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath
+from pipeline.cli.common import CohortPath, say_older
 
 
 def register(app: typer.Typer) -> None:
@@ -26,4 +26,5 @@ def register(app: typer.Typer) -> None:
 
         loaded = load_cohort(cohort)
         run = newest_run(loaded)
+        say_older(loaded, run.name)
         print(write_data_docs(run, out or loaded.reports_folder / "docs" / run.name))

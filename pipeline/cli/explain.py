@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.common import AsJson, CohortPath
+from pipeline.cli.common import AsJson, CohortPath, open_desk
 from pipeline.errors import one_line
 
 if TYPE_CHECKING:
@@ -56,11 +56,10 @@ def explain(
     from pipeline.cohort import load_cohort
     from pipeline.explain import explain as explained
     from pipeline.explain import masked
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
     opened = load_cohort(cohort)
-    tables, today = open_tables(opened)
+    tables, today = open_desk(opened, number)
     with open_ledger(opened) as ledger:
         entries = ledger.entries()
     run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath, Colleges
+from pipeline.cli.common import CohortPath, Colleges, open_desk
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def handin(
     from pipeline.cohort import load_cohort
     from pipeline.deliver.handin import Wanted, hand_in
     from pipeline.deliver.handin.mapping import load_mapping
-    from pipeline.review.desk import KINDS, open_tables
+    from pipeline.review.desk import KINDS
     from pipeline.review.ledger import open_ledger
 
     opened = load_cohort(cohort)
@@ -50,7 +50,7 @@ def handin(
     chosen = _format(form) or ("xlsx" if template or own else None)
     if template and chosen != "xlsx":
         raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
-    tables, today = open_tables(opened)
+    tables, today = open_desk(opened)
     colleges = _colleges(opened, tables, college)
     folder = out or opened.reports_folder / "handin"
     wanted = Wanted(described, colleges, chosen, (template or own) if chosen == "xlsx" else None, draft, folder)
@@ -73,11 +73,17 @@ def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> lis
     """Return the colleges to hand in, as (school code, name): those that were named, or all."""
     from pipeline.cli.review import college_named
     from pipeline.review.desk import students_of
+    from pipeline.run_folder import unread_of
 
     if named:
         chosen = [college_named(text, cohort) for text in named]
         for college in chosen:
+            tables.refuse_unread(college)
             students_of(tables.people, college)  # a college without students is a slip
         return [(college.code, college.name) for college in chosen]
-    known = tables.people[["school_code", "college"]].drop_duplicates()
-    return sorted(known.itertuples(index=False, name=None))
+    known = sorted(tables.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
+    lacking = {key: unread_of(tables.unread, *key) for key in known}
+    for (code, name), why in lacking.items():
+        if why:
+            print(f"没有上报 {code}/{name}：最近一次运行{why}", file=sys.stderr)
+    return [key for key in known if not lacking[key]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import AsJson, By, Why, parse_date
+from pipeline.cli.common import AsJson, By, Why, open_desk, parse_date
 from pipeline.errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -125,15 +125,28 @@ def _reopen(words: Words = None, student: Students = None, by: By = "", why: Why
 def _withdraw(
     words: Words = None,
     submission: Annotated[str, typer.Option("--submission", help="提交编号", metavar="ID")] = "",
+    extras: Annotated[str, typer.Option("--extras", help="撤销这个院系名单外的全部提交", metavar="COLLEGE")] = "",
     by: By = "",
     why: Why = "",
 ) -> None:
     """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
-    from pipeline.review.actions import withdraw
+    from pipeline.review.actions import withdraw, withdraw_extras
 
-    if not submission:
-        raise UsageError("没有写提交编号", where="--submission")
-    _act(words, by, why, lambda tables, ledger, actor: withdraw(tables, ledger, submission, actor), "已撤销 {} 条登记")
+    if bool(submission) == bool(extras):
+        raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
+    if extras:
+        named = college_named(extras, open_cohort(words))
+
+        def all_of(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+            return withdraw_extras(tables, ledger, named, actor)
+
+        _act(words, by, why, all_of, "已撤销 {} 条登记")
+        return
+
+    def one(tables: RunTables, ledger: Ledger, actor: Actor) -> Outcome:
+        return withdraw(tables, ledger, submission, actor)
+
+    _act(words, by, why, one, "已撤销 {} 条登记", submission)
 
 
 def _list(
@@ -145,12 +158,12 @@ def _list(
     """列出学生现在的状态。"""
     import json
 
-    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.desk import KINDS, lay_desk
     from pipeline.review.ledger import open_ledger
     from pipeline.review.listing import listed, printed
 
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     rows = listed(desk, college_named(college, cohort) if college else None, status)
@@ -172,7 +185,6 @@ def _except_add(
 ) -> None:
     """批准一个例外：这名学生、这条规则、现在这个值。"""
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.granting import Grant, add_exception, explain_difference
     from pipeline.review.ledger import open_ledger
 
@@ -182,7 +194,7 @@ def _except_add(
         raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
     last = parse_date(expires, "--expires") if expires else None
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
     actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
         if college:
@@ -247,14 +259,18 @@ def _each(
 
 
 def _act(
-    words: list[str] | None, by: str, why: str, act: Callable[[RunTables, Ledger, Actor], Outcome], done: str
+    words: list[str] | None,
+    by: str,
+    why: str,
+    act: Callable[[RunTables, Ledger, Actor], Outcome],
+    done: str,
+    known: str = "",
 ) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
     cohort = open_cohort(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort, known)
     with open_ledger(cohort) as ledger:
         _tell(act(tables, ledger, Actor(by, why, today)), done)
 

@@ -87,5 +87,5 @@ def _go(
     if index.is_file():
         print(f"结果页面：{index}", file=sys.stderr)
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
-    if outcome.partial:
+    if outcome.lacking:
         raise typer.Exit(4)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath, with_reports
+from pipeline.cli.common import CohortPath, say_older, with_reports
 from pipeline.errors import PartialError, RefusedError, one_line
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def send(
     options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = deliver(loaded, options, system_clock(), told=_tell)
+    say_older(loaded, sent.run_id)
     _summary(sent, dry_run)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import AsJson, CohortPath
+from pipeline.cli.common import AsJson, CohortPath, say_older
 from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
 
@@ -43,6 +43,7 @@ def write_back(
 
     cohort = load_cohort(path)
     run = newest_run(cohort)
+    say_older(cohort, run.name)
     if dry_run:
         _tell(write_answers(cohort, run, dry_run=True), run, as_json)
         return

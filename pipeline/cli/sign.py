@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import By, Why
+from pipeline.cli.common import By, Why, open_desk
 from pipeline.cli.review import college_named
+from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.cohort import Cohort
     from pipeline.colleges import College
+    from pipeline.review.actions import Actor
+    from pipeline.review.desk import Desk
+    from pipeline.review.signed_file import Verdict
 
 Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
+Code = Annotated[str, typer.Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
+Scan = Annotated[Path | None, typer.Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,80 +35,127 @@ def register(app: typer.Typer) -> None:
     app.command("accept")(_accept)
 
 
-def _sign(words: Words, by: By = "", why: Why = "") -> None:
+def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
     """副书记签字：mingce sign 院系 --by 姓名。
 
-    mingce sign verify 文件：打印的或交回的人数表是否仍与数据一致。
+    mingce sign verify 文件：是不是签字时保存的那份文件，数据是否已有改动。
+    mingce sign verify --code 校验码：谁在什么时候签了什么。
     mingce sign revoke 院系 --by 姓名 --why 原因：撤销签字。
     """
     if words[0] == "verify":
-        _verify(words[1:])
+        _verify(words[1:], code)
     elif words[0] == "revoke":
         _revoke(words[1:], by, why)
     else:
-        _sign_college(words, by, why)
+        _sign_college(words, by, why, scan)
 
 
-def _sign_college(words: list[str], by: str, why: str) -> None:
+def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
     from pipeline.collect.people import read_people
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.signing import sign
+    from pipeline.review.signatures import standing_signature
+    from pipeline.review.signing import Terms, file_scan, sign
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
-    actor = Actor(by, why, today)
     with open_ledger(cohort) as ledger:
-        signed = sign(tables, ledger, college, read_people(cohort)[0], cohort.window.college_due, actor)
+        if scan is not None and standing_signature(ledger.entries("signature"), college.code, college.name):
+            new = file_scan(ledger, college, Actor(by, why), _kept_scan(cohort, scan))
+            typer.echo(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
+            return
+        tables, today = open_desk(cohort)
+        terms = Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
+        actor = Actor(by, why, today)
+        signed = sign(tables, ledger, college, terms, actor, partial(_final_files, cohort, actor))
+        if scan is not None:
+            file_scan(ledger, college, actor, _kept_scan(cohort, scan))
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
-    typer.echo(f"{what}，校验码 {signed.digest[:16]}")
+    typer.echo(f"{what}，校验码 {signed.code}")
+    typer.echo(f"人数表：{cohort.folder / 'signed' / signed.code}")
+
+
+def _final_files(
+    cohort: Cohort, actor: Actor, desk: Desk, college: College, digest: str, known: Mapping[str, str]
+) -> dict[str, str]:
+    """Make a college's final headcount from what is signed, and return the files' SHA-256 by name."""
+    from pipeline.render.signed import SignedFolder, final_headcount
+    from pipeline.tables import read_table
+
+    run = cohort.reports_folder / "runs" / desk.tables.run_id
+    headcount = final_headcount(desk, college, cohort, read_table(run, "certifications"), actor.today)
+    return SignedFolder.of(cohort).keep(headcount, known)
+
+
+def _kept_scan(cohort: Cohort, scan: Path) -> str:
+    """Keep a scan beside the inputs, by its digest, and return that."""
+    from pipeline.review.signed_file import sha256_of
+    from pipeline.whole import appearing
+
+    digest = sha256_of(scan)
+    place = cohort.reports_folder / "inputs" / digest
+    if not place.is_file():
+        with appearing(place) as draft:
+            shutil.copyfile(scan, draft)
+            draft.chmod(0o600)
+    return digest
 
 
 def _revoke(words: list[str], by: str, why: str) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import revoke
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
     with open_ledger(cohort) as ledger:
-        revoke(tables, ledger, college, Actor(by, why, today))
+        revoke(ledger, college, Actor(by, why))
     typer.echo(f"{college} 的签字已撤销")
 
 
 def _accept(words: Words, by: By = "", why: Why = "") -> None:
-    """就业办接收：学院签字后，确认数据未变并接收。"""
+    """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import accept
+    from pipeline.tables import read_table
+    from pipeline.tabulate.colleges import standing_of
 
     college, cohort = _college(words)
-    tables, today = open_tables(cohort)
+    tables, today = open_desk(cohort)
+    colleges = read_table(cohort.reports_folder / "runs" / tables.run_id, "colleges")
+    standing = standing_of(colleges, college.school, college.name)
     with open_ledger(cohort) as ledger:
-        accepted = accept(tables, ledger, college, Actor(by, why, today))
+        accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
     typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
 
 
-def _verify(words: list[str]) -> None:
-    from pipeline.review.desk import KINDS, lay_desk, open_tables
+def _verify(words: list[str], code: str) -> None:
+    from pipeline.cohort import load_cohort
+    from pipeline.review.desk import lay_desk
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.signed_file import read_subject, verify_file
+    from pipeline.review.signed_file import sha256_of, verify_code, verify_file
 
-    file, cohort = _subject(words, "文件")
-    subject = read_subject(Path(file))
-    tables, today = open_tables(cohort)
+    file, cohort = ("", load_cohort(_folder(words))) if code else _subject(words, "文件")
+    sha256 = "" if code else sha256_of(Path(file))
+    tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
-        entries = ledger.entries(*KINDS)
-    verdict = verify_file(subject, lay_desk(tables, entries, today), entries, cohort)
+        entries = ledger.entries()
+    desk = lay_desk(tables, entries, today)
+    _tell(verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries), Path(file).name)
+
+
+def _tell(verdict: Verdict, where: str) -> None:
+    if verdict.equal:
+        typer.echo(verdict.told)
     for line in verdict.lines:
         typer.echo(line)
     if not verdict.equal:
-        raise RefusedError(
-            "文件与现在的数据不一致", where=Path(file).name, remedy="请重新运行 mingce run，打印新的人数表"
-        )
+        raise RefusedError(verdict.told, where=where)
+
+
+def _folder(words: list[str]) -> Path:
+    if len(words) > 1:
+        raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
+    return Path(words[0]) if words else Path()
 
 
 def _college(words: list[str]) -> tuple[College, Cohort]:

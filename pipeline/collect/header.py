@@ -91,9 +91,9 @@ def is_code_row(row: Sequence[str]) -> bool:
     return codes or (all(_TYPE.fullmatch(cell) or cell.isdigit() for cell in filled) and not is_data(row))
 
 
-def titles_above(rows: Sequence[Sequence[str]], header: Header) -> list[str]:
-    """Return the texts that stand above the headings, from top to bottom, each once."""
-    above = rows[: header.bottom]
+def texts_above(rows: Sequence[Sequence[str]], bottom: int) -> list[str]:
+    """Return the texts that stand above the last row of a header, from top to bottom, each once."""
+    above = rows[:bottom]
     texts = [cell.strip() for row in above if len(set(filter(None, row))) <= _DEPTH for cell in row if cell.strip()]
     return list(dict.fromkeys(texts))
 

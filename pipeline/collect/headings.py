@@ -50,14 +50,14 @@ class Export:
     """One kind of file that a registry or a form tool writes.
 
     `columns` maps cleaned headings to fields, "" where no field wants the column. A header is such a file's where it
-    holds two of `marks`. `state` is the heading that says what became of a submission, `withdrawn` what it then says.
+    holds two of `marks`. `states` has for each heading that says what became of a submission the words that mean
+    withdrawn or rejected.
     """
 
     name: str
     marks: frozenset[str]
     columns: dict[str, str]
-    state: str = ""
-    withdrawn: frozenset[str] = frozenset()
+    states: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,8 @@ def known_exports() -> tuple[Export, ...]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         columns = {clean(heading): name for name, headings in data["columns"].items() for heading in headings}
         columns |= {clean(heading): "" for heading in data.get("nobody", [])}
-        state = data.get("state", {})
-        marks = frozenset(map(clean, data["marks"]))
-        withdrawn = frozenset(state.get("withdrawn", []))
-        found.append(Export(data["name"], marks, columns, clean(state.get("heading", "")), withdrawn))
+        states = {clean(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
+        found.append(Export(data["name"], frozenset(map(clean, data["marks"])), columns, states))
     return tuple(found)
 
 

@@ -71,9 +71,13 @@ def read_content(path: Path, folder: Path) -> Content:
     """Read the file once.
 
     Raises:
-        InputError: it is no regular file, cannot be read, or is larger than 4 GB.
+        InputError: it is no regular file, a link out of the folder, cannot be read, or is larger than 4 GB.
     """
     name = name_of(path, folder)
+    stands = Path(os.path.normpath(path))
+    if stands.is_relative_to(folder) and not path.resolve().is_relative_to(folder.resolve()):
+        remedy = "请把文件本身放进来，或在 cohort.toml 中写它真正的位置"
+        raise InputError("是一个指向届别文件夹之外的链接，没有读取", where=name, remedy=remedy)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end

@@ -29,7 +29,7 @@ from pipeline.collect.columns import (
     with_proved,
 )
 from pipeline.collect.compact import blank_column, filled_columns, widened
-from pipeline.collect.header import LOOK_DOWN, Header, find_header, titles_above
+from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 
 Needs = tuple[tuple[str, ...], ...]
 """What a worksheet must have to be read: one field at least of each group."""
@@ -81,7 +81,7 @@ def rows_of_grid(
     if header is None:
         return _nothing(grid, _no_header(grid))
     body = _body(grid, header)
-    _, given = given_values(declared or {}, grid.sheet, titles_above(head, header))
+    _, given = given_values(declared or {}, grid.sheet, texts_above(head, header.bottom))
     samples = _samples(body, header)
     header = with_proved(header, samples)
     columns = columns_of(header, (grid.file, grid.sheet, grid.first_row + header.bottom), given, samples)
@@ -94,6 +94,17 @@ def rows_of_grid(
         told = [_note(grid, "error", text, header.bottom) for text in clash]
         return replace(_nothing(grid, *told), columns=replace(columns, refused=clash[0]))
     return _mapped(grid, header, body, wanted, notes, columns, given)
+
+
+def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
+    """Return what stands above the headings of a worksheet."""
+    return texts_above(_head(grid), has.row - grid.first_row)
+
+
+def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
+    """Return the first filled values below the headings of a worksheet in the column `at`."""
+    below = grid.values[has.row - grid.first_row + 1 :][:_SAMPLE] if at >= 0 else []
+    return [text for row in below if at < len(row) and (text := row[at].strip())]
 
 
 def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
@@ -235,7 +246,7 @@ def _mapped(
     if len(doubtful) > _STRANGERS:
         message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
         return _nothing(grid, _note(grid, "error", message, header.bottom))
-    why = skipping.reasons(body, header, doubtful)
+    why = skipping.withdrawn_rows(body, header, skipping.reasons(body, header, doubtful))
     others = np.flatnonzero(why == skipping.OTHER_TABLE)
     if len(others):
         why[others[0] :] = skipping.OTHER_TABLE

@@ -34,6 +34,7 @@ _HINT = re.compile(
     r"必填|选填|请填|填写|格式|例如|^如|如[:：]|下拉|不填|可空|文本|[0-9]+\s*位|与.+(?:一致|相同)|^[^/、]{1,8}(?:[/、][^/、]{1,8})+$"
 )
 _HINTS = re.compile(r"^[（(\[【]?(?:填[写报表](?:要求|说明|须知|格式|规则)|要求|说明|格式|备注说明)[)）\]】]?[:：]?$")
+WITHDRAWN = "表单里已撤回或未通过"
 OTHER_TABLE = "另一个表头，各列的顺序不同"
 _KEYS = {"name", "id_number", "student_number"}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows stand right below the header
@@ -85,6 +86,19 @@ def reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
         columns = [column.to_pylist() for column in narrow.take(pa.array(places)).columns]
         for at, cells in zip(places, zip(*columns, strict=True), strict=True):
             why[at] = _reason(cells, look, near_top=bool(at < _NEAR_TOP))
+    return why
+
+
+def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
+    """Return `why` with the rows added that a form tool says were withdrawn or rejected (`Export.states`)."""
+    states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
+    why = why.copy()
+    for column, label in header.labels.items():
+        words = states.get(clean(label))
+        if words and column < body.num_columns:
+            given = body.column(column).to_pandas().str.strip()
+            for at in np.flatnonzero(given.isin(list(words)).to_numpy() & (why == "")):
+                why[at] = f"{WITHDRAWN}（{label}：{given.iloc[at]}）"
     return why
 
 

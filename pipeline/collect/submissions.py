@@ -57,26 +57,30 @@ def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """One thing that is read by itself: a file, or a shared sheet (`path` is None). `notes` came up in finding it."""
+    """One thing that is read by itself: a file, or a shared sheet (`path` is None).
+
+    `notes` came up in finding it. `registries` are the SHA-256 of the registries: a file that is one is none of it.
+    """
 
     source: Source
     path: Path | None
     notes: tuple[Note, ...] = ()
+    registries: frozenset[str] = frozenset()
 
 
 def submission_units(cohort: Cohort) -> list[Unit]:
-    """Return what `[submissions]` names, in the order of reading.
-
-    Raises:
-        InputError: a source names no file.
-    """
+    """Return what `[submissions]` names, in the order of reading; a source without files is told where it is read."""
     units: list[Unit] = []
     seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
             continue
-        paths, notes = files_of(source.path, cohort.folder)
+        try:
+            paths, notes = files_of(source.path, cohort.folder)
+        except InputError as error:
+            units.append(Unit(source, cohort.folder / source.path, (_fault(error),)))
+            continue
         units += [
             Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
         ]
@@ -86,16 +90,19 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     """Read one unit; where it cannot be read, an error note says so."""
-    return _collected(_read_unit(unit, cohort, keep), unit, cohort)
+    return _collected(read_unit(unit, cohort, keep), unit, cohort)
 
 
-def _read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+    """Return the worksheets of one unit; where it cannot be read, an error note says so."""
     path = unit.path
     if path is None:
         from pipeline.collect.google import read_sheet
 
         return _or_note(lambda: read_sheet(unit.source.path, cohort, keep))
-    reading = _or_note(lambda: _read_file(path, cohort.folder, keep))
+    reading = _or_note(lambda: _read_file(path, cohort.folder, keep, unit.registries))
+    if not reading.grids and any(note.level == "error" for note in unit.notes):
+        return Reading([], list(unit.notes))
     return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
@@ -103,12 +110,19 @@ def _or_note(read: Callable[[], Reading]) -> Reading:
     try:
         return read()
     except InputError as error:
-        remedy = f"。{error.remedy}" if error.remedy else ""
-        return Reading([], [Note("error", error.where, "", 0, f"{error.what}{remedy}")])
+        return Reading([], [_fault(error)])
 
 
-def _read_file(path: Path, folder: Path, keep: Path | None) -> Reading:
+def _fault(error: InputError) -> Note:
+    remedy = f"。{error.remedy}" if error.remedy else ""
+    return Note("error", error.where, "", 0, f"{error.what}{remedy}")
+
+
+def _read_file(path: Path, folder: Path, keep: Path | None, registries: frozenset[str]) -> Reading:
     content = read_content(path, folder)
+    if content.sha256 in registries:
+        what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
+        raise InputError(what, where=content.name, remedy=remedy)
     keep_bytes(content, keep)
     return read_table_file(content)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pandas as pd
 
-from pipeline.cohort import Cohort, load_cohort
+from pipeline.cohort import Cohort, School, load_cohort
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, is_database, read_content
 from pipeline.collect.rows import rows_of_grid
@@ -76,13 +78,19 @@ def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
     for school in cohort.schools:
         if is_database(school.registry):
             continue  # a database gives the compared fields alone
-        paths, _ = files_of(school.registry, cohort.folder)
-        for path in paths:
-            for grid in read_table_file(read_content(path, cohort.folder)).grids:
-                part = rows_of_grid(grid, ["student_number", "email"], school.columns, (("student_number",),))
-                if part.columns and "email" in part.columns.fields and len(part.rows):
-                    pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
-                    found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
+        with suppress(InputError):  # one that cannot be read was told by the run
+            found |= _addresses(school, cohort)
+    return found
+
+
+def _addresses(school: School, cohort: Cohort) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for path in files_of(school.registry, cohort.folder)[0]:
+        for grid in read_table_file(read_content(path, cohort.folder)).grids:
+            part = rows_of_grid(grid, ["student_number", "email"], school.columns, (("student_number",),))
+            if part.columns and "email" in part.columns.fields and len(part.rows):
+                pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
+                found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
     return found
 
 

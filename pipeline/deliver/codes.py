@@ -10,15 +10,13 @@ import hashlib
 import hmac
 import os
 import secrets
-import unicodedata
 
 from filelock import FileLock
 
 from pipeline.cohort import Cohort
+from pipeline.knowledge.crockford import read, written
 from pipeline.whole import appearing
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_READ_AS = str.maketrans("OILU", "011V")
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
 """Headings under which the sheet may carry the code; none of them is a field of the form."""
 
@@ -41,13 +39,9 @@ def code_key(cohort: Cohort) -> bytes:
 def code_for(key: bytes, cohort: str, school_code: str, student_number: str, address: str) -> str:
     """Return the code of one student's address."""
     text = "\x1f".join((cohort, school_code, student_number.upper(), address.strip().casefold()))
-    number = int.from_bytes(hmac.new(key, text.encode(), hashlib.sha256).digest()[:5], "big")
-    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
-    return f"{letters[:4]}-{letters[4:]}"
+    return written(hmac.new(key, text.encode(), hashlib.sha256).digest()[:5])
 
 
 def matches(typed: str, code: str) -> bool:
     """Return whether what a student typed is the code: width, case, hyphens, spaces and look-alikes aside."""
-    plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
-    letters = "".join(letter for letter in plain if letter in _ALPHABET)
-    return hmac.compare_digest(letters.encode(), code.replace("-", "").encode())
+    return hmac.compare_digest(read(typed).encode(), code.encode())

@@ -204,9 +204,8 @@ def _plan(
 
 
 def _broken(source: Source, recipient: Recipient) -> str:
-    """Return why nothing may be sent to this recipient: a college of theirs is not whole (students see no page)."""
+    """Return why nothing may be sent to this recipient: a college of theirs is not whole, or was not all read."""
     if recipient.kind not in ("counselor", "secretary"):
-        return ""
-    return "；".join(
-        sorted({f"{key[1]}{source.broken[key[:2]]}" for key in recipient.scope if key[:2] in source.broken})
-    )
+        return "；".join(source.unread_students[key] for key in recipient.scope if key in source.unread_students)
+    reasons = source.broken | source.unread
+    return "；".join(sorted({f"{key[1]}{reasons[key[:2]]}" for key in recipient.scope if key[:2] in reasons}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import latest_folder, read_summary
+from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.tables import POSITION, read_table
 
 Key = tuple[str, ...]
@@ -40,13 +40,22 @@ class Source:
     first_came: pd.Series
     """By `submission_id` of a submission that counts: when its student first submitted (text, blank if unknown)."""
     broken: dict[Key, str] = field(default_factory=dict[Key, str])
-    """(school, college) to the reason why nothing of it may be sent."""
+    """(school, college) to the reason why its pages may not be sent."""
+    unread: dict[Key, str] = field(default_factory=dict[Key, str])
+    """(school, college) to what of it was not read: nothing of it may be sent, to its students neither."""
     changed: frozenset[Key] = frozenset()
     """(school, college) whose data have changed since the signature."""
     returned: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, student number) to the reason that was given when the submission was returned."""
     extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_EXTRA))
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
+
+    @cached_property
+    def unread_students(self) -> dict[Key, str]:
+        """(school, student number) of the students of `unread` colleges to the reason."""
+        rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
+        return {(school, number): self.unread[school, college] for school, college, number in rows
+                if (school, college) in self.unread}  # fmt: skip
 
 
 def newest_run(cohort: Cohort) -> Path:
@@ -67,10 +76,10 @@ def open_run(cohort: Cohort, run: Path) -> Source:
     """Return the run's tables, opened for sending.
 
     Raises:
-        RefusedError: the run is partial, a check, or of some colleges only.
+        RefusedError: the run is a check, or of some colleges or rules only.
     """
     summary = _summary(run)
-    if not summary.get("complete") or summary.get("partial") or not _of_everything(summary):
+    if not counts(summary) or summary.get("command", "run") != "run":
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
@@ -89,6 +98,7 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         people=read_table(run, "college_people"),
         first_came=_first_came(submissions),
         broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
+        unread=_unread(cohort, run, summary),
         changed=_changed(cohort, summary),
         returned=_return_reasons(cohort),
         extras=_extras(run, submissions),
@@ -120,11 +130,6 @@ def _return_reasons(cohort: Cohort) -> dict[Key, str]:
     return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
 
-def _of_everything(summary: dict[str, Any]) -> bool:
-    """Return whether it was a `run` with all its rules: a check has no pages, some rules alone say too little."""
-    return summary.get("command", "run") == "run" and summary.get("rules", "all") == "all"
-
-
 def _first_came(submissions: pd.DataFrame) -> pd.Series:
     """Return the earliest `submitted_at` of each chain of resubmissions, by the id of the one that counts."""
     ids = submissions["submission_id"]
@@ -146,10 +151,20 @@ def _summary(run: Path) -> dict[str, Any]:
     return summary
 
 
+def _unread(cohort: Cohort, run: Path, summary: dict[str, Any]) -> dict[Key, str]:
+    unread = summary.get("unread") or {}
+    told = {key: unread_of(unread, cohort.code_of(key[0]), key[1]) for key in _colleges(run)}
+    return {key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking}
+
+
+def _colleges(run: Path) -> list[tuple[str, str]]:
+    roster = read_table(run, "roster", ["school", "college"]).drop_duplicates()
+    return [(str(school), str(college)) for school, college in roster.itertuples(index=False, name=None)]
+
+
 def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
     """Return the colleges whose page is not there, not whole, a page of failure, or another college's."""
-    roster = read_table(run, "roster", ["school", "college"]).drop_duplicates()
-    colleges = [(str(school), str(college)) for school, college in roster.itertuples(index=False, name=None)]
+    colleges = _colleges(run)
     tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
     broken: dict[Key, str] = {}
     for key in colleges:

@@ -75,6 +75,7 @@ def show_look(office: Office) -> Piece:
     """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
     from pipeline.render import overview
     from pipeline.review.desk import newest_run
+    from pipeline.run_folder import newer_attempt
 
     try:
         run = newest_run(office.cohort)
@@ -82,9 +83,10 @@ def show_look(office: Office) -> Piece:
         return Piece(piece("notes", heading="请看这里", lines=[str(error)]).html, "还没有运行")
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
+    older = newer_attempt(office.cohort.reports_folder, run.name)
     parts = [
         overview.show_today(page).html,
         overview.show_colleges(page).html,
-        piece("notes", heading="请看这里", lines=[site]).html,
+        piece("notes", heading="请看这里", lines=[*filter(None, [older]), site]).html,
     ]
     return Piece("\n".join(parts), "今天要做的")

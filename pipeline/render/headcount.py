@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipeline.review.signed_set import code_of
 from pipeline.review.signing import attestation
 from pipeline.tables import Frame
+from pipeline.tabulate.headcount import UNLISTED
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
 # column of the table → heading, in print order
@@ -22,10 +24,9 @@ COLUMNS: dict[str, str] = {
     "missing": "未提交",
     "extra": "名单外",
 }
-NOTE = (
-    "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
-    "请院系核对后由院党委副书记签字、加盖院系公章。"
-)
+NOTE = "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
+SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章。"
+DRAFT = "未定稿"
 SIGNATURES = ("填表人", "院党委副书记签字", "院系公章", "日期")
 
 
@@ -42,19 +43,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Headcount:
-    """The printed headcount of one college, with the digest of what is signed."""
+    """The printed headcount of one college, with the digest of what is signed (blank while it may not be signed)."""
 
     cohort: str
-    school_code: str
     school: str
     college: str
     as_of: date
-    due: date
     lines: tuple[Line, ...]
-    digest: str
+    digest: str = ""
     signed_on: str = ""
     """The day of the college's signature under these very data."""
-    certified: tuple[tuple[str, ...], ...] = ()
 
     @property
     def title(self) -> str:
@@ -68,12 +66,27 @@ class Headcount:
             return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
         left = self._number("registered") - self._number("approved")
         extra = f"，名单外的提交 {self._number('extra')} 条" if self._number("extra") else ""
-        return f"暂不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
+        return f"{DRAFT}，不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
 
     @property
     def ready(self) -> bool:
-        """Whether the college may sign: the approved are the registered, nobody else claims a place."""
-        return self.total.equal and not self._number("extra")
+        """Whether the college may sign: the approved are the registered."""
+        return self.total.equal and bool(self.digest)
+
+    @property
+    def code(self) -> str:
+        """The code that is printed and that `mingce sign verify --code` takes; blank while it may not be signed."""
+        return code_of(self.digest) if self.ready else ""
+
+    @property
+    def note(self) -> str:
+        """What the columns mean, and what is to be done with the sheet."""
+        return NOTE + SIGN_HERE if self.ready else NOTE
+
+    @property
+    def foot(self) -> str:
+        """What stands at the foot of each page: the code, or that the table is not final."""
+        return f"校验码 {self.code}" if self.ready else DRAFT
 
     def _number(self, column: str) -> int:
         return self.total.numbers[list(COLUMNS).index(column)]
@@ -83,33 +96,31 @@ class Headcount:
         """The line of totals."""
         return self.lines[-1]
 
-    @property
-    def subject(self) -> dict[str, str]:
-        """What the files carry so that `mingce sign verify` knows them."""
-        return {"mingce_digest": self.digest, "mingce_school": self.school_code, "mingce_college": self.college}
-
 
 def lines_of(table: Frame) -> tuple[Line, ...]:
-    """Return majors by level, a subtotal for each level where there are several, and the total.
+    """Return majors by level, a subtotal for each level where there are several, strangers of no major, and the total.
 
     Args:
         table: the rows of `headcount` of one college.
     """
     lines: list[Line] = []
-    levels = sorted(table["education_level"].unique(), key=_level_order)
+    listed = table[table["major"] != UNLISTED]
+    levels = sorted(listed["education_level"].unique(), key=_level_order)
     for level in levels:
-        rows = table[table["education_level"] == level].sort_values("major").to_dict("records")
+        rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
         majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
         lines += majors
         if len(levels) > 1:
             lines.append(_line("subtotal", str(level), f"{level}小计", rows))
+    lines += [_line("major", "", UNLISTED, [row]) for row in table[table["major"] == UNLISTED].to_dict("records")]
     lines.append(_line("total", "", "合计", table.to_dict("records")))
     return tuple(lines)
 
 
 def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
     numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
-    return Line(kind, level, name, numbers, bool(rows) and all(bool(row["equal"]) for row in rows))
+    registered = [row for row in rows if int(row["registered"])]  # a major that strangers alone claim is of no set
+    return Line(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))
 
 
 def _level_order(level: str) -> tuple[int, str]:

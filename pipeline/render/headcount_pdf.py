@@ -1,35 +1,32 @@
-"""The headcount as PDF/A by typst: bundled fonts only, data as JSON, a character that cannot be drawn is an error."""
+"""The headcount as PDF/A by typst: bundled fonts only, data as JSON, □ for a character that cannot be drawn."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, cast
 
 from pipeline import resources
 from pipeline.errors import MingceError
-from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
-from pipeline.render.pieces import short_digest
+from pipeline.render.headcount import COLUMNS, SIGNATURES, Headcount
+
+BOX = "□"
+_BOXED = f"表中的{BOX}是字体里没有的字，原字见 headcount.xlsx。"
 
 
-def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool = False) -> None:
+def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
     """Write the printed headcount: A4 landscape, repeated header, signature block kept together, PDF/A-2b.
 
-    Args:
-        path: the file to write.
-        headcount: the college's headcount.
-        with_people: add the list of the approved.
+    Where the college may not sign yet there are no places to sign, and no code.
 
     Raises:
-        MingceError: a name or word has a character that the bundled font lacks (the student's number is named).
+        MingceError: typst could not make it.
     """
     import typst
 
-    _drawable(headcount, with_people)
     source = resources.templates() / "print" / "headcount.typ"
-    inputs = {"d": json.dumps(_data(headcount, with_people), ensure_ascii=False)}
+    inputs = {"d": json.dumps(_drawable(_data(headcount)), ensure_ascii=False)}
     try:
         pdf: Any = typst.compile(
             str(source), font_paths=_typefaces(), ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["a-2b"]
@@ -44,7 +41,7 @@ def write_headcount_pdf(path: Path, headcount: Headcount, *, with_people: bool =
     path.write_bytes(pdf)
 
 
-def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
+def _data(headcount: Headcount) -> dict[str, Any]:
     day = headcount.as_of
     return {
         "title": headcount.title,
@@ -52,14 +49,13 @@ def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
         "as_of": day.isoformat(),
         "day": [day.year, day.month, day.day],
         "as_of_words": f"{day.year}年{day.month}月{day.day}日",
-        "digest": headcount.digest,
-        "digest_short": short_digest(headcount.digest),
+        "foot": headcount.foot,
+        "qr": qr_svg(headcount.code) if headcount.code else "",
         "headings": list(COLUMNS.values()),
-        "note": NOTE,
+        "note": headcount.note,
         "attestation": headcount.attestation,
         "ready": headcount.ready,
-        "signatures": list(SIGNATURES),
-        "keywords": [f"{name}={quote(value)}" for name, value in headcount.subject.items()],
+        "signatures": list(SIGNATURES) if headcount.ready else [],
         "lines": [
             {
                 "kind": line.kind,
@@ -70,9 +66,14 @@ def _data(headcount: Headcount, with_people: bool) -> dict[str, Any]:
             }
             for line in headcount.lines
         ],
-        "people": [list(row) for row in headcount.certified] if with_people else [],
-        "people_title": f"{headcount.college}审核通过学生名单（{len(headcount.certified)} 人）",
     }
+
+
+def qr_svg(code: str) -> str:
+    """Return the QR code of a text as an SVG."""
+    import segno
+
+    return segno.make(code, micro=False, error="m").svg_inline(border=2)
 
 
 @cache
@@ -100,23 +101,24 @@ def _characters() -> frozenset[int]:
     return frozenset(sans & serif)
 
 
-def undrawable(text: str) -> str:
-    """Return the characters of `text` that the bundled fonts lack."""
+def drawable(text: str) -> str:
+    """Return `text` with `BOX` for each character that the bundled fonts lack."""
     known = _characters()
-    return "".join(sorted({character for character in text if ord(character) not in known}))
+    return "".join(character if ord(character) in known else BOX for character in text)
 
 
-def _drawable(headcount: Headcount, with_people: bool) -> None:
-    words = headcount.title + headcount.college + "".join(line.level + line.major for line in headcount.lines)
-    lacking = undrawable(words)
-    if lacking:
-        raise MingceError(
-            f"字体里没有“{lacking}”，印不出来", where=headcount.college, remedy="请改用 headcount.xlsx 打印"
-        )
-    wrong = [row[3] for row in headcount.certified if undrawable("".join(row))] if with_people else []
-    if wrong:
-        raise MingceError(
-            f"学号 {'、'.join(wrong[:10])} 的姓名含有字体里没有的字，印不出来",
-            where=headcount.college,
-            remedy="请改用 headcount.xlsx 打印，或与学生核对姓名用字",
-        )
+def _drawable(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with `BOX` for what cannot be drawn, and a note that says so where there is any."""
+    drawn: dict[str, Any] = _in_words({name: value for name, value in data.items() if name != "qr"})
+    boxed = any(drawn[name] != data[name] for name in drawn)
+    return data | drawn | ({"note": f"{drawn['note']}{_BOXED}"} if boxed else {})
+
+
+def _in_words(value: Any) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(value, str):
+        return drawable(value)
+    if isinstance(value, list):
+        return [_in_words(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _in_words(one) for name, one in cast("dict[str, Any]", value).items()}
+    return value

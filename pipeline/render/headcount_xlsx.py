@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import segno
 import xlsxwriter
 
-from pipeline.render.headcount import COLUMNS, NOTE, SIGNATURES, Headcount
+from pipeline.render.headcount import COLUMNS, SIGNATURES, Headcount
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -20,23 +22,13 @@ _MAJOR_WIDTH = 30  # characters, a Chinese one being two wide
 _HIGHEST = 400  # points; Excel's rows are no higher than 409
 
 
-def write_headcount_xlsx(path: Path, headcount: Headcount, *, with_people: bool = False) -> None:
-    """Write the workbook: sheet 人数统计 and, on request, 名单 with the approved students.
-
-    Args:
-        path: the file to write.
-        headcount: the college's headcount.
-        with_people: add the second sheet.
-    """
+def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
+    """Write the workbook: one sheet 人数统计, without places to sign and without a code while it may not be signed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": headcount.title, "author": "", "comments": headcount.digest})
-        for name, value in headcount.subject.items():
-            book.set_custom_property(name, value, "text")
+        book.set_properties({"title": headcount.title, "author": ""})
         _headcount_sheet(book, headcount)
-        if with_people:
-            _people_sheet(book, headcount)
 
 
 class _Looks:
@@ -57,6 +49,7 @@ class _Looks:
         self.sum_number = look(border=1, bold=True, align="center", bg_color="#F6F6F6")
         self.note = look(text_wrap=True, valign="top", font_size=10)
         self.warning = look(text_wrap=True, bold=True, border=1, indent=1, font_size=10)
+        self.code = look(valign="top", font_size=10)
         self.sign = look(align="right", valign="bottom")
         self.line = look(bottom=1, locked=False)
 
@@ -94,14 +87,15 @@ def _height(major: str) -> int:
 
 
 def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row: int, last: int) -> int:
-    """Write notes, attestation, digest and the places to sign; return the last row."""
-    texts = (NOTE, headcount.attestation, f"校验码：{headcount.digest}")
-    for at, text in enumerate(texts, row + 1):
+    """Write notes, attestation, the places to sign and, below them, the code; return the last row."""
+    for at, text in enumerate((headcount.note, headcount.attestation), row + 1):
         look = looks.warning if text == headcount.attestation and not headcount.ready else looks.note
         sheet.merge_range(at, 0, at, last, "", look)
         sheet.write_string(at, 0, text, look)
         sheet.set_row(at, 30 if len(text) > 60 else 18)
-    place = row + len(texts) + 2
+    if not headcount.ready:
+        return row + 2
+    place = row + 3
     starts = (0, 3, 7, 11)
     for start, name in zip(starts, SIGNATURES, strict=True):
         sheet.write_string(place, start, f"{name}：", looks.sign)
@@ -109,7 +103,18 @@ def _signature_block(sheet: Worksheet, looks: _Looks, headcount: Headcount, row:
         for column in range(start, until + 1):
             sheet.write_blank(place, column, None, looks.line)
     sheet.set_row(place, 34)
-    return place
+    _code(sheet, looks, headcount.code, place + 1)
+    return place + 1
+
+
+def _code(sheet: Worksheet, looks: _Looks, code: str, row: int) -> None:
+    """Write the code and, beside it, the same as a QR code."""
+    picture = io.BytesIO()
+    segno.make(code, micro=False, error="m").save(picture, kind="png", scale=3, border=2)
+    sheet.set_row(row, 60)
+    sheet.merge_range(row, 0, row, 1, "", looks.code)
+    sheet.write_string(row, 0, f"校验码 {code}", looks.code)
+    sheet.insert_image(row, 2, "code.png", {"image_data": picture, "object_position": 1, "description": code})
 
 
 def _page_setup(sheet: Worksheet, headcount: Headcount, end: int, last: int) -> None:
@@ -124,31 +129,10 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int, last: int) -> 
     sheet.repeat_rows(_TOP)
     sheet.print_area(0, 0, end, last)
     sheet.center_horizontally()
-    sheet.set_footer(f"&L校验码 {headcount.digest[:16]}&C第 &P 页 共 &N 页&R数据截至 {headcount.as_of.isoformat()}")
+    sheet.set_footer(f"&L{headcount.foot}&C第 &P 页 共 &N 页&R数据截至 {headcount.as_of.isoformat()}")
     sheet.freeze_panes(_TOP + 1, 2)
     sheet.protect("", {"format_columns": True, "format_rows": True})
     sheet.hide_gridlines(2)
     lines = len(headcount.lines)
     if lines > 18:  # what a page holds beside the block: a longer table sends the whole block to the next page
         sheet.set_h_pagebreaks([_TOP + 1 + lines])
-
-
-def _people_sheet(book: xlsxwriter.Workbook, headcount: Headcount) -> None:
-    looks = _Looks(book)
-    sheet = book.add_worksheet("名单")
-    headings = ("序号", "学历", "专业", "班级", "学号", "姓名", "性别")
-    for at, heading in enumerate(headings):
-        sheet.write_string(0, at, heading, looks.head)
-    for row, person in enumerate(headcount.certified, 1):
-        sheet.write_number(row, 0, row, looks.number)
-        for at, value in enumerate(person, 1):
-            sheet.write_string(row, at, value, looks.text)
-    for at, width in enumerate((6, 13, 26, 24, 18, 14, 6)):
-        sheet.set_column(at, at, width)
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
-    sheet.freeze_panes(1, 0)
-    sheet.set_footer("&C第 &P 页 共 &N 页")
-    sheet.ignore_errors({"number_stored_as_text": f"E1:E{len(headcount.certified) + 1}"})
-    sheet.protect()

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.run_folder import read_summary
+from pipeline.run_folder import counts, read_summary
 from pipeline.tables import Frame, read_table
 
 TABLE = "history"
@@ -103,5 +103,4 @@ def _day(path: Path) -> Day | None:
 
 def _counts(summary: dict[str, Any]) -> bool:
     """Return whether a run is a day of the course: whole, and of every college (of some it says nothing of others)."""
-    whole = summary.get("complete", True) and not summary.get("partial")
-    return bool(whole and summary.get("command", "run") in ("run", "") and summary.get("colleges", "all") == "all")
+    return counts(summary) and not summary.get("partial") and summary.get("command", "run") == "run"

@@ -67,7 +67,7 @@ def environment() -> Environment:
     )
     look = theme()
     known: dict[str, Any] = {"t": look, "ink": look.ink, "font": Markup(look.font)}
-    known |= {"tint": tint, "short_digest": short_digest}
+    known |= {"tint": tint}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
     made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
     made.filters.update({"grouped": grouped, "glued": glued})

@@ -14,7 +14,6 @@ from pipeline.render.history import Day
 from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import token
 from pipeline.render.signature import DONE, SETTLE, Signature, Step, signature_of
-from pipeline.review.signing import signed_digest
 from pipeline.tables import Frame
 
 
@@ -127,22 +126,10 @@ def headcount_of(page: Scope) -> Headcount:
     signature = page.signature
     return Headcount(
         cohort=run.cohort,
-        school_code=page.school,
         school=school,
         college=page.college,
         as_of=run.as_of,
-        due=run.college_due,
         lines=lines_of(table),
-        digest=signed_digest(page.roster),
+        digest=str(run.state(page.school, page.college).get("digest", "")),
         signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
-        certified=_certified(page.roster),
     )
-
-
-def _certified(roster: Frame) -> tuple[tuple[str, ...], ...]:
-    """Return the approved people as the second sheet lists them."""
-    approved = roster[roster["status"] == "approved"].sort_values(
-        ["education_level", "major", "class_name", "student_number"]
-    )
-    columns = ["education_level", "major", "class_name", "student_number", "name", "gender"]
-    return tuple(tuple(str(value) for value in row) for row in approved[columns].itertuples(index=False))

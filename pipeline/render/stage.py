@@ -7,28 +7,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pipeline import resources
 from pipeline.errors import MingceError
+from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
 from pipeline.render import history
-from pipeline.render.headcount_pdf import write_headcount_pdf
-from pipeline.render.headcount_xlsx import write_headcount_xlsx
+from pipeline.render.headcount import Headcount
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
-from pipeline.render.resume import end_journal, note_finished, resume
 from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
+from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.render.unchanged import PER_COLLEGE, college_digests, take_over
+from pipeline.render.unchanged import college_digests
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
 from pipeline.whole import sweep
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pipeline.render.cluster import Cluster
 
 _PER_RUN = ("overview", "registry")
+_PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
+"""A college's notebooks, each with the name of its page."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,10 @@ class RenderOptions:
 
 @dataclass
 class Rendered:
-    """What became of each page: `pages` by name (ok, seconds, error), `digests` what each college's pages show.
-
-    `taken_over` are colleges whose pages the latest run had too, `resumed` pages that a killed run had finished.
-    """
+    """What became of each page: `pages` by name (ok, seconds, error), `taken_over` those that an earlier run had."""
 
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    digests: dict[str, str] = field(default_factory=dict[str, str])
     taken_over: list[str] = field(default_factory=list[str])
-    resumed: list[str] = field(default_factory=list[str])
 
     def tell(self, name: str, seconds: float, error: str = "") -> None:
         """Write down what became of one page."""
@@ -72,8 +70,7 @@ class Rendered:
     def as_summary(self) -> dict[str, Any]:
         """Return what the summary says of the render."""
         failed = [name for name, page in self.pages.items() if not page["ok"]]
-        kept = {"taken_over": self.taken_over, "resumed": self.resumed}
-        return {"pages": self.pages, "failed": failed, **kept, "digests": self.digests}
+        return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,16 @@ class Renderer:
     With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
     """
 
-    def __init__(self, options: RenderOptions, reporter: Reporter, scheduler: str | None = None) -> None:
-        self._options, self._reporter, self._scheduler = options, reporter, scheduler
+    def __init__(
+        self,
+        options: RenderOptions,
+        reporter: Reporter,
+        kept: Kept,
+        scheduler: str | None = None,
+        signed: SignedFolder | None = None,
+    ) -> None:
+        self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
+        self.kept = kept
         self._open = ExitStack()
         self._given_up = False
         self._prepared: Prepared | None = None
@@ -132,42 +137,37 @@ class Renderer:
             for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
         ]
         places = [place for place in every if run.has_pages(place.code)]
-        rendered = Rendered(digests=college_digests(run, [run.school_name(code) for code in self._options.schools]))
-        kept = self._take_over(folder, places, rendered)
-        left = [place for place in places if place.key not in kept]
-        for place in left:
+        rendered = Rendered()
+        keys = college_digests(run, [run.school_name(code) for code in self._options.schools])
+        for place in places:
             (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
-            printing = beside.submit(self._print, _printed(run, folder.path, left, tables), rendered)
+            writers = [one for place in places for one in self._printed(run, folder.path, place, keys, rendered)]
+            writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder.path / "tables.xlsx", tables)))
+            printing = beside.submit(self._print, writers, rendered)
             try:
                 if self._options.notebooks:
                     of_schools = school_jobs(folder.path, places) if are_many(run) else []
-                    jobs = [*of_schools, *notebook_jobs(folder.path, left)]
-                    self._run_notebooks(run, folder, self._resume(folder, jobs, rendered), rendered)
+                    jobs = [*of_schools, *notebook_jobs(folder.path, places)]
+                    left = [job for job in jobs if not self._taken(job.name, keys, rendered)]
+                    self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()
             finally:  # whoever interrupts waits for the table at hand, not for a province's
                 self._given_up = not printing.done()
         self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
         return rendered
 
-    def _take_over(self, folder: RunFolder, places: Sequence[Place], rendered: Rendered) -> set[str]:
-        """Take the pages of unchanged colleges from the latest run; return the keys of these colleges."""
-        if self._options.force or not self._options.notebooks:
-            return set()
-        names = {place.key: place.folder for place in places}
-        taken = take_over(folder, names, rendered.digests)
-        rendered.taken_over = sorted(taken)
+    def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
+        """Take a page of a college from an earlier run, where it would be the same."""
+        taken = self.kept.take(page_key(name, keys))
+        if taken:
+            rendered.tell(name, 0.0)
+            rendered.taken_over.append(name)
         return taken
 
-    def _resume(self, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> list[NotebookJob]:
-        """Take what a killed run had finished; return the jobs that are left."""
-        spared = [] if self._options.force else resume(folder, jobs, rendered.digests)
-        for job in spared:
-            rendered.tell(job.name, 0.0)
-        rendered.resumed = sorted(job.name for job in spared)
-        return [job for job in jobs if job not in spared]
-
-    def _run_notebooks(self, run: Run, folder: RunFolder, jobs: list[NotebookJob], rendered: Rendered) -> None:
+    def _run_notebooks(
+        self, run: Run, folder: RunFolder, jobs: list[NotebookJob], keys: Mapping[str, str], rendered: Rendered
+    ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         with self._reporter.counting("页面", len(jobs)) as counter:
 
@@ -178,8 +178,9 @@ class Renderer:
                     write_failure(result.job.output_html, result.job.name, result.error)
                 elif error := _guarded(run, result.job):
                     rendered.tell(result.job.name, result.seconds, error)
-                elif result.ok:
-                    note_finished(folder, result.job, rendered.digests)
+                elif result.ok and result.job.output_html is not None:
+                    made = [result.job.output_notebook, result.job.output_html]
+                    self.kept.note(page_key(result.job.name, keys), made)
                 counter.done(result.job.name)
 
             if self._cluster is not None:
@@ -193,7 +194,6 @@ class Renderer:
                     prepared=self._prepared,
                 )
         _sweep(folder.path)
-        end_journal(folder)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         """Write what needs no kernel; what fails is told like a page."""
@@ -206,6 +206,38 @@ class Renderer:
                 rendered.tell(name, time.perf_counter() - started)
             except MingceError as error:
                 rendered.tell(name, time.perf_counter() - started, str(error))
+
+    def _printed(
+        self, run: Run, folder: Path, place: Place, keys: Mapping[str, str], rendered: Rendered
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Give the writers of a college's printed headcounts, each with its name, less those that are taken over.
+
+        While a signature stands, they are the files that were signed.
+        """
+        state, site = run.state(place.code, place.college), folder / "site" / place.folder
+        if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
+            for name, sha256 in state["signed_files"].items():
+                show = partial(self._signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                yield f"{place.key}/{name}", show
+            return
+        headcount = cache(lambda: headcount_of(open_page(str(run.path), place.college, place.code)))
+        for name, write in FILES.items():
+            page = f"{place.key}/{name}"
+            if self._taken(page, keys, rendered):
+                continue
+            path = site / name
+
+            def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
+                write(path, headcount())
+                self.kept.note(page_key(page, keys), [path])
+
+            yield page, writer
+
+
+def page_key(name: str, keys: Mapping[str, str]) -> str:
+    """Return the key of a page of a college; blank for a page of the whole run, which is always made."""
+    college = keys.get(name.rpartition("/")[0], "")
+    return college and digest_of(name, college)
 
 
 def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
@@ -222,7 +254,7 @@ def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
         for name in _PER_RUN
     ]
     for place in places:
-        for notebook, page in PER_COLLEGE.items():
+        for notebook, page in _PER_COLLEGE.items():
             jobs.append(
                 NotebookJob(
                     source / f"{notebook}.ipynb",
@@ -269,18 +301,6 @@ def _sweep(run: Path) -> None:
         left.unlink(missing_ok=True)
     for folder in [run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
         sweep(folder)
-
-
-def _printed(
-    run: Run, folder: Path, places: Sequence[Place], tables: Mapping[str, Frame]
-) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Give the writers of what needs no kernel, each with its name (not the index: it links what is there)."""
-    for place in places:
-        site = folder / "site" / place.folder
-        headcount = headcount_of(open_page(str(run.path), place.college, place.code))
-        yield f"{place.key}/headcount.xlsx", _writer(write_headcount_xlsx, site / "headcount.xlsx", headcount)
-        yield f"{place.key}/headcount.pdf", _writer(write_headcount_pdf, site / "headcount.pdf", headcount)
-    yield "tables.xlsx", _writer(write_tables_xlsx, folder / "tables.xlsx", tables)
 
 
 def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:

@@ -13,6 +13,7 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
 from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, student_name, students_of
+from pipeline.review.extras import extras_of
 from pipeline.review.ledger import Ledger
 from pipeline.review.seen import Seen, unseen
 from pipeline.tables import STATUSES
@@ -170,6 +171,24 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
 
     stored = _decide(tables, ledger, actor, decide)
     return outcome if stored[0].new else Outcome(already=outcome.done)
+
+
+def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
+    """Withdraw every submission that claims the college and stands on no registry row.
+
+    Raises:
+        UsageError: no reason was given.
+    """
+    _need_reason(actor, "撤销登记")
+    outcome = Outcome()
+
+    def decide(desk: Desk) -> list[Entry]:
+        own = records(extras_of(desk, college))
+        outcome.done += [str(row["submission_id"]) for row in own]
+        return [_withdrawal(tables, row, actor) for row in own]
+
+    _decide(tables, ledger, actor, decide)
+    return outcome
 
 
 def keep_approved(

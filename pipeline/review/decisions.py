@@ -89,6 +89,13 @@ def decision_states(
     )
 
 
+def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return `people` with the `approved_submission_id` of each, blank where the last decision is no approval."""
+    made = decisions.loc[decisions["decision"] == "approved", [*KEY, "submission_id"]]
+    both = people[KEY].merge(made, on=KEY, how="left", validate="m:1")
+    return people.assign(approved_submission_id=both["submission_id"].fillna("").astype("str").to_numpy())
+
+
 def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
     """Return, for stale approvals alone (few), the fields that differ from what was approved."""
     rows, then = keys[stale], both["snapshot"][stale]

@@ -6,7 +6,7 @@ Every way to decide (command line, worksheet, notebook) goes over a desk, so tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from pipeline.review.decisions import (
 )
 from pipeline.review.exceptions import apply_exceptions, standing_exceptions
 from pipeline.review.status import open_critical, statuses
-from pipeline.run_folder import read_summary
+from pipeline.run_folder import counts, newer_runs, read_summary, unread_of
 from pipeline.tables import read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
@@ -48,6 +48,8 @@ class RunTables:
     """School code to name."""
     extras: pd.DataFrame | None = None
     """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
+    unread: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the run could not read, `unread` of its summary."""
 
     def place(self, text: str) -> int:
         """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
@@ -72,6 +74,22 @@ class RunTables:
         code, _, number = text.partition("/")
         return (code.strip(), number.strip()) if code.strip() in self.schools else ("", text.strip())
 
+    def knows(self, text: str) -> bool:
+        """Return whether a student has this number (NUMBER or SCHOOL/NUMBER) or a submission's begins so."""
+        _, number = self.named(text)
+        known = self.people["student_number"].eq(number).any() or self.submissions["student_number"].eq(number).any()
+        return bool(known or self.submissions["submission_id"].str.startswith(text).any())
+
+    def refuse_unread(self, college: College) -> None:
+        """Refuse what may not be done with a college of which something was not read.
+
+        Raises:
+            RefusedError: its registry, or a source that its students stand in, could not be read.
+        """
+        lacking = unread_of(self.unread, college.code, college.name)
+        if lacking:
+            raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
+
     @cached_property
     def _places(self) -> dict[str, list[int]]:
         places: dict[str, list[int]] = {}
@@ -87,6 +105,8 @@ class Desk:
     tables: RunTables
     people: pd.DataFrame
     findings: pd.DataFrame
+    withdrawn: frozenset[str] = frozenset()
+    """Submissions that count nowhere any more."""
 
     def student(self, text: str) -> Student:
         """Return the row of the student that NUMBER or SCHOOL/NUMBER names; errors as of `RunTables.place`."""
@@ -128,19 +148,29 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
     counting = people["submission_id"].mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
-    return Desk(tables, people.assign(submission_id=counting, status=status), findings)
+    return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
 
 
-def open_tables(cohort: Cohort) -> tuple[RunTables, date]:
+def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
     """Return the newest run's tables and the day on which decisions are made.
 
     That is today; where the run was made for another day (`--as-of`), the office works as of that day.
+
+    Args:
+        cohort: whose.
+        known: a student's or a submission's number. Where the run does not know it and a newer one of some colleges
+            does, that one's tables are returned.
     """
     run = newest_run(cohort)
     summary = read_summary(run) or {}
     as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
     day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
-    return load_tables(cohort, run), day
+    tables = load_tables(cohort, run)
+    if known and not tables.knows(known):
+        newer = sorted((run.parent / name for name in newer_runs(cohort.reports_folder, run.name)), reverse=True)
+        others = (load_tables(cohort, path) for path in newer if (path / "tables" / "roster.parquet").is_file())
+        tables = next((other for other in others if other.knows(known)), tables)
+    return tables, day
 
 
 def newest_run(cohort: Cohort) -> Path:
@@ -150,18 +180,10 @@ def newest_run(cohort: Cohort) -> Path:
         RefusedError: there is none yet.
     """
     runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
-    found = next(filter(_is_whole, runs), None)
+    found = next((run for run in runs if counts(read_summary(run))), None)
     if found is None:
         raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
     return found
-
-
-def _is_whole(run: Path) -> bool:
-    """Return whether decisions may look at this run."""
-    summary = read_summary(run) or {}
-    whole = summary.get("complete") is True and not summary.get("partial") and summary.get("colleges") == "all"
-    whole = whole and summary.get("rules", "all") == "all"  # a trial of single rules knows too few findings
-    return whole and summary.get("command") in ("run", "check")
 
 
 def load_tables(cohort: Cohort, run: Path) -> RunTables:
@@ -170,7 +192,8 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
     people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
     extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
-    return RunTables(run.name, people, submissions, findings, schools, extras)
+    unread = (read_summary(run) or {}).get("unread") or {}
+    return RunTables(run.name, people, submissions, findings, schools, extras, unread)
 
 
 def records(people: pd.DataFrame) -> list[Student]:

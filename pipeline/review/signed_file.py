@@ -1,248 +1,122 @@
-"""Does a printed or returned headcount file still equal the data? Reads `headcount.xlsx` and `headcount.pdf`.
+"""Is this file, or this printed code, what was signed, and do the data still equal it?
 
-Both carry `mingce_digest`, `mingce_school` (code) and `mingce_college`: as custom document properties in xlsx, as
-keywords `name=value` in PDF. In an xlsx the numbers that people see are read again and compared cell by cell.
+A file is what was signed where its bytes are those that were kept when it was signed. Nothing of it is parsed: whatever
+a forger put there, it is another file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
-import subprocess
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import pandas as pd
 
-from pipeline.cohort import Cohort
-from pipeline.collect.archive import Archive
-from pipeline.collect.compact import whole_rows
-from pipeline.collect.inputs import Content, read_content
-from pipeline.collect.workbook import read_workbook
-from pipeline.collect.xlsx import custom_properties
-from pipeline.errors import InputError
+from pipeline.errors import InputError, UsageError
+from pipeline.knowledge import crockford
 from pipeline.review.desk import Desk, of_college
-from pipeline.review.signing import (
-    differing,
-    people_parts,
-    signed_digest,
-    signed_parts,
-)
-from pipeline.tables import read_table
+from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature
+from pipeline.review.signing import unsigned
 
-LABELS = {
-    "在册": "registered",
-    "男": "male",
-    "女": "female",
-    "已提交": "submitted",
-    "待审核": "awaiting",
-    "已通过": "approved",
-    "未提交": "missing",
-}
-_LEVEL, _MAJOR, _TOTAL, _SUBTOTAL = "学历", "专业", "合计", "小计"
-_SECONDS = 60  # for a PDF that is read in a process of its own
-_RUNS = 60  # how many runs are looked through for the data that an unsigned file was made from
-Cell = dict[tuple[str, str], dict[str, int]]
+_ORIGINAL = "原件"
+_CHANGED = "原件，但数据已有改动"
+_OTHER = "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
+_COLLEGES = 30  # whose signed numbers are listed for comparing; of more, a code tells
+_CODE_LENGTH = 19
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a file says of itself; `cells` by (level, major) and label's column, None for a PDF."""
-
-    digest: str
-    school_code: str
-    college: str
-    cells: Cell | None = None
-
-
-@dataclass
 class Verdict:
-    """Whether the file equals the data of now; `lines` say in Chinese what was found."""
+    """Whether all is as it was signed; `told` says it in a line, `lines` the particulars."""
 
     equal: bool
-    lines: list[str] = field(default_factory=list[str])
+    told: str
+    lines: list[str]
 
 
-def read_subject(path: Path) -> Subject:
-    """Return what a headcount file says of itself.
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256.
 
     Raises:
-        InputError: the file cannot be read, or is no headcount file of mingce.
+        InputError: there is no such file, or it cannot be read.
     """
-    readers = {".xlsx": _read_xlsx, ".pdf": _read_pdf}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError("只能核对 headcount.xlsx 或 headcount.pdf", where=path.name)
     if not os.path.isfile(path):  # noqa: PTH113  # a name too long is none, and no error
         raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
-    subject = reader(read_content(path, path.parent))
-    if not re.fullmatch(r"[0-9a-f]{64}", subject.digest) or not subject.college:
-        raise InputError(
-            "文件里没有校验信息，无法核对",
-            where=path.name,
-            remedy="请使用 mingce run 生成的文件；转存、另存可能丢失校验信息",
-        )
-    return subject
-
-
-def verify_file(subject: Subject, desk: Desk, entries: pd.DataFrame, cohort: Cohort) -> Verdict:
-    """Compare a file with the data of now: its digest, who differs, and (xlsx) each number that people see."""
-    code, college = subject.school_code, subject.college
-    rows = of_college(desk.people, code, college)
-    place = f"{code}/{college}"
-    if rows.empty:
-        return Verdict(False, [f"{place}：现在的名册中没有这个院系"])
-    same = signed_digest(rows) == subject.digest
-    lines = [f"{place}：文件的名单和人数与现在的数据{'一致' if same else '不一致'}", _signature_line(entries, subject)]
-    if not same:
-        lines.append(_who(subject, entries, people_parts(rows), cohort))
-    wrong = _cells_that_differ(subject.cells, rows) if subject.cells is not None else []
-    if wrong and same:
-        lines.append("表中数字与数据不符（文件可能被改动）：")
-    elif wrong:
-        lines.append("表中与现在的数据不同的数字：")
-    return Verdict(same and not wrong, [*lines, *(f"  {line}" for line in wrong)])
-
-
-def _signature_line(entries: pd.DataFrame, subject: Subject) -> str:
-    own = entries[(entries["kind"] == "signature") & (entries["college"] == subject.college)]
-    own = own[(own["school_code"] == subject.school_code) & (own["made_on"] == subject.digest)]
-    if own.empty:
-        return "这份数据没有签字记录"
-    last = own.iloc[-1]
-    what = "签字" if last["action"] == "sign" else "签字后已撤销"
-    return f"这份数据由 {last['by']} 于 {str(last['at'])[:10]} {what}"
-
-
-def _who(subject: Subject, entries: pd.DataFrame, now: dict[str, str], cohort: Cohort) -> str:
-    then = signed_parts(entries, subject.school_code, subject.college, subject.digest) or _parts_of_run(subject, cohort)
-    if not then:
-        return "没有找到这份文件所依据的数据，不能逐人指出不同"
-    who = differing(then, now)
-    return f"不同的有 {len(who)} 人，学号：{'、'.join(who)}"
-
-
-def _parts_of_run(subject: Subject, cohort: Cohort) -> dict[str, str]:
-    school = cohort.school_of_code(subject.school_code)
-    runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)[:_RUNS]
-    for run in runs if school else []:
-        try:
-            roster = read_table(run, "roster")
-        except InputError:
-            continue
-        rows = roster[(roster["school"] == school.name) & (roster["college"] == subject.college)] if school else roster
-        if signed_digest(rows) == subject.digest:
-            return people_parts(rows)
-    return {}
-
-
-def counts_of(rows: pd.DataFrame) -> Cell:
-    """Return what a college's roster rows count to, by (level, major), (level, 小计) and the total under ("", 合计)."""
-    marks = pd.DataFrame(
-        {
-            "education_level": rows["education_level"],
-            "major": rows["major"],
-            "registered": 1,
-            "male": (rows["gender"] == "男").astype("int64"),
-            "female": (rows["gender"] == "女").astype("int64"),
-            "submitted": (rows["status"] != "missing").astype("int64"),
-            "awaiting": (rows["status"] == "awaiting").astype("int64"),
-            "approved": (rows["status"] == "approved").astype("int64"),
-            "missing": (rows["status"] == "missing").astype("int64"),
-        }
-    )
-    numbers = list(LABELS.values())
-    counted = marks.groupby(["education_level", "major"], as_index=False)[numbers].sum()
-    subtotals = counted.groupby("education_level", as_index=False)[numbers].sum().assign(major=_SUBTOTAL)
-    total = {"education_level": "", "major": _TOTAL, **marks[numbers].sum().to_dict()}
-    records = [*counted.to_dict("records"), *subtotals.to_dict("records"), total]
-    return {
-        (_text(row["education_level"]), _text(row["major"])): {name: int(row[name]) for name in numbers}
-        for row in records
-    }
-
-
-def _cells_that_differ(cells: Cell, rows: pd.DataFrame) -> list[str]:
-    expected, labels = counts_of(rows), {name: label for label, name in LABELS.items()}
-    shown = {name for numbers in cells.values() for name in numbers}
-    lines = [f"缺少 {label} 一列" for label, name in LABELS.items() if cells and name not in shown]
-    lines += [
-        f"缺少 {level}{major} 一行"
-        for level, major in expected
-        if major != _SUBTOTAL and (level, major) not in cells  # one level alone has no subtotal
-    ]
-    for (level, major), numbers in cells.items():
-        known = expected.get((level, major))
-        if known is None and not any(numbers.values()):
-            continue  # a major that only strangers claim: printed, but not of the signed set
-        if known is None:
-            lines.append(f"多出 {level}{major} 一行")
-            continue
-        lines += [
-            f"{level}{major} {labels[name]}：表中{f' {number}' if number >= 0 else '不是数字'}，应为 {known[name]}"
-            for name, number in numbers.items()
-            if number != known[name]
-        ]
-    return lines
-
-
-def _read_xlsx(content: Content) -> Subject:
-    values = [row for grid in read_workbook(content, "xlsx").grids for row in whole_rows(grid)]
-    width = max(map(len, values), default=0)
-    cells = _cells([[*row, *[""] * (width - len(row))] for row in values])
-    return _subject(custom_properties(Archive(content)), cells)
-
-
-def _cells(values: list[list[str]]) -> Cell:
-    """Return the numbers under the known headings, by level and major; blank levels take the one above."""
-    header = next((at for at, row in enumerate(values) if {_MAJOR, "在册"} <= {_text(cell) for cell in row}), None)
-    if header is None:
-        return {}
-    columns = {_text(cell): at for at, cell in enumerate(values[header]) if _text(cell)}
-    cells: Cell = {}
-    level = ""
-    for row in values[header + 1 :]:
-        level = _text(row[columns[_LEVEL]]) or level if _LEVEL in columns else ""
-        major = _text(row[columns[_MAJOR]])
-        words = {_text(cell) for cell in row}
-        subtotal = next((word for word in words if word.endswith(_SUBTOTAL)), None)
-        numbers = {name: _number(row[columns[label]]) for label, name in LABELS.items() if label in columns}
-        if _TOTAL in words:
-            cells["", _TOTAL] = numbers
-            break
-        if subtotal is not None:
-            cells[subtotal.removesuffix(_SUBTOTAL) or level, _SUBTOTAL] = numbers
-        elif major:
-            cells[level, major] = numbers
-    return cells
-
-
-def _text(cell: object) -> str:
-    return re.sub(r"\s", "", str(cell)) if cell is not None else ""
-
-
-def _number(cell: object) -> int:
-    """Return a cell's whole number; anything else is -1, which no count is."""
-    text = _text(cell)
-    return int(text.partition(".")[0]) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", text) else -1
-
-
-def _read_pdf(content: Content) -> Subject:
-    child = Path(__file__).with_name("_guarded_pdf.py")
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", str(child)], input=content.data, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # one warning for each broken object may be gigabytes
-            timeout=_SECONDS, check=True,
-        )  # fmt: skip
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        raise InputError("PDF 打不开，或不是 mingce 生成的", where=content.name, remedy="请重新取得文件") from None
-    keywords = done.stdout.decode("utf-8", errors="replace")
-    found = {name: unquote(value).strip() for name, value in re.findall(r"(mingce_\w+)=([^,;]*)", keywords)}
-    return _subject(found, None)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
 
 
-def _subject(known: dict[str, str], cells: Cell | None) -> Subject:
-    return Subject(*(known.get(f"mingce_{name}", "") for name in ("digest", "school", "college")), cells=cells)
+def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
+    """Compare a file's bytes with those that were kept at the signatures, then the data of now with what was signed.
+
+    Args:
+        sha256: of the file.
+        desk: the newest run's tables under the decisions of this moment.
+        entries: the ledger's.
+    """
+    made = signatures(entries)
+    signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
+    scan = scans(entries).get(sha256)
+    if signature is None and scan is not None:
+        signature = next((one for one in reversed(made) if one.digest == scan["made_on"]), None)
+    if signature is None:
+        return Verdict(False, _OTHER, _numbers_to_compare(entries))
+    lines = [
+        f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}",
+        *_now(signature, desk, entries),
+    ]
+    return Verdict(len(lines) == 1, _CHANGED if len(lines) > 1 else _ORIGINAL, lines)
+
+
+def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
+    """Return who signed what, when, under a code that was printed; not equal where nobody did.
+
+    Raises:
+        UsageError: it is no such code.
+    """
+    code = crockford.read(typed)
+    if len(code) != _CODE_LENGTH:
+        raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
+    signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
+    if signature is None:
+        return Verdict(False, f"没有人签过校验码为 {code} 的人数表", [])
+    return Verdict(True, _who_signed(signature), [*_majors(signature), *_now(signature, desk, entries)])
+
+
+def _who_signed(signature: Signature) -> str:
+    checked = "" if signature.checked else "（姓名系手工填写，未与账号核对）"
+    return f"{signature.place} 由 {signature.by} 于 {signature.at[:16].replace('T', ' ')} 签字{checked}"
+
+
+def _majors(signature: Signature) -> list[str]:
+    lines = [
+        f"  {level}{major}：在册 {registered}，男 {male}，女 {female}，已通过 {approved}"
+        for level, major, registered, male, female, approved in signature.majors
+    ]
+    return [*lines, f"  合计：在册 {sum(int(row[2]) for row in signature.majors)}"]
+
+
+def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
+    """Return what has changed since the signature: nothing where it still stands."""
+    code, college = signature.school_code, signature.college
+    last = standing_signature(entries, code, college)
+    if last is None:
+        return ["这份签字后来撤销了"]
+    if last.digest != signature.digest:
+        return [f"学院后来又签过字：{_who_signed(last)}，校验码 {last.code}"]
+    rows = of_college(desk.people, code, college)
+    return ["现在的名册中没有这个院系"] if rows.empty else unsigned(entries, code, college, rows)
+
+
+def _numbers_to_compare(entries: pd.DataFrame) -> list[str]:
+    states = college_states(entries)
+    signed = states[(states["signed_at"] != "") & (states["only_listed"] == "")]
+    places = list(zip(signed["school_code"], signed["college"], strict=True))
+    found = [standing_signature(entries, str(code), str(college)) for code, college in places[:_COLLEGES]]
+    lines = [line for one in found if one for line in (f"{_who_signed(one)}，校验码 {one.code}", *_majors(one))]
+    more = ["其余院系请用 mingce sign verify --code 校验码 查看"] if len(places) > _COLLEGES else []
+    return [*(["签字时的人数，请逐专业对照："] if lines else ["还没有学院签过字"]), *lines, *more]

@@ -45,11 +45,16 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
     score = score.mask(empty, 0.0).round(1)
     return colleges.assign(
         score=score,
-        rank=score.rank(method="min", ascending=False).astype("int64"),
+        rank=rank_of(score),
         score_low=low.mask(empty, 0.0).round(1),
         score_high=high.mask(empty, 0.0).round(1),
         small=colleges["submitted"] < SMALL,
     )
+
+
+def rank_of(score: pd.Series) -> pd.Series:
+    """Return the rank of each score: 1 is best, ties share."""
+    return score.rank(method="min", ascending=False).astype("int64")
 
 
 def _earned(rate: pd.Series, count: pd.Series, bad: bool) -> pd.Series:

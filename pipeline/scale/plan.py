@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,12 @@ from pipeline.collect.inputs import files_of, is_database
 from pipeline.collect.lacking import lacking_of, notes_of
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
+from pipeline.kept import Kept
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import missing_file, read_decision_rows
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
@@ -33,12 +35,15 @@ from pipeline.scale.spool import Spool, open_spool
 from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
-from pipeline.tabulate.headcount import KEYS as HEADCOUNT_KEYS
+from pipeline.tabulate.headcount import put_together
+from pipeline.whole import link
 
 T = TypeVar("T")
 
 LARGE = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
+_KEPT = ("parts", "extras")
+"""Folders of the spool with what match and check leave."""
 _AT_ONCE = 16  # registries read by one task: a school's alone would cost more to hand out than to read
 
 
@@ -55,6 +60,7 @@ class Run:
     _layout: Layout | None = None
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
+    _extras: list[str] = field(default_factory=list[str])
     _sources: list[tuple[Source, tuple[SourceColumns, ...]]] = field(
         default_factory=list[tuple[Source, tuple[SourceColumns, ...]]]
     )
@@ -63,16 +69,21 @@ class Run:
         """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
 
         Raises:
-            InputError: no submission could be read.
+            InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
-        units = submission_units(cohort)
         places = range(len(cohort.schools))
         portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
         read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
         self._schools = [school for portion in read for school in portion]
+        if all(school.error for school in self._schools):
+            faults = "；".join(dict.fromkeys(school.error for school in self._schools))
+            raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
         self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
+        units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
         self._units = self._read_units(units, self._layout)
+        self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
         self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
         refuse_nothing([each for unit in self._units for each in unit.columns], notes)
@@ -115,8 +126,7 @@ class Run:
         )
 
     def settle_across(self) -> None:
-        """Settle what crosses schools."""
-        self.load_ledger()
+        """Settle what crosses schools (`load_ledger` comes first)."""
         across = Across(
             self.spool,
             self.layout,
@@ -155,6 +165,33 @@ class Run:
             mine = self.entries["school_code"].isin([*codes, ""])
             self.spool.write(ledger_name(part.number), self.entries[mine])
 
+    def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
+        """Keep in the run what match and check left of each part, and what the summary tells of it."""
+        if not key:
+            return
+        names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
+        folder = self.folder.path / "parts"
+        for name in names:
+            link(self.spool.folder / name, folder / name)
+        parts = [(part.number, part.schools, part.units) for part in self.parts]
+        state = {"told": told, "parts": parts, "extras": self._extras}
+        write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
+        validations = self.folder.path / "validations.json"
+        kept.note(key, [*(folder / name for name in names), folder / "state.json", validations])
+
+    def take_judged(self, kept: Kept, key: str) -> dict[str, Any] | None:
+        """Take what `keep_judged` kept in an earlier run, and return what it told; None where there is none."""
+        if not kept.take(key):
+            return None
+        folder = self.folder.path / "parts"
+        for path in folder.glob("*/*"):
+            link(path, self.spool.folder / path.relative_to(folder))
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        self.parts = [Part(number, tuple(schools), tuple(units)) for number, schools, units in state["parts"]]
+        self._extras = state["extras"]
+        self.load_ledger()
+        return state["told"]
+
     def share(self, what: object) -> None:
         """Give an object to all tasks, under its type's name."""
         self.spool.write_object(type(what).__name__, what)
@@ -189,12 +226,10 @@ class Run:
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
-        headcount = self.spool.read_all(names.pop("headcount")).sort_values(HEADCOUNT_KEYS, ignore_index=True)
+        headcount = put_together(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
-        gathered.append(
-            Pieces("extras", tuple(f"extras/{unit.number}" for unit in self._units), ((),) * len(self._units))
-        )
+        gathered.append(Pieces("extras", tuple(self._extras), ((),) * len(self._extras)))
         tables = [(self.spool, pieces, folder) for pieces in gathered]
         self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
         kept = only_colleges({"colleges": colleges}, self.settings.chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import numpy as np
@@ -9,15 +10,18 @@ import pandas as pd
 
 from pipeline.cohort import Standing
 from pipeline.knowledge.text import among
-from pipeline.review.standing import standing
+from pipeline.review.standing import rank_of, standing
 from pipeline.tables import COLLEGES, Frame, typed
 
 _BESIDE = ["rework", "score_low", "score_high"]
+_STANDING = ["first_pass_rate", "submitted_on_time", "score", *_BESIDE]
 KEYS = ["school", "college"]
 
 
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
     """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
+
+    The standing of a college stands still from its acceptance on; only its rank moves, as others' scores do.
 
     Args:
         counts: of `count_colleges`.
@@ -29,11 +33,27 @@ def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Stan
     both = counts.merge(rework, on=KEYS, how="left")
     both["rework"] = both["rework"].fillna(0.0)
     ranked = standing(both, weights)
-    signed = signatures[["school_code", "college", "signed_at", "accepted_at"]]
     coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
-    joined = coded.merge(signed, on=["school_code", "college"], how="left")
-    text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at")}
-    return typed(joined.assign(**text))[[*COLLEGES, *_BESIDE]]
+    joined = coded.merge(signatures, on=["school_code", "college"], how="left")
+    text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at", "standing")}
+    return typed(_stood_still(joined.assign(**text)))[[*COLLEGES, *_BESIDE]]
+
+
+def standing_of(colleges: Frame, school: str, college: str) -> dict[str, float]:
+    """Return what one college's standing is made of, from a run's `colleges`: what `accept` keeps."""
+    own = colleges[(colleges["school"] == school) & (colleges["college"] == college)]
+    return {} if own.empty else {name: float(own[name].iloc[0]) for name in _STANDING}
+
+
+def _stood_still(rows: Frame) -> Frame:
+    """Put the standing that was kept at the acceptance in the place of today's, and rank anew."""
+    kept = [json.loads(text) if text else {} for text in rows["standing"]]
+    if not any(kept):
+        return rows
+    for name in _STANDING:
+        own = pd.Series([one.get(name) for one in kept], index=rows.index, dtype="float64")
+        rows[name] = own.fillna(rows[name].astype("float64"))
+    return rows.assign(rank=rank_of(rows["score"]))
 
 
 def count_colleges(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.knowledge.text import among
-from pipeline.tables import Frame, conform
+from pipeline.tables import HEADCOUNT, Frame, conform
 
 KEYS = ["school", "college", "education_level", "major"]
+UNLISTED = "（名单外）"
+"""The major of submissions without a registry row whose own major the registry does not know."""
 
 
 def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame:
-    """Return `headcount`.
+    """Return `headcount`: a row per major of the registry, and one `UNLISTED` per college that strangers claim.
 
     Args:
         roster: the roster.
@@ -33,8 +35,32 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
             "extra": 0,
         }
     )
-    claimed = extras[KEYS].assign(**{name: 0 for name in marks.columns if name not in KEYS}).assign(extra=1)
+    claimed = _claimed(extras[KEYS], roster)
+    claimed = claimed.assign(**{name: 0 for name in marks.columns if name not in KEYS}).assign(extra=1)
     counted = pd.concat([marks, claimed], ignore_index=True).groupby(KEYS, sort=True, as_index=False).sum()
-    # every registered person approved and nobody else claiming the major: then the two sets of people are one
-    equal = (counted["approved"] == counted["registered"]) & (counted["registered"] > 0) & (counted["extra"] == 0)
+    # every registered person approved: then the two sets of people are one; an extra is of neither
+    equal = (counted["approved"] == counted["registered"]) & (counted["registered"] > 0)
     return conform(counted.assign(equal=equal), "headcount")
+
+
+def put_together(parts: Frame) -> Frame:
+    """Return the headcounts of all parts as one, in order: several parts may count strangers on one same line."""
+    numbers = [name for name in HEADCOUNT if name not in KEYS]
+    added = parts.groupby(KEYS, sort=True, as_index=False)[numbers].sum()
+    return conform(added.assign(equal=added["equal"] > 0), "headcount")
+
+
+def _claimed(extras: Frame, roster: Frame) -> Frame:
+    """Return `extras` in the registry's words alone: what a stranger made up stands in no table.
+
+    Where the registry does not know the major at this school, college and level, the major is `UNLISTED` and the level
+    is blank; where it does not know the college or the school, these are `UNLISTED` too.
+    """
+    known = [pd.MultiIndex.from_frame(extras[columns]).isin(pd.MultiIndex.from_frame(roster[columns]))
+             for columns in (KEYS, KEYS[:2])]  # fmt: skip
+    return extras.assign(
+        school=extras["school"].where(extras["school"].isin(roster["school"].unique()), UNLISTED),
+        college=extras["college"].where(known[1], UNLISTED),
+        education_level=extras["education_level"].where(known[0], ""),
+        major=extras["major"].where(known[0], UNLISTED),
+    )

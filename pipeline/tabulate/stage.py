@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.knowledge.text import among
 from pipeline.match.matched import Matched
-from pipeline.review.signing import college_states
+from pipeline.review.signatures import college_states
 from pipeline.review.stage import Reviewed
 from pipeline.review.standing import returned_students, rework_rates
 from pipeline.tables import Frame

@@ -76,7 +76,7 @@ def run(cohort: Cohort, now: datetime, death: Death) -> int:
     """Be one `mingce run`."""
     reporter = DyingReporter(str(death.get("at", ""))) if "at" in death else Reporter(quiet=True)
     outcome = run_cohort(cohort, RunOptions(now.date(), now, reporter=reporter))
-    return 4 if outcome.partial else 0
+    return 4 if outcome.lacking else 0
 
 
 def post(cohort: Cohort, now: datetime, death: Death, failed: bool = False) -> int:

@@ -21,10 +21,9 @@ from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.review.actions import Actor, approve
 from pipeline.review.signing import sign
 from tests.review.small import COLLEGE as CIVIL
-from tests.review.small import TODAY, open_in, person, submission, tables
+from tests.review.small import TODAY, kept, open_in, person, submission, tables, terms
 
 COLLEGE = (CIVIL.code, CIVIL.name)
-PEOPLE = pd.DataFrame([{"school": "甲大学", "college": "土木学院", "secretary": "李书记"}], dtype="str")
 GIVEN = dict.fromkeys(fields.names(), "") | {
     "gender": "男", "id_number": "430105199411309445", "ethnicity": "苗族", "political_status": "共青团员",
     "education_level": "本科", "study_years": "2.5", "training_mode": "定向", "commissioning_unit": "=1+1",
@@ -62,7 +61,7 @@ def approved(ledger, *people, signed=True):
     actor = Actor("王老师", "", TODAY)
     approve(made, ledger, [number for number, _ in people], actor)
     if signed:
-        sign(made, ledger, CIVIL, PEOPLE, TODAY, Actor("李书记", "", TODAY))
+        sign(made, ledger, CIVIL, terms(), Actor("李书记", "", TODAY), kept)
     return made
 
 
@@ -229,7 +228,7 @@ def test_unsigned_or_changed_colleges_are_refused_unless_a_draft(cohort, ledger,
     done = written(cohort, made, ledger, tmp_path, draft=True)
     assert [row["DRAFT"].strip() for row in DBF(str(done.path), encoding="gbk")] == [DRAFT_WORDS]
     assert DRAFT_WORDS in done.path.name
-    sign(made, ledger, CIVIL, PEOPLE, TODAY, Actor("李书记", "", TODAY))
+    sign(made, ledger, CIVIL, terms(), Actor("李书记", "", TODAY), kept)
     assert written(cohort, made, ledger, tmp_path).students == 1
     with pytest.raises(RefusedError, match="签字后数据有改动"):
         written(cohort, run_of(("1", {}), ("2", {})), ledger, tmp_path)

@@ -121,7 +121,7 @@ def check_runs(cohort: Cohort, lines: list[dict[str, Any]]) -> None:
             assert line["run killed"]["latest"] in (line["before"], *standing(line))
             if line["run killed"].get("at") == "page:3":  # two of them are the whole run's, one is a college's
                 summary = json.loads((run_of(cohort, line) / "summary.json").read_text(encoding="utf-8"))
-                assert summary["stages"]["render"]["resumed"]
+                assert summary["stages"]["render"]["taken_over"]
         for step in ("send", "failed"):
             assert line.get(step, [0])[-1] in (0, 4), (line[f"{step} said"], line)
         assert line.get("approve", [0])[-1] == 0, (line["approve said"], line)

@@ -269,7 +269,7 @@ def test_the_limit_per_minute(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "summary", [{"complete": False}, {"partial": True}, {"command": "check"}, {"rules": ["name.required"]}]
+    "summary", [{"colleges": ["10534/学院0"]}, {"partial": True}, {"command": "check"}, {"rules": ["name.required"]}]
 )
 def test_only_from_a_whole_run(tmp_path, summary):
     cohort = make_cohort(tmp_path / "c")

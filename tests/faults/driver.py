@@ -110,7 +110,7 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
     options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
-    sys.exit(4 if outcome.partial else 0)
+    sys.exit(4 if outcome.lacking else 0)
 
 
 def started(work: Callable[[], object], said: IO[bytes]) -> int:

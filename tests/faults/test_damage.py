@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -22,10 +23,11 @@ from pipeline.render import index, overview
 from pipeline.render.load import load_run
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
-from pipeline.run_folder import RunFolder, finished_files, latest_run
+from pipeline.run_folder import RunFolder, finished_files
 from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
-from pipeline.unchanged import fingerprint, take_over_latest
+from pipeline.unchanged import Fingerprint, fingerprint
+from pipeline.whole import sha256_of
 from tests.cohorts import make_cohort as invented_class
 from tests.deliver.runs import make_cohort, roster_of, write_run
 
@@ -88,26 +90,20 @@ def written(root: Path, run_id: str) -> RunFolder:
     return run
 
 
-def test_a_run_that_was_cut_off_is_not_taken_over(tmp_path: Path):
+def test_a_run_tells_the_sha256_of_each_of_its_files(tmp_path: Path):
     (tmp_path / "runs").mkdir()
     final = written(tmp_path, "a").finish(latest=True)
     (final / "tables" / ".~lock.roster.csv#").write_text("somebody looks at it")
-    assert finished_files(final) == ["summary.json", "tables/roster.csv"]
-    following = written(tmp_path, "b")
-    assert take_over_latest(following, "same", NOW)
-    assert [path.name for path in (following.path / "tables").iterdir()] == ["roster.csv"]
-    (final / "tables" / "roster.csv").unlink()
-    (final / "tables" / "roster.csv").write_text("a\n")
-    assert latest_run(tmp_path) is not None
-    assert take_over_latest(following, "same", NOW) is None
-    (final / "tables" / "roster.csv").unlink()
-    assert take_over_latest(following, "same", NOW) is None
+    told = finished_files(final)
+    assert told == {name: sha256_of(final / name) for name in ("summary.json", "tables/roster.csv")}
+    (final / "files.json").write_text(json.dumps({"summary.json": 12}))  # of an earlier version
+    assert finished_files(final) == {}
 
 
 def test_a_registry_that_is_gone_is_told_where_it_is_read(cohort: Cohort):
     """Looking for an unchanged run must not end the run: the other schools go on."""
     assert not list(cohort.folder.glob("registry/*"))
-    assert fingerprint(cohort, NOW.date()) == ""
+    assert fingerprint(cohort, NOW.date()) == Fingerprint()
 
 
 def test_what_a_lost_worker_wrote_does_not_stay_in_the_run(tmp_path: Path):

@@ -30,10 +30,11 @@ from pipeline.review.actions import Actor, approve, reopen, send_back
 from pipeline.review.desk import open_tables
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.ledger import open_ledger
-from pipeline.review.signing import sign
+from pipeline.review.signing import Terms, sign
 from pipeline.run import RunOptions, run_cohort
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
+from tests.review.small import kept
 
 pytestmark = pytest.mark.slow
 CODE = "10534"
@@ -153,10 +154,10 @@ class OfficeMachine(RuleBasedStateMachine):
         college = self.registry_then[self.numbers[0]]["院系"]
         try:
             with open_ledger(self.cohort) as ledger:
-                due = self.cohort.window.college_due
                 colleges = read_people(self.cohort)[0]
+                of = Terms(colleges, self.cohort.window.college_due, datetime.now(SHANGHAI).date())
                 named = find_college(f"{CODE}/{college}", self.cohort, colleges)
-                sign(tables, ledger, named, colleges, due, self._actor())
+                sign(tables, ledger, named, of, self._actor(), kept)
         except RefusedError:
             return
         mine = {number for number, row in self.registry_then.items() if row["院系"] == college}

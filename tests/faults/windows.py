@@ -39,6 +39,7 @@ from pipeline.errors import RefusedError
 from pipeline.review.desk import newest_run
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import finished_files, latest_run
+from pipeline.whole import sha256_of
 from tests.faults.driver import forked
 
 CHANGES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.fsync", "subprocess.Popen"}
@@ -152,6 +153,12 @@ def _text(path: Path) -> bytes:
         return b""
 
 
+def _is_whole(run: Path) -> bool:
+    """Return whether a run's files are those that it was finished with (an invented one tells of none)."""
+    told = finished_files(run).items()
+    return all((run / name).is_file() and sha256_of(run / name) == digest for name, digest in told)
+
+
 def standing(folder: Path, ledger: bool = True) -> dict[str, Any]:
     """Return what stands: paths; the run that `latest.txt` names, if it is whole; the newest run's tables; decisions.
 
@@ -162,7 +169,7 @@ def standing(folder: Path, ledger: bool = True) -> dict[str, Any]:
         return stood
     cohort = load_cohort(folder)
     latest = latest_run(cohort.reports_folder)
-    whole = latest and (finished_files(latest[0]) is not None or not (latest[0] / "files.json").is_file())  # invented
+    whole = latest and _is_whole(latest[0])
     stood["latest"] = latest[0].name if latest and whole else ""
     stood["tables"] = _digests(cohort)
     if ledger and (folder / "ledger.sqlite").is_file():

@@ -36,8 +36,8 @@ def site(season: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pipeline.render.scope import headcount_of, open_page
 
     headcount = headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
-    write_headcount_xlsx(folder / "headcount.xlsx", headcount, with_people=True)
-    write_headcount_pdf(folder / "headcount.pdf", headcount, with_people=True)
+    write_headcount_xlsx(folder / "headcount.xlsx", headcount)
+    write_headcount_pdf(folder / "headcount.pdf", headcount)
     write_index(out / "index.html", season)
     return out
 

@@ -12,15 +12,14 @@ import pandas as pd
 import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
-from pipeline.errors import MingceError
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
-from pipeline.render.headcount_pdf import undrawable, write_headcount_pdf
+from pipeline.render.headcount_pdf import drawable, write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.load import Run
 from pipeline.render.overview import college_folder
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.review.signed_file import read_subject
+from pipeline.review.signed_set import code_of
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
 
@@ -60,7 +59,7 @@ def test_page_says_the_same(headcount: Headcount, site: Path) -> None:
     ]
     levels = [line.level if line.kind == "major" else "" for line in headcount.lines]
     assert said == [[major + level, *rest] for (major, *rest), level in zip(wanted(headcount), levels, strict=True)]
-    assert f'data-digest="{headcount.digest}"' in html
+    assert "未定稿" in html and "data-code" not in html
 
 
 @pytest.mark.office
@@ -82,27 +81,21 @@ def test_workbook_says_the_same_in_libreoffice(headcount: Headcount, site: Path,
     start = next(at for at, row in enumerate(rows) if row[:2] == ["学历", "专业"])
     assert rows[start][2:-2] == list(COLUMNS.values())
     assert [row[1:-1] for row in rows[start + 1 : start + 1 + len(headcount.lines)]] == wanted(headcount)
-    assert any(headcount.digest in cell for row in rows for cell in row)
+
+
+def text_of(pdf: Path) -> str:
+    from pypdf import PdfReader
+
+    return re.sub(r"\s+", " ", "".join(page.extract_text() + "\n" for page in PdfReader(pdf).pages))
 
 
 def test_pdf_says_the_same(headcount: Headcount, site: Path) -> None:
-    from pypdf import PdfReader
-
-    reader = PdfReader(site / FOLDER / "headcount.pdf")
-    words = re.sub(r"\s+", " ", "".join(page.extract_text() + "\n" for page in reader.pages))
+    words = text_of(site / FOLDER / "headcount.pdf")
     for line, (major, *rest) in zip(headcount.lines, wanted(headcount), strict=True):
         lead = f"{line.level} {major}" if line.kind == "major" else major
         assert f"{lead} {' '.join(rest)}" in words
-    assert headcount.digest in words.replace(" ", "")
-    for name in ("填表人", "院党委副书记签字", "院系公章", "日期"):
+    for name in ("院系（公章）", "统计日期", "未定稿"):
         assert name in words
-    assert headcount.certified[0][3] in words
-
-
-def test_both_files_say_what_they_were_made_of(headcount: Headcount, site: Path) -> None:
-    for name in ("headcount.xlsx", "headcount.pdf"):
-        subject = read_subject(site / FOLDER / name)
-        assert (subject.digest, subject.school_code, subject.college) == (headcount.digest, SCHOOL, COLLEGE)
 
 
 def test_pdf_is_archival_and_the_same_bytes_again(headcount: Headcount, tmp_path: Path) -> None:
@@ -113,15 +106,13 @@ def test_pdf_is_archival_and_the_same_bytes_again(headcount: Headcount, tmp_path
     assert b"pdfaid:part>2<" in one.read_bytes()
 
 
-def test_name_that_cannot_be_drawn_names_the_number_only(headcount: Headcount, tmp_path: Path) -> None:
-    assert undrawable("张䶮㛃") == "" and undrawable("𠮷") == "𠮷"
-    person = (*headcount.certified[0][:3], "1305030101", "𠮷某某", "男")
-    odd = dataclasses.replace(headcount, certified=(person,))
-    with pytest.raises(MingceError) as caught:
-        write_headcount_pdf(tmp_path / "x.pdf", odd, with_people=True)
-    assert "1305030101" in str(caught.value) and "某某" not in str(caught.value)
-    assert not (tmp_path / "x.pdf").exists()
-    write_headcount_xlsx(tmp_path / "x.xlsx", odd, with_people=True)
+def test_a_character_that_cannot_be_drawn_is_a_box_with_a_note(headcount: Headcount, tmp_path: Path) -> None:
+    assert drawable("张䶮㛃") == "张䶮㛃" and drawable("𠮷") == "□" == drawable("□")
+    odd = dataclasses.replace(headcount, lines=(dataclasses.replace(headcount.lines[0], major="𠮷学"), headcount.total))
+    write_headcount_pdf(tmp_path / "x.pdf", odd)
+    words = text_of(tmp_path / "x.pdf")
+    assert "□学" in words and "字体里没有的字" in words
+    write_headcount_xlsx(tmp_path / "x.xlsx", odd)
 
 
 def test_a_long_major_has_the_lines_that_it_takes(headcount: Headcount, tmp_path: Path) -> None:
@@ -135,10 +126,39 @@ def test_a_long_major_has_the_lines_that_it_takes(headcount: Headcount, tmp_path
     assert heights.pop(long) > 35 and max(heights.values()) < 21
 
 
-def test_not_ready_is_printed_as_not_ready(headcount: Headcount, finished: Run) -> None:
-    assert "暂不能签字" in headcount.attestation and not headcount.ready
+def words_of(pdf: Path) -> str:
+    from pypdf import PdfReader
+
+    return "".join("".join(page.extract_text().split()) for page in PdfReader(pdf).pages)
+
+
+def cells_of(book: Path) -> tuple[list[str], int]:
+    import openpyxl
+
+    sheet = openpyxl.load_workbook(book)["人数统计"]
+    cells = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    return [*cells, str(sheet.oddFooter.left.text)], len(sheet._images)
+
+
+def test_not_ready_is_printed_without_code_and_places_to_sign(headcount: Headcount, site: Path) -> None:
+    assert "不能签字" in headcount.attestation and not headcount.ready and headcount.code == ""
+    cells, pictures = cells_of(site / FOLDER / "headcount.xlsx")
+    for words in (words_of(site / FOLDER / "headcount.pdf"), "".join(cells)):
+        assert "未定稿" in words and "校验码" not in words and "填表人" not in words and "副书记签字" not in words
+    assert pictures == 0
+
+
+def test_ready_carries_its_code_and_the_same_as_a_qr_code_at_the_foot(finished: Run, tmp_path: Path) -> None:
     ready = headcount_of(open_page(str(finished.path), "马克思主义学院", SCHOOL))
-    assert ready.ready and ready.attestation.startswith("本人确认")
+    assert ready.ready and ready.attestation.startswith("本人确认") and ready.code == code_of("5" * 64)
+    write_headcount_pdf(tmp_path / "h.pdf", ready)
+    write_headcount_xlsx(tmp_path / "h.xlsx", ready)
+    cells, pictures = cells_of(tmp_path / "h.xlsx")
+    for words in (words_of(tmp_path / "h.pdf"), "".join(cells)):
+        assert f"校验码{ready.code}" in words.replace(" ", "") and "未定稿" not in words and "填表人" in words
+    assert pictures == 1
+    signing = next(at for at, cell in enumerate(cells) if cell.startswith("填表人"))
+    assert signing < cells.index(f"校验码 {ready.code}")  # below the places to sign, not above them
 
 
 def test_long_table_keeps_its_block_together(headcount: Headcount, tmp_path: Path) -> None:
@@ -150,9 +170,7 @@ def test_long_table_keeps_its_block_together(headcount: Headcount, tmp_path: Pat
     pages = [page.extract_text() for page in PdfReader(tmp_path / "long.pdf").pages]
     assert len(pages) > 1
     assert all("未提交" in page for page in pages[:-1])  # the header is repeated
-    signed = [at for at, page in enumerate(pages) if "填表人" in page]
-    attested = [at for at, page in enumerate(pages) if "暂不能签字" in page]
-    assert signed == attested == [len(pages) - 1]
+    assert [at for at, page in enumerate(pages) if "不能签字" in page] == [len(pages) - 1]
 
 
 def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: Path) -> None:
@@ -166,6 +184,24 @@ def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: P
     assert [cell.value or "" for cell in cells] == [word[:32767] for word in words]
     assert {cell.data_type for row in book["名单"].iter_rows() for cell in row if cell.value is not None} == {"s"}
     assert "findings.csv" in book["问题"]["A1"].value
+
+
+def test_tables_workbook_reads_back_as_one_that_xlsxwriter_wrote_cell_by_cell(tmp_path: Path) -> None:
+    import openpyxl
+    import xlsxwriter
+
+    words = [" 前", "后 ", "a\nb", "a\tb\r\n", "\x00\x07\x1f", "_x0041_", "<b>&\"'</b>", "\ufffe", "𠮷👩‍🎓", "]]>", ""]
+    write_tables_xlsx(tmp_path / "ours.xlsx", {"roster": pd.DataFrame({"a": words, "b": words[::-1]})})
+    with xlsxwriter.Workbook(str(tmp_path / "theirs.xlsx"), {"constant_memory": True}) as book:
+        sheet = book.add_worksheet("名单")
+        for row, pair in enumerate([("a", "b"), *zip(words, words[::-1], strict=True)]):
+            for column, word in enumerate(pair):
+                sheet.write_string(row, column, word)
+    sheets = [openpyxl.load_workbook(tmp_path / name)["名单"] for name in ("ours.xlsx", "theirs.xlsx")]
+    assert [[cell.value or "" for cell in row] for row in sheets[0]] == [
+        [cell.value or "" for cell in row] for row in sheets[1]
+    ]
+    assert sheets[0].dimensions == "A1:B12"
 
 
 def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_programs(tmp_path: Path) -> None:
@@ -200,5 +236,5 @@ def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Pa
     read: list[str] = []
     monkeypatch.setattr(Tables, "__getitem__", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
     assert write_tables_xlsx(tmp_path / "t.xlsx", Tables(folder), rows=20) == ["findings"]
-    assert read == ["roster"]
+    assert set(read) == {"roster"}
     assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["名单", "问题", "列名对照"]

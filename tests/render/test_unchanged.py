@@ -1,4 +1,4 @@
-"""Pages are taken over only where they would show the same."""
+"""The digests by which pages are taken over: they change where the pages would."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from invented_run import make_run
 
+from pipeline.kept import Kept
 from pipeline.progress import Reporter
 from pipeline.render import stage
 from pipeline.render.load import Run, load_run
-from pipeline.render.unchanged import PER_COLLEGE, college_digests, take_over
+from pipeline.render.unchanged import college_digests
 from pipeline.run_folder import RunFolder
 
 CIVIL, MARX = "10534/土木工程学院", "10534/马克思主义学院"
@@ -47,27 +48,6 @@ def test_who_is_registered_elsewhere_is_on_the_page_of_the_college_that_he_claim
     assert {key for key in before if before[key] != after.get(key)} == {CIVIL}
 
 
-def test_a_college_whose_name_begins_another_s_takes_its_own_notebooks_alone(tmp_path: Path):
-    names = {"1/甲": "1-甲", "1/甲-乙": "1-甲-乙"}
-    digests = dict.fromkeys(names, "the same")
-    made = RunFolder(tmp_path, "20161020-020000-aaaa")
-    for name in names.values():
-        write(made.path / "site" / name / "dashboard.html", name)
-        for notebook in PER_COLLEGE:
-            write(made.path / "notebooks" / f"{name}-{notebook}.ipynb", name)
-    made.write_summary({"stages": {"render": {"digests": digests}}})
-    made.finish(latest=True)
-    following = RunFolder(tmp_path, "20161020-030000-bbbb")
-    assert take_over(following, names, digests) == set(names)
-    found = {path.name: path.read_text() for path in (following.path / "notebooks").iterdir()}
-    assert found == {f"{name}-{notebook}.ipynb": name for name in names.values() for notebook in PER_COLLEGE}
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
 def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -90,10 +70,10 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
 
     monkeypatch.setattr(stage, "ThreadPoolExecutor", Executor)
     monkeypatch.setattr(stage, "run_notebooks", interrupted)
-    monkeypatch.setattr(stage, "write_headcount_xlsx", printing)
+    monkeypatch.setitem(stage.FILES, "headcount.pdf", printing)
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
     tables = {"colleges": run.table("colleges")}
     with pytest.raises(KeyboardInterrupt):
-        stage.Renderer(stage.RenderOptions(), Reporter(quiet=True)).render(folder, tables)
+        stage.Renderer(stage.RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
     assert len(printed) == 1

@@ -10,15 +10,10 @@ from typing import NamedTuple
 import pytest
 
 from pipeline import cli
-from pipeline.colleges import College
 from pipeline.errors import RefusedError
 from pipeline.office import decide, open_office
 from pipeline.office.students import students_named
-from pipeline.review.signed_file import counts_of
-from pipeline.review.signing import Signed
 from tests.cohorts import make_cohort
-
-from .test_signing import write_xlsx
 
 pytestmark = pytest.mark.slow
 
@@ -108,22 +103,19 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     assert {row["status"] for row in people(office, "--college", college)} == {"approved"}
     assert "已接收" in office("accept", college, folder, "--by", "王老师")
 
-    # the signed file, untouched, then of data that changed
-    from pipeline.cohort import load_cohort
-    from pipeline.review.desk import KINDS, lay_desk, of_college, open_tables
-    from pipeline.review.ledger import open_ledger
-    from pipeline.review.signing import college_states
-
-    cohort = load_cohort(folder)
-    tables, today = open_tables(cohort)
-    with open_ledger(cohort) as ledger:
-        entries = ledger.entries(*KINDS)
-        assert ledger.verify() == []
-    rows = of_college(lay_desk(tables, entries, today).people, first["school_code"], first["college"])
-    of = College(first["school_code"], first["school"], first["college"])
-    done = Signed(of, college_states(entries)["signed_digest"].iloc[0], new=True)
-    write_xlsx(tmp_path / "h.xlsx", done, counts_of(rows), code=first["school_code"])
-    assert "一致" in office("sign", "verify", tmp_path / "h.xlsx", folder)
+    # the kept file, untouched, then of data that changed; any other file is none
+    (kept,) = (folder / "signed").iterdir()
+    pdf, book = kept / "headcount.pdf", kept / "headcount.xlsx"
+    for file in (pdf, book):
+        assert "原件" in office("sign", "verify", file, folder)
+    (tmp_path / "h.pdf").write_bytes(pdf.read_bytes() + b"\n")
+    told = office("sign", "verify", tmp_path / "h.pdf", folder, code=6)
+    assert "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样" in told and "在册" in told
+    assert secretary in office("sign", "verify", "--code", kept.name, folder)
+    office("sign", "verify", "--code", "0000-0000-0000-0000", folder, code=6)
+    (tmp_path / "scan.jpg").write_bytes(b"scan")
+    assert "已归档" in office("sign", college, folder, "--scan", tmp_path / "scan.jpg", "--by", "王老师")
+    assert "原件" in office("sign", "verify", tmp_path / "scan.jpg", folder)
 
     # the registrar corrects one: stale, told by field, the signed file differs by that student
     (registry,) = (folder / "registry").iterdir()
@@ -139,8 +131,8 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     stale = people(office, "--status", "stale")
     assert [row["student_number"] for row in stale] == [number]
     assert stale[0]["changed_fields"] == "ethnicity"
-    told = office("sign", "verify", tmp_path / "h.xlsx", folder, code=6)
-    assert f"学号：{number}" in told
+    told = office("sign", "verify", pdf, folder, code=6)
+    assert "原件，但数据已有改动" in told and f"学号 {number}：" in told
     assert "错误" in office("accept", college, folder, "--by", "王老师", code=6)
     if os.name == "posix":
         assert stat.S_IMODE((folder / "ledger.sqlite").stat().st_mode) == 0o600

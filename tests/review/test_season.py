@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-import pandas as pd
 import pytest
 
 from pipeline.errors import RefusedError
@@ -17,14 +16,13 @@ from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception
-from pipeline.review.signing import accept, college_states, sign, signed_digest
+from pipeline.review.signatures import college_states
+from pipeline.review.signed_set import signed_digest
+from pipeline.review.signing import accept, sign
 
-from .small import COLLEGES, SCHOOLS, Clock, finding, open_in, person, submission, tables
+from .small import COLLEGES, SCHOOLS, Clock, finding, kept, open_in, person, submission, tables, terms
 
 START, DAYS = date(2016, 9, 20), 60
-PEOPLE = pd.DataFrame(
-    [{"school": name, "college": "土木学院", "secretary": "李书记"} for name in SCHOOLS.values()], dtype="str"
-)
 
 
 class Crash(Exception):
@@ -270,10 +268,10 @@ def check_season(season):
 
 def check_signatures(season):
     run = season.tables()
-    due = season.day
+    of = terms(season.day)
     for code in SCHOOLS:
         college = COLLEGES[code]
-        season.safely(lambda c=college: sign(run, season.ledger, c, PEOPLE, due, season.actor("李书记")))
+        season.safely(lambda c=college: sign(run, season.ledger, c, of, season.actor("李书记"), kept))
         season.safely(lambda c=college: accept(run, season.ledger, c, season.actor()))
     entries = season.ledger.entries()
     assert entries["kind"].isin(["signature", "acceptance"]).sum() == 2 * len(SCHOOLS)

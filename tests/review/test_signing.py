@@ -1,28 +1,26 @@
-"""Signing: on which set, by whom, and whether a file still equals it."""
+"""Signing: on which set, by whom, what a change of it does, and whether a file or a code is what was signed."""
 
-import io
-import os
-import zipfile
-from datetime import date
+import dataclasses
+from hashlib import sha256
 
 import pandas as pd
 import pytest
-import xlsxwriter
 
-from pipeline.collect import _guarded
 from pipeline.errors import InputError, RefusedError, UsageError
-from pipeline.review import _guarded_pdf, actions, signing
+from pipeline.review import actions
 from pipeline.review.actions import Actor
-from pipeline.review.desk import lay_desk
-from pipeline.review.signed_file import LABELS, counts_of, read_subject, verify_file
-from pipeline.review.signing import accept, college_states, differing_students, revoke, sign, signed_digest
+from pipeline.review.chain import Entry
+from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.signatures import college_states
+from pipeline.review.signed_file import sha256_of, verify_code, verify_file
+from pipeline.review.signed_set import code_of, signed_digest
+from pipeline.review.signing import accept, file_scan, revoke, sign, unsigned
+from pipeline.tabulate.colleges import make_colleges, standing_of
 
-from .small import COLLEGE, SCHOOLS, TODAY, open_in, person, submission, tables
+from .small import COLLEGE, TODAY, kept, open_in, person, submission, tables, terms
 
-DUE = date(2016, 11, 20)
 LI = Actor("李 书记", "", TODAY)
 WANG = Actor("王老师", "已核对", TODAY)
-PEOPLE = pd.DataFrame([{"school": "甲大学", "college": "土木学院", "secretary": "李书记；赵书记"}], dtype="str")
 
 
 @pytest.fixture
@@ -31,9 +29,9 @@ def ledger(tmp_path):
         yield opened
 
 
-def two(**more):
+def two(given=("s1", "s2"), **more):
     people = [person("1"), person("2", major="采矿", gender="女", **more)]
-    return tables(people, [submission("s1", "1"), submission("s2", "2")])
+    return tables(people, [submission(given[0], "1"), submission(given[1], "2")])
 
 
 RUN = two()
@@ -43,9 +41,13 @@ def desk_of(run, ledger):
     return lay_desk(run, ledger.entries(), TODAY)
 
 
-def signed(ledger, run=RUN, actor=LI):
+def signed(ledger, run=RUN, actor=LI, of=None):
     actions.approve(run, ledger, ["1", "2"], WANG)
-    return sign(run, ledger, COLLEGE, PEOPLE, DUE, actor)
+    return sign(run, ledger, COLLEGE, of or terms(secretary="李书记；赵书记"), actor, kept)
+
+
+def refused(ledger, run):
+    return unsigned(ledger.entries(), COLLEGE.code, COLLEGE.name, desk_of(run, ledger).people)
 
 
 def test_steps_open_one_after_the_other(ledger):
@@ -53,7 +55,7 @@ def test_steps_open_one_after_the_other(ledger):
         accept(RUN, ledger, COLLEGE, WANG)
     actions.approve(RUN, ledger, ["1"], WANG)
     with pytest.raises(RefusedError, match="本科采矿 差 1 人。学号：2"):
-        sign(RUN, ledger, COLLEGE, PEOPLE, DUE, LI)
+        sign(RUN, ledger, COLLEGE, terms(), LI, kept)
     assert signed(ledger).new
     assert accept(RUN, ledger, COLLEGE, WANG).new
     assert not accept(RUN, ledger, COLLEGE, WANG).new
@@ -66,44 +68,52 @@ def test_steps_open_one_after_the_other(ledger):
 def test_only_the_vice_secretary_signs(ledger):
     actions.approve(RUN, ledger, ["1", "2"], WANG)
     with pytest.raises(RefusedError, match="不是院系表里登记的副书记"):
-        sign(RUN, ledger, COLLEGE, PEOPLE, DUE, WANG)
+        sign(RUN, ledger, COLLEGE, terms(), WANG, kept)
     with pytest.raises(RefusedError, match="没有写"):
-        sign(RUN, ledger, COLLEGE, PEOPLE.assign(secretary=""), DUE, LI)
-    assert sign(RUN, ledger, COLLEGE, PEOPLE, DUE, Actor("赵书记", "", TODAY)).new
+        sign(RUN, ledger, COLLEGE, terms(secretary=""), LI, kept)
+    assert sign(RUN, ledger, COLLEGE, terms(secretary="李书记；赵书记"), Actor("赵书记", "", TODAY), kept).new
 
 
-def test_submissions_of_strangers_stand_in_the_way(ledger):
-    key = {"school": "甲大学", "college": "土木学院", "education_level": "本科", "major": "土木"}
-    strange = tables([person("1")], [submission("s1", "1")], extras=pd.DataFrame([key | {"extra": 2}]))
-    actions.approve(strange, ledger, ["1"], WANG)
-    with pytest.raises(RefusedError, match="名单外的提交：土木 2 条"):
-        sign(strange, ledger, COLLEGE, PEOPLE, DUE, LI)
-
-
-def test_late_or_again_needs_a_reason(ledger):
-    late = Actor("李书记", "", date(2016, 11, 22))
-    with pytest.raises(RefusedError, match="2 天"):
-        signed(ledger, actor=late)
-    assert sign(RUN, ledger, COLLEGE, PEOPLE, DUE, Actor("李书记", "出差", late.today)).new
+def test_late_or_again_needs_a_reason_and_late_is_told_by_the_clock(ledger):
+    late = terms(TODAY.replace(day=22))
+    with pytest.raises(RefusedError, match="2 天"):  # the desk's day, of --as-of, is the first of November
+        signed(ledger, of=late)
+    assert sign(RUN, ledger, COLLEGE, late, Actor("李书记", "出差", TODAY), kept).new
     assert '"late_days":2' in ledger.entries("signature")["data"].iloc[0]
-    assert not sign(RUN, ledger, COLLEGE, PEOPLE, DUE, late).new  # the same set: nothing to sign again
+    assert not sign(RUN, ledger, COLLEGE, late, LI, kept).new  # the same set: nothing to sign again
     with pytest.raises(UsageError, match="原因"):
-        revoke(RUN, ledger, COLLEGE, LI)
-    revoke(RUN, ledger, COLLEGE, WANG)
+        revoke(ledger, COLLEGE, LI)
+    revoke(ledger, COLLEGE, WANG)
     assert college_states(ledger.entries())["signed_at"].tolist() == [""]
     with pytest.raises(RefusedError, match="无从撤销"):
-        revoke(RUN, ledger, COLLEGE, WANG)
+        revoke(ledger, COLLEGE, WANG)
     with pytest.raises(RefusedError, match="签过字"):
-        sign(RUN, ledger, COLLEGE, PEOPLE, DUE, LI)
+        sign(RUN, ledger, COLLEGE, terms(), LI, kept)
 
 
-def test_changed_data_are_named_and_refused_by_the_office(ledger):
+def test_a_person_who_changed_is_named_and_refused_by_the_office(ledger):
     signed(ledger)
     other = two(class_name="二班")
-    rows = desk_of(other, ledger).people
-    assert differing_students(ledger.entries(), "10534", "土木学院", rows) == ["2"]
-    with pytest.raises(RefusedError, match="签字后数据有改动：2"):
+    assert "学号 2：现在没有审核通过" in refused(ledger, other)  # the registry row is another one: stale
+    actions.approve(other, ledger, ["2"], WANG)
+    assert "学号 2：姓名、性别、班级、学历或专业、学籍信息有改动" in refused(ledger, other)
+    with pytest.raises(RefusedError, match="签字后数据有改动"):
         accept(other, ledger, COLLEGE, WANG)
+
+
+def test_one_changed_row_and_one_approval_ask_for_a_new_signature(ledger):
+    """What was signed is what was approved: neither a submission nor a registry row slips in under a signature."""
+    signed(ledger)
+    accept(RUN, ledger, COLLEGE, WANG)
+    submitted = two(given=("s1", "s3"))
+    actions.approve(submitted, ledger, ["2"], WANG)
+    assert refused(ledger, submitted) == ["签字后数据有改动，请重新签字", "学号 2：提交的内容有改动"]
+    registered = two(given=("s1", "s3"), exam_number="e9")
+    actions.approve(registered, ledger, ["2"], WANG)
+    assert refused(ledger, registered)[1:] == ["学号 2：提交的内容、学籍信息有改动"]
+    again = sign(registered, ledger, COLLEGE, terms(), Actor("李书记", "学籍更正", TODAY), kept)
+    assert again.new and refused(ledger, registered) == []
+    assert college_states(ledger.entries())["accepted_at"].tolist() == [""]
 
 
 def test_a_change_request_changes_no_signed_set(ledger):
@@ -113,136 +123,171 @@ def test_a_change_request_changes_no_signed_set(ledger):
         [submission("s1", "1"), submission("s2", "2"), submission("s3", "2")],
     )
     assert signed_digest(desk_of(newer, ledger).people) == done.digest
-    codes = {name: code for code, name in SCHOOLS.items()}
-    people = desk_of(newer, ledger).people
-    assert signing.college_digests(people, codes) == {("10534", "土木学院"): done.digest}
+    assert refused(ledger, newer) == []
 
 
-def write_xlsx(path, done, cells, changed=None, code="10534"):
-    with xlsxwriter.Workbook(str(path)) as book:
-        for name, value in (("digest", done.digest), ("school", code), ("college", done.college.name)):
-            book.set_custom_property(f"mingce_{name}", value)
-        sheet = book.add_worksheet()
-        sheet.write_row(1, 0, ["学历", "专业", *LABELS, "一致"])
-        for at, ((level, major), numbers) in enumerate(cells.items(), 2):
-            row = {**numbers, **(changed or {}).get(major, {})}
-            sheet.write_row(at, 0, [level, major, *(row[name] for name in LABELS.values()), "是"])
+def test_who_signs_again_under_the_same_data_keeps_the_same_files(ledger):
+    given = []
+
+    def keep(desk, college, digest, known):
+        given.append(dict(known))
+        return {"headcount.pdf": "a" * 64}
+
+    actions.approve(RUN, ledger, ["1", "2"], WANG)
+    sign(RUN, ledger, COLLEGE, terms(), LI, keep)
+    revoke(ledger, COLLEGE, WANG)
+    sign(RUN, ledger, COLLEGE, terms(), Actor("李书记", "误撤销", TODAY), keep)
+    assert given == [{}, {"headcount.pdf": "a" * 64}]
+
+
+def test_files_that_cannot_be_made_leave_no_signature(ledger):
+    def broken(*_):
+        raise RefusedError("磁盘写满了")
+
+    actions.approve(RUN, ledger, ["1", "2"], WANG)
+    with pytest.raises(RefusedError):
+        sign(RUN, ledger, COLLEGE, terms(), LI, broken)
+    assert ledger.entries("signature").empty
 
 
 @pytest.fixture
-def verdict(tmp_path, ledger):
-    """Sign, write the file (with cells changed), and verify it against a run."""
-
-    class Nowhere:
-        reports_folder = tmp_path / "none"
-
-        @staticmethod
-        def school_of_code(_):
-            return None
-
-    def check(run=RUN, changed=None):
-        done = signed(ledger)
-        cells = counts_of(desk_of(RUN, ledger).people)
-        write_xlsx(tmp_path / "h.xlsx", done, cells, changed)
-        subject = read_subject(tmp_path / "h.xlsx")
-        return verify_file(subject, desk_of(run, ledger), ledger.entries(), Nowhere())
-
-    return check
+def signed_by_1_0(ledger):
+    """What mingce 1.0 wrote: a digest of names, no version, no files."""
+    actions.approve(RUN, ledger, ["1", "2"], WANG)
+    place = {"school_code": COLLEGE.code, "college": COLLEGE.name, "made_on": "b" * 64}
+    old = {"run": "r0", "registered": 2, "late_days": 0}
+    ledger.append_all([
+        Entry("signature", action="sign", by="李书记", data=old, personal={"people": {"1": "x", "2": "y"}}, **place),
+        Entry("acceptance", action="accept", by="王老师", **place),
+    ])  # fmt: skip
 
 
-def test_a_file_that_equals(verdict):
-    found = verdict()
-    assert found.equal
-    assert "由 李 书记 于 2016-11-01 签字" in found.lines[1]
+def test_an_older_signature_signed_the_names_alone_and_is_renewed(ledger, signed_by_1_0):
+    assert refused(ledger, RUN) == ["原来的签字只签了名单，没有签提交的内容和学籍信息，请重新签字"]
+    with pytest.raises(RefusedError, match="只签了名单"):
+        accept(RUN, ledger, COLLEGE, WANG)
+    state = college_states(ledger.entries()).iloc[0]
+    assert state["only_listed"] and state["accepted_at"]  # what was accepted is not forgotten
+    assert sign(RUN, ledger, COLLEGE, terms(), LI, kept).new  # without a reason: nobody's fault
+    assert refused(ledger, RUN) == [] and accept(RUN, ledger, COLLEGE, WANG).new
 
 
-def test_an_edited_file(verdict):
-    found = verdict(changed={"采矿": {"registered": 3}, "合计": {"male": "一"}})
-    assert not found.equal
-    assert "  本科采矿 在册：表中 3，应为 1" in found.lines
-    assert any("合计 男" in line for line in found.lines)
+def test_strangers_keep_nobody_from_signing_but_one_who_may_be_missing_asks_why(ledger):
+    valid = "43010519941130944X"
+    own = {"college": "土木学院", "class_name": "一班", "name": "某人"}
+    stranger = submission("x1", "999", **own, id_number="123")
+    elsewhere = submission("x2", "998", **own | {"class_name": "没有的班"}, id_number=valid)
+    run = tables([person("1")], [submission("s1", "1"), stranger, elsewhere])
+    actions.approve(run, ledger, ["1"], WANG)
+    assert sign(run, ledger, COLLEGE, terms(), LI, kept).new
+    revoke(ledger, COLLEGE, WANG)
+    missing = tables([person("1")], [submission("s1", "1"), submission("x3", "997", **own, id_number=valid)])
+    with pytest.raises(RefusedError, match="签过字"):
+        sign(missing, ledger, COLLEGE, terms(), LI, kept)
+    other = tables([person("1")], [submission("s1", "1"), submission("x3", "997", **own, id_number=valid)])
+    assert sign(other, ledger, COLLEGE, terms(), Actor("李书记", "已查，非本院学生", TODAY), kept).new
+    assert '"extras":1' in ledger.entries("signature")["data"].iloc[-1]
 
 
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({"小计": {"female": 2}}, "  本科小计 女：表中 2，应为 1"),
-        ({"采矿": {"awaiting": 1}}, "  本科采矿 待审核：表中 1，应为 0"),
-        ({"采矿": {"registered": ""}}, "  本科采矿 在册：表中不是数字，应为 1"),
-    ],
-)
-def test_one_cell_that_was_edited_is_told(verdict, changed, told):
-    found = verdict(changed=changed)
-    assert not found.equal
-    assert found.lines[-1] == told
+def test_one_who_may_be_missing_from_the_registry_is_told_before_the_first_signature(ledger):
+    own = {"college": "土木学院", "class_name": "一班", "name": "某人", "id_number": "43010519941130944X"}
+    run = tables([person("1")], [submission("s1", "1"), submission("x3", "997", **own)])
+    actions.approve(run, ledger, ["1"], WANG)
+    with pytest.raises(RefusedError, match="名单外的提交可能是学籍库漏了的人") as caught:
+        sign(run, ledger, COLLEGE, terms(), LI, kept)
+    assert "review withdraw --extras" in str(caught.value)
+    assert actions.withdraw_extras(run, ledger, COLLEGE, WANG).done == ["x3"]
+    assert sign(run, ledger, COLLEGE, terms(), LI, kept).new
 
 
-def test_a_column_that_was_taken_out_is_told(verdict, monkeypatch):
-    monkeypatch.setattr("tests.review.test_signing.LABELS", {k: v for k, v in LABELS.items() if k != "已通过"})
-    found = verdict()
-    assert not found.equal
-    assert found.lines[-1] == "  缺少 已通过 一列"
+def file_of(done):
+    return sha256(f"pdf {done.digest}".encode()).hexdigest()
 
 
-def test_a_file_of_data_that_changed(verdict):
-    found = verdict(two(gender_x="", name="新名"))
-    assert not found.equal
-    assert "不同的有 1 人，学号：2" in found.lines
+def test_a_file_is_what_was_signed_where_its_bytes_are(ledger):
+    done = signed(ledger)
+    entries = ledger.entries()
+    assert verify_file(file_of(done), desk_of(RUN, ledger), entries).told == "原件"
+    assert verify_file(file_of(done), desk_of(RUN, ledger), entries).equal
+    found = verify_file(sha256(b"another").hexdigest(), desk_of(RUN, ledger), entries)
+    assert not found.equal and found.told == "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
+    assert "  本科采矿：在册 1，男 0，女 1，已通过 1" in found.lines
 
 
-def test_files_that_are_none(tmp_path):
-    (tmp_path / "a.xlsx").write_bytes(b"x")
-    (tmp_path / "a.pdf").write_bytes(b"x")
-    with xlsxwriter.Workbook(str(tmp_path / "b.xlsx")) as book:
-        book.add_worksheet()
-    for name, what in (
-        ("a.xlsx", "打不开"),
-        ("a.pdf", "打不开"),
-        ("b.xlsx", "没有校验信息"),
-        ("c.pdf", "没有这个"),
-        ("d.docx", "只能"),
-    ):
-        with pytest.raises(InputError, match=what):
-            read_subject(tmp_path / name)
+def test_an_original_of_data_that_changed_names_what_changed(ledger):
+    done = signed(ledger)
+    newer = two(given=("s1", "s3"))
+    actions.approve(newer, ledger, ["2"], WANG)
+    found = verify_file(file_of(done), desk_of(newer, ledger), ledger.entries())
+    assert not found.equal and found.told == "原件，但数据已有改动"
+    assert "学号 2：提交的内容有改动" in found.lines
+    sign(newer, ledger, COLLEGE, terms(), Actor("李书记", "改了", TODAY), kept)
+    found = verify_file(file_of(done), desk_of(newer, ledger), ledger.entries())
+    assert not found.equal and "后来又签过字" in found.lines[1]
+    revoke(ledger, COLLEGE, WANG)
+    assert "撤销" in verify_file(file_of(done), desk_of(newer, ledger), ledger.entries()).lines[1]
 
 
-def test_a_pdf_carries_its_subject_in_keywords(tmp_path):
-    import typst
-
-    digest = "a" * 64
-    words = f'("mingce_digest={digest}", "mingce_school=10534", "mingce_college=土木学院")'
-    (tmp_path / "t.typ").write_text(f"#set document(keywords: {words})\nx", encoding="utf-8")
-    typst.compile(str(tmp_path / "t.typ"), output=str(tmp_path / "t.pdf"), pdf_standards=["a-2b"])
-    found = read_subject(tmp_path / "t.pdf")
-    assert (found.digest, found.school_code, found.college) == (digest, "10534", "土木学院")
+def test_what_was_purged_is_not_named_but_told(ledger):
+    signed(ledger)
+    ledger.purge(before="2099", by="王老师", why="期满")
+    newer = two(given=("s1", "s3"))
+    actions.approve(newer, ledger, ["2"], WANG)
+    assert refused(ledger, newer)[1:] == ["签字时的明细已按保存期清除，不能逐人指出"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows bounds no process")
-@pytest.mark.parametrize("child", [_guarded, _guarded_pdf])
-def test_a_system_that_takes_no_bound_on_memory_reads_files_all_the_same(child, monkeypatch):
-    import resource
+def test_a_code_tells_who_signed_what_and_when(ledger):
+    done = signed(ledger)
+    assert done.code == code_of(done.digest) and len(done.code) == 19
+    look_alike = done.code.lower().replace("0", "o").replace("1", "l").replace("-", " ")
+    found = verify_code(look_alike, desk_of(RUN, ledger), ledger.entries())
+    assert found.equal and "李 书记 于 2016-11-01" in found.told and "手工填写" in found.told
+    assert found.lines == [
+        "  本科土木：在册 1，男 1，女 0，已通过 1", "  本科采矿：在册 1，男 0，女 1，已通过 1", "  合计：在册 2",
+    ]  # fmt: skip
+    assert not verify_code("0000-0000-0000-0000", desk_of(RUN, ledger), ledger.entries()).equal
+    with pytest.raises(UsageError):
+        verify_code("0000", desk_of(RUN, ledger), ledger.entries())
 
-    def as_macos(kind, _):
-        if kind == resource.RLIMIT_AS:
-            raise ValueError("current limit exceeds maximum limit")
 
-    monkeypatch.setattr(resource, "setrlimit", as_macos)
-    child.limit()
+def test_the_scan_of_the_signed_paper_is_an_original_too(ledger):
+    with pytest.raises(RefusedError):
+        file_scan(ledger, COLLEGE, WANG, "c" * 64)
+    signed(ledger)
+    assert file_scan(ledger, COLLEGE, WANG, "c" * 64) and not file_scan(ledger, COLLEGE, WANG, "c" * 64)
+    found = verify_file("c" * 64, desk_of(RUN, ledger), ledger.entries())
+    assert found.equal and found.lines[0].startswith("签字扫描件")
 
 
-def test_files_made_to_hurt_are_refused_in_words(tmp_path):
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("xl/workbook.xml", b"<a>" * 100)
-        book.writestr("xl/worksheets/sheet1.xml", bytes(300 << 20))
-    end = b"\nstartxref\n9\n%%EOF"
-    broken = {
-        "bomb.xlsx": bomb.getvalue(),
-        "tags.xlsx": bomb.getvalue()[:4000],
-        "loop.pdf": b"%PDF-1.4\n1 0 obj<</Prev 9>>endobj\nxref\n0 1\ntrailer<</Prev 9/Root 1 0 R/Info 1 0 R>>" + end,
-        "deep.pdf": b"%PDF-1.4\n1 0 obj" + b"[" * 100_000 + b"\ntrailer<</Info 1 0 R/Root 1 0 R>>" + end,
-    }
-    for name, data in broken.items():
-        (tmp_path / name).write_bytes(data)
+def test_only_regular_files_are_looked_at(tmp_path):
+    for place in (tmp_path, tmp_path / "none", tmp_path / ("x" * 5000)):
         with pytest.raises(InputError):
-            read_subject(tmp_path / name)
+            sha256_of(place)
+
+
+def test_the_standing_stands_still_from_the_acceptance_on(ledger):
+    from pipeline.cohort import Standing
+
+    signed(ledger)
+    key = {"school": "甲大学", "college": "土木学院"}
+    counts = pd.DataFrame([key | {
+        "registered": 2, "submitted": 2, "certified": 2, "approved": 2, "open_findings": 0, "first_pass_rate": 1.0,
+        "submitted_on_time": 1.0, "days_left": 3,
+    }])  # fmt: skip
+    codes = {"甲大学": "10534"}
+
+    def colleges(rate):
+        rework = pd.DataFrame([key | {"rework": 1 - rate}])
+        given = counts.assign(first_pass_rate=rate)
+        return make_colleges(given, rework, college_states(ledger.entries(*KINDS)), Standing(), codes)
+
+    before = colleges(1.0)
+    assert colleges(0.5)["score"].iloc[0] < before["score"].iloc[0]
+    accept(RUN, ledger, COLLEGE, WANG, standing_of(before, "甲大学", "土木学院"))
+    assert colleges(0.5)[["score", "first_pass_rate", "rework"]].equals(before[["score", "first_pass_rate", "rework"]])
+
+
+def test_the_order_of_rows_changes_no_digest(ledger):
+    done = signed(ledger)
+    turned = dataclasses.replace(RUN, people=RUN.people.iloc[::-1].reset_index(drop=True))
+    assert signed_digest(desk_of(turned, ledger).people) == done.digest

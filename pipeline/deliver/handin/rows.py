@@ -12,7 +12,7 @@ from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import code_numbers
 from pipeline.knowledge.region_codes import region_codes
 from pipeline.review.desk import Desk, of_college
-from pipeline.review.signing import college_states, differing_students, signed_digest
+from pipeline.review.signing import unsigned
 
 _SHOWN = 20
 _DIGITS = 15  # that a float keeps
@@ -24,18 +24,12 @@ def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, st
     Raises:
         RefusedError: every such college with its reason.
     """
-    states = college_states(entries).set_index(["school_code", "college"])["signed_digest"]
     reasons: list[str] = []
     for code, name in colleges:
-        rows = of_college(desk.people, code, name)
-        signed = str(states.get((code, name), ""))
-        if not signed:
-            reasons.append(f"{code}/{name} 还没有签字")
-        elif signed != signed_digest(rows):
-            who = differing_students(entries, code, name, rows)
-            reasons.append(f"{code}/{name} 签字后数据有改动：{'、'.join(who[:_SHOWN]) or '人数或名单'}")
+        told = unsigned(entries, code, name, of_college(desk.people, code, name))
+        reasons += [f"{code}/{name} {line}" for line in told]
     if reasons:
-        what, remedy = f"有 {len(reasons)} 个院系不能上报", "请先签字；只想看看格式请加 --draft"
+        what, remedy = "有院系还不能上报", "请先签字；只想看看格式请加 --draft"
         raise RefusedError(what, lines=reasons, remedy=remedy)
 
 

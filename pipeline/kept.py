@@ -1,0 +1,141 @@
+"""What earlier runs made and would be made the same again is taken over: one way for pages, parts and whole runs.
+
+A product is some files of a run under a key: the digest of all that they were made of. Each finished product gets a
+line in the run's journal, with the SHA-256 of its files. The next run takes a product of the same key from the latest
+run, from the newest, or from one that was killed, as copies of its own. A file that is gone or differs from its
+SHA-256 is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline import resources
+from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, newer_runs
+from pipeline.whole import sha256_of
+
+Files = dict[str, str]
+"""Paths within a run to the SHA-256 of what stands there."""
+_CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The products that the run in `folder` may take, by key: the earlier run, and the files there."""
+
+    folder: RunFolder
+    products: dict[str, tuple[RunFolder, Files]] = field(default_factory=dict[str, tuple[RunFolder, Files]])
+
+    def take(self, key: str) -> bool:
+        """Copy the files of a product into the run that is being written; return whether they are there, whole."""
+        if not key or key not in self.products:
+            return False
+        files = _copied(*self.products[key], self.folder)
+        if files is not None:
+            self._write(key, files)
+        return files is not None
+
+    def note(self, key: str, paths: Iterable[Path]) -> None:
+        """Write down that a product stands in these files of the run; without a key it is nobody's to take."""
+        if key:
+            self._write(key, {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths})
+
+    def _write(self, key: str, files: Files) -> None:
+        with (self.folder.path / JOURNAL).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "files": files}, ensure_ascii=False) + "\n")
+
+
+def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
+    """Return what the run that is being written may take: nothing where everything is to be made `anew`."""
+    kept = Kept(folder)
+    latest = latest_run(folder.root)
+    named = [latest[0].name] if latest else []
+    finished = [RunFolder(folder.root, name) for name in [*named, max(newer_runs(folder.root, ""), default="")] if name]
+    for run in [] if anew else finished:
+        kept.products.update({key: (run, files) for key, files in _journal(run.final)})
+    if folder.left and not anew:
+        kept.products.update({key: (folder.left, files) for key, files in _journal(folder.left.path)})
+    return kept
+
+
+def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
+    """Copy the latest run's files into the run that is being written, where it has this fingerprint.
+
+    Returns the latest run's summary; None where it is another, or a file of it is gone or changed: then all is made.
+    """
+    found = latest_run(folder.root) if fingerprint else None
+    if found is None or found[1].get("fingerprint") != fingerprint:
+        return None
+    files = finished_files(found[0])
+    own = {name: digest for name, digest in files.items() if name != "summary.json"}
+    whole = bool(files) and _copied(RunFolder(folder.root, found[0].name), own, folder) is not None
+    return found[1] if whole else None
+
+
+def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
+    """Copy files from run to run; None, and nothing is left, where one is not what it was when that run ended.
+
+    An executed notebook names the folder of its run: the copy names the new one's.
+    """
+    origin = source.path if source.path.is_dir() else source.final
+    copied: Files = {}
+    for name, digest in files.items():
+        path = target.path / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copied[name] = _copy(origin / name, path)
+        if copied[name] != digest:
+            for each in copied:
+                (target.path / each).unlink(missing_ok=True)
+            return None
+        if path.suffix == ".ipynb":
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(str(source.final), str(target.final)), encoding="utf-8", newline="\n")
+            copied[name] = sha256_of(path)
+    return copied
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file and return the SHA-256 of what was copied; blank where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with source.open("rb") as given, target.open("wb") as made:
+            while part := given.read(1 << 20):
+                digest.update(part)
+                made.write(part)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
+
+
+def _journal(run: Path) -> list[tuple[str, Files]]:
+    """Return the products that a run notes; what a kill cut off at the end is no line."""
+    try:
+        lines = (run / JOURNAL).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+        entries = [json.loads(line) for line in lines]
+        return [(str(entry["key"]), dict(entry["files"])) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+@cache
+def code_digest() -> str:
+    """Return the digest of what makes results: this program, its resources, the versions of Python and libraries."""
+    folders = [Path(__file__).parent, resources.expectations(), resources.notebooks(), resources.templates()]
+    paths = {path for folder in folders for path in folder.rglob("*") if path.suffix in _CODE}
+    demo = resources.templates() / "demo"  # what `make demo` leaves in a checkout draws nothing
+    kept = sorted(path for path in paths if demo not in path.parents)
+    libraries = {path.name for place in sys.path for path in Path(place or ".").glob("*.dist-info")}  # NAME-VERSION
+    told = [sys.version, *sorted(libraries), *(f"{path}:{sha256_of(path)}" for path in kept)]
+    return digest_of(*told)
+
+
+def digest_of(*parts: str) -> str:
+    """Return the SHA-256 of texts; names of files may hold bytes that are no text."""
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,22 @@
+"""Crockford's base 32: letters and digits that people read from paper and type, without I, L, O and U."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_READ_AS = str.maketrans("OILU", "011V")
+
+
+def written(value: bytes) -> str:
+    """Return bytes (a multiple of five bits) in groups of four, such as `7K3M-9QTE`."""
+    number = int.from_bytes(value, "big")
+    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(len(value) * 8 - 5, -1, -5))
+    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
+def read(typed: str) -> str:
+    """Return what somebody typed as `written` writes it: width, case, hyphens, spaces and look-alikes aside."""
+    plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
+    letters = "".join(letter for letter in plain if letter in _ALPHABET)
+    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
