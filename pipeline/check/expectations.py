@@ -148,7 +148,7 @@ class RowExpectation(BatchExpectation):
             result["details"] = {
                 name: column.iloc[failing].tolist() for name, column in told.items() if column is not None
             }
-        return {"success": round(share + self.mostly, 9) <= 1, "result": result}
+        return {"success": round(share + cast("float", self.mostly), 9) <= 1, "result": result}
 
 
 def _named(table: Frame, failing: np.ndarray, names: list[str]) -> list[dict[Any, Any]]:

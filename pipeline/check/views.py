@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader
 
 from pipeline import resources
