@@ -227,7 +227,8 @@ def settle(spool: Spool, part: Part) -> Settled:
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
-    rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
+    folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
+    rules = cohort_rules(folder, cohort.rules.known_issues, cohort.cohort.undergraduate_month)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")

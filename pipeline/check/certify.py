@@ -49,7 +49,8 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unreco
 def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded: Collection[str]) -> pd.Series:
     """Return `certified` where no compared field differs from the matched row or is missing though required."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
-    failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
+    against_him = findings["rule"].isin(list(against)) & (findings["severity"] == "critical")
+    failing = set(findings["submission_id"][against_him])
     failed = among(table["submission_id"], failing)
     sound = "not_checked" if against & set(not_run) else "certified"
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")

@@ -8,6 +8,7 @@ decisions/expectation-types.md).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import great_expectations as gx
@@ -196,7 +197,12 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
     if name not in SUITES:
         raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")
     given = {"facts": {"$PARAMETER": facts}} if facts else {}
-    rules = [rule for rule in read_suite(resources.expectations() / f"{name}.yml") if _looks_alone(rule)]
+    month = facts_from(None).undergraduate_month
+    rules = [
+        replace(rule, message=rule.message.replace("{undergraduate_month}", month))
+        for rule in read_suite(resources.expectations() / f"{name}.yml")
+        if _looks_alone(rule)
+    ]
     return gx.ExpectationSuite(name=name, expectations=[expectation_of(rule, counting=True, **given) for rule in rules])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,9 @@ from pipeline.check.lacking import (
     rules_without_columns,
     without_lacking,
 )
+from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Rule, Subject
+from pipeline.check.rules.match import REGISTRAR
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.collect.lacking import NOTHING, Lacking
@@ -58,28 +61,31 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
     skipped += [NotChecked(*told) for told in rules_without_columns(judged, lacking)]
+    another = schools_of_another_month(matched.students, facts)
+    skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
+    registry, results = _validated("registry", matched.registry, judged, facts, another)
+    matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
     standing = standing_submissions(matched.counting, matched.evidence)
     tables = subject_tables(matched, standing)
-    verdicts: dict[Subject, list[Verdict]] = {}
-    results: dict[str, object] = {}
-    for subject, table in tables.items():
-        chosen = [rule for rule in judged if rule.table == subject]
-        verdicts[subject], judged_so = validate(table, chosen, facts, subject)
+    found: dict[Subject, Frame] = {}
+    not_run: set[str] = set()
+    skipped += [said for verdict in registry for said in _not_judged(verdict)]
+    for subject in ("submissions", "superseded", "students"):
+        verdicts, judged_so = _validated(subject, tables[subject], judged, facts, another)
         results |= judged_so
-        skipped += [said for verdict in verdicts[subject] for said in _not_judged(verdict)]
-    verdicts["submissions"] += _unspoken(tables["submissions"], verdicts["submissions"], rules)
-    found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
-    own = found["submissions"] = without_lacking(found["submissions"], tables["submissions"], lacking)
+        skipped += [said for verdict in verdicts for said in _not_judged(verdict)]
+        if subject == "submissions":
+            not_run = {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
+            verdicts += _unspoken(tables[subject], verdicts, rules)
+        found[subject] = findings_of(tables[subject], verdicts)
+    table = tables["submissions"]
+    own = eased(without_lacking(found["submissions"], table, lacking), table, facts, matched.registry)
+    own = found["submissions"] = registrar_findings(table, registry, own)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
-        certifications=certify(
-            tables["submissions"],
-            own,
-            _not_run(verdicts["submissions"]),
-            records_without_columns(tables["submissions"], lacking),
-        ),
+        certifications=certify(table, own, not_run, records_without_columns(table, lacking)),
         registry_findings=registry_without_lacking(
-            registry_findings_of(tables["registry"], verdicts["registry"], matched.own), lacking
+            registry_findings_of(matched.registry, registry, matched.own), lacking
         ),
         standing=standing,
         first_failed=_first_failed(matched, own, judged, facts, lacking),
@@ -88,21 +94,32 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     )
 
 
+def _validated(
+    subject: Subject, table: Frame, rules: list[Rule], facts: Facts, another: Collection[str]
+) -> tuple[list[Verdict], dict[str, object]]:
+    """Return the verdicts of the rules about one table, and Great Expectations' results."""
+    verdicts, results = validate(table, [rule for rule in rules if rule.table == subject], facts, subject)
+    return without_june(verdicts, table["told_school" if "told_school" in table else "school"], another), results
+
+
+def _asked(month: str, facts: Facts) -> str:
+    """Return the question to the office about a registry whose undergraduates mostly end in another month."""
+    set_month = facts.undergraduate_month
+    remedy = f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
+    return f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {set_month}，请就业办确认：{remedy}"
+
+
 def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[Verdict]:
     """Return the verdict that identities were not checked whose cause no rule could tell: it is silenced or failed.
 
     Unknown is not a pass: without this such a student would stand among those who can be approved.
     """
     told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
-    rows = np.flatnonzero(~table["identity_cause"].isin(["", *told]))
+    rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, *told]))
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []
     return [Verdict(replace(ask, message=_UNSPOKEN), rows)]
-
-
-def _not_run(verdicts: list[Verdict]) -> set[str]:
-    return {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
@@ -146,7 +163,9 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
     table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
     verdicts, _ = validate(table, strict, facts, "first")
-    failed = _to_mend(without_lacking(findings_of(table, verdicts), table, lacking))
+    another = schools_of_another_month(matched.students, facts)
+    found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
+    failed = _to_mend(eased(found, table, facts, matched.registry))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     return (now - again) | {later[submission] for submission in failed}
 

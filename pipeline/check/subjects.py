@@ -110,7 +110,7 @@ def check_table(
         submissions: the submissions that count.
         evidence: `match.find_evidence` of them.
         clashes: `match.clashes.CLASHES` of them.
-        registry: normalised registry rows, positions as in `evidence`.
+        registry: normalised rows, positions as in `evidence`; `faults` where they are known (`registrar.faults_of`).
         classes: `school, class_name, college, major` of the registry, of all schools that may be looked up.
         unread: names of the schools whose registry could not be read.
         photos: `photos.examine` of them with `shared`, or None where no photos are collected.
@@ -119,6 +119,8 @@ def check_table(
     parts: dict[str, pd.Series] = {
         f"registry_{name}": _taken(registry[name], matched, submissions.index) for name in fields.in_registry()
     }
+    none = pd.Series("", index=registry.index, dtype="str")
+    parts["registry_faults"] = _taken(registry.get("faults", none), matched, submissions.index)
     parts["matched_school"] = parts["registry_school"]
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
     parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)

@@ -79,8 +79,8 @@ def _is_share(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
-def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
-    """Return every rule of a cohort, silenced ones with their known issue.
+def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
+    """Return every rule of a cohort, silenced ones with their known issue, messages with the undergraduates' `month`.
 
     Raises:
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
@@ -94,7 +94,7 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule
         replace(
             rule,
             known_issue=known_issues.get(rule.name, rule.known_issue),
-            message=wording.get(rule.name, rule.message),
+            message=wording.get(rule.name, rule.message).replace("{undergraduate_month}", month),
         )
         for rule in rules
     ]

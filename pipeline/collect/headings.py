@@ -217,15 +217,16 @@ def near_field(label: str) -> str:
 def likely_field(label: str) -> str:
     """Return the field that a heading without a meaning may mean, or "": a question, never an answer.
 
-    It differs by one character from a label, has one label as its part, or is a part of one field's labels.
+    It has one label as its part, differs by one character from a label, or is a part of one field's labels.
     """
-    if near := near_field(label):
-        return near
     bare = _bare(label)
-    if len(bare) < _SHORTEST or any(word in bare for word in _others() if len(word) > 1):
-        return ""
-    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare]
+    others = any(word in bare for word in _others() if len(word) > 1)
+    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare and not others]
     if held:
         return _known()[max(held, key=len)]
+    if near := near_field(label):
+        return near
+    if len(bare) < _SHORTEST or others:
+        return ""
     holding = {name for known, name in _known().items() if bare in known}
     return holding.pop() if len(holding) == 1 else ""

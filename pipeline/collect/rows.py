@@ -86,6 +86,8 @@ def rows_of_grid(
     header = with_proved(header, samples)
     columns = columns_of(header, (grid.file, grid.sheet, grid.first_row + header.bottom), given, samples)
     missing = [group for group in needs if not columns.fields.intersection(group)]
+    if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
+        return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person
     if missing:
         return _refused(grid, columns, _has_people(grid, header, body), missing)
     notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
@@ -130,7 +132,7 @@ def _refused(grid: Grid, columns: SourceColumns, people: bool, missing: Sequence
     why = f"表头缺少 {lacks} 这一列"
     message = (
         f"{why}，本表未读取。找到的列名：{headings_found([columns])}。请补上这一列，"
-        "或在 cohort.toml 的 columns 里写明哪一列是它（mingce columns 会逐列问）"
+        '或在 cohort.toml 的 columns 里写明哪一列是它，或写固定的内容，如 "学历" = "=本科"（mingce columns 会逐列问）'
     )
     return replace(_nothing(grid, _note(grid, "error", message, at)), columns=replace(columns, refused=why))
 

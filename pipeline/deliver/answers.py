@@ -17,7 +17,7 @@ from gspread.utils import absolute_range_name, rowcol_to_a1
 from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect
 from pipeline.collect.google.client import Patience, RejectedRequestError, SheetsClient
-from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book
+from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
 from pipeline.deliver.answer_rows import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.errors import RefusedError
@@ -113,6 +113,10 @@ def _write_one(
     book = read_book(client, key, formats=True)
     tab = book.answers()
     current = _current(client, book, tab)
+    if tab and ANSWERS_MARK not in tab.protections and current and current[0] != HEADER:
+        remedy = f"请给那张工作表改名，系统会另建一张 {ANSWERS_TITLE}"
+        what = f"已有一张名为 {ANSWERS_TITLE} 的工作表，不是系统建的，没有改动"
+        raise RefusedError(what, where=book.title, remedy=remedy)
     if not dry_run:
         _replace(client, book, [HEADER, *rows.to_numpy().tolist()], len(current))
     before = _frame(current)
@@ -166,10 +170,13 @@ def _replace(client: SheetsClient, book: Book, values: Values, old_rows: int) ->
         try:
             tab = _prepare(client, book, len(values))
             return _put(client, tab, book.key, values, max(old_rows, len(values)))
-        except RejectedRequestError:  # renamed or removed since it was listed: nothing was written
+        except RejectedRequestError:  # protected, or renamed or removed since it was listed: nothing was written
+            book = read_book(client, book.key, formats=True)
+            own = book.answers()
+            if own is not None and own.locked:
+                raise refused_by_protection(client, book, own) from None
             if attempt == _TRIES - 1:
                 raise
-            book = read_book(client, book.key, formats=True)
     return None
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
-from pipeline.match.fill import fill_from_registry
+from pipeline.match.fill import COMPLETED, fill_from_registry
 from pipeline.match.matched import Matched
 from pipeline.match.persons import counting
 from pipeline.tables import Frame
@@ -39,7 +39,7 @@ def match(submissions: Frame, known: Known) -> tuple[Matched, Frame]:
     evidence = find_evidence(counted, known.registry)
     filled, changes = fill_from_registry(counted, evidence, known.registry, known.classes)
     submissions = submissions.copy()
-    for column in ("major", "education_level"):
+    for column in ("major", *COMPLETED):
         submissions.loc[counted.index, column] = filled[column]
     photos = _photos(counted)
     beside = [*CLASHES, *(f"photo_{name}" for name in PHOTOS if photos is not None)]

@@ -25,6 +25,7 @@ from pipeline.review.stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import missing_file, read_decision_rows
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
+from pipeline.scale.amending import lay_amendments, read_amendments
 from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
 from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
@@ -88,22 +89,37 @@ class Run:
         self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
         refuse_nothing([each for unit in self._units for each in unit.columns], notes)
         refuse_undeclared(cohort, self._sources)
-        self.parts = [
+        self.parts = self._parts(self._layout)
+        return self._read([*notes, *self._amend(self._layout)])
+
+    def _parts(self, layout: Layout) -> list[Part]:
+        return [
             Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
-            for number, schools in enumerate(self._layout.schools)
+            for number, schools in enumerate(layout.schools)
         ]
-        return self._read(notes)
+
+    def _amend(self, layout: Layout) -> tuple[Note, ...]:
+        """Lay the rows that amend on those that were read, as one more unit; return what is told of them."""
+        if not any(source.amends for source in self.settings.cohort.submissions.sources):
+            return ()
+        with open_ledger(self.settings.cohort) as ledger:
+            withdrawn = withdrawn_submission_ids(ledger.entries())
+        made = lay_amendments(self.spool, layout, self.parts, self._units, withdrawn)
+        self._units.append(made)
+        self.parts = self._parts(layout)
+        return made.notes
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
-        """Read the units; shared sheets are read here, where their key is."""
-        read: dict[int, UnitRead] = {}
-        files = [(self.spool, number, unit, layout) for number, unit in enumerate(units) if unit.path is not None]
-        for one in self.work.map(read_unit, files):
-            read[one.number] = one
-        for number, unit in enumerate(units):
-            if unit.path is None:
-                read[number] = read_unit(self.spool, number, unit, layout)
-        return [read[number] for number in range(len(units))]
+        """Read the units; shared sheets are read here, where their key is, and so are rows that amend."""
+        here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
+        apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
+        read = self.work.map(read_unit, [(self.spool, number, unit, layout) for number, unit in apart])
+        for number, unit in here:
+            if unit.source.amends:
+                read.append(read_amendments(self.spool, number, unit))
+            else:
+                read.append(read_unit(self.spool, number, unit, layout))
+        return sorted(read, key=lambda one: one.number)
 
     def _read(self, notes: list[Note]) -> SourcesRead:
         cohort = self.settings.cohort

@@ -18,7 +18,7 @@ from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
 from pipeline.match.stage import CLASSES
-from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.normalise.submissions import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.normalise.times import in_order
 from pipeline.scale.layout import Layout, SchoolRead
 from pipeline.scale.settings import Settings
@@ -26,7 +26,7 @@ from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
-_UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,8 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:
     """Return the rows of several registries, normalised together."""
-    starts = np.cumsum([0, *(len(registry.rows) for registry in registries)])
-    cells = [
-        registry.cells.assign(at=registry.cells["at"] + start)
-        for registry, start in zip(registries, starts, strict=False)
-    ]
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
-    return normalise_registry(rows, pd.concat(cells, ignore_index=True), settings.words, load_regions())
+    return normalise_registry(rows, settings.words, load_regions())
 
 
 def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
@@ -125,12 +120,12 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     notes = list(collected.notes)
     for start in range(0, len(collected.rows), AT_ONCE):
         rows, changes = _normalised_rows(collected, start, settings)
-        notes += _unread_times(rows)
+        notes += [*_unread_times(rows), *_other_schools(rows, changes)]
         if photo_folder is not None:
             rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
         rows, changes = (
-            rows.assign(order=rows["order"] + number * _UNIT),
-            changes.assign(order=changes["order"] + number * _UNIT),
+            rows.assign(order=rows["order"] + number * UNIT),
+            changes.assign(order=changes["order"] + number * UNIT),
         )
         parts = layout.parts_of(rows["school"])
         of_change = pd.Series(parts, index=rows["order"]).reindex(changes["order"]).to_numpy()
@@ -153,9 +148,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
 def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place in the unit."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    cells = collected.cells
-    mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
-    kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
+    kept, changes = normalise(rows, settings.words, load_regions(), settings.words.only_school)
     order = np.arange(start, start + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
@@ -167,6 +160,17 @@ def _unread_times(rows: Frame) -> list[Note]:
         return []
     first = unread.iloc[0]
     message = f"有 {len(unread)} 行的提交时间认不出（请写成 2016-10-08 21:30），重复提交时排在最前，也不算按时提交"
+    return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
+
+
+def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
+    """Return the note on names of schools that are none of the cohort's, in rows that only one school can have."""
+    other = changes[(changes["field"] == "school") & changes["why"].str.endswith(OTHER_SCHOOL)]
+    if other.empty:
+        return []
+    first = rows[rows["order"] == other["order"].iloc[0]].iloc[0]
+    named = mask(str(other["given"].iloc[0])[:40])
+    message = f"有 {len(other)} 行的学校名称（如 {named}）不是本届的学校，已按 {first['school']} 读取，请核对"
     return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
 
 
@@ -206,3 +210,13 @@ def _lay(spool: Spool, number: int, part: int, pieces: list[tuple[Frame, Frame]]
     spool.write(rows_name(number, part), rows)
     spool.write(changes_name(number, part), pd.concat([piece for _, piece in pieces], ignore_index=True))
     return len(rows)
+
+
+def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
+    """Lay a unit's rows and changes (both with `order`) into the spool by part; return how many rows each part has."""
+    parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
+    of_change = parts.reindex(changes["order"]).to_numpy()
+    return {
+        part: _lay(spool, number, part, [(rows[(parts == part).to_numpy()], changes[of_change == part])])
+        for part in np.unique(parts).tolist()
+    }

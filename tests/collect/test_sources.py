@@ -303,3 +303,12 @@ def test_rows_without_text_cost_nothing_and_say_nothing(make_cohort, tmp_path):
     found = collect_submissions(cohort, tmp_path / "inputs")
     assert len(found.rows) == len(PEOPLE)
     assert found.skipped["why"].tolist() == ["合计行", "只有空格"]
+
+
+def test_people_of_a_school_that_is_none_are_told(make_cohort):
+    cohort = make_cohort()
+    (cohort.folder / "counselors.csv").write_text(
+        "学校名称,院系,班级,姓名,邮箱\n某某大学,土木,1班,王,a@b.cn\n", "utf-8"
+    )
+    with pytest.raises(ConfigurationError, match="某某大学"):
+        read_people(cohort)

@@ -184,6 +184,8 @@ class Book:
         if body.get("majorDimension") == "COLUMNS":
             values = [list(row) for row in itertools.zip_longest(*values)]
         sheet, top, bottom, left, right = self.area(text)
+        if any(not one.get("requestingUserCanEdit") and not one.get("warningOnly") for one in sheet.protected):
+            raise Refusal("You are trying to edit a protected cell or object.")
         width = max(map(len, values), default=0)
         if top + len(values) > sheet.rows or left + width > sheet.columns:
             raise Refusal(

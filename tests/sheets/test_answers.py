@@ -1,5 +1,6 @@
 """Write-back: our own worksheet, replaced whole, right for every student whatever happens meanwhile."""
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -133,6 +134,38 @@ def test_protected_whole_and_nothing_added_twice(google: Google, book: Book, coh
     assert len([one for one in book.sheets if one.title == "认证结果"]) == 1
     assert [call.path.rpartition("/")[2] for call in google.writes()].count("values:batchUpdate") == 3
     assert len(google.writes()) == 5
+
+
+def test_a_copy_of_our_worksheet_is_left_alone(google: Google, book: Book, cohort, patience, tmp_path: Path):
+    """Google copies the protection, and with it our mark; the copy stands before ours here."""
+    write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+    own = book.named("认证结果")
+    copied = copy.deepcopy(own)
+    copied.id, copied.title = 77, "认证结果 的副本"
+    book.sheets.insert(0, copied)
+    before = copy.deepcopy(copied.values)
+    write_answers(cohort, make_run(tmp_path, [student(1, "approved")]), patience=patience)
+    assert copied.values == before
+    assert written(book)[0]["状态"] == "审核通过"
+
+
+def test_a_worksheet_of_our_title_that_somebody_else_fills_is_left_alone(
+    google: Google, book, cohort, patience, tmp_path
+):
+    book.sheets.append(Sheet(9, "认证结果", [["姓名", "成绩"], ["张三", "90"]]))
+    with pytest.raises(RefusedError, match="不是系统建的"):
+        write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+    assert google.writes() == []
+
+
+def test_what_somebody_else_protects_is_told_as_that(google: Google, book: Book, cohort, patience, tmp_path: Path):
+    run = make_run(tmp_path, [student(1)])
+    write_answers(cohort, run, patience=patience)
+    sheet = book.named("认证结果")
+    sheet.protected.append({"protectedRangeId": 5, "range": {"sheetId": sheet.id}, "description": "教务处"})
+    with pytest.raises(RefusedError, match="别人设的保护") as caught:
+        write_answers(cohort, run, patience=patience)
+    assert EMAIL in caught.value.remedy
 
 
 def test_rows_that_are_gone_become_blank(google: Google, book: Book, cohort, patience, tmp_path: Path):

@@ -68,7 +68,7 @@ def _rule(rule, cases):
         "",
         f"- {SEVERITIES[rule.severity]} · {ACTORS[rule.actor]}处理 · {rule.since} 版起{_changed(rule)}",
         *([f"- 说明：{rule.about}"] if rule.about else []),
-        f"- 提示：{rule.message}",
+        f"- 提示：{rule.message.replace('{undergraduate_month}', '2017-06')}",
         *[_example(case) for case in cases],
     ]
     return "\n".join(lines) + "\n"

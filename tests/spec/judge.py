@@ -95,7 +95,7 @@ def _registry(case, known):
         rows = [case.of(""), *([{**case.of(""), **case.of("other")}] if case.of("other") else [])]
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
-    registry = normalise_registry(frames.registry(*rows), frames.no_cells(), known.words, known.regions)
+    registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
 
@@ -104,7 +104,7 @@ def _submissions(cases, known):
     rows = [case.of("") for case in cases if case.changes.get("submission") != "none"]
     rows += [{**case.of(""), **case.of("other")} for case in cases if case.of("other")]
     given = frames.submissions(*rows)
-    return normalise(given, frames.no_cells(), known.words, known.regions)[0]
+    return normalise(given, known.words, known.regions)[0]
 
 
 def _alone(case, known):

@@ -8,8 +8,12 @@ import pandas as pd
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, RuleFunction, rule
 from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.text import flag, matches
 from pipeline.match.evidence import NONE, SEVERAL
 from pipeline.tables import Frame
+
+REGISTRAR = "registrar"
+"""No cause: the registry's own name is blank or damaged, so that the identity is not checked."""
 
 
 def certified(table: Frame) -> Mask:
@@ -28,10 +32,12 @@ def cause(table: Frame) -> pd.Series:
     candidate = (numbers >= 0) | ((numbers == NONE) & (table["similar_row"] >= 0))
     unheld = (id_row == NONE) & (away == NONE) & candidate
     valid = _valid(table, unheld)
+    nameless = flag(table["registry_faults"], matches(table["registry_faults"], ".* name .*"))
     conditions = {
         "": certified(table),
         "not_checked": ~table["registry_read"],
         "wrong_school": (table["elsewhere_row"] != NONE) & (table["id_name_row"] == NONE),
+        REGISTRAR: owned & ~table["strays"] & (table["id_name_row"] == NONE) & nameless,
         "name_differs": owned & ~table["strays"] & (table["id_name_row"] == NONE),
         "id_of_another": owned & other,
         "id_mistyped": unheld & ~valid,

@@ -10,6 +10,7 @@ from gspread.utils import absolute_range_name, rowcol_to_a1
 
 from pipeline.collect.google.cells import readable
 from pipeline.collect.google.client import SheetsClient
+from pipeline.errors import RefusedError
 
 ANSWERS_TITLE = "认证结果"
 ANSWERS_MARK = "mingce：认证结果，由系统整页更新，请勿改动"
@@ -18,7 +19,8 @@ HEADER_MARK = "mingce：表头，请勿改动"
 # rowMetadata under this mask is `{}` for a row that is not hidden: 3 bytes a row
 _FIELDS = (
     "spreadsheetId,properties(title,locale),sheets(properties(sheetId,title,index,sheetType,hidden,"
-    "gridProperties(rowCount,columnCount,frozenRowCount)),merges,protectedRanges(protectedRangeId,description,range),"
+    "gridProperties(rowCount,columnCount,frozenRowCount)),merges,protectedRanges(protectedRangeId,description,range,"
+    "requestingUserCanEdit,warningOnly),"
     "conditionalFormats{hidden})"
 )
 _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
@@ -26,7 +28,10 @@ _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenB
 
 @dataclass(frozen=True)
 class Tab:
-    """One worksheet. `merges` are 0-based (top, left, bottom, right), inclusive; hidden rows and columns 1-based."""
+    """One worksheet. `merges` are 0-based (top, left, bottom, right), inclusive; hidden rows and columns 1-based.
+
+    `protections` are the descriptions of its protected ranges; `locked` says that one of them keeps us out.
+    """
 
     id: int
     title: str
@@ -38,6 +43,7 @@ class Tab:
     hidden_rows: list[int]
     hidden_columns: list[int]
     protections: list[str]
+    locked: bool
     formats: list[dict[str, Any]]
 
     @property
@@ -71,9 +77,18 @@ class Book:
     tabs: list[Tab]
 
     def answers(self) -> Tab | None:
-        """Return our own answers worksheet: by the mark of its protection, else by its title."""
-        marked = [tab for tab in self.tabs if ANSWERS_MARK in tab.protections]
-        return next(iter(marked or [tab for tab in self.tabs if tab.title == ANSWERS_TITLE]), None)
+        """Return our own answers worksheet, by its title: a copy of it has the mark too, and is its maker's."""
+        return next((tab for tab in self.tabs if tab.title == ANSWERS_TITLE), None)
+
+
+def refused_by_protection(client: SheetsClient, book: Book, tab: Tab) -> RefusedError:
+    """Return what is said where Google rejected (400) a write into a worksheet that somebody else has protected."""
+    who = client.address or "授权的账号"
+    return RefusedError(
+        f"工作表 {tab.title} 有别人设的保护，写不进去",
+        where=book.title,
+        remedy=f"请表格的所有者在“数据 → 保护工作表和范围”中让 {who} 可以编辑，或删去这项保护，再运行一次",
+    )
 
 
 def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: bool = False) -> Book:
@@ -91,6 +106,7 @@ def _tab(sheet: dict[str, Any]) -> Tab:
     grid = properties.get("gridProperties", {})
     rows, columns = int(grid.get("rowCount", 0)), int(grid.get("columnCount", 0))
     data = (sheet.get("data") or [{}])[0]
+    protected = sheet.get("protectedRanges", [])
     return Tab(
         id=int(properties.get("sheetId", 0)),
         title=readable(str(properties.get("title", ""))),
@@ -101,7 +117,8 @@ def _tab(sheet: dict[str, Any]) -> Tab:
         merges=[_merge(merge, rows, columns) for merge in sheet.get("merges", [])],
         hidden_rows=_hidden(data.get("rowMetadata", [])),
         hidden_columns=_hidden(data.get("columnMetadata", [])),
-        protections=[str(item.get("description", "")) for item in sheet.get("protectedRanges", [])],
+        protections=[str(item.get("description", "")) for item in protected],
+        locked=not all(item.get("requestingUserCanEdit") or item.get("warningOnly") for item in protected),
         formats=list(sheet.get("conditionalFormats", [])),
     )
 

@@ -1,0 +1,204 @@
+"""Amend: rows that complete or correct submissions are laid on, before it is settled whose row counts.
+
+The rules are the contract's, *Rows that amend*. Rows in, rows out: nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.match.keys import joined, key_frame
+from pipeline.normalise.times import in_order
+from pipeline.tables import CHANGES, POSITION, Frame
+
+TARGET = "target"
+"""The column of amendments that holds the 提交编号 of the submission that a row amends, blank where it names none."""
+GIVEN = "given_"
+"""Before a field's name: the column of amendments with its text as given, blank where it says nothing."""
+AMENDING_KEYS = ["id_number", "name", "student_number"]
+UNTAKEN = [*POSITION, "why"]
+NOBODY = "没有对上任何提交：姓名和学号（或身份证号码）要与提交的一致"
+SEVERAL = "对上了几个人的提交，没有采用：请写明学校名称或身份证号码"
+GONE = "所写的提交编号已不在这个人的提交中，没有采用：请在新的问题表里更正"
+OUTDATED = "更正的那份提交已被这个人后来的一份代替，不作数"
+
+Normalise = Callable[[Frame], tuple[Frame, Frame]]
+"""Returns given rows normalised, and the `changes` with the position `at`."""
+
+
+@dataclass(frozen=True)
+class Amended:
+    """What amending makes.
+
+    `rows`: one more row for each amendment that changed something, with all columns of the bases, in the order in which
+    they supersede each other. `changes`: theirs, with `at`, the position in `rows`. `untaken`: `UNTAKEN` of amendments
+    that amend nobody, or a row that no longer counts.
+    """
+
+    rows: Frame
+    changes: Frame
+    untaken: Frame
+
+
+@dataclass
+class _Chain:
+    """The amendments that wait for one base: `timed` in the order of their times, `targeted` by the id they name."""
+
+    timed: deque[int] = field(default_factory=deque[int])
+    targeted: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    due: deque[int] = field(default_factory=deque[int])
+
+    def next(self, submission_id: str) -> int | None:
+        """Return the amendment to be laid on the submission that the chain has come to; one that names it is first."""
+        self.due.extend(self.targeted.pop(submission_id, []))
+        return self.due.popleft() if self.due else self.timed.popleft() if self.timed else None
+
+
+def lay_on(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise) -> Amended:
+    """Lay amendments on the submissions of their people.
+
+    Args:
+        amendments: in the order they were read: `POSITION`, `TARGET`; `school`, `submitted_at` and `AMENDING_KEYS`
+            normalised; every field under `GIVEN`.
+        bases: the submissions of these people in the order they were read; no withdrawn one is among them.
+        changes: the `changes` to the bases.
+        normalise: how given rows become submissions.
+    """
+    current, amendments = bases.reset_index(drop=True), amendments.reset_index(drop=True)
+    owned, untaken = _owned(amendments, current)
+    chains = _chains(amendments, owned)
+    made, told, laid = [current.iloc[:0]], [changes], dict[int, set[int]]()
+    while turn := _turn(chains, current):
+        for base, amendment in turn:
+            laid.setdefault(amendment, set()).add(base)
+        rows, mine = _laid(current, amendments, turn, pd.concat(told), normalise)
+        current.loc[rows.index] = rows
+        made.append(rows)
+        told.append(mine)
+    for amendment, of in owned.items():
+        if amendment not in laid:
+            untaken[amendment] = GONE
+        elif amendments[TARGET][amendment] and _latest(current, of) not in laid[amendment]:
+            untaken[amendment] = OUTDATED
+    rows = pd.concat(made, ignore_index=True)
+    whole = pd.concat([told[0].iloc[:0], *told[1:]], ignore_index=True)[CHANGES]
+    places = pd.Series(np.arange(len(rows)), index=rows["submission_id"])
+    whole = whole.assign(at=places.reindex(whole["submission_id"]).to_numpy(dtype=np.int64))
+    left = amendments.loc[sorted(untaken), POSITION].assign(why=[untaken[at] for at in sorted(untaken)])
+    return Amended(rows, whole, left)
+
+
+def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[int, str]]:
+    """Return the bases of each amendment's person, and why other amendments are not taken."""
+    found: dict[int, set[int]] = defaultdict(set)
+    left, right = key_frame(amendments, AMENDING_KEYS), key_frame(bases, AMENDING_KEYS)
+    for number in ("student_number", "id_number"):
+        wanted, held = (joined(k[number].to_numpy(), k["name"].to_numpy()) for k in (left, right))
+        places = pd.DataFrame({"key": held, "base": np.arange(len(held))})
+        sought = pd.DataFrame({"key": wanted, "amendment": np.arange(len(wanted))})
+        both = sought[sought["key"] != 0].merge(places, on="key")
+        for amendment, base in zip(both["amendment"], both["base"], strict=True):
+            found[int(amendment)].add(int(base))
+    owned: dict[int, list[int]] = {}
+    untaken = {at: NOBODY for at in range(len(amendments)) if at not in found}
+    for amendment, of in sorted(found.items()):
+        one = _of_one_person(bases.loc[sorted(of)], str(amendments["school"][amendment]))
+        if one:
+            owned[amendment] = one
+        else:
+            untaken[amendment] = SEVERAL
+    return owned, untaken
+
+
+def _of_one_person(bases: Frame, school: str) -> list[int]:
+    """Return the places of the bases, of one school where they are several people's; none where that tells nothing."""
+    if bases["id_number"].nunique() > 1 and bases["school"].nunique() > 1:
+        bases = bases[bases["school"] == school]
+    return bases.index.tolist()
+
+
+def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]:
+    """Return what waits for each base."""
+    chains: dict[int, _Chain] = defaultdict(_Chain)
+    times = in_order(amendments["submitted_at"])
+    for amendment in sorted(owned, key=lambda at: (times[at], at)):
+        target = str(amendments[TARGET][amendment])
+        for base in owned[amendment]:
+            chain = chains[base]
+            if target:
+                chain.targeted.setdefault(target, []).append(amendment)
+            else:
+                chain.timed.append(amendment)
+    return chains
+
+
+def _turn(chains: dict[int, _Chain], current: Frame) -> list[tuple[int, int]]:
+    """Return the bases whose turn it is, each with the amendment to be laid on it."""
+    ids = current["submission_id"]
+    turn = ((base, chain.next(str(ids[base]))) for base, chain in chains.items())
+    return [(base, amendment) for base, amendment in turn if amendment is not None]
+
+
+def _latest(bases: Frame, of: Iterable[int]) -> int:
+    """Return the place of the base that was submitted last, of these."""
+    times = in_order(bases["submitted_at"].loc[sorted(of)])
+    return int(times.index[(times == times.max()).to_numpy()][-1])
+
+
+def _laid(
+    current: Frame, amendments: Frame, turn: list[tuple[int, int]], changes: Frame, normalise: Normalise
+) -> tuple[Frame, Frame]:
+    """Return the rows that one amendment each has changed, indexed by base, and their changes."""
+    names = [name for name in fields.names() if name != "submitted_at"]  # when it was submitted stays what it was
+    base = current.loc[[at for at, _ in turn]]
+    source = amendments.loc[[at for _, at in turn]].set_index(base.index)
+    given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
+    may_replace = source[TARGET].ne("") | (in_order(source["submitted_at"]) > in_order(base["submitted_at"]))
+    taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
+    merged = base[names].where(~taken, given).assign(submitted_at=base["submitted_at"])
+    whole = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
+    normal, why = normalise(whole.reset_index(drop=True))
+    normal = normal.set_index(base.index)
+    changed = taken & normal[names].ne(base[names])
+    some = changed.any(axis=1)
+    ids = _ids(base["submission_id"], given.where(changed, ""))
+    rows = base.assign(**{name: normal[name] for name in names}, submission_id=ids)[some]
+    why = why.assign(base=base.index[why["at"]]).set_index(["base", "field"])["why"]
+    return rows, _changes(rows, base, given, changed[some], source, changes, why)
+
+
+def _ids(bases: pd.Series, given: Frame) -> pd.Series:
+    """Return the ids of amended submissions: a digest of what was amended and of what was put there."""
+    rows = zip(bases, given.itertuples(index=False), strict=True)
+    told = ["\x1f".join([str(base), *map(str, row)]).encode("utf-8", "surrogatepass") for base, row in rows]
+    digests = [hashlib.blake2b(text, digest_size=10).hexdigest() for text in told]
+    return pd.Series(digests, index=bases.index, dtype="str")
+
+
+def _changes(
+    rows: Frame, base: Frame, given: Frame, changed: Frame, source: Frame, before: Frame, why: pd.Series
+) -> Frame:
+    """Return the changes of amended rows: those of what each amends, and for each new value its file and row."""
+    ids = pd.Series(rows["submission_id"], dtype="str")
+    old = pd.Series(ids.to_numpy(), index=base["submission_id"].loc[rows.index].to_numpy())
+    kept = before[before["submission_id"].isin(list(old.index))]
+    kept = kept.assign(submission_id=kept["submission_id"].map(old))
+    listed: list[tuple[str, ...]] = []
+    places = [(at, name) for name in changed.columns for at in changed.index[changed[name]]]
+    for at, name in places:
+        place = " ".join(filter(None, [source["file"][at], source["sheet"][at], f"第 {source['row'][at]} 行"]))
+        verb = "更正" if base[name][at] else "补上"
+        reason = why.get((at, name), "")
+        told = f"按 {place} {verb}" + (f"；{reason}" if reason else "")
+        listed.append((ids[at], name, given[name][at], rows[name][at], told))
+    new = pd.DataFrame(listed, columns=pd.Index(CHANGES), dtype="str")
+    pairs = pd.MultiIndex.from_frame(new[["submission_id", "field"]])
+    again = pd.MultiIndex.from_frame(kept[["submission_id", "field"]]).isin(pairs)
+    return pd.concat([kept[~again][CHANGES], new], ignore_index=True)

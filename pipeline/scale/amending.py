@@ -1,0 +1,113 @@
+"""Sources that amend: their rows are kept apart while they are read, then laid on the submissions of all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.collect import Collected, Note, Unit, collect_unit
+from pipeline.collect.collected import cell_frame
+from pipeline.knowledge.regions import load_regions
+from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, lay_on
+from pipeline.match.keys import among, joined, key_frame
+from pipeline.normalise.submissions import normalise
+from pipeline.scale.across import submissions_keyed
+from pipeline.scale.layout import Layout
+from pipeline.scale.part import Part, fetch_submissions
+from pipeline.scale.reading import UNIT, UnitRead, changes_name, lay_rows
+from pipeline.scale.settings import Settings
+from pipeline.scale.spool import Spool
+from pipeline.tables import POSITION, Frame
+
+SUBMISSION_ID = "提交编号"
+"""The heading under which a row names the submission that it amends (the 问题表 has it)."""
+
+
+def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
+    """Read one unit of a source that amends into the spool: none of its rows is a submission."""
+    settings = Settings.of(spool)
+    collected = collect_unit(unit, settings.cohort, settings.keep)
+    spool.write(_name(number), _amendments(collected, settings))
+    spool.write(f"extras/{number}", collected.extras)
+    return UnitRead(
+        number,
+        {},
+        collected.columns,
+        tuple(collected.notes),
+        tuple(collected.inputs),
+        collected.extras[["file", "sheet", "column"]].drop_duplicates(),
+        collected.skipped,
+    )
+
+
+def _name(number: int) -> str:
+    return f"amendments/{number}"
+
+
+def _amendments(collected: Collected, settings: Settings) -> Frame:
+    """Return the rows as `lay_on` takes them."""
+    rows = collected.rows.reset_index(drop=True)
+    kept, _ = normalise(rows, collected.cells, settings.words, load_regions())
+    given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
+    named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
+    ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()
+    places = pd.MultiIndex.from_frame(rows[POSITION])
+    target = pd.Series(ids.reindex(places).fillna("").to_numpy(), index=rows.index, dtype="str")
+    keys = kept[["school", "submitted_at", *AMENDING_KEYS]]
+    return pd.concat([rows[POSITION], target.rename(TARGET), keys, given], axis=1)
+
+
+def lay_amendments(
+    spool: Spool, layout: Layout, parts: Sequence[Part], units: Sequence[UnitRead], withdrawn: set[str]
+) -> UnitRead:
+    """Lay what amending units say on the submissions of the others; return what was made as one more unit.
+
+    Args:
+        spool: holds what was read.
+        layout: the parts of schools.
+        parts: the parts with the units that have rows of theirs.
+        units: all units that were read.
+        withdrawn: ids of submissions that a decision took out: they are not amended.
+    """
+    amendments = spool.read_all(_name(unit.number) for unit in units if spool.has(_name(unit.number)))
+    bases, changes = _bases(spool, parts, units, amendments, withdrawn)
+    words = Settings.of(spool).words
+    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, cell_frame(), words, load_regions()))
+    number = max(unit.number for unit in units) + 1
+    filled = _lay(spool, number, amended, layout)
+    notes = tuple(
+        Note("warning", str(row.file), str(row.sheet), int(str(row.row)), str(row.why))
+        for row in amended.untaken.itertuples()
+    )
+    spool.write(f"extras/{number}", spool.read(f"extras/{units[0].number}").iloc[:0])
+    return UnitRead(number, filled, (), notes, (), units[0].unknown.iloc[:0], units[0].skipped.iloc[:0])
+
+
+def _bases(
+    spool: Spool, parts: Sequence[Part], units: Sequence[UnitRead], amendments: Frame, withdrawn: set[str]
+) -> tuple[Frame, Frame]:
+    """Return the submissions of the people whom amendments name, in the order they were read, and their changes."""
+    keyed = submissions_keyed(spool, [(unit.number, unit.rows) for unit in units])
+    held, sought = keyed.columns([*AMENDING_KEYS, "order"]), key_frame(amendments, AMENDING_KEYS)
+    wanted = np.zeros(len(held), dtype=bool)
+    for name in ("student_number", "id_number"):
+        own, theirs = (joined(keys[name].to_numpy(), keys["name"].to_numpy()) for keys in (held, sought))
+        wanted |= among(own, theirs)
+    orders = held["order"].to_numpy().astype(np.int64)[wanted]
+    found = pd.concat([fetch_submissions(spool, part, orders) for part in parts], ignore_index=True)
+    found = found[~found["submission_id"].isin(list(withdrawn))].sort_values("order", ignore_index=True)
+    ids = pd.Series(found["submission_id"].to_numpy(), index=found["order"])
+    read = [spool.read(changes_name(unit, part.number)) for part in parts for unit in part.units]
+    mine = [changes[changes["order"].isin(ids.index)] for changes in read]
+    changes = pd.concat(mine, ignore_index=True)
+    return found, changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())
+
+
+def _lay(spool: Spool, number: int, amended: Amended, layout: Layout) -> dict[int, int]:
+    """Lay the amended rows into the spool as a unit of their own, later than all that was read."""
+    rows = amended.rows.assign(order=np.arange(len(amended.rows), dtype=np.int64) + number * UNIT)
+    changes = amended.changes.assign(order=amended.changes["at"] + number * UNIT).drop(columns="at")
+    return lay_rows(spool, number, rows, changes, layout)
