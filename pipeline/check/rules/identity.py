@@ -74,7 +74,9 @@ def name_characters(table: Frame, facts: Facts) -> Mask:
     names = table["name"]
     latin = name_latin(names)
     if latin.any():
-        known = names == table["registry_name"] if "registry_name" in table else of_registry(table)
+        known = (
+            names == table["registry_name"] if "registry_name" in table else pd.Series(of_registry(table), table.index)
+        )
         latin &= read_numbers(table, facts).is_kind("resident") & ~known
     return given(names) & (~name_ok(names) | latin)
 
