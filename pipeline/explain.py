@@ -160,8 +160,8 @@ def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str]
 
 _PERSON = (
     "school_code", "school", "college", "class_name", "major", "education_level", "student_number", "name", "status",
-    "submission_id", "approved_submission_id", "change_request", "changed_fields", "counselor", "decided_by",
-    "decided_at", "decided_why",
+    "submission_id", "approved_submission_id", "change_request", "exception_expired", "changed_fields", "counselor",
+    "decided_by", "decided_at", "decided_why",
 )  # fmt: skip
 _FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected", "excepted")
 
@@ -280,7 +280,7 @@ def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> l
 
 
 def _own_key(kind: str, address: str, found: Found) -> str:
-    if kind not in ("student", "invite", "confirm") or not address:
+    if kind not in ("student", "invite", "confirm", "changed") or not address:
         return "-"
     return Recipient(kind, address, (), frozenset({(found.school, found.number)})).key
 

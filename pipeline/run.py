@@ -25,7 +25,8 @@ from pipeline.errors import UsageError
 from pipeline.kept import open_kept, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.match.stage import match
+from pipeline.match.stage import match_settled
+from pipeline.match.times import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.signed import SignedFolder
@@ -35,6 +36,7 @@ from pipeline.review.desk import people_of
 from pipeline.review.previous import compare_years
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
+from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
@@ -120,7 +122,8 @@ def _run(
     colleges, counselors = read_people(cohort)
     words = vocabulary(cohort, colleges)
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
-    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules)
+    latest = latest_moment(options.now, options.as_of)
+    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
     with open_run(settings, folder) as run:
         told = run.take_judged(renderer.kept, known.judged)
         if told is None:
@@ -140,6 +143,7 @@ def _run(
     summary |= {
         "decisions_read": imported.lines,
         "fingerprint": known.whole if options.whole and not imported.changed else "",
+        "ledger": head_of(run.entries),
     }
     folder.write_summary(summary)
     if options.command == "run":
@@ -206,9 +210,9 @@ def judge(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
-    matched, filled = match(submissions, part_registry(spool, part, judging.unread))
+    matched = match_settled(submissions, part_registry(spool, part, judging.unread))
     checked = check(matched, judging.rules, judging.facts, judging.lacking)
-    keep_judged(spool, part, matched, checked, [changes, filled])
+    keep_judged(spool, part, matched, checked, changes)
     return PartJudged(checked.not_checked, slim_results(checked.results))
 
 

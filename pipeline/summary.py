@@ -17,6 +17,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
 from pipeline.errors import InputError
+from pipeline.logs import mask
 from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, read_table
@@ -57,21 +58,25 @@ def _version(name: str) -> str:
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
     return {
-        "inputs": [
-            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in read.inputs
-        ],
+        "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in read.notes
+            {"level": n.level, "file": mask(n.file), "sheet": n.sheet, "row": n.row, "message": n.message}
+            for n in read.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
             for school, why in read.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
+        "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
         "columns": as_summary(read.columns),
         "column_notes": read.asked,
-        "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
+        "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
     }
+
+
+def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a row about a file whose name may hold somebody's ID number, without it."""
+    return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
 
 def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from pipeline.tables import SUBMISSIONS, Frame
 
 SUITES = ("entry", "identity", "record", "contact")
 METRIC = "table.mingce.rows"
-DETAILS = ("field", "given", "expected")
+DETAILS = ("field", "given", "expected", "severity")
 """What a rule tells of its failing rows beside their places, in a COMPLETE result's `details`."""
 _TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry()), "superseded_by"}
 

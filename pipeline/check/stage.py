@@ -23,9 +23,8 @@ from pipeline.check.rules.match import REGISTRAR
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.collect.lacking import NOTHING, Lacking
-from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
-from pipeline.match.matched import Matched
+from pipeline.match.matched import MARKS, Matched
 from pipeline.match.standing import first_submissions, standing_submissions
 from pipeline.tables import Frame
 
@@ -65,7 +64,8 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
     matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
-    standing = standing_submissions(matched.counting, matched.evidence)
+    matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
+    standing = standing_submissions(matched.made_at, matched.evidence)
     tables = subject_tables(matched, standing)
     found: dict[Subject, Frame] = {}
     not_run: set[str] = set()
@@ -147,7 +147,7 @@ def _not_judged(verdict: Verdict) -> list[NotChecked]:
 
 def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
     """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
-    firsts = first_submissions(matched.submissions)
+    firsts = first_submissions(matched)
     again = set(firsts["superseded_by"])
     now = _to_mend(findings)
     if firsts.empty:
@@ -160,14 +160,30 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
         and rule.severity == "critical"
         and rule.needs != "photos"
     ]
-    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
-    table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
+    table = _unmarked(matched, firsts)
     verdicts, _ = validate(table, strict, facts, "first")
     another = schools_of_another_month(matched.students, facts)
     found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
     failed = _to_mend(eased(found, table, facts, matched.registry))
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     return (now - again) | {later[submission] for submission in failed}
+
+
+def _unmarked(matched: Matched, rows: Frame) -> Frame:
+    """Return the check table of submissions that do not count: nothing is known of them beside their evidence."""
+    marks = pd.DataFrame(MARKS, index=rows.index)
+    return submissions_table(matched, rows, find_evidence(rows, matched.registry), marks, None)
+
+
+def _later_causes(matched: Matched) -> pd.Series:
+    """Return for each counting submission why the later one was not taken: the rule, and the evidence in words."""
+    told = matched.marks["later_id"]
+    later = matched.later[matched.later["submission_id"].isin(told[told != ""])]
+    if later.empty:
+        return told
+    table = _unmarked(matched, later)
+    causes = "identity." + table["identity_cause"] + "：" + table["identity_evidence"]
+    return told.map(causes.set_axis(table["submission_id"])).astype("str").fillna("")
 
 
 def _to_mend(findings: Frame) -> set[str]:

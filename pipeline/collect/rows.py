@@ -146,7 +146,7 @@ def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note
 
 
 def _nothing(grid: Grid, *notes: Note) -> SheetRows:
-    rows = text_frame(["row", *fields.names()], numbers=["row"])
+    rows = text_frame(["row", "why", *fields.names()], numbers=["row"])
     empty = text_frame(EXTRAS, numbers=["row"]), text_frame(SKIPPED, numbers=["row"])
     return SheetRows(rows, cell_frame(), *empty, [*grid.notes, *notes])
 
@@ -256,10 +256,13 @@ def _mapped(
         notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
-    named = ~blank & (why != "")
-    skipped = text_frame(
-        SKIPPED, ((grid.file, grid.sheet, int(numbers[at]), why[at]) for at in np.flatnonzero(named)), ["row"]
-    )
+    if "submitted_at" in wanted:  # of submissions the registry decides; a registry's own rows have nobody to ask
+        kept |= ~blank & skipping.with_numbers(body, header, why)
+    named = ~blank & ~kept
+    out = np.flatnonzero(named)
+    told = zip(out, skipping.numbers_in(body, out), strict=True)
+    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], number) for at, number in told)
+    skipped = text_frame(SKIPPED, listed, ["row"])
     chosen = None if kept.all() else pa.array(kept)
     columns = {
         name: _column(body, place) if chosen is None else _column(body, place).filter(chosen)
@@ -271,7 +274,7 @@ def _mapped(
         for name in wanted
         if name not in places
     }
-    rows = given.assign(row=numbers[kept], **absent)[["row", *wanted]]
+    rows = given.assign(row=numbers[kept], why=why[kept].astype("str"), **absent)[["row", "why", *wanted]]
     extras = _extras(grid, header, body, numbers, kept, wanted)
     cells = _cells(grid, header, kept, places)
     return SheetRows(rows, cells, extras, skipped, notes, has)

@@ -25,6 +25,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.collect.skipping import with_people
 from pipeline.errors import ConfigurationError, InputError
 
 
@@ -41,7 +42,7 @@ def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
     collected = _together(parts)
     refuse_nothing(collected.columns, collected.notes)
     refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
-    return collected
+    return with_people(collected, (collected.rows["why"] == "").to_numpy())
 
 
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:

@@ -68,26 +68,35 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
 def invitation_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield, to every registry student with a known address, how to submit and the code of that address;
 
-    and to every submitted address that no code proves yet, the code alone (the portal's activation mail).
+    of every submitted address that no code proves yet, the code: to the address that the office knows, so that it
+    proves the person and not a mailbox, else to the submitted one (the portal's activation mail); and to the known
+    address that another one was proved in its place.
     """
     key = code_key(cohort)
     for row in addresses[COLUMNS].itertuples(index=False, name=None):
         school, number, submitted, proved, known = map(str, row)
+        student, other = (school, number), known.casefold() != (proved or submitted).casefold()
         if known and not submitted:
-            yield _coded(cohort, key, "invite", (school, number), known, source.as_of)
-        if submitted and not proved:
-            yield _coded(cohort, key, "confirm", (school, number), submitted, source.as_of)
+            yield _coded(cohort, key, "invite", student, known, known, source.as_of)
+        elif submitted and not proved:
+            yield _coded(cohort, key, "confirm", student, known or submitted, submitted, source.as_of)
+        elif proved and known and other:
+            yield _coded(cohort, key, "changed", student, known, proved, source.as_of)
 
 
-def _coded(cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], address: str, as_of: date) -> Draft:
+def _coded(
+    cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], to: str, address: str, as_of: date
+) -> Draft:
+    """Return the mail about `address`, sent to `to`; of a change it tells, it carries no code."""
     school, number = student
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
     # whoever reads an address that no one has proved is told nothing of the student, not even the name
-    recipient = Recipient(kind, address, (), frozenset({student}))
-    headline, lead, steps = _INVITE if kind == "invite" else _CONFIRM
+    recipient = Recipient(kind, to, (), frozenset({student}))
+    headline, lead, steps = _CONFIRM_NEW if kind == "confirm" and to != address else _WORDS[kind]
     values: dict[str, object] = {
-        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school), "items": (), "steps": steps,
-        "code": code, "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
+        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school, address=mask(address)),
+        "items": (), "steps": steps, "code": "" if kind == "changed" else code,
+        "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort, as_of),
     }  # fmt: skip
     content = digest(kind, code, str(cohort.window.closes))
@@ -108,6 +117,18 @@ _CONFIRM = (
     "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；不是您填写的，请忽略这封邮件。",
     (),
 )
+_CONFIRM_NEW = (
+    "请确认您的新邮箱",
+    "{school}{cohort}毕业生信息中，您的邮箱填写成了 {address}。如果是您填写的，请把下面的确认码填入表格；"
+    "不是您填写的，请不要理会确认码，并马上告诉辅导员。",
+    (),
+)
+_CHANGED = (
+    "您的邮箱已变更",
+    "{school}{cohort}毕业生信息中，您的邮箱已变更为 {address}，以后的结果寄到那里。不是您变更的，请马上告诉辅导员。",
+    (),
+)
+_WORDS = {"invite": _INVITE, "confirm": _CONFIRM, "changed": _CHANGED}
 
 
 def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[str, object]) -> Message:

@@ -198,12 +198,15 @@ def _some(names: list[str]) -> str:
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
     from pipeline.review.ledger import open_ledger
+    from pipeline.review.witnesses import known_heads, missing_heads, shortened
 
     with open_ledger(cohort) as ledger:
         found, (last, _) = ledger.verify(), ledger.head()
+        lost = missing_heads(ledger, known_heads(cohort))
+    found += [shortened(lost, last)] if lost else []
     yield Check(
         f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误"), not found,
-        "账本可能被改动过：请停止使用，保留原件，用最近的备份（mingce backup）核对",
+        "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份",
     )  # fmt: skip
 
 

@@ -174,7 +174,7 @@ def banners(page: Overview) -> list[dict[str, str]]:
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
     colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
     told = [("请先处理", str(message)) for message in unread[:5]]
-    told += [("请先核对", line) for line in doubts(page.run.summary, page.school)[:5]]
+    told += [("请先核对", line) for line in doubts(page.run.summary, page.school)[:12]]
     return [{"head": head, "text": text, **colours} for head, text in told]
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
+from pipeline.logs import mask
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
 from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, student_name, students_of
@@ -26,6 +27,8 @@ class Outcome:
     done: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
     rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    told: list[str] = field(default_factory=list[str])
+    """Of whom somebody else has decided since the run was made: what the other one said."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,22 @@ def _approval(desk: Desk, row: Student, actor: Actor, outcome: Outcome) -> Entry
 
 def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Outcome) -> Entry:
     outcome.done.append(student_name(row))
+    outcome.told += overruled(desk, row, actor.by)
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
+
+
+def overruled(desk: Desk, row: Student, by: str) -> list[str]:
+    """Return a line where somebody else has decided on this student since the run was made that people look at."""
+    other, at = str(row["decided_by"]), str(row["decided_at"])
+    if not other or other == by.strip() or at <= desk.tables.made_at:
+        return []
+    word = _WORDS.get(str(row["decision_state"]), "取消审核")
+    return [
+        f"{student_name(row)}：{other} 已于 {at[:16].replace('T', ' ')} 作了“{word}”的决定，现以您的为准，请与对方核对"
+    ]
+
+
+_WORDS = {"approved": "通过", "stale": "通过", "returned": "退回"}
 
 
 def decision_entry(
@@ -283,7 +301,7 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
         by=actor.by,
         why=actor.why,
         school_code=next((code for code, name in tables.schools.items() if name == submission["school"]), ""),
-        student_number=str(submission["student_number"]),
+        student_number=mask(str(submission["student_number"])),  # somebody may have put an ID number there
         submission_id=found,
         made_on=found,
         unique_key=f"withdrawal/{found}",

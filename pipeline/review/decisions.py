@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import pandas as pd
@@ -49,6 +49,7 @@ def decision_states(
     decisions: pd.DataFrame,
     *,
     submissions: pd.DataFrame | None = None,
+    lapsed: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return what the standing decisions mean for today's students (contract, roster).
 
@@ -58,10 +59,12 @@ def decision_states(
         submission_ids: every submission of the run that was not withdrawn, superseded ones included.
         decisions: the table of `standing_decisions`.
         submissions: `submission_id` and fields of the submissions, for `changed_fields`; optional.
+        lapsed: submissions that an expired exception had let pass: their approvals do not stand any more.
 
     Returns:
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
-        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at`, `decided_why` (of
+        `change_request` (bool: approved, and a newer submission counts), `exception_expired` (bool: an approval rested
+        on one that is past), `decided_by`, `decided_at`, `decided_why` (of
         the last decision whatever it was; the why of a return is for the student), `changed_fields` (names of fields,
         comma-separated, of a stale approval).
     """
@@ -71,7 +74,8 @@ def decision_states(
     text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
-    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"])
+    expired = both["made_on"].isin(list(lapsed))
+    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"]) & ~expired
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
@@ -84,6 +88,7 @@ def decision_states(
             "decided_by": both["by"],
             "decided_at": both["at"],
             "decided_why": both["why"],
+            "exception_expired": approved & expired,
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )

@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.collect import Collected, Note, Unit, collect_unit
-from pipeline.collect.collected import cell_frame
 from pipeline.knowledge.regions import load_regions
 from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, lay_on
 from pipeline.match.keys import among, joined, key_frame
@@ -50,7 +49,7 @@ def _name(number: int) -> str:
 def _amendments(collected: Collected, settings: Settings) -> Frame:
     """Return the rows as `lay_on` takes them."""
     rows = collected.rows.reset_index(drop=True)
-    kept, _ = normalise(rows, collected.cells, settings.words, load_regions())
+    kept, _ = normalise(rows, settings.words, load_regions(), settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
     named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
     ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()
@@ -75,7 +74,7 @@ def lay_amendments(
     amendments = spool.read_all(_name(unit.number) for unit in units if spool.has(_name(unit.number)))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
     words = Settings.of(spool).words
-    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, cell_frame(), words, load_regions()))
+    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, words, load_regions(), words.only_school))
     number = max(unit.number for unit in units) + 1
     filled = _lay(spool, number, amended, layout)
     notes = tuple(

@@ -42,11 +42,11 @@ class Settled:
     states: dict[str, Any]
 
 
-def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: list[Frame]) -> None:
+def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: Frame) -> None:
     """Write what match and check found of one part."""
     frames = {
         "submissions": conform(matched.submissions, "submissions"),
-        "changes": conform(pd.concat(changes, ignore_index=True), "changes"),
+        "changes": conform(pd.concat([changes, matched.changes], ignore_index=True), "changes"),
         "certifications": checked.certifications,
         "registry_findings": checked.registry_findings,
         "judged": checked.findings,

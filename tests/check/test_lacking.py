@@ -22,10 +22,10 @@ def source(sheet, *lost, **more):
     return SourceColumns("a.xlsx", sheet, 1, columns, **more)
 
 
-def lacking(*sheets, registry=(), amending=()):
+def lacking(*sheets, registry=(), amending=(), alone=True):
     read = [(Source(path="a"), sheets)] + [(Source(path="b", amends=True), [each]) for each in amending]
     has = source("", *registry)
-    return lacking_of(read, {"甲大学": [has]}, photos=False)
+    return lacking_of(read, {"甲大学": [has]}, photos=False, alone=alone)
 
 
 def test_what_all_lack_and_what_some_lack():
@@ -34,6 +34,11 @@ def test_what_all_lack_and_what_some_lack():
     assert found.sheets == {("a.xlsx", "一"): {"phone", "qq"}, ("a.xlsx", "二"): {"phone"}}
     assert not lacking(source("一", "phone"), amending=[source("表单", *(FORM - {"phone"}))]).everywhere
     assert not lacking(source("一", "phone"), source("二", refused="没有姓名")).sheets.get(("a.xlsx", "二"))
+
+
+def test_a_form_of_one_school_needs_no_column_for_it():
+    assert not lacking(source("一", "school")).everywhere
+    assert lacking(source("一", "school"), alone=False).everywhere == {"school"}
 
 
 def test_rules_of_absent_columns_are_listed():

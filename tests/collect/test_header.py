@@ -19,7 +19,9 @@ MEANS = [
     ("联系电话（父亲）", ""), ("联系电话（家庭成员）", ""), ("学号（旧）", ""), ("专业（转专业前）", ""),
     ("姓名（家长）", ""), ("联系电话（本人）", "phone"), ("学号（新）", "student_number"),
     ("家庭联系电话（父母）", "family_phone"), ("家庭住址（户籍所在地）", "home_address"), ("家庭住址（原）", ""),
-    ("手机（不要填家长的）", "phone"), ("生源地省（高考前）", "origin_province"),
+    ("手机（不要填家长的）", "phone"),
+    ("2、您的学号是？", "student_number"), ("联系电话（公司人事）", ""),
+    ("生源地省（高考前）", "origin_province"),
 ]  # fmt: skip
 
 
@@ -207,6 +209,17 @@ def test_pinyin_headings_of_a_known_export():
     assert found.columns.fields == {"student_number", "name", "id_number", "college"}
     assert {c.right for c in found.columns.columns if c.field} == {"export"}
     assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns is None
+
+
+def test_hints_between_do_not_keep_values_from_proving():
+    rows = [
+        ["学号", "姓名", "身份证件号"],
+        ["XH", "XM", "SFZJH"],
+        ["C(20)", "C(60)", "C(18)"],
+        ["必填", "必填", "18位"],
+    ]
+    found = rows_of_grid(grid(*rows, ["1305030101", "李四", RIGHT_ID]), names())
+    assert found.rows["id_number"].tolist() == [RIGHT_ID]
 
 
 LISTS = [[["性别", "民族", "学历"], ["男", "汉族", "本科"]], [["填写说明"], ["一、请如实填写"]]]

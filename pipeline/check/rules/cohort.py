@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Mask, rule
+from pipeline.check.rule import Broken, Mask, rule
 from pipeline.tables import Frame
 
 
@@ -26,3 +26,19 @@ def cohort_extra(table: Frame, facts: Facts) -> Mask:
 def cohort_resubmitted(table: Frame, facts: Facts) -> Mask:
     """An earlier submission of the same student (table: superseded rows)."""
     return table["superseded_by"] != ""
+
+
+@rule
+def cohort_later_uncertified(table: Frame, facts: Facts) -> Broken:
+    """A later submission of the same person whose identity is not certified, while this one's is.
+
+    Told is its id; `expected` says why it was not taken.
+    """
+    later = table["later_id"]
+    return Broken(later != "", given=later, expected=table["later_cause"])
+
+
+@rule
+def cohort_contact_changed(table: Frame, facts: Facts) -> Broken:
+    """A certified earlier submission of the same person gives two contacts or more otherwise: told are which."""
+    return Broken(table["contacts_changed"] != "", given=table["contacts_changed"])

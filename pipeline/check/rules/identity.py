@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, of_registry, once, rule
+from pipeline.check.rule import Broken, Mask, given, milder, of_registry, once, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
@@ -59,9 +59,9 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
-def id_number_unique(table: Frame, facts: Facts) -> Mask:
-    """Two different students submitted one ID number."""
-    return table["id_number_clash"]
+def id_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different students submitted one ID number; its owner by the registry is only told."""
+    return Broken(table["id_number_clash"], severity=milder(table["id_number_clash_owned"]))
 
 
 @rule

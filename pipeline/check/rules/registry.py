@@ -13,13 +13,20 @@ from pipeline.check.rule import Mask, given, rule
 from pipeline.check.rules.identity import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.match.keys import person_id
+from pipeline.match.registries import DIFFERS, DOUBTED
 from pipeline.tables import Frame
 
 
 @rule
 def student_number_once(table: Frame, facts: Facts) -> Mask:
-    """Two rows of one school hold one student number."""
-    return _repeated(table["school"], table["student_number"])
+    """Two unequal rows of one school hold one student number, and ID number and name agree."""
+    return (_repeated(table["school"], table["student_number"]) | (table[DIFFERS] != "")) & ~table[DOUBTED]
+
+
+@rule
+def student_number_of_one(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one student number have different ID numbers or names: one person's, or two people's."""
+    return table[DOUBTED]
 
 
 @rule
