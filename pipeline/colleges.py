@@ -78,6 +78,11 @@ def _names(college: str, aliases: str) -> set[str]:
     return {comparable(name) for name in (college, *listed(aliases)) if name}
 
 
+_OF_COLLEGES = {
+    "findings", "roster", "headcount", "colleges", "course", "outside", "registry", "registry_findings",
+}  # fmt: skip
+
+
 def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[str, Frame]:
     """Return the tables of a run with the rows of the chosen colleges alone (all of them where none is chosen)."""
     if not chosen:

@@ -57,9 +57,8 @@ def register(app: typer.Typer) -> None:
         for row in rows.to_dict("records"):
             said = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
             stale = "，登记后学籍有变化，请复核" if row["stale"] else ""
-            print(
-                f"{row['school']} {row['college']} {row['student_number']} {row['name']}：{row['reason']}（{said}{stale}）"
-            )
+            who = f"{row['school']} {row['college']} {row['student_number']} {row['name']}"
+            print(f"{who}：{row['reason']}（{said}{stale}）")
         print(f"不在本届共 {len(rows)} 人")
 
 

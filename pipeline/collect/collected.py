@@ -113,6 +113,8 @@ class Collected:
     inputs: list[Input]
     columns: tuple[SourceColumns, ...]
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    school: str = ""
+    """The one school that its rows can be of, where the source says so (`school` in `from`)."""
 
 
 @dataclass(frozen=True)

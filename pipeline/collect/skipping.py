@@ -133,13 +133,17 @@ class _Look:
 
 
 def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
-    """Return which rows that are to be skipped give a student's or ID number; below another header they are unread."""
+    """Return which rows that are to be skipped give a student's or ID number.
+
+    Those below another header are unread, and who withdrew his submission has made none.
+    """
     asked = np.zeros(body.num_rows, dtype=bool)
     for name in ("id_number", "student_number"):
         place = header.columns.get(name, body.num_columns)
         if place < body.num_columns:
             asked |= np.asarray(pc.match_substring_regex(body.column(place), _DIGIT))
-    return asked & (why != "") & (why != OTHER_TABLE)
+    withdrawn = np.array([str(each).startswith(WITHDRAWN) for each in why], dtype=bool)
+    return asked & (why != "") & (why != OTHER_TABLE) & ~withdrawn
 
 
 def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:

@@ -70,13 +70,16 @@ def _read(path: Path) -> dict[str, Status]:
     wrong = [
         f"第 {place} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
         for place, row in enumerate(rows, 2)
-        if row.get("belongs") not in _BELONGS
-        or not row.get("value")
-        or (row["belongs"] == "no" and not row.get("reason"))
+        if not _is_whole(row)
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))
     return {plain(row["value"]): Status(row["belongs"], row["reason"] or "") for row in rows}
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    belongs = row.get("belongs")
+    return bool(row.get("value")) and belongs in _BELONGS and (belongs != "no" or bool(row.get("reason")))
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:

@@ -69,10 +69,9 @@ def decide_scope(
                 continue
             outcome.done.append(name)
             data = {"reason": reason, "proof": proof}
-            made.append(
-                Entry(KIND, "in" if inside else "out", actor.by.strip(), actor.why.strip(), *key, college=str(row["college"]),
-                      made_on=made_on, data=data)
-            )  # fmt: skip
+            action, college = "in" if inside else "out", str(row["college"])
+            by, why = actor.by.strip(), actor.why.strip()
+            made.append(Entry(KIND, action, by, why, *key, college=college, made_on=made_on, data=data))
         return made
 
     ledger.append_if(decide, KIND)

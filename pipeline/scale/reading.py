@@ -162,7 +162,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     photo_folder = settings.cohort.photos_folder
     if photo_folder is not None:
         taken = _pictures(spool, number, collected.pictures)
-        rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
+        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
     notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
     filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
@@ -200,7 +200,7 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 def _normalised_rows(collected: Collected, start: int, number: int, settings: Settings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    kept, changes = normalise(rows, settings.words, load_regions(), settings.words.only_school)
+    kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     first = start + number * UNIT
     order = np.arange(first, first + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")
@@ -234,9 +234,9 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.S
     return photos.Shelf(folder)
 
 
-def _photos(shelf: photos.Shelf, taken: photos.Shelf | None, rows: Frame) -> Frame:
+def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
     """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
-    seen = photos.examine(shelf, rows["photo"], rows["student_number"], rows["id_number"])
+    seen = photos.examine(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
         own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
         blank = pd.Series("", index=rows.index[own], dtype="str")
