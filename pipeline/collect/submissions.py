@@ -25,24 +25,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
-from pipeline.collect.skipping import with_people
 from pipeline.errors import ConfigurationError, InputError
-
-
-def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
-    """Read all sources of `[submissions]`; the bytes read are kept in the folder `keep`.
-
-    A file or worksheet that cannot be read is an error note, and the others go on.
-
-    Raises:
-        InputError: a source names no file, or nothing at all could be read.
-    """
-    units = submission_units(cohort)
-    parts = [collect_unit(unit, cohort, keep) for unit in units]
-    collected = _together(parts)
-    refuse_nothing(collected.columns, collected.notes)
-    refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
-    return with_people(collected, (collected.rows["why"] == "").to_numpy())
 
 
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
@@ -148,7 +131,7 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
     )
 
 
-def _together(parts: list[Collected]) -> Collected:
+def together(parts: list[Collected]) -> Collected:
     """Return what several units gave as one."""
     return Collected(
         rows=_concat([part.rows for part in parts], row_columns()),

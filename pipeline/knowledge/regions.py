@@ -1,6 +1,7 @@
 """Regions: names split into province, city and county, judged by the years in which they were valid.
 
-Source: `expectations/regions/regions.csv`, made by `build_regions.py` (GB/T 2260 in every year since 1980).
+Source: `expectations/regions/regions.csv`, made by `tests/knowledge/build_regions.py` (GB/T 2260 in every year
+since 1980).
 Codes of the postal service: the first two digits of a postcode serve one province, or two along a border.
 """
 

@@ -147,7 +147,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     photo_folder = settings.cohort.photos_folder
     if photo_folder is not None:
         taken = _pictures(spool, number, collected.pictures)
-        rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
+        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
     notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
     filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
@@ -219,9 +219,9 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.S
     return photos.Shelf(folder)
 
 
-def _photos(shelf: photos.Shelf, taken: photos.Shelf | None, rows: Frame) -> Frame:
+def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
     """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
-    seen = photos.examine(shelf, rows["photo"], rows["student_number"], rows["id_number"])
+    seen = photos.examine(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
         own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
         blank = pd.Series("", index=rows.index[own], dtype="str")

@@ -7,10 +7,11 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import load_cohort
-from pipeline.collect import collect_submissions, read_registry
+from pipeline.collect import read_registry
 from pipeline.collect.columns import fields_read
 from pipeline.errors import InputError
 from tests.cohorts import settings
+from tests.collecting import collect_submissions
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not part of the project")

@@ -124,7 +124,7 @@ def season(cohort: Path, half: Path, locked: Path, disk: Path | None) -> dict[st
     return drive(
         cohort,
         {"name": "first", "command": "run"},
-        *({"name": f"killed after {at}", **check, "at": at} for at in ("collect", "match", "check", "tabulate")),
+        *({"name": f"killed after {at}", **check, "at": at} for at in ("match", "tabulate")),
         {"name": "killed at random", **check, "after": 1.3},
         {"name": "terminated", "words": ["check", str(cohort)], "after": 1.3, "signal": int(signal.SIGTERM)},
         {"name": "killed at a page", "command": "run", "at": "page:2"},

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
 from pipeline.cohort_save import save_columns
-from pipeline.collect import collect_submissions
 from pipeline.errors import ConfigurationError, UsageError
 from pipeline.operate.columns import look_at_columns
 from tests.cohorts import settings
+from tests.collecting import collect_submissions
 
 ID = ["110101199003077619", "11010119900307723X", "110101199003078494"]
 REGISTRY = "学号,身份证号码,姓名,所属单位,班级,专业,学历\n" + "".join(
