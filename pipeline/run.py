@@ -11,10 +11,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pandas as pd
+
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
 from pipeline.check.results import added_results, slim_results
 from pipeline.check.rule import Rule
+from pipeline.check.shared import counted, decide
 from pipeline.check.stage import check
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
@@ -33,6 +36,7 @@ from pipeline.render.signed import SignedFolder
 from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import standing_decisions, with_approved
 from pipeline.review.desk import people_of
+from pipeline.review.exceptions import settled_faults
 from pipeline.review.previous import compare_years
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
@@ -46,11 +50,13 @@ from pipeline.scale.parts import (
     Settled,
     keep_judged,
     keep_settled,
+    lay_shared,
     ledger_of,
     read_judged,
 )
 from pipeline.scale.plan import Run, open_run
 from pipeline.scale.spool import Spool
+from pipeline.tables import SHARED_FAULTS, conform
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import Fingerprint, fingerprint
 
@@ -135,7 +141,9 @@ def _run(
         with stage("tabulate"):
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
-            run.write_tables(ranked, {"counselors": counselors, "college_people": colleges})
+            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
+            beside = {"shared_faults": conform(shared, "shared_faults")}
+            run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
             previous = previous_headcount(cohort)
             if previous is not None:
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
@@ -169,11 +177,17 @@ def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run
             judges.join()
         judged = run.each_part(judge)
         run.folder.write_validations(added_results([part.results for part in judged]))
+        before = latest_run(cohort.reports_folder)
+        found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
+        signs, places = [part.signs for part in judged], [part.places for part in judged]
+        shared = decide(signs, places, found, settled_faults(run.entries))
+        run.each_part(lay_shared, shared)
     return {
         **summaries.of_inputs(read),
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
         "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
         "partial": read.incomplete,
+        "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
     }
 
 
@@ -213,7 +227,7 @@ def judge(spool: Spool, part: Part) -> PartJudged:
     matched = match_settled(submissions, part_registry(spool, part, judging.unread))
     checked = check(matched, judging.rules, judging.facts, judging.lacking)
     keep_judged(spool, part, matched, checked, changes)
-    return PartJudged(checked.not_checked, slim_results(checked.results))
+    return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
 
 
 def settle(spool: Spool, part: Part) -> Settled:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.check.shared import lines_of
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
@@ -224,7 +225,13 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
     names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
-    asked = [
+    mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
+    asked = lines_of(mine) + [
+        f"{one['school']}：{one['reason']}"
+        for one in summary.get("not_checked", [])
+        if one["rule"] == "graduation_month.june" and one["school"] in ("", names.get(school, one["school"]))
+    ]
+    asked += [
         one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]
     ]
     return asked + [

@@ -22,7 +22,7 @@ SUBMISSIONS = ["submission_id", *POSITION, "superseded_by", *fields.names()]
 CHANGES = ["submission_id", "field", "given", "kept", "why"]
 FINDINGS = [
     "submission_id", "school", "college", "class_name", "student_number", "field", "rule", "severity",
-    "actor", "message", "given", "expected", "excepted",
+    "actor", "message", "given", "expected", "excepted", "shared_fault",
 ]  # fmt: skip
 CERTIFICATIONS = [
     "submission_id", "school", "student_number", "identity", "cause", "record", "matched_school",
@@ -40,6 +40,9 @@ COLLEGES = [
     "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
     "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
 ]  # fmt: skip
+SHARED_FAULTS = [
+    "number", "rule", "file", "sheet", "school", "college", "rows", "of", "given", "expected", "advice", "settled",
+]  # fmt: skip
 REGISTRY_FINDINGS = [
     "school", "college", "class_name", "student_number", "field", "rule", "severity", "message", "file", "row",
 ]  # fmt: skip
@@ -53,12 +56,13 @@ COLUMNS: dict[str, list[str]] = {
     "headcount": HEADCOUNT,
     "colleges": COLLEGES,
     "registry_findings": REGISTRY_FINDINGS,
+    "shared_faults": SHARED_FAULTS,
 }
 
 # Columns of whole numbers, of fractions and of true/false; all others are text.
 NUMBERS = {
-    "row", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting", "approved",
-    "missing", "extra", "days_left", "rank",
+    "row", "rows", "of", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting",
+    "approved", "missing", "extra", "days_left", "rank",
 }  # fmt: skip
 FRACTIONS = {"first_pass_rate", "submitted_on_time"}
 FLAGS = {"excepted", "equal"}

@@ -56,3 +56,13 @@ def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded:
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
     unknown = among(table["submission_id"], unrecorded) & ~failed
     return record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")
+
+
+def without_shared(certifications: Frame, findings: Frame) -> Frame:
+    """Return certifications whose record is not checked where nothing but shared faults failed it."""
+    kinds = [f"{name}.{kind}" for name in fields.compared() for kind in ("registry", "required")]
+    failing = findings[findings["rule"].isin(kinds) & (findings["severity"] == "critical")]
+    own = failing["submission_id"][failing["shared_fault"] == ""]
+    shared = failing["submission_id"][failing["shared_fault"] != ""]
+    only = among(certifications["submission_id"], shared) & ~among(certifications["submission_id"], own)
+    return certifications.assign(record=certifications["record"].mask(only, "not_checked"))

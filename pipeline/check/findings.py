@@ -68,5 +68,6 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
             "given": told["given"],
             "expected": told["expected"],
             "excepted": False,
+            "shared_fault": "",
         }
     )

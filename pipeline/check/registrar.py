@@ -64,6 +64,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[Verdict], findings: Fram
                 told.assign(
                     submission_id=rows["submission_id"], field=rule.field, rule=rule.name, severity="critical",
                     actor="registrar", message=rule.message, given="", expected="", excepted=False,
+                    shared_fault="",
                 )
             )  # fmt: skip
     return pd.concat([findings, *parts], ignore_index=True) if parts else findings

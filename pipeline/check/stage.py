@@ -20,6 +20,7 @@ from pipeline.check.lacking import (
 from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Rule, Subject
 from pipeline.check.rules.match import REGISTRAR
+from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.collect.lacking import NOTHING, Lacking
@@ -49,8 +50,14 @@ class Checked:
     registry_findings: Frame
     standing: pd.Series
     """By registry position: the index in `counting` of the submission that stands there."""
-    first_failed: set[str]
-    """Ids of counting submissions whose person's first one had a critical finding for the student to mend."""
+    first: Frame
+    """`submission_id, rule`: what each first submission had for the student to mend, under the id that counts."""
+    signs: Frame
+    """`shared.signs_of` the findings of the submissions that count."""
+    first_signs: Frame
+    """The same of `first`, where another submission counts."""
+    places: Frame
+    """`shared.places_of` the submissions that count."""
     not_checked: list[NotChecked]
     results: dict[str, object] = field(default_factory=dict[str, object])
     """Great Expectations' own validation results by suite, for Data Docs."""
@@ -81,6 +88,7 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     table = tables["submissions"]
     own = eased(without_lacking(found["submissions"], table, lacking), table, facts, matched.registry)
     own = found["submissions"] = registrar_findings(table, registry, own)
+    first, first_signs = _first(matched, own, judged, facts, lacking)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
         certifications=certify(table, own, not_run, records_without_columns(table, lacking)),
@@ -88,7 +96,10 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
             registry_findings_of(matched.registry, registry, matched.own), lacking
         ),
         standing=standing,
-        first_failed=_first_failed(matched, own, judged, facts, lacking),
+        first=first,
+        signs=signs_of(own, table),
+        first_signs=first_signs,
+        places=places_of(table),
         not_checked=skipped,
         results=results,
     )
@@ -145,13 +156,16 @@ def _not_judged(verdict: Verdict) -> list[NotChecked]:
     return [NotChecked(name, "", told)] if told else []
 
 
-def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
-    """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
+def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> tuple[Frame, Frame]:
+    """Return what each person's first submission had for the student to mend (tables/colleges), with its signs.
+
+    Both stand under the id of the submission that counts.
+    """
     firsts = first_submissions(matched)
     again = set(firsts["superseded_by"])
     now = _to_mend(findings)
     if firsts.empty:
-        return now
+        return now, pd.DataFrame(columns=pd.Index(SIGNS), dtype="str")
     strict = [
         rule
         for rule in rules
@@ -164,9 +178,13 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
     verdicts, _ = validate(table, strict, facts, "first")
     another = schools_of_another_month(matched.students, facts)
     found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
-    failed = _to_mend(eased(found, table, facts, matched.registry))
+    eased_found = eased(found, table, facts, matched.registry)
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
-    return (now - again) | {later[submission] for submission in failed}
+    then, signs = (
+        frame.assign(submission_id=frame["submission_id"].map(later).astype("str"))
+        for frame in (_to_mend(eased_found), signs_of(eased_found, table))
+    )
+    return pd.concat([now[~now["submission_id"].isin(list(again))], then], ignore_index=True), signs
 
 
 def _unmarked(matched: Matched, rows: Frame) -> Frame:
@@ -186,6 +204,6 @@ def _later_causes(matched: Matched) -> pd.Series:
     return told.map(causes.set_axis(table["submission_id"])).astype("str").fillna("")
 
 
-def _to_mend(findings: Frame) -> set[str]:
-    mend = (findings["severity"] == "critical") & (findings["actor"] == "student")
-    return set(findings["submission_id"][mend]) - {""}
+def _to_mend(findings: Frame) -> Frame:
+    mend = (findings["severity"] == "critical") & (findings["actor"] == "student") & (findings["submission_id"] != "")
+    return findings.loc[mend, ["submission_id", "rule"]].drop_duplicates()

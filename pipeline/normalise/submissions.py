@@ -112,6 +112,8 @@ def _apply_vocabulary(
 
     for name in kept:
         put(str(name), without_placeholders(str(name), kept[name], words.codes.get(str(name))), WHY)
+    for name in map(str, kept):
+        put(name, words.own_alias(name, kept[name]), "按本校别名表")
     put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
     put("school", words.school(kept["school"]), "统一为学校全称")
     put("school", words.school(kept["school"], school), kept["school"].map({"": ONLY_SCHOOL}).fillna(OTHER_SCHOOL))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.cohort import Cohort
+from pipeline.knowledge.aliases import read_aliases
 from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.knowledge.text import among, by_distinct, chosen, distinct_rows
 from pipeline.normalise.text import comparable, listed
@@ -26,6 +28,14 @@ class Vocabulary:
     codes: dict[str, CodeTable]
     schools: dict[str, str]
     colleges: dict[tuple[str, str], str]
+    aliases: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict[tuple[str, str], str])
+    """The office's own: by field and word, what it means."""
+
+    def own_alias(self, name: str, values: pd.Series) -> pd.Series:
+        """Return the values of a field with the office's own aliases replaced by what they mean."""
+        if not any(field == name for field, _ in self.aliases):
+            return values
+        return by_distinct(values, lambda value: self.aliases.get((name, value), value))
 
     def school(self, values: pd.Series, otherwise: str = "") -> pd.Series:
         """Return the names of the schools that `values` mean: a name, a code, an alias, or one name's beginning or end.
@@ -84,4 +94,4 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         (school, comparable(college)): college
         for school, college in colleges[["school", "college"]].itertuples(index=False)
     }
-    return Vocabulary(load_codes(folder), schools, names)
+    return Vocabulary(load_codes(folder), schools, names, read_aliases(folder))

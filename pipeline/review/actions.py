@@ -88,12 +88,16 @@ def approve_ready(
 
     def decide(desk: Desk) -> list[Entry]:
         own = students_of(desk.people, college)
-        awaits = own["status"] == "awaiting"
-        blocked = own[~awaits & (own["status"] != "approved")]
+        asking = desk.findings["rule"] == "cohort.contact_changed"
+        changed = own["submission_id"].isin(list(desk.findings["submission_id"][asking]))
+        awaits = (own["status"] == "awaiting") & ~own["change_request"] & ~changed
+        blocked = own[~own["status"].isin(["awaiting", "approved"])]
         for row in records(blocked):
             outcome.rest.append((student_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
         changes = own[own["change_request"]]
         outcome.rest.extend((student_name(row), "申请修改，请逐人处理") for row in records(changes))
+        asked = own[(own["status"] == "awaiting") & changed & ~own["change_request"]]
+        outcome.rest.extend((student_name(row), "联系方式改动较多，请逐人核实") for row in records(asked))
         waiting = [(row, unseen(row, seen)) for row in records(own[awaits])]
         outcome.rest.extend((student_name(row), why) for row, why in waiting if why)
         ready = [row for row, why in waiting if not why]
@@ -213,7 +217,8 @@ def keep_approved(
         if refused:
             raise _refused("不能处理", refused)
         outcome.done += [student_name(row) for row in rows]
-        return [_withdrawal(tables, desk.submission(str(row["submission_id"])), actor) for row in rows]
+        newer = [str(row["later_id"] or row["submission_id"]) for row in rows]
+        return [_withdrawal(tables, desk.submission(one), actor) for one in newer]
 
     _decide(tables, ledger, actor, decide)
     return outcome
@@ -278,6 +283,7 @@ def decision_entry(
     personal: dict[str, Any] = {}
     if action == "approve":
         personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, desk.submission(submission))}
+        data = {"later": str(row["later_id"]), **(data or {})} if row.get("later_id") else data
     return Entry(
         "decision",
         action=action,

@@ -146,6 +146,7 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     people = tables.people.assign(
         submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
     )
+    people = people.assign(later_id=_later(findings, people["submission_id"], withdrawn))
     known = set(tables.submissions["submission_id"]) - withdrawn
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
     people = people.assign(**{str(column): states[column] for column in states.columns})
@@ -153,6 +154,13 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     counting = people["submission_id"].mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
     return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
+
+
+def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str]) -> pd.Series:
+    """Return for each submission the later one of the same person that was not taken and nobody withdrew, or ""."""
+    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
+    later = told.drop_duplicates("submission_id").set_index("submission_id")["given"]
+    return submission_ids.map(later).astype("str").fillna("")
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:

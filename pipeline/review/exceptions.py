@@ -79,6 +79,12 @@ def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:
     return place.isin(covered)
 
 
+def settled_faults(entries: pd.DataFrame) -> dict[str, str]:
+    """Return how each shared fault that somebody settled was settled (alias, students), by its number."""
+    own = entries[entries["kind"] == "shared_fault"]
+    return {str(_json(text).get("number", "")): str(how) for text, how in zip(own["data"], own["action"], strict=True)}
+
+
 def value_digest(salt: str, value: str) -> str:
     """Return the salted digest by which an excepted value is recognised."""
     return hashlib.sha256(f"{salt}\x1f{value}".encode()).hexdigest()

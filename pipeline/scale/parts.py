@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.check.certify import without_shared
+from pipeline.check.shared import lay_on
 from pipeline.check.stage import Checked, NotChecked
 from pipeline.match.matched import Matched
 from pipeline.review.stage import DeskRows, desk_rows
@@ -31,6 +33,9 @@ class PartJudged:
 
     not_checked: list[NotChecked]
     results: list[dict[str, Any]]
+    signs: Frame
+    places: Frame
+    """What `shared.decide` counts."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,24 @@ def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, ch
         "judged": checked.findings,
         "students": matched.students_with(checked.standing),
         "alone": extra_submissions(matched),
-        "failed": pd.DataFrame({"submission_id": sorted(checked.first_failed)}, dtype="str"),
+        "first": checked.first,
+        "signs": checked.signs,
+        "first_signs": checked.first_signs,
     }
     for name, frame in frames.items():
         spool.write(part.name(name), frame)
+
+
+def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
+    """Lay the shared faults on what was found of one part: they are the office's, and failed nobody's record."""
+    signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
+    findings = lay_on(spool.read(part.name("judged")), signs, faults)
+    every = pd.concat([signs, spool.read(part.name("first_signs"))], ignore_index=True)
+    own = lay_on(first.assign(actor="", expected="", shared_fault=""), every, faults)
+    spool.write(part.name("judged"), findings)
+    spool.write(part.name("first"), own.loc[own["shared_fault"] == "", ["submission_id", "rule"]])
+    certifications = spool.read(part.name("certifications"))
+    spool.write(part.name("certifications"), without_shared(certifications, findings))
 
 
 def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
@@ -64,7 +83,7 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
         submissions=spool.read(part.name("submissions"), ["submission_id", "superseded_by", "submitted_at"]),
         certifications=spool.read(part.name("certifications")),
         extras=spool.read(part.name("alone")),
-        first_failed=set(spool.read(part.name("failed"))["submission_id"]),
+        first_failed=set(spool.read(part.name("first"))["submission_id"]),
     )
     return spool.read(part.name("students")), spool.read(part.name("judged")), judged
 

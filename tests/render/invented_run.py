@@ -156,6 +156,7 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
                 "given": "",
                 "expected": "",
                 "excepted": False,
+                "shared_fault": "",
             }
         )
     if status == "missing":
@@ -172,6 +173,7 @@ def _student(random_, row, status, as_of, roster, findings, submissions) -> None
                 "given": "",
                 "expected": "",
                 "excepted": False,
+                "shared_fault": "",
             }
         )
     else:

@@ -227,3 +227,24 @@ def test_the_second_of_two_who_decide_at_once_is_told(ledger):
     (line,) = send_back(run, ledger, ["1"], Actor("李老师", "照片不清", TODAY)).told
     assert "10534/1：王老师 已于" in line and "“通过”" in line
     assert approve(run, ledger, ["1"], Actor("李老师", "", TODAY)).told == []  # one's own
+
+
+def test_a_later_row_that_was_not_taken_waits_for_a_person_who_keeps_or_drops_it(ledger):
+    """Kept is the earlier one by approving it, dropped the later one by withdrawing it; changed contacts wait too."""
+    kept, dropped, asked = person("1"), person("2"), person("3")
+    rows = [submission(f"s{n}", n) for n in "123"]
+    later = [submission(f"l{n}", n, superseded_by=f"s{n}") for n in "12"]
+    told = {"rule": "cohort.later_uncertified", "severity": "warning", "actor": "counselor"}
+    found = [finding(f"s{n}", n, given=f"l{n}", **told) for n in "12"]
+    found.append(finding("s3", "3", **(told | {"rule": "cohort.contact_changed"})))
+    four = tables([kept, dropped, asked], [*later, *rows], found)
+    first = actions.approve_ready(four, ledger, COLLEGE, WANG)
+    assert first.done == []
+    assert dict(first.rest) == {
+        "10534/1": "申请修改，请逐人处理", "10534/2": "申请修改，请逐人处理", "10534/3": "联系方式改动较多，请逐人核实",
+    }  # fmt: skip
+    actions.approve(four, ledger, ["1", "3"], WANG)
+    actions.withdraw(four, ledger, "l2", replace(WANG, why="不是本人"))
+    desk = lay_desk(four, ledger.entries(), TODAY)
+    assert desk.people["change_request"].tolist() == [False, False, False]
+    assert actions.approve_ready(four, ledger, COLLEGE, WANG).done == ["10534/2"]
