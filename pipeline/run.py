@@ -37,6 +37,7 @@ from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import standing_decisions, with_approved
 from pipeline.review.desk import people_of
 from pipeline.review.exceptions import settled_faults
+from pipeline.review.ledger import open_ledger
 from pipeline.review.previous import compare_years
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
@@ -111,7 +112,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
-                return _finish(options, folder, _taken_over(same, options, folder))
+                return _finish(options, folder, _taken_over(same, cohort, options, folder))
             kept = open_kept(folder, anew=options.render.force)
             signed = SignedFolder.of(cohort)
             with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed) as renderer:
@@ -191,10 +192,12 @@ def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run
     }
 
 
-def _taken_over(same: dict[str, Any], options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    """Return the summary of a run that took all of an earlier one over."""
+def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
+    """Return the summary of a run that took all of an earlier one over; the ledger has gone on since (mail, purge)."""
     started = options.now.isoformat(timespec="seconds")
-    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"]}
+    with open_ledger(cohort) as ledger:
+        head = head_of(ledger.entries())
+    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"], "ledger": head}
 
 
 def _summed_up(

@@ -95,6 +95,11 @@ def given(column: pd.Series) -> pd.Series:
     return column != ""
 
 
+def of_registry(table: Frame) -> bool:
+    """Say whether these are a registry's own rows: they stand in a sheet and are no submission."""
+    return "row" in table and "submission_id" not in table
+
+
 def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
     """Make `function` remember its answer about the last table that it was asked about.
 

@@ -21,11 +21,6 @@ _TITLES = {
     "cohort": "全届",
     "registry_rows": "学籍库自身",
 }
-_KINDS = {
-    "expect_field_given": "没有填写（空格、占位文字不算）",
-    "expect_field_in_codes": "不在代码表内，也不是别名",
-    "expect_field_equals_registry": "与对上的学籍不同；两边先统一写法再比，任何一边空白都不比较",
-}
 _HEAD = """# 规则
 
 名册按下面的规则核对每一行。每条规则都列出它发现的每一行，一条也不省略；没法判断的规则写在运行结果的“未核验”里，绝不当作通过。
@@ -68,12 +63,11 @@ def write_guide():
 
 
 def _rule(rule, cases):
-    about = rule.about or _KINDS.get(rule.expectation, "")
     lines = [
         f"\n### `{rule.name}` {fields.label(rule.field) if rule.field else ''}".rstrip(),
         "",
         f"- {SEVERITIES[rule.severity]} · {ACTORS[rule.actor]}处理 · {rule.since} 版起{_changed(rule)}",
-        *([f"- 说明：{about}"] if about else []),
+        *([f"- 说明：{rule.about}"] if rule.about else []),
         f"- 提示：{rule.message.replace('{undergraduate_month}', '2017-06')}",
         *[_example(case) for case in cases],
     ]

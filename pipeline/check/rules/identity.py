@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, milder, once, rule
+from pipeline.check.rule import Broken, Mask, given, milder, of_registry, once, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
@@ -31,7 +31,7 @@ def id_number_format(table: Frame, facts: Facts) -> Mask:
     A registry may have the passport or travel permit of somebody from abroad, Hong Kong, Macau or Taiwan.
     """
     numbers = read_numbers(table, facts)
-    return ~numbers.format_ok if "registry_name" in table else ~(numbers.format_ok | numbers.travel)
+    return ~(numbers.format_ok | numbers.travel) if of_registry(table) else ~numbers.format_ok
 
 
 @rule
@@ -74,7 +74,9 @@ def name_characters(table: Frame, facts: Facts) -> Mask:
     names = table["name"]
     latin = name_latin(names)
     if latin.any():
-        known = names == table["registry_name"] if "registry_name" in table else pd.Series(True, index=table.index)
+        known = (
+            names == table["registry_name"] if "registry_name" in table else pd.Series(of_registry(table), table.index)
+        )
         latin &= read_numbers(table, facts).is_kind("resident") & ~known
     return given(names) & (~name_ok(names) | latin)
 
