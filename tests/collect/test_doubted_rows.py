@@ -3,7 +3,13 @@
 import json
 
 import pandas as pd
+import pytest
 
+from pipeline.cohort import load_cohort
+from pipeline.errors import UsageError
+from pipeline.explain import _find
+from pipeline.review.desk import load_tables
+from pipeline.summary import doubts, skipped_with_numbers
 from tests.cohorts import make_cohort
 from tests.scale.runs import check, table
 
@@ -30,5 +36,8 @@ def test_nobody_whom_a_registry_knows_is_skipped_and_every_other_number_is_told(
         roster[roster["student_number"].isin(numbers) & (roster["school"] == rows["学校名称"][0])]["submission_id"]
         != ""
     ).all()
-    skipped = json.loads((run / "summary.json").read_text(encoding="utf-8"))["skipped_rows"]
-    assert [(row["row"], row["why"], row["number"]) for row in skipped] == [(3, "示例行", "9999999999")]
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert [(row["row"], row["why"], row["number"]) for row in summary["skipped_rows"]] == [(3, "示例行", "9999999999")]
+    assert "submissions/10534.csv 第 3 行（示例行）" in "".join(doubts(summary))
+    with pytest.raises(UsageError, match="第 3 行（示例行）"):
+        _find(load_tables(load_cohort(folder), run), "9999999999", skipped_with_numbers(summary))
