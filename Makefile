@@ -40,6 +40,7 @@ bench: setup
 
 docs: setup
 	$(PY) -m tests.spec.guide > docs/rules.md
+	$(PY) -m tests.spec.catalogue
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

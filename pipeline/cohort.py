@@ -78,6 +78,8 @@ class School(_Section):
     code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
     name: Text
     registry: Text
+    aliases: list[Text] = Field(default_factory=list)
+    """What else it is called."""
     columns: Declared = Field(default_factory=dict)
 
 
@@ -143,6 +145,15 @@ class Reports(_Section):
     """Where results go."""
 
     folder: Text = "reports"
+
+
+class Office(_Section):
+    """Who is asked: stands in every message, page and paper. `form` is where students submit and correct."""
+
+    name: Text = "就业办"
+    contact: str = ""
+    phone: str = ""
+    form: Annotated[str, Field(pattern=r"^(https?://\S+)?$", max_length=2000)] = ""
 
 
 class Rules(_Section):
@@ -266,6 +277,7 @@ class Cohort(_Section):
     submissions: Submissions
     people: People
     reports: Reports = Reports()
+    office: Office = Field(default_factory=Office)
     rules: Rules = Rules()
     review: Review = Review()
     standing: Standing = Standing()
@@ -401,6 +413,9 @@ def _missing_files(cohort: Cohort) -> list[str]:
         for key, value in named.items()
         if not os.path.isfile(cohort.path(value))  # noqa: PTH113  # a name too long is none, and no error
     ]
+    previous = cohort.cohort.previous
+    if previous and not os.path.isfile(cohort.path(previous) / FILE_NAME):  # noqa: PTH113
+        lines.append(f"[cohort] previous：{previous} 不是一届的文件夹（里面没有 {FILE_NAME}），请改正或删去这一行")
     if cohort.rules.folder and not os.path.isdir(cohort.path(cohort.rules.folder)):  # noqa: PTH112
         lines.append(f"[rules] folder：没有文件夹 {cohort.rules.folder}，请新建或删去这一行")
     return lines

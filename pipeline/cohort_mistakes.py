@@ -78,20 +78,32 @@ def what_is_wrong(detail: ErrorDetails) -> str:
 
 
 def line_of(keys: list[str], text: str) -> int:
-    """Return the 1-based line where the last named key (or its section) stands, or 0."""
-    section, found = "", 0
-    wanted = [key for key in keys if not key.isdigit()]
+    """Return the 1-based line where the last named key (or its section) stands, or 0.
+
+    A number after a section's name says which of several is meant: the second `[[schools]]` is `schools`, 1.
+    """
+    names = [key for key in keys if not key.isdigit()]
+    which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
+    section, of_kind, found = "", -1, 0
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+([^\]]+)\]+", line)
+        header = re.match(r"\s*(\[+)([^\]]+)\]+", line)
         if header:
-            section = header.group(1).strip()
-            if wanted and section == wanted[0] and len(wanted) == 1:
+            section = header[2].strip()
+            several = header[1] == "[["
+            of_kind += several and bool(names) and section == names[0]
+            if not names or section not in (names[0], ".".join(names[:-1])) or (several and of_kind != which):
+                section = section if names and not several and section.startswith(f"{names[0]}.") else ""
+                continue
+            found = found or number
+            if len(names) == 1:
                 return number
-            if wanted and section == wanted[0]:
-                found = found or number
-        elif len(wanted) > 1 and section == wanted[0] and re.match(rf"\s*{re.escape(wanted[-1])}\s*=", line):
+        elif len(names) > 1 and section and of_kind in (-1, which) and _is_key(names[-1], line):
             return number
     return found
+
+
+def _is_key(key: str, line: str) -> bool:
+    return bool(re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line))
 
 
 _TWICE = ("twice", "overwrite", "already")
@@ -112,4 +124,4 @@ def unparsable(error: ValueError | RecursionError) -> str:
     where = f"第 {place[1]} 行第 {place[2]} 个字符附近" if place else "文件末尾"
     if any(word in told for word in _TWICE):
         return f"不是正确的 TOML：{where}，同一个键或段写了两次，请保留一个"
-    return f"不是正确的 TOML：{where}，请核对该行的引号、等号和括号"
+    return f"不是正确的 TOML：{where}，请核对该行的引号（中文的键也要加引号）、等号和括号"

@@ -102,15 +102,16 @@ def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy a file and return the SHA-256 of what was copied; blank where it cannot be read."""
+    """Copy a file and return the SHA-256 of what was copied; blank where it cannot be opened."""
     digest = hashlib.sha256()
     try:
-        with source.open("rb") as given, target.open("wb") as made:
-            while part := given.read(1 << 20):
-                digest.update(part)
-                made.write(part)
-    except FileNotFoundError:
+        given = source.open("rb")
+    except OSError:
         return ""
+    with given, target.open("wb") as made:
+        while part := given.read(1 << 20):
+            digest.update(part)
+            made.write(part)
     return digest.hexdigest()
 
 

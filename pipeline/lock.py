@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Generator
@@ -10,14 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.cohort import Cohort
-from pipeline.errors import BusyError
+from pipeline.errors import BusyError, MingceError
 from pipeline.whole import hold_folder
 
 Work = Literal["run", "send", "backup"]
 _NAMES: dict[str, str] = {"run": "运行", "send": "寄送", "backup": "备份"}
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 _GRACE = 0.3  # seconds: `is_held` takes a lock for a moment to see whether it is free
 
 
@@ -40,12 +42,13 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
 
     Raises:
         BusyError: another process holds one of them.
+        MingceError: the file system of the cohort folder has no locks.
     """
     path = lock_path(cohort, work)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     lock = FileLock(path, timeout=wait, mode=0o600)
     try:
-        lock.acquire()
+        _acquire(lock, cohort)
     except Timeout:
         raise BusyError(
             f"另一个{_NAMES[work]}正在进行{_told(holder(cohort, work))}",
@@ -63,6 +66,27 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
     finally:
         _note(path).unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
+    """Acquire the lock.
+
+    Raises:
+        Timeout: another process holds it.
+        MingceError: the file system of the cohort folder has no locks.
+    """
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise MingceError(
+            "届别文件夹所在的文件系统不能加锁（多见于网络共享）",
+            where=str(cohort.folder),
+            remedy="请把届别文件夹放到本机磁盘，或请管理员为这个共享启用文件锁（见 docs/scheduling.md）",
+        ) from None
 
 
 @contextmanager
@@ -91,7 +115,7 @@ def is_held(cohort: Cohort, work: Work = "run") -> bool:
         return False
     lock = FileLock(path, timeout=0)
     try:
-        lock.acquire()
+        _acquire(lock, cohort)
     except Timeout:
         return True
     lock.release()

@@ -11,10 +11,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pandas as pd
+
 from pipeline import summary as summaries
 from pipeline.check.facts import facts_of
 from pipeline.check.results import added_results, slim_results
 from pipeline.check.rule import Rule
+from pipeline.check.shared import counted, decide
 from pipeline.check.stage import check
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
@@ -25,16 +28,22 @@ from pipeline.errors import UsageError
 from pipeline.kept import open_kept, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.match.stage import match
+from pipeline.match.scope import lay_scope
+from pipeline.match.stage import match_settled
+from pipeline.match.times import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.signed import SignedFolder
 from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import standing_decisions, with_approved
 from pipeline.review.desk import people_of
+from pipeline.review.exceptions import settled_faults
+from pipeline.review.ledger import open_ledger
 from pipeline.review.previous import compare_years
+from pipeline.review.scope import scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
+from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
@@ -44,11 +53,13 @@ from pipeline.scale.parts import (
     Settled,
     keep_judged,
     keep_settled,
+    lay_shared,
     ledger_of,
     read_judged,
 )
 from pipeline.scale.plan import Run, open_run
 from pipeline.scale.spool import Spool
+from pipeline.tables import SHARED_FAULTS, conform
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import Fingerprint, fingerprint
 
@@ -103,7 +114,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
-                return _finish(options, folder, _taken_over(same, options, folder))
+                return _finish(options, folder, _taken_over(same, cohort, options, folder))
             kept = open_kept(folder, anew=options.render.force)
             signed = SignedFolder.of(cohort)
             with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed) as renderer:
@@ -120,7 +131,8 @@ def _run(
     colleges, counselors = read_people(cohort)
     words = vocabulary(cohort, colleges)
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
-    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules)
+    latest = latest_moment(options.now, options.as_of)
+    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
     with open_run(settings, folder) as run:
         told = run.take_judged(renderer.kept, known.judged)
         if told is None:
@@ -132,7 +144,9 @@ def _run(
         with stage("tabulate"):
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
-            run.write_tables(ranked, {"counselors": counselors, "college_people": colleges})
+            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
+            beside = {"shared_faults": conform(shared, "shared_faults")}
+            run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
             previous = previous_headcount(cohort)
             if previous is not None:
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
@@ -140,6 +154,7 @@ def _run(
     summary |= {
         "decisions_read": imported.lines,
         "fingerprint": known.whole if options.whole and not imported.changed else "",
+        "ledger": head_of(run.entries),
     }
     folder.write_summary(summary)
     if options.command == "run":
@@ -165,18 +180,26 @@ def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run
             judges.join()
         judged = run.each_part(judge)
         run.folder.write_validations(added_results([part.results for part in judged]))
+        before = latest_run(cohort.reports_folder)
+        found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
+        signs, places = [part.signs for part in judged], [part.places for part in judged]
+        shared = decide(signs, places, found, settled_faults(run.entries))
+        run.each_part(lay_shared, shared)
     return {
         **summaries.of_inputs(read),
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
         "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
         "partial": read.incomplete,
+        "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
     }
 
 
-def _taken_over(same: dict[str, Any], options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    """Return the summary of a run that took all of an earlier one over."""
+def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
+    """Return the summary of a run that took all of an earlier one over; the ledger has gone on since (mail, purge)."""
     started = options.now.isoformat(timespec="seconds")
-    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"]}
+    with open_ledger(cohort) as ledger:
+        head = head_of(ledger.entries())
+    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"], "ledger": head}
 
 
 def _summed_up(
@@ -206,10 +229,12 @@ def judge(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
-    matched, filled = match(submissions, part_registry(spool, part, judging.unread))
+    registries = part_registry(spool, part, judging.unread)
+    scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
+    matched = match_settled(submissions, replace(registries, rows=scoped))
     checked = check(matched, judging.rules, judging.facts, judging.lacking)
-    keep_judged(spool, part, matched, checked, [changes, filled])
-    return PartJudged(checked.not_checked, slim_results(checked.results))
+    keep_judged(spool, part, matched, checked, changes)
+    return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
 
 
 def settle(spool: Spool, part: Part) -> Settled:
@@ -227,7 +252,8 @@ def settle(spool: Spool, part: Part) -> Settled:
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
-    rules = cohort_rules(cohort.path(cohort.rules.folder) if cohort.rules.folder else None, cohort.rules.known_issues)
+    folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
+    rules = cohort_rules(folder, cohort.rules.known_issues, cohort.cohort.undergraduate_month)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")

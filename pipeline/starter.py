@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from pipeline.cohort import Cohort, School
 from pipeline.cohort_save import quoted
 
+EXAMPLE = ("10000", "某某大学")
+"""Code and name of the school in a new cohort's file, until the office writes its own."""
 COLLEGES = "学校名称,院系,别名,副书记,邮箱\n"
 COUNSELORS = "学校名称,院系,班级,姓名,邮箱\n"
 
@@ -31,7 +33,8 @@ class Starter:
 def fresh(today: date) -> Starter:
     """Return the beginnings for the class that graduates next summer."""
     year = today.year + (1 if today.month >= 7 else 0)
-    school = School(code="10000", name="某某大学", registry="registry/10000.xlsx")
+    code, name = EXAMPLE
+    school = School(code=code, name=name, registry=f"registry/{code}.xlsx")
     opens = date(year - 1, 9, 20)
     return Starter(year, f"{year}-06", opens, date(year - 1, 10, 31), date(year - 1, 11, 20), (school,))
 
@@ -120,8 +123,8 @@ college_due = {starter.college_due}  # 院系上报的日期
 # 学籍文件可以是 csv、xlsx、xls、ods、dbf、parquet，也可以用通配符写多个文件，如 "registry/*.xlsx"
 # 学籍库的列名与模板不同时，在学校那一段下面写（mingce columns 会逐列问，--save 写入）：
 # [schools.columns]
-# 院系 = "分院"             # 字段名或它的中文名 = 学籍库自己的列名
-# 学历 = "=本科"            # “=”后面是固定的内容，所有行都一样
+# "院系" = "分院"           # 字段名或它的中文名 = 学籍库自己的列名
+# "学历" = "=本科"          # “=”后面是固定的内容，所有行都一样
 """
 
 _TAIL = """
@@ -130,8 +133,8 @@ from = "submissions/*"      # 学生登记表：放进 submissions 文件夹；�
 # photos = "photos"         # 证件照文件夹；不写则不检查照片
 
 # [submissions.columns]     # 登记表的列名与模板不同时写；mingce columns 会逐列问，--save 写入
-# 院系 = "所在二级学院"     # 字段名或它的中文名 = 登记表自己的列名
-# 班级 = "@sheet"           # @sheet 是工作表名，@title 是表头上面的一行；"=本科" 是固定的内容
+# "院系" = "所在二级学院"    # 字段名或它的中文名 = 登记表自己的列名
+# "班级" = "@sheet"         # @sheet 是工作表名，@title 是表头上面的一行；"=本科" 是固定的内容
 
 [people]
 colleges = "colleges.csv"       # 院系表：学校名称、院系、别名（用；隔开）、副书记、邮箱

@@ -12,11 +12,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.check.shared import lines_of
 from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
 from pipeline.errors import InputError
+from pipeline.logs import mask
 from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, read_table
@@ -57,21 +59,25 @@ def _version(name: str) -> str:
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
     return {
-        "inputs": [
-            {"name": one.name, "sha256": one.sha256, "size": one.size, "detail": one.detail} for one in read.inputs
-        ],
+        "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
         "notes": [
-            {"level": n.level, "file": n.file, "sheet": n.sheet, "row": n.row, "message": n.message} for n in read.notes
+            {"level": n.level, "file": mask(n.file), "sheet": n.sheet, "row": n.row, "message": n.message}
+            for n in read.notes
         ]
         + [
             {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
             for school, why in read.unread.items()
         ],
-        "unknown_columns": [dict(row) for row in read.unknown.to_dict("records")],
+        "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
         "columns": as_summary(read.columns),
         "column_notes": read.asked,
-        "skipped_rows": [dict(row) for row in read.skipped.to_dict("records")],
+        "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
     }
+
+
+def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a row about a file whose name may hold somebody's ID number, without it."""
+    return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
 
 def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
@@ -216,18 +222,42 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
 
 
+_MOST_SKIPPED = 20  # rows that one line names
+
+
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
     names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
-    asked = [
+    mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
+    asked = lines_of(mine) + [
+        f"{one['school']}：{one['reason']}"
+        for one in summary.get("not_checked", [])
+        if one["rule"] == "graduation_month.june" and one["school"] in ("", names.get(school, one["school"]))
+    ]
+    asked += [
         one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]
     ]
+    skipped = [place for place, _ in skipped_with_numbers(summary)] if not school else []
+    if skipped:
+        more = f" 等 {len(skipped)} 行" if len(skipped) > _MOST_SKIPPED else ""
+        asked.append(
+            f"有号码而没有读作学生的行：{'；'.join(skipped[:_MOST_SKIPPED])}{more}。是学生的，请改正后重新运行"
+        )
     return asked + [
         f"{names.get(code, code)}的学籍库比上一次运行少了 {of['before'] - of['now']} 人"
         f"（原 {of['before']} 人，现 {of['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
         "少了谁，可用 mingce registry diff 比较新旧两份"
         for code, of in summary.get("shrunk_registries", {}).items()
         if school in ("", code)
+    ]
+
+
+def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return place with reason, and the number, of each skipped row of submissions that has a number in it."""
+    return [
+        (f"{' '.join(filter(None, [one['file'], one['sheet']]))} 第 {one['row']} 行（{one['why']}）", one["number"])
+        for one in summary.get("skipped_rows", [])
+        if one.get("number")
     ]
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.errors import InputError, reason_of
+from pipeline.states import states
 
 Frame = pd.DataFrame
 
@@ -22,7 +23,7 @@ SUBMISSIONS = ["submission_id", *POSITION, "superseded_by", *fields.names()]
 CHANGES = ["submission_id", "field", "given", "kept", "why"]
 FINDINGS = [
     "submission_id", "school", "college", "class_name", "student_number", "field", "rule", "severity",
-    "actor", "message", "given", "expected", "excepted",
+    "actor", "message", "given", "expected", "excepted", "shared_fault",
 ]  # fmt: skip
 CERTIFICATIONS = [
     "submission_id", "school", "student_number", "identity", "cause", "record", "matched_school",
@@ -40,6 +41,11 @@ COLLEGES = [
     "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
     "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
 ]  # fmt: skip
+OUTSIDE = ["school", "college", "class_name", "major", "student_number", "name", "reason", "source", "by", "at"]
+COURSE = ["school", "college", "class_name", "day", "submitted", "approved"]
+SHARED_FAULTS = [
+    "number", "rule", "file", "sheet", "school", "college", "rows", "of", "given", "expected", "advice", "settled",
+]  # fmt: skip
 REGISTRY_FINDINGS = [
     "school", "college", "class_name", "student_number", "field", "rule", "severity", "message", "file", "row",
 ]  # fmt: skip
@@ -52,29 +58,21 @@ COLUMNS: dict[str, list[str]] = {
     "roster": ROSTER,
     "headcount": HEADCOUNT,
     "colleges": COLLEGES,
+    "course": COURSE,
+    "outside": OUTSIDE,
     "registry_findings": REGISTRY_FINDINGS,
+    "shared_faults": SHARED_FAULTS,
 }
 
 # Columns of whole numbers, of fractions and of true/false; all others are text.
 NUMBERS = {
-    "row", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting", "approved",
-    "missing", "extra", "days_left", "rank",
+    "row", "rows", "of", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting",
+    "approved", "missing", "extra", "days_left", "rank",
 }  # fmt: skip
 FRACTIONS = {"first_pass_rate", "submitted_on_time"}
 FLAGS = {"excepted", "equal"}
 
-STATUSES: dict[str, str] = {
-    "missing": "未提交",
-    "approved": "审核通过",
-    "stale": "通过后有改动",
-    "not_checked": "未核验",
-    "counselor": "待辅导员核实",
-    "registrar": "待教务更正",
-    "correct": "待学生更正",
-    "returned": "已退回",
-    "awaiting": "待审核",
-}
-ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": "就业办"}
+STATUSES: dict[str, str] = {state.name: state.word for state in states().values()}
 CERTIFIED: dict[str, str] = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
 SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
 

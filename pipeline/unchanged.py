@@ -12,6 +12,7 @@ from pipeline.collect.inputs import files_of, is_database
 from pipeline.errors import InputError
 from pipeline.kept import code_digest, digest_of
 from pipeline.review.ledger import open_ledger
+from pipeline.review.worksheet import decision_files
 from pipeline.run_folder import previous_run
 from pipeline.whole import sha256_of
 
@@ -57,9 +58,8 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
         entries = ledger.entries()
     seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
     before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
-    decisions = cohort.path(cohort.review.decisions) if cohort.review.decisions else None
-    decided = sha256_of(decisions) if decisions and decisions.is_file() else ""
-    whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), decided)
+    decided = [sha256_of(path) for path in decision_files(cohort)]
+    whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), *decided)
     return Fingerprint(whole, digest_of(given, *before["hash"].tail(1)))
 
 

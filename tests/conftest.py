@@ -1,11 +1,23 @@
-"""Fixtures that several suites share."""
+"""Fixtures that several suites share.
+
+What is dear and only read is made once for all of pytest's workers: `once("name", make)` in a session fixture. The
+run of the sample (`sample_run`) and the run of an invented cohort with its pages (`invented_run`) are made so.
+"""
 
 import os
+import pickle
 import shutil
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+
+from pipeline.clock import SHANGHAI
+from tests.cohorts import make_cohort
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("any machine")
@@ -22,11 +34,80 @@ def shared() -> Path:
     return folder
 
 
+class Once(Protocol):
+    def __call__(self, name: str, make: Callable[[Path], Any]) -> Any: ...
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """`once(name, make)` returns what `make(folder)` returned in whichever worker came first (it is pickled).
+
+    Tests may read what stands in the folder and never change it: copy it first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    root = (base if worker_id == "master" else base.parent) / "made-once"
+    root.mkdir(exist_ok=True)
+
+    def made(name: str, make: Callable[[Path], Any]) -> Any:
+        folder, kept = root / name, root / f"{name}.pickle"
+        with FileLock(root / f"{name}.lock"):
+            if not kept.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a maker that failed
+                folder.mkdir()
+                kept.write_bytes(pickle.dumps(make(folder)))
+            return pickle.loads(kept.read_bytes())
+
+    return made
+
+
+class Ran(NamedTuple):
+    """A cohort and its finished run. Read only: other tests read them too."""
+
+    cohort: Path
+    run: Path
+
+
+def _run(cohort: Path, as_of: date, command: str) -> Ran:
+    from pipeline.cohort import load_cohort
+    from pipeline.progress import Reporter
+    from pipeline.run import RunOptions, run_cohort
+
+    now = datetime.combine(as_of, datetime.min.time(), SHANGHAI).replace(hour=9)
+    options = RunOptions(as_of, now, command=command, reporter=Reporter(quiet=True))
+    before = os.umask(0o077)  # as every command does
+    try:
+        return Ran(cohort, run_cohort(load_cohort(cohort), options).folder)
+    finally:
+        os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def sample_run(shared: Path, once: Once) -> Ran:
+    """The sample cohort, checked as of 1 November 2016 (no pages)."""
+    return once(
+        "sample", lambda folder: _run(_writable(shared / "sample", folder / "cohort"), date(2016, 11, 1), "check")
+    )
+
+
+@pytest.fixture(scope="session")
+def invented_run(once: Once) -> Ran:
+    """An invented cohort of two schools with every kind of fault, run with its pages as of 20 October 2016."""
+
+    def make(folder: Path) -> Ran:
+        cohort = make_cohort(folder / "cohort", 240, 2, seed=5, faults=0.3, form="xlsx")
+        return _run(cohort, date(2016, 10, 20), "run")
+
+    return once("invented", make)
+
+
 @pytest.fixture
 def sample(shared: Path, tmp_path: Path) -> Path:
     """A writable copy of the sample cohort."""
-    folder = tmp_path / "sample"
-    shutil.copytree(shared / "sample", folder)
+    return _writable(shared / "sample", tmp_path / "sample")
+
+
+def _writable(source: Path, folder: Path) -> Path:
+    shutil.copytree(source, folder)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
     return folder

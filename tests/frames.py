@@ -63,10 +63,3 @@ def registry(*changes: dict[str, str]) -> pd.DataFrame:
         row["school_code"] = "12649" if row["school"].endswith("潇湘学院") else "10534"
     frame = pd.DataFrame(rows, columns=["school_code", "row", *names])
     return frame.astype(dict.fromkeys(["school_code", *names], "str") | {"row": "int64"})
-
-
-def no_cells() -> pd.DataFrame:
-    """Return the table of cells that were no text, empty."""
-    return pd.DataFrame(
-        {"at": pd.Series(dtype="int64")} | {n: pd.Series(dtype="str") for n in ("field", "kind", "raw")}
-    )

@@ -129,3 +129,12 @@ def test_a_name_becomes_one_harmless_segment(name: str):
     assert safe == Path(safe).name
     assert len(safe) <= 81
     assert safe not in ("", ".", "..")
+
+
+def test_the_right_school_and_a_year_before_that_is_none(folder: Path):
+    second = '[[schools]]\ncode = "../x"\nname = "乙"\nregistry = "b.csv"\n[submissions]'
+    text = GOOD.replace("[submissions]", second)
+    at = text.splitlines().index('code = "../x"') + 1
+    assert any(line.startswith(f"第 {at} 行 schools.1.code") for line in _mistakes(folder, text))
+    told = _mistakes(folder, GOOD.replace("year = 2017", 'year = 2017\nprevious = "../none"'))
+    assert any("不是一届的文件夹" in line for line in told)

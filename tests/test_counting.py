@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import cli
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.colleges import College
@@ -23,6 +22,7 @@ from pipeline.review.desk import open_tables
 from pipeline.review.ledger import open_ledger
 from pipeline.run import Outcome, RunOptions, run_cohort
 from tests.cohorts import make_cohort
+from tests.command import run as mingce
 
 DAY = date(2016, 10, 20)
 SECOND = "12649"
@@ -80,9 +80,7 @@ def test_a_registry_that_cannot_be_read_keeps_its_colleges_alone_from_going_on(
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(words)
-    assert ended.value.code == 6
+    assert mingce(*words) == 6
     return capsys.readouterr().err
 
 
@@ -116,7 +114,7 @@ def test_without_any_registry_nothing_is_produced(cohort: Path, capsys: pytest.C
     with pytest.raises(InputError, match="没有一所学校的学籍库能读"):
         run(cohort, 10)
     assert latest(cohort) == done.folder.name
-    cli.main(["review", "list", str(cohort)])
+    assert mingce("review", "list", cohort) == 0
     assert "2016-10-20 10:00 的那次没有完成" in capsys.readouterr().err
 
 
@@ -148,7 +146,7 @@ def test_what_stands_in_a_newer_run_of_some_colleges_alone_is_found(
     some = run(cohort, 10, colleges=(f"10534/{name}",)).folder
     given = pd.read_parquet(some / "tables" / "submissions.parquet")
     one = given["submission_id"][given["student_number"] == number].iloc[0]
-    cli.main([*(word.format(number=number, id=one) for word in words), str(cohort), *by(words)])
+    assert mingce(*(word.format(number=number, id=one) for word in words), cohort, *by(words)) == 0
     said = capsys.readouterr()
     assert number in said.out or "已撤销 1 条" in said.out
 

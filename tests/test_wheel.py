@@ -68,8 +68,9 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout(mingce: Path, tmp_pat
     digest = "from pipeline import unchanged; from pipeline.render import unchanged as drawn"
     digest += "; print(unchanged._code_digest(), drawn.drawing_digest())"
     assert len(_quiet(mingce.with_name("python"), "-c", digest, cwd=tmp_path, env=clean).stdout.split()) == 2
-    _quiet(mingce, "demo", "d", "--no-run", cwd=tmp_path, env=clean)
-    done = _quiet(mingce, "run", "d", "--no-notebooks", cwd=tmp_path, env=clean)
-    run = Path(done.stdout.strip().splitlines()[-1])
-    assert (run / "tables" / "headcount.csv").is_file()
-    assert (run / "tables.xlsx").is_file()
+    done = _quiet(mingce, "demo", cwd=tmp_path, env=clean)
+    page = tmp_path / done.stdout.strip().splitlines()[-1]
+    assert page.name == "index.html" and page.is_relative_to(tmp_path / "reports" / "demo")
+    assert "土木工程学院" in page.read_text(encoding="utf-8")
+    assert len(list(page.parent.glob("*/dashboard.html"))) == 3
+    assert (page.parents[1] / "tables.xlsx").is_file()

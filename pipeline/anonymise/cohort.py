@@ -20,13 +20,13 @@ import pandas as pd
 from pipeline import fields
 from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import picture as drawn_picture
+from pipeline.anonymise.sources import Sources
 from pipeline.cohort import Cohort
 from pipeline.cohort_save import quoted
 from pipeline.collect.columns import fields_read
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.knowledge.photos import Picture, near_same, read_picture
 from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
-from pipeline.sources import Sources
 
 Sheet = Any  # XlsxWriter ships no types
 

@@ -49,9 +49,20 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unreco
 def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded: Collection[str]) -> pd.Series:
     """Return `certified` where no compared field differs from the matched row or is missing though required."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
-    failing = set(findings["submission_id"][findings["rule"].isin(list(against))])
+    against_him = findings["rule"].isin(list(against)) & (findings["severity"] == "critical")
+    failing = set(findings["submission_id"][against_him])
     failed = among(table["submission_id"], failing)
     sound = "not_checked" if against & set(not_run) else "certified"
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
     unknown = among(table["submission_id"], unrecorded) & ~failed
     return record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")
+
+
+def without_shared(certifications: Frame, findings: Frame) -> Frame:
+    """Return certifications whose record is not checked where nothing but shared faults failed it."""
+    kinds = [f"{name}.{kind}" for name in fields.compared() for kind in ("registry", "required")]
+    failing = findings[findings["rule"].isin(kinds) & (findings["severity"] == "critical")]
+    own = failing["submission_id"][failing["shared_fault"] == ""]
+    shared = failing["submission_id"][failing["shared_fault"] != ""]
+    only = among(certifications["submission_id"], shared) & ~among(certifications["submission_id"], own)
+    return certifications.assign(record=certifications["record"].mask(only, "not_checked"))

@@ -1,44 +1,32 @@
-"""Data Docs: Great Expectations' own pages about a run's validations, without values and without the network.
+"""What a run judged, in pages: one in Chinese for the office, and Great Expectations' own Data Docs beside it.
 
-The pages are drawn by Great Expectations from `validations.json`, which holds counts only; what they would load from
-other machines (styles, scripts, pictures) is taken out, so that opening one calls nobody.
+Both are made of `validations.json`, which holds counts only: no value of anybody. They load nothing from elsewhere.
 """
 
 from __future__ import annotations
 
-import html
 import json
-import os
-import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader
+
+from pipeline import fields, resources
 from pipeline.check.results import FILE
+from pipeline.check.validate import context
 from pipeline.errors import InputError, reason_of
-from pipeline.whole import appearing
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
+from pipeline.whole import appearing, folder_appearing
 
 _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "students": "在册学生", "registry": "学籍库自身"}
-_STYLE = """
-body{font-family:"Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif;margin:2rem auto;max-width:70rem}
-table{border-collapse:collapse;width:100%;margin:.5rem 0}
-td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}
-ul{padding-left:1.2rem}nav,.modal,.cooltip,#header-cta-footer{display:none}
-"""
-_FOREIGN = re.compile(
-    r"<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*>|<iframe\b.*?</iframe>", re.DOTALL | re.IGNORECASE
-)
-_POLICY = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'\">"
-)
-_IN_STYLE = re.compile(r"""url\(\s*(["']?)(?:https?:)?//[^)]*\)""", re.IGNORECASE)
-_HANDLER = re.compile(r"""\son[a-z]+\s*=\s*(["']).*?\1""", re.IGNORECASE)
-_ADDRESS = re.compile(r"""(?:href|src|action)\s*=\s*(["'])(?:https?:)?//.*?\1""", re.IGNORECASE)
+_VIEWS = "pipeline.check.views"
 
 
 def write_data_docs(run: Path, folder: Path) -> Path:
-    """Write the Data Docs of a run into `folder` and return the page to open.
+    """Write the pages of a run into `folder` and return the one to open, the office's.
 
     Args:
         run: a run folder.
@@ -54,46 +42,57 @@ def write_data_docs(run: Path, folder: Path) -> Path:
             "这次运行没有留下校验结果", where=str(run), remedy="请重新运行 mingce run 或 mingce check"
         ) from None
     made = datetime.fromtimestamp((run / FILE).stat().st_mtime).astimezone()
+    site, index = folder / f"great-expectations-{run.name}", folder / "index.html"
     try:
-        for suite in suites:
-            _write(folder / f"{suite['suite']}.html", _page(suite, run.name, made))
-        index = folder / "index.html"
-        _write(index, _index(suites, run.name))
+        shutil.rmtree(site, ignore_errors=True)
+        with folder_appearing(site) as draft:
+            _write_site(suites, run.name, made, draft)
+        with appearing(index) as page:
+            page.write_text(_office_page(suites, run, made, site.name), encoding="utf-8")
     except OSError as error:
         raise InputError(f"页面写不进去（{reason_of(error)}）", where=str(folder), remedy="请换一个文件夹") from None
     return index
 
 
-def _write(path: Path, text: str) -> None:
-    with appearing(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folder: Path) -> None:
+    """Have Great Expectations build its whole site: an index, each suite, each validation."""
+    page, index = ({"module_name": _VIEWS, "class_name": name} for name in ("Page", "Index"))
+    section = {"class_name": "DefaultSiteSectionBuilder", "view": page}
+    built = context(
+        data_docs_sites={
+            "run": {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": index},
+                "site_section_builders": {"expectations": section, "validations": section, "profiling": "none"},
+            }
+        }
+    )
+    for suite in suites:
+        _keep(built, suite, run_id, made)
+    built.build_data_docs()
+    shutil.rmtree(folder / "static", ignore_errors=True)  # pictures and styles that these pages do not use
 
 
-def _page(suite: dict[str, Any], run_id: str, made: datetime) -> str:
-    """Return one suite's page as Great Expectations draws it."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> None:  # noqa: ANN401 - imported late
+    """Put a suite and its results into the stores that the site is made of."""
+    from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
-
-    result = _restored(suite)
-    # Great Expectations tries to read a run's name as a date: "-9999" at its end would be an offset of 99 hours.
-    result.meta["run_id"] = RunIdentifier(run_name=f"运行 {run_id}", run_time=made)
-    page = str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))
-    alone = _HANDLER.sub(" ", _IN_STYLE.sub("none", _ADDRESS.sub("", _FOREIGN.sub("", page))))
-    return alone.replace("<head>", f"<head>{_POLICY}", 1).replace("</head>", f"<style>{_STYLE}</style></head>", 1)
-
-
-def _restored(suite: dict[str, Any]) -> Any:  # noqa: ANN401 - Great Expectations' own, imported late
-    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers our types
 
+    name = suite["suite"]
+    configs = [ExpectationConfiguration(**one["expectation_config"]) for one in suite["results"]]
     results = [
         ExpectationValidationResult(
             success=one["success"],
-            expectation_config=ExpectationConfiguration(**one["expectation_config"]),
+            expectation_config=config,
             result=one["result"],
             exception_info={
                 "raised_exception": one["raised"],
@@ -101,26 +100,62 @@ def _restored(suite: dict[str, Any]) -> Any:  # noqa: ANN401 - Great Expectation
                 "exception_message": "规则未能运行" if one["raised"] else None,
             },
         )
-        for one in suite["results"]
+        for config, one in zip(configs, suite["results"], strict=True)
     ]
-    return ExpectationSuiteValidationResult(
-        success=suite["success"], results=results, suite_name=suite["suite"], statistics=suite["statistics"], meta={}
+    # Great Expectations tries to read a run's name as a date: "-9999" at its end would be an offset of 99 hours.
+    run = RunIdentifier(run_name=f"运行 {run_id}", run_time=made)
+    built.suites.add(ExpectationSuite(name=name, expectations=configs, notes=_title(name)))
+    built.validation_results_store.set(
+        ValidationResultIdentifier(ExpectationSuiteIdentifier(name), run, name),
+        ExpectationSuiteValidationResult(
+            success=suite["success"],
+            results=results,
+            suite_name=name,
+            statistics=suite["statistics"],
+            meta={"run_id": run, "great_expectations_version": suite.get("version", "")},
+        ),
     )
 
 
-def _index(suites: list[dict[str, Any]], run_id: str) -> str:
-    rows = "".join(
-        f'<tr><td><a href="{suite["suite"]}.html">{html.escape(_title(suite["suite"]))}</a></td>'
-        f"<td>{suite['statistics']['evaluated_expectations']}</td>"
-        f"<td>{suite['statistics']['unsuccessful_expectations']}</td></tr>"
-        for suite in suites
+def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: str) -> str:
+    pages = Environment(loader=FileSystemLoader(resources.templates() / "data_docs"), autoescape=True)
+    return pages.get_template("office.j2").render(
+        run=run.name,
+        made=f"{made:%Y-%m-%d %H:%M}",
+        version=suites[0].get("version", "") if suites else "",
+        site=f"{site}/index.html",
+        suites=[
+            {"title": _title(suite["suite"]), "rules": [_rule(one) for one in suite["results"]]} for suite in suites
+        ],
+        not_checked=_not_checked(run),
     )
-    return (
-        f'<!doctype html><html lang="zh"><head>{_POLICY}<meta charset="utf-8"><title>核验说明</title>'
-        f"<style>{_STYLE}</style>"
-        f"</head><body><h1>核验说明</h1><p>运行 {html.escape(run_id)}。页面只有规则和数量，没有任何人的信息。</p>"
-        f"<table><tr><th>对象</th><th>规则</th><th>其中发现问题的</th></tr>{rows}</table></body></html>\n"
-    )
+
+
+def _rule(result: dict[str, Any]) -> dict[str, object]:
+    """Return one line of the office's page: what was judged, how often, since when, with which remedy."""
+    config, counts = result["expectation_config"], result["result"]
+    meta = config["meta"]
+    mostly = config["kwargs"].get("mostly", 1)
+    judged = counts.get("element_count", 0) - counts.get("missing_count", 0)
+    return {
+        "name": meta["rule"],
+        "label": fields.label(meta.get("field", "")),
+        "about": config.get("notes") or "",
+        "mostly": f"{100 * (1 - mostly):g} %" if mostly != 1 else "",
+        "severity": SEVERITIES[meta["severity"]],
+        "actor": ACTORS[meta["actor"]],
+        "since": meta["since"],
+        "judged": "未能判断" if result["raised"] else judged,
+        "failing": "—" if result["raised"] else counts.get("unexpected_count", 0),
+        "message": meta["message"],
+    }
+
+
+def _not_checked(run: Path) -> list[dict[str, str]]:
+    try:
+        return json.loads((run / "summary.json").read_text(encoding="utf-8")).get("not_checked", [])
+    except (OSError, ValueError):
+        return []
 
 
 def _title(name: str) -> str:

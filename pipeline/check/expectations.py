@@ -8,6 +8,7 @@ decisions/expectation-types.md).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import great_expectations as gx
@@ -20,6 +21,8 @@ from great_expectations.execution_engine.pandas_execution_engine import PandasEx
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.expectations.model_field_types import ConditionParser, MostlyField
+from great_expectations.expectations.row_conditions import RowConditionType
 
 from pipeline import fields, resources
 from pipeline.check.facts import facts_from
@@ -31,7 +34,7 @@ from pipeline.tables import SUBMISSIONS, Frame
 
 SUITES = ("entry", "identity", "record", "contact")
 METRIC = "table.mingce.rows"
-DETAILS = ("field", "given", "expected")
+DETAILS = ("field", "given", "expected", "severity")
 """What a rule tells of its failing rows beside their places, in a COMPLETE result's `details`."""
 _TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry()), "superseded_by"}
 
@@ -66,11 +69,19 @@ class TableRows(TableMetricProvider):
 def _as_text(table: Frame) -> Frame:
     """Return the table with its fields as mingce's tables hold them: text, blank where a value is missing."""
     odd = {
-        name: column.map(_text).astype("str")
+        str(name): _text_of(column)
         for name, column in table.items()
-        if (name in _TEXT or column.dtype in ("object", "str")) and not (column.dtype == "str" and not column.hasnans)
+        if (name in _TEXT or column.dtype in ("object", "str")) and not _is_text(column)
     }
-    return table.assign(**{str(name): column for name, column in odd.items()}) if odd else table
+    return table.assign(**odd) if odd else table
+
+
+def _is_text(column: pd.Series) -> bool:
+    return column.dtype == "str" and not column.hasnans
+
+
+def _text_of(column: pd.Series) -> pd.Series:
+    return column if _is_text(column) else column.map(_text).astype("str")
 
 
 def _text(value: object) -> str:
@@ -93,9 +104,9 @@ class RowExpectation(BatchExpectation):
     column: str = ""
     counting: bool = False
     facts: Any = None
-    mostly: float = 1.0
-    row_condition: Any = None
-    condition_parser: Any = None
+    mostly: MostlyField = 1
+    row_condition: RowConditionType = None
+    condition_parser: ConditionParser | None = None
 
     logic: ClassVar[Logic]
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
@@ -104,9 +115,11 @@ class RowExpectation(BatchExpectation):
     def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
         own = own_field(self.expectation_type)
-        if own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own}):
-            table = table.assign(**{own: table[self.column]})
-        return type(self).logic(table, facts_from(self.facts), self.column)
+        moved = own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own})
+        asked = own if moved else self.column
+        if self.column in table and (moved or not _is_text(table[self.column])):
+            table = table.assign(**{asked: _text_of(table[self.column])})
+        return type(self).logic(table, facts_from(self.facts), asked)
 
     def _validate(
         self,
@@ -136,7 +149,7 @@ class RowExpectation(BatchExpectation):
             result["details"] = {
                 name: column.iloc[failing].tolist() for name, column in told.items() if column is not None
             }
-        return {"success": round(share + self.mostly, 9) <= 1, "result": result}
+        return {"success": round(share + cast("float", self.mostly), 9) <= 1, "result": result}
 
 
 def _named(table: Frame, failing: np.ndarray, names: list[str]) -> list[dict[Any, Any]]:
@@ -160,14 +173,8 @@ def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: AN
 
     The `settings` are for a type of our own.
     """
-    meta = {
-        "rule": rule.name,
-        "severity": rule.severity,
-        "actor": rule.actor,
-        "message": rule.message,
-        "since": rule.since,
-        "page": rule.page,
-    }
+    told = ("severity", "actor", "message", "since", "page", "field")
+    meta = {"rule": rule.name, **{name: getattr(rule, name) for name in told}}
     words = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
     if not rule.stock:
         return TYPES[rule.expectation](column=rule.field, meta=meta, **words, **rule.kwargs, **settings)
@@ -190,7 +197,12 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
     if name not in SUITES:
         raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")
     given = {"facts": {"$PARAMETER": facts}} if facts else {}
-    rules = [rule for rule in read_suite(resources.expectations() / f"{name}.yml") if _looks_alone(rule)]
+    month = facts_from(None).undergraduate_month
+    rules = [
+        replace(rule, message=rule.message.replace("{undergraduate_month}", month))
+        for rule in read_suite(resources.expectations() / f"{name}.yml")
+        if _looks_alone(rule)
+    ]
     return gx.ExpectationSuite(name=name, expectations=[expectation_of(rule, counting=True, **given) for rule in rules])
 
 

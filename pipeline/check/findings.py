@@ -50,8 +50,8 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
     rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
     field = pd.Series(rule.field, index=rows.index, dtype="str")
     given = rows[rule.field] if rule.field in rows else pd.Series("", index=rows.index, dtype="str")
-    expected = pd.Series("", index=rows.index, dtype="str")
-    told = {"field": field, "given": given, "expected": expected}
+    none = pd.Series("", index=rows.index, dtype="str")
+    told = {"field": field, "given": given, "expected": none, "severity": none}
     told |= {name: pd.Series(values, index=rows.index, dtype="str") for name, values in verdict.told.items()}
     return pd.DataFrame(
         {
@@ -62,11 +62,12 @@ def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
             "student_number": rows["told_student_number"],
             "field": told["field"],
             "rule": rule.name,
-            "severity": rule.severity,
+            "severity": told["severity"].where(told["severity"] != "", rule.severity),
             "actor": rule.actor,
             "message": rule.message,
             "given": told["given"],
             "expected": told["expected"],
             "excepted": False,
+            "shared_fault": "",
         }
     )

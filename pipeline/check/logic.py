@@ -17,14 +17,16 @@ from pipeline import fields
 from pipeline.check import rules
 from pipeline.check.facts import Facts, facts_from
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
-from pipeline.knowledge.text import by_distinct
+from pipeline.check.rules.identity import enrolled_in
+from pipeline.knowledge.names import equal_names
+from pipeline.knowledge.text import by_distinct, flag, matches
 from pipeline.normalise.text import comparable
 from pipeline.tables import SUBMISSIONS, Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
 """From the table, the facts and the rule's field to the rows that break the rule."""
 
-_ORIGIN = ("origin_province", "origin_city", "origin_county")
+ORIGIN = ("origin_province", "origin_city", "origin_county")
 
 
 def field_given(table: Frame, facts: Facts, column: str) -> Mask:
@@ -38,33 +40,43 @@ def field_in_codes(table: Frame, facts: Facts, column: str) -> Mask:
 
 
 def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
-    """The field differs from the matched registry row; a blank side is not compared.
+    """The field differs from the matched registry row; a blank side, or a value at fault, is not compared.
 
     Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
     """
     held = table[f"registry_{column}"]
-    compared = _ORIGIN if column in _ORIGIN else (column,)
-    differs = np.flatnonzero((table[column] != held).to_numpy() & (table["matched_row"] >= 0).to_numpy())
-    rows = table[[*compared, *(f"registry_{name}" for name in compared)]].iloc[differs]
-    unlike = given(rows[column]) & given(rows[f"registry_{column}"])
-    unlike &= _comparable(rows[column]) != _comparable(rows[f"registry_{column}"])
-    if column in _ORIGIN:
-        unlike &= ~_same_region(rows, facts, column)
+    asked = (table[column] != held) & (table["matched_row"] >= 0) & given(table[column]) & given(held)
+    if column == "school":  # a word that is no school of the cohort's is `school.vocabulary`'s
+        asked &= table["school_named"]
+    differs = np.flatnonzero(asked & ~at_fault(table, column))
     broken = np.zeros(len(table), dtype=bool)
-    broken[differs] = unlike
+    broken[differs] = ~equal_to_registry(table.iloc[differs], facts, column)
     return Broken(pd.Series(broken, index=table.index), expected=held)
 
 
-def _comparable(values: pd.Series) -> pd.Series:
-    return by_distinct(values, comparable)
+def at_fault(table: Frame, column: str) -> Mask:
+    """Return where the matched registry row's own value of a field breaks a rule of the registry."""
+    faults = table["registry_faults"]
+    return flag(faults, matches(faults, rf".* {column} .*"))
+
+
+def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
+    """Return where a field equals the matched registry row, as the record is compared."""
+    equal = compared_form(rows[column], column) == compared_form(rows[f"registry_{column}"], column)
+    if column in ORIGIN:
+        equal |= _same_region(rows, facts, column)
+    return equal.to_numpy()
+
+
+def compared_form(values: pd.Series, column: str) -> pd.Series:
+    """Return the values of a field in the form in which two sides of it are compared."""
+    return by_distinct(equal_names(values) if column == "name" else values, comparable)
 
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
-    """Return where the two sides name one region by its names of different years."""
-    here = facts.regions.key(*(rows[level] for level in _ORIGIN))
-    held = facts.regions.key(*(rows[f"registry_{level}"] for level in _ORIGIN))
-    level = column.removeprefix("origin_")
-    return here[level] == held[level]
+    """Return where the two sides name one region by its names of different years, two places of then being two."""
+    here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
+    return facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
 
 
 def _of_rule(function: RuleFunction) -> Logic:

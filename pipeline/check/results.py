@@ -21,6 +21,7 @@ def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "suite": name,
             "success": bool(outcome.success),
+            "version": str(outcome.meta["great_expectations_version"]),
             "statistics": dict(outcome.statistics),
             "results": [_slim(result) for result in outcome.results],
         }
@@ -50,7 +51,8 @@ def _added(name: str, suites: list[dict[str, Any]]) -> dict[str, Any]:
         "unsuccessful_expectations": len(results) - passed,
         "success_percent": 100 * passed / len(results) if results else None,
     }
-    return {"suite": name, "success": passed == len(results), "statistics": statistics, "results": results}
+    same = {"suite": name, "version": suites[0]["version"], "success": passed == len(results)}
+    return {**same, "statistics": statistics, "results": results}
 
 
 def _added_rule(same: list[dict[str, Any]]) -> dict[str, Any]:

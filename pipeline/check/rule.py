@@ -57,13 +57,15 @@ class Broken:
     """The rows that break a rule, where more than the rule's own field is to be told.
 
     `field` names the field at fault row by row, `given` its value, `expected` what would be right (for counselor and
-    office only). None means: the rule's field, its value, nothing.
+    office only), `severity` another severity than the rule's (blank: the rule's). None means: the rule's field, its
+    value, nothing, the rule's severity.
     """
 
     rows: Mask
     field: pd.Series | None = None
     given: pd.Series | None = None
     expected: pd.Series | None = None
+    severity: pd.Series | None = None
 
 
 RuleFunction = Callable[[Frame, Facts], "Mask | Broken"]
@@ -83,9 +85,19 @@ def as_broken(outcome: Mask | Broken) -> Broken:
     return outcome if isinstance(outcome, Broken) else Broken(outcome)
 
 
+def milder(rows: Mask) -> pd.Series:
+    """Return the severity info where `rows` says so, the rule's own elsewhere."""
+    return pd.Series("", index=rows.index, dtype="str").mask(rows, "info")
+
+
 def given(column: pd.Series) -> pd.Series:
     """Return where a field is not blank: what is blank is `required`'s to judge."""
     return column != ""
+
+
+def of_registry(table: Frame) -> bool:
+    """Say whether these are a registry's own rows: they stand in a sheet and are no submission."""
+    return "row" in table and "submission_id" not in table
 
 
 def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:

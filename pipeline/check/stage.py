@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,13 +17,15 @@ from pipeline.check.lacking import (
     rules_without_columns,
     without_lacking,
 )
+from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Rule, Subject
+from pipeline.check.rules.match import REGISTRAR, UNNAMED
+from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
 from pipeline.collect.lacking import NOTHING, Lacking
-from pipeline.match.clashes import CLASHES
 from pipeline.match.evidence import find_evidence
-from pipeline.match.matched import Matched
+from pipeline.match.matched import MARKS, Matched
 from pipeline.match.standing import first_submissions, standing_submissions
 from pipeline.tables import Frame
 
@@ -47,8 +50,14 @@ class Checked:
     registry_findings: Frame
     standing: pd.Series
     """By registry position: the index in `counting` of the submission that stands there."""
-    first_failed: set[str]
-    """Ids of counting submissions whose person's first one had a critical finding for the student to mend."""
+    first: Frame
+    """`submission_id, rule`: what each first submission had for the student to mend, under the id that counts."""
+    signs: Frame
+    """`shared.signs_of` the findings of the submissions that count."""
+    first_signs: Frame
+    """The same of `first`, where another submission counts."""
+    places: Frame
+    """`shared.places_of` the submissions that count."""
     not_checked: list[NotChecked]
     results: dict[str, object] = field(default_factory=dict[str, object])
     """Great Expectations' own validation results by suite, for Data Docs."""
@@ -58,34 +67,57 @@ def check(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = 
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
     skipped += [NotChecked(*told) for told in rules_without_columns(judged, lacking)]
-    standing = standing_submissions(matched.counting, matched.evidence)
+    another = schools_of_another_month(matched.students, facts)
+    skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
+    registry, results = _validated("registry", matched.registry, judged, facts, another)
+    matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
+    matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
+    standing = standing_submissions(matched.made_at, matched.evidence)
     tables = subject_tables(matched, standing)
-    verdicts: dict[Subject, list[Verdict]] = {}
-    results: dict[str, object] = {}
-    for subject, table in tables.items():
-        chosen = [rule for rule in judged if rule.table == subject]
-        verdicts[subject], judged_so = validate(table, chosen, facts, subject)
+    found: dict[Subject, Frame] = {}
+    not_run: set[str] = set()
+    skipped += [said for verdict in registry for said in _not_judged(verdict)]
+    for subject in ("submissions", "superseded", "students"):
+        verdicts, judged_so = _validated(subject, tables[subject], judged, facts, another)
         results |= judged_so
-        skipped += [said for verdict in verdicts[subject] for said in _not_judged(verdict)]
-    verdicts["submissions"] += _unspoken(tables["submissions"], verdicts["submissions"], rules)
-    found = {subject: findings_of(tables[subject], verdicts[subject]) for subject in tables if subject != "registry"}
-    own = found["submissions"] = without_lacking(found["submissions"], tables["submissions"], lacking)
+        skipped += [said for verdict in verdicts for said in _not_judged(verdict)]
+        if subject == "submissions":
+            not_run = {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
+            verdicts += _unspoken(tables[subject], verdicts, rules)
+        found[subject] = findings_of(tables[subject], verdicts)
+    table = tables["submissions"]
+    own = eased(without_lacking(found["submissions"], table, lacking), table, facts, matched.registry)
+    own = found["submissions"] = registrar_findings(table, registry, own)
+    first, first_signs = _first(matched, own, judged, facts, lacking)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
-        certifications=certify(
-            tables["submissions"],
-            own,
-            _not_run(verdicts["submissions"]),
-            records_without_columns(tables["submissions"], lacking),
-        ),
+        certifications=certify(table, own, not_run, records_without_columns(table, lacking)),
         registry_findings=registry_without_lacking(
-            registry_findings_of(tables["registry"], verdicts["registry"], matched.own), lacking
+            registry_findings_of(matched.registry, registry, matched.own), lacking
         ),
         standing=standing,
-        first_failed=_first_failed(matched, own, judged, facts, lacking),
+        first=first,
+        signs=signs_of(own, table),
+        first_signs=first_signs,
+        places=places_of(table),
         not_checked=skipped,
         results=results,
     )
+
+
+def _validated(
+    subject: Subject, table: Frame, rules: list[Rule], facts: Facts, another: Collection[str]
+) -> tuple[list[Verdict], dict[str, object]]:
+    """Return the verdicts of the rules about one table, and Great Expectations' results."""
+    verdicts, results = validate(table, [rule for rule in rules if rule.table == subject], facts, subject)
+    return without_june(verdicts, table["told_school" if "told_school" in table else "school"], another), results
+
+
+def _asked(month: str, facts: Facts) -> str:
+    """Return the question to the office about a registry whose undergraduates mostly end in another month."""
+    set_month = facts.undergraduate_month
+    remedy = f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
+    return f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {set_month}，请就业办确认：{remedy}"
 
 
 def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[Verdict]:
@@ -94,15 +126,11 @@ def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[
     Unknown is not a pass: without this such a student would stand among those who can be approved.
     """
     told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
-    rows = np.flatnonzero(~table["identity_cause"].isin(["", *told]))
+    rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, UNNAMED, *told]))
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []
     return [Verdict(replace(ask, message=_UNSPOKEN), rows)]
-
-
-def _not_run(verdicts: list[Verdict]) -> set[str]:
-    return {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
@@ -128,13 +156,16 @@ def _not_judged(verdict: Verdict) -> list[NotChecked]:
     return [NotChecked(name, "", told)] if told else []
 
 
-def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> set[str]:
-    """Return the counting submissions whose person's first one the student had to mend (tables/colleges)."""
-    firsts = first_submissions(matched.submissions)
+def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> tuple[Frame, Frame]:
+    """Return what each person's first submission had for the student to mend (tables/colleges), with its signs.
+
+    Both stand under the id of the submission that counts.
+    """
+    firsts = first_submissions(matched)
     again = set(firsts["superseded_by"])
     now = _to_mend(findings)
     if firsts.empty:
-        return now
+        return now, pd.DataFrame(columns=pd.Index(SIGNS), dtype="str")
     strict = [
         rule
         for rule in rules
@@ -143,14 +174,36 @@ def _first_failed(matched: Matched, findings: Frame, rules: list[Rule], facts: F
         and rule.severity == "critical"
         and rule.needs != "photos"
     ]
-    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=firsts.index)
-    table = submissions_table(matched, firsts, find_evidence(firsts, matched.registry), clashes, None)
+    table = _unmarked(matched, firsts)
     verdicts, _ = validate(table, strict, facts, "first")
-    failed = _to_mend(without_lacking(findings_of(table, verdicts), table, lacking))
+    another = schools_of_another_month(matched.students, facts)
+    found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
+    eased_found = eased(found, table, facts, matched.registry)
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
-    return (now - again) | {later[submission] for submission in failed}
+    then, signs = (
+        frame.assign(submission_id=frame["submission_id"].map(later).astype("str"))
+        for frame in (_to_mend(eased_found), signs_of(eased_found, table))
+    )
+    return pd.concat([now[~now["submission_id"].isin(list(again))], then], ignore_index=True), signs
 
 
-def _to_mend(findings: Frame) -> set[str]:
-    mend = (findings["severity"] == "critical") & (findings["actor"] == "student")
-    return set(findings["submission_id"][mend]) - {""}
+def _unmarked(matched: Matched, rows: Frame) -> Frame:
+    """Return the check table of submissions that do not count: nothing is known of them beside their evidence."""
+    marks = pd.DataFrame(MARKS, index=rows.index)
+    return submissions_table(matched, rows, find_evidence(rows, matched.registry), marks, None)
+
+
+def _later_causes(matched: Matched) -> pd.Series:
+    """Return for each counting submission why the later one was not taken: the rule, and the evidence in words."""
+    told = matched.marks["later_id"]
+    later = matched.later[matched.later["submission_id"].isin(told[told != ""])]
+    if later.empty:
+        return told
+    table = _unmarked(matched, later)
+    causes = "identity." + table["identity_cause"] + "：" + table["identity_evidence"]
+    return told.map(causes.set_axis(table["submission_id"])).astype("str").fillna("")
+
+
+def _to_mend(findings: Frame) -> Frame:
+    mend = (findings["severity"] == "critical") & (findings["actor"] == "student") & (findings["submission_id"] != "")
+    return findings.loc[mend, ["submission_id", "rule"]].drop_duplicates()

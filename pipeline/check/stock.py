@@ -50,6 +50,7 @@ REFUSED: dict[str, str] = {
     ),
     f"{_OF_ONE}of_type": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
     f"{_OF_ONE}in_type_list": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
+    "expect_column_values_to_match_json_schema": "不是 JSON 的内容判断不了，请改用 expect_column_values_to_match_regex",
     "expect_multicolumn_values_to_be_unique": "已被取代，请改用 expect_select_column_values_to_be_unique_within_record",
 }
 """Expectations that judge row by row elsewhere and cannot here, each with what to write in its place."""
@@ -94,7 +95,7 @@ def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]
         kwargs, wrong = _read_kwargs(rule, codes)
         wrong += _bad_patterns(kwargs)
         rule = replace(rule, kwargs=kwargs, written={})
-        wrong = wrong or _refused(rule)
+        wrong += _refused(rule)
     return rule, [f"{rule.place}：{message}" for message in dict.fromkeys(wrong)]
 
 
@@ -197,6 +198,7 @@ def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[
             try:
                 kwargs[key] = _bound(rule, key, columns[0])
             except ValueError as mistake:
+                kwargs[key] = 0.0  # what Great Expectations would say of the value is said
                 wrong.append(f"kwargs 的 {key}：{mistake}")
     return wrong
 

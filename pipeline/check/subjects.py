@@ -18,7 +18,7 @@ from pipeline import fields
 from pipeline.check.rule import Subject
 from pipeline.check.rules.match import cause
 from pipeline.knowledge.text import among, by_distinct
-from pipeline.match.clashes import CLASHES
+from pipeline.match.evidence import SEVERAL
 from pipeline.match.matched import Matched
 from pipeline.match.persons import WITHDRAWN
 from pipeline.match.stage import PHOTOS
@@ -35,7 +35,7 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
         standing: by registry position, the index of the submission that stands there.
     """
     return {
-        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos),
+        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
         "superseded": _superseded(matched.submissions),
         "students": _told(matched.students_with(standing)),
         "registry": matched.registry,
@@ -43,12 +43,16 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
 
 
 def submissions_table(
-    matched: Matched, submissions: Frame, evidence: Frame, clashes: Frame, photos: Frame | None
+    matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
 ) -> Frame:
     """Return the check table of `submissions` with what a finding tells of each."""
     table = check_table(
-        submissions, evidence, clashes, matched.registry, matched.classes, frozenset(matched.unread), photos
+        submissions, evidence, marks, matched.registry, matched.classes, frozenset(matched.unread), photos
     )
+    for name in ("outside", "outside_source"):
+        table[name] = _taken_or(
+            matched.registry[name], table["standing_row"], pd.Series("", index=table.index, dtype="str")
+        )
     told = {f"told_{name}": _taken_or(matched.registry[name], table["standing_row"], table[name]) for name in _TOLD}
     return table.assign(**told)
 
@@ -98,7 +102,7 @@ def classes_of(registry: Frame) -> Classes:
 def check_table(
     submissions: Frame,
     evidence: Frame,
-    clashes: Frame,
+    marks: Frame,
     registry: Frame,
     classes: Frame,
     unread: frozenset[str],
@@ -109,8 +113,8 @@ def check_table(
     Args:
         submissions: the submissions that count.
         evidence: `match.find_evidence` of them.
-        clashes: `match.clashes.CLASHES` of them.
-        registry: normalised registry rows, positions as in `evidence`.
+        marks: `matched.MARKS` of them.
+        registry: normalised rows, positions as in `evidence`; `faults` where they are known (`registrar.faults_of`).
         classes: `school, class_name, college, major` of the registry, of all schools that may be looked up.
         unread: names of the schools whose registry could not be read.
         photos: `photos.examine` of them with `shared`, or None where no photos are collected.
@@ -119,11 +123,15 @@ def check_table(
     parts: dict[str, pd.Series] = {
         f"registry_{name}": _taken(registry[name], matched, submissions.index) for name in fields.in_registry()
     }
+    none = pd.Series("", index=registry.index, dtype="str")
+    parts["registry_faults"] = _taken(registry.get("faults", none), matched, submissions.index)
     parts["matched_school"] = parts["registry_school"]
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
+    named = {*registry["school"].unique(), *classes["school"].unique(), *unread}
+    parts["school_named"] = submissions["school"].isin(list(named))
     parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
     parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(classes))
-    parts |= {name: clashes[name] for name in CLASHES}
+    parts |= {str(name): marks[name] for name in marks}
     parts |= _photo_columns(photos, submissions.index)
     table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)
     table["identity_cause"] = cause(table)
@@ -179,6 +187,10 @@ def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
     if owner >= 0 and owner != get("matched_row"):
         other = registry.iloc[owner]
         parts.append(f"所填身份证号码在学籍中属于 {other['school']} 学号 {other['student_number']} {other['name']}")
+    if not parts and any(get(name) for name in SEVERAL.values()):
+        return "学籍中有多条记录同样相符，请逐条核对"
+    if not parts and get("strays"):
+        return "所填号码在学籍中不属于同一人"
     return "；".join(parts) or "学籍中没有身份证号码、学号、考生号或姓名相符的记录"
 
 

@@ -14,7 +14,8 @@ from pipeline import fields, resources
 from pipeline.check.rule import SUBJECTS, Rule, Subject
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import CodeTable, load_codes
-from pipeline.tables import ACTORS, SEVERITIES
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 NEEDS = ("", "photos", "registry")
@@ -79,8 +80,8 @@ def _is_share(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
-def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule]:
-    """Return every rule of a cohort, silenced ones with their known issue.
+def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
+    """Return every rule of a cohort, silenced ones with their known issue, messages with the undergraduates' `month`.
 
     Raises:
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
@@ -94,7 +95,7 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str]) -> list[Rule
         replace(
             rule,
             known_issue=known_issues.get(rule.name, rule.known_issue),
-            message=wording.get(rule.name, rule.message),
+            message=wording.get(rule.name, rule.message).replace("{undergraduate_month}", month),
         )
         for rule in rules
     ]
@@ -227,6 +228,11 @@ _KEYS = {
     "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since",
     "changed", "known_issue", "kwargs",
 }  # fmt: skip
+_ABOUT = {
+    "field_given": "没有填写（空格、占位文字不算）",
+    "field_in_codes": "不在代码表内，也不是别名",
+    "field_equals_registry": "与对上的学籍不同；两边先统一写法再比，任何一边空白都不比较",
+}
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
 _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
 
@@ -260,7 +266,7 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         severity=text["severity"],
         actor=text["actor"],
         message=text["message"],
-        about=text.get("about", ""),
+        about=text.get("about") or _ABOUT.get(own, ""),
         table=cast("Subject", text.get("table", "submissions")),
         needs=text.get("needs") or str(suite.head.get("needs", "")),
         since=text.get("since") or str(suite.head.get("since", "")),
@@ -313,5 +319,5 @@ def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
         suite.wrong(node, "kwargs 应为逐行的 键: 值")
     named = data.get("field")
-    if named and "{" not in str(named) and str(named) not in fields.fields():
+    if named and "{" not in str(named) and str(named) not in (fields.fields() | fields.registry_fields()):
         suite.wrong(node, f"没有字段 {named}，字段名见 fields.csv")

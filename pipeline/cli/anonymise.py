@@ -24,12 +24,12 @@ def anonymise(
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
     from pipeline.anonymise.cohort import anonymise as write
+    from pipeline.anonymise.sources import Sources
     from pipeline.cohort import load_cohort
-    from pipeline.sources import collect_all
     from pipeline.whole import folder_appearing
 
     settings = load_cohort(cohort)
-    sources = collect_all(settings)
+    sources = Sources.of(settings)
     with folder_appearing(out) as folder:
         write(settings, sources, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")

@@ -30,10 +30,22 @@ def columns(
     save: Annotated[
         bool, typer.Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")
     ] = False,
+    settle: Annotated[str, typer.Option("--settle", metavar="编号", help="了结一个整体问题（shared_faults）")] = "",
+    how: Annotated[
+        str, typer.Option("--as", metavar="alias|students", help="写成自己的别名，或交回学生更正")
+    ] = "alias",
+    by: Annotated[str, typer.Option("--by", help="经办人（--settle 时必填）")] = "",
+    why: Annotated[str, typer.Option("--why", help="说明")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what columns are read as, ask in a terminal, and write the answers with `--save`."""
+    """Show what columns are read as, ask in a terminal, and write answers with `--save`; or settle a shared fault."""
     from pipeline.cohort import FILE_NAME, load_cohort
+
+    if settle:
+        from pipeline.review.shared_faults import settle_fault
+
+        print(settle_fault(load_cohort(cohort), settle, how, by, why))
+        return
     from pipeline.cohort_save import save_columns
     from pipeline.operate.columns import look_at_columns
 

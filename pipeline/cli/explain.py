@@ -111,6 +111,8 @@ def _head(console: Console, facts: dict[str, Any]) -> None:
     place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {one['name']}  {status}", style="bold")
     console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
+    if one["exception_expired"]:
+        console.print("通过时所依据的例外已到期，请重新办理例外或退回更正")
     if one["changed_fields"]:
         names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")
@@ -175,7 +177,8 @@ def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Ta
 
 
 def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
-    from pipeline.tables import ACTORS, SEVERITIES
+    from pipeline.states import ACTORS
+    from pipeline.tables import SEVERITIES
 
     if not findings:
         return

@@ -43,6 +43,7 @@ def handin(
     from pipeline.deliver.handin.mapping import load_mapping
     from pipeline.review.desk import KINDS
     from pipeline.review.ledger import open_ledger
+    from pipeline.review.witnesses import require_whole
 
     opened = load_cohort(cohort)
     described = load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
@@ -55,6 +56,8 @@ def handin(
     folder = out or opened.reports_folder / "handin"
     wanted = Wanted(described, colleges, chosen, (template or own) if chosen == "xlsx" else None, draft, folder)
     with open_ledger(opened) as ledger:
+        if not draft:
+            require_whole(opened, ledger)
         entries = ledger.entries(*KINDS)
     done = hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:

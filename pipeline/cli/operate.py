@@ -102,6 +102,7 @@ def doctor(cohort: CohortPath = Path()) -> None:
 def purge(
     cohort: CohortPath = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出，不删除")] = False,
+    closing: Annotated[bool, typer.Option("--close", help="这一届已结束：清除全部个人信息，只留人数和签字")] = False,
     by: ByWhom = "",
     why: Why = "",
 ) -> None:
@@ -110,6 +111,9 @@ def purge(
     from pipeline.operate import purge as work
 
     loaded, now = load_cohort(cohort), datetime.now(SHANGHAI)
+    if closing:
+        _close(loaded, now, by, why, dry_run=dry_run)
+        return
     if not dry_run:
         from pipeline.review.ledger import system_account
 
@@ -119,19 +123,51 @@ def purge(
     word = "将清除" if dry_run else "已清除"
     typer.echo(
         f"{word}：原始数据 {len(removed.inputs)} 份，旧运行中的个人信息 {len(removed.runs)} 次，"
-        f"邮件 {len(removed.mail)} 批" + ("" if dry_run else f"，账本中的个人信息 {removed.ledger} 条"),
+        f"邮件 {len(removed.mail)} 批"
+        + ("" if dry_run else f"，账本中的个人信息 {removed.ledger} 条，账本的旧备份 {len(removed.backups)} 份"),
         err=True,
     )
+    for path in removed.lost:
+        typer.echo(f"这份备份已不在原处，里面还有个人信息，请自行删除：{path}", err=True)
+
+
+def _close(cohort: Cohort, now: datetime, by: str, why: str, *, dry_run: bool) -> None:
+    from pipeline.operate.closing import close
+    from pipeline.review.ledger import system_account
+
+    if dry_run:
+        raise UsageError("--close 不能与 --dry-run 同用", remedy="--close 清除这一届的全部个人信息，请先留好要用的")
+    closed = close(cohort, now, by or system_account(), why)
+    typer.echo(
+        f"已清除：文件和文件夹 {closed.files} 个，运行中的个人信息 {closed.runs} 次，"
+        f"账本中的个人信息 {closed.ledger} 条，账本的备份 {closed.backups} 份",
+        err=True,
+    )
+    for name in closed.left:
+        typer.echo(f"请自行查看并删除：{name}", err=True)
 
 
 def backup(
-    destination: Annotated[Path, typer.Argument(help="备份到这个文件夹（或文件）", metavar="DEST")],
+    destination: Annotated[
+        Path | None, typer.Argument(help="备份到这个文件夹（或文件）；与 --restore 同用时是届别", metavar="DEST")
+    ] = None,
     cohort: CohortPath = Path(),
+    restore: Annotated[Path | None, typer.Option("--restore", help="换回这个副本", metavar="FILE")] = None,
+    by: ByWhom = "",
+    why: Why = "",
 ) -> None:
-    """备份账本，并核对副本。"""
+    """备份账本，并核对副本；--restore 换回一个副本，原来的留在旁边。"""
     from pipeline.cohort import load_cohort
-    from pipeline.operate.backup import backup as copy
+    from pipeline.operate import backup as work
+    from pipeline.review.ledger import system_account
 
-    path, count = copy(load_cohort(cohort), destination, datetime.now(SHANGHAI))
+    now = datetime.now(SHANGHAI)
+    if restore is not None:
+        for line in work.restore(load_cohort(destination or cohort), restore, now, by, why):
+            typer.echo(line, err=True)
+        return
+    if destination is None:
+        raise UsageError("没有写备份到哪里", where="DEST", remedy="例如：mingce backup /media/usb/mingce")
+    path, count = work.backup(load_cohort(cohort), destination, now, by or system_account())
     typer.echo(f"已备份 {count} 条，核对无误", err=True)
     typer.echo(str(path))

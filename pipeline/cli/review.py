@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     decisions = Commands(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
     for name, command in (
         ("approve", _approve), ("return", _return), ("reopen", _reopen), ("withdraw", _withdraw), ("list", _list),
+        ("sheet", _sheet),
     ):  # fmt: skip
         decisions.command(name)(command)
     exceptions = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
@@ -90,13 +91,14 @@ def _approve(
 ) -> None:
     """审核通过：有未解决的必须更正项的学生不能通过。"""
     from pipeline.review.actions import approve, approve_ready
-    from pipeline.review.seen import seen_in_run
+    from pipeline.review.seen import seen_in_latest, seen_in_run
 
     if all_ready == bool(student):
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
     if all_ready and not college:
         raise UsageError("--all-ready 要写明院系", where="--college")
-    looked_at = seen_in_run(open_cohort([str(cohort_and_rest(words)[0])]), seen) if seen else None
+    cohort = open_cohort([str(cohort_and_rest(words)[0])])
+    looked_at = seen_in_run(cohort, seen) if seen else None if all_ready else seen_in_latest(cohort)
     if all_ready:
         named = college_named(str(college), open_cohort(words))
 
@@ -168,6 +170,28 @@ def _list(
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     rows = listed(desk, college_named(college, cohort) if college else None, status)
     typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else printed(rows, tables.run_id))
+
+
+def _sheet(
+    words: Words = None,
+    college: College = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
+) -> None:
+    """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
+    from pipeline.review.desk import KINDS, lay_desk, open_tables
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.sheet import write_sheet
+
+    if not college:
+        raise UsageError("没有写院系", where="--college")
+    from pipeline.cohort import safe_name
+
+    cohort = open_cohort(words)
+    named = college_named(college, cohort)
+    tables, today = open_tables(cohort)
+    with open_ledger(cohort) as ledger:
+        desk = lay_desk(tables, ledger.entries(*KINDS), today)
+    typer.echo(str(write_sheet(out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx"), desk, named)))
 
 
 def _except_add(
@@ -277,8 +301,10 @@ def _act(
 
 def _tell(outcome: Outcome, done: str) -> None:
     if outcome.done or not outcome.already:
-        named = f"：{'、'.join(outcome.done)}" if 0 < len(outcome.done) <= 20 else ""
+        named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
         typer.echo(done.format(len(outcome.done)) + named)
+    for line in outcome.told:
+        typer.echo(one_line(line))
     if outcome.already:
         typer.echo(f"{len(outcome.already)} 人此前已是如此，未重复记入")
     if outcome.rest:

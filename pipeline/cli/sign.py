@@ -56,9 +56,11 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signatures import standing_signature
     from pipeline.review.signing import Terms, file_scan, sign
+    from pipeline.review.witnesses import keep_witness, require_whole
 
     college, cohort = _college(words)
     with open_ledger(cohort) as ledger:
+        require_whole(cohort, ledger)
         if scan is not None and standing_signature(ledger.entries("signature"), college.code, college.name):
             new = file_scan(ledger, college, Actor(by, why), _kept_scan(cohort, scan))
             typer.echo(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
@@ -67,6 +69,9 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
         terms = Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
         actor = Actor(by, why, today)
         signed = sign(tables, ledger, college, terms, actor, partial(_final_files, cohort, actor))
+        made = standing_signature(ledger.entries("signature"), college.code, college.name)
+        if made is not None:
+            keep_witness(cohort.folder / "signed" / made.code, made.seq, made.hash, made.at)
         if scan is not None:
             file_scan(ledger, college, actor, _kept_scan(cohort, scan))
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
@@ -88,10 +93,10 @@ def _final_files(
 
 def _kept_scan(cohort: Cohort, scan: Path) -> str:
     """Keep a scan beside the inputs, by its digest, and return that."""
-    from pipeline.review.signed_file import sha256_of
+    from pipeline.review.signed_file import file_sha256
     from pipeline.whole import appearing
 
-    digest = sha256_of(scan)
+    digest = file_sha256(scan)
     place = cohort.reports_folder / "inputs" / digest
     if not place.is_file():
         with appearing(place) as draft:
@@ -116,6 +121,7 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     from pipeline.review.actions import Actor
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import accept
+    from pipeline.review.witnesses import require_whole
     from pipeline.tables import read_table
     from pipeline.tabulate.colleges import standing_of
 
@@ -124,6 +130,7 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     colleges = read_table(cohort.reports_folder / "runs" / tables.run_id, "colleges")
     standing = standing_of(colleges, college.school, college.name)
     with open_ledger(cohort) as ledger:
+        require_whole(cohort, ledger)
         accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
     typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
 
@@ -132,10 +139,10 @@ def _verify(words: list[str], code: str) -> None:
     from pipeline.cohort import load_cohort
     from pipeline.review.desk import lay_desk
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.signed_file import sha256_of, verify_code, verify_file
+    from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 
     file, cohort = ("", load_cohort(_folder(words))) if code else _subject(words, "文件")
-    sha256 = "" if code else sha256_of(Path(file))
+    sha256 = "" if code else file_sha256(Path(file))
     tables, today = open_desk(cohort)
     with open_ledger(cohort) as ledger:
         entries = ledger.entries()

@@ -6,11 +6,11 @@ from pipeline.collect.people import read_people
 from pipeline.collect.registry import read_registry
 from pipeline.collect.submissions import (
     Unit,
-    collect_submissions,
     collect_unit,
     refuse_nothing,
     refuse_undeclared,
     submission_units,
+    together,
 )
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
     "Registry",
     "SourceColumns",
     "Unit",
-    "collect_submissions",
     "collect_unit",
     "read_people",
     "read_registry",
     "refuse_nothing",
     "refuse_undeclared",
     "submission_units",
+    "together",
 ]

@@ -20,7 +20,7 @@ Kind = Literal["number", "date", "boolean", "error", "formula", "picture"]
 
 CELLS = ["at", "field", "kind", "raw"]
 EXTRAS = ["file", "sheet", "row", "column", "value"]
-SKIPPED = ["file", "sheet", "row", "why"]
+SKIPPED = ["file", "sheet", "row", "why", "number"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,13 @@ class Reading:
 class Collected:
     """Every submitted row as it was given.
 
-    `rows`: file, sheet, row (1-based) and every field of `fields.csv` as text, "" where the source has no such column.
+    `rows`: file, sheet, row (1-based), `why` and every field of `fields.csv` as text, "" where the source has no such
+    column. `why` says why a row looks like no person's although it gives a student's or ID number: whoever knows the
+    registry decides (`skipping.with_people`).
     `cells`: the cells of `rows` that were not plain text: at (position in `rows`), field, kind, raw.
-    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason. `columns`: what
-    each worksheet with a header has. `pictures`: images taken out of cells, by the name that `rows.photo` holds.
+    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason and the first
+    number in them. `columns`: what each worksheet with a header has. `pictures`: images taken out of cells, by the name
+    that `rows.photo` holds.
     """
 
     rows: pd.DataFrame
@@ -110,6 +113,8 @@ class Collected:
     inputs: list[Input]
     columns: tuple[SourceColumns, ...]
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    school: str = ""
+    """The one school that its rows can be of, where the source says so (`school` in `from`)."""
 
 
 @dataclass(frozen=True)
@@ -143,4 +148,4 @@ def cell_frame(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
 
 def row_columns() -> list[str]:
     """Return the columns of `Collected.rows`."""
-    return ["file", "sheet", "row", *fields.names()]
+    return ["file", "sheet", "row", "why", *fields.names()]

@@ -20,6 +20,7 @@ IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "
 _LONGEST = 40  # characters of a heading that a message tells
 _TOLD = 40  # headings that one message tells
 _PROVED = 0.9  # of the filled cells of a column that its values prove
+_HINTS = 4  # rows of hints that may stand between a header and its first student
 _LOOKED_AT = 2_000  # filled cells from the top that are asked whether they prove their column
 
 
@@ -105,9 +106,13 @@ def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
 
 
 def are_id_numbers(values: pd.Series) -> bool:
-    """Say whether these values are ID numbers: almost all of 18 characters with the right check character."""
+    """Say whether these values are ID numbers: almost all of 18 characters with the right check character.
+
+    What has no number among the first ones is a hint or a type (18位, C(18)) and no value.
+    """
     filled = values.str.strip().str.upper()
     filled = filled[filled != ""].head(_LOOKED_AT).reset_index(drop=True)
+    filled = filled[filled.str.contains("[0-9]{6}") | (filled.index >= _HINTS)].reset_index(drop=True)
     if filled.empty:
         return False
     numbers = IdNumbers(filled)
@@ -138,7 +143,7 @@ def labelled(name: str, texts: Sequence[str]) -> str:
     ]
     pairs = [(clean(part[: colon.start()]), part[colon.end() :].strip()) for part in parts
              if (colon := re.search("[:：]", part))]  # fmt: skip
-    mine = {clean(label) for label in fields.fields()[name].labels}
+    mine = {clean(label) for label in fields.field_of(name).labels}
     told = [value for label, value in pairs if label in mine and value]
     plain = [part.strip() for part in parts if not re.search("[:：]", part)]
     return told[0] if told else plain[-1] if plain else ""

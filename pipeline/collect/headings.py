@@ -28,7 +28,7 @@ _FRONT = re.compile(
     r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
     r"|请(?:如实)?(?:输入|填写|选择|上传)|[您你]的)+"
 )
-_LAST = re.compile(r"(?:[*★☆※:;,。?!]|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
+_LAST = re.compile(r"(?:[*★☆※:;,。?!]|是(?:什么|多少|哪个)?|为|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
 _BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
 _ABOUT = re.compile(r"^(?:主要)?(.+?)[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?$")
 _NOT = re.compile(r"不|非|勿|别|除")
@@ -110,7 +110,7 @@ def _known() -> dict[str, str]:
     """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
     known: dict[str, str] = {}
     for shorten in (clean, _bare):
-        for each in fields.fields().values():
+        for each in (*fields.fields().values(), *fields.registry_fields().values()):
             for label in each.labels:
                 known.setdefault(shorten(label), each.name)
         for each in fields.fields().values():
@@ -217,15 +217,16 @@ def near_field(label: str) -> str:
 def likely_field(label: str) -> str:
     """Return the field that a heading without a meaning may mean, or "": a question, never an answer.
 
-    It differs by one character from a label, has one label as its part, or is a part of one field's labels.
+    It has one label as its part, differs by one character from a label, or is a part of one field's labels.
     """
-    if near := near_field(label):
-        return near
     bare = _bare(label)
-    if len(bare) < _SHORTEST or any(word in bare for word in _others() if len(word) > 1):
-        return ""
-    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare]
+    others = any(word in bare for word in _others() if len(word) > 1)
+    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare and not others]
     if held:
         return _known()[max(held, key=len)]
+    if near := near_field(label):
+        return near
+    if len(bare) < _SHORTEST or others:
+        return ""
     holding = {name for known, name in _known().items() if bare in known}
     return holding.pop() if len(holding) == 1 else ""

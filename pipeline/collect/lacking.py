@@ -13,6 +13,7 @@ from pipeline.collect.columns import Column, SourceColumns, fields_read, short
 
 Fields = frozenset[str]
 _NAMED = 3  # worksheets that a message names
+_LISTED = 200  # unknown columns of a worksheet that the summary lists
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def lacking_of(
     registries: Mapping[str, Sequence[SourceColumns]],
     *,
     photos: bool,
+    alone: bool,
 ) -> Lacking:
     """Return what is lacking.
 
@@ -43,13 +45,19 @@ def lacking_of(
         read: each source of submissions with what its worksheets have.
         registries: by school, what its registry has; schools whose registry could not be read are left out.
         photos: whether the cohort collects photos; without them nobody misses the column.
+        alone: whether the cohort has one school; then a form needs no column for it.
     """
-    wanted = frozenset(fields.names()) - {"submitted_at", "school"} - (set() if photos else {"photo"})
+    wanted = frozenset(fields.names()) - {"submitted_at"} - (set() if photos else {"photo"})
     mended = fields_read(each for source, has in read if source.amends for each in has)
-    forms = [each for source, has in read if not source.amends for each in has if not each.refused]
-    sheets = {(each.file, each.sheet): wanted - each.fields - mended for each in forms}
+    sheets = {
+        (each.file, each.sheet): wanted - each.fields - mended - ({"school"} if alone or source.school else set())
+        for source, has in read
+        if not source.amends
+        for each in has
+        if not each.refused
+    }
     return Lacking(
-        everywhere=wanted - fields_read(forms) - mended if forms else frozenset(),
+        everywhere=frozenset.intersection(*sheets.values()) if sheets else frozenset(),
         sheets={place: lost for place, lost in sheets.items() if lost},
         registries={
             school: lost
@@ -125,7 +133,7 @@ def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
             "exports": list(each.exports),
             "refused": each.refused,
             "read": {c.field: {"heading": short(c.heading), "right": c.right} for c in each.columns if c.field},
-            "unknown": [_unknown(c) for c in each.columns if not c.field],
+            "unknown": [_unknown(c) for c in each.columns if not c.field][:_LISTED],
         }
         for each in sources
     ]

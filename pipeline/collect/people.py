@@ -22,14 +22,27 @@ def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Raises:
         InputError: a table cannot be read.
-        ConfigurationError: a table lacks a column.
+        ConfigurationError: a table lacks a column, or names a school that the cohort does not have.
     """
     mistakes: list[str] = []
     colleges = _read(cohort, cohort.people.colleges, COLLEGES, mistakes)
     counselors = _read(cohort, cohort.people.counselors, COUNSELORS, mistakes)
+    for path, table in ((cohort.people.colleges, colleges), (cohort.people.counselors, counselors)):
+        mistakes += _unknown_schools(cohort, path, table)
     if mistakes:
         raise ConfigurationError(mistakes, where="[people]")
     return colleges, counselors
+
+
+def _unknown_schools(cohort: Cohort, path: str, table: pd.DataFrame) -> list[str]:
+    """Return a line where a table names schools that the cohort does not have: nobody would get their mail."""
+    known = [school.name for school in cohort.schools]
+    strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
+    if not strange:
+        return []
+    return [
+        f"{path}：学校名称 {'、'.join(strange[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}），请改成一样的写法"
+    ]
 
 
 def _read(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str]) -> pd.DataFrame:

@@ -86,6 +86,8 @@ def rows_of_grid(
     header = with_proved(header, samples)
     columns = columns_of(header, (grid.file, grid.sheet, grid.first_row + header.bottom), given, samples)
     missing = [group for group in needs if not columns.fields.intersection(group)]
+    if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
+        return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person
     if missing:
         return _refused(grid, columns, _has_people(grid, header, body), missing)
     notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
@@ -130,7 +132,7 @@ def _refused(grid: Grid, columns: SourceColumns, people: bool, missing: Sequence
     why = f"表头缺少 {lacks} 这一列"
     message = (
         f"{why}，本表未读取。找到的列名：{headings_found([columns])}。请补上这一列，"
-        "或在 cohort.toml 的 columns 里写明哪一列是它（mingce columns 会逐列问）"
+        '或在 cohort.toml 的 columns 里写明哪一列是它，或写固定的内容，如 "学历" = "=本科"（mingce columns 会逐列问）'
     )
     return replace(_nothing(grid, _note(grid, "error", message, at)), columns=replace(columns, refused=why))
 
@@ -144,7 +146,7 @@ def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note
 
 
 def _nothing(grid: Grid, *notes: Note) -> SheetRows:
-    rows = text_frame(["row", *fields.names()], numbers=["row"])
+    rows = text_frame(["row", "why", *fields.names()], numbers=["row"])
     empty = text_frame(EXTRAS, numbers=["row"]), text_frame(SKIPPED, numbers=["row"])
     return SheetRows(rows, cell_frame(), *empty, [*grid.notes, *notes])
 
@@ -254,10 +256,13 @@ def _mapped(
         notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
-    named = ~blank & (why != "")
-    skipped = text_frame(
-        SKIPPED, ((grid.file, grid.sheet, int(numbers[at]), why[at]) for at in np.flatnonzero(named)), ["row"]
-    )
+    if "submitted_at" in wanted:  # of submissions the registry decides; a registry's own rows have nobody to ask
+        kept |= ~blank & skipping.with_numbers(body, header, why)
+    named = ~blank & ~kept
+    out = np.flatnonzero(named)
+    told = zip(out, skipping.numbers_in(body, out), strict=True)
+    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], number) for at, number in told)
+    skipped = text_frame(SKIPPED, listed, ["row"])
     chosen = None if kept.all() else pa.array(kept)
     columns = {
         name: _column(body, place) if chosen is None else _column(body, place).filter(chosen)
@@ -269,7 +274,7 @@ def _mapped(
         for name in wanted
         if name not in places
     }
-    rows = given.assign(row=numbers[kept], **absent)[["row", *wanted]]
+    rows = given.assign(row=numbers[kept], why=why[kept].astype("str"), **absent)[["row", "why", *wanted]]
     extras = _extras(grid, header, body, numbers, kept, wanted)
     cells = _cells(grid, header, kept, places)
     return SheetRows(rows, cells, extras, skipped, notes, has)

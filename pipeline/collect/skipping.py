@@ -7,15 +7,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.collect.collected import SKIPPED, Collected, Note
 from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, is_code_row
 from pipeline.collect.headings import clean, field_of
+from pipeline.logs import mask
+from pipeline.tables import POSITION
 
 _PERSON = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
 _TOTAL = re.compile(r"^\s*(?:[总合小共]\s*计|总\s*人\s*数|共\s*[0-9]+\s*[人名]|人数合计|total|sum)", re.IGNORECASE)
@@ -39,6 +43,8 @@ OTHER_TABLE = "另一个表头，各列的顺序不同"
 _KEYS = {"name", "id_number", "student_number"}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
+_SIX = "([0-9]{6,}[Xx]?)"
+_DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever stands between them
 _LONG = re.compile(r"\s*[0-9]{8,15}\s*")
 _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
 _FEW = 9  # filled cells of a row below the table, at most
@@ -124,6 +130,55 @@ class _Look:
         numbers = [known[name] for name in ("id_number", "student_number") if name in known]
         meant = {at: name for name, at in known.items()}
         return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
+
+
+def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
+    """Return which rows that are to be skipped give a student's or ID number.
+
+    Those below another header are unread, and who withdrew his submission has made none.
+    """
+    asked = np.zeros(body.num_rows, dtype=bool)
+    for name in ("id_number", "student_number"):
+        place = header.columns.get(name, body.num_columns)
+        if place < body.num_columns:
+            asked |= np.asarray(pc.match_substring_regex(body.column(place), _DIGIT))
+    withdrawn = np.array([str(each).startswith(WITHDRAWN) for each in why], dtype=bool)
+    return asked & (why != "") & (why != OTHER_TABLE) & ~withdrawn
+
+
+def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
+    """Return the first number of six digits or more in each of the rows, masked where it may be an ID number."""
+    numbers = pd.Series("", index=range(len(rows)), dtype="str")
+    narrow = body.select(filled_columns(body)).take(pa.array(rows))
+    for column in narrow.columns:
+        found = column.to_pandas().str.extract(_SIX, expand=False).fillna("")
+        numbers = numbers.where(numbers != "", found)
+    return [mask(number) for number in numbers]
+
+
+def with_people(collected: Collected, people: np.ndarray) -> Collected:
+    """Return what was collected with only those rows that are `people`'s; the others are listed as skipped."""
+    rows = collected.rows
+    saved = rows[people & (rows["why"] != "").to_numpy()]
+    message = "这一行像{}，但学号或身份证号码在学籍中，按学生的提交读取"
+    notes = [
+        Note("info", file, sheet, row, message.format(why))
+        for file, sheet, row, why in zip(*(saved[name] for name in [*POSITION, "why"]), strict=True)
+    ]
+    given = rows["student_number"].where(rows["student_number"] != "", rows["id_number"])
+    out = rows.assign(number=given)[~people][SKIPPED]
+    places = pd.MultiIndex.from_frame(out[POSITION])
+    extras, cells = collected.extras, collected.cells
+    cells = cells[people[cells["at"].to_numpy()]]
+    skipped = pd.concat([collected.skipped, out.assign(number=out["number"].map(mask))], ignore_index=True)
+    return replace(
+        collected,
+        rows=rows[people].reset_index(drop=True),
+        cells=cells.assign(at=(np.cumsum(people) - 1)[cells["at"].to_numpy()]).reset_index(drop=True),
+        extras=extras[~pd.MultiIndex.from_frame(extras[POSITION]).isin(places)].reset_index(drop=True),
+        skipped=skipped.sort_values(POSITION, kind="stable", ignore_index=True),
+        notes=[*collected.notes, *notes],
+    )
 
 
 def _doubtful(body: pa.Table, header: Header) -> np.ndarray:

@@ -28,22 +28,6 @@ from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
 from pipeline.errors import ConfigurationError, InputError
 
 
-def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
-    """Read all sources of `[submissions]`; the bytes read are kept in the folder `keep`.
-
-    A file or worksheet that cannot be read is an error note, and the others go on.
-
-    Raises:
-        InputError: a source names no file, or nothing at all could be read.
-    """
-    units = submission_units(cohort)
-    parts = [collect_unit(unit, cohort, keep) for unit in units]
-    collected = _together(parts)
-    refuse_nothing(collected.columns, collected.notes)
-    refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
-    return collected
-
-
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
     """Refuse to go on where no source could be read at all: none has `columns` that are a form's.
 
@@ -133,6 +117,7 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
     parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
     notes = reading.notes + [note for part in parts for note in part.notes]
     notes += _unread(grids, parts, notes)
+    school = cohort.school_of_code(unit.source.school or "")
     return Collected(
         rows=_rows(grids, parts),
         cells=cells_of(parts),
@@ -142,10 +127,11 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
         inputs=reading.inputs,
         columns=tuple(part.columns for part in parts if part.columns),
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
+        school=school.name if school else "",
     )
 
 
-def _together(parts: list[Collected]) -> Collected:
+def together(parts: list[Collected]) -> Collected:
     """Return what several units gave as one."""
     return Collected(
         rows=_concat([part.rows for part in parts], row_columns()),

@@ -15,7 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.collect.template_text import EXAMPLES, HINTS, LENGTHS, PAGES, WIDTHS
+from pipeline.collect.template_text import EXAMPLE_MONTH, EXAMPLES, LENGTHS, PAGES, WIDTHS, hint_of
 from pipeline.errors import UsageError
 from pipeline.knowledge.codes import load_codes
 from pipeline.whole import appearing
@@ -35,6 +35,7 @@ class _Column:
     at: int
     field: fields.Field
     options: list[str]
+    month: str
 
     @property
     def letter(self) -> str:
@@ -79,7 +80,10 @@ def _write_book(path: Path, cohort: Cohort | None) -> None:
     book = xlsxwriter.Workbook(str(path), options)
     year = f"{cohort.name} " if cohort else ""
     book.set_properties({"title": f"{year}毕业生信息登记表"})
-    columns = [_Column(at, field, options_of(field.name, cohort)) for at, field in enumerate(fields.fields().values())]
+    month = cohort.cohort.undergraduate_month if cohort else EXAMPLE_MONTH
+    columns = [
+        _Column(at, field, options_of(field.name, cohort), month) for at, field in enumerate(fields.fields().values())
+    ]
     sheet, guide, lists = (book.add_worksheet(name) for name in (SHEET, GUIDE, LISTS))
     ranges = _write_lists(book, lists, columns)
     _write_form(book, sheet, columns, f"{year}毕业生信息登记表")
@@ -146,7 +150,7 @@ def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[_Colum
 
 def _example(column: _Column) -> str:
     """Return the example of a field: one of its own answers where the cohort has some."""
-    written = EXAMPLES.get(column.field.name, "")
+    written = EXAMPLES.get(column.field.name, "").replace("{month}", column.month)
     return written if not column.options or written in column.options else column.options[0]
 
 
@@ -172,7 +176,7 @@ def _write_lists(book: Workbook, sheet: Worksheet, columns: list[_Column]) -> di
 def _validate(sheet: Worksheet, column: _Column, source: str) -> None:
     """Give the column its input message, and a drop-down or a length to keep to."""
     name, label = column.field.name, column.field.label
-    hint = HINTS.get(name, "从下拉框选择。" if source else "")
+    hint = hint_of(name, column.month) or ("从下拉框选择。" if source else "")
     need = {"yes": "必填。", "if": "按情况填写。"}.get(column.field.required, "选填。")
     rule: dict[str, Any] = {"validate": "any"}
     if source:
@@ -223,7 +227,7 @@ def _write_guide(book: Workbook, sheet: Worksheet, columns: list[_Column]) -> No
     for row, column in enumerate(columns, 3):
         sheet.set_row(row, 20)
         field = column.field
-        hint = HINTS.get(field.name, "从下拉框选择。" if column.options else "")
+        hint = hint_of(field.name, column.month) or ("从下拉框选择。" if column.options else "")
         line = (f"【{field.label}】", need[field.required], hint, _example(column))
         for at, cell in enumerate(line):
             sheet.write_string(row, at, cell, text)

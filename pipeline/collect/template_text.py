@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+EXAMPLE_MONTH = "2017-06"  # where no cohort says which
+
 EXAMPLES: dict[str, str] = {
     "submitted_at": "2016-10-08 21:30",
     "school": "（学校全称）",
     "email": "10001@qq.com",
     "id_number": "11010519491231002X",
     "education_level": "本科",
-    "graduation_month": "2017-06",
+    "graduation_month": "{month}",
     "name": "示例：张三",
     "gender": "男",
     "ethnicity": "汉族",
@@ -46,7 +48,7 @@ HINTS: dict[str, str] = {
     "email": "常用邮箱，建议 QQ 邮箱，用半角字符。",
     "id_number": "18 位，末位是字母的写大写 X。这一列已设为文本，请直接输入，不要从别处带格式粘贴。",
     "education_level": "从下拉框选择。",
-    "graduation_month": "写作 2017-06。本科、专科统一填 6 月；研究生填实际月份。",
+    "graduation_month": "写作 {month}。本科、专科统一填 {month}；研究生填实际月份。",
     "name": "与身份证一致。少数民族姓名中间用“·”。",
     "ethnicity": "从下拉框选择，写全称，如 苗族。",
     "political_status": "按现在的情况选择。",
@@ -96,3 +98,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "record": ("三、学籍", "#7A4B1E"),
     "contact": ("四、联系方式", "#5B3A73"),
 }
+
+
+def hint_of(name: str, month: str) -> str:
+    """Return what is said of a field; `month` is the one that the cohort sets for undergraduates."""
+    return HINTS.get(name, "").replace("{month}", month)

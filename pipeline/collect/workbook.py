@@ -13,6 +13,7 @@ from pipeline.collect.inputs import Content
 from pipeline.collect.ods import ods_facts
 from pipeline.collect.overlay import Facts, cell_notes, hidden_notes, reach
 from pipeline.collect.text import Value
+from pipeline.collect.xlsb import cells_passed_over
 from pipeline.collect.xlsx import XlsxFacts
 
 _REACH = 3_000_000  # cells of the rows that formulas and error values stand in
@@ -26,19 +27,49 @@ def read_workbook(content: Content, kind: str) -> Reading:
         InputError: it has a password, is damaged, or is too large.
     """
     if kind == "xls":
-        return _read(content.name, sheets_of(content.name, content.data), _nothing, [_untold(content.name, kind)])
+        return _read_binary(content.name, content.data, [_untold(content.name, kind)])
     archive = Archive(content)
+    if kind == "xlsb":
+        return _read_binary(content.name, archive.measured(), [_untold(content.name, kind), *_passed_over(archive)])
     sheets = sheets_of(content.name, archive.measured())
     if kind == "xlsx":
         book = XlsxFacts(archive)
         return _read(content.name, sheets, book.facts, book.notes())
-    if kind == "ods":
-        return _read(content.name, *_with_ods_facts(archive, sheets), [])
-    return _read(content.name, sheets, _nothing, [_untold(content.name, kind)])
+    return _read(content.name, *_with_ods_facts(archive, sheets), [])
 
 
-def _nothing(_sheet: str) -> Facts:
-    return Facts()
+def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:
+    """Return what a binary workbook holds; NUL characters, as misread texts have between their letters, are told."""
+    places: list[tuple[str, int]] = []
+    sheets = (replace(each, rows=each.rows and _without_nul(each.name, each.rows, places))
+              for each in sheets_of(file, data))  # fmt: skip
+    reading = _read(file, sheets, lambda _: Facts(), notes)
+    if not places:
+        return reading
+    (sheet, row), message = places[0], f"有 {len(places)} 格的文字之间夹有 NUL 字符，已去掉，请核对；最好另存为 xlsx"
+    return replace(reading, notes=[*reading.notes, Note("warning", file, sheet, row, message)])
+
+
+def _without_nul(sheet: str, rows: Iterable[list[Value]], places: list[tuple[str, int]]) -> Iterator[list[Value]]:
+    """Yield the rows without NUL characters, and note where there were some."""
+    for number, row in enumerate(rows, 1):
+        for column, value in enumerate(row):
+            if isinstance(value, str) and "\0" in value:
+                places.append((sheet, number))
+                row[column] = value.replace("\0", "")
+        yield row
+
+
+def _passed_over(archive: Archive) -> list[Note]:
+    """Return what is told of cells that an xlsb holds and that are not read."""
+    notes: list[Note] = []
+    for name in archive.names:
+        if name.startswith("xl/worksheets/") and name.endswith(".bin"):
+            count, row = cells_passed_over(archive.part(name))
+            part = name.rpartition("/")[2].removesuffix(".bin")
+            message = f"有 {count} 格的写法（多种字体的文字等）读不出，读作空白（{part}）。请另存为 xlsx"
+            notes += [Note("warning", archive.name, "", row, message)] if count else []
+    return notes
 
 
 def _untold(file: str, kind: str) -> Note:

@@ -10,10 +10,11 @@ from typing import Literal
 
 import pandas as pd
 
-Kind = Literal["counselor", "secretary", "student", "invite", "confirm"]
+Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed"]
 Key = tuple[str, ...]
 KIND_NAMES: dict[str, str] = {
     "counselor": "辅导员", "secretary": "副书记", "student": "学生", "invite": "提交通知", "confirm": "邮箱确认",
+    "changed": "邮箱变更",
 }  # fmt: skip
 
 # What goes into a header and an SMTP command: one plain ASCII address, no control character, comma or bracket.
@@ -45,7 +46,7 @@ class Recipient:
         return digest(self.address.casefold())[:20]
 
 
-_PERSONAL = ("student", "invite", "confirm")  # two students may share an address, each gets their own mail
+_PERSONAL = ("student", "invite", "confirm", "changed")  # two students may share an address, each gets their own mail
 
 
 @dataclass(frozen=True)

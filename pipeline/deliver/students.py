@@ -21,18 +21,8 @@ from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.recipients import Kind, Recipient, digest
 from pipeline.deliver.source import Source
 from pipeline.logs import mask
-
-_HEADLINES: dict[str, tuple[str, str]] = {
-    "missing": ("您还没有提交毕业生信息", "学校的学籍库里有您，但还没有收到您提交的毕业生信息。请在截止日期前提交。"),
-    "correct": ("您提交的信息需要更正", "请按下面的提示更正，并重新提交一次；以最后一次提交为准。"),
-    "returned": ("您提交的信息已退回", "审核时退回了您的信息。请更正后重新提交一次；不清楚原因的，请联系辅导员。"),
-    "approved": ("您的信息已审核通过", "请不要再改动。确需修改的，请先向辅导员提出申请。"),
-    "awaiting": ("已收到，等待审核", "您的信息已通过核对，正在等待学院审核，暂时不用再做什么。"),
-    "counselor": ("已收到，等待核实", "有内容需要辅导员先行核实，暂时不用再做什么。"),
-    "registrar": ("已收到，等待核实", "有内容需要教务处处理，暂时不用再做什么。"),
-    "not_checked": ("已收到，等待核验", "您的信息正在核验，暂时不用再做什么。"),
-    "stale": ("已收到，等待审核", "您的信息正在复核，暂时不用再做什么。"),
-}
+from pipeline.review.status import one_a_slip, open_critical
+from pipeline.states import states
 
 
 def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
@@ -49,17 +39,16 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
         items = mends.get(submission, ()) if status == "correct" and submission else ()
         if status == "returned" and (school, number) in source.returned:
             items = (("退回原因", mask(source.returned[school, number])),)
-        headline, lead = _HEADLINES[status]
+        state = states()[status]
         values: dict[str, object] = {
-            "headline": headline,
-            "lead": lead,
+            "headline": state.headline,
+            "lead": state.lead,
             "items": items,
             "steps": (),
             "code": "",
             "code_note": "",
         }
-        late = status in ("missing", "correct", "returned")
-        values["deadline"] = _deadline(cohort, source.as_of) if late else ""
+        values["deadline"] = _deadline(cohort, source.as_of) if state.until == "closes" else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = digest(status, *(text for item in items for text in item))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
@@ -68,26 +57,35 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
 def invitation_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield, to every registry student with a known address, how to submit and the code of that address;
 
-    and to every submitted address that no code proves yet, the code alone (the portal's activation mail).
+    of every submitted address that no code proves yet, the code: to the address that the office knows, so that it
+    proves the person and not a mailbox, else to the submitted one (the portal's activation mail); and to the known
+    address that another one was proved in its place.
     """
     key = code_key(cohort)
     for row in addresses[COLUMNS].itertuples(index=False, name=None):
         school, number, submitted, proved, known = map(str, row)
+        student, other = (school, number), known.casefold() != (proved or submitted).casefold()
         if known and not submitted:
-            yield _coded(cohort, key, "invite", (school, number), known, source.as_of)
-        if submitted and not proved:
-            yield _coded(cohort, key, "confirm", (school, number), submitted, source.as_of)
+            yield _coded(cohort, key, "invite", student, known, known, source.as_of)
+        elif submitted and not proved:
+            yield _coded(cohort, key, "confirm", student, known or submitted, submitted, source.as_of)
+        elif proved and known and other:
+            yield _coded(cohort, key, "changed", student, known, proved, source.as_of)
 
 
-def _coded(cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], address: str, as_of: date) -> Draft:
+def _coded(
+    cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], to: str, address: str, as_of: date
+) -> Draft:
+    """Return the mail about `address`, sent to `to`; of a change it tells, it carries no code."""
     school, number = student
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
     # whoever reads an address that no one has proved is told nothing of the student, not even the name
-    recipient = Recipient(kind, address, (), frozenset({student}))
-    headline, lead, steps = _INVITE if kind == "invite" else _CONFIRM
+    recipient = Recipient(kind, to, (), frozenset({student}))
+    headline, lead, steps = _CONFIRM_NEW if kind == "confirm" and to != address else _WORDS[kind]
     values: dict[str, object] = {
-        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school), "items": (), "steps": steps,
-        "code": code, "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
+        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school, address=mask(address)),
+        "items": (), "steps": steps, "code": "" if kind == "changed" else code,
+        "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort, as_of),
     }  # fmt: skip
     content = digest(kind, code, str(cohort.window.closes))
@@ -108,22 +106,34 @@ _CONFIRM = (
     "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；不是您填写的，请忽略这封邮件。",
     (),
 )
+_CONFIRM_NEW = (
+    "请确认您的新邮箱",
+    "{school}{cohort}毕业生信息中，您的邮箱填写成了 {address}。如果是您填写的，请把下面的确认码填入表格；"
+    "不是您填写的，请不要理会确认码，并马上告诉辅导员。",
+    (),
+)
+_CHANGED = (
+    "您的邮箱已变更",
+    "{school}{cohort}毕业生信息中，您的邮箱已变更为 {address}，以后的结果寄到那里。不是您变更的，请马上告诉辅导员。",
+    (),
+)
+_WORDS = {"invite": _INVITE, "confirm": _CONFIRM, "changed": _CHANGED}
 
 
 def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[str, object]) -> Message:
     greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学您好"
     shared = {
         "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
-        "cohort": cohort.name, "office": "就业办",
+        "cohort": cohort.name,
     }  # fmt: skip
-    html, text = fill("student", {**shared, **values})
+    html, text = fill("student", {**shared, **values}, cohort.office)
     check_private(recipient, html, text)
     return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
 
 
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by submission, (label of the field, message) of what is the student's own to mend."""
-    own = findings[findings["actor"].eq("student") & findings["severity"].eq("critical") & ~findings["excepted"]]
+    own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
     told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
     found: dict[str, list[tuple[str, str]]] = {}
     for submission, item in zip(own["submission_id"].astype(str), told, strict=True):

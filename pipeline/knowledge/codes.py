@@ -7,6 +7,8 @@ Columns: code, label, aliases (separated by |), source. `docs/code-tables.md` te
 from __future__ import annotations
 
 import csv
+import dataclasses
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +33,8 @@ class CodeTable:
     field: str
     labels: tuple[str, ...]
     words: dict[str, str]
+    codes: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Each code, without zeros in front, with its label."""
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return each answer as its label; an answer that no label or alias equals is kept as it is."""
@@ -41,8 +45,36 @@ class CodeTable:
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
         return flag_by_distinct(values, lambda value: self._meaning(value) in accepted)
 
+    def has(self, word: str) -> bool:
+        """Return whether a word is one of the table's labels or aliases."""
+        return _fold(word) in self.words
+
     def _meaning(self, value: str) -> str:
-        return self.words.get(_fold(value), value)
+        return self.words.get(_fold(value)) or self._with_code(value) or value
+
+    def _with_code(self, value: str) -> str:
+        """Return the label of an answer that says it twice, such as 03共青团员, 31-本科, 1.男, 英语(English); else "".
+
+        A code that is another label's says something else: then the answer has no meaning.
+        """
+        twice = _TWICE.fullmatch(value.strip())
+        if twice is None:
+            return ""
+        word, code = twice["word"] or twice["front"], twice["code"] or twice["behind"]
+        label = self.words.get(_fold(word), "")
+        if code.isascii() and code[0].isdigit():
+            return label if self.codes.get(_plain(code), label) == label else ""
+        return label if self.words.get(_fold(code)) == label else ""
+
+
+_TWICE = re.compile(
+    r"(?P<code>[0-9]{1,6}[A-Z]{0,2})\s*[-–—_.．、|｜:：/]?\s*(?P<word>[^\W\d_].*)"
+    r"|(?P<front>[^\W\d_][^()（）]*?)\s*[(（]\s*(?P<behind>[^()（）]+?)\s*[)）]"
+)
+
+
+def _plain(code: str) -> str:
+    return code.lstrip("0") or "0"
 
 
 def _fold(word: str) -> str:
@@ -63,8 +95,20 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     if folder is None or not folder.is_dir():
         return tables
     known = {*tables, *fields.names()}
-    paths = [path for path in folder.glob("*.csv") if path.stem in known] + list((folder / "codes").glob("*.csv"))
+    inner = list((folder / "codes").glob("*.csv"))
+    paths = [path for path in folder.glob("*.csv") if path.stem in known] + inner
+    stems = [path.stem for path in paths]
     own, mistakes = _read_tables(paths)
+    mistakes += [
+        f"codes/{path.name}：没有字段 {path.stem}，请用字段名作文件名（见 fields.csv），如 ethnicity.csv"
+        for path in sorted(inner)
+        if path.stem not in known
+    ]
+    mistakes += [
+        f"字段 {stem} 有两张代码表（{stem}.csv 和 codes/{stem}.csv），请保留一张"
+        for stem in dict.fromkeys(stems)
+        if stems.count(stem) > 1
+    ]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return {**tables, **own}
@@ -133,6 +177,7 @@ def _rows_of(reader: csv.DictReader[str], path: Path) -> tuple[list[tuple[int, d
 def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[CodeTable, list[str]]:
     words: dict[str, str] = {}
     labels: list[str] = []
+    codes: dict[str, str] = {}
     mistakes: list[str] = []
     for line, row in rows:
         label = row["label"]
@@ -146,6 +191,8 @@ def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[Code
         if label in labels:
             mistakes.append(f"{path.name} 第 {line} 行：“{label}”出现了两次，请合并为一行")
         labels.append(label)
+        if row["code"]:
+            codes.setdefault(_plain(row["code"]), label)
     if not labels and not mistakes:
         mistakes.append(f"{path.name}：表中没有内容")
-    return CodeTable(path.stem, tuple(labels), words), mistakes
+    return CodeTable(path.stem, tuple(labels), words, codes), mistakes

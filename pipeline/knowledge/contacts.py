@@ -21,21 +21,72 @@ from pipeline import resources
 from pipeline.knowledge.text import Bools, by_distinct, flag, flag_by_distinct, matches, text
 
 _MOBILE = r"1[3-9][0-9]{9}"
-_MOBILE_SPACED = r"(?:(?:\+|00)?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]){8}"
 _AREA = r"0(?:10|2[0-9]|[3-9][0-9]{2})"
 _LOCAL = r"[2-9][0-9]{6,7}"
-_EXTENSION = r"(?:(?:转|分机|ext\.?|[-*#,])[0-9]{1,6})?"
-_LANDLINE = re.compile(rf"(?P<area>{_AREA})[-—]?(?P<local>{_LOCAL}){_EXTENSION}")
-_LOCAL_ONLY = re.compile(rf"(?P<local>{_LOCAL}){_EXTENSION}")
-_SERVICE = re.compile(r"[48]00-?[0-9]{3}-?[0-9]{4}")
-_PLAIN_LANDLINE = rf"{_AREA}-?{_LOCAL}"
-_COUNTRY = re.compile(r"^(?:\+|00)86-?(?:\(0\))?0?(?=[1-9])|^86-(?:\(0\))?0?(?=[1-9])")
-_SEVERAL = re.compile(r"[/、;；,，|或]|\s{2,}")
+_LANDLINE = rf"{_AREA}-{_LOCAL}(?:转[0-9]{{1,6}})?"
+_LOCAL_ONLY = rf"{_LOCAL}(?:转[0-9]{{1,6}})?"
+_SERVICE = r"[48]00-?[0-9]{3}-?[0-9]{4}"
+_ONE = rf"{_MOBILE}|{_LANDLINE}|{_LOCAL_ONLY}|{_SERVICE}"
+_SIGNS = str.maketrans("（）－–‐‑‒—―−：．", "()--------:.")
+_SEVERAL = re.compile(r"[/、;；,，|或]+|\s{2,}")
+_BEFORE_WORDS = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
+_REMARK = re.compile(r"\([^()0-9]*\)")
+_WORDS_BEFORE = re.compile(
+    r"^(?:(?:tel(?:ephone)?|phone|mobile|mob|cell)\b\.?|[\u4e00-\u9fff]+)?[:=. ]*(?=[+(0-9])", re.I
+)
+_WORDS_BEHIND = re.compile(r"(?<=[0-9)])[:. -]*[\u4e00-\u9fff]+[. ]*$")
+_COUNTRY = re.compile(
+    r"^(?:\+|00)86-?(?:\(0\))?0?(?=[1-9(])|^86-?(?:\(0\))?(?=1[3-9][0-9]{9}$)|^86-(?:\(0\))?0?(?=[1-9])"
+)
+_PARTED = re.compile(
+    r"\(?(?P<area>0(?:10|2[0-9]|[3-9][0-9]{2}))?\)?-?(?P<first>[2-9][0-9]{2,3})-?(?P<last>[0-9]{4})"
+    r"(?:(?:转|分机|ext\.?|[-*#,])(?P<extension>[0-9]{1,6})|\((?:转|分机)?(?P<bracketed>[0-9]{1,6})\))?"
+)
+
+
+def telephones(value: str) -> str:
+    """Return the telephone numbers of one cell as they are dialled, several parted by /.
+
+    A mobile number is its eleven digits, a landline area code, hyphen, number and 转 extension. Country code, spaces,
+    labels (手机：) and remarks (（父亲）) go. A cell that is not made of numbers is returned as it is.
+    """
+    one = _telephone(value)
+    if one:
+        return one
+    for parts in (_SEVERAL.split(value), _BEFORE_WORDS.split(value), value.split()):
+        numbers = [_telephone(part) for part in parts if part.strip()]
+        if numbers and all(numbers):
+            return "/".join(numbers)
+    return value
+
+
+def _telephone(value: str) -> str:
+    """Return one number as it is dialled, "" where the text is none."""
+    shown = _REMARK.sub("", value.lower().translate(_SIGNS).strip())
+    bare = re.sub(r"\s+", "", _WORDS_BEHIND.sub("", _WORDS_BEFORE.sub("", shown)))
+    home = _COUNTRY.sub("", bare)
+    mobile = re.sub(r"[-.()]", "", home)
+    if re.fullmatch(_MOBILE, mobile):
+        return mobile
+    if re.fullmatch(_SERVICE, home):
+        return home
+    return _landline(home) or (_landline(f"0{home}") if home != bare else "")
+
+
+def _landline(bare: str) -> str:
+    found = _PARTED.fullmatch(bare)
+    if not found:
+        return ""
+    extension = found["extension"] or found["bracketed"]
+    area = f"{found['area']}-" if found["area"] else ""
+    return f"{area}{found['first']}{found['last']}" + (f"转{extension}" if extension else "")
 
 
 def mobile_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is a mainland mobile number (a leading +86, spaces and hyphens are no fault)."""
-    return flag(values, matches(values, rf"|{_MOBILE}|{_MOBILE_SPACED}"))
+    return _settle(
+        values, matches(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
+    )
 
 
 def family_phone_ok(values: pd.Series) -> pd.Series:
@@ -44,8 +95,12 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
     Several numbers in one cell are right when each of them is; 400 and 800 numbers are right; a landline without
     its area code is the matter of `area_code_state`.
     """
-    plain = matches(values, rf"|{_MOBILE}|{_PLAIN_LANDLINE}|{_LOCAL}")
-    return _settle(values, plain, lambda value: all(_one_phone_ok(part) for part in _parts(value)))
+    plain = matches(values, rf"|{_MOBILE}|{_LANDLINE}")
+    return _settle(values, plain, lambda value: all(map(_is_phone, telephones(value).split("/"))))
+
+
+def _is_phone(number: str) -> bool:
+    return re.fullmatch(_ONE, number) is not None
 
 
 def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:
@@ -56,70 +111,62 @@ def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd
     return answer
 
 
-def _parts(value: str) -> list[str]:
-    return [part for part in _SEVERAL.split(value.strip()) if part.strip()] or [value]
-
-
-def _one_phone_ok(value: str) -> bool:
-    bare = _bare(value)
-    mobile = re.fullmatch(_MOBILE_SPACED, bare)
-    return bool(mobile or any(form.fullmatch(bare) for form in (_LANDLINE, _LOCAL_ONLY, _SERVICE)))
-
-
-def _bare(value: str) -> str:
-    """Return a phone number without spaces, brackets and country code, its hyphens all alike."""
-    bare = re.sub(r"\s+", "", value.lower())
-    bare = bare.translate(str.maketrans("（）－–‐—−", "()-----"))
-    bare = _COUNTRY.sub(lambda _: "", bare) if re.match(r"^(?:\+|00)?86-?(?:\(0\))?1[3-9]", bare) else _trunk(bare)
-    bare = re.sub(r"^\((0[0-9]{2,3})\)-?", r"\1-", bare)
-    bare = re.sub(r"\((?:转|分机)?([0-9]{1,6})\)$", r"转\1", bare)
-    local = re.fullmatch(r"(0[0-9]{2,3}-?)?([2-9][0-9]{2,3})-([0-9]{4})((?:转|分机|ext\.?|[-*#,])[0-9]{1,6})?", bare)
-    return "".join(part or "" for part in local.groups()) if local else bare
-
-
-def _trunk(bare: str) -> str:
-    return _COUNTRY.sub("0", bare)
-
-
 def area_code_state(values: pd.Series) -> pd.Series:
-    """Return for each landline "missing" (no area code), "abolished" (one that no longer exists), else ""."""
-    return _of_odd_ones(values, _state)
+    """Return what is wrong with each landline's area code.
+
+    "missing" where there is none, "abolished" where it is no more, "unknown" where it never was, else "".
+    """
+    mobile = matches(values, rf"|{_MOBILE}")
+    answers = values.where(~flag(values, mobile), "")
+    if not mobile.all():
+        answers[~mobile] = by_distinct(values[~mobile], _area_code_state)
+    return answers
 
 
-def _state(value: str) -> str:
-    states = [_state_of_one(_bare(part)) for part in _parts(value)]
-    return next((state for state in states if state), "")
+def _area_code_state(value: str) -> str:
+    states = [_state_of_one(number) for number in telephones(value).split("/")]
+    return next(filter(None, states), "")
 
 
-def _state_of_one(bare: str) -> str:
-    landline = _LANDLINE.fullmatch(bare)
-    if landline:
-        return "abolished" if landline["area"] in _abolished() else ""
-    return "missing" if _LOCAL_ONLY.fullmatch(bare) else ""
+def _state_of_one(number: str) -> str:
+    area = _area_of(number)
+    if area:
+        return "abolished" if area in _abolished() else "" if _in_use(area) else "unknown"
+    return "missing" if re.fullmatch(_LOCAL_ONLY, number) else ""
+
+
+def _area_of(number: str) -> str:
+    return number.partition("-")[0] if re.fullmatch(_LANDLINE, number) else ""
+
+
+@cache
+def _in_use(area: str) -> bool:
+    """Return whether a landline under this area code may exist, by the numbering plan that `phonenumbers` holds."""
+    from phonenumbers import PhoneNumber, is_valid_number
+
+    locals_ = (first * length for first in "2345678" for length in (7, 8))
+    return area in _LATER_MERGED or any(
+        is_valid_number(PhoneNumber(country_code=86, national_number=int(area[1:] + local))) for local in locals_
+    )
+
+
+_LATER_MERGED = frozenset({"0634"})  # 莱芜市, under 济南市 since 2019: the library has today's codes only
 
 
 def area_code_successor(values: pd.Series) -> pd.Series:
     """Return the number as it is dialled today for landlines with an abolished area code, else "" (a proposal)."""
-    return _of_odd_ones(values, _successor)
-
-
-def _of_odd_ones(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
-    """Return "" for plain mobile numbers and landlines under area codes in use, `answer(value)` for the rest."""
-    gone = "|".join(_abolished())
-    plain = matches(values, rf"|{_MOBILE}|{_PLAIN_LANDLINE}") & ~matches(values, rf"(?:{gone}).*")
-    answers = values.where(~flag(values, plain), "")
-    if not plain.all():
-        answers[~plain] = by_distinct(values[~plain], answer)
+    old = matches(values, rf".*(?:{'|'.join(_abolished())}).*")
+    answers = pd.Series("", index=values.index, dtype="str")
+    answers[old] = by_distinct(values[old], _successor)
     return answers
 
 
 def _successor(value: str) -> str:
-    landline = _LANDLINE.fullmatch(_bare(value))
-    known = _abolished().get(landline["area"]) if landline else None
-    if not landline or not known or not known[0]:
+    number = next((one for one in telephones(value).split("/") if _area_of(one) in _abolished()), "")
+    area, first = _abolished().get(_area_of(number), ("", ""))
+    if not area:
         return ""
-    area, first = known
-    local = landline["local"]
+    local = number.partition("-")[2].partition("转")[0]
     return f"{area}-{first}{local}" if len(local) == 7 and first else f"{area}-{local}"
 
 

@@ -14,7 +14,7 @@ DOT = "\u00b7"
 # what people type for the middle dot of a minority name
 DOT_LOOKALIKES = (
     "\u2022\u2027\u30fb\uff65\uff0e.\u2219\u22c5\u25cf\u2981\u25e6\u2024\u0387\u1427\u2e31\ua78f\u02d9\u16eb"
-    "\u2e33\u25aa\u3002\uff61\u00b7"
+    "\u2e33\u25aa\u3002\uff61\ufe52\ufe45\ufe46\u318d\u119e\u2e30\u2218\u26ac\u2b2a\u2b1d\u2025\u205a\U00010101\u00b7"
 )
 # 〇 and 々 are written in names; planes 2 and 3 hold the extensions B and later
 HAN = (

@@ -24,6 +24,7 @@ _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.in
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _ZERO = ord("0")
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_TRAVEL = r"[A-Z]{1,3}[0-9]{5,10}[A-Z]?|[0-9]{8,9}|[0-9]{1,2}[A-Z]{2}[0-9]{5,6}"
 _DAMAGED = r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"
 _KINDS = ["malformed", "", "resident", "residence_permit", "foreigner", "old15", "damaged"]
 _MALFORMED, _BLANK, _RESIDENT, _PERMIT, _FOREIGNER, _OLD15, _DAMAGED_KIND = range(len(_KINDS))
@@ -71,6 +72,11 @@ class IdNumbers:
     def format_ok(self) -> pd.Series:
         """Whether each number has a form that is issued today (fifteen digits are not: 18 位)."""
         return flag(self._values, ~np.isin(self._kinds, [_MALFORMED, _OLD15]))
+
+    @cached_property
+    def travel(self) -> pd.Series:
+        """Whether each number has the form of a passport or of a travel permit of Hong Kong, Macau or Taiwan."""
+        return flag(self._values, (self._kinds == _MALFORMED) & matches(self._values, _TRAVEL))
 
     @cached_property
     def checksum_ok(self) -> pd.Series:
@@ -166,6 +172,11 @@ def _months_since_1970(months: pd.Series) -> np.ndarray:
         for month in known
     ]
     return np.array(numbers, dtype=np.int64)[places]
+
+
+def damaged(values: pd.Series) -> pd.Series:
+    """Return which numbers of any kind a spreadsheet kept as such: 1.34303E+13, or 13430300000052.0."""
+    return flag(values, matches(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
 
 
 def check_character(first17: pd.Series) -> pd.Series:

@@ -17,7 +17,8 @@ from pipeline.knowledge import han
 from pipeline.knowledge.text import by_distinct, flag, matches
 
 _PLAIN = rf"[{han.HAN}]{{2,5}}"
-_LATIN = rf"[{han.LATIN}]+(?:(?: |{han.DOT}| ?{han.DOT} ?)[{han.LATIN}]+)*"
+_LATIN = rf"[{han.LATIN}]+(?:(?: |[-'’]| ?{han.DOT} ?|\. ?|, ?)[{han.LATIN}]+)*\.?"
+_LATIN_JOINTS = re.compile(r"[-'’.,\s]|" + han.DOT)
 _GOOD = rf"[{han.HAN}]+(?:{han.DOT}[{han.HAN}]+)*|{_LATIN}"
 _BESIDE_HAN = re.compile(rf"(?<=[{han.HAN}{han.DOT}]) +| +(?=[{han.HAN}{han.DOT}])")
 _DOTS = re.compile(rf"(?<=[{han.HAN}]) *[{re.escape(han.DOT_LOOKALIKES)}]+ *(?=[{han.HAN}])")
@@ -67,6 +68,25 @@ def _visible(character: str) -> str:
 def name_ok(values: pd.Series) -> pd.Series:
     """Return whether each cleaned name is Han characters with middle dots, or Latin letters with spaces (or blank)."""
     return flag(values, matches(values, rf"|{_GOOD}"))
+
+
+def equal_names(values: pd.Series) -> pd.Series:
+    """Return each cleaned name in the form that identity and record compare: equal forms are equal names.
+
+    Latin letters count without regard to case, hyphens, apostrophes, dots and spaces; Han characters count as they
+    stand.
+    """
+    letters = flag(values, matches(values, rf"(?s).*[{han.LATIN}].*"))
+    if not letters.any():
+        return values
+    compared = values.copy()
+    compared[letters] = by_distinct(values[letters], _without_joints)
+    return compared
+
+
+def _without_joints(name: str) -> str:
+    bare = _LATIN_JOINTS.sub("", name).casefold()
+    return bare or name
 
 
 def name_latin(values: pd.Series) -> pd.Series:

@@ -40,11 +40,24 @@ PROVINCE_SHORT = {
 }  # fmt: skip
 
 
+_PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{PEOPLES})+区$")
+_WING = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
+
+
 def short_forms(name: str) -> set[str]:
-    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州."""
+    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州.
+
+    管城回族区 is 管城区, 浦东新区 is 浦东, 科尔沁左翼中旗 is 科左中旗.
+    """
     stem = base_name(name)
     forms = {stem} if len(stem) >= 2 else set()
     for kind in ("州", "县", "旗"):
         if name.endswith(f"自治{kind}"):
             forms |= {f"{stem}{kind}", f"{stem}自治{kind}"}
+    if _PEOPLES_DISTRICT.search(name):
+        forms |= {_PEOPLES_DISTRICT.sub("区", name), _PEOPLES_DISTRICT.sub("", name)}
+    if name.endswith("新区") and len(name) >= 4:
+        forms |= {name[:-2], f"{name[:-2]}区"}
+    if wing := _WING.match(name):
+        forms.add(f"{wing[1]}{wing[2]}{wing[3]}旗")
     return forms - {name}

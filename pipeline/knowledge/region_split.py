@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from pipeline.knowledge.region_table import MUNICIPALITIES, SPECIAL, UNDIVIDED, Place, Table
+from pipeline.knowledge.region_table import (
+    CORPS,
+    CORPS_UNIT,
+    MUNICIPALITIES,
+    NOW,
+    SPECIAL,
+    UNDIVIDED,
+    XINJIANG,
+    Place,
+    Table,
+)
 
 Cells = tuple[str, str, str, str]
 
@@ -19,6 +29,9 @@ ANY_COUNTY = re.compile(
 _NO_CITY = re.compile(
     r"(?:市辖区|市辖县|辖区|辖县|县|区|市|郊县|(?:省|市|自治区|县级)?直辖.*|省辖.*|自治区辖.*|省管.*|无|-|/)?"
 )
+_PLACE = re.compile(r"[市县区旗州盟]$|地区$")
+_CORPS_WORDS = re.compile(r"^(?:新疆)?(?:生产)?(?:建设)?兵团")
+_DIVISION = re.compile(r"^(?:第|农)?[一二三四五六七八九十]+师")
 _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 
 
@@ -26,7 +39,7 @@ def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
     """Return province, city and county by full names, and why they changed ("" where they did not)."""
     given = (province, city, county)
     cells = [_NOISE.sub("", cell) for cell in given]
-    cells = _part_province(table, cells)
+    cells = _of_corps(table, _part_province(table, cells))
     if cells[0] in table.provinces:
         cells = _part_city(table, cells)
         cells = _part_county(table, cells)
@@ -49,10 +62,43 @@ def _part_province(table: Table, cells: list[str]) -> list[str]:
         if source.startswith(name) and len(source) > len(name):
             rest = source[len(name) :]
             official = table.provinces[name]
-            if not _city_head(table, official, rest) and rest not in table.homes_by_province[official]:
+            if not _city_head(table, official, rest) and (official, rest) not in table.homes_of_form:
                 continue
             later = [cell for cell in (city, county) if cell and cell != source]
             return [official, *_fill(rest, later)]
+    official = _province_of(table, province, source) if province or not (city and county) else ""
+    return (
+        [official, *_fill(source, [cell for cell in (city, county) if cell and cell != source])] if official else cells
+    )
+
+
+def _province_of(table: Table, province: str, source: str) -> str:
+    """Return the one province of a place written without it: 湘潭市雨湖区, or 浏阳市 in the province's own cell."""
+    heads = [source[:end] for end in range(len(source), 1, -1) if _PLACE.search(source[:end])]
+    for head in heads:
+        found = table.provinces_of.get(head, set())
+        rest = source[len(head) :]
+        if len(found) == 1 and (rest or province) and _holds(table, next(iter(found)), head, rest):
+            return next(iter(found))
+    return ""
+
+
+def _holds(table: Table, province: str, head: str, rest: str) -> bool:
+    """Whether nothing follows the name of a place, or a county of the city that it is."""
+    return not rest or rest in table.counties.get((province, table.cities[province].get(head, "")), {})
+
+
+def _of_corps(table: Table, cells: list[str]) -> list[str]:
+    """新疆生产建设兵团's cities stand in the national table under 新疆: 第八师 is 石河子市."""
+    province, city, county = cells
+    if province != CORPS and not (province == XINJIANG and CORPS_UNIT.search(city)):
+        return cells
+    direct = table.counties[XINJIANG, ""]
+    for cell in (county, city):
+        bare = _CORPS_WORDS.sub("", cell)
+        for name in (bare, bare.removesuffix("市"), _DIVISION.sub("", bare), bare.partition("师")[0] + "师"):
+            if cell and name in direct:
+                return [XINJIANG, direct[name], direct[name]]
     return cells
 
 
@@ -72,7 +118,7 @@ def _without(table: Table, province: str, cell: str) -> str:
     for name in table.province_heads:
         rest = cell.removeprefix(name)
         if rest != cell and table.provinces[name] == province:
-            known = rest in table.homes_by_province[province] or _city_head(table, province, rest)
+            known = (province, rest) in table.homes_of_form or _city_head(table, province, rest)
             return rest if rest and (name == province or known) else cell
     return cell
 
@@ -94,6 +140,8 @@ def _part_city(table: Table, cells: list[str]) -> list[str]:
     direct = table.counties.get((province, ""), {})
     if city in direct and _lasts_without_city(table, province, direct[city]):
         return [province, direct[city], county or direct[city]]
+    if not county and _ended_as_county(table, province, city):
+        return _county_as_city(table, cells) or cells
     if city in table.cities[province]:
         return [province, table.cities[province][city], county]
     if _NO_CITY.fullmatch(city) and county in direct and _lasts_without_city(table, province, direct[county]):
@@ -108,6 +156,12 @@ def _lasts_without_city(table: Table, province: str, county: str) -> bool:
     return last > max(under, table.last_year(Place(province, county, "")))
 
 
+def _ended_as_county(table: Table, province: str, city: str) -> bool:
+    """Whether a city is none any more and a county-level city has its name today: 巢湖市, of 合肥市 since 2011."""
+    homes = table.homes.get((province, city), {})
+    return table.last_year(Place(province, city, "")) < NOW and NOW in homes.values()
+
+
 def _behind_city(table: Table, province: str, city: str, county: str) -> list[str] | None:
     """长沙市望城区 in the city cell: the city, and the county where that cell is blank or says the same."""
     head = _city_head(table, province, city)
@@ -116,20 +170,22 @@ def _behind_city(table: Table, province: str, city: str, county: str) -> list[st
     official = table.cities[province][head]
     rest = city[len(head) :]
     known = table.counties.get((province, official), {})
+    if not known and not county and rest:
+        return [province, official, rest]
     if rest not in known or county not in {"", rest, known[rest], city}:
         return None
     return [province, official, known[rest]]
 
 
 def _county_as_city(table: Table, cells: list[str]) -> list[str] | None:
-    """浏阳市 in the city cell: a county-level city of one prefecture, whose name the county cell repeats or leaves."""
+    """浏阳市 or 湘潭县 in the city cell: a county of one prefecture, whose name the county cell repeats or leaves."""
     province, city, county = cells
-    homes = table.homes.get((province, city), {})
-    if not homes or county not in {"", city} or not city.endswith("市"):
+    homes = table.homes_of_form.get((province, city), {})
+    if not homes or county not in {"", city, *(name for _, name in homes)}:
         return None
     last = max(homes.values())
-    latest = [home for home, year in homes.items() if year == last and home]
-    return [province, latest[0], city] if len(latest) == 1 else None
+    latest = [home for home, year in homes.items() if year == last and home[0]]
+    return [province, *latest[0]] if len(latest) == 1 else None
 
 
 def _municipality(table: Table, province: str, city: str, county: str) -> list[str]:

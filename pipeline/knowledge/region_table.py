@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import resources
@@ -54,7 +55,10 @@ class Table:
     homes: dict[tuple[str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     city_names: set[str] = field(default_factory=set)
     county_names: set[str] = field(default_factory=set)
-    homes_by_province: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    homes_of_form: dict[tuple[str, str], dict[tuple[str, str], int]] = field(default_factory=lambda: defaultdict(dict))
+    """By province and any form of a county's name: the cities that had it, its full name there, and its last year."""
+    provinces_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By full name or form of a city or county: the provinces that have one of that name."""
     province_heads: list[str] = field(default_factory=list)
 
     def last_year(self, place: Place) -> int:
@@ -87,6 +91,8 @@ def load_table() -> Table:
     _name_provinces(table)
     _name_cities(table)
     _name_counties(table)
+    _name_by_alias(table, path.parent / "aliases.csv")
+    _name_across(table)
     return table
 
 
@@ -131,7 +137,6 @@ def _name_counties(table: Table) -> None:
         key = (place.province, place.city)
         table.county_names.add(place.county)
         table.counties[key][place.county] = place.county
-        table.homes_by_province[place.province].add(place.county)
         table.homes[place.province, place.county][place.city] = table.last_year(place)
         for form in short_forms(place.county):
             found[key][form].append(place.county)
@@ -140,6 +145,29 @@ def _name_counties(table: Table) -> None:
             best = _one_name(table, key, names)
             if best:
                 table.counties[key].setdefault(form, best)
+
+
+def _name_by_alias(table: Table, path: Path) -> None:
+    """Add what people call places (`aliases.csv`); a name that the table gives to another place stays that one's."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = [(row["province"], row["name"], row["alias"].split("|")) for row in csv.DictReader(lines)]
+    for province, name, aliases in rows:
+        for alias in aliases:
+            if name in table.cities[province]:
+                table.cities[province].setdefault(alias, name)
+            for city in table.homes.get((province, name), {}):
+                table.counties[province, city].setdefault(alias, name)
+
+
+def _name_across(table: Table) -> None:
+    """Note for every form of a county's name where it is, and for every name the provinces that have it."""
+    for (province, city), forms in table.counties.items():
+        for form, name in forms.items():
+            table.homes_of_form[province, form][city, name] = table.last_year(Place(province, city, name))
+            table.provinces_of[form].add(province)
+    for province, forms in table.cities.items():
+        for form in forms:
+            table.provinces_of[form].add(province)
 
 
 def _one_name(table: Table, city: tuple[str, str], names: list[str]) -> str:

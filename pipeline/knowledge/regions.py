@@ -1,6 +1,7 @@
 """Regions: names split into province, city and county, judged by the years in which they were valid.
 
-Source: `expectations/regions/regions.csv`, made by `build_regions.py` (GB/T 2260 in every year since 1980).
+Source: `expectations/regions/regions.csv`, made by `tests/knowledge/build_regions.py` (GB/T 2260 in every year
+since 1980).
 Codes of the postal service: the first two digits of a postcode serve one province, or two along a border.
 """
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from pipeline.knowledge.region_lineage import current_names, names_in
 from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
-from pipeline.knowledge.region_table import ABOVE, CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
+from pipeline.knowledge.region_table import ABOVE, CORPS, CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
 from pipeline.knowledge.text import Places, chosen, distinct_rows, flag, flag_by_distinct
 
 LEVELS = ["province", "city", "county"]
@@ -44,15 +45,30 @@ class Regions:
         places, cells = distinct_rows(province, city, county)
         return _spread(places, [self._split(*cell) for cell in cells], [*LEVELS, "why"], province.index)
 
-    def key(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
-        """Return names under which renamed units are equal (襄樊市 襄城区 as 襄阳市 襄城区), for comparing two sides.
+    def same(self, here: Sequence[pd.Series], there: Sequence[pd.Series], years: pd.Series) -> pd.DataFrame:
+        """Return, level by level, where two sides name one region, each by its names of any year.
 
-        A unit with one successor has its successor's names; with several or none its own. Cities without counties
-        (东莞市) have themselves for a county.
+        A unit with one successor is what that one is (襄樊市 襄城区 and 襄阳市 襄城区). Two that both were valid in
+        the year are two, whatever became of them later. A city without counties (东莞市) has itself for a county.
+
+        Args:
+            here, there: province, city and county of each side.
+            years: the year that counts, as `judge` takes it.
         """
-        places, cells = distinct_rows(province, city, county)
-        names = [current_names(self._table, Place(*self._split(*cell)[:3])) for cell in cells]
-        return _spread(places, names, LEVELS, province.index)
+        places, cells = distinct_rows(*here, *there, years.str[:4])
+        same = [self._same(Place(*cell[:3]), Place(*cell[3:6]), cell[6]) for cell in cells]
+        return pd.DataFrame(np.array(same, dtype=bool).reshape(-1, 3)[places], columns=LEVELS, index=here[0].index)
+
+    def _same(self, one: Place, other: Place, year: str) -> list[bool]:
+        table = self._table
+        one, other = Place(*self._split(*one)[:3]), Place(*self._split(*other)[:3])
+        names = [_of_xinjiang(current_names(table, place)) for place in (one, other)]
+        then = int(year) if re.fullmatch("[0-9]{4}", year) else table.latest
+        two = all(place in table.spans and _valid(table, [place], then) for place in (one, other))
+        return [
+            (mine == its) if two else (today == todays)
+            for mine, its, today, todays in zip(one, other, *names, strict=True)
+        ]
 
     def judge(
         self,
@@ -108,6 +124,11 @@ class Regions:
         if not code or code in self._table.codes:
             return True
         return code in {"830000"} or (len(code) == 6 and code[:2] in self._provinces and code[4:] in {"00", "01"})
+
+
+def _of_xinjiang(place: Place) -> Place:
+    """新疆生产建设兵团 lies in 新疆: who names the one means the other."""
+    return place._replace(province=XINJIANG) if place.province == CORPS else place
 
 
 def _city_known(table: Table, place: Place) -> bool:
@@ -200,12 +221,31 @@ _POSTCODES = {
 
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
-    table = load_table()
-
-    def fits(code: str, name: str) -> bool:
-        served = _POSTCODES.get(code[:2], "") if re.fullmatch("[0-9]{6}", code) else ""
-        unknown = not served or name not in table.provinces or name in UNDIVIDED
-        return unknown or table.provinces[name] in served.split(SEVERAL)
-
     places, pairs = distinct_rows(values, province)
-    return flag(values, np.array([fits(*pair) for pair in pairs], dtype=bool)[places])
+    return flag(values, np.array([_fits(*pair) is not False for pair in pairs], dtype=bool)[places])
+
+
+def postcode_whole(values: pd.Series, province: pd.Series) -> pd.Series:
+    """Return postcodes with the leading zero that a spreadsheet took from them; others as they are.
+
+    Five digits whose first two serve the province have lost another digit, and stay.
+    """
+    places, pairs = distinct_rows(values, province)
+    return chosen(places, [_whole(*pair) for pair in pairs], values.index)
+
+
+def _whole(code: str, province: str) -> str:
+    if not re.fullmatch("[1-7][0-9]{4}", code):
+        return code
+    padded = f"0{code}"
+    other = not _fits(padded, province) and _fits(f"{code}0", province)
+    return code if other else padded
+
+
+def _fits(code: str, province: str) -> bool | None:
+    """Return whether a postcode serves a province, None where nothing is known of the one or the other."""
+    table = load_table()
+    served = _POSTCODES.get(code[:2], "") if re.fullmatch("[0-9]{6}", code) else ""
+    if not served or province not in table.provinces or province in UNDIVIDED:
+        return None
+    return table.provinces[province] in served.split(SEVERAL)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
 from pipeline.match.similar import distance, likeness, names_near
 from pipeline.tables import Frame
 
-NONE, SEVERAL = -1, -2
-"""Positions that are no registry row: none fits, or several fit equally well."""
+NONE = -1
+"""The position of no registry row: none fits, or several fit equally well (`SEVERAL` tells which)."""
 
 POSITIONS = [
     "id_row",
@@ -26,7 +27,9 @@ POSITIONS = [
     "both_numbers_row",
     "similar_row",
 ]
-EVIDENCE = [*POSITIONS, "strays", "matched_row", "standing_row", "score"]
+SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
+"""By position, the column that says whether several rows fit equally well."""
+EVIDENCE = [*POSITIONS, *SEVERAL.values(), "strays", "matched_row", "standing_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
@@ -46,7 +49,7 @@ class _Found:
 def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
     """Return the evidence for each submission, indexed like `submissions`.
 
-    Columns hold positions in `registry` (`NONE` where no row, `SEVERAL` where rows tie):
+    Columns hold positions in `registry`, `NONE` where no row fits or several do (then `several_…` is true):
     `id_row` the row of the named school with the ID number, `id_name_row` the one with ID number and name,
     `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
     `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
@@ -63,7 +66,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     evidence = {
         name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
     }
-    evidence["strays"] = np.zeros(len(submissions), dtype=bool)
+    evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["strays", *SEVERAL.values()]}
     plain = _settle_plain(pairs, evidence)
     names = _Names(submissions, registry)
     open_rows = np.setdiff1d(np.arange(len(submissions)), plain)
@@ -121,47 +124,59 @@ class _Names:
 def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarray]) -> None:
     """Fill the evidence of one submission from what its exact keys found."""
     numbers = [*found.student, *found.exam]
-    evidence["id_row"][at] = _only(found.id_here, prefer=numbers)
-    evidence["id_name_row"][at] = _only([row for row in found.id_here if row in found.named], prefer=numbers)
-    evidence["elsewhere_row"][at] = _only([row for row in found.id_away if row in found.named])
-    evidence["elsewhere_id_row"][at] = _only(found.id_away)
     with_name = [row for row in numbers if row in found.named] or [row for row in numbers if names.near(at, row)]
-    evidence["numbers_row"][at] = _only(with_name)
-    evidence["claimed_row"][at] = _only(found.student or found.exam)
-    evidence["both_numbers_row"][at] = _only([row for row in found.student if row in found.exam])
+    fitting = {
+        "id_row": _preferred(found.id_here, numbers),
+        "id_name_row": _preferred([row for row in found.id_here if row in found.named], numbers),
+        "elsewhere_row": {row for row in found.id_away if row in found.named},
+        "elsewhere_id_row": set(found.id_away),
+        "numbers_row": set(with_name),
+        "both_numbers_row": {row for row in found.student if row in found.exam},
+    }
+    for name, rows in fitting.items():
+        _put(evidence, name, at, rows)
+    claimed = set(found.student or found.exam)
+    evidence["claimed_row"][at] = claimed.pop() if len(claimed) == 1 else NONE
     known = set(found.id_here) or set(found.id_away)
     evidence["strays"][at] = any(row not in known for row in numbers)
 
 
-def _only(rows: list[int], prefer: list[int] | None = None) -> int:
-    """Return the one row among `rows`; where they are several, the one that is also among `prefer`."""
+def _preferred(rows: list[int], prefer: list[int]) -> set[int]:
+    """Return the distinct rows; where they are several, those that are also among `prefer`, if any."""
     distinct = set(rows)
-    if len(distinct) > 1 and prefer:
-        distinct = distinct & set(prefer) or distinct
-    return distinct.pop() if len(distinct) == 1 else SEVERAL if distinct else NONE
+    return (distinct & set(prefer) or distinct) if len(distinct) > 1 else distinct
+
+
+def _put(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) -> None:
+    """Write the one row that fits, or that several do."""
+    evidence[name][at] = next(iter(rows)) if len(rows) == 1 else NONE
+    evidence[SEVERAL[name]][at] = len(rows) > 1
 
 
 def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np.ndarray]) -> None:
     """Fill `similar_row` for rows that no key settled: the same name in the same school, nearly the same ID number.
 
+    Both other numbers stand for the name: a masked or misspelt one is still this student's.
+
     A damaged ID number still tells its first 15 digits: with gender and name they propose the one row that fits,
     and the rest is never guessed.
     """
-    open_rows = np.flatnonzero(
-        (evidence["id_row"] == NONE) & (evidence["elsewhere_id_row"] == NONE) & (evidence["numbers_row"] == NONE)
-    )
+    found = [held(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
+    open_rows = np.flatnonzero(~np.logical_or.reduce(found))
     if not len(open_rows):
         return
     left = submissions.iloc[open_rows]
     blocks = _by_school_and_name(registry, set(left["name"]))
     prefixes, genders = id_prefix(left["id_number"]).array, left["gender"].array
     numbers = registry["id_number"].array
-    registry_gender = IdNumbers(registry["id_number"].iloc[[row for rows in blocks.values() for row in rows]]).gender
-    gender_of = dict(zip([row for rows in blocks.values() for row in rows], registry_gender, strict=True))
+    known = {row for rows in blocks.values() for row in rows} | {*evidence["both_numbers_row"][open_rows].tolist()}
+    rows = sorted(known - {NONE})
+    gender_of = dict(zip(rows, IdNumbers(registry["id_number"].iloc[rows]).gender, strict=True))
     for n, (at, school, name, number) in enumerate(
         zip(open_rows, left["school"], left["name"], left["id_number"], strict=True)
     ):
-        candidates = blocks.get((school, name), [])
+        both = int(evidence["both_numbers_row"][at])
+        candidates = blocks.get((school, name), []) or ([both] if both >= 0 else [])
         if prefixes[n]:
             fitting = [
                 row
@@ -170,7 +185,7 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
             ]
         else:
             fitting = _nearest(number, [(row, str(numbers[row])) for row in candidates])
-        evidence["similar_row"][at] = _only(fitting)
+        _put(evidence, "similar_row", int(at), set(fitting))
 
 
 def _by_school_and_name(registry: Frame, names: set[str]) -> dict[tuple[str, str], list[int]]:
@@ -193,19 +208,33 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
     other = evidence["both_numbers_row"]
     another = (other >= 0) & (evidence["id_row"] >= 0) & (other != evidence["id_row"])
     owner = (evidence["numbers_row"] >= 0) & (evidence["id_row"] >= 0) & (evidence["numbers_row"] != evidence["id_row"])
-    unnamed = evidence["id_name_row"] == NONE
     choices = [
-        (another, other),
-        (~unnamed, evidence["id_name_row"]),
-        (evidence["elsewhere_row"] != NONE, evidence["elsewhere_row"]),
+        (another & ~_taken(evidence, other), other),
+        (held(evidence, "id_name_row"), evidence["id_name_row"]),
+        (held(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
         (owner, evidence["numbers_row"]),
         ((evidence["id_row"] >= 0) & ~evidence["strays"], evidence["id_row"]),
-        (evidence["id_row"] != NONE, np.full_like(other, NONE)),
-        (evidence["numbers_row"] != NONE, evidence["numbers_row"]),
+        (held(evidence, "id_row"), np.full_like(other, NONE)),
+        (held(evidence, "numbers_row"), evidence["numbers_row"]),
         ((evidence["elsewhere_id_row"] >= 0) & ~evidence["strays"], evidence["elsewhere_id_row"]),
         (np.ones(len(other), dtype=bool), evidence["similar_row"]),
     ]
     return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+
+
+def held(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
+    """Return where one row fits as this position, or several do."""
+    return (evidence[name] >= 0) | evidence[SEVERAL[name]]
+
+
+def _taken(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Return which of the `rows` are a certified submission's already while the row's own ID number is nobody's yet.
+
+    A namesake who gave another's numbers stands on the row of his own ID number then.
+    """
+    named, both = evidence["id_name_row"], evidence["both_numbers_row"]
+    certified = named[(named >= 0) & ((both < 0) | (both == named))]
+    return (named >= 0) & np.isin(rows, certified) & ~np.isin(named, certified)
 
 
 def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
@@ -213,7 +242,7 @@ def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
 
     The student has handed something in, which a counselor must settle: to chase them as missing would be wrong.
     """
-    tied = [evidence[name] == SEVERAL for name in POSITIONS]
+    tied = [evidence[name] for name in SEVERAL.values()]
     torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
     claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
     return np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)

@@ -1,9 +1,12 @@
-"""Answers that the registry completes: a blank major, and a level given as 研究生 only."""
+"""Answers that the registry completes: a blank major, a level given as 研究生 only, a month that may be two."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
+from pipeline.normalise.times import AMBIGUOUS
 from pipeline.tables import Frame
 
 _POSTGRADUATE = ["硕士研究生", "博士研究生"]
@@ -13,7 +16,7 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
     """Return submissions with what the registry completes, and the `changes` that this makes.
 
     A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the
-    registry's own level where the row is matched (fields.csv).
+    registry's own level where the row is matched (fields.csv); 2017.1 is the registry's January or October (traps.md).
 
     Args:
         submissions: the submissions that count.
@@ -26,12 +29,30 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
     blank = submissions[submissions["major"] == ""]
     filled.loc[blank.index, "major"] = _majors(blank, classes)
     if len(registry):
-        level = registry["education_level"].take(matched.clip(0)).set_axis(submissions.index)
-        bare = (submissions["education_level"] == "研究生") & (matched >= 0) & level.isin(_POSTGRADUATE)
-        filled["education_level"] = submissions["education_level"].where(~bare, level)
-    why = {"major": "按班级补填专业", "education_level": "按学籍补全研究生层次"}
+        for name, completes in COMPLETED.items():
+            held = registry[name].take(matched.clip(0)).set_axis(submissions.index)
+            filled[name] = submissions[name].where(~(completes(submissions[name], held) & (matched >= 0)), held)
+    why = {"major": "按班级补填专业", **dict.fromkeys(COMPLETED, "按学籍补全")}
     parts = [_changes(submissions, filled, name, reason) for name, reason in why.items()]
     return filled, pd.concat(parts, ignore_index=True)
+
+
+def _completes_level(given: pd.Series, held: pd.Series) -> pd.Series:
+    return (given == "研究生") & held.isin(_POSTGRADUATE)
+
+
+def _completes_month(given: pd.Series, held: pd.Series) -> pd.Series:
+    year = given.str.slice(0, 4)
+    ambiguous = given.str.fullmatch(AMBIGUOUS)
+    return ambiguous & ((held == year + "-01") | (held == year + "-10"))
+
+
+COMPLETED: dict[str, Callable[[pd.Series, pd.Series], pd.Series]] = {
+    "education_level": _completes_level,
+    "graduation_month": _completes_month,
+    "enrolment_month": _completes_month,
+}
+"""By field: where the registry's value (second) completes the one that was given."""
 
 
 def _majors(submissions: Frame, classes: Frame) -> pd.Series:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.knowledge.identifiers import IdNumbers, to_18
+from pipeline.knowledge.names import equal_names
 from pipeline.tables import Frame
 
 Keys = npt.NDArray[np.uint64]
@@ -42,6 +43,8 @@ def key_frame(rows: Frame, columns: list[str]) -> Frame:
 def _comparable(name: str, column: pd.Series) -> pd.Series:
     if name == "id_number":
         return person_id(column)
+    if name == "name":
+        return equal_names(column)
     return column.str.lower() if name == "email" else column
 
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.match.clashes import CLASHES, OWNED
 from pipeline.tables import Frame
+
+MARKS: dict[str, bool | str] = {
+    **dict.fromkeys([*CLASHES, *OWNED[: len(CLASHES)], "untimed"], False),
+    **dict.fromkeys(["later_id", "later_cause", "contacts_changed"], ""),
+}
+"""What may be known of a submission beside its evidence, with what stands where nothing is: values that are shared
+(`clashes`), a time that is none (`times`), other submissions of the same person (`resubmitted`)."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,18 @@ class Matched:
     own: int
     classes: Frame
     """`school, class_name, college, major` as the registries have them, of every school that matters here."""
-    clashes: Frame
-    """Which values of the counting submissions another student gave too (`clashes.CLASHES`)."""
+    marks: Frame
+    """What else is known of the counting submissions: the columns `MARKS`."""
     unread: dict[str, str]
     """School name to the reason why its registry could not be read."""
     photos: Frame | None
-    """`photos.examine` of the counting submissions with `shared`; None where no photos are collected."""
+    """`stage.PHOTOS` of the counting submissions; None where no photos are collected."""
+    made_at: pd.Series
+    """When each submission counts as made (`times.made_at`)."""
+    later: Frame
+    """Submissions made after the one that counts, whose identity is certified while theirs is not."""
+    changes: Frame
+    """What the registry completed (`fill_from_registry`)."""
 
     @property
     def students(self) -> Frame:

@@ -2,43 +2,118 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.match.keys import Keys, joined
-from pipeline.normalise.times import in_order
+from pipeline.match.keys import Bools, Keys, joined
+from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT
+from pipeline.match.times import ranks
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
 
 WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
+_NUMBERS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
 
 
-def superseding(keys: Frame, person: Positions, submitted_at: pd.Series) -> Positions:
-    """Return, for each row, the position of the row of the same person that counts (its own where it does).
+@dataclass(frozen=True)
+class People:
+    """Whom the registry knows in each row. `certified`: whether ID number and name are a row's of the named school.
 
-    A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
-    student number and one of the two, the school aside. The latest `submitted_at` counts, then the last row read.
-    Rows that a registry knows as two people are two people, whatever else they share: a namesake's or a classmate's
-    number, typed by mistake, must not erase them.
+    `person`: the position of the registry row whose person it surely is, -1 where none. A row that is torn between two
+    (a namesake's ID number with another's student and exam number) has a number past all positions.
+    """
+
+    person: Positions
+    certified: Bools
+
+
+def known_people(keys: Frame, pairs: Frame, registered: int) -> People:
+    """Return whom the registry knows in each row, by exact keys alone.
+
+    A row is a registry person's who has its ID number and name, or both its other numbers and one of the two, or every
+    number that it gives. Where ID number and name are one person's and both other numbers another's, it is torn: it
+    takes neither's place (`docs/decisions/supersede.md`).
 
     Args:
-        keys: `key_frame` of the rows by `PERSON_KEYS`, in the order they were read.
-        person: the registry row whose person each submission surely is, -1 where none (`pairs.known_rows`).
-        submitted_at: when each was submitted, normalised; what could not be read comes before all that could.
+        keys: `key_frame` of the rows by `PERSON_KEYS`.
+        pairs: `pairs_of_keys` of them and the registry.
+        registered: how many rows the registry has.
     """
-    order = np.empty(len(keys), dtype=np.int64)
-    by_rank = np.lexsort((np.arange(len(keys)), in_order(submitted_at).to_numpy(dtype=object)))
-    order[by_rank] = np.arange(len(keys))
-    latest = order.copy()
-    for key in person_keys(keys):
-        latest = np.maximum(latest, _last_of_group(_apart(key, person), order))
-    while not np.array_equal(latest, following := latest[by_rank[latest]]):
-        latest = following
-    other = (person >= 0) & (person[by_rank[latest]] >= 0) & (person != person[by_rank[latest]])
-    latest = np.where(other, order, latest)  # two people joined by a third row between them
-    return by_rank[latest]
+    shares, count = pairs["shares"].to_numpy(), len(keys)
+    both = _single(pairs, _has(shares, STUDENT | EXAM), count)
+    here = _has(shares, ID | HERE | NAME)
+    certified = _single(pairs, here, count)
+    several = (certified < 0)[pairs["left"].to_numpy()]  # one person in two registry rows: the number tells which
+    certified = np.maximum(certified, _single(pairs, here & several & ((shares & (STUDENT | EXAM)) > 0), count))
+    named = np.maximum(certified, _single(pairs, _has(shares, ID | NAME), count))
+    person = _single(pairs, _every_number(keys, pairs), count)
+    for rows in (_single(pairs, _has(shares, STUDENT | EXAM) & ((shares & (ID | NAME)) > 0), count), named):
+        person = np.where(rows >= 0, rows, person)
+    torn = (named >= 0) & (both >= 0) & (named != both)
+    if torn.any():
+        codes = pd.factorize(named[torn] * np.int64(registered) + both[torn])[0]
+        person[torn] = registered + codes
+    return People(person, (certified >= 0) & ~torn)
+
+
+def _has(shares: np.ndarray, bits: int) -> Bools:
+    return (shares & bits) == bits
+
+
+def _single(pairs: Frame, chosen: Bools, count: int) -> Positions:
+    """Return the registry row of each submission among the chosen pairs, -1 where there is none or several."""
+    part = pairs[chosen]
+    single = part[~part["left"].duplicated(keep=False)]
+    rows = np.full(count, -1, dtype=np.int64)
+    rows[single["left"].to_numpy()] = single["right"].to_numpy()
+    return rows
+
+
+def _every_number(keys: Frame, pairs: Frame) -> Bools:
+    """Return the pairs that share every number which the submission gives."""
+    given = np.zeros(len(keys), dtype=np.int8)
+    for column, bit in _NUMBERS.items():
+        given |= np.where(keys[column].to_numpy() != 0, np.int8(bit), np.int8(0))
+    wanted = given[pairs["left"].to_numpy()]
+    return (wanted != 0) & ((pairs["shares"].to_numpy() & wanted) == wanted)
+
+
+@dataclass(frozen=True)
+class Superseding:
+    """Of each row: `counts`, the position of the row of the same person that counts (its own where it does).
+
+    `later`: whether it was made after the one that counts, whose identity is certified while its own is not.
+    """
+
+    counts: Positions
+    later: Bools
+
+
+def superseding(keys: Frame, people: People) -> Superseding:
+    """Return which row of each person counts: the latest certified one, else the latest of all.
+
+    A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
+    student number and one of the two, the school aside. Rows that a registry knows as two people are two people,
+    whatever else they share: a namesake's or a classmate's number, typed by mistake, must not erase them.
+
+    Args:
+        keys: `key_frame` of the rows by `PERSON_KEYS` with `made_at, timed` (`times.made_at`) and `sheet`, in the order
+            they were read.
+        people: of `known_people`.
+    """
+    own = _apart_by_person(_components([_apart(key, people.person) for key in person_keys(keys)]), people.person)
+    made, timed, sheet = (keys[name].to_numpy() for name in ("made_at", "timed", "sheet"))
+    rank = ranks(made, timed, sheet, own)
+    by_weight = np.lexsort((rank, people.certified, own))
+    last = np.append(own[by_weight][1:] != own[by_weight][:-1], True)
+    winner = np.empty(len(keys), dtype=np.int64)
+    winner[own[by_weight][last]] = by_weight[last]
+    counts = winner[own]
+    return Superseding(counts, people.certified[counts] & (rank > rank[counts]))
 
 
 def person_keys(keys: Frame) -> list[Keys]:
@@ -59,12 +134,34 @@ def _apart(key: Keys, person: Positions) -> Keys:
     return np.where(mixed, own, key)
 
 
-def _last_of_group(key: Keys, order: Positions) -> Positions:
-    """Return, for each row, the highest rank among the rows of its key; a row without a key stands alone."""
-    codes = pd.factorize(key)[0]
-    last = np.full(codes.max(initial=-1) + 1, -1, dtype=np.int64)
-    np.maximum.at(last, codes, order)
-    return np.where(key == 0, order, last[codes])
+def _components(keys: list[Keys]) -> Positions:
+    """Return for each row the first row that it hangs together with, by keys that two rows share; 0 joins none."""
+    own = np.arange(len(keys[0]))
+    groups = [(np.flatnonzero(key), pd.factorize(key[key != 0])[0]) for key in keys]
+    while True:
+        first = own.copy()
+        for rows, codes in groups:
+            least = np.full(codes.max(initial=-1) + 1, len(own), dtype=np.int64)
+            np.minimum.at(least, codes, first[rows])
+            first[rows] = np.minimum(first[rows], least[codes])
+        first = first[first]
+        if np.array_equal(first, own):
+            return own
+        own = first
+
+
+def _apart_by_person(own: Positions, person: Positions) -> Positions:
+    """Return the components with two known people in one, whom a third row joined, taken apart again.
+
+    Each of them keeps the rows that are surely theirs; what is nobody's for sure stands by itself.
+    """
+    known = pd.DataFrame({"own": own, "person": person})[person >= 0].drop_duplicates()
+    mixed = np.isin(own, known["own"][known["own"].duplicated()].to_numpy())
+    if not mixed.any():
+        return own
+    rows = pd.DataFrame({"own": own, "person": person, "at": np.arange(len(own))})
+    first = rows.groupby(["own", "person"])["at"].transform("min").to_numpy()
+    return np.where(mixed, np.where(person >= 0, first, rows["at"].to_numpy()), own)
 
 
 def counting(submissions: Frame) -> Frame:

@@ -9,17 +9,20 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge import names as name_knowledge
-from pipeline.knowledge.regions import Regions
+from pipeline.knowledge.regions import Regions, postcode_whole
 from pipeline.knowledge.text import joined_text
+from pipeline.normalise.nothing import WHY, without_placeholders
 from pipeline.normalise.steps import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
 
+ONLY_SCHOOL = "只可能是这所学校"
+OTHER_SCHOOL = "不是本届的学校名，按唯一可能的学校读取"
 ORIGIN = ["origin_province", "origin_city", "origin_county"]
 HOME = ["home_province", "home_city", "home_county"]
 
 
-def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) -> tuple[Frame, Frame]:
+def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
     """Return `submissions` (not yet superseding each other) and `changes`, which has the position `at` in `rows` too.
 
     Row by row: `submission_id` is the digest of each row's content; `distinct_ids` tells identical rows apart once
@@ -27,23 +30,22 @@ def normalise(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) ->
 
     Args:
         rows: `file, sheet, row` and every field as given text.
-        cells: the cells that were no text: `at` (position in `rows`), `field`, `kind`, `raw`.
         words: the cohort's vocabulary.
         regions: the table of regions.
+        school: the one school that the rows can be of: a blank or unknown name is that one.
     """
-    numeric = _numeric_positions(cells)
-    kept, reasons = _repaired(rows, fields.names(), numeric)
-    _apply_vocabulary(kept, reasons, words, regions)
+    kept, reasons = _repaired(rows, fields.names())
+    _apply_vocabulary(kept, reasons, words, regions, school)
     digests = row_digests(rows)
     submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=digests, superseded_by="")
     changes = _changes(rows, kept, reasons, digests)
     return submissions[SUBMISSIONS], changes
 
 
-def normalise_registry(rows: Frame, cells: Frame, words: Vocabulary, regions: Regions) -> Frame:
+def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
     """Return a registry's rows with every field normalised like a submission's; other columns stay."""
     columns = fields.in_registry()
-    kept, reasons = _repaired(rows, columns, _numeric_positions(cells))
+    kept, reasons = _repaired(rows, columns)
     _apply_vocabulary(kept, reasons, words, regions)
     return rows.assign(**{column: kept[column] for column in columns})
 
@@ -74,40 +76,30 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def _numeric_positions(cells: Frame) -> dict[str, pd.Index]:
-    numbers = cells[cells["kind"] == "number"]
-    return {str(field): pd.Index(group["at"]) for field, group in numbers.groupby("field")}
-
-
-def _repaired(rows: Frame, columns: list[str], numeric: dict[str, pd.Index]) -> tuple[Frame, dict[str, pd.Series]]:
+def _repaired(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, pd.Series]]:
     """Return the repaired columns and, for each, the reasons of the values that changed."""
     kept: dict[str, pd.Series] = {}
     reasons: dict[str, pd.Series] = {}
     for name in columns:
-        kept[name], reasons[name] = _repaired_column(name, rows[name], numeric.get(name))
+        kept[name], reasons[name] = _repaired_column(name, rows[name])
     return pd.DataFrame(kept, index=rows.index), reasons
 
 
-def _repaired_column(name: str, given: pd.Series, numeric: pd.Index | None) -> tuple[pd.Series, pd.Series]:
+def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Repair one column: each distinct value that is not plain is looked at once."""
     column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
     odd = ~given.str.fullmatch(recipe(name).plain) & (given != "")
-    parts = [(odd, False)]
-    if numeric is not None and recipe(name).of_number:
-        number = pd.Series(False, index=given.index)
-        number.iloc[numeric.to_numpy()] = True
-        parts = [(odd & ~number, False), (number, True)]
-    for where, from_number in parts:
-        if not where.any():
-            continue
-        values = given[where]
-        found = {value: repair(name, value, from_number=from_number) for value in values.unique()}
-        column[where] = values.map({value: kept for value, (kept, _) in found.items()})
-        why[where] = values.map({value: reason for value, (_, reason) in found.items()})
+    if odd.any():
+        values = given[odd]
+        found = {value: repair(name, value) for value in values.unique()}
+        column[odd] = values.map({value: kept for value, (kept, _) in found.items()})
+        why[odd] = values.map({value: reason for value, (_, reason) in found.items()})
     return column, why
 
 
-def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions) -> None:
+def _apply_vocabulary(
+    kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions, school: str = ""
+) -> None:
     """Replace aliases by the terms they mean, in place."""
 
     def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
@@ -118,8 +110,13 @@ def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabul
             reasons[name][changed] = old.where(old == "", old + "；") + told
             kept[name] = column
 
+    for name in kept:
+        put(str(name), without_placeholders(str(name), kept[name], words.codes.get(str(name))), WHY)
+    for name in map(str, kept):
+        put(name, words.own_alias(name, kept[name]), "按本校别名表")
     put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
     put("school", words.school(kept["school"]), "统一为学校全称")
+    put("school", words.school(kept["school"], school), kept["school"].map({"": ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
     put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
     for name, table in words.codes.items():
         if name in kept:
@@ -129,6 +126,8 @@ def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabul
             split = regions.split(*(kept[level] for level in levels))
             for level, part in zip(levels, ("province", "city", "county"), strict=True):
                 put(level, split[part], "统一为省、市、县三级的规范名称")
+    if "postcode" in kept:
+        put("postcode", postcode_whole(kept["postcode"], kept["home_province"]), "补回表格软件去掉的首位 0")
 
 
 def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifiers: pd.Series) -> Frame:

@@ -75,9 +75,28 @@ def without_apostrophe(text: str) -> str:
     return re.sub(r"^['’‘`]+(?=[0-9A-Za-z])", "", text)
 
 
-def without_placeholder(text: str) -> str:
-    """Return blank for what people write into a cell that does not concern them (rules.csv: 无, /, - are blank)."""
-    return "" if re.fullmatch(r"无|没有|暂无|不适用|[/\\\-—–－_.。、]+|(?i:n/?a|none|null)", text) else text
+_LABEL = re.compile(
+    r"^(?:[\u4e00-\u9fff]+(?:[(（][\u4e00-\u9fff]*[)）])?[:： ]*|(?:id|no|number|passport)\b[.:： ]*|qq[:： ]*)+"
+    r"(?=[0-9A-Za-z])",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"(?<=[0-9A-Za-z]) *(?:[(（][^()（）0-9]*[\u4e00-\u9fff][^()（）0-9]*[)）]|[\u4e00-\u9fff]+)$")
+
+
+def without_label(text: str) -> str:
+    """Return a number without the words before it: 身份证：, QQ号 or ID: say which number it is."""
+    return _LABEL.sub("", text)
+
+
+def without_remark(text: str) -> str:
+    """Return a number without the words behind it, such as （本人）."""
+    return _REMARK.sub("", text)
+
+
+def joined_id(text: str) -> str:
+    """Return an ID number that was written in groups, 430302-19950314-9018, as its eighteen places."""
+    bare = re.sub(r"[-./_ ]", "", text)
+    return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
 
 
 # What else stands for the check character X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk.

@@ -21,8 +21,21 @@ _MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/.]((?:19|20)[0-9]{2})")
 _ENGLISH = re.compile(r"([A-Za-z]{3})[a-z]*[- .,]*((?:19|20)?[0-9]{2})|((?:19|20)?[0-9]{2})[- .]([A-Za-z]{3})[a-z]*")
 
 
+_EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, its missing 1900-02-29 allowed for
+_SERIAL = re.compile(r"(3[6-9][0-9]{3}|4[0-9]{4}|5[01][0-9]{3})(\.[0-9]+)?")  # dates of 1998 to 2042
+AMBIGUOUS = r"(?:19|20)[0-9]{2}\.1"
+"""2017.1 was typed as 2017.1 or as 2017.10: a spreadsheet's number tells neither (traps.md)."""
+
+
 def month(text: str) -> str:
-    """Return `2013-09` for a month in any usual spelling; what cannot be read stays as it is."""
+    """Return `2013-09` for a month in any usual spelling; what cannot be read stays as it is.
+
+    41518 is a date's serial in the 1900 system; 2017.1 stays, for the registry to decide.
+    """
+    if re.fullmatch(AMBIGUOUS, text):
+        return text
+    if serial := _SERIAL.fullmatch(text):
+        return (_EPOCH_1900 + timedelta(days=int(serial[1]))).strftime("%Y-%m")
     plain = _chinese_to_digits(text).replace(" ", "") if not re.search(r"[A-Za-z:]", text) else text
     for pattern, order in ((_YEAR_MONTH, (1, 2)), (_COMPACT, (1, 2)), (_MONTH_YEAR, (2, 1))):
         found = pattern.fullmatch(plain)
@@ -46,21 +59,6 @@ def _chinese_to_digits(text: str) -> str:
     return re.sub(r"十", "10", tens).translate(_CHINESE_DIGITS)
 
 
-_EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, its missing 1900-02-29 allowed for
-
-
-def month_of_number(text: str) -> str:
-    """Return the month that a *numeric* cell means: 201309 and 2013.09 are months, 41518 is a date's serial.
-
-    2017.1 stays: the cell may have been typed as 2017.1 or 2017.10, and nobody can tell (traps.md).
-    """
-    if re.fullmatch(r"(19|20)[0-9]{2}\.1", text):
-        return text
-    if re.fullmatch(r"[2-5][0-9]{4}(\.0+)?", text):
-        return (_EPOCH_1900 + timedelta(days=int(float(text)))).strftime("%Y-%m")
-    return month(text)
-
-
 _HALF = "上午|下午|中午|晚上|凌晨|早上|清晨|傍晚|AM|PM"
 _WEEKDAY = re.compile(r" ?[(（]?(?:星期|周)[一二三四五六日天][)）]? ?")
 _NOON = 4  # 中午 1:30 is in the afternoon, 中午 11:50 is before noon
@@ -79,7 +77,10 @@ def moment(text: str) -> str:
     """Return `2016-09-20 15:05` (seconds kept where given) for a moment in any usual spelling, Asia/Shanghai.
 
     A date without a time stays a date; what cannot be read stays as it is. For their order: `in_order`.
+    A number is a date's serial in the 1900 system.
     """
+    if _SERIAL.fullmatch(text):
+        return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
     plain = _WEEKDAY.sub(" ", text).strip()
     american = _AMERICAN.fullmatch(plain)
     digits = _DIGITS.fullmatch(plain)
@@ -121,13 +122,6 @@ def _of_hours(hours: str | None) -> str:
 def _in_shanghai(when: datetime, offset: str) -> datetime:
     zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
     return when.replace(tzinfo=zone).astimezone(SHANGHAI)
-
-
-def moment_of_number(text: str) -> str:
-    """Return the moment that a numeric cell means: a date's serial in the 1900 system."""
-    if not re.fullmatch(r"[2-5][0-9]{4}(\.[0-9]+)?", text):
-        return moment(text)
-    return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def in_order(moments: pd.Series) -> pd.Series:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.cohort import Cohort
+from pipeline.knowledge.aliases import read_aliases
 from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.knowledge.text import among, by_distinct, chosen, distinct_rows
 from pipeline.normalise.text import comparable, listed
+
+_KINDS = frozenset({"大学", "学院", "学校", "分校", "校区", "本部", "university", "college"})
+_LEAST = 2  # characters of a school's name that may stand for it
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,37 @@ class Vocabulary:
     codes: dict[str, CodeTable]
     schools: dict[str, str]
     colleges: dict[tuple[str, str], str]
+    aliases: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict[tuple[str, str], str])
+    """The office's own: by field and word, what it means."""
 
-    def school(self, values: pd.Series) -> pd.Series:
-        """Return the names of the schools that `values` mean; what is no school of the cohort stays."""
-        return by_distinct(values, lambda value: self.schools.get(comparable(value), value))
+    def own_alias(self, name: str, values: pd.Series) -> pd.Series:
+        """Return the values of a field with the office's own aliases replaced by what they mean."""
+        if not any(field == name for field, _ in self.aliases):
+            return values
+        return by_distinct(values, lambda value: self.aliases.get((name, value), value))
+
+    def school(self, values: pd.Series, otherwise: str = "") -> pd.Series:
+        """Return the names of the schools that `values` mean: a name, a code, an alias, or one name's beginning or end.
+
+        What is no school of the cohort stays, or is `otherwise` where that is given.
+        """
+        return by_distinct(values, lambda value: self._school(comparable(value)) or otherwise or value)
+
+    def _school(self, word: str) -> str:
+        if word in self.schools or len(word) < _LEAST or word in _KINDS:
+            return self.schools.get(word, "")
+        ends = {name for name in self.names if comparable(name).startswith(word) or comparable(name).endswith(word)}
+        return ends.pop() if len(ends) == 1 else ""
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the cohort's schools."""
+        return set(self.schools.values())
+
+    @property
+    def only_school(self) -> str:
+        """The cohort's one school, "" where there are several."""
+        return next(iter(self.names)) if len(self.names) == 1 else ""
 
     def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return the current names of the colleges that `values` mean in `schools`; unknown ones stay."""
@@ -48,7 +80,11 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         colleges: `school, college, aliases`, the aliases separated by ；.
     """
     folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
-    schools = {comparable(name): school.name for school in cohort.schools for name in (school.name, school.code)}
+    schools = {
+        comparable(name): school.name
+        for school in cohort.schools
+        for name in (school.code, *school.aliases, school.name)
+    }
     names: dict[tuple[str, str], str] = {}
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
         for alias in listed(aliases):
@@ -58,4 +94,4 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         (school, comparable(college)): college
         for school, college in colleges[["school", "college"]].itertuples(index=False)
     }
-    return Vocabulary(load_codes(folder), schools, names)
+    return Vocabulary(load_codes(folder), schools, names, read_aliases(folder))

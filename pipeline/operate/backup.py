@@ -1,20 +1,30 @@
-"""`mingce backup`: the ledger copied and verified."""
+"""`mingce backup`: the ledger copied and verified, and a copy put back."""
 
 from __future__ import annotations
 
 import glob
+import os
+import shutil
+import sqlite3
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.cohort import Cohort, safe_name
-from pipeline.errors import RefusedError
+from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
-from pipeline.review.ledger import open_ledger
+from pipeline.review.connect import ledger_url
+from pipeline.review.ledger import Ledger, open_ledger, open_ledger_file
+from pipeline.review.witnesses import known_heads, missing_heads
 from pipeline.whole import sweep
 
+_SIDES = ("-wal", "-shm")  # what SQLite keeps beside a database that was not closed
 
-def backup(cohort: Cohort, destination: Path, now: datetime) -> tuple[Path, int]:
+
+def backup(cohort: Cohort, destination: Path, now: datetime, by: str = "") -> tuple[Path, int]:
     """Copy the ledger into `destination` (a folder, or a file name) and return the copy and its number of entries.
+
+    The ledger lists the copy: where it is, when it was made, up to which entry it goes.
 
     Raises:
         RefusedError: the ledger itself does not verify: a copy of it would only look like one.
@@ -32,6 +42,75 @@ def backup(cohort: Cohort, destination: Path, now: datetime) -> tuple[Path, int]
         found = ledger.verify()
         if found:
             raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy="请先运行 mingce doctor")
+        number, entry_hash = ledger.head()
         count = ledger.backup(path)
-    path.chmod(0o600)
+        path.chmod(0o600)
+        data = {"path": str(path.resolve()), "number": number, "hash": entry_hash}
+        ledger.append("backup", action="copy", by=by, data=data)
     return path, count
+
+
+def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> list[str]:
+    """Put a copy of the ledger back; the old file stays beside it. Return what is lost, in lines for people.
+
+    The copy gets an entry that names what it lacks of all that runs and signatures have seen.
+
+    Raises:
+        UsageError: nobody says who and why, or the ledger is on a server.
+        InputError: there is no such file.
+        RefusedError: the file is no ledger, or one that does not verify.
+        BusyError: a run, a sending or a backup is going on.
+    """
+    if not by.strip() or not why.strip():
+        raise UsageError("换回副本要写明经办人和原因", where="--by、--why")
+    url = ledger_url(cohort.ledger.url, cohort.folder)
+    if url.get_backend_name() != "sqlite":
+        raise UsageError("账本在数据库服务器上，请用数据库自己的办法恢复", where="[ledger] url")
+    if not file.is_file():
+        raise InputError("没有这个副本", where=str(file), remedy="请核对路径")
+    place = Path(str(url.database))
+    draft = place.with_name(f".part-restore-{place.name}")
+    kept = place.with_name(f"{place.stem}-{now:%Y%m%d-%H%M%S}{place.suffix}")
+    with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), cohort_lock(cohort, now, "backup"):
+        try:
+            shutil.copyfile(file, draft)
+            draft.chmod(0o600)
+            with open_ledger_file(draft, cohort) as copy:
+                lines = _restored(cohort, copy, file, kept, by, why)
+            _keep_old(place, kept)
+            draft.replace(place)
+        finally:
+            for leftover in (draft, *(Path(f"{draft}{side}") for side in _SIDES)):
+                leftover.unlink(missing_ok=True)
+    return lines
+
+
+def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why: str) -> list[str]:
+    """Write into the copy that it was put back and what it lacks; return the same in lines."""
+    found, (number, entry_hash) = copy.verify(), copy.head()
+    if found or not number:
+        raise RefusedError(f"这个副本不能用：{found[0] if found else '不是账本'}", where=str(file))
+    lost = missing_heads(copy, known_heads(cohort))
+    explains = [[head.number, head.hash, head.where] for head in lost]
+    data = {"path": str(file.resolve()), "kept": kept.name, "until": [number, entry_hash], "explains": explains}
+    copy.append("restore", action="restore", by=by.strip(), why=why.strip(), data=data)
+    lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {kept.name}"]
+    if lost:
+        lines.append(f"副本里没有的：{lost[-1]} 及以前的 {lost[-1].number - number} 条，请照页面、邮件和各人记录补记")
+    return lines
+
+
+def _keep_old(place: Path, kept: Path) -> None:
+    """Leave the old ledger, whole, under another name: what SQLite had not merged yet is merged or goes with it."""
+    if not place.is_file():
+        return
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(place)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for side in _SIDES:  # one that stayed would be written into the copy
+        if Path(f"{place}{side}").is_file():
+            Path(f"{place}{side}").replace(f"{kept}{side}")
+    try:
+        os.link(place, kept)
+    except OSError:
+        shutil.copyfile(place, kept)
+    kept.chmod(0o600)

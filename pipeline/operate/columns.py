@@ -76,9 +76,10 @@ def look_at_columns(cohort: Cohort) -> Looked:
         parts = list(_registry(school, cohort, unread))
         sheets += [_sheet(school.code, grid, part) for grid, part in parts if part.columns]
         proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
-        for _, part in parts:
-            for name in _BY_VALUES:
-                known[name] |= set(map(comparable, part.rows[name])) - {""} if name in part.rows else set()
+        for grid, part in parts:
+            for column in part.columns.columns if part.columns else ():
+                if part.columns and column.field in _BY_VALUES:
+                    known[column.field] |= set(map(comparable, values_below(grid, part.columns, column.at)))
     parts = list(_submissions(cohort, unread))
     sheets += [_sheet("", grid, part) for grid, part in parts if part.columns]
     proposals += _proposals("", parts, known, set(fields.names()))

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, School
+from pipeline.collect.collected import Registry
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
 from pipeline.normalise.text import comparable, listed
@@ -104,6 +105,7 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.inputs import files_of
     from pipeline.collect.people import read_people
 
+    yield from _columns(cohort)
     for source in cohort.submissions.paths:
         if is_gsheet(source):
             continue
@@ -120,6 +122,44 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
     yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
 
 
+def _columns(cohort: Cohort) -> Iterator[Check]:
+    """Yield what each worksheet is read as, and the questions about columns (`mingce columns` answers them)."""
+    from pipeline import fields
+    from pipeline.operate.columns import look_at_columns
+
+    looked = look_at_columns(cohort)
+    for line in looked.unread:
+        yield Check(line, False, "请按提示处理")
+    for sheet in looked.sheets:
+        names = [name for name in fields.names() if name in sheet.has.fields]
+        what = f"{sheet.has.place}：读出 {len(names)} 列（{_some(list(map(fields.label, names)))}）"
+        yield Check(what if not sheet.has.refused else f"{sheet.has.place}：{sheet.has.refused}", not sheet.has.refused)
+    names = {school.code: f"{school.name}的学籍库" for school in cohort.schools}
+    for whose, lost in looked.missing.items():
+        told = f"{names.get(whose, '登记表')}没有这些列，没有核对：{'、'.join(map(fields.label, lost))}"
+        yield Check(told, None, "若其实有，请运行 mingce columns 写明是哪一列")
+    for each in looked.proposals:
+        told = f"{names.get(each.whose, '登记表')}的“{each.text}”可能是“{fields.label(each.field)}”，没有采用"
+        yield Check(told, False, "请运行 mingce columns 回答")
+
+
+def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Check]:
+    """Yield where a registry and the settings contradict each other: months, codes, the example's school."""
+    from pipeline.normalise.times import month
+    from pipeline.starter import EXAMPLE
+
+    if (school.code, school.name) == EXAMPLE:
+        yield Check(f"学校还是示例（{school.code} {school.name}）", False, "请在 cohort.toml 写上真正的学校代码和全称")
+    rows = registry.rows
+    months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
+    months = months[months != ""]
+    wanted = cohort.cohort.undergraduate_month
+    if len(months) and (months != wanted).mean() > 0.5:  # most of them
+        usual = str(months.mode().iloc[0])
+        told = f"{school.name}学籍库里多数本专科生的毕业年月是 {usual}，设置是 {wanted}"
+        yield Check(told, False, "请核对 undergraduate_month 和学籍导出的届别")
+
+
 def _registries(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.people import read_people
     from pipeline.collect.registry import read_registry
@@ -127,12 +167,13 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
     people = read_people(cohort)
     for school in cohort.schools:
         try:
-            rows = read_registry(school, cohort, None).rows
+            registry = read_registry(school, cohort, None)
         except InputError as error:
             yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
         else:
-            yield Check(f"{school.name}学籍库：{len(rows)} 人", True)
-            yield from _without_people(school.name, rows, *people)
+            yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
+            yield from _settings(cohort, school, registry)
+            yield from _without_people(school.name, registry.rows, *people)
 
 
 def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:
@@ -157,12 +198,15 @@ def _some(names: list[str]) -> str:
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
     from pipeline.review.ledger import open_ledger
+    from pipeline.review.witnesses import known_heads, missing_heads, shortened
 
     with open_ledger(cohort) as ledger:
         found, (last, _) = ledger.verify(), ledger.head()
+        lost = missing_heads(ledger, known_heads(cohort))
+    found += [shortened(lost, last)] if lost else []
     yield Check(
         f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误"), not found,
-        "账本可能被改动过：请停止使用，保留原件，用最近的备份（mingce backup）核对",
+        "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份",
     )  # fmt: skip
 
 

@@ -24,10 +24,10 @@ from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
 from pipeline.review.desk import newest_run
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.run_folder import latest_run, read_summary
 
-COUNTS = ("headcount", "colleges", "history")  # tables without persons
+COUNTS = ("headcount", "colleges", "course")  # tables without persons
 MARK = "purged.json"
 
 
@@ -38,6 +38,9 @@ class Removed:
     inputs: tuple[Path, ...]
     runs: tuple[Path, ...]
     mail: tuple[Path, ...]
+    backups: tuple[Path, ...] = ()
+    """Copies of the ledger with the personal side that is purged now; `lost`: those that are not where they were."""
+    lost: tuple[str, ...] = ()
     ledger: int = 0
     """Entries whose personal side was emptied."""
 
@@ -86,15 +89,27 @@ def purge(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
         for folder in found.mail:
             shutil.rmtree(folder)
         for run in found.runs:
-            _strip(run, now)
+            leave_counts(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
-    return Removed(found.inputs, found.runs, found.mail, emptied)
+        listed = _backups_before(ledger, before)
+        backups = [path for path in listed if path.is_file()]
+        for path in backups:
+            path.unlink()
+    lost = [str(path) for path in listed if path not in backups] if emptied else []
+    return Removed(found.inputs, found.runs, found.mail, tuple(backups), tuple(lost), emptied)
 
 
-def _strip(run: Path, now: datetime) -> None:
+def _backups_before(ledger: Ledger, before: str) -> list[Path]:
+    """Return the copies of the ledger that were made so long ago: all their personal side is past its time."""
+    entries = ledger.entries("backup")
+    old = entries["data"][entries["at"] < before]
+    return list(dict.fromkeys(Path(str(json.loads(text)["path"])) for text in old))
+
+
+def leave_counts(run: Path, now: datetime) -> None:
     """Leave of an old run its summary and its tables of counts; of one that was killed, nothing."""
-    if _was_killed(run):
+    if was_killed(run):
         shutil.rmtree(run)
         return
     (run / MARK).write_text(json.dumps({"at": now.isoformat(timespec="seconds")}), encoding="utf-8")
@@ -105,12 +120,13 @@ def _strip(run: Path, now: datetime) -> None:
             path.unlink()
 
 
-def _was_killed(run: Path) -> bool:
+def was_killed(run: Path) -> bool:
+    """Return whether this is what a killed run left."""
     return run.name.startswith(".")  # nobody runs: the lock is held
 
 
 def _holds_persons(run: Path) -> bool:
-    return _was_killed(run) or any(_personal(run))
+    return was_killed(run) or any(_personal(run))
 
 
 def _personal(run: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
+from pipeline.logs import mask
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
 from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, student_name, students_of
@@ -26,6 +27,8 @@ class Outcome:
     done: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
     rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    told: list[str] = field(default_factory=list[str])
+    """Of whom somebody else has decided since the run was made: what the other one said."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,16 @@ def approve_ready(
 
     def decide(desk: Desk) -> list[Entry]:
         own = students_of(desk.people, college)
-        awaits = own["status"] == "awaiting"
-        blocked = own[~awaits & (own["status"] != "approved")]
+        asking = desk.findings["rule"] == "cohort.contact_changed"
+        changed = own["submission_id"].isin(list(desk.findings["submission_id"][asking]))
+        awaits = (own["status"] == "awaiting") & ~own["change_request"] & ~changed
+        blocked = own[~own["status"].isin(["awaiting", "approved"])]
         for row in records(blocked):
             outcome.rest.append((student_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
         changes = own[own["change_request"]]
         outcome.rest.extend((student_name(row), "申请修改，请逐人处理") for row in records(changes))
+        asked = own[(own["status"] == "awaiting") & changed & ~own["change_request"]]
+        outcome.rest.extend((student_name(row), "联系方式改动较多，请逐人核实") for row in records(asked))
         waiting = [(row, unseen(row, seen)) for row in records(own[awaits])]
         outcome.rest.extend((student_name(row), why) for row, why in waiting if why)
         ready = [row for row, why in waiting if not why]
@@ -210,7 +217,8 @@ def keep_approved(
         if refused:
             raise _refused("不能处理", refused)
         outcome.done += [student_name(row) for row in rows]
-        return [_withdrawal(tables, desk.submission(str(row["submission_id"])), actor) for row in rows]
+        newer = [str(row["later_id"] or row["submission_id"]) for row in rows]
+        return [_withdrawal(tables, desk.submission(one), actor) for one in newer]
 
     _decide(tables, ledger, actor, decide)
     return outcome
@@ -248,7 +256,22 @@ def _approval(desk: Desk, row: Student, actor: Actor, outcome: Outcome) -> Entry
 
 def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Outcome) -> Entry:
     outcome.done.append(student_name(row))
+    outcome.told += overruled(desk, row, actor.by)
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
+
+
+def overruled(desk: Desk, row: Student, by: str) -> list[str]:
+    """Return a line where somebody else has decided on this student since the run was made that people look at."""
+    other, at = str(row["decided_by"]), str(row["decided_at"])
+    if not other or other == by.strip() or at <= desk.tables.made_at:
+        return []
+    word = _WORDS.get(str(row["decision_state"]), "取消审核")
+    return [
+        f"{student_name(row)}：{other} 已于 {at[:16].replace('T', ' ')} 作了“{word}”的决定，现以您的为准，请与对方核对"
+    ]
+
+
+_WORDS = {"approved": "通过", "stale": "通过", "returned": "退回"}
 
 
 def decision_entry(
@@ -260,6 +283,7 @@ def decision_entry(
     personal: dict[str, Any] = {}
     if action == "approve":
         personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, desk.submission(submission))}
+        data = {"later": str(row["later_id"]), **(data or {})} if row.get("later_id") else data
     return Entry(
         "decision",
         action=action,
@@ -283,7 +307,7 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
         by=actor.by,
         why=actor.why,
         school_code=next((code for code, name in tables.schools.items() if name == submission["school"]), ""),
-        student_number=str(submission["student_number"]),
+        student_number=mask(str(submission["student_number"])),  # somebody may have put an ID number there
         submission_id=found,
         made_on=found,
         unique_key=f"withdrawal/{found}",

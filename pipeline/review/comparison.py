@@ -31,8 +31,8 @@ def change_requested(desk: Desk, student: Student) -> list[ComparedField]:
     """
     if not student["change_request"]:
         return []
-    approved = desk.submission(str(student["approved_submission_id"]))
-    requested = desk.submission(str(student["submission_id"]))
+    approved = desk.submission(str(student["approved_submission_id"] or student["submission_id"]))
+    requested = desk.submission(str(student["later_id"] or student["submission_id"]))
     named = [name for name in fields.names() if name in approved and name != "submitted_at"]
     both = [ComparedField(name, str(approved[name]), str(requested[name])) for name in named]
     return sorted((one for one in both if one.approved or one.requested), key=lambda one: not one.differs)

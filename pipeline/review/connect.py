@@ -68,8 +68,15 @@ def engine_of(url: sa.URL) -> Engine:
     return engine
 
 
+_NO_LOCKS = (
+    "账本所在的文件系统不能加锁（多见于网络共享）",
+    "请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL 的地址",
+)
 _FAULTS = {
     "SQLITE_FULL": ("磁盘写满了，账本没有写入", "请腾出空间后再做一次"),
+    "SQLITE_IOERR_LOCK": _NO_LOCKS,
+    "SQLITE_IOERR_SHM": _NO_LOCKS,
+    "SQLITE_PROTOCOL": _NO_LOCKS,
     "SQLITE_IOERR": ("账本读写失败（磁盘写满或有故障）", "请核对磁盘后再做一次"),
     "SQLITE_READONLY": ("账本只能读不能写", "请核对账本文件和它所在文件夹的权限"),
     "SQLITE_CANTOPEN": ("打不开账本", "请核对账本文件和它所在文件夹的权限"),

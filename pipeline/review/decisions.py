@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import pandas as pd
@@ -19,6 +19,7 @@ from pipeline.knowledge.text import among, joined_text
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
+    "later",
 ]  # fmt: skip
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
 
@@ -27,8 +28,8 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the last decision of each student, from `Ledger.entries()`.
 
     One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
-    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, and `snapshot` (JSON, by which
-    `changed_fields` are found; empty once purged).
+    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, `snapshot` (JSON, by which
+    `changed_fields` are found; empty once purged), and `later`, the later submission that it was decided not to take.
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
@@ -37,6 +38,7 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
         decision=last["action"].map(_MEANS),
         registry_digest=[str(item.get("registry_digest", "")) for item in data],
         run=[str(item.get("run", "")) for item in data],
+        later=[str(item.get("later", "")) for item in data],
         snapshot=last["values"],
     )
     text = [column for column in DECISION_TABLE if column != "seq"]
@@ -49,41 +51,50 @@ def decision_states(
     decisions: pd.DataFrame,
     *,
     submissions: pd.DataFrame | None = None,
+    lapsed: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return what the standing decisions mean for today's students (contract, roster).
 
     Args:
         keys: `school_code, student_number` (the registry's), `submission_id` (the counting one, or ""),
             `registry_digest`; where it also has the registry's fields as columns, `changed_fields` can name them.
+            `later_id`, where there is one: a later submission that was not taken (`cohort.later_uncertified`), or "".
         submission_ids: every submission of the run that was not withdrawn, superseded ones included.
         decisions: the table of `standing_decisions`.
         submissions: `submission_id` and fields of the submissions, for `changed_fields`; optional.
+        lapsed: submissions that an expired exception had let pass: their approvals do not stand any more.
 
     Returns:
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
-        `change_request` (bool: approved, and a newer submission counts), `decided_by`, `decided_at`, `decided_why` (of
-        the last decision whatever it was; the why of a return is for the student), `changed_fields` (names of fields,
-        comma-separated, of a stale approval).
+        `change_request` (bool: approved, and a newer submission counts; or a later one was not taken and no approval
+        knew of it), `exception_expired` (bool: an approval rested on one that is past), `decided_by`, `decided_at`,
+        `decided_why` (of the last decision whatever it was; the why of a return is for the student), `changed_fields`
+        (names of fields, comma-separated, of a stale approval).
     """
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot"]
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
-    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"])
+    expired = both["made_on"].isin(list(lapsed))
+    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"]) & ~expired
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
     counting = both["submission_id"]
+    undecided = pd.Series(False, index=keys.index)
+    if "later_id" in keys:
+        undecided = (keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, ""))
     return pd.DataFrame(
         {
             "decision_state": state,
             "approved_submission_id": both["made_on"].where(approved, ""),
-            "change_request": (state == "approved") & (counting != "") & (counting != both["made_on"]),
+            "change_request": ((state == "approved") & (counting != "") & (counting != both["made_on"])) | undecided,
             "decided_by": both["by"],
             "decided_at": both["at"],
             "decided_why": both["why"],
+            "exception_expired": approved & expired,
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )

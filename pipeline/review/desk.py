@@ -26,7 +26,7 @@ from pipeline.review.decisions import (
     standing_decisions,
     withdrawn_submission_ids,
 )
-from pipeline.review.exceptions import apply_exceptions, standing_exceptions
+from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
 from pipeline.review.status import open_critical, statuses
 from pipeline.run_folder import counts, newer_runs, read_summary, unread_of
 from pipeline.tables import read_table
@@ -50,6 +50,8 @@ class RunTables:
     """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
     unread: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the run could not read, `unread` of its summary."""
+    made_at: str = ""
+    """When the run was made (ISO): who decided later, decided after what people look at."""
 
     def place(self, text: str) -> int:
         """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
@@ -137,18 +139,28 @@ class Desk:
 
 def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     """Return the desk of `today`: the run's tables under the ledger's entries (of `KINDS`)."""
-    findings = apply_exceptions(tables.findings, standing_exceptions(entries), today)
+    granted = standing_exceptions(entries)
+    findings = apply_exceptions(tables.findings, granted, today)
+    lapsed = lapsed_submissions(findings, granted, today)
     withdrawn = withdrawn_submission_ids(entries)
     people = tables.people.assign(
         submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
     )
+    people = people.assign(later_id=_later(findings, people["submission_id"], withdrawn))
     known = set(tables.submissions["submission_id"]) - withdrawn
-    states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions)
+    states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
     people = people.assign(**{str(column): states[column] for column in states.columns})
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
     counting = people["submission_id"].mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
     return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
+
+
+def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str]) -> pd.Series:
+    """Return for each submission the later one of the same person that was not taken and nobody withdrew, or ""."""
+    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
+    later = told.drop_duplicates("submission_id").set_index("submission_id")["given"]
+    return submission_ids.map(later).astype("str").fillna("")
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
@@ -192,8 +204,9 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
     people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
     extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
-    unread = (read_summary(run) or {}).get("unread") or {}
-    return RunTables(run.name, people, submissions, findings, schools, extras, unread)
+    summary = read_summary(run) or {}
+    unread, made_at = summary.get("unread") or {}, str(summary.get("started_at", ""))
+    return RunTables(run.name, people, submissions, findings, schools, extras, unread, made_at)
 
 
 def records(people: pd.DataFrame) -> list[Student]:

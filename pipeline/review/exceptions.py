@@ -46,17 +46,43 @@ def apply_exceptions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: da
 
     A changed value (`given`) is a new question: the exception does not cover it. The day of `expires` is still covered.
     """
-    valid = exceptions[(exceptions["expires"] == "") | (exceptions["expires"] >= as_of.isoformat())]
-    valid = valid[(valid["salt"] != "") & (valid["student_number"] != "")]
+    return findings.assign(excepted=_covered(findings, exceptions[~_expired(exceptions, as_of)]))
+
+
+def lapsed_submissions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> set[str]:
+    """Return the submissions with a finding that only an expired exception covered: an approval rested on it.
+
+    Args:
+        findings: of `apply_exceptions` for this day.
+        exceptions: of `standing_exceptions`.
+        as_of: the day.
+    """
+    open_now = findings[~findings["excepted"] & (findings["severity"] == "critical")]
+    return set(open_now["submission_id"][_covered(open_now, exceptions[_expired(exceptions, as_of)])]) - {""}
+
+
+def _expired(exceptions: pd.DataFrame, as_of: date) -> pd.Series:
+    return (exceptions["expires"] != "") & (exceptions["expires"] < as_of.isoformat())
+
+
+def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:
+    """Return where one of the exceptions names person, rule and value of a finding."""
+    valid = exceptions[(exceptions["salt"] != "") & (exceptions["student_number"] != "")]
     if valid.empty or findings.empty:
-        return findings.assign(excepted=False)
+        return pd.Series(False, index=findings.index)
     place = pd.Series(range(len(findings)), index=findings.index)
     asked = findings[[*PERSON, "given"]].assign(place=place)
     asked = asked[asked["student_number"].isin(valid["student_number"])]
     pairs = asked.merge(valid[[*PERSON, "salt", "value_digest"]], on=PERSON)
     digests = [value_digest(salt, given) for salt, given in zip(pairs["salt"], pairs["given"], strict=True)]
     covered = pairs["place"][pairs["value_digest"] == pd.Series(digests, index=pairs.index, dtype="str")]
-    return findings.assign(excepted=place.isin(covered))
+    return place.isin(covered)
+
+
+def settled_faults(entries: pd.DataFrame) -> dict[str, str]:
+    """Return how each shared fault that somebody settled was settled (alias, students), by its number."""
+    own = entries[entries["kind"] == "shared_fault"]
+    return {str(_json(text).get("number", "")): str(how) for text, how in zip(own["data"], own["action"], strict=True)}
 
 
 def value_digest(salt: str, value: str) -> str:

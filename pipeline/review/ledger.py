@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
-from pipeline.errors import ConfigurationError, MingceError
+from pipeline.errors import ConfigurationError, MingceError, RefusedError
 from pipeline.review import schema
 from pipeline.review.chain import FIRST, Entry, Parts, canonical, entry_hash, side_digest
 from pipeline.review.connect import engine_of, faults_told, ledger_url
@@ -40,9 +40,12 @@ class Stored:
 class Ledger:
     """An open ledger. Every method is one transaction; several processes may write at once."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime], reviewers: Mapping[str, str] | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._reviewers = reviewers or {}
 
     def append(self, kind: str, **parts: Unpack[Parts]) -> Stored:
         """Write one entry (the fields of `Entry` as keywords)."""
@@ -51,7 +54,7 @@ class Ledger:
     def append_all(self, new: Sequence[Entry]) -> list[Stored]:
         """Write several entries: all of them or, where anything fails, none."""
         with self._writing() as connection:
-            return _write(connection, new, self._clock())
+            return self._write(connection, new)
 
     def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], *kinds: str) -> list[Stored]:
         """Write what `decide` returns for the entries (of these kinds) that stand at this very moment.
@@ -59,7 +62,11 @@ class Ledger:
         Nobody writes between the look and the writing; what `decide` raises leaves all as it was.
         """
         with self._writing() as connection:
-            return _write(connection, decide(_frame(connection, kinds)), self._clock())
+            return self._write(connection, decide(_frame(connection, kinds)))
+
+    def _write(self, connection: Connection, new: Sequence[Entry]) -> list[Stored]:
+        account = system_account()
+        return _write(connection, [named(entry, account, self._reviewers) for entry in new], self._clock(), account)
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.
@@ -73,6 +80,15 @@ class Ledger:
         """Return the last entry's `seq` and hash; (0, 64 zeros) for an empty ledger."""
         with self._reading() as connection:
             return _head(connection)
+
+    def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return the hash of each of these entries that is there."""
+        e, wanted, found = schema.entries, sorted(set(numbers)), dict[int, str]()
+        with self._reading() as connection:
+            for start in range(0, len(wanted), 500):
+                query = sa.select(e.c.seq, e.c.hash).where(e.c.seq.in_(wanted[start : start + 500]))
+                found |= {int(seq): str(text) for seq, text in connection.execute(query)}
+        return found
 
     def verify(self) -> list[str]:
         """Return what is wrong with the chain, a Chinese line each; an empty list says that all is well."""
@@ -93,7 +109,7 @@ class Ledger:
             if seqs:
                 connection.execute(sa.delete(p).where(p.c.seq <= seqs[-1], p.c.seq.in_(old.scalar_subquery())))
                 entry = Entry("purge", by=by, why=why, data={"before": before, "spans": _spans(seqs)})
-                _write(connection, [entry], self._clock())
+                self._write(connection, [entry])
             return len(seqs)
 
     def backup(self, path: Path) -> int:
@@ -146,12 +162,17 @@ def open_ledger(cohort: Cohort, clock: Callable[[], datetime] | None = None) -> 
     Raises:
         ConfigurationError: the URL is wrong, the database is out of reach or written by a newer mingce.
     """
-    return _open(ledger_url(cohort.ledger.url, cohort.folder), clock or _now)
+    return _open(ledger_url(cohort.ledger.url, cohort.folder), clock or _now, cohort.review.reviewers)
 
 
-def _open(url: sa.URL, clock: Callable[[], datetime]) -> Ledger:
+def open_ledger_file(path: Path, cohort: Cohort) -> Ledger:
+    """Open a copy of the cohort's ledger."""
+    return _open(sa.URL.create("sqlite", database=str(path)), _now, cohort.review.reviewers)
+
+
+def _open(url: sa.URL, clock: Callable[[], datetime], reviewers: Mapping[str, str] | None = None) -> Ledger:
     engine = engine_of(url)
-    ledger = Ledger(engine, clock)
+    ledger = Ledger(engine, clock, reviewers)
     try:
         with ledger._reading() as connection:  # pyright: ignore[reportPrivateUsage]
             found = schema.revision(connection)
@@ -177,8 +198,34 @@ def system_account() -> str:
         return os.environ.get("USER", "")
 
 
-def _write(connection: Connection, new: Sequence[Entry], now: datetime) -> list[Stored]:
-    at, account = now.astimezone(SHANGHAI).isoformat(timespec="seconds"), system_account()
+def named(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
+    """Return the entry with how its name is known: bound to the account of the machine, or typed and not checked.
+
+    Args:
+        entry: what somebody did. Names in a table of decisions were typed there, whoever runs.
+        account: of the machine, that writes now.
+        reviewers: account to the name that it may act in; empty where any name goes.
+
+    Raises:
+        RefusedError: the account acts in another name than its own.
+    """
+    by = entry.by.strip()
+    if not by:
+        return entry
+    own = reviewers.get(account, "")
+    if reviewers and by not in (own, account) and "source" not in entry.data:
+        whose = f"只能以“{own}”的名义办理" if own else "没有登记可用的姓名"
+        raise RefusedError(
+            f"账号 {account} {whose}",
+            where="--by",
+            remedy="请本人用自己的账号办理，或更正 [review] reviewers",
+        )
+    bound = bool(own) and by == own and "source" not in entry.data
+    return replace(entry, data={**entry.data, "named": "account" if bound else "typed"})
+
+
+def _write(connection: Connection, new: Sequence[Entry], now: datetime, account: str) -> list[Stored]:
+    at = now.astimezone(SHANGHAI).isoformat(timespec="seconds")
     seq, previous = _head(connection)
     known = _known_keys(connection, [entry.unique_key for entry in new if entry.unique_key])
     rows: list[dict[str, Any]] = []

@@ -12,8 +12,8 @@ from pipeline.review.desk import Desk, students_of
 from pipeline.tables import STATUSES
 
 COLUMNS = [
-    "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "changed_fields",
-    "submission_id", "decided_by", "decided_at",
+    "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "exception_expired",
+    "changed_fields", "submission_id", "decided_by", "decided_at",
 ]  # fmt: skip
 
 
@@ -58,6 +58,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     said: list[str] = []
     if row["change_request"]:
         said.append("申请修改")
+    if row["exception_expired"]:
+        said.append("例外已到期")
     if row["changed_fields"]:
         said.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
     if row["status"] not in ("approved", "stale", "missing"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.errors import UsageError
+from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import digest
 from pipeline.review.decisions import KEY
 from pipeline.review.desk import Student, people_of, records, student_name
+from pipeline.run_folder import latest_run
 from pipeline.tables import read_table
 
 Seen = Mapping[str, str]
@@ -50,5 +52,24 @@ def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
     runs = cohort.reports_folder / "runs"
     if run_id not in {path.name for path in runs.glob("[!.]*")}:
         raise UsageError(f"没有运行 {run_id}", where="--seen", remedy="运行编号见 mingce review list 的最后一行")
+    return seen_in(_people_in(cohort, runs / run_id))
+
+
+def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str, str] | None:
+    """Return the students (of these numbers) as the run in `latest.txt` shows them; None where none was made yet.
+
+    That is what the office has seen where it says nothing else.
+    """
+    latest = latest_run(cohort.reports_folder)
+    if latest is None:
+        return None
+    try:
+        people = _people_in(cohort, latest[0])
+    except InputError:  # somebody has spoilt it: `run` makes a new one
+        return None
+    return seen_in(people if numbers is None else people[people["student_number"].isin(list(numbers))])
+
+
+def _people_in(cohort: Cohort, run: Path) -> pd.DataFrame:
     schools = {school.code: school.name for school in cohort.schools}
-    return seen_in(people_of(read_table(runs / run_id, "roster"), read_table(runs / run_id, "registry"), schools))
+    return people_of(read_table(run, "roster"), read_table(run, "registry"), schools)

@@ -21,6 +21,7 @@ class Signature:
     """One signature: by whom, when, under which data, with which files; `parts` by student, empty once purged."""
 
     seq: int
+    hash: str
     school_code: str
     college: str
     by: str
@@ -95,6 +96,7 @@ def _signature(row: dict[str, Any]) -> Signature:
     data, values = _json(row["data"]), _json(row["values"])
     return Signature(
         seq=int(row["seq"]),
+        hash=str(row["hash"]),
         school_code=str(row["school_code"]),
         college=str(row["college"]),
         by=str(row["by"]),

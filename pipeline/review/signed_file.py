@@ -6,7 +6,6 @@ a forger put there, it is another file.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.knowledge import crockford
 from pipeline.review.desk import Desk, of_college
 from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature
 from pipeline.review.signing import unsigned
+from pipeline.whole import sha256_of
 
 _ORIGINAL = "原件"
 _CHANGED = "原件，但数据已有改动"
@@ -35,7 +35,7 @@ class Verdict:
     lines: list[str]
 
 
-def sha256_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """Return a file's SHA-256.
 
     Raises:
@@ -44,8 +44,7 @@ def sha256_of(path: Path) -> str:
     if not os.path.isfile(path):  # noqa: PTH113  # a name too long is none, and no error
         raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
 

@@ -11,8 +11,9 @@ from pipeline.cohort import Cohort
 from pipeline.match.persons import WITHDRAWN
 from pipeline.review.decisions import decision_states, registry_digest, standing_decisions
 from pipeline.review.desk import RunTables
-from pipeline.review.exceptions import apply_exceptions, standing_exceptions
+from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
 from pipeline.review.ledger import open_ledger
+from pipeline.review.seen import seen_in_latest
 from pipeline.review.worksheet import import_decisions, summary_lines
 from pipeline.tables import Frame
 
@@ -92,8 +93,20 @@ def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRo
     with open_ledger(cohort) as ledger:
         before = ledger.head()
         tables = RunTables(run_id, students, submissions, findings, schools)
-        report = import_decisions(tables, ledger, rows, cohort.review.decisions or "", as_of)
-        return Imported(summary_lines(report), changed=ledger.head() != before)
+        seen = seen_in_latest(cohort, student_numbers(rows))
+        lines: list[str] = []
+        for source, own in _by_source(rows, cohort.review.decisions or ""):
+            told = summary_lines(import_decisions(tables, ledger, own, source, as_of, seen))
+            lines += [told[0].replace("审核表", f"审核表 {source}", 1), *told[1:]] if told else []
+        return Imported(lines, changed=ledger.head() != before)
+
+
+def _by_source(rows: Frame, one: str) -> list[tuple[str, Frame]]:
+    """Return the rows of each workbook; rows of the one file or worksheet under the name that the cohort gives it."""
+    sources = list(rows["source"].unique()) if "source" in rows.columns else []
+    if len(sources) < 2 and not set(one) & set("*?["):
+        return [(one, rows)]
+    return [(str(source), rows[rows["source"] == source]) for source in sources]
 
 
 def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:
@@ -108,5 +121,8 @@ def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame,
     """
     students = students.assign(registry_digest=registry_digest(students))
     present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]
-    decisions = decision_states(students, present, standing_decisions(entries))
-    return Reviewed(students, decisions, apply_exceptions(findings, standing_exceptions(entries), as_of), entries)
+    granted = standing_exceptions(entries)
+    judged = apply_exceptions(findings, granted, as_of)
+    lapsed = lapsed_submissions(judged, granted, as_of)
+    decisions = decision_states(students, present, standing_decisions(entries), lapsed=lapsed)
+    return Reviewed(students, decisions, judged, entries)

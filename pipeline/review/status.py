@@ -14,6 +14,23 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
 
 
+def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings without those that say again what an earlier one says of the same value.
+
+    A month that is wrong by its rule and by the registry is one slip: the same submission, field and actor.
+    """
+    again = findings.duplicated(["submission_id", "field", "actor"]) & (findings["field"] != "")
+    return findings[~(again & (findings["submission_id"] != ""))]
+
+
+def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
+    """Return findings without those of shared faults where the same submission has another one: he is told that."""
+    if "shared_fault" not in blocking:  # the table of a run before there were shared faults
+        return blocking
+    own = blocking["submission_id"][blocking["shared_fault"] == ""]
+    return blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
+
+
 def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
     """Return each student's status, the first that applies in the contract's order.
 
@@ -22,7 +39,7 @@ def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.D
         decision_state: of `decision_states`, same index.
         findings: the table, `excepted` already set.
     """
-    blocking = open_critical(findings)
+    blocking = _his_own(open_critical(findings))
     status = pd.Series("awaiting", index=submission_id.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):

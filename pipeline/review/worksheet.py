@@ -7,8 +7,10 @@ in the sheet decides once and never renews a stale approval by itself, while 通
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,15 +23,16 @@ from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.header import LOOK_DOWN
-from pipeline.collect.inputs import read_content
+from pipeline.collect.inputs import files_of, read_content
 from pipeline.errors import InputError, UsageError, one_line
 from pipeline.logs import mask
-from pipeline.review.actions import decision_entry, has_approval, refusal, returned_already, stands_already
+from pipeline.review.actions import decision_entry, has_approval, overruled, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
 from pipeline.review.desk import KINDS, RunTables, Student, lay_desk
 from pipeline.review.ledger import Ledger
+from pipeline.review.seen import Seen, unseen
 
-COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明"]
+COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号"]
 OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
 WORKSHEET = "审核"
 _TOLD = 1_000  # rows that a summary names
@@ -62,21 +65,34 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
 
         rows = read_decisions_sheet(place, cohort)
         return _conform(pd.DataFrame(rows, columns=None if rows else COLUMNS), place)
-    path = cohort.path(place)
-    if not path.is_file():
-        return _conform(pd.DataFrame(columns=COLUMNS), place)  # nobody has decided yet
-    return _conform(_read_file(path), place)
+    read = [
+        _conform(_read_file(path), path.name).assign(source=os.path.relpath(path, cohort.folder).replace(os.sep, "/"))
+        for path in decision_files(cohort)
+    ]
+    return pd.concat(read, ignore_index=True) if read else _conform(pd.DataFrame(columns=COLUMNS), place)
+
+
+def decision_files(cohort: Cohort) -> list[Path]:
+    """Return the files of `[review] decisions` that are there: one, or all that its pattern finds; none of a sheet."""
+    place = cohort.review.decisions
+    if place is None or is_gsheet(place):
+        return []
+    with suppress(InputError):  # there is none yet
+        return [path for path in files_of(place, cohort.folder)[0] if path.is_file()]
+    return []
 
 
 def missing_file(cohort: Cohort) -> list[str]:
     """Return a line for people where the file of `[review] decisions` is not there (nobody wrote one, or a slip)."""
     place = cohort.review.decisions
-    if place is None or is_gsheet(place) or cohort.path(place).is_file():
+    if place is None or is_gsheet(place) or decision_files(cohort):
         return []
     return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
 
 
-def import_decisions(tables: RunTables, ledger: Ledger, rows: pd.DataFrame, source: str, today: date) -> list[Read]:
+def import_decisions(
+    tables: RunTables, ledger: Ledger, rows: pd.DataFrame, source: str, today: date, seen: Seen | None = None
+) -> list[Read]:
     """Take the rows' decisions into the ledger, all in one transaction, and say what became of each.
 
     A row that cannot be executed is kept in the ledger as refused, with its reason, and told again on every reading:
@@ -88,11 +104,12 @@ def import_decisions(tables: RunTables, ledger: Ledger, rows: pd.DataFrame, sour
         rows: of `read_decision_rows`.
         source: the name of the file or sheet: rows are compared with the last reading of the same source.
         today: for exceptions' expiry.
+        seen: what the office has seen of these students: a row without 提交编号 decides on that. None: nobody says.
     """
     report: list[Read] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        reading = _Reading(tables, entries, source, today)
+        reading = _Reading(tables, entries, source, today, seen)
         return reading.take(rows, report)
 
     ledger.append_if(decide, *KINDS)
@@ -102,9 +119,9 @@ def import_decisions(tables: RunTables, ledger: Ledger, rows: pd.DataFrame, sour
 class _Reading:
     """One reading of one source: rows by student, each compared with what was read before."""
 
-    def __init__(self, tables: RunTables, entries: pd.DataFrame, source: str, today: date) -> None:
+    def __init__(self, tables: RunTables, entries: pd.DataFrame, source: str, today: date, seen: Seen | None) -> None:
         self._desk = lay_desk(tables, entries, today)
-        self._source = source
+        self._source, self._seen_before = source, seen
         self._before, self._refused = _last_reading(entries, source)
 
     def take(self, rows: pd.DataFrame, report: list[Read]) -> list[Entry]:
@@ -184,7 +201,7 @@ class _Reading:
         ):
             report.append(_read(row, "already", ""))
             return person, [self._seen(person, now)]
-        report.append(_read(row, "applied", ""))
+        report.append(_read(row, "applied", "".join(overruled(self._desk, person, row["审核人"]))))
         entry = decision_entry(self._desk, person, action, by=row["审核人"], why=row["说明"], data=data)
         return _after(person, action, row), [entry]
 
@@ -196,10 +213,17 @@ class _Reading:
         if action != "approve" and not row["说明"]:
             return f"{row['意见']}要写明说明"
         if action == "approve":
-            return "" if stands_already(person) else refusal(self._desk, person)
+            return "" if stands_already(person) else refusal(self._desk, person) or self._unseen(person, row)
         if action == "return":
-            return "" if person["submission_id"] else "未提交，没有可退回的"
+            return self._unseen(person, row) if person["submission_id"] else "未提交，没有可退回的"
         return "" if has_approval(person) else "没有审核通过的记录，不能取消"
+
+    def _unseen(self, person: Student, row: dict[str, str]) -> str:
+        """Return why the row does not decide on what stands now, or the empty string."""
+        if row["提交编号"]:
+            same = str(person["submission_id"]) == row["提交编号"]
+            return "" if same else "这名学生现在的提交不是表中的提交编号，请看过新的提交再写"
+        return unseen(person, self._seen_before)
 
     def _seen(self, person: Student, now: list[str]) -> Entry:
         return Entry(
@@ -216,7 +240,7 @@ def _after(person: Student, action: str, row: dict[str, str]) -> Student:
     state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
     approved = person["submission_id"] if action == "approve" else ""
     changed = {"decision_state": state, "approved_submission_id": approved, "change_request": False}
-    changed |= {"decided_by": row["审核人"], "decided_why": row["说明"]}
+    changed |= {"decided_by": row["审核人"], "decided_at": "", "decided_why": row["说明"]}
     return {**person, **changed}
 
 
@@ -242,7 +266,8 @@ def _last_reading(
 
 
 def _row_digest(row: dict[str, str]) -> str:
-    return digest(*(row[name] for name in COLUMNS[2:]))[:32]
+    about = [row["提交编号"]] if row["提交编号"] else []  # rows of before it was a column are still known
+    return digest(*(row[name] for name in COLUMNS[2:5]), *about)[:32]
 
 
 def _read(row: dict[str, str], outcome: str, why: str) -> Read:
@@ -288,7 +313,7 @@ def summary_lines(report: Sequence[Read]) -> list[str]:
     """Return Chinese lines for people: how many rows were taken, and each row that could not be (of thousands some)."""
     counts = Counter(read.outcome for read in report)
     head = "审核表：" + "，".join(f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key])
-    told = [read for read in report if read.outcome in ("refused", "bad")]
+    told = [read for read in report if read.outcome in ("refused", "bad") or (read.outcome == "applied" and read.why)]
     lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{_why(read)}" for read in told[:_TOLD]]
     more = [f"  另有 {len(told) - _TOLD} 行未能执行或看不懂，请先处理上面这些"] if len(told) > _TOLD else []
     return ([head] if report else []) + lines + more

@@ -5,7 +5,7 @@ values another student gave too. And where a student stands who named the wrong 
 with the earlier ones of the same person, and the registry rows of elsewhere that its rules compare it with are lent to
 that part as guests. Everything else concerns one part alone.
 
-Memory: columns of 8 bytes, one at a time beside the flags, so some 60 bytes a row.
+Memory: columns of 8 bytes, so some 120 bytes a row.
 """
 
 from __future__ import annotations
@@ -17,30 +17,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.photos import near_same
-from pipeline.match.clashes import CLASHES, clashing
 from pipeline.match.evidence import find_evidence
-from pipeline.match.keys import PERSON_KEYS, Bools, Keys, among, joined, repeated
-from pipeline.match.pairs import LOOK_UPS, id_key, known_rows, pairs_of_keys
-from pipeline.match.persons import superseding
+from pipeline.match.keys import PERSON_KEYS, Bools, Keys, among, joined
+from pipeline.match.pairs import id_key
+from pipeline.match.settle import FLAGS, found_rows, settle, submission_keys
 from pipeline.match.stage import CLASSES
 from pipeline.scale.layout import Layout
-from pipeline.scale.reading import keys_name, registry_name, rows_name
+from pipeline.scale.reading import keys_name, no_rows, registry_name, rows_name
 from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
 
-_CLASH_KEYS = {
-    "id_number_clash": ["id_number"],
-    "student_number_clash": ["school", "student_number"],
-    "exam_number_clash": ["school", "exam_number"],
-    "phone_shared": ["phone"],
-    "qq_shared": ["qq"],
-    "email_shared": ["email"],
-}
-FLAGS = [*CLASHES, "photo_shared"]
-OUT, MOVED = 1 << 14, 1 << 15
+OUT, MOVED = 1 << len(FLAGS), 1 << (len(FLAGS) + 1)
 """Bits beside those of `FLAGS`: withdrawn by a decision; worked on in another part than that of its school."""
 
 FetchSubmissions = Callable[[list[tuple[int, Positions]], list[str] | None], list[Frame]]
@@ -63,12 +52,15 @@ class Keyed:
             return np.zeros(0, dtype=np.uint64)
         return np.concatenate([self.spool.read(keys_name(each), [name])[name].to_numpy() for each in self.names])
 
-    def columns(self, names: Iterable[str]) -> Frame:
-        """Return several columns of all rows."""
+    def columns(self, names: Iterable[str] | None = None) -> Frame:
+        """Return several columns of all rows, or every one."""
+        if names is None:
+            empty = submission_keys(no_rows()).assign(order=0)
+            return self.spool.read_all(map(keys_name, self.names)) if self.names else empty
         return pd.DataFrame({name: self.column(name) for name in names}, copy=False)
 
     def some(self, at: Positions, names: list[str]) -> Frame:
-        """Return some columns of the rows at the positions `at` (ascending), text too."""
+        """Return some columns of the rows at the positions `at` (ascending)."""
         ends = np.cumsum([0, *self.sizes])
         cuts = np.searchsorted(at, ends)
         parts = [
@@ -78,9 +70,7 @@ class Keyed:
         ]
         if parts:
             return pd.concat(parts, ignore_index=True)
-        if self.names:
-            return self.spool.read(keys_name(self.names[0]), names).iloc[:0]
-        return pd.DataFrame({name: np.zeros(0, dtype=np.uint64) for name in names})  # keys: text is of submissions
+        return pd.DataFrame({name: np.zeros(0, dtype=np.uint64) for name in names})
 
 
 @dataclass(frozen=True)
@@ -125,55 +115,16 @@ class Across:
         ]
         home = np.concatenate([np.zeros(0), *homes]).astype(np.int32)
         live = ~np.isin(order, withdrawn)
-        counts = self._superseded(order, live)
-        counting = live & (counts == np.arange(len(order)))
-        flags = np.where(live, 0, OUT).astype(np.int32)
-        for bit, name in enumerate(FLAGS):
-            flags |= self._shared(name, counting).astype(np.int32) << bit
+        read = np.argsort(order, kind="stable")
+        keys = self.submissions.columns().drop(columns="order").iloc[read].reset_index(drop=True)
+        found = settle(keys, self.registry.columns(PERSON_KEYS), live[read])
+        flags, counts = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int64)
+        flags[read], counts[read] = found.flags, read[found.counts]
+        flags |= np.where(live, 0, OUT).astype(np.int32)
         settled = Settled(order, home, flags, counts, home.copy())
         if self.layout.count > 1:
-            self._move(settled, counting)
+            self._move(settled, live & (counts == np.arange(len(order))))
         return settled
-
-    def _superseded(self, order: Positions, live: Bools) -> Positions:
-        """Return the position of the row of the same person that counts: only rows that share a key are looked at."""
-        shared = np.zeros(len(order), dtype=bool)
-        for columns in (["id_number", "name"], ["student_number", "id_number"], ["student_number", "name"]):
-            frame = self.submissions.columns(columns)
-            shared |= repeated(joined(*(frame[column].to_numpy() for column in columns)), live)
-        counts = np.arange(len(order))
-        rows = np.flatnonzero(shared)
-        if len(rows):
-            some = self.submissions.some(rows, [*PERSON_KEYS, "submitted_at"])
-            by_order = np.argsort(order[rows], kind="stable")
-            rows, some = rows[by_order], some.iloc[by_order].reset_index(drop=True)
-            counts[rows] = rows[superseding(some, self._people(some), some["submitted_at"])]
-        return counts
-
-    def _people(self, keys: Frame) -> Positions:
-        """Return the registry row whose person each of these submissions surely is, -1 where none."""
-        held = self._found(keys)
-        pairs = pairs_of_keys(keys, self.registry.some(held, PERSON_KEYS))
-        known = known_rows(pairs, len(keys))
-        return np.where(known >= 0, held[known], -1) if len(held) else known
-
-    def _found(self, keys: Frame) -> Positions:
-        """Return the positions of all registry rows that one of the submissions' numbers leads to."""
-        wanted = np.zeros(len(self.registry_home), dtype=bool)
-        columns = (["id_number"], ["school", "student_number"], ["school", "exam_number"])
-        for (key_of, _), names in zip(LOOK_UPS, columns, strict=True):
-            wanted |= among(key_of(self.registry.columns(names)), key_of(keys))
-        return np.flatnonzero(wanted)
-
-    def _shared(self, name: str, counting: Bools) -> Bools:
-        if name != "photo_shared":
-            return clashing(name, self.submissions.columns(_CLASH_KEYS[name]), counting)
-        shared = np.zeros(len(counting), dtype=bool)
-        first = self.submissions.names[:1]
-        if first and "sha256" in self.spool.read(keys_name(first[0])).columns:
-            seen = self.submissions.some(np.flatnonzero(counting), ["sha256", "phash"])
-            shared[counting] = (near_same(seen["phash"], seen["sha256"]) != "").to_numpy()
-        return shared
 
     def _move(self, settled: Settled, counting: Bools) -> None:
         """Send each submission to the part where its student stands, and lend the parts what they compare with."""
@@ -208,7 +159,7 @@ class Across:
     def _standing_part(self, settled: Settled, rows: Positions) -> npt.NDArray[np.int32]:
         """Return the part of the registry row that each of these submissions stands on, its own where on none."""
         some = self.submissions.some(rows, PERSON_KEYS)
-        held = self._found(some)
+        held = found_rows(some, self.registry.columns(PERSON_KEYS))
         submissions = self._submissions(settled, rows, [*PERSON_KEYS, "gender"])
         evidence = find_evidence(submissions, self._registry(held))
         standing = evidence["standing_row"].to_numpy()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline import fields
 from pipeline.collect import Collected, Note, Unit, collect_unit
-from pipeline.collect.collected import cell_frame
+from pipeline.collect.skipping import with_people
 from pipeline.knowledge.regions import load_regions
 from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, lay_on
 from pipeline.match.keys import among, joined, key_frame
@@ -17,7 +18,7 @@ from pipeline.normalise.submissions import normalise
 from pipeline.scale.across import submissions_keyed
 from pipeline.scale.layout import Layout
 from pipeline.scale.part import Part, fetch_submissions
-from pipeline.scale.reading import UNIT, UnitRead, changes_name, lay_rows
+from pipeline.scale.reading import UNIT, UnitRead, changes_name, lay_rows, photos_of
 from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool
 from pipeline.tables import POSITION, Frame
@@ -30,6 +31,7 @@ def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
     """Read one unit of a source that amends into the spool: none of its rows is a submission."""
     settings = Settings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
+    collected = with_people(collected, (collected.rows["why"] == "").to_numpy())
     spool.write(_name(number), _amendments(collected, settings))
     spool.write(f"extras/{number}", collected.extras)
     return UnitRead(
@@ -50,7 +52,7 @@ def _name(number: int) -> str:
 def _amendments(collected: Collected, settings: Settings) -> Frame:
     """Return the rows as `lay_on` takes them."""
     rows = collected.rows.reset_index(drop=True)
-    kept, _ = normalise(rows, collected.cells, settings.words, load_regions())
+    kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
     named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
     ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()
@@ -74,10 +76,12 @@ def lay_amendments(
     """
     amendments = spool.read_all(_name(unit.number) for unit in units if spool.has(_name(unit.number)))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
-    words = Settings.of(spool).words
-    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, cell_frame(), words, load_regions()))
+    settings = Settings.of(spool)
+    words = settings.words
+    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, words, load_regions(), words.only_school))
     number = max(unit.number for unit in units) + 1
-    filled = _lay(spool, number, amended, layout)
+    rows = _with_photos(amended, settings.cohort.photos_folder, spool)
+    filled = _lay(spool, number, rows, amended.changes, layout)
     notes = tuple(
         Note("warning", str(row.file), str(row.sheet), int(str(row.row)), str(row.why))
         for row in amended.untaken.itertuples()
@@ -106,8 +110,18 @@ def _bases(
     return found, changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())
 
 
-def _lay(spool: Spool, number: int, amended: Amended, layout: Layout) -> dict[int, int]:
+def _with_photos(amended: Amended, folder: Path | None, spool: Spool) -> Frame:
+    """Return the amended rows; where the photo was amended, with what the new one is."""
+    rows = amended.rows
+    new = np.unique(amended.changes["at"][amended.changes["field"] == "photo"])
+    if folder is not None and len(new):
+        seen = photos_of(rows.loc[new], folder, spool)
+        rows.loc[new, seen.columns] = seen
+    return rows
+
+
+def _lay(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
     """Lay the amended rows into the spool as a unit of their own, later than all that was read."""
-    rows = amended.rows.assign(order=np.arange(len(amended.rows), dtype=np.int64) + number * UNIT)
-    changes = amended.changes.assign(order=amended.changes["at"] + number * UNIT).drop(columns="at")
+    rows = rows.assign(order=np.arange(len(rows), dtype=np.int64) + number * UNIT)
+    changes = changes.assign(order=changes["at"] + number * UNIT).drop(columns="at")
     return lay_rows(spool, number, rows, changes, layout)

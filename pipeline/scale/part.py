@@ -9,12 +9,13 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.match.persons import WITHDRAWN
-from pipeline.match.stage import CLASSES, Known
+from pipeline.match.settle import flag_columns
+from pipeline.match.stage import CLASSES, Registries
 from pipeline.normalise.submissions import distinct_ids
-from pipeline.scale.across import FLAGS, MOVED, OUT, Positions, classes_name, guests_name, moved_name, special_name
-from pipeline.scale.reading import changes_name, registry_name, rows_name
+from pipeline.scale.across import MOVED, OUT, Positions, classes_name, guests_name, moved_name, special_name
+from pipeline.scale.reading import changes_name, no_rows, registry_name, rows_name
 from pipeline.scale.spool import Spool
-from pipeline.tables import CHANGES, SUBMISSIONS, Frame
+from pipeline.tables import CHANGES, Frame
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,9 @@ class Part:
 def home_rows(spool: Spool, part: Part) -> Frame:
     """Return the submissions of the part's schools with their ids, in the order they were read."""
     if not part.units:
-        return _no_rows()
+        return no_rows()
     rows = spool.read_all(rows_name(unit, part.number) for unit in part.units)
     return rows.assign(submission_id=distinct_ids(rows["submission_id"]))
-
-
-def _no_rows() -> Frame:
-    text = pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in SUBMISSIONS})
-    return text.assign(order=pd.Series(dtype="int64"))
 
 
 def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list[str] | None = None) -> Frame:
@@ -67,7 +63,7 @@ def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
 
 
 def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
-    """Return the submissions that this part works on, for `match`, and the changes to those of its schools."""
+    """Return the submissions that this part works on, for `match_settled`, and the changes to those of its schools."""
     home = home_rows(spool, part)
     changes = _changes(spool, part, home)
     special = spool.read(special_name(part.number)).set_index("order")
@@ -78,11 +74,8 @@ def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
     rows = rows.reset_index(drop=True)
     told = special.reindex(rows["order"])
     flags = told["flags"].fillna(0).to_numpy().astype(np.int64)
-    marks = {name: (flags >> bit & 1).astype(bool) for bit, name in enumerate(FLAGS)}
-    if "photo_sha256" not in rows:
-        del marks["photo_shared"]
-    rows = rows.assign(superseded_by=_superseded(rows, told["counts"], flags), **marks)
-    return rows.drop(columns=["order", "photo_sha256", "photo_phash"], errors="ignore"), changes
+    rows = rows.assign(superseded_by=_superseded(rows, told["counts"], flags), **flag_columns(flags))
+    return rows.drop(columns="order"), changes
 
 
 def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
@@ -105,7 +98,7 @@ def _changes(spool: Spool, part: Part, home: Frame) -> Frame:
     return changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())[CHANGES].astype("str")
 
 
-def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Known:
+def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
     """Return the registry of the part's schools with guests and classes, and which registries could not be read."""
     filled = [registry_name(at) for at in part.schools if spool.has(registry_name(at))]
     own = spool.read_all(filled) if filled else _empty_registry()
@@ -114,10 +107,16 @@ def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Known:
     registry = pd.concat([own, spool.read(guests)], ignore_index=True) if spool.has(guests) else own
     if spool.has(more):
         classes = pd.concat([classes, spool.read(more)], ignore_index=True).drop_duplicates()
-    return Known(registry, len(own), classes.reset_index(drop=True), unread)
+    return Registries(registry, len(own), classes.reset_index(drop=True), unread)
 
 
 def _empty_registry() -> Frame:
     """Return a registry without rows."""
-    columns = ["school_code", "school", "file", "row", *(name for name in fields.in_registry() if name != "school")]
+    columns = [
+        "school_code",
+        "school",
+        "file",
+        "row",
+        *(name for name in fields.registry_columns() if name != "school"),
+    ]
     return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})

@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.check.certify import without_shared
+from pipeline.check.shared import lay_on
 from pipeline.check.stage import Checked, NotChecked
+from pipeline.knowledge.text import among
 from pipeline.match.matched import Matched
 from pipeline.review.stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
@@ -20,7 +23,7 @@ from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 __all__ = ["Judging", "PartJudged", "Settings", "Settled"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
-SETTLED = ("findings", "roster", "headcount", "registry", "differences")
+SETTLED = ("findings", "roster", "headcount", "course", "outside", "registry", "differences")
 _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 """What of the judged tables is looked at where all of them are wanted as they stand."""
 
@@ -31,6 +34,9 @@ class PartJudged:
 
     not_checked: list[NotChecked]
     results: list[dict[str, Any]]
+    signs: Frame
+    places: Frame
+    """What `shared.decide` counts."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,34 @@ class Settled:
     states: dict[str, Any]
 
 
-def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: list[Frame]) -> None:
+def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: Frame) -> None:
     """Write what match and check found of one part."""
     frames = {
         "submissions": conform(matched.submissions, "submissions"),
-        "changes": conform(pd.concat(changes, ignore_index=True), "changes"),
+        "changes": conform(pd.concat([changes, matched.changes], ignore_index=True), "changes"),
         "certifications": checked.certifications,
         "registry_findings": checked.registry_findings,
         "judged": checked.findings,
         "students": matched.students_with(checked.standing),
         "alone": extra_submissions(matched),
-        "failed": pd.DataFrame({"submission_id": sorted(checked.first_failed)}, dtype="str"),
+        "first": checked.first,
+        "signs": checked.signs,
+        "first_signs": checked.first_signs,
     }
     for name, frame in frames.items():
         spool.write(part.name(name), frame)
+
+
+def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
+    """Lay the shared faults on what was found of one part: they are the office's, and failed nobody's record."""
+    signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
+    findings = lay_on(spool.read(part.name("judged")), signs, faults)
+    every = pd.concat([signs, spool.read(part.name("first_signs"))], ignore_index=True)
+    own = lay_on(first.assign(actor="", expected="", shared_fault=""), every, faults)
+    spool.write(part.name("judged"), findings)
+    spool.write(part.name("first"), own.loc[own["shared_fault"] == "", ["submission_id", "rule"]])
+    certifications = spool.read(part.name("certifications"))
+    spool.write(part.name("certifications"), without_shared(certifications, findings))
 
 
 def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
@@ -64,7 +84,7 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
         submissions=spool.read(part.name("submissions"), ["submission_id", "superseded_by", "submitted_at"]),
         certifications=spool.read(part.name("certifications")),
         extras=spool.read(part.name("alone")),
-        first_failed=set(spool.read(part.name("failed"))["submission_id"]),
+        first_failed=set(spool.read(part.name("first"))["submission_id"]),
     )
     return spool.read(part.name("students")), spool.read(part.name("judged")), judged
 
@@ -76,6 +96,8 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: Setti
     tables = settings.asked({**tabulated.tables, **judged})
     submissions = tables["submissions"]
     counting = submissions[submissions["superseded_by"] == ""]
+    outside = tables["findings"]["submission_id"][tables["findings"]["rule"] == "cohort.outside"]
+    counting = counting[~among(counting["submission_id"], outside)]
     tables["differences"] = make_differences(tables["roster"], counting)
     for name in SETTLED if settings.all_asked else tables:
         spool.write(part.name(name), tables[name])

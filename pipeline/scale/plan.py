@@ -126,7 +126,9 @@ class Run:
         schools = cohort.schools
         registries = {schools[school.at].name: school.columns for school in self._schools if not school.error}
         submissions = tuple(each for unit in self._units for each in unit.columns)
-        lacking = lacking_of(self._sources, registries, photos=cohort.photos_folder is not None)
+        lacking = lacking_of(
+            self._sources, registries, photos=cohort.photos_folder is not None, alone=len(schools) == 1
+        )
         return SourcesRead(
             inputs=[
                 *(one for unit in self._units for one in unit.inputs),

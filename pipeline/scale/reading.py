@@ -12,20 +12,25 @@ import pandas as pd
 
 from pipeline.cohort import safe_name
 from pipeline.collect import Collected, Input, Note, Registry, SourceColumns, Unit, collect_unit, read_registry
+from pipeline.collect.skipping import with_people
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
-from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, key_frame
+from pipeline.match.keys import PERSON_KEYS, among, key_frame
+from pipeline.match.registries import merge_rows
+from pipeline.match.scope import ANOTHER_YEAR, own_rules, scope_by_registry, statuses
+from pipeline.match.settle import submission_keys
 from pipeline.match.stage import CLASSES
-from pipeline.normalise.submissions import normalise, normalise_registry
-from pipeline.normalise.times import in_order
+from pipeline.match.times import made_at
+from pipeline.normalise.submissions import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.scale.layout import Layout, SchoolRead
 from pipeline.scale.settings import Settings
 from pipeline.scale.spool import Spool
-from pipeline.tables import Frame
+from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
 AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
+_OWN_NUMBERS = ["id_number", "student_number"]
 UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
 
 
@@ -40,6 +45,9 @@ class UnitRead:
     inputs: tuple[Input, ...]
     unknown: Frame
     skipped: Frame
+
+
+_FEW_OF_ANOTHER_YEAR = 0.1  # share of a registry's rows above which the office is asked
 
 
 def registry_name(at: int) -> str:
@@ -74,17 +82,37 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             errors[at] = str(error)
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
     start, schools = 0, settings.cohort.schools
+    known = statuses(own_rules(settings.cohort))
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
         own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
+        own, equal = merge_rows(scope_by_registry(own, known, settings.cohort.year))
+        notes += _said_of_equal(equal) + _asked_of_another_year(own, schools[at].name, settings.cohort.year)
         spool.write(registry_name(at), own)
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
         told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs), registry.columns)
     return [told[at] for at in places]
+
+
+def _said_of_equal(rows: Frame) -> list[Note]:
+    if rows.empty:
+        return []
+    told = f"有 {len(rows)} 行与别的行完全相同，每人只算一行"
+    return [Note("info", str(rows["file"].iloc[0]), "", int(rows["row"].iloc[0]), told)]
+
+
+def _asked_of_another_year(rows: Frame, school: str, year: int) -> list[Note]:
+    """Return the question to the office about a registry with many rows of another year (contract, tables/outside)."""
+    others = rows[rows["outside_registry"] == ANOTHER_YEAR]
+    if len(others) <= _FEW_OF_ANOTHER_YEAR * len(rows):
+        return []
+    said = f"{school}的学籍库有 {len(others)} 人（共 {len(rows)} 人）的毕业年月不在 {year} 年，已按不在本届处理"
+    told = f"{said}。请就业办确认：导出的是全校在校生的，这样就对；不是的，请核对 cohort.toml 的 year 或重新导出"
+    return [Note("warning", str(others["file"].iloc[0]), "", int(others["row"].iloc[0]), told)]
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
@@ -105,39 +133,38 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 def _normalised(registries: list[Registry], settings: Settings) -> Frame:
     """Return the rows of several registries, normalised together."""
-    starts = np.cumsum([0, *(len(registry.rows) for registry in registries)])
-    cells = [
-        registry.cells.assign(at=registry.cells["at"] + start)
-        for registry, start in zip(registries, starts, strict=False)
-    ]
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
-    return normalise_registry(rows, pd.concat(cells, ignore_index=True), settings.words, load_regions())
+    return normalise_registry(rows, settings.words, load_regions())
+
+
+def no_rows() -> Frame:
+    """Return submissions as they are laid into the spool, without rows."""
+    kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", "made_at": "int64"}
+    kinds |= {"timed": "bool", "untimed": "bool"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
     """Read and normalise one unit of submissions and lay its rows, their keys and their changes into the spool."""
     settings = Settings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
+    read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
+    rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")
+    if read:
+        rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*read, strict=True))
+    changes = (
+        pd.concat([piece for _, piece in read], ignore_index=True)
+        if read
+        else pd.DataFrame({"order": [], "field": [], "why": []}, dtype="str")
+    )
+    collected, people = _doubt_settled(spool, layout, collected, rows)
+    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True) if read else rows
     photo_folder = settings.cohort.photos_folder
-    taken = None if photo_folder is None else _pictures(spool, number, collected.pictures)
-    filled: dict[int, int] = {}
-    drafts: dict[int, list[tuple[Frame, Frame]]] = {}
-    notes = list(collected.notes)
-    for start in range(0, len(collected.rows), AT_ONCE):
-        rows, changes = _normalised_rows(collected, start, settings)
-        notes += _unread_times(rows)
-        if photo_folder is not None:
-            rows = pd.concat([rows, _photos(_shelf(photo_folder, spool), taken, rows)], axis=1)
-        rows, changes = (
-            rows.assign(order=rows["order"] + number * UNIT),
-            changes.assign(order=changes["order"] + number * UNIT),
-        )
-        parts = layout.parts_of(rows["school"])
-        of_change = pd.Series(parts, index=rows["order"]).reindex(changes["order"]).to_numpy()
-        for part in np.unique(parts).tolist():
-            drafts.setdefault(part, []).append((rows[parts == part], changes[of_change == part]))
-    for part, pieces in drafts.items():
-        filled[part] = _lay(spool, number, part, pieces)
+    if photo_folder is not None:
+        taken = _pictures(spool, number, collected.pictures)
+        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
+    notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
+    filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
     return UnitRead(
         number,
@@ -150,23 +177,43 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
     )
 
 
-def _normalised_rows(collected: Collected, start: int, settings: Settings) -> tuple[Frame, Frame]:
-    """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place in the unit."""
+def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
+    """Return what was collected, and which of its rows are people's: the registry says whose numbers are somebody's.
+
+    A row that looks like an example, a total or a remark and gives a student's or ID number that a registry has is a
+    person's (contract, *Whose row counts*); without one it is skipped.
+    """
+    why = collected.rows["why"].to_numpy()
+    doubted = np.flatnonzero(why != "")
+    people = why == ""
+    if not len(doubted):
+        return collected, people
+    given = key_frame(rows.iloc[doubted], _OWN_NUMBERS)
+    for at in (place for places in layout.schools for place in places):
+        if spool.has(keys_name(registry_name(at))):
+            held = spool.read(keys_name(registry_name(at)), _OWN_NUMBERS)
+            for name in _OWN_NUMBERS:
+                people[doubted] |= among(given[name].to_numpy(), held[name].to_numpy())
+    return with_people(collected, people), people
+
+
+def _normalised_rows(collected: Collected, start: int, number: int, settings: Settings) -> tuple[Frame, Frame]:
+    """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    cells = collected.cells
-    mine = cells[(cells["at"] >= start) & (cells["at"] < start + AT_ONCE)]
-    kept, changes = normalise(rows, mine.assign(at=mine["at"] - start), settings.words, load_regions())
-    order = np.arange(start, start + len(rows), dtype=np.int64)
-    return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
+    kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
+    first = start + number * UNIT
+    order = np.arange(first, first + len(rows), dtype=np.int64)
+    return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")
 
 
-def _unread_times(rows: Frame) -> list[Note]:
-    """Return the note on times that cannot be read: no finding tells of them, yet they decide what counts."""
-    unread = rows[rows["submitted_at"].ne("") & in_order(rows["submitted_at"]).eq("")]
-    if unread.empty:
+def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
+    """Return the note on names of schools that are none of the cohort's, in rows that only one school can have."""
+    other = changes[(changes["field"] == "school") & changes["why"].str.endswith(OTHER_SCHOOL)]
+    if other.empty:
         return []
-    first = unread.iloc[0]
-    message = f"有 {len(unread)} 行的提交时间认不出（请写成 2016-10-08 21:30），重复提交时排在最前，也不算按时提交"
+    first = rows[rows["order"] == other["order"].iloc[0]].iloc[0]
+    named = mask(str(other["given"].iloc[0])[:40])
+    message = f"有 {len(other)} 行的学校名称（如 {named}）不是本届的学校，已按 {first['school']} 读取，请核对"
     return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
 
 
@@ -187,9 +234,9 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.S
     return photos.Shelf(folder)
 
 
-def _photos(shelf: photos.Shelf, taken: photos.Shelf | None, rows: Frame) -> Frame:
+def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
     """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
-    seen = photos.examine(shelf, rows["photo"], rows["student_number"], rows["id_number"])
+    seen = photos.examine(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
         own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
         blank = pd.Series("", index=rows.index[own], dtype="str")
@@ -197,14 +244,10 @@ def _photos(shelf: photos.Shelf, taken: photos.Shelf | None, rows: Frame) -> Fra
     return seen.drop(columns="path").add_prefix("photo_")
 
 
-def _lay(spool: Spool, number: int, part: int, pieces: list[tuple[Frame, Frame]]) -> int:
-    rows = pd.concat([piece for piece, _ in pieces], ignore_index=True)
-    keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(order=rows["order"], submitted_at=rows["submitted_at"])
-    if "photo_sha256" in rows:
-        keys = keys.assign(sha256=rows["photo_sha256"], phash=rows["photo_phash"])
-    spool.write(keys_name(rows_name(number, part)), keys)
+def _lay(spool: Spool, number: int, part: int, rows: Frame, changes: Frame) -> int:
+    spool.write(keys_name(rows_name(number, part)), submission_keys(rows).assign(order=rows["order"].to_numpy()))
     spool.write(rows_name(number, part), rows)
-    spool.write(changes_name(number, part), pd.concat([piece for _, piece in pieces], ignore_index=True))
+    spool.write(changes_name(number, part), changes)
     return len(rows)
 
 
@@ -213,6 +256,6 @@ def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Lay
     parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
     of_change = parts.reindex(changes["order"]).to_numpy()
     return {
-        part: _lay(spool, number, part, [(rows[(parts == part).to_numpy()], changes[of_change == part])])
+        part: _lay(spool, number, part, rows[(parts == part).to_numpy()], changes[of_change == part])
         for part in np.unique(parts).tolist()
     }

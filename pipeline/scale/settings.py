@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +19,10 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class Settings:
-    """The cohort, its vocabulary and people, the day, where bytes read are kept, the colleges and rules asked for."""
+    """The cohort, its vocabulary and people, the day, where bytes read are kept, the colleges and rules asked for.
+
+    `latest`: of `match.times.latest_moment`.
+    """
 
     cohort: Cohort
     words: Vocabulary
@@ -27,7 +30,8 @@ class Settings:
     counselors: Frame
     as_of: date
     chosen: tuple[College, ...]
-    rules: tuple[str, ...] = ()
+    rules: tuple[str, ...]
+    latest: datetime
 
     def counselors_of(self, students: Frame) -> Frame:
         """Return the counselors of the schools that these students are of: a part looks through no other's."""

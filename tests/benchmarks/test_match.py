@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
-from pipeline.match.evidence import find_evidence
-from pipeline.match.persons import counting
+from pipeline.match.stage import Registries, match
 from tests.cohorts import make_cohort
-from tests.matching import supersede
+from tests.spec.judge import LATEST
 
 STUDENTS = 1_000_000
 
 
 def _table(folder: Path, columns: list[str]) -> pd.DataFrame:
     from pipeline.cohort import load_cohort
-    from pipeline.collect import collect_submissions, read_registry
+    from pipeline.collect import read_registry
+    from tests.collecting import collect_submissions
 
     cohort = load_cohort(folder)
     if "submitted_at" in columns:
@@ -38,12 +38,11 @@ def test_a_million_submissions(tmp_path: Path, record):
     registry = _table(folder, fields.in_registry())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started, cpu = time.perf_counter(), time.process_time()
-    counted = counting(supersede(submissions, registry))
-    evidence = find_evidence(counted.reset_index(drop=True), registry)
+    matched = match(submissions, Registries.of(registry), LATEST)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     record("1,000,000 submissions, clock", wall, "s", at_most=30)
     record("1,000,000 submissions, CPU", cpu, "s")
     record("peak memory", peak, "MB", at_most=3000)
     record("peak memory before", before, "MB")
-    assert len(evidence) == len(counted)
+    assert len(matched.evidence) == len(matched.counting)

@@ -62,13 +62,15 @@ def people(index):
     """Return the columns of text that differ from person to person."""
     number = pd.Series(np.arange(len(index)), index=index)
     born = (pd.Timestamp("1995-01-01") + pd.to_timedelta(number % 365, unit="D")).dt.strftime("%Y%m%d")
-    first17 = ("430302" + born + (number // 365 * 2 + 1).astype(str).str.zfill(3)).astype("str")
+    sequence = number // 365  # an odd one is a man's, GB 11643
+    first17 = ("430302" + born + sequence.astype(str).str.zfill(3)).astype("str")
     surnames, given = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗", "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚文辉玲玉"
     name = pd.Series([surnames[n % 20] + given[n // 20 % 24] + given[n // 480 % 24] for n in range(len(index))], index)
     phone = "17" + number.astype(str).str.zfill(9)
     text = {
         "id_number": first17 + check_character(first17),
         "name": name,
+        "gender": pd.Series(np.where(sequence % 2 == 1, "男", "女"), index),
         "student_number": "13" + number.astype(str).str.zfill(8),
         "exam_number": "13430300" + number.astype(str).str.zfill(6),
         "phone": phone,
@@ -128,6 +130,7 @@ def test_what_great_expectations_costs(table, known, record):
     assert {verdict.rule.name: verdict.rows.tolist() for verdict in verdicts} == {
         name: rows.tolist() for name, rows in found.items()
     }
+    assert max(len(rows) for rows in found.values()) < ROWS / 50, "most rows are honest"
     text = [name for name in table.columns if pd.api.types.is_string_dtype(table[name])]
     missing = table.assign(**{name: table[name].mask(table[name] == "") for name in text})
     expectations, with_logic = stock_suite(known)

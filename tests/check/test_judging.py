@@ -4,6 +4,8 @@ import json
 import re
 import socket
 import tempfile
+from importlib.metadata import version
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -274,11 +276,18 @@ def test_data_docs_have_the_rules_and_no_value_of_anybody(judged, table, tmp_pat
     run.mkdir()
     (run / FILE).write_text(json.dumps(slim_results(results), ensure_ascii=False), encoding="utf-8")
     index = write_data_docs(run, tmp_path / "docs")
-    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "docs").iterdir()}
-    assert index.name == "index.html"
-    assert set(pages) == {"index.html", "submissions.html"}
-    assert "电子邮箱格式不正确" in pages["submissions.html"]
-    assert "email.format" in pages["submissions.html"]
+    pages = pages_of(tmp_path / "docs")
+    assert index == tmp_path / "docs" / "index.html"
+    own = {name.rpartition("/")[2] for name in pages if name.startswith(f"great-expectations-{run.name}/")}
+    assert own == {"index.html", "submissions.html"}
+    office = pages["index.html"]
+    assert re.search(r"email.format</td><td>电子邮箱</td><td>按邮箱的书写规则寄不到.*?</td>\s*<td>必须更正", office)
+    failing = len(judged[0]["email.format"].rows)
+    assert f"<td>{len(table)}</td><td>{failing}</td><td>电子邮箱格式不正确" in office
+    drawn = "".join(page for name, page in pages.items() if "/validations/" in name)
+    assert "email.format 电子邮箱格式不正确" in drawn
+    assert "按邮箱的书写规则寄不到" in pages[f"great-expectations-{run.name}/expectations/submissions.html"]
+    assert version("great-expectations") in drawn
     everything = "\n".join([*pages.values(), (run / FILE).read_text(encoding="utf-8")])
     assert "unexpected_index_list" not in everything
     for column in ("id_number", "name", "student_number", "phone", "home_address", "submission_id"):
@@ -286,8 +295,17 @@ def test_data_docs_have_the_rules_and_no_value_of_anybody(judged, table, tmp_pat
         values = {value for value in table[column] if len(value) >= least}
         told = [value for value in values if value in everything.replace("0731-58290000", "")]  # a message's example
         assert not told, (column, told)
-    assert not re.search(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", everything)
-    assert "<script" not in everything
+    assert not re.search(r"""(?:src|href|action)\s*=\s*["'](?:https?:)?//""", everything)
+    for dead in ("<script", "<button", "<img", "<link", "onclick", "newsletter", "Traceback", 'data-toggle="collapse"'):
+        assert dead not in everything, dead
+    links = [(at, href) for at, page in pages.items() for href in re.findall(r'href="([^"#?]+)', page)]
+    assert links
+    for at, href in links:
+        assert (tmp_path / "docs" / at).parent.joinpath(unquote(href)).resolve().is_file(), (at, href)
+
+
+def pages_of(folder):
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
 
 
 @pytest.mark.parametrize("end", ["2400", "9999", "0000", "1e99", "abcd"])
@@ -296,7 +314,9 @@ def test_data_docs_take_any_name_that_a_run_can_have(judged, tmp_path, end):
     run.mkdir()
     (run / FILE).write_text(json.dumps(slim_results(judged[1]), ensure_ascii=False), encoding="utf-8")
     write_data_docs(run, tmp_path / "docs")
-    assert run.name in (tmp_path / "docs" / "submissions.html").read_text(encoding="utf-8")
+    drawn = [page for name, page in pages_of(tmp_path / "docs").items() if "/validations/" in name]
+    assert len(drawn) == 1
+    assert run.name in drawn[0]
 
 
 HOSTILE = {

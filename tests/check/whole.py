@@ -3,10 +3,10 @@
 import pandas as pd
 
 from pipeline.check.subjects import submissions_table
-from pipeline.match.evidence import find_evidence
+from pipeline.match.clashes import CLASHES
+from pipeline.match.stage import Registries, match_settled
 from pipeline.normalise.submissions import normalise, normalise_registry
 from tests import frames
-from tests.matching import matched_of
 from tests.spec import judge
 from tests.spec.cases import PAGES, read_page
 
@@ -16,14 +16,15 @@ def matched_of_all_cases(known):
     cases = [case for page in PAGES if page not in ("cohort", "registry_rows") for case in read_page(page)]
     cases = [case for case in cases if not case.of("registry") and "registry" not in case.changes]
     rows = frames.submissions(*[case.of("") for case in cases])
-    rows, _ = normalise(rows, frames.no_cells(), known.words, known.regions)
+    rows, _ = normalise(rows, known.words, known.regions)
     held = frames.registry({}, judge.MATE, judge.STRANGER)
-    registry = normalise_registry(held, frames.no_cells(), known.words, known.regions)
-    photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index)
-    return matched_of(rows, find_evidence(rows, registry), registry, photos=photos)
+    registry = normalise_registry(held, known.words, known.regions)
+    photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index).add_prefix("photo_")
+    told = judge.apart(rows, **dict.fromkeys(CLASHES, True)).drop(columns=["photo_shared"])
+    return match_settled(pd.concat([told, photos], axis=1), Registries.of(registry))
 
 
 def table_of_all_cases(known):
     """Return the check table of all cases about submissions."""
     matched = matched_of_all_cases(known)
-    return submissions_table(matched, matched.counting, matched.evidence, matched.clashes, matched.photos)
+    return submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos)

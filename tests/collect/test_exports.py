@@ -1,11 +1,15 @@
 """Known exports: which file it is, what its columns mean, which of its rows were withdrawn."""
 
+import tomllib
+
+import pandas as pd
 import pytest
 
-from pipeline import fields
+from pipeline import fields, resources
 from pipeline.collect.collected import Grid
 from pipeline.collect.headings import known_exports
 from pipeline.collect.rows import REGISTRY, rows_of_grid
+from pipeline.normalise.nothing import without_placeholders
 
 PERSON = {"姓名": "张三", "身份证号码": "110101199003077619", "学号": "1305030101", "政治面貌": "群众"}
 FORMS = [
@@ -63,3 +67,11 @@ def test_a_known_registry_has_all_that_it_must_have(headings):
 def test_every_known_export_names_fields_and_its_source():
     assert all(name in {"", *fields.names()} for one in known_exports() for name in one.columns.values())
     assert len(known_exports()) >= 10
+
+
+def test_what_a_tool_writes_for_no_answer_is_nothing():
+    paths = (resources.expectations() / "exports").glob("*.toml")
+    words = [word for path in paths for word in tomllib.loads(path.read_text("utf-8")).get("blank", [])]
+    given = pd.Series(words, dtype="str")
+    kept = without_placeholders("home_address", given, None)
+    assert set(kept[0] if isinstance(kept, tuple) else kept) == {""}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import struct
 import zipfile
 
 import openpyxl
@@ -12,6 +13,7 @@ from PIL import Image
 from pipeline.collect import compact
 from pipeline.collect.text import number_text
 from pipeline.errors import InputError
+from tests.collect import xlsb as binary
 
 HEAD = ["姓名", "身份证号码", "学号", "毕业年份", "家庭邮政编码", "证件照"]
 
@@ -252,3 +254,17 @@ def test_claims_that_would_take_all_memory_are_refused(tmp_path, read, what, old
         assert [note.level for note in read(path).notes] == ["error"]
     except InputError as error:
         assert "太大" in str(error)
+
+
+def test_what_a_binary_workbook_loses_is_told(tmp_path, read):
+    """Rich text is passed over by calamine; NUL characters are what misread texts have between their letters."""
+    rich = binary.record(62, struct.pack("<II", 3, 0) + b"\0" + binary.text("李四"))
+    path = tmp_path / "a.xlsb"
+    path.write_bytes(binary.xlsb(binary.worksheet((0, 0, "姓名"), (1, 0, "张\0三"), spoilt=rich)))
+    reading = read(path)
+    assert reading.grids[0].values == [["姓名"], ["张三"]]
+    told = [
+        (note.level, note.row, next(w for w in ("看不出", "多种字体", "NUL") if w in note.message))
+        for note in reading.notes
+    ]
+    assert told == [("info", 0, "看不出"), ("warning", 2, "多种字体"), ("warning", 2, "NUL")]

@@ -1,6 +1,7 @@
 """Nights of real runs, a server that fails in every way, random kills: each due digest once, or flagged.
 
-The suite plays sixty nights with twelve counselors, `make soak` with 120; `MINGCE_SEASON_NIGHTS=4` is for trying.
+The suite plays eight nights with twelve counselors, `make soak` sixty, and sixty with 120;
+`MINGCE_SEASON_NIGHTS=4` is for trying.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the nights are 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_season(tmp_path: Path):
-    run_season(tmp_path, NIGHTS, counselors=12)
+def test_the_first_nights_of_a_season(tmp_path: Path):
+    run_season(tmp_path, min(NIGHTS, 8), counselors=12)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(14400)
-def test_a_season_of_a_large_school(tmp_path: Path):
-    run_season(tmp_path, NIGHTS, counselors=120)
+@pytest.mark.parametrize("counselors", [12, 120])
+def test_a_season(tmp_path: Path, counselors: int):
+    run_season(tmp_path, NIGHTS, counselors)
 
 
 def run_season(folder: Path, nights: int, counselors: int) -> None:
@@ -125,8 +127,8 @@ def check_runs(cohort: Cohort, lines: list[dict[str, Any]]) -> None:
         for step in ("send", "failed"):
             assert line.get(step, [0])[-1] in (0, 4), (line[f"{step} said"], line)
         assert line.get("approve", [0])[-1] == 0, (line["approve said"], line)
-    assert sum(line["run"][0] == -9 for line in lines) >= len(lines) // 10
-    assert sum(line["send"][0] == -9 for line in lines) >= len(lines) // 20
+    assert sum(line["run"][0] == -9 for line in lines) >= max(1, len(lines) // 10)
+    assert sum(line["send"][0] == -9 for line in lines) >= max(1, len(lines) // 20)
     assert not list((cohort.reports_folder / "runs").glob(".*.part"))
 
 

@@ -150,3 +150,34 @@ def test_attachment_names_in_one_piece(name):
     assert mail["Subject"].startswith("主题主题") and len(mail["Subject"]) <= 120 and mail["Bcc"] is None
     if not name.isascii():
         assert b'name="=?utf-8?b?' in raw and b"filename*=utf-8''" in raw
+
+
+def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_there(tmp_path):
+    """Who reads a mailbox is not yet the student: a hijacker writes his own address into another's row."""
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    from pipeline.deliver.addresses import COLUMNS
+    from pipeline.deliver.students import invitation_drafts
+
+    window = SimpleNamespace(closes=date(2016, 10, 31))
+    cohort = SimpleNamespace(folder=tmp_path, name="2017届", window=window, code_of=lambda _: "10534")
+    rows = [
+        ("甲大学", "1", "thief@qq.com", "", "home1@qq.com"),
+        ("甲大学", "2", "new2@qq.com", "new2@qq.com", "home2@qq.com"),
+        ("甲大学", "3", "own3@qq.com", "", ""),
+        ("甲大学", "4", "own4@qq.com", "own4@qq.com", "OWN4@qq.com"),
+        ("甲大学", "5", "", "", "home5@qq.com"),
+    ]
+    source = SimpleNamespace(as_of=date(2016, 10, 1))
+    drafts = list(invitation_drafts(cohort, source, pd.DataFrame(rows, columns=COLUMNS)))
+    sent = {(one.recipient.kind, one.recipient.address) for one in drafts}
+    assert sent == {
+        ("confirm", "home1@qq.com"), ("changed", "home2@qq.com"), ("confirm", "own3@qq.com"),
+        ("invite", "home5@qq.com"),
+    }  # fmt: skip
+    texts = {one.recipient.address: one.build().text for one in drafts}
+    thief = code_for(code_key(cohort), "2017届", "10534", "1", "thief@qq.com")
+    assert thief in texts["home1@qq.com"] and "thief@" not in texts["home1@qq.com"]
+    assert "已变更" in texts["home2@qq.com"] and "确认码" not in texts["home2@qq.com"]

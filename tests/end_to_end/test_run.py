@@ -7,37 +7,50 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
-from tests.cohorts import make_cohort
+from tests.command import run as run_command
+from tests.conftest import Ran
 
 RUN_TABLES = ("submissions", "changes", "findings", "certifications", "roster", "headcount", "colleges")
 
 
-def mingce(*words: str | Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "pipeline", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=570, check=False)
-    if check is not None:
-        assert done.returncode == check, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+class Said(NamedTuple):
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small invented cohort with every kind of fault (photos and decisions are the demo test's)."""
-    return make_cohort(tmp_path_factory.mktemp("cohort"), 240, 2, seed=5, faults=0.3, form="xlsx")
+@pytest.fixture
+def mingce(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run a command line in this process (in one of its own: tests/security, tests/test_wheel.py)."""
+
+    def run_it(*words: str | Path, check: int = 0) -> Said:
+        capfd.readouterr()
+        code = run_command(*words)
+        said = Said(*capfd.readouterr())
+        assert code == check, said.stderr
+        assert "Traceback" not in said.stderr
+        return said
+
+    return run_it
 
 
-@pytest.fixture(scope="module")
-def run(cohort: Path) -> Path:
-    """A complete run of it."""
-    return Path(mingce("run", cohort, "--as-of", "2016-10-20").stdout.strip().splitlines()[-1])
+@pytest.fixture
+def cohort(invented_run: Ran) -> Path:
+    return invented_run.cohort
+
+
+@pytest.fixture
+def run(invented_run: Ran) -> Path:
+    return invented_run.run
 
 
 @pytest.mark.slow
@@ -102,30 +115,34 @@ def test_certifications_and_roster_agree_with_the_labels(cohort: Path, run: Path
 
 
 @pytest.mark.slow
-def test_json_is_the_summary_and_a_check_moves_no_latest(cohort: Path, run: Path):
+def test_json_is_the_summary_and_a_check_moves_no_latest(cohort: Path, mingce, tmp_path: Path):
+    cohort = _bad(cohort, tmp_path, "photos")  # with its reports
+    latest = (cohort / "reports" / "2017届" / "latest.txt").read_text()
     done = mingce("check", cohort, "--json", "--as-of", "2016-10-20")
     summary = json.loads(done.stdout)
     assert summary["command"] == "check"
     assert summary["counts"]["submissions"] > 200
-    assert (cohort / "reports" / "2017届" / "latest.txt").read_text().strip() == run.name
+    assert (cohort / "reports" / "2017届" / "latest.txt").read_text() == latest
 
 
 @pytest.mark.slow
-def test_the_sample_scores_in_full(sample: Path, shared: Path):
-    run = Path(mingce("check", sample).stdout.strip().splitlines()[-1])
+def test_the_sample_scores_in_full(sample_run: Ran, shared: Path):
     done = subprocess.run(
-        [sys.executable, shared / "tools" / "score.py", run, sample], capture_output=True, text=True, check=False
+        [sys.executable, shared / "tools" / "score.py", sample_run.run, shared / "sample"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert json.loads(done.stdout)["pass"], done.stdout
 
 
-def _bad(cohort: Path, tmp_path: Path) -> Path:
+def _bad(cohort: Path, tmp_path: Path, *left_out: str) -> Path:
     folder = tmp_path / "bad"
-    shutil.copytree(cohort, folder, ignore=shutil.ignore_patterns("reports", "photos", "ledger*"))
+    shutil.copytree(cohort, folder, ignore=shutil.ignore_patterns(*(left_out or ("reports", "photos", "ledger*"))))
     return folder
 
 
-def test_nothing_to_read_is_code_3_and_nothing_half_written(cohort: Path, tmp_path: Path):
+def test_nothing_to_read_is_code_3_and_nothing_half_written(cohort: Path, mingce, tmp_path: Path):
     folder = _bad(cohort, tmp_path)
     shutil.rmtree(folder / "submissions")
     done = mingce("check", folder, check=3)
@@ -133,13 +150,13 @@ def test_nothing_to_read_is_code_3_and_nothing_half_written(cohort: Path, tmp_pa
     assert not list((folder / "reports").rglob("summary.json"))
 
 
-def test_a_wrong_word_is_code_2(cohort: Path):
+def test_a_wrong_word_is_code_2(cohort: Path, mingce):
     assert "没有院系" in mingce("check", cohort, "--college", "没有", check=2).stderr
     assert "没有规则" in mingce("check", cohort, "--rule", "no.such", check=2).stderr
     assert "日期" in mingce("check", cohort, "--as-of", "昨天", check=2).stderr
 
 
-def test_a_wrong_cohort_file_is_code_2_with_all_mistakes(cohort: Path, tmp_path: Path):
+def test_a_wrong_cohort_file_is_code_2_with_all_mistakes(cohort: Path, mingce, tmp_path: Path):
     folder = _bad(cohort, tmp_path)
     text = (folder / "cohort.toml").read_text(encoding="utf-8")
     (folder / "cohort.toml").write_text(text.replace("year = 2017", 'year = "x"') + "\n[mial]\n", encoding="utf-8")
@@ -149,7 +166,7 @@ def test_a_wrong_cohort_file_is_code_2_with_all_mistakes(cohort: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_an_unread_registry_is_not_checked_and_the_rest_goes_on(cohort: Path, tmp_path: Path):
+def test_an_unread_registry_is_not_checked_and_the_rest_goes_on(cohort: Path, mingce, tmp_path: Path):
     folder = _bad(cohort, tmp_path)
     next((folder / "registry").glob("12649*")).write_bytes(b"\x00\x01 no table")
     done = mingce("check", folder, check=4)

@@ -20,13 +20,13 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
 from pipeline.render import index, overview
-from pipeline.render.load import load_run
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files
 from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
 from pipeline.unchanged import Fingerprint, fingerprint
+from pipeline.view.run import load_run
 from pipeline.whole import sha256_of
 from tests.cohorts import make_cohort as invented_class
 from tests.deliver.runs import make_cohort, roster_of, write_run
@@ -165,7 +165,7 @@ def test_a_full_disk_under_a_workbook_is_told_in_words(cohort: Cohort, capsys: p
 
 
 def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, tmp_path: Path):
-    """The way that docs/review.md describes: the ledger's side files go, then the copy takes its place."""
+    """A copy of the file that was cut off, side files of the old one beside it: `backup --restore` puts all right."""
     with open_ledger(cohort) as ledger:
         ledger.append_all([Entry("decision", by="王", why=f"第 {n} 条") for n in range(200)])
         ledger.backup(tmp_path / "copy.sqlite")
@@ -176,12 +176,13 @@ def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, t
     with pytest.raises(SystemExit) as ended:
         main(["doctor", str(cohort.folder)])
     assert ended.value.code == 4
-    for side in ("-wal", "-shm"):
-        (cohort.folder / f"ledger.sqlite{side}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "copy.sqlite", place)
+    words = ["backup", str(cohort.folder), "--restore", str(tmp_path / "copy.sqlite"), "--by", "王", "--why", "写坏了"]
+    with suppress(SystemExit):
+        main(words)
     with open_ledger(cohort) as ledger:
         assert ledger.verify() == []
-        assert ledger.head()[0] == 200
+        assert ledger.entries()["kind"].tolist() == ["decision"] * 200 + ["restore"]
+    assert list(cohort.folder.glob("ledger-*.sqlite"))
 
 
 @pytest.mark.slow

@@ -98,3 +98,30 @@ def test_a_table_in_another_encoding(tmp_path):
     (tmp_path / "ethnicity.csv").write_bytes("code,label\n1,汉族\n".encode("gbk"))
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load_codes(tmp_path)
+
+
+TWICE = [
+    ("political_status", "03共青团员", "共青团员"), ("political_status", "3-共青团员", "共青团员"),
+    ("political_status", "01共青团员", "01共青团员"), ("education_level", "31-本科", "本科"),
+    ("education_level", "本科（31）", "本科"), ("education_level", "11本科", "11本科"), ("gender", "1.男", "男"),
+    ("gender", "1.女", "1.女"),
+    ("teacher_training", "2|非师范生", "否"),
+    ("hardship_category", "0 非困难生", "非困难生"),
+    ("ethnicity", "01汉族", "汉族"), ("foreign_language", "英语(English)", "英语"),
+    ("foreign_language", "英语(日语)", "英语(日语)"), ("gender", "3.男孩子", "3.男孩子"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "given", "kept"), TWICE)
+def test_code_and_label_are_read_where_they_agree(field, given, kept):
+    assert load_codes()[field].canonical(pd.Series([given])).tolist() == [kept]
+
+
+def test_a_table_of_no_field_and_two_of_one_are_told(tmp_path):
+    (tmp_path / "codes").mkdir()
+    for name in ("codes/ethnicities.csv", "codes/gender.csv", "gender.csv"):
+        (tmp_path / name).write_text("code,label\n1,男\n2,女\n", "utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        load_codes(tmp_path)
+    assert "没有字段 ethnicities" in str(error.value)
+    assert "gender 有两张代码表" in str(error.value)

@@ -111,19 +111,53 @@ def test_every_name_of_every_year_stays_as_it_is():
     undivided = [not TABLE.divided(place.province, place.city) for place in rows.itertuples()]
     same = split[regions.LEVELS].eq(rows).all(axis=1)
     changed = rows[~same & ~pd.Series(undivided)]
-    # a county-level city that had no city level for a few years is given the one it has had since
-    later = [bool(set(TABLE.homes[place.province, place.county]) - {""}) for place in changed.itertuples()]
+    # a county-level city that had no city level for a few years is given the one it has had since; a prefecture that is
+    # none any more (巢湖市) is the county-level city of its name
+    later = [
+        bool(set(TABLE.homes[place.province, place.county or place.city]) - {""}) for place in changed.itertuples()
+    ]
     assert len(changed) == 0 or all(later)
 
 
-def test_renamed_units_have_one_key():
-    known = regions.load_regions()
-    before = frame(
-        [("湖北省", "襄樊市", "襄城区"), ("湖南", "长沙", "望城县"), ("湖北省", "省直辖县级行政区划", "仙桃市")]
-    )
-    after = frame([("湖北省", "襄阳市", "襄城区"), ("湖南省", "长沙市", "望城区"), ("湖北省", "仙桃市", "")])
-    one, other = (known.key(*(rows[level] for level in regions.LEVELS)) for rows in (before, after))
-    assert one.equals(other)
+def sides(rows):
+    return [rows[level] for level in regions.LEVELS]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "year", "same"),
+    [
+        (("湖北省", "襄樊市", "襄城区"), ("湖北省", "襄阳市", "襄城区"), "2013", True),
+        (("湖南", "长沙", "望城县"), ("湖南省", "长沙市", "望城区"), "2013", True),
+        (("湖北省", "省直辖县级行政区划", "仙桃市"), ("湖北省", "仙桃市", ""), "2013", True),
+        (("广东省", "东莞市", "莞城区"), ("广东省", "东莞市", "东莞市"), "2013", True),
+        (("新疆生产建设兵团", "石河子市", ""), ("新疆维吾尔自治区", "石河子市", "石河子市"), "2013", True),
+        (("北京市", "北京市", "崇文区"), ("北京市", "北京市", "东城区"), "2013", True),
+        (("北京市", "北京市", "崇文区"), ("北京市", "北京市", "东城区"), "2008", False),  # merged in 2010
+        (("山东省", "莱芜市", "莱城区"), ("山东省", "济南市", "莱芜区"), "2013", True),
+        (("浙江省", "杭州市", "上城区"), ("浙江省", "杭州市", "江干区"), "2013", False),  # merged in 2021
+        (("山东省", "威海市", "环翠区"), ("山东省", "威海市", "乳山市"), "2013", False),
+    ],
+)
+def test_one_region_by_its_names_of_different_years(one, other, year, same):
+    answer = regions.load_regions().same(sides(frame([one])), sides(frame([other])), pd.Series([year], dtype="str"))
+    assert bool(answer.all(axis=1).iloc[0]) == same
+
+
+def test_the_level_that_differs_is_told():
+    one, other = frame([("湖南省", "湘潭市", "雨湖区")]), frame([("湖南省", "湘潭市", "岳塘区")])
+    answer = regions.load_regions().same(sides(one), sides(other), pd.Series(["2013"], dtype="str"))
+    assert answer.iloc[0].tolist() == [True, True, False]
+
+
+def test_nearly_every_county_is_known_without_its_city():
+    year = 2013
+    living = [p for p in PLACES if p.city not in ("", p.province) and p.county and TABLE.valid(p, year)]
+    living = [p for p in living if p.province not in MUNICIPALITIES]
+    names = [(p.province, p.county) for p in living]
+    alone = [p for p in living if names.count((p.province, p.county)) == 1]
+    split = regions.load_regions().split(*sides(frame([(p.province, p.county, "") for p in alone])))
+    right = [tuple(row[:3]) == p for row, p in zip(split.itertuples(index=False), alone, strict=True)]
+    assert sum(right) / len(right) > 0.9
 
 
 def test_every_successor_is_in_the_table():
@@ -153,13 +187,8 @@ def test_postcodes():
     assert regions.postcode_fits(border, province).tolist() == [True, True, False, True]
 
 
-def test_two_counties_of_one_year_are_one_only_where_one_was_merged_into_the_other():
-    table = regions.load_regions()
-
-    def column(*values: str) -> pd.Series:
-        return pd.Series(list(values), dtype="str")
-
-    keys = table.key(column("山东省", "山东省"), column("威海市", "威海市"), column("环翠区", "乳山市"))
-    assert keys["county"].tolist() == ["环翠区", "乳山市"]
-    judged = table.judge(column("浙江省"), column("合肥市"), column("肥东县"), column("2013-09"))
+def test_a_city_never_was_in_another_province():
+    judged = regions.load_regions().judge(
+        *(pd.Series([name], dtype="str") for name in ("浙江省", "合肥市", "肥东县", "2013-09"))
+    )
     assert not judged["hierarchy"].iloc[0]

@@ -12,7 +12,7 @@ from pipeline.normalise.steps import repair
 from pipeline.normalise.submissions import distinct_ids, normalise, row_digests
 from pipeline.normalise.text import comparable
 from pipeline.normalise.vocabulary import Vocabulary
-from tests.frames import no_cells, submissions
+from tests.frames import submissions
 
 WORDS = Vocabulary(
     load_codes(),
@@ -29,10 +29,20 @@ id_number         | 430302 19950314 1041      | 430302199503141041  | 空格
 id_number         | 43030219950314100х        | 43030219950314100X  | X
 id_number         | 43030219950314100×        | 43030219950314100X  | X
 id_number         | 4303021995031410x         | 4303021995031410X   | 大写
-phone             | +86 138-0013-8000         | 13800138000         | 手机号
-phone             | 86 13800138000            | 13800138000         | 手机号
+phone             | +86 138-0013-8000         | 13800138000         | 电话号码
+phone             | 86 13800138000            | 13800138000         | 电话号码
 phone             | 1380013800                | 1380013800          |
-family_phone      | (0731)58290000            | 0731-58290000       | 固定电话
+family_phone      | (0731)58290000            | 0731-58290000       | 电话号码
+family_phone      | 010 6234 5679             | 010-62345679        | 电话号码
+family_phone      | 13912340003（父亲）       | 13912340003         | 电话号码
+family_phone      | 母亲：139 1234 0003       | 13912340003         | 电话号码
+family_phone      | 父13912340003、母13912340004 | 13912340003/13912340004 | 电话号码
+phone             | 手机：13800001111         | 13800001111         | 电话号码
+id_number         | 身份证：430302199503141041 | 430302199503141041  | 号码前
+id_number         | 430302-19950314-1041      | 430302199503141041  | 分隔
+id_number         | 430302199503141041（本人） | 430302199503141041  | 号码后
+id_number         | 护照号码：E12345678       | E12345678           | 号码前
+student_number    | 学号：1305030101          | 1305030101          | 号码前
 family_phone      | 无                        |                     | 占位
 commissioning_unit| /                         |                     | 占位
 ethnicity         | 苗                        | 苗族                | 规定名称
@@ -48,7 +58,18 @@ email             | \u3000123@qq.com          | 123@qq.com          | 首尾
 home_address      | 建设路１１２号            | 建设路112号         | 全角
 name              | 古丽娜尔•艾力             | 古丽娜尔·艾力       | 姓名
 name              | 张 三                     | 张三                | 姓名
-name              | None                      | None                |
+name              | None                      |                     | 占位
+name              | 无名                      | 无名                |
+exam_number       | （无）                    |                     | 占位
+qq                | 无。                      |                     | 占位
+home_address      | N/A                       |                     | 占位
+home_address      | （空）                    |                     | 占位
+home_address      | (跳过)                    |                     | 占位
+home_address      | ——                        |                     | 占位
+home_address      | 无锡路5号                 | 无锡路5号           |
+commissioning_unit| 否                        |                     | 占位
+teacher_training  | 无                        | 否                  | 规定名称
+hardship_category | 无                        | 非困难生            | 规定名称
 qq                | QQ：1105417280            | 1105417280          | 号码前
 home_address      | =HYPERLINK("x")           | =HYPERLINK("x")     |
 """
@@ -59,7 +80,7 @@ def test_a_typed_value_is_kept_as(line: str):
     name, typed, kept, reason = (part.strip() for part in line.split("|"))
     typed = typed.replace("\\u3000", "\u3000")
     rows = submissions({name: typed})
-    table, changes = normalise(rows, no_cells(), WORDS, load_regions())
+    table, changes = normalise(rows, WORDS, load_regions())
     assert table[name].iloc[0] == kept
     mine = changes[changes["field"] == name]
     if typed == kept:
@@ -72,7 +93,7 @@ def test_a_typed_value_is_kept_as(line: str):
 
 def test_a_good_row_is_not_touched():
     rows = submissions({})
-    table, changes = normalise(rows, no_cells(), WORDS, load_regions())
+    table, changes = normalise(rows, WORDS, load_regions())
     assert changes.empty
     assert table[fields.names()].iloc[0].to_dict() == rows[fields.names()].iloc[0].to_dict()
 
@@ -88,26 +109,22 @@ def test_repairing_twice_changes_nothing(name: str, typed: str):
 @given(st.dictionaries(st.sampled_from(fields.names()), st.text(max_size=15), max_size=6))
 def test_normalising_twice_changes_nothing_and_loses_nothing(change: dict[str, str]):
     rows = submissions(change)
-    once, changes = normalise(rows, no_cells(), WORDS, load_regions())
-    again, _ = normalise(once.drop(columns=["submission_id", "superseded_by"]), no_cells(), WORDS, load_regions())
+    once, changes = normalise(rows, WORDS, load_regions())
+    again, _ = normalise(once.drop(columns=["submission_id", "superseded_by"]), WORDS, load_regions())
     pd.testing.assert_frame_equal(once[fields.names()], again[fields.names()])
     told = dict(zip(changes["field"], changes["given"], strict=True))
     for name in fields.names():  # whatever was typed is either kept or stands in changes
         assert told.get(name, once[name].iloc[0]) == rows[name].iloc[0]
 
 
-def test_a_lost_leading_zero_comes_back_in_a_numeric_postcode_only():
-    rows = submissions({"postcode": "10084"}, {"postcode": "10084"})
-    cells = pd.DataFrame({"at": [0], "field": ["postcode"], "kind": ["number"], "raw": ["10084.0"]})
-    table, _ = normalise(rows, cells, WORDS, load_regions())
-    assert table["postcode"].tolist() == ["010084", "10084"]
-
-
-def test_a_month_from_a_number_stays_ambiguous():
-    rows = submissions({"graduation_month": "2017.1"}, {"graduation_month": "2017.1"})
-    cells = pd.DataFrame({"at": [0], "field": ["graduation_month"], "kind": ["number"], "raw": ["2017.1"]})
-    table, _ = normalise(rows, cells, WORDS, load_regions())
-    assert table["graduation_month"].tolist() == ["2017.1", "2017-01"]
+@pytest.mark.parametrize(
+    ("typed", "province", "kept"),
+    [("10084", "湖南省", "010084"), ("41120", "湖南省", "41120"), ("50000", "河北省", "050000"),
+     ("13500", "内蒙古自治区", "013500"), ("12", "湖南省", "12"), ("41120", "", "041120")],
+)  # fmt: skip
+def test_a_lost_leading_zero_comes_back(typed: str, province: str, kept: str):
+    table, _ = normalise(submissions({"postcode": typed, "home_province": province}), WORDS, load_regions())
+    assert table["postcode"].tolist() == [kept]
 
 
 def submission_ids(rows: pd.DataFrame) -> pd.Series:

@@ -21,7 +21,7 @@ MONTHS = """
 Sep-13               2013-09
 二〇一三年九月       2013-09
 2013年十一月         2013-11
-2017.1               2017-01
+2017.1               2017.1
 2013                 2013
 2013-13              2013-13
 九月                 九月
@@ -90,10 +90,17 @@ def test_study_years(line: str):
 
 @pytest.mark.parametrize(
     ("number", "kept"),
-    [("41518", "2013-09"), ("201309", "2013-09"), ("2013.09", "2013-09"), ("2017.1", "2017.1"), ("2017.11", "2017-11")],
+    [
+        ("41518", "2013-09"),
+        ("201309", "2013-09"),
+        ("2013.09", "2013-09"),
+        ("2017.1", "2017.1"),
+        ("2017.11", "2017-11"),
+        ("20139", "20139"),
+    ],
 )
 def test_a_numeric_cell_as_a_month(number: str, kept: str):
-    assert times.month_of_number(number) == kept
+    assert times.month(number) == kept
 
 
 @given(st.text(max_size=20))

@@ -210,9 +210,10 @@ def test_doctor_names_colleges_and_classes_without_people(cohort):
     )
     registry = cohort.path(school.registry)
     registry.parent.mkdir(parents=True, exist_ok=True)
-    rows = [f"{number},名,43010519941130944X,{college},{group}" for number, college, group in (
+    rows = [f"{number},名,43010519941130944X,{college},{group},土木,本科,2010-06" for number, college, group in (
         ("1", "土木学院", "一班"), ("2", "土木工程系", "二班"), ("3", "法学院", "一班"),
     )]  # fmt: skip
-    registry.write_text("\n".join(["学号,姓名,身份证号码,院系,班级", *rows]), encoding="utf-8")
+    registry.write_text("\n".join(["学号,姓名,身份证号码,院系,班级,专业,学历,毕业时间", *rows]), encoding="utf-8")
     checks = [check for check in examine(cohort, NOW) if "学籍库中有" in check.what or "没有辅导员" in check.what]
     assert [(check.what.rpartition("：")[2], check.ok) for check in checks] == [("法学院", False), ("二班", None)]
+    assert any("2010-06" in check.what and check.ok is False for check in examine(cohort, NOW))

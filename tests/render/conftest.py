@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,25 @@ from pages_support import COLLEGE, SCHOOL, jobs_of
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
-from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import run_notebooks
 from pipeline.render.overview import college_folder
+from pipeline.view.run import Run, load_run
+from tests.conftest import Once
 
 
 @pytest.fixture(scope="session")
-def season(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def season(once: Once) -> Run:
     """The last run of a season of nine."""
-    return load_run(make_season(tmp_path_factory.mktemp("season")))
+    return load_run(once("render-season", make_season))
 
 
 @pytest.fixture(scope="session")
-def site(season: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(season: Run, once: Once) -> Path:
     """The pages of every notebook, by the fast engine, and the index beside a college's files."""
-    out = tmp_path_factory.mktemp("site")
+    return once("render-site", partial(_pages, season))
+
+
+def _pages(season: Run, out: Path) -> Path:
     results = run_notebooks(jobs_of(season.path, out))
     assert [result.error for result in results] == [""] * len(results)
     folder = out / college_folder(SCHOOL, COLLEGE)
@@ -43,10 +48,11 @@ def site(season: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(once: Once) -> Run:
     """A run of a day on which everybody is approved."""
-    folder = tmp_path_factory.mktemp("finished")
-    run = make_run(
-        folder, date(2016, 11, 15), sizes={"马克思主义学院": 19}, colleges=[("10534", "马克思主义学院")], progress=2.0
-    )
-    return load_run(run)
+
+    def make(folder: Path) -> Path:
+        sizes, colleges = {"马克思主义学院": 19}, [("10534", "马克思主义学院")]
+        return make_run(folder, date(2016, 11, 15), sizes=sizes, colleges=colleges, progress=2.0)
+
+    return load_run(once("render-finished", make))

@@ -30,7 +30,6 @@ from pipeline.render.college import (
 )
 from pipeline.render.counselor import open_counselor
 from pipeline.render.index import write_index
-from pipeline.render.load import Run, load_run
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_today as overview_today
@@ -43,6 +42,7 @@ from pipeline.render.page_guard import (
     students_on,
 )
 from pipeline.render.pieces import glued, render
+from pipeline.view.run import Run, load_run
 
 
 def text_of(html: str) -> str:
@@ -224,7 +224,7 @@ def test_who_has_submissions_of_strangers_settles_them_first(finished: Run, tmp_
     tables.write_table(run / "tables", "differences", stranger)
     page = open_page(str(run), "马克思主义学院", SCHOOL)
     today = text_of(show_today(page).html)
-    assert "先动手 辅导员 核实名单外的提交" in today and "然后才能签字" in today
+    assert "先动手 辅导员 核实名单外的提交" in today and "不妨碍签字" in today
     chase = show_chase(page).html
     assert "名单外的提交 1 条" in text_of(chase) and "陌生人 99" in text_of(chase) and not students_on(chase)
     told = text_of(overview_today(open_overview(str(run))).html)

@@ -1,13 +1,15 @@
 """Approve, return, reopen, withdraw: what they write, what they refuse."""
 
+import dataclasses
 from dataclasses import replace
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review import actions
-from pipeline.review.actions import Actor
+from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
 from pipeline.review.listing import listed, printed
@@ -202,3 +204,47 @@ def test_a_college_explains_a_difference_once_for_one_number(four, ledger):
         assert found["explain"].tolist() == [asks]
     levels = pd.DataFrame([key | {"registered": 3}, key | {"education_level": "硕士研究生", "registered": 1}])
     assert compare_years(levels, before, ledger.entries())["explain"].tolist() == [False, False]  # one major, one word
+
+
+def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledger):
+    wrong = tables([person("1")], [submission("s1", "1")], [finding("s1", "1")])
+    until = Grant("phone.format", "其他", TODAY)
+    add_exception(wrong, ledger, "1", until, Actor("王老师", "服兵役", TODAY))
+    approve(wrong, ledger, ["1"], Actor("王老师", "", TODAY))
+    (today,) = lay_desk(wrong, ledger.entries(), TODAY).people["status"]
+    desk = lay_desk(wrong, ledger.entries(), TODAY + timedelta(days=1))
+    assert (today, desk.people["status"].tolist()) == ("approved", ["stale"])
+    assert "例外已到期" in printed(listed(desk, None, None), "r1")
+    with pytest.raises(UsageError, match="已过"):
+        add_exception(
+            wrong, ledger, "1", Grant("phone.format", "其他", TODAY - timedelta(days=1)), Actor("王", "x", TODAY)
+        )
+
+
+def test_the_second_of_two_who_decide_at_once_is_told(ledger):
+    run = dataclasses.replace(tables([person("1")], [submission("s1", "1")]), made_at="2016-11-01T08:00:00+08:00")
+    assert approve(run, ledger, ["1"], Actor("王老师", "", TODAY)).told == []
+    (line,) = send_back(run, ledger, ["1"], Actor("李老师", "照片不清", TODAY)).told
+    assert "10534/1：王老师 已于" in line and "“通过”" in line
+    assert approve(run, ledger, ["1"], Actor("李老师", "", TODAY)).told == []  # one's own
+
+
+def test_a_later_row_that_was_not_taken_waits_for_a_person_who_keeps_or_drops_it(ledger):
+    """Kept is the earlier one by approving it, dropped the later one by withdrawing it; changed contacts wait too."""
+    kept, dropped, asked = person("1"), person("2"), person("3")
+    rows = [submission(f"s{n}", n) for n in "123"]
+    later = [submission(f"l{n}", n, superseded_by=f"s{n}") for n in "12"]
+    told = {"rule": "cohort.later_uncertified", "severity": "warning", "actor": "counselor"}
+    found = [finding(f"s{n}", n, given=f"l{n}", **told) for n in "12"]
+    found.append(finding("s3", "3", **(told | {"rule": "cohort.contact_changed"})))
+    four = tables([kept, dropped, asked], [*later, *rows], found)
+    first = actions.approve_ready(four, ledger, COLLEGE, WANG)
+    assert first.done == []
+    assert dict(first.rest) == {
+        "10534/1": "申请修改，请逐人处理", "10534/2": "申请修改，请逐人处理", "10534/3": "联系方式改动较多，请逐人核实",
+    }  # fmt: skip
+    actions.approve(four, ledger, ["1", "3"], WANG)
+    actions.withdraw(four, ledger, "l2", replace(WANG, why="不是本人"))
+    desk = lay_desk(four, ledger.entries(), TODAY)
+    assert desk.people["change_request"].tolist() == [False, False, False]
+    assert actions.approve_ready(four, ledger, COLLEGE, WANG).done == ["10534/2"]

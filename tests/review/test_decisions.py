@@ -126,3 +126,24 @@ def test_revoked_and_purged_exceptions_cover_nothing():
     assert standing_exceptions(revoked).empty
     purged = standing_exceptions(entries(granted(values="")))
     assert not apply_exceptions(findings, purged, date(2016, 10, 1))["excepted"].any()
+
+
+@pytest.mark.parametrize(
+    ("log", "later", "changes"),
+    [
+        ([], "", False),
+        ([], "s2", True),
+        ([approve()], "s2", True),  # it came after the approval
+        ([approve(data='{"registry_digest":"r1","later":"s2"}')], "s2", False),  # it was seen, and the earlier one kept
+        ([approve(data='{"registry_digest":"r1","later":"s2"}')], "s3", True),  # another one since
+        (
+            [approve(data='{"registry_digest":"r1","later":"s2"}'), {"action": "reopen", "submission_id": "s1"}],
+            "s2",
+            True,
+        ),
+    ],
+)
+def test_a_later_submission_that_was_not_taken_asks_for_a_decision(log, later, changes):
+    frame = keys().assign(later_id=later)
+    found = d.decision_states(frame, {"s1", later}, d.standing_decisions(entries(*log))).iloc[0]
+    assert found["change_request"] == changes

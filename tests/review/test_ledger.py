@@ -40,7 +40,12 @@ def test_an_entry_comes_back_as_it_was_written(ledger):
     )
     row = ledger.entries("decision").iloc[0]
     assert (stored.seq, stored.new) == (1, True)
-    assert (row["action"], row["by"], row["why"], row["data"]) == ("return", "王老师", "照片不清", '{"a":1}')
+    assert (row["action"], row["by"], row["why"], row["data"]) == (
+        "return",
+        "王老师",
+        "照片不清",
+        '{"a":1,"named":"typed"}',
+    )
     assert row["at"] == "2016-10-01T09:00:00+08:00"
     assert row["account"]
     assert ledger.entries("exception").empty

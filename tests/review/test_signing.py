@@ -12,7 +12,7 @@ from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
 from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.signatures import college_states
-from pipeline.review.signed_file import sha256_of, verify_code, verify_file
+from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 from pipeline.review.signed_set import code_of, signed_digest
 from pipeline.review.signing import accept, file_scan, revoke, sign, unsigned
 from pipeline.tabulate.colleges import make_colleges, standing_of
@@ -262,7 +262,7 @@ def test_the_scan_of_the_signed_paper_is_an_original_too(ledger):
 def test_only_regular_files_are_looked_at(tmp_path):
     for place in (tmp_path, tmp_path / "none", tmp_path / ("x" * 5000)):
         with pytest.raises(InputError):
-            sha256_of(place)
+            file_sha256(place)
 
 
 def test_the_standing_stands_still_from_the_acceptance_on(ledger):

@@ -1,11 +1,14 @@
 """The 审核 worksheet: each row decides once, nothing is lost unseen."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.review import worksheet
 from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.seen import seen_in
 from pipeline.review.worksheet import import_decisions, summary_lines
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -126,7 +129,7 @@ def test_files(tmp_path, encoding):
     path.write_bytes("学号,意见,审核人,说明,备注\n0013, 通过 ,王,,\n,,,,\n".encode(encoding))
     found = worksheet._conform(worksheet._read_file(path), "d")
     assert found.to_dict("records") == [
-        {"row": 2, "学校名称": "", "学号": "0013", "意见": "通过", "审核人": "王", "说明": ""}
+        {"row": 2, "学校名称": "", "学号": "0013", "意见": "通过", "审核人": "王", "说明": "", "提交编号": ""}
     ]
 
 
@@ -163,3 +166,35 @@ def test_what_stands_for_a_number_is_masked_and_short(ledger):
     given = rows("430302199503141985 通过 王", f"{'9' * 4000} 通过 王")
     lines = summary_lines(import_decisions(ONE, ledger, given, "d", TODAY))
     assert not [line for line in lines if "19950314" in line or len(line) > 200]
+
+
+def test_a_row_decides_on_its_own_number_of_the_submission(ledger):
+    newer = tables([person("1")], [submission("s1", "1"), submission("s2", "1")])
+    told = rows("1 通过 王").assign(提交编号="s1")
+    (report,) = import_decisions(newer, ledger, told, "f", TODAY)
+    assert report.outcome == "refused" and "提交编号" in report.why
+    (report,) = import_decisions(newer, ledger, rows("1 通过 王").assign(提交编号="s2"), "f", TODAY)
+    assert report.outcome == "applied"
+
+
+def test_a_row_without_it_decides_on_what_the_latest_run_showed(ledger):
+    before = seen_in(tables([person("1")], [submission("s1", "1")]).people)
+    for changed in (
+        tables([person("1")], [submission("s1", "1"), submission("s2", "1")]),
+        tables([person("1", exam_number="e2")], [submission("s1", "1")]),
+        tables([person("1"), person("2")], [submission("s1", "1"), submission("s2", "2")]),
+    ):
+        number = changed.people["student_number"].iloc[-1]
+        (report,) = import_decisions(changed, ledger, rows(f"{number} 通过 王"), f"f{number}", TODAY, before)
+        assert report.outcome == "refused" and "查看" in report.why
+    same = tables([person("1")], [submission("s1", "1")])
+    (report,) = import_decisions(same, ledger, rows("1 通过 李"), "g", TODAY, before)
+    assert report.outcome == "applied"
+
+
+def test_the_second_of_two_who_decide_on_one_student_is_told(ledger):
+    run = dataclasses.replace(tables([person("1")], [submission("s1", "1")]), made_at="2016-11-01T08:00:00+08:00")
+    import_decisions(run, ledger, rows("1 通过 王"), "a.xlsx", TODAY)
+    report = import_decisions(run, ledger, rows("1 退回 李 照片"), "b.xlsx", TODAY)
+    assert report[0].outcome == "applied"
+    assert any("王 已于" in line and "作了“通过”的决定" in line for line in summary_lines(report))

@@ -90,7 +90,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_pool_s_tables(
             assert one.read_bytes() == other.read_bytes(), f"{name}.{kind}"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_a_cluster_that_loses_a_worker_renders_the_local_pages(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

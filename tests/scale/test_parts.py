@@ -14,10 +14,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.render.load import load_run
 from pipeline.scale import plan, reading
 from pipeline.scale.across import Across
 from pipeline.tables import ROW_GROUPS
+from pipeline.view.run import load_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table
@@ -33,8 +33,9 @@ def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return check(cohort, tmp_path_factory.mktemp("whole"))
 
 
-@pytest.mark.slow
-def test_tables_do_not_depend_on_the_parts(cohort: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(scope="module")
+def parted(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in many parts."""
     settled = []
     settle = Across.settle
 
@@ -42,23 +43,25 @@ def test_tables_do_not_depend_on_the_parts(cohort: Path, whole: Path, tmp_path: 
         settled.append(settle(self, withdrawn))
         return settled[-1]
 
-    monkeypatch.setattr(Across, "settle", seen)
-    many_parts(monkeypatch)
-    in_this_process(monkeypatch)
-    run = check(cohort, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Across, "settle", seen)
+        many_parts(patch)
+        in_this_process(patch)
+        run = check(cohort, tmp_path_factory.mktemp("parted"))
     moved = settled[0].place != settled[0].home
     assert moved.sum() > 10, "the cohort is to have students who stray"
-    for name in TABLES:
-        pd.testing.assert_frame_equal(table(run, name), table(whole, name), obj=name)
+    return run
 
 
 @pytest.mark.slow
-def test_a_schools_rows_are_read_whole_and_from_its_own_part_alone(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    many_parts(monkeypatch)
-    in_this_process(monkeypatch)
-    run = load_run(check(cohort, tmp_path))
+def test_tables_do_not_depend_on_the_parts(whole: Path, parted: Path):
+    for name in TABLES:
+        pd.testing.assert_frame_equal(table(parted, name), table(whole, name), obj=name)
+
+
+@pytest.mark.slow
+def test_a_schools_rows_are_read_whole_and_from_its_own_part_alone(parted: Path):
+    run = load_run(parted)
     for name in ("findings", "roster", "registry", "differences", "submissions"):
         told = run.table(name)
         groups = json.loads(pq.read_metadata(run.path / "tables" / f"{name}.parquet").metadata[ROW_GROUPS.encode()])

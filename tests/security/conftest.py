@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Once
 from tests.security.hostile import FOLDER, make_hostile
 
 SECRETS = {
@@ -48,7 +48,21 @@ class Season:
         return self.reports / "runs" / (self.reports / "latest.txt").read_text(encoding="utf-8").strip()
 
     def mingce(self, name: str, *words: str) -> None:
-        """Run one command in the sandbox, under a careless umask."""
+        """Run one command in the sandbox, in a process of its own."""
+        done = self._python("pipeline", *words)
+        self.said[name] = done.returncode, done.stdout, done.stderr
+
+    def each(self, commands: dict[str, list[str]]) -> None:
+        """Run some commands, one after another, in forks of one process."""
+        done = self._python(
+            "tests.security.several", given="".join(json.dumps(each) + "\n" for each in commands.values())
+        )
+        assert done.returncode == 0, done.stderr
+        ends = map(json.loads, done.stdout.splitlines())
+        self.said |= {name: (code, out, err) for name, (code, out, err) in zip(commands, ends, strict=True)}
+
+    def _python(self, module: str, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a module under a careless umask, where all folders and secrets are the sandbox's."""
         env = os.environ | SECRETS | {
             "TMPDIR": str(self.sandbox / "tmp"),
             "HOME": str(self.sandbox / "home"),
@@ -57,12 +71,11 @@ class Season:
             "MINGCE_GOOGLE_KEY_FILE": str(self.sandbox / "home" / "google.json"),
             "MINGCE_DEBUG": "1",
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", *words],
-            capture_output=True, text=True, encoding="utf-8", env=env, timeout=400, check=False, umask=0o000,
-            cwd=self.sandbox,
+        return subprocess.run(
+            [sys.executable, "-m", module, *words],
+            input=given, capture_output=True, text=True, encoding="utf-8", env=env, timeout=570, check=False,
+            umask=0o000, cwd=self.sandbox,
         )  # fmt: skip
-        self.said[name] = done.returncode, done.stdout, done.stderr
 
 
 def _watch(season: Season, over: threading.Event) -> None:
@@ -80,9 +93,12 @@ def _watch(season: Season, over: threading.Event) -> None:
 
 
 @pytest.fixture(scope="session")
-def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
+def season(once: Once) -> Season:
     """Run, refuse, decide, send, explain and fail, all on the hostile cohort."""
-    sandbox = tmp_path_factory.mktemp("sandbox")
+    return once("sandbox", _play)
+
+
+def _play(sandbox: Path) -> Season:
     for name in ("tmp", "home"):
         (sandbox / name).mkdir()
     (sandbox / "home" / "google.json").write_text(KEY, encoding="utf-8")
@@ -94,29 +110,36 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     cohort = str(season.cohort)
     season.mingce("run", "run", cohort, "--as-of", "2016-10-20")
     assert season.said["run"][0] == 0, season.said["run"]
-    ready = _numbers(season, "awaiting")
-    wrong = _numbers(season, "correct")
+    ready, wrong = _numbers(season, "awaiting"), _numbers(season, "correct")
     season.mingce("approve", "review", "approve", cohort, "--student", *ready[:2], "--by", "王老师\x1b[2J")
-    season.mingce("refused", "review", "approve", cohort, "--student", wrong[0], "--by", "王老师")
-    season.mingce("list-json", "review", "list", cohort, "--json")
-    season.mingce("sign", "sign", "10534/../../../CON", cohort, "--by", "=1+1")
-    season.mingce("send", "send", cohort)
-    season.mingce("doctor", "doctor", cohort)
-    season.mingce("explain", "explain", wrong[0], cohort)
-    season.mingce("explain-json", "explain", wrong[0], cohort, "--json")
-    season.mingce("backup", "backup", str(sandbox / "copies"), cohort)
-    season.mingce("write-back", "write-back", cohort, "--dry-run")
-    season.mingce("docs", "docs", cohort)
-    season.mingce("handin", "handin", cohort, "--draft", "--out", str(season.reports / "handin"))
-    words = ("--draft", "--college", "10534/土木工程学院", "--format", "dbf", "--out", str(season.reports / "handin"))
-    season.mingce("handin-dbf", "handin", cohort, *words)
-    season.mingce("anonymise", "anonymise", cohort, str(sandbox / "others"))
-    registry = season.cohort / "registry" / "10534.csv"
-    season.mingce("diff", "registry", "diff", str(registry), str(registry))
-    broken = _broken_cohort(season)
-    season.mingce("debug", "--debug", "check", str(broken))
+    season.each(_commands(season, wrong[0]))
+    season.mingce("debug", "--debug", "check", str(_broken_cohort(season)))
     over.set()
-    yield season
+    if watcher.is_alive():
+        watcher.join()
+    return season
+
+
+def _commands(season: Season, wrong: str) -> dict[str, list[str]]:
+    """Return what is tried after the run, by name; `wrong` is a student who cannot be approved."""
+    cohort, registry = str(season.cohort), str(season.cohort / "registry" / "10534.csv")
+    out = ["--draft", "--out", str(season.reports / "handin")]
+    return {
+        "refused": ["review", "approve", cohort, "--student", wrong, "--by", "王老师"],
+        "list-json": ["review", "list", cohort, "--json"],
+        "sign": ["sign", "10534/../../../CON", cohort, "--by", "=1+1"],
+        "send": ["send", cohort],
+        "doctor": ["doctor", cohort],
+        "explain": ["explain", wrong, cohort],
+        "explain-json": ["explain", wrong, cohort, "--json"],
+        "backup": ["backup", str(season.sandbox / "copies"), cohort],
+        "write-back": ["write-back", cohort, "--dry-run"],
+        "docs": ["docs", cohort],
+        "handin": ["handin", cohort, *out],
+        "handin-dbf": ["handin", cohort, *out, "--college", "10534/土木工程学院", "--format", "dbf"],
+        "anonymise": ["anonymise", cohort, str(season.sandbox / "others")],
+        "diff": ["registry", "diff", registry, registry],
+    }
 
 
 def _numbers(season: Season, status: str) -> list[str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect import collect_submissions
 from pipeline.collect import google as sheets
 from pipeline.collect.google import read_decisions_sheet
 from pipeline.collect.google.cells import texts
 from pipeline.collect.google.client import Patience
 from pipeline.errors import ConfigurationError, InputError
+from tests.collecting import collect_submissions
 
 from .conftest import KEY, make_cohort
 from .model import Book, Sheet, Shown

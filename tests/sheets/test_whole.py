@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
-from pipeline.collect import Grid, collect_submissions
+from pipeline.collect import Grid
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.tables import STATUSES
+from tests.collecting import collect_submissions
 
 from .conftest import KEY
 from .model import Book, Sheet

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from pipeline import fields
 from pipeline.check.suites import built_in_rules
-from pipeline.tables import ACTORS, SEVERITIES
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
 from tests.spec.cases import read_all
 
 _TITLES = {
@@ -20,11 +21,6 @@ _TITLES = {
     "match": "身份认证",
     "cohort": "全届",
     "registry_rows": "学籍库自身",
-}
-_KINDS = {
-    "expect_field_given": "没有填写（空格、占位文字不算）",
-    "expect_field_in_codes": "不在代码表内，也不是别名",
-    "expect_field_equals_registry": "与对上的学籍不同；两边先统一写法再比，任何一边空白都不比较",
 }
 _HEAD = """# 规则
 
@@ -68,13 +64,12 @@ def write_guide():
 
 
 def _rule(rule, cases):
-    about = rule.about or _KINDS.get(rule.expectation, "")
     lines = [
         f"\n### `{rule.name}` {fields.label(rule.field) if rule.field else ''}".rstrip(),
         "",
         f"- {SEVERITIES[rule.severity]} · {ACTORS[rule.actor]}处理 · {rule.since} 版起{_changed(rule)}",
-        *([f"- 说明：{about}"] if about else []),
-        f"- 提示：{rule.message}",
+        *([f"- 说明：{rule.about}"] if rule.about else []),
+        f"- 提示：{rule.message.replace('{undergraduate_month}', '2017-06')}",
         *[_example(case) for case in cases],
     ]
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ table, so that the whole takes seconds.
 """
 
 from collections import defaultdict
+from datetime import datetime
 
 import pandas as pd
 
@@ -14,15 +15,15 @@ from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
-from pipeline.match.clashes import CLASHES
-from pipeline.match.evidence import find_evidence
-from pipeline.match.fill import fill_from_registry
+from pipeline.match.registries import merge_rows
+from pipeline.match.settle import FLAGS
+from pipeline.match.stage import Registries, match, match_settled
 from pipeline.match.standing import standing_submissions
+from pipeline.match.times import made_at
 from pipeline.normalise.submissions import normalise, normalise_registry
 from pipeline.normalise.text import comparable
 from pipeline.normalise.vocabulary import Vocabulary
 from tests import frames
-from tests.matching import match_alone, matched_of
 
 HERE, AWAY = "湖南科技大学", "湖南科技大学潇湘学院"
 MATE = {
@@ -43,6 +44,7 @@ STRANGER = {
 }
 COLLEGES = {HERE: {"商学院": ["管理学院"], "外国语学院": []}, AWAY: {"潇湘学院": []}}
 PHOTO = {"found": True, "readable": True, "bytes": 60_000, "width": 295, "height": 413, "shared": False}
+LATEST = datetime(2016, 11, 2)
 
 
 def facts():
@@ -95,7 +97,8 @@ def _registry(case, known):
         rows = [case.of(""), *([{**case.of(""), **case.of("other")}] if case.of("other") else [])]
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
-    registry = normalise_registry(frames.registry(*rows), frames.no_cells(), known.words, known.regions)
+    registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
+    registry = merge_rows(registry)[0]
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
 
@@ -104,7 +107,7 @@ def _submissions(cases, known):
     rows = [case.of("") for case in cases if case.changes.get("submission") != "none"]
     rows += [{**case.of(""), **case.of("other")} for case in cases if case.of("other")]
     given = frames.submissions(*rows)
-    return normalise(given, frames.no_cells(), known.words, known.regions)[0]
+    return normalise(given, known.words, known.regions)[0]
 
 
 def _alone(case, known):
@@ -112,19 +115,24 @@ def _alone(case, known):
     if case.page == "registry_rows":
         return {"registry": _registry(case, known)[0]}
     registry, unread = _registry(case, known)
-    matched = match_alone(_submissions([case], known), registry, unread)
-    return subject_tables(matched, standing_submissions(matched.counting, matched.evidence))
+    matched = match(_submissions([case], known), Registries.of(registry, unread), LATEST)
+    return subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
+
+
+def apart(rows, **flags):
+    """Return rows as match takes them where none is another's twin: with `flags` of `FLAGS`, the others false."""
+    told = dict.fromkeys(FLAGS, False) | flags
+    return pd.concat([rows.assign(superseded_by="", **told), made_at(rows, LATEST)], axis=1)
 
 
 def _together(cases, known):
     """Return the check table of cases that share a registry: one row each, none the other's twin."""
     registry, unread = _registry(cases[0], known)
     rows = _submissions(cases, known)
-    evidence = find_evidence(rows, registry)
-    rows, _ = fill_from_registry(rows, evidence, registry, registry)
-    clashes = pd.DataFrame(dict.fromkeys(CLASHES, False), index=rows.index)
-    matched = matched_of(rows, evidence, registry, unread=unread, clashes=clashes)
-    return {"submissions": submissions_table(matched, rows, evidence, clashes, _photos(cases, rows))}
+    rows = pd.concat([apart(rows).drop(columns="photo_shared"), _photos(cases, rows).add_prefix("photo_")], axis=1)
+    matched = match_settled(rows, Registries.of(registry, unread))
+    photos = matched.photos
+    return {"submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, photos)}
 
 
 def _photos(cases, rows):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from pipeline import fields
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, once, rule
+from pipeline.check.rule import Broken, Mask, given, milder, once, rule
 from pipeline.knowledge.contacts import (
     area_code_state,
     area_code_successor,
@@ -127,21 +129,23 @@ def photo_portrait(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
-def photo_duplicate(table: Frame, facts: Facts) -> Mask:
-    """The same picture handed in for two students."""
-    return table["photo_shared"]
+def photo_duplicate(table: Frame, facts: Facts) -> Broken:
+    """The same picture handed in for two students; the one whose number names it is only told."""
+    return Broken(table["photo_shared"], severity=milder(table["photo_shared_owned"]))
 
 
 @rule
 def contact_shared(table: Frame, facts: Facts) -> Broken:
-    """One phone, QQ or e-mail given by two students or more."""
-    return _first_of(table, {name: table[f"{name}_shared"] for name in CONTACTS})
+    """One phone, QQ or e-mail given by two students or more; who alone of them is certified is only told."""
+    at_fault = [(name, table[f"{name}_shared"] & ~table[f"{name}_shared_owned"]) for name in CONTACTS]
+    broken = _first_of(table, [*at_fault, *((name, table[f"{name}_shared"]) for name in CONTACTS)])
+    return replace(broken, severity=milder(~pd.concat([mask for _, mask in at_fault], axis=1).any(axis=1)))
 
 
 @rule
 def text_suspicious(table: Frame, facts: Facts) -> Broken:
     """A cell begins with = + - @ and is no number."""
-    return _first_of(table, {name: _formula_like(table[name]) for name in fields.names()})
+    return _first_of(table, [(name, _formula_like(table[name])) for name in fields.names()])
 
 
 def _formula_like(column: pd.Series) -> Mask:
@@ -151,12 +155,12 @@ def _formula_like(column: pd.Series) -> Mask:
     return flag(column, begins)
 
 
-def _first_of(table: Frame, masks: dict[str, Mask]) -> Broken:
+def _first_of(table: Frame, masks: list[tuple[str, Mask]]) -> Broken:
     """Return the rows that any of the masks marks, each with the first field that is marked and its value."""
     rows = pd.Series(False, index=table.index)
     at_fault = pd.Series("", index=table.index, dtype="str")
     value = at_fault.copy()
-    for name, mask in masks.items():
+    for name, mask in masks:
         fresh = mask & ~rows
         if fresh.any():
             at_fault[fresh], value[fresh] = name, table[name][fresh]

@@ -37,6 +37,12 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
+def submitted_at_unreadable(table: Frame, facts: Facts) -> Mask:
+    """The time cannot be read, or lies in the future; blank where others of the sheet have one."""
+    return table["untimed"]
+
+
+@rule
 def email_format(table: Frame, facts: Facts) -> Mask:
     """The address is not deliverable by syntax."""
     return given(table["email"]) & ~email_ok(table["email"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, once, rule
+from pipeline.check.rule import Broken, Mask, given, milder, of_registry, once, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
@@ -26,8 +26,12 @@ def id_number_damaged(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def id_number_format(table: Frame, facts: Facts) -> Mask:
-    """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704)."""
-    return ~read_numbers(table, facts).format_ok
+    """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704).
+
+    A registry may have the passport or travel permit of somebody from abroad, Hong Kong, Macau or Taiwan.
+    """
+    numbers = read_numbers(table, facts)
+    return ~(numbers.format_ok | numbers.travel) if of_registry(table) else ~numbers.format_ok
 
 
 @rule
@@ -55,9 +59,9 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
-def id_number_unique(table: Frame, facts: Facts) -> Mask:
-    """Two different students submitted one ID number."""
-    return table["id_number_clash"]
+def id_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different students submitted one ID number; its owner by the registry is only told."""
+    return Broken(table["id_number_clash"], severity=milder(table["id_number_clash_owned"]))
 
 
 @rule
@@ -70,7 +74,9 @@ def name_characters(table: Frame, facts: Facts) -> Mask:
     names = table["name"]
     latin = name_latin(names)
     if latin.any():
-        known = names == table["registry_name"] if "registry_name" in table else pd.Series(True, index=table.index)
+        known = (
+            names == table["registry_name"] if "registry_name" in table else pd.Series(of_registry(table), table.index)
+        )
         latin &= read_numbers(table, facts).is_kind("resident") & ~known
     return given(names) & (~name_ok(names) | latin)
 
@@ -84,12 +90,17 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     return Broken(real & (table["gender"] != told) & table["gender"].isin(["男", "女"]), expected=told)
 
 
+def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
+    """Return the month of enrolment, or the year of graduation less four where it cannot be read."""
+    month = table["enrolment_month"]
+    return month.where(is_month(month), str(facts.year - 4))
+
+
 @once
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
-    month = table["enrolment_month"]
-    enrolled = month.where(is_month(month), str(facts.year - 4))
-    return facts.regions.judge(table["origin_province"], table["origin_city"], table["origin_county"], enrolled)
+    places = (table["origin_province"], table["origin_city"], table["origin_county"])
+    return facts.regions.judge(*places, enrolled_in(table, facts))
 
 
 @rule

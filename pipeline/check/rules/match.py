@@ -8,8 +8,13 @@ import pandas as pd
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Broken, Mask, RuleFunction, rule
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.match.evidence import NONE, SEVERAL
+from pipeline.knowledge.text import flag, matches
+from pipeline.match.evidence import SEVERAL, held
 from pipeline.tables import Frame
+
+REGISTRAR, UNNAMED = "registrar", "unnamed"
+"""No causes, the identity is not checked: the registry's own name is blank or damaged; no school is named at all,
+which `school.required` or `school.vocabulary` tells."""
 
 
 def certified(table: Frame) -> Mask:
@@ -22,17 +27,21 @@ def cause(table: Frame) -> pd.Series:
     """Return the cause of each row's failed identity, blank where it is certified."""
     id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
     away = table["elsewhere_id_row"]
-    owned = (id_row >= 0) | ((id_row == NONE) & (away >= 0))
+    owned = (id_row >= 0) | (~held(table, "id_row") & (away >= 0))
     owner = id_row.where(id_row >= 0, away)
     other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
-    candidate = (numbers >= 0) | ((numbers == NONE) & (table["similar_row"] >= 0))
-    unheld = (id_row == NONE) & (away == NONE) & candidate
+    candidate = (numbers >= 0) | (~held(table, "numbers_row") & (table["similar_row"] >= 0))
+    unheld = ~held(table, "id_row") & ~held(table, "elsewhere_id_row") & candidate
+    unnamed = ~held(table, "id_name_row")
     valid = _valid(table, unheld)
+    nameless = flag(table["registry_faults"], matches(table["registry_faults"], ".* name .*"))
     conditions = {
         "": certified(table),
+        UNNAMED: ~table["school_named"],
         "not_checked": ~table["registry_read"],
-        "wrong_school": (table["elsewhere_row"] != NONE) & (table["id_name_row"] == NONE),
-        "name_differs": owned & ~table["strays"] & (table["id_name_row"] == NONE),
+        "wrong_school": held(table, "elsewhere_row") & unnamed,
+        REGISTRAR: owned & ~table["strays"] & unnamed & nameless,
+        "name_differs": owned & ~table["strays"] & unnamed,
         "id_of_another": owned & other,
         "id_mistyped": unheld & ~valid,
         "registry_outdated": unheld & valid,
@@ -51,8 +60,8 @@ def _valid(table: Frame, where: Mask) -> Mask:
 
 
 def _ties(table: Frame) -> Mask:
-    columns = ["id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row"]
-    return (table[columns] == SEVERAL).any(axis=1)
+    names = ["id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row"]
+    return table[[SEVERAL[name] for name in names]].any(axis=1)
 
 
 _CAUSES = {

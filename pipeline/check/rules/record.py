@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, rule
+from pipeline.check.rule import Broken, Mask, given, milder, rule
 from pipeline.check.rules.entry import is_month
 from pipeline.knowledge.text import distinct_rows, flag, flag_by_distinct
 from pipeline.normalise.text import comparable
@@ -19,9 +19,9 @@ WITH_UNIT = ["定向", "委培"]
 
 
 @rule
-def exam_number_unique(table: Frame, facts: Facts) -> Mask:
-    """Two different students submitted one exam number."""
-    return table["exam_number_clash"]
+def exam_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different students submitted one exam number; its owner by the registry is only told."""
+    return Broken(table["exam_number_clash"], severity=milder(table["exam_number_clash_owned"]))
 
 
 @rule
@@ -38,7 +38,8 @@ def college_vocabulary(table: Frame, facts: Facts) -> Mask:
 @rule
 def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
     """No such class in the registry."""
-    return given(table["class_name"]) & table["registry_read"] & ~table["class_known"]
+    looked_up = table["registry_read"] & table["lookup_school"].isin(list(facts.schools))
+    return given(table["class_name"]) & looked_up & ~table["class_known"]
 
 
 @rule
@@ -72,9 +73,9 @@ def student_number_format(table: Frame, facts: Facts) -> Mask:
 
 
 @rule
-def student_number_unique(table: Frame, facts: Facts) -> Mask:
-    """Two different people submitted one student number."""
-    return table["student_number_clash"]
+def student_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different people submitted one student number; its owner by the registry is only told."""
+    return Broken(table["student_number_clash"], severity=milder(table["student_number_clash_owned"]))
 
 
 @rule

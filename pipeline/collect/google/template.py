@@ -12,7 +12,7 @@ from pipeline.collect.google.client import Patience, RejectedRequestError, Sheet
 from pipeline.collect.google.snapshot import AS_STORED
 from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.gsheet import spreadsheet_key
-from pipeline.collect.template_text import HINTS
+from pipeline.collect.template_text import EXAMPLE_MONTH, hint_of
 from pipeline.errors import RefusedError
 from pipeline.fields import Field
 from pipeline.knowledge.codes import load_codes
@@ -38,7 +38,7 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
     tab = _tab(client, book)
     header = _header(client, book, tab)
     wanted = [field for field in fields.fields().values() if not set(field.labels) & set(header)]
-    requests = _requests(tab, header, wanted, _choices(cohort))
+    requests = _requests(tab, header, wanted, _choices(cohort), _month(cohort))
 
     def done() -> bool:
         now = _tab(client, read_book(client, book.key))
@@ -106,14 +106,16 @@ def _choices(cohort: Cohort | None) -> dict[str, list[str]]:
     return {name: labels for name, labels in coded.items() if name != "major" and 0 < len(labels) <= _MOST_CHOICES}
 
 
-def _requests(tab: Tab, header: list[str], wanted: list[Field], choices: dict[str, list[str]]) -> list[dict[str, Any]]:
+def _requests(
+    tab: Tab, header: list[str], wanted: list[Field], choices: dict[str, list[str]], month: str
+) -> list[dict[str, Any]]:
     """Return the batch that completes the worksheet: new columns go to the right of all that is filled."""
     requests: list[dict[str, Any]] = []
     width = len(header) + len(wanted)
     if tab.columns < width:
         requests.append({"appendDimension": {"sheetId": tab.id, "dimension": "COLUMNS", "length": width - tab.columns}})
     if wanted:
-        cells = [{"userEnteredValue": {"stringValue": field.label}, "note": _note(field)} for field in wanted]
+        cells = [{"userEnteredValue": {"stringValue": field.label}, "note": _note(field, month)} for field in wanted]
         start = {"sheetId": tab.id, "rowIndex": 0, "columnIndex": len(header)}
         written = "userEnteredValue,note"
         requests.append({"updateCells": {"start": start, "rows": [{"values": cells}], "fields": written}})
@@ -126,8 +128,12 @@ def _requests(tab: Tab, header: list[str], wanted: list[Field], choices: dict[st
     return requests
 
 
-def _note(field: Field) -> str:
-    return "。".join(filter(None, [_REQUIRED.get(field.required, ""), HINTS.get(field.name, "")]))
+def _month(cohort: Cohort | None) -> str:
+    return cohort.cohort.undergraduate_month if cohort else EXAMPLE_MONTH
+
+
+def _note(field: Field, month: str) -> str:
+    return "。".join(filter(None, [_REQUIRED.get(field.required, ""), hint_of(field.name, month)]))
 
 
 def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:

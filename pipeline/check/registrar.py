@@ -1,0 +1,133 @@
+"""What is the registrar's to mend, and no student's: faults of registry rows, and what students wrote as these have it.
+
+A value that breaks its own `registry.*` rule is not compared. Only where ID number or name is at fault does it hold up
+the student, as the registrar's (contract, *Where the registry itself is wrong*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from itertools import compress
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.check.facts import Facts
+from pipeline.check.logic import ORIGIN, equal_to_registry
+from pipeline.check.rules.entry import UNDERGRADUATE, is_month
+from pipeline.check.validate import Verdict
+from pipeline.tables import Frame
+
+AS_REGISTRY = "所填与学籍一致，不用修改；学籍由教务核对"
+NOWHERE = "学籍中也没有这一项，不用补填"
+_KEYS = ("id_number", "name")
+# these say that several rows do not go together; the value of one row may be right
+_OF_SEVERAL = {
+    "expect_student_number_once", "expect_id_number_once", "expect_id_number_one_school", "expect_class_one_college",
+    "expect_class_one_major", "expect_study_years_span",
+}  # fmt: skip
+_OF_SEVERAL_FIELDS = {
+    "study_years.span", "training_mode.unit_required", "training_mode.unit_unexpected", "class_name.college",
+    "class_name.major",
+}  # fmt: skip
+_ELSEWHERE = {"required", "unique", "window", "registry"}
+
+
+def faults_of(verdicts: Iterable[Verdict], count: int) -> pd.Series:
+    """Return for each of `count` registry rows the fields whose value breaks a rule of its own, parted by spaces."""
+    found = np.full(count, "", dtype=object)
+    for verdict in verdicts:
+        if verdict.rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+            found[verdict.rows] += f" {verdict.rule.field} "
+    return pd.Series(found, dtype="str")
+
+
+def registrar_findings(table: Frame, verdicts: Iterable[Verdict], findings: Frame) -> Frame:
+    """Return findings for the registrar of the submissions whose matched row has a faulty ID number or name.
+
+    Args:
+        table: the check table of the submissions that count.
+        verdicts: those on the registry's rows.
+        findings: of these submissions: an identity that says so already needs no second word.
+    """
+    said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
+    open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
+    parts: list[Frame] = []
+    for verdict in verdicts:
+        rule = verdict.rule
+        if rule.field in _KEYS and rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+            rows = open_rows[open_rows["matched_row"].isin(verdict.rows)]
+            told = rows.filter(like="told_").rename(columns=lambda name: name.removeprefix("told_"))
+            parts.append(
+                told.assign(
+                    submission_id=rows["submission_id"], field=rule.field, rule=rule.name, severity="critical",
+                    actor="registrar", message=rule.message, given="", expected="", excepted=False,
+                    shared_fault="",
+                )
+            )  # fmt: skip
+    return pd.concat([findings, *parts], ignore_index=True) if parts else findings
+
+
+def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
+    """Return findings of submissions, an info where the student wrote what the registry has, or it has nothing either.
+
+    Args:
+        findings: of the submissions in `table`.
+        table: their check table.
+        facts: the cohort's.
+        registry: a field that none of a school's rows has says nothing.
+    """
+    base = findings["rule"].str.replace(r"\..*", "", regex=True)
+    kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
+    own = ~kind.isin(list(_ELSEWHERE)) & ~findings["rule"].isin(list(_OF_SEVERAL_FIELDS))
+    loud = findings["severity"] != "info"
+    severity, message = findings["severity"].copy(), findings["message"].copy()
+    rows = table.set_index("submission_id")
+    for name in (*fields.in_registry(), "origin"):
+        columns = ORIGIN if name == "origin" else (name,)
+        for mine, told in ((own, AS_REGISTRY), (kind == "required", NOWHERE)):
+            at = findings.index[loud & mine & (base == name)]
+            if len(at) and (told == AS_REGISTRY or name not in (*_KEYS, "origin")):
+                asked = rows.loc[findings["submission_id"][at]]
+                as_held = (
+                    _all_equal(asked, columns, facts) if told == AS_REGISTRY else _nowhere(asked, columns[0], registry)
+                )
+                severity[at[as_held]], message[at[as_held]] = "info", told
+    return findings.assign(severity=severity, message=message)
+
+
+def _all_equal(rows: Frame, columns: Collection[str], facts: Facts) -> np.ndarray:
+    equal = [equal_to_registry(rows, facts, column) for column in columns]
+    return np.logical_and.reduce(equal) & (rows["matched_row"] >= 0).to_numpy()
+
+
+def _nowhere(rows: Frame, column: str, registry: Frame) -> np.ndarray:
+    holding = registry["school"][registry[column] != ""].unique()
+    known = rows["matched_school"].isin(list(holding)) & (rows["matched_row"] >= 0)
+    return (known & (rows[f"registry_{column}"] == "")).to_numpy()
+
+
+def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
+    """Return the schools whose registry has most undergraduates in another month than the cohort's, with that month."""
+    months = registry["graduation_month"]
+    asked = registry[
+        registry["education_level"].isin(UNDERGRADUATE) & is_month(months) & months.str.startswith(f"{facts.year}-")
+    ]
+    found: dict[str, str] = {}
+    for school, group in asked.groupby("school")["graduation_month"]:
+        if (group != facts.undergraduate_month).mean() > 0.5:
+            found[str(school)] = str(group[group != facts.undergraduate_month].mode().iloc[0])
+    return found
+
+
+def without_june(verdicts: list[Verdict], schools: pd.Series, asked: Collection[str]) -> list[Verdict]:
+    """Return verdicts without those on the month of undergraduates of the schools that must be `asked` first."""
+    off = schools.isin(list(asked)).to_numpy()
+    return [_only(v, ~off[v.rows]) if v.rule.expectation == "expect_graduation_month_june" else v for v in verdicts]
+
+
+def _only(verdict: Verdict, kept: np.ndarray) -> Verdict:
+    told = {name: list(compress(values, kept)) for name, values in verdict.told.items()}
+    return replace(verdict, rows=verdict.rows[kept], told=told)

@@ -1,0 +1,35 @@
+"""How Great Expectations' Data Docs look here: its own pages from templates of ours, which load nothing from anywhere.
+
+Its own templates draw with scripts, styles and pictures of other machines; without them their controls are dead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader
+
+from pipeline import resources
+
+
+class Page(DefaultJinjaPageView):
+    """A page about one suite or one validation."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - its own
+        super().__init__(**settings)
+        ours_first(self.env)
+
+
+class Index(DefaultJinjaIndexPageView):
+    """The page that leads to the others."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**settings)
+        ours_first(self.env)
+
+
+def ours_first(pages: Environment) -> None:
+    """Have templates of `reports/data_docs/` stand in the place of Great Expectations' own of the same name."""
+    loaders: list[BaseLoader] = [FileSystemLoader(resources.templates() / "data_docs")]
+    pages.loader = ChoiceLoader([*loaders, *([pages.loader] if pages.loader else [])])

@@ -1,0 +1,125 @@
+"""What needs all rows at once, by keys alone: whose each row is, which one counts, and what two students gave alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.match.clashes import CLASHES, KEY_OF, OWNED, clashing, owners, same_photos
+from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, Bools, Keys, among, key_frame, repeated, text_keys
+from pipeline.match.pairs import LOOK_UPS, pairs_of_keys
+from pipeline.match.persons import People, Positions, known_people, person_keys, superseding
+from pipeline.tables import Frame
+
+FLAGS = [*CLASHES, "photo_shared", *OWNED, "certified", "later"]
+"""What is told of a submission, as bits: see `clashes` and `persons.Superseding`.
+
+`certified` is known of the rows alone that share a person's keys with another.
+"""
+_UNREGISTERED = [f"{name}_shared" for name in SHARED_KEYS]  # a registry has no telephones
+_PHOTO = ["photo_name", "photo_sha256", "photo_phash"]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Of each submission: `counts`, the position of the one that counts (or its own), and `FLAGS` as bits."""
+
+    counts: Positions
+    flags: npt.NDArray[np.int32]
+
+
+def submission_keys(rows: Frame) -> Frame:
+    """Return what `settle` looks at: the keys of normalised rows, when each was made, its sheet and its photo."""
+    times = {name: rows[name].to_numpy() for name in ("made_at", "timed")}
+    keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(**times)
+    keys["sheet"] = text_keys(rows["file"] + "\x1f" + rows["sheet"])
+    if "photo_sha256" in rows:
+        stem = rows["photo"].str.replace(r"^.*[/\\]|\.[^.]*$", "", regex=True)
+        photo = (text_keys(stem), rows["photo_sha256"].to_numpy(), rows["photo_phash"].to_numpy())
+        keys = keys.assign(**dict(zip(_PHOTO, photo, strict=True)))
+    return keys
+
+
+def settle(keys: Frame, registry: Frame, live: Bools) -> Settled:
+    """Return which submission of each person counts, and what those that count share.
+
+    Args:
+        keys: `submission_keys` of all submissions, in the order they were read.
+        registry: `key_frame` of all registry rows by `PERSON_KEYS`.
+        live: which submissions no decision took out.
+    """
+    flags = np.zeros(len(keys), dtype=np.int32)
+    counts = np.arange(len(keys))
+    shared = np.zeros(len(keys), dtype=bool)
+    for key in person_keys(keys):
+        shared |= repeated(key, live)
+    rows = np.flatnonzero(shared)
+    if len(rows):
+        some = keys.iloc[rows].reset_index(drop=True)
+        people = find_people(some, registry)[0]
+        found = superseding(some, people)
+        counts[rows] = rows[found.counts]
+        flags[rows] |= _bit("certified", people.certified) | _bit("later", found.later)
+    _flag_shared(flags, keys, registry, live & (counts == np.arange(len(keys))))
+    return Settled(counts, flags)
+
+
+def _bit(name: str, where: Bools) -> npt.NDArray[np.int32]:
+    return where.astype(np.int32) << FLAGS.index(name)
+
+
+def find_people(keys: Frame, registry: Frame) -> tuple[People, Frame]:
+    """Return whom the registry knows in each row, and the registry rows that `People.person` are positions of."""
+    held = registry.iloc[found_rows(keys, registry)].reset_index(drop=True)
+    return known_people(keys, pairs_of_keys(keys, held), len(held)), held
+
+
+def found_rows(keys: Frame, registry: Frame) -> Positions:
+    """Return the positions of all registry rows that one of the submissions' numbers leads to."""
+    wanted = np.zeros(len(registry), dtype=bool)
+    for key_of, _ in LOOK_UPS:
+        wanted |= among(key_of(registry), key_of(keys))
+    return np.flatnonzero(wanted)
+
+
+def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, counting: Bools) -> None:
+    """Mark what submissions that count share, and whose own it is."""
+    marks = {name: clashing(name, keys, counting) for name in CLASHES}
+    photos = np.zeros(len(keys), dtype=np.uint64)
+    if "photo_sha256" in keys:
+        seen = keys.loc[counting, _PHOTO[1:]].set_axis(["sha256", "phash"], axis=1)
+        photos[counting] = same_photos(seen)
+        marks["photo_shared"] = photos > 0
+    for name, mark in marks.items():
+        flags |= _bit(name, mark)
+    rows = np.flatnonzero(np.logical_or.reduce(list(marks.values())))
+    if not len(rows):
+        return
+    some = keys.iloc[rows].reset_index(drop=True)
+    people, held = find_people(some, registry)
+    for name, mark in marks.items():
+        values = photos[rows] if name == "photo_shared" else np.where(mark[rows], KEY_OF[name](some), np.uint64(0))
+        owned = owners(values, _registered(name, some, values, people, held), people.certified)
+        flags[rows] |= _bit(f"{name}_owned", owned)
+
+
+def _registered(name: str, keys: Frame, values: Keys, people: People, held: Frame) -> Bools:
+    """Return where the registry has the value for the row's person: a number of theirs, a picture named by one."""
+    known = (people.person >= 0) & (people.person < len(held))
+    if name in _UNREGISTERED or not len(held):
+        return np.zeros(len(keys), dtype=bool)
+    own = held.iloc[np.where(known, people.person, 0)].reset_index(drop=True)
+    if name != "photo_shared":
+        return known & (KEY_OF[name](own) == values)
+    stem = keys["photo_name"].to_numpy()
+    by_name = (stem == own["student_number"].to_numpy()) | (stem == own["id_number"].to_numpy())
+    return known & (values != 0) & (by_name | (stem == 0))
+
+
+def flag_columns(flags: npt.NDArray[np.int32] | pd.Series) -> dict[str, Bools]:
+    """Return the bits as columns by the names of `FLAGS`."""
+    bits = np.asarray(flags)
+    return {name: (bits >> at & 1).astype(bool) for at, name in enumerate(FLAGS)}

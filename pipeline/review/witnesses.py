@@ -1,0 +1,115 @@
+"""Where the ledger has been seen outside itself: each run's summary and each signature hold the head of that moment.
+
+A ledger whose tail was cut off, an old copy in its place, another ledger or none at all lacks one of those heads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.errors import RefusedError
+from pipeline.review.ledger import Ledger
+from pipeline.run_folder import read_summary
+from pipeline.whole import appearing
+
+WITNESS = "signature.json"
+"""Beside a signature's files: the number and hash of its entry."""
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    """The last entry of the ledger at some moment (20161101-090000): its number and hash, and who saw it."""
+
+    at: str
+    number: int
+    hash: str
+    where: str
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"第 {self.number} 条（见{self.where}）"
+
+
+def head_of(entries: pd.DataFrame) -> dict[str, Any]:
+    """Return the head of all entries of a ledger, as a summary holds it; number 0 for an empty one."""
+    if entries.empty:
+        return {"number": 0, "hash": ""}
+    return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
+
+
+def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
+    """Keep beside a signature's files which entry of the ledger it is, and of which moment (ISO)."""
+    moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
+    with appearing(folder / WITNESS) as draft:
+        draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
+        draft.chmod(0o600)
+
+
+def known_heads(cohort: Cohort) -> list[Head]:
+    """Return every head of this cohort's ledger that was seen, the newest last; earlier versions kept none."""
+    return sorted({*_of_runs(cohort), *_of_signatures(cohort)})
+
+
+def missing_heads(ledger: Ledger, heads: Iterable[Head]) -> list[Head]:
+    """Return the heads that the ledger lacks, and that no restoring of a copy has explained."""
+    seen = list(heads)
+    hashes = ledger.hashes([head.number for head in seen])
+    explained = {
+        (int(number), str(hashed))
+        for text in ledger.entries("restore")["data"]
+        for number, hashed, _ in cast("dict[str, Any]", json.loads(text)).get("explains", [])
+    }
+    return [h for h in seen if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
+
+
+def require_whole(cohort: Cohort, ledger: Ledger) -> None:
+    """Make sure that the ledger is the one that runs and signatures have seen, and that nobody touched it.
+
+    Raises:
+        RefusedError: an entry is not what it was, or a head is missing: the newest one is named.
+    """
+    found = ledger.verify()
+    if found:
+        raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy=_REMEDY)
+    lost = missing_heads(ledger, known_heads(cohort))
+    if lost:
+        raise RefusedError(shortened(lost, ledger.head()[0]), where=cohort.name, remedy=_REMEDY)
+
+
+_REMEDY = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --why 原因 换回最近的备份"
+
+
+def shortened(lost: list[Head], last: int) -> str:
+    """Return in words that the ledger lacks what was seen of it; the newest is named."""
+    return f"账本不是原来那一本：缺少曾经记下的{lost[-1]}，现在只到第 {last} 条，或内容不同"
+
+
+def _of_runs(cohort: Cohort) -> Iterator[Head]:
+    for run in (cohort.reports_folder / "runs").glob("[!.]*"):
+        summary = read_summary(run) or {}
+        yield from _head(summary.get("ledger"), run.name[:15], f"运行 {run.name}")
+
+
+def _of_signatures(cohort: Cohort) -> Iterator[Head]:
+    for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
+        try:
+            kept: object = json.loads(witness.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        yield from _head(kept, "", f"签字 {witness.parent.name}")
+
+
+def _head(kept: object, at: str, where: str) -> Iterator[Head]:
+    if isinstance(kept, dict):
+        told = cast("dict[str, Any]", kept)
+        number, entry_hash = told.get("number"), told.get("hash")
+        if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
+            yield Head(at or str(told.get("at", "")), number, entry_hash, where)

@@ -1,0 +1,74 @@
+"""A column that is absent: its rules are listed, and no student has a finding for it."""
+
+import pandas as pd
+
+from pipeline.check.lacking import (
+    records_without_columns,
+    registry_without_lacking,
+    rules_without_columns,
+    without_lacking,
+)
+from pipeline.check.suites import built_in_rules
+from pipeline.cohort import Source
+from pipeline.collect.columns import Column, SourceColumns
+from pipeline.collect.lacking import lacking_of
+from pipeline.fields import in_registry, names
+
+FORM = frozenset(names())
+
+
+def source(sheet, *lost, **more):
+    columns = tuple(Column(at, name, name, "label") for at, name in enumerate(names()) if name not in lost)
+    return SourceColumns("a.xlsx", sheet, 1, columns, **more)
+
+
+def lacking(*sheets, registry=(), amending=(), alone=True):
+    read = [(Source(path="a"), sheets)] + [(Source(path="b", amends=True), [each]) for each in amending]
+    has = source("", *registry)
+    return lacking_of(read, {"甲大学": [has]}, photos=False, alone=alone)
+
+
+def test_what_all_lack_and_what_some_lack():
+    found = lacking(source("一", "phone", "qq"), source("二", "phone", "photo"))
+    assert found.everywhere == {"phone"}
+    assert found.sheets == {("a.xlsx", "一"): {"phone", "qq"}, ("a.xlsx", "二"): {"phone"}}
+    assert not lacking(source("一", "phone"), amending=[source("表单", *(FORM - {"phone"}))]).everywhere
+    assert not lacking(source("一", "phone"), source("二", refused="没有姓名")).sheets.get(("a.xlsx", "二"))
+
+
+def test_a_form_of_one_school_needs_no_column_for_it():
+    assert not lacking(source("一", "school")).everywhere
+    assert lacking(source("一", "school"), alone=False).everywhere == {"school"}
+
+
+def test_rules_of_absent_columns_are_listed():
+    told = rules_without_columns(built_in_rules(), lacking(source("一", "phone"), registry=["gender"]))
+    assert {rule for rule, school, _ in told if not school} >= {"phone.required", "phone.format", "contact.shared"}
+    of_school = {rule for rule, school, _ in told if school == "甲大学"}
+    assert {"gender.registry", "registry.gender_blank"} <= of_school
+    assert not [rule for rule in of_school if not rule.startswith(("gender", "registry.gender"))]
+
+
+def test_nobody_has_a_finding_for_it():
+    table = pd.DataFrame({"submission_id": ["1", "2"], "file": "a.xlsx", "sheet": ["一", "二"]}, dtype="str")
+    findings = pd.DataFrame(
+        {
+            "submission_id": ["1", "2", "1", "1"],
+            "rule": ["phone.required", "phone.required", "qq.format", "training_mode.unit_required"],
+            "field": ["phone", "phone", "qq", "training_mode"],
+        }
+    )
+    found = lacking(source("一", "phone", "commissioning_unit"), source("二", "gender"))
+    assert without_lacking(findings, table, found)[["submission_id", "rule"]].values.tolist() == [
+        ["2", "phone.required"],
+        ["1", "qq.format"],
+    ]
+    assert records_without_columns(table, found) == {"2"}
+
+
+def test_a_registrys_absent_column_is_no_fault_of_its_rows():
+    rows = pd.DataFrame({"school": ["甲大学", "乙大学", "甲大学"], "field": ["gender", "gender", "name"]})
+    kept = registry_without_lacking(rows, lacking(source("一"), registry=["gender"]))
+    assert kept.values.tolist() == [["乙大学", "gender"], ["甲大学", "name"]]
+    assert not lacking(source("一")).registries
+    assert set(in_registry()) >= lacking(source("一"), registry=["gender", "phone"]).registries["甲大学"]

@@ -1,0 +1,20 @@
+"""All submissions of a cohort at once, through the function by which a run reads each unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.cohort import Cohort
+from pipeline.collect import Collected, collect_unit, refuse_nothing, submission_units, together
+from pipeline.collect.skipping import with_people
+from pipeline.collect.submissions import refuse_undeclared
+
+
+def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:
+    """Read all sources of `[submissions]`, and refuse what a run refuses."""
+    units = submission_units(cohort)
+    parts = [collect_unit(unit, cohort, keep) for unit in units]
+    collected = together(parts)
+    refuse_nothing(collected.columns, collected.notes)
+    refuse_undeclared(cohort, [(unit.source, read.columns) for unit, read in zip(units, parts, strict=True)])
+    return with_people(collected, (collected.rows["why"] == "").to_numpy())

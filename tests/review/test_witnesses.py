@@ -1,0 +1,175 @@
+"""A ledger that was cut, replaced, deleted or rewritten is noticed by what runs and signatures saw of it."""
+
+import json
+import shutil
+import sqlite3
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.clock import SHANGHAI
+from pipeline.cohort import load_cohort
+from pipeline.errors import MingceError, RefusedError, UsageError
+from pipeline.operate.backup import backup, restore
+from pipeline.review.ledger import open_ledger
+from pipeline.review.witnesses import head_of, keep_witness, known_heads, require_whole
+from tests.cohorts import settings
+
+NOW = datetime(2016, 11, 2, 9, tzinfo=SHANGHAI)
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    (tmp_path / "cohort.toml").write_text(settings(), encoding="utf-8")
+    (tmp_path / "colleges.csv").write_text("学校名称,院系,副书记\n", encoding="utf-8")
+    (tmp_path / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", encoding="utf-8")
+    (tmp_path / "registry.csv").write_text("学号\n1\n", encoding="utf-8")
+    return load_cohort(tmp_path)
+
+
+def decide(cohort, times=1, by="王老师"):
+    with open_ledger(cohort) as ledger:
+        for _ in range(times):
+            ledger.append("decision", action="approve", by=by, student_number="1")
+        return ledger.entries()
+
+
+def seen_by_a_run(cohort, entries, name="20161101-090000-abcd"):
+    run = cohort.reports_folder / "runs" / name
+    run.mkdir(parents=True)
+    (run / "summary.json").write_text(json.dumps({"ledger": head_of(entries)}), encoding="utf-8")
+
+
+def file_of(cohort):
+    return cohort.folder / "ledger.sqlite"
+
+
+def check(cohort):
+    with open_ledger(cohort) as ledger:
+        require_whole(cohort, ledger)
+
+
+def touch(cohort, *statements):
+    with sqlite3.connect(file_of(cohort)) as database:
+        for statement in statements:
+            database.execute(statement)
+    database.close()
+
+
+def test_a_whole_ledger_and_summaries_of_earlier_versions_say_nothing(cohort):
+    seen_by_a_run(cohort, decide(cohort, 2))
+    old = cohort.reports_folder / "runs" / "20161001-090000-abcd"
+    old.mkdir()
+    (old / "summary.json").write_text("{}", encoding="utf-8")
+    decide(cohort)
+    check(cohort)
+    assert [head.number for head in known_heads(cohort)] == [2]
+
+
+def cut(cohort):
+    touch(cohort, "DELETE FROM entries WHERE seq = 3")
+
+
+def delete(cohort):
+    file_of(cohort).unlink()
+
+
+def put_an_old_one_there(cohort):
+    shutil.copy(cohort.folder / "old.sqlite", file_of(cohort))
+
+
+def rewrite(cohort):
+    touch(cohort, "UPDATE entries SET \"by\" = '别人' WHERE seq = 2")
+
+
+def begin_anew(cohort):
+    """Another chain, of its own right hashes, longer than the one that was seen."""
+    file_of(cohort).unlink()
+    decide(cohort, 9, "别人")
+
+
+@pytest.mark.parametrize("damage", [cut, delete, put_an_old_one_there, rewrite, begin_anew])
+def test_a_ledger_that_is_not_what_was_seen_is_refused_and_the_newest_head_named(cohort, damage):
+    seen_by_a_run(cohort, decide(cohort, 2), "20161031-090000-abcd")
+    shutil.copy(file_of(cohort), cohort.folder / "old.sqlite")
+    seen_by_a_run(cohort, decide(cohort))
+    damage(cohort)
+    with pytest.raises(RefusedError) as caught:
+        check(cohort)
+    told = str(caught.value)
+    assert "backup --restore" in told
+    assert "内容被改动" in told if damage is rewrite else "第 3 条（见运行 20161101-090000-abcd）" in told
+
+
+def test_a_signature_is_a_witness_too(cohort):
+    entries = decide(cohort, 2)
+    keep_witness(cohort.folder / "signed" / "AAAA-BBBB-CCCC-DDDD", 2, entries["hash"].iloc[1], entries["at"].iloc[1])
+    check(cohort)
+    cut_short = "DELETE FROM entries WHERE seq = 2"
+    touch(cohort, cut_short)
+    with pytest.raises(RefusedError, match="签字 AAAA-BBBB-CCCC-DDDD"):
+        check(cohort)
+
+
+def test_a_copy_that_is_put_back_names_what_is_lost_and_keeps_the_old_file(cohort):
+    decide(cohort, 2)
+    copy, count = backup(cohort, cohort.folder / "copies", NOW, "王老师")
+    assert count == 2
+    with open_ledger(cohort) as ledger:
+        listed = json.loads(ledger.entries("backup")["data"].iloc[0])
+    assert (listed["path"], listed["number"]) == (str(copy.resolve()), 2)
+    seen_by_a_run(cohort, decide(cohort, 2))
+    delete(cohort)
+    with pytest.raises(RefusedError):
+        check(cohort)
+    with pytest.raises(UsageError):
+        restore(cohort, copy, NOW, "王老师", "")
+    lines = restore(cohort, copy, NOW, "王老师", "误删")
+    assert "第 5 条（见运行 20161101-090000-abcd）" in lines[-1] and "补记" in lines[-1]
+    check(cohort)  # older heads are explained
+    assert (cohort.folder / "ledger-20161102-090000.sqlite").is_file()
+    with open_ledger(cohort) as ledger:
+        entry = ledger.entries("restore").iloc[0]
+        assert ledger.verify() == [] and ledger.head()[0] == 3
+    assert entry["by"] == "王老师" and json.loads(entry["data"])["explains"][0][0] == 5
+    seen_by_a_run(cohort, decide(cohort), "20161103-090000-abcd")
+    delete(cohort)
+    with pytest.raises(RefusedError, match="20161103"):
+        check(cohort)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", "spoilt"])
+def test_what_is_no_copy_is_not_put_back(cohort, content):
+    decide(cohort, 2)
+    copy, _ = backup(cohort, cohort.folder / "copies", NOW)
+    if content == "spoilt":
+        with sqlite3.connect(copy) as database:
+            database.execute("UPDATE entries SET \"by\" = 'x' WHERE seq = 1")
+        database.close()
+    else:
+        copy.write_bytes(content)
+    before = file_of(cohort).read_bytes()
+    with pytest.raises(MingceError):
+        restore(cohort, copy, NOW, "王老师", "试")
+    assert file_of(cohort).read_bytes() == before
+    assert not list(cohort.folder.glob(".part-*"))
+
+
+def test_an_account_acts_in_its_own_name_where_names_are_bound(cohort, monkeypatch):
+    from pipeline.review import ledger as module
+
+    monkeypatch.setattr(module, "system_account", lambda: "wang")
+    bound = cohort.model_copy(update={"review": SimpleNamespace(reviewers={"wang": "王老师"}, decisions=None)})
+    with open_ledger(bound) as ledger:
+        ledger.append("decision", by="王老师")
+        with pytest.raises(RefusedError, match="只能以“王老师”的名义"):
+            ledger.append("decision", by="李书记")
+        ledger.append("decision", by="李书记", data={"source": "decisions.csv"})  # typed in a table, by whomever
+    with open_ledger(cohort) as ledger:
+        ledger.append("decision", by="谁都行")
+        named = [json.loads(text)["named"] for text in ledger.entries()["data"]]
+    assert named == ["account", "typed", "typed"]
+    monkeypatch.setattr(module, "system_account", lambda: "guest")
+    with open_ledger(bound) as ledger, pytest.raises(RefusedError, match="没有登记"):
+        ledger.append("decision", by="王老师")
