@@ -147,6 +147,15 @@ class Reports(_Section):
     folder: Text = "reports"
 
 
+class Office(_Section):
+    """Who is asked: stands in every message, page and paper. `form` is where students submit and correct."""
+
+    name: Text = "就业办"
+    contact: str = ""
+    phone: str = ""
+    form: Annotated[str, Field(pattern=r"^(https?://\S+)?$", max_length=2000)] = ""
+
+
 class Rules(_Section):
     """The office's own expectations, code tables and messages; rules silenced as known issues."""
 
@@ -268,6 +277,7 @@ class Cohort(_Section):
     submissions: Submissions
     people: People
     reports: Reports = Reports()
+    office: Office = Field(default_factory=Office)
     rules: Rules = Rules()
     review: Review = Review()
     standing: Standing = Standing()

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.errors import InputError, reason_of
+from pipeline.states import states
 
 Frame = pd.DataFrame
 
@@ -40,6 +41,7 @@ COLLEGES = [
     "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
     "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
 ]  # fmt: skip
+COURSE = ["school", "college", "class_name", "day", "submitted", "approved"]
 SHARED_FAULTS = [
     "number", "rule", "file", "sheet", "school", "college", "rows", "of", "given", "expected", "advice", "settled",
 ]  # fmt: skip
@@ -55,6 +57,7 @@ COLUMNS: dict[str, list[str]] = {
     "roster": ROSTER,
     "headcount": HEADCOUNT,
     "colleges": COLLEGES,
+    "course": COURSE,
     "registry_findings": REGISTRY_FINDINGS,
     "shared_faults": SHARED_FAULTS,
 }
@@ -67,18 +70,7 @@ NUMBERS = {
 FRACTIONS = {"first_pass_rate", "submitted_on_time"}
 FLAGS = {"excepted", "equal"}
 
-STATUSES: dict[str, str] = {
-    "missing": "未提交",
-    "approved": "审核通过",
-    "stale": "通过后有改动",
-    "not_checked": "未核验",
-    "counselor": "待辅导员核实",
-    "registrar": "待教务更正",
-    "correct": "待学生更正",
-    "returned": "已退回",
-    "awaiting": "待审核",
-}
-ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": "就业办"}
+STATUSES: dict[str, str] = {state.name: state.word for state in states().values()}
 CERTIFIED: dict[str, str] = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
 SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
 

@@ -46,6 +46,8 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     """
     held = table[f"registry_{column}"]
     asked = (table[column] != held) & (table["matched_row"] >= 0) & given(table[column]) & given(held)
+    if column == "school":  # a word that is no school of the cohort's is `school.vocabulary`'s
+        asked &= table["school_named"]
     differs = np.flatnonzero(asked & ~at_fault(table, column))
     broken = np.zeros(len(table), dtype=bool)
     broken[differs] = ~equal_to_registry(table.iloc[differs], facts, column)

@@ -19,7 +19,7 @@ from pipeline.check.lacking import (
 )
 from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Rule, Subject
-from pipeline.check.rules.match import REGISTRAR
+from pipeline.check.rules.match import REGISTRAR, UNNAMED
 from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import Verdict, validate
@@ -126,7 +126,7 @@ def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[
     Unknown is not a pass: without this such a student would stand among those who can be approved.
     """
     told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
-    rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, *told]))
+    rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, UNNAMED, *told]))
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
     if ask is None or not len(rows):
         return []

@@ -123,6 +123,8 @@ def check_table(
     parts["registry_faults"] = _taken(registry.get("faults", none), matched, submissions.index)
     parts["matched_school"] = parts["registry_school"]
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
+    named = {*registry["school"].unique(), *classes["school"].unique(), *unread}
+    parts["school_named"] = submissions["school"].isin(list(named))
     parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
     parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(classes))
     parts |= {str(name): marks[name] for name in marks}

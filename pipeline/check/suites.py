@@ -14,7 +14,8 @@ from pipeline import fields, resources
 from pipeline.check.rule import SUBJECTS, Rule, Subject
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import CodeTable, load_codes
-from pipeline.tables import ACTORS, SEVERITIES
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 NEEDS = ("", "photos", "registry")

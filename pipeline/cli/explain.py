@@ -177,7 +177,8 @@ def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Ta
 
 
 def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
-    from pipeline.tables import ACTORS, SEVERITIES
+    from pipeline.states import ACTORS
+    from pipeline.tables import SEVERITIES
 
     if not findings:
         return

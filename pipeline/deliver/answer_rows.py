@@ -13,23 +13,17 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.clock import SHANGHAI
+from pipeline.review.status import one_a_slip
 from pipeline.run_folder import read_summary
+from pipeline.states import states
 from pipeline.tables import CERTIFIED, STATUSES, read_table
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
 NUMBER, STATE, TIME = "学号", "状态", "核验时间"
 _SHOWN_SEVERITIES = ("critical", "warning")
-_SETTLED = ("approved", "stale")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
-_FIXED = {
-    "missing": "尚未提交，请尽快填写并提交",
-    "returned": "已退回，请联系院系后重新提交",
-    "counselor": "无需操作：等待辅导员核实",
-    "registrar": "无需操作：等待教务处更正学籍",
-    "not_checked": "无需操作：等待就业办核验",
-}
 
 
 def answer_rows(run: Path) -> pd.DataFrame:
@@ -93,12 +87,13 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     ]
     items: dict[str, dict[str, None]] = {}  # in order, each message once
     columns = ("submission_id", "severity", "field", "message", "expected")
-    ordered = told.sort_values("severity", kind="stable")  # critical before warning
+    ordered = one_a_slip(told.sort_values("severity", kind="stable"))  # critical before warning
     for submission, _, field, message, expected in ordered[[*columns]].itertuples(index=False):
         items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
     joined = {submission: _numbered(list(messages)) for submission, messages in items.items()}
-    advice, fixed = _looked_up(roster["submission_id"], joined), _looked_up(roster["status"], _FIXED)
-    advice = advice.mask(roster["status"].isin(_SETTLED), "")
+    fixed = _looked_up(roster["status"], {state.name: state.sheet for state in states().values()})
+    advice = _looked_up(roster["submission_id"], joined)
+    advice = advice.mask(roster["status"].isin(["approved", "stale"]), "")
     return advice.mask((fixed != "") & (advice == ""), fixed).mask(roster["status"] == "missing", fixed)
 
 

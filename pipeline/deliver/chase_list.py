@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from pipeline.deliver.digest import Chase
-from pipeline.render.theme import theme
+from pipeline.view.chase import Chased
+from pipeline.view.theme import theme
 
 _COLUMNS: tuple[tuple[str, int], ...] = (
     ("院系", 20), ("班级", 20), ("学号", 14), ("姓名", 12), ("状态", 13), ("谁来做", 9), ("要做什么", 54),
@@ -15,7 +15,7 @@ _FONT = {"font_name": "微软雅黑", "font_size": 10}
 _LINE, _HIGHEST = 17, 400  # points; Excel's rows are no higher than 409
 
 
-def chase_workbook(rows: tuple[Chase, ...], title: str) -> bytes:
+def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
     """Return the xlsx of `rows`, with `title` above them; A4 landscape, header repeated, filters on."""
     from xlsxwriter import Workbook
 
@@ -55,5 +55,6 @@ def _lines(cells: tuple[str, ...]) -> int:
     return max(-(-width // (room - 1)) or 1 for width, (_, room) in zip(widths, _COLUMNS, strict=True))
 
 
-def _cells(row: Chase) -> tuple[str, ...]:
-    return (row.college, row.class_name, row.student_number, row.name, row.state, row.waits_for, "；".join(row.reasons))
+def _cells(row: Chased) -> tuple[str, ...]:
+    state, reasons = row.state, "；".join(row.reasons)
+    return (row.college, row.class_name, row.student_number, row.name, state.word, state.who, reasons)

@@ -1,25 +1,28 @@
-"""The mail for counselors and secretaries: what is left today and for whom, from one digest."""
+"""The mail for counselors and secretaries: what is left today and for whom, from one view of the people."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import cast
+from typing import Any
 
 from pipeline.cohort import Cohort, Window
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.digest import WAITS_FOR, Chase, Digest, Tally, counselor_digest, secretary_digest
 from pipeline.deliver.guard import check_private, check_scope
 from pipeline.deliver.letters import fill
 from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
-from pipeline.deliver.picture import progress_png
-from pipeline.deliver.recipients import Recipient, within
+from pipeline.deliver.recipients import Recipient, digest, within
 from pipeline.deliver.source import Source
-from pipeline.render.signature import SIGN_AGAIN
-from pipeline.render.theme import theme
-from pipeline.tables import STATUSES
+from pipeline.render import figures
+from pipeline.states import states
+from pipeline.view.chase import Chased, by_class
+from pipeline.view.people import People
+from pipeline.view.signature import SIGN_AGAIN
+from pipeline.view.theme import theme
+from pipeline.view.work import grouped, left_in_words, month_day, tasks
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -27,134 +30,128 @@ FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 MAX_CLASSES = 60
 _LONGEST_NAME, _LONGEST_REASON = 60, 300  # characters
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
-_ADVICE = {
-    "counselor": "请辅导员核实，结果告诉就业办", "missing": "请催他们提交", "correct": "请催他们更正后重新提交",
-    "returned": "请催他们按退回原因重新提交", "registrar": "等教务处更正学籍", "not_checked": "等就业办核验",
-    "stale": "请学院复核", "awaiting": "请学院审核",
-}  # fmt: skip
+_REASONS = 6
+_LEFT_UNDONE = "还有人没有通过，学院就不能签字上报；提交早晚、一次通过和返工都计入院系名次。"
 
 
 @dataclass(frozen=True)
 class _Role:
-    """What differs between the two readers."""
+    """What differs between the two readers: whose students, which actors' work they are asked for, what of extras."""
 
     whose: str
-    mine: tuple[tuple[tuple[str, ...], str, str, str], ...]
-    """Tasks of the reader: states, sentence, note, family (for the colour)."""
-    waits: tuple[tuple[str, str], ...]
-    """States that others must settle, and how that is called."""
-    extras: tuple[str, str]
-    """Task of the reader about submissions outside the roster: sentence, note."""
+    actors: tuple[str, ...]
+    extras: str
     unlisted: tuple[str, ...] = ()
     """States whose students stand in the attached list alone."""
 
 
-_CHASE = (
-    (("missing",), "催学生提交", "还没有提交", "missing"),
-    (("correct", "returned"), "催学生更正", "提交有误或已退回", "fix"),
-)
 _COUNSELOR = _Role(
-    whose="班级",
-    mine=((("counselor",), "请您本人核实", "只有您能确认的", "verify"), *_CHASE),
-    waits=(
-        ("awaiting", "学院审核"),
-        ("stale", "学院复核"),
-        ("registrar", "教务处更正"),
-        ("not_checked", "就业办核验"),
-    ),
-    extras=("请您核实名单外的提交", "提交人不在本届名单里，见附件“我的班级”"),
-    unlisted=("awaiting", "not_checked"),
+    "班级", ("counselor", "student"), "提交人不在本届名单里，见附件“我的班级”", ("awaiting", "stale", "not_checked")
 )
-_SECRETARY = _Role(
-    whose="院系",
-    mine=(
-        (("awaiting", "stale"), "请安排审核", "核对无误，或通过后有改动", "review"),
-        (("counselor",), "请辅导员核实", "", "verify"),
-        *_CHASE,
-    ),
-    waits=(("registrar", "教务处更正"), ("not_checked", "就业办核验")),
-    extras=("请辅导员核实名单外的提交", "核实、撤销以后才能签字，见附件“看板”"),
-)
+_SECRETARY = _Role("院系", ("college", "counselor", "student"), "核实、撤销以后才能签字，见附件“看板”")
 
 
 def counselor_draft(cohort: Cohort, source: Source, recipient: Recipient, full: FullPage) -> Draft:
     """Return the mail for one counselor: their classes only, fail closed."""
-    digest = counselor_digest(source, recipient)
     classes = len(recipient.scope)
     first = min(recipient.scope)[2]
     named = first if classes == 1 else f"{first}等 {classes} 个班"
-    build = partial(_message, cohort, source, recipient, digest, _COUNSELOR, named, full)
-    return Draft(recipient, digest.content, build)
+    return _draft(cohort, source, recipient, _COUNSELOR, named, full)
 
 
 def secretary_draft(cohort: Cohort, source: Source, recipient: Recipient, full: FullPage) -> Draft:
     """Return the digest for one college's secretary."""
-    digest = secretary_digest(source, recipient)
     colleges = sorted({key[1] for key in recipient.scope})
     named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
-    build = partial(_message, cohort, source, recipient, digest, _SECRETARY, named, full)
-    return Draft(recipient, digest.content, build)
+    return _draft(cohort, source, recipient, _SECRETARY, named, full)
+
+
+def _draft(cohort: Cohort, source: Source, recipient: Recipient, role: _Role, named: str, full: FullPage) -> Draft:
+    people = source.people(recipient)
+    build = partial(_message, cohort, source, recipient, people, role, named, full)
+    return Draft(recipient, content_digest(people, recipient), build)
+
+
+def content_digest(people: People, recipient: Recipient) -> str:
+    """Return the digest of what a reader would call news: no dates, no days left."""
+    chased = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in people.chase]
+    groups = [
+        [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
+        for each in people.by_class()
+    ]
+    return digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
 
 
 def _message(
-    cohort: Cohort, source: Source, recipient: Recipient, digest: Digest, role: _Role, named: str, full: FullPage
+    cohort: Cohort, source: Source, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage
 ) -> Message:
-    check_scope(recipient, digest.chase)
-    day = f"{source.as_of:%Y%m%d}"
+    check_scope(recipient, people.chase)
     attachments = full(recipient)
-    if digest.chase:
-        workbook = chase_workbook(digest.chase, f"{cohort.name} {named} 数据截至 {source.as_of}")
-        attachments += (Attachment(f"名单_{day}.xlsx", workbook, XLSX),)
-    window = cohort.window
-    values = _values(cohort, recipient, digest, role, named, attachments, _closing(source, recipient))
-    html, text = _within_limit(values, tuple(_cut_row(row) for row in digest.chase if row.status not in role.unlisted))
+    if people.chase:
+        workbook = chase_workbook(people.chase, f"{cohort.name} {named} 数据截至 {people.as_of}")
+        attachments += (Attachment(f"名单_{people.as_of:%Y%m%d}.xlsx", workbook, XLSX),)
+    asked = _asked(people, role)
+    headline = _headline(asked, people.left)
+    values = {
+        **_heads(cohort, recipient, people, named),
+        **_figures(people, recipient, role),
+        "tasks": asked,
+        "preheader": headline,
+        "closing": _closing(source, recipient),
+        "whose": role.whose,
+        "attached": [each.name for each in attachments],
+        "group_message": _group_message(cohort, people),
+        "left_undone": _LEFT_UNDONE if people.left else "",
+    }
+    listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
+    html, text = _within_limit(cohort, values, listed)
     check_private(recipient, html, text)
     return Message(
         recipient=recipient,
-        subject=_subject(cohort, digest, role, named),
+        subject=f"{cohort.name}毕业生信息核对：{named} {headline}",
         html=html,
         text=text,
-        content=digest.content,
-        picture=progress_png(
-            digest.progress, digest.total.registered, (window.opens, window.closes, window.college_due), source.as_of
-        ),
+        content=content_digest(people, recipient),
+        picture=figures.trend_png(people.course),
         attachments=attachments,
     )
 
 
-def _values(
-    cohort: Cohort,
-    recipient: Recipient,
-    digest: Digest,
-    role: _Role,
-    named: str,
-    attachments: tuple[Attachment, ...],
-    closing: str,
-) -> dict[str, object]:
-    total, tasks = digest.total, _tasks(digest, role)
-    people = "、".join(map(_cut, recipient.names[:3]))
+def _heads(cohort: Cohort, recipient: Recipient, people: People, named: str) -> dict[str, Any]:
+    readers = "、".join(map(_cut, recipient.names[:3]))
+    day = month_day(people.as_of)
     return {
         "title": "毕业生信息核对",
-        "about": list(filter(None, (cohort.name, _cut(named), people, f"数据截至 {_day(digest.as_of)}"))),
-        "preheader": _headline(tasks, total.left),
-        "tasks": tasks,
-        "waiting": "，".join(f"{name} {digest.by_status[key]} 人" for key, name in role.waits if digest.by_status[key]),
-        "deadline": _deadline(cohort.window, digest.as_of),
-        "total": total,
-        "closing": closing,
-        "several": len(digest.groups) > 1,
-        "families": theme().families,
-        "groups": [replace(each, label=_cut(each.label), note=_cut(each.note)) for each in digest.groups[:MAX_CLASSES]],
-        "groups_left": max(0, len(digest.groups) - MAX_CLASSES),
-        "reasons": [(_cut(message), people) for message, people in digest.reasons],
-        "picture_id": PICTURE_ID,
-        "picture_alt": f"进度图：共 {total.registered} 人，已通过 {total.done}，未提交 {total.missing}",
-        "whose": role.whose,
-        "attached": [each.name for each in attachments],
-        "as_of": _day(digest.as_of),
+        "about": list(filter(None, (cohort.name, _cut(named), readers, f"数据截至 {day}"))),
+        "as_of": day,
         "cohort": cohort.name,
-        "office": "就业办",
+        "deadline": _deadline(cohort.window, people.as_of),
     }
+
+
+def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
+    groups = [
+        {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))} for each in people.by_class()
+    ]
+    others = [task for task in tasks(people.statuses, people.as_of, people.window) if task.actor not in role.actors]
+    return {
+        "total": people.total,
+        "counts": people.counts,
+        "waiting": "，".join(f"{task.who}{task.short}" for task in others),
+        "several": len(groups) > 1,
+        "groups": groups[:MAX_CLASSES],
+        "groups_left": max(0, len(groups) - MAX_CLASSES),
+        "reasons": [(_cut(reason.label, _LONGEST_REASON), reason.students) for reason in people.reasons[:_REASONS]],
+        "picture_id": PICTURE_ID,
+        "picture_alt": figures.in_words(people.course),
+    }
+
+
+def _note(people: People, group: dict[str, Any], recipient: Recipient) -> str:
+    """Return what stands beside a class: the counselor for a secretary; the college where there are several."""
+    if recipient.kind == "secretary":
+        return str(group["counselor"])
+    return str(group["college"]) if people.roster["college"].nunique() > 1 else ""
 
 
 def _closing(source: Source, recipient: Recipient) -> str:
@@ -171,14 +168,37 @@ def _closing(source: Source, recipient: Recipient) -> str:
     return "请打印附件中的人数表，签字、盖章后上报。"
 
 
-def _tasks(digest: Digest, role: _Role) -> list[dict[str, object]]:
-    counted = [(sum(digest.by_status[key] for key in keys), "人", *rest) for keys, *rest in role.mine]
-    counted.append((digest.extras, "条", *role.extras, "verify"))
-    return [
-        {"number": number, "unit": unit, "text": text, "note": note, "colour": theme().family(family).text}
-        for number, unit, text, note, family in counted
-        if number
-    ]
+def _asked(people: People, role: _Role) -> list[dict[str, object]]:
+    """Return what the reader is asked for: number, unit, words, note, colour; what has no number is left out."""
+    asked: dict[str, dict[str, object]] = {}
+    for state in states().values():
+        if state.ask and state.actor in role.actors and people.statuses[state.name]:
+            colour = theme().family(state.family).text
+            line = asked.setdefault(
+                state.ask, {"number": 0, "unit": "人", "text": state.ask, "note": "", "colour": colour}
+            )
+            line["number"] = int(str(line["number"])) + people.statuses[state.name]
+    if people.extras:
+        colour = theme().family("verify").text
+        words = {"text": "请辅导员核实名单外的提交", "note": role.extras, "colour": colour}
+        asked["extras"] = {"number": people.extras, "unit": "条", **words}
+    return list(asked.values())
+
+
+def _group_message(cohort: Cohort, people: People) -> str:
+    """Return a paragraph for the class's group that names nobody, blank where no student has anything to do."""
+    if not any(people.statuses[state.name] for state in states().values() if state.until == "closes"):
+        return ""
+    office, closes = cohort.office, cohort.window.closes
+    late = people.as_of > closes
+    until = f"学生提交已于{month_day(closes)}截止，请今天就补交" if late else f"请在{month_day(closes)}前完成"
+    where = f"，入口：{office.form}" if office.form else ""
+    asked = "、".join(filter(None, (office.contact, office.phone)))
+    return (
+        f"【{cohort.name}毕业生信息核对】还没有提交的同学，和收到更正提示的同学，{until}{where}。"
+        f"以最后一次提交为准，请用自己的身份证、户口簿核对后填写。不清楚的问辅导员"
+        f"{f'或就业办（{asked}）' if asked else ''}。请不要在群里发身份证号码和照片。"
+    )
 
 
 def _cut(text: str, most: int = _LONGEST_NAME) -> str:
@@ -186,44 +206,45 @@ def _cut(text: str, most: int = _LONGEST_NAME) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def _cut_row(row: Chase) -> Chase:
+def _cut_row(row: Chased) -> Chased:
     names = {name: _cut(getattr(row, name)) for name in ("school", "college", "class_name", "student_number", "name")}
     return replace(row, reasons=tuple(_cut(reason, _LONGEST_REASON) for reason in row.reasons), **names)
 
 
-def _within_limit(values: dict[str, object], chase: tuple[Chase, ...]) -> tuple[str, str]:
+def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, ...]) -> tuple[str, str]:
     """Return HTML and text with as many chase rows, and then classes, as fit; the attachment has them all."""
     html = text = ""
     for fewer in _fewer_and_fewer(values, chase):
-        html, text = fill("dashboard", {**values, **fewer})
+        html, text = fill("dashboard", {**values, **fewer}, cohort.office)
         if len(html.encode()) <= HTML_LIMIT - 2_000:
             break
     return html, text
 
 
-def _fewer_and_fewer(values: dict[str, object], chase: tuple[Chase, ...]) -> Iterator[dict[str, object]]:
+def _fewer_and_fewer(values: dict[str, Any], chase: tuple[Chased, ...]) -> Iterator[dict[str, Any]]:
     """Yield what stands in the place of the whole: chase rows by `CAPS`, none, then none and fewer classes."""
     for cap in CAPS:
-        yield {"chase": _grouped(chase, cap)}
-    groups, left = cast("list[Tally]", values["groups"]), cast(int, values["groups_left"])
+        yield {"chase": _by_state(chase, cap)}
+    groups, left = values["groups"], values["groups_left"]
     for most in (MAX_CLASSES, 30, 10):
         yield {"chase": [], "groups": groups[:most], "groups_left": left + max(0, len(groups) - most)}
 
 
-def _grouped(chase: tuple[Chase, ...], cap: int) -> list[dict[str, object]]:
+def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
     """Return the chase list by state; where all wait for one and the same thing, by class without reasons."""
     groups: list[dict[str, object]] = []
     for status in dict.fromkeys(row.status for row in chase):
         rows = [row for row in chase if row.status == status]
+        state = rows[0].state
         alike = len({row.reasons for row in rows}) == 1 and len(rows) > 1
         shown = rows[: cap * 3 if alike else cap]
         groups.append(
             {
-                "state": STATUSES[status],
+                "state": state.word,
                 "number": len(rows),
-                "advice": rows[0].reason if alike and status != "missing" else _ADVICE[status],
-                "colour": theme().of_status(status).text,
-                "classes": _by_class(shown) if alike else (),
+                "advice": rows[0].reason if alike and status != "missing" else state.advice,
+                "colour": theme().family(state.family).text,
+                "classes": by_class(shown) if alike else (),
                 "rows": () if alike else shown,
                 "more": len(rows) - len(shown),
             }
@@ -231,32 +252,15 @@ def _grouped(chase: tuple[Chase, ...], cap: int) -> list[dict[str, object]]:
     return groups
 
 
-def _by_class(rows: list[Chase]) -> list[tuple[str, list[Chase]]]:
-    classes: dict[tuple[str, str, str], list[Chase]] = {}
-    for row in rows:
-        classes.setdefault((row.school, row.college, row.class_name), []).append(row)
-    return [(key[2], members) for key, members in classes.items()]
-
-
-def _subject(cohort: Cohort, digest: Digest, role: _Role, named: str) -> str:
-    return f"{cohort.name}毕业生信息核对：{named} {_headline(_tasks(digest, role), digest.total.left)}"
-
-
-def _headline(tasks: list[dict[str, object]], left: int) -> str:
-    told = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in tasks)
-    return told or (f"还有 {left} 人等待审核" if left else "全部完成")
+def _headline(asked: list[dict[str, object]], left: int) -> str:
+    words = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in asked)
+    return words or (f"还有 {grouped(left)} 人等待处理" if left else "全部完成")
 
 
 def _deadline(window: Window, as_of: date) -> str:
+    """Return the date that binds next, in words."""
     if as_of <= window.closes:
-        return f"学生提交截止 {_day(window.closes)}，还有 {(window.closes - as_of).days} 天"
-    if as_of <= window.college_due:
-        return f"学生提交已截止；学院上报 {_day(window.college_due)}，还有 {(window.college_due - as_of).days} 天"
-    return f"学院上报已于 {_day(window.college_due)} 截止，逾期 {(as_of - window.college_due).days} 天"
-
-
-def _day(day: date) -> str:
-    return f"{day.month}月{day.day}日"
-
-
-assert set(WAITS_FOR) == set(_ADVICE)  # a new state needs its advice
+        return f"学生提交截止 {month_day(window.closes)}，{left_in_words((window.closes - as_of).days)}"
+    days = (window.college_due - as_of).days
+    due = f"学院上报截止 {month_day(window.college_due)}，{left_in_words(days)}"
+    return f"学生提交已截止；{due}" if days >= 0 else due

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.deliver.digest import Chase
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
+from pipeline.view.chase import Chased
 
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
 
 
-def check_scope(recipient: Recipient, rows: Iterable[Chase]) -> None:
+def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
     """Refuse where a row is not of the recipient's classes (or colleges).
 
     Raises:

@@ -1,37 +1,23 @@
-"""Templates of `reports/mail` filled: HTML and plain text of one mail."""
+"""Letters of `reports/mail` filled in: HTML and plain text of one mail."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Any, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from pipeline.cohort import Office
+from pipeline.render.pieces import render
 
-from pipeline import resources
-from pipeline.render.theme import theme
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(resources.templates() / "mail"),
-        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    shared: dict[str, Any] = {"ink": theme().ink, "family": theme().family, "font": Markup(theme().font)}
-    environment.globals.update(shared)
-    return environment
+_OFFICE = "就业办"
+"""What our own sentences call the office; `[office] name` takes its place."""
 
 
-def fill(name: str, values: dict[str, Any]) -> tuple[str, str]:
+def fill(name: str, values: dict[str, Any], office: Office) -> tuple[str, str]:
     """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
-    environment = _environment()
-    html = environment.get_template(f"{name}.html.j2").render(values)
-    text = environment.get_template(f"{name}.txt.j2").render({key: _one_line(value) for key, value in values.items()})
+    shared = {**values, "office": office, "office_name": _OFFICE}
+    html = render(f"mail/{name}.html.j2", **shared)
+    text = render(f"mail/{name}.txt.j2", **{key: _one_line(value) for key, value in shared.items()})
+    html, text = (each.replace(_OFFICE, office.name) for each in (html, text))
     return re.sub(r"\n\s*", "\n", html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -100,6 +100,7 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     names = "、".join(message.recipient.names)
     mail["Subject"] = header_text(message.subject)
     mail["From"] = sender
+    mail["Reply-To"] = sender
     mail["To"] = Address(display_name(names), *message.recipient.address.rsplit("@", 1))
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = message_id

@@ -162,7 +162,7 @@ def _post(
 
 def _staff(source: Source) -> tuple[list[Recipient], list[NoAddress]]:
     counselors, without = recipients.counselors(source.counselors, source.roster)
-    secretaries, lacking = recipients.secretaries(source.people, source.roster)
+    secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
     return counselors + secretaries, without + lacking
 
 

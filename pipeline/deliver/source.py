@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, Window
+from pipeline.deliver.recipients import Recipient, within
 from pipeline.errors import RefusedError
 from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
@@ -19,9 +20,10 @@ from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.tables import POSITION, read_table
+from pipeline.view.people import People
 
 Key = tuple[str, ...]
-_EXTRA = ["school", "college", "class_name"]
+_KEYS = ["school", "college", "class_name"]
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,33 @@ class Source:
     submissions: pd.DataFrame
     colleges: pd.DataFrame
     counselors: pd.DataFrame
-    people: pd.DataFrame
-    first_came: pd.Series
-    """By `submission_id` of a submission that counts: when its student first submitted (text, blank if unknown)."""
+    college_people: pd.DataFrame
+    course: pd.DataFrame
+    window: Window
     broken: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to the reason why its pages may not be sent."""
     unread: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to what of it was not read: nothing of it may be sent, to its students neither."""
     changed: frozenset[Key] = frozenset()
     """(school, college) whose data have changed since the signature."""
-    returned: dict[Key, str] = field(default_factory=dict[Key, str])
+    returned: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     """(school, student number) to the reason that was given when the submission was returned."""
-    extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_EXTRA))
+    extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_KEYS))
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
+
+    def people(self, recipient: Recipient) -> People:
+        """Return the students whom a counselor (by class) or a secretary (by college) is told of."""
+        columns = _KEYS if recipient.kind == "counselor" else _KEYS[:2]
+        own = partial(within, columns=columns, scope=recipient.scope)
+        return People(
+            own(self.roster).reset_index(drop=True),
+            own(self.findings),
+            own(self.course),
+            self.as_of,
+            self.window,
+            len(own(self.extras)),
+            self.returned,
+        )
 
     @cached_property
     def unread_students(self) -> dict[Key, str]:
@@ -84,7 +100,7 @@ def open_run(cohort: Cohort, run: Path) -> Source:
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
-    columns += ["superseded_by", *POSITION]
+    columns += POSITION
     submissions = read_table(run, "submissions", columns)
     return Source(
         run=run,
@@ -95,8 +111,9 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         submissions=submissions,
         colleges=read_table(run, "colleges"),
         counselors=read_table(run, "counselors"),
-        people=read_table(run, "college_people"),
-        first_came=_first_came(submissions),
+        college_people=read_table(run, "college_people"),
+        course=read_table(run, "course"),
+        window=cohort.window,
         broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
         unread=_unread(cohort, run, summary),
         changed=_changed(cohort, summary),
@@ -107,11 +124,11 @@ def open_run(cohort: Cohort, run: Path) -> Source:
 
 def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:
     if not (run / "tables" / "differences.parquet").is_file():
-        return pd.DataFrame(columns=_EXTRA)
+        return pd.DataFrame(columns=_KEYS)
     differences = read_table(run, "differences", ["school", "college", "kind", "submission_id"])
     extras = differences[differences["kind"] == "extra"]
     claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
-    return extras.merge(claimed, on="submission_id", how="left").fillna("")[_EXTRA]
+    return extras.merge(claimed, on="submission_id", how="left").fillna("")[_KEYS]
 
 
 def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:
@@ -121,27 +138,13 @@ def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:
     return frozenset((names.get(code, code), college) for code, _, college in keys)
 
 
-def _return_reasons(cohort: Cohort) -> dict[Key, str]:
+def _return_reasons(cohort: Cohort) -> dict[tuple[str, str], str]:
     with open_ledger(cohort) as ledger:
         decisions = standing_decisions(ledger.entries("decision"))
     names = {school.code: school.name for school in cohort.schools}
     given = decisions[(decisions["decision"] == "returned") & (decisions["why"] != "")]
     columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
     return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
-
-
-def _first_came(submissions: pd.DataFrame) -> pd.Series:
-    """Return the earliest `submitted_at` of each chain of resubmissions, by the id of the one that counts."""
-    ids = submissions["submission_id"]
-    newer = submissions.drop_duplicates("submission_id").set_index("submission_id")["superseded_by"]
-    root = ids
-    for _ in range(len(ids)):
-        following = root.map(newer).fillna("")
-        if not following.ne("").any():
-            break
-        root = following.where(following.ne(""), root)
-    dated = submissions["submitted_at"].where(submissions["submitted_at"].ne(""), "9999")
-    return dated.groupby(root.to_numpy()).min().replace("9999", "").astype("str")
 
 
 def _summary(run: Path) -> dict[str, Any]:

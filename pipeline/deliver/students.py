@@ -21,18 +21,8 @@ from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.recipients import Kind, Recipient, digest
 from pipeline.deliver.source import Source
 from pipeline.logs import mask
-
-_HEADLINES: dict[str, tuple[str, str]] = {
-    "missing": ("您还没有提交毕业生信息", "学校的学籍库里有您，但还没有收到您提交的毕业生信息。请在截止日期前提交。"),
-    "correct": ("您提交的信息需要更正", "请按下面的提示更正，并重新提交一次；以最后一次提交为准。"),
-    "returned": ("您提交的信息已退回", "审核时退回了您的信息。请更正后重新提交一次；不清楚原因的，请联系辅导员。"),
-    "approved": ("您的信息已审核通过", "请不要再改动。确需修改的，请先向辅导员提出申请。"),
-    "awaiting": ("已收到，等待审核", "您的信息已通过核对，正在等待学院审核，暂时不用再做什么。"),
-    "counselor": ("已收到，等待核实", "有内容需要辅导员先行核实，暂时不用再做什么。"),
-    "registrar": ("已收到，等待核实", "有内容需要教务处处理，暂时不用再做什么。"),
-    "not_checked": ("已收到，等待核验", "您的信息正在核验，暂时不用再做什么。"),
-    "stale": ("已收到，等待审核", "您的信息正在复核，暂时不用再做什么。"),
-}
+from pipeline.review.status import one_a_slip, open_critical
+from pipeline.states import states
 
 
 def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
@@ -49,17 +39,16 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
         items = mends.get(submission, ()) if status == "correct" and submission else ()
         if status == "returned" and (school, number) in source.returned:
             items = (("退回原因", mask(source.returned[school, number])),)
-        headline, lead = _HEADLINES[status]
+        state = states()[status]
         values: dict[str, object] = {
-            "headline": headline,
-            "lead": lead,
+            "headline": state.headline,
+            "lead": state.lead,
             "items": items,
             "steps": (),
             "code": "",
             "code_note": "",
         }
-        late = status in ("missing", "correct", "returned")
-        values["deadline"] = _deadline(cohort, source.as_of) if late else ""
+        values["deadline"] = _deadline(cohort, source.as_of) if state.until == "closes" else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = digest(status, *(text for item in items for text in item))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
@@ -135,16 +124,16 @@ def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[st
     greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学您好"
     shared = {
         "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
-        "cohort": cohort.name, "office": "就业办",
+        "cohort": cohort.name,
     }  # fmt: skip
-    html, text = fill("student", {**shared, **values})
+    html, text = fill("student", {**shared, **values}, cohort.office)
     check_private(recipient, html, text)
     return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
 
 
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by submission, (label of the field, message) of what is the student's own to mend."""
-    own = findings[findings["actor"].eq("student") & findings["severity"].eq("critical") & ~findings["excepted"]]
+    own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
     told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
     found: dict[str, list[tuple[str, str]]] = {}
     for submission, item in zip(own["submission_id"].astype(str), told, strict=True):

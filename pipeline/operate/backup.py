@@ -92,7 +92,7 @@ def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why
         raise RefusedError(f"这个副本不能用：{found[0] if found else '不是账本'}", where=str(file))
     lost = missing_heads(copy, known_heads(cohort))
     explains = [[head.number, head.hash, head.where] for head in lost]
-    data = {"file": file.name, "kept": kept.name, "until": [number, entry_hash], "explains": explains}
+    data = {"path": str(file.resolve()), "kept": kept.name, "until": [number, entry_hash], "explains": explains}
     copy.append("restore", action="restore", by=by.strip(), why=why.strip(), data=data)
     lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {kept.name}"]
     if lost:

@@ -83,7 +83,7 @@ def _finished_or_told(cohort: Cohort, ledger: Ledger, why: str) -> None:
 
 def _copies(ledger: Ledger) -> tuple[list[Path], list[Path]]:
     """Return the copies of the ledger that it lists: those that are where they were made, and those that are not."""
-    listed = [Path(str(json.loads(text).get("path", ""))) for text in ledger.entries("backup")["data"]]
+    listed = [Path(str(json.loads(text).get("path", ""))) for text in ledger.entries("backup", "restore")["data"]]
     found = list(dict.fromkeys(path for path in listed if path.name))
     return [path for path in found if path.is_file()], [path for path in found if not path.is_file()]
 

@@ -27,7 +27,7 @@ from pipeline.review.desk import newest_run
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.run_folder import latest_run, read_summary
 
-COUNTS = ("headcount", "colleges", "history")  # tables without persons
+COUNTS = ("headcount", "colleges", "course")  # tables without persons
 MARK = "purged.json"
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
-from pipeline.render import figures, work
-from pipeline.render.chase import Group, chase_groups, waiting
+from pipeline.render import figures
 from pipeline.render.headcount import COLUMNS
-from pipeline.render.history import Day
+from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.scope import Scope, headcount_of, open_page
-from pipeline.render.theme import FAMILY_OF, theme
 from pipeline.render.today import show_work
-from pipeline.tables import ACTORS, STATUSES, Frame
+from pipeline.states import family_of
+from pipeline.tables import STATUSES, Frame
+from pipeline.view import work
+from pipeline.view.chase import Group, by_class, by_counselor
+from pipeline.view.run import Run
+from pipeline.view.theme import theme
 
 __all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
 
@@ -21,6 +23,7 @@ SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majo
 _REASONS = 8
 _FEW_REASONS = 3  # no taller than the trend beside them: the changes stand below them, not below the trend
 _CHASED = 1000
+_CHASED_FAMILIES = ("missing", "fix", "verify")
 _NAMED = 12  # people named in one line of changes
 _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
 
@@ -74,25 +77,21 @@ def _banners(page: Scope) -> list[dict[str, str]]:
 def show_today(page: Scope) -> Piece:
     """Return what is left to do today: how many, who first, by when; then everybody's work in that order."""
     whose = "您班级的" if page.counselor else "所有"
-    after = f"另有名单外的提交 {page.extra} 条：{_SETTLE}见下面“要找的学生”。" if page.extra else ""
+    after = f"另有名单外的提交 {page.extras} 条：{_SETTLE}见下面“要找的学生”。" if page.extras else ""
     signature = None if page.counselor else page.signature
     nothing_left = f"{whose}学生都已审核通过。{page.step.told}"
-    return show_work(page.run, page.statuses, page.step, nothing_left, signature, after=after)
+    return show_work(page.statuses, page.as_of, page.window, page.step, nothing_left, signature, after=after)
 
 
 def show_progress(page: Scope) -> Piece:
     """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
-    pace = work.pace(page.left, page.run.as_of, page.run.college_due, page.approved_before, page.counts["done"])
-    due, signature = page.run.college_due, page.signature
-    sentence = work.pace_sentence(pace, page.counts["done"], page.total, page.run.as_of, due)
-    if signature.stands:
-        sentence = signature.told(due)
+    sentence = page.signature.told(page.window.college_due) if page.signature.stands else ""
     return piece(
         "progress",
         "离截止的进度",
         {"section": "progress"},
-        verdict=pace.verdict,
-        sentence=sentence,
+        verdict=work.pace(page.course).verdict,
+        sentence=sentence or work.pace_sentence(page.course),
         counts=page.counts,
         total=page.total,
     )
@@ -100,41 +99,12 @@ def show_progress(page: Scope) -> Piece:
 
 def show_trend(page: Scope) -> Picture:
     """Return the picture of submissions and approvals against the deadlines."""
-    run = page.run
-    approved = [(day, number) for day, number in page.approved_before if day < run.as_of]
-    start = [] if approved and approved[0][0] <= run.opens else [(run.opens, 0)]
-    course = figures.Course(
-        submitted=_submitted_byday_of(page),
-        approved=[*start, *approved, (run.as_of, page.counts["done"])],
-        total=page.total,
-        as_of=run.as_of,
-        opens=run.opens,
-        closes=run.closes,
-        college_due=run.college_due,
-    )
-    return figures.trend(course)
-
-
-def _submitted_byday_of(page: Scope) -> list[tuple[date, int]]:
-    """Return the students who have submitted by the end of each day from the opening to today."""
-    run = page.run
-    last = max(run.as_of, run.opens)
-    span = [run.opens + timedelta(days=n) for n in range((last - run.opens).days + 1)]
-    dated = page.submissions["submitted_at"].str.slice(0, 10)
-    dated = dated[dated.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
-    first, end = run.opens.isoformat(), last.isoformat()
-    by_day = dated.mask(dated < first, first).mask(dated > end, end).value_counts()
-    number = page.total - page.statuses.get("missing", 0) - len(dated)  # a row without a time counts from the first day
-    course: list[tuple[date, int]] = []
-    for day in span:
-        number += int(by_day.get(day.isoformat(), 0))
-        course.append((day, number))
-    return course
+    return figures.trend(page.course)
 
 
 def show_reasons(page: Scope) -> Piece:
     """Return the main reasons that hold students up, with those whom each alone would free."""
-    found = work.reasons(page.roster, page.findings, ACTORS)
+    found = page.reasons
     return piece(
         "reasons",
         "卡在哪里",
@@ -155,43 +125,46 @@ def show_classes(page: Scope) -> Piece:
         section="classes",
         kind="班级",
         lead="还差人数多的班级在前；颜色越深，没做完的人占本班越多。",
-        entries=work.by_group(page.roster, "class_name"),
+        entries=page.by_class(),
     )
 
 
 def show_majors(page: Scope) -> Piece:
     """Return states by major as bars."""
-    return piece(
-        "majors", "各专业", {"section": "majors"}, entries=work.by_group(page.roster, "major"), counts=page.counts
-    )
+    return piece("majors", "各专业", {"section": "majors"}, entries=page.by_major(), counts=page.counts)
 
 
 def show_chase(page: Scope) -> Piece:
     """Return the students to chase by counselor and class, numbers masked."""
-    groups, hidden = _capped(_groups(page))
-    queue = [
-        {"name": each.class_name, "count": len(each.people), "people": each.people} for each in waiting(page.roster)
-    ]
+    groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
+    waiting = by_class([student for student in page.chase if student.state.family == "review"])
     listed = sum(len(group.students) for group in groups)
     return piece(
         "chase",
         "要找的学生",
         {"section": "chase"},
         groups=groups,
+        families=_CHASED_FAMILIES,
         hidden=hidden,
-        waiting=queue,
-        extras=page.extras,
+        waiting=waiting,
+        extras=page.listed_extras,
         settle=_SETTLE,
         open=listed <= 60 or bool(page.counselor),
+        id_numbers=_id_numbers(page),
+        phones=_phones(page),
     )
 
 
-def _groups(page: Scope) -> list[Group]:
-    school = page.run.school_name(page.school)
-    registry = page.run.rows("registry", columns=["student_number", "id_number"], school=school, college=page.college)
-    identities = dict(zip(registry["student_number"], registry["id_number"], strict=True))
-    phones = dict(zip(page.submissions["submission_id"], page.submissions["phone"], strict=True))
-    return chase_groups(page.roster, page.findings, identities, phones)
+def _id_numbers(page: Scope) -> dict[str, str]:
+    """Return the masked ID number of each student of the college, by student number."""
+    columns = ["student_number", "id_number"]
+    registry = page.run.rows("registry", columns=columns, school=page.school_name, college=page.college)
+    return dict(zip(registry["student_number"], registry["id_number"].map(mask_id), strict=True))
+
+
+def _phones(page: Scope) -> dict[str, str]:
+    """Return the masked telephone of each submission, by its id."""
+    return dict(zip(page.submissions["submission_id"], page.submissions["phone"].map(mask_phone), strict=True))
 
 
 def _capped(groups: list[Group]) -> tuple[list[Group], int]:
@@ -200,7 +173,7 @@ def _capped(groups: list[Group]) -> tuple[list[Group], int]:
     room = _CHASED
     for group in groups:
         if room > 0:
-            shown.append(Group(group.counselor, group.students[:room], group.classes, group.counts))
+            shown.append(Group(group.counselor, group.students[:room]))
         room -= len(group.students)
     return shown, max(-room, 0)
 
@@ -212,25 +185,23 @@ def show_headcount(page: Scope) -> Piece:
 
 def show_changes(page: Scope) -> Piece:
     """Return which students moved between states since the last run."""
-    before = next((day for day in reversed(page.days) if page.run.has_roster(day)), None)
+    before = page.run.previous
     if before is None:
         nothing = "这是第一次运行，没有可比的上一次。"
         return piece("changes", "比上次变了什么", {"section": "changes"}, lead="", moves=[], nothing=nothing)
-    moves = _moves(page, before)
     return piece(
         "changes",
         "比上次变了什么",
         {"section": "changes"},
-        lead=f"与 {page.run.named(before)}相比。",
-        moves=moves,
+        lead=f"与 {before.called}相比。",
+        moves=_moves(page, before),
         nothing="没有学生的状态变化。",
     )
 
 
-def _moves(page: Scope, before: Day) -> list[dict[str, Any]]:
+def _moves(page: Scope, before: Run) -> list[dict[str, Any]]:
     columns = ["school", "college", "student_number", "name", "status"]
-    school = page.run.school_name(page.school)
-    old = page.run.rows_before(before, "roster", columns=columns, school=school, college=page.college)
+    old = before.rows("roster", columns=columns, school=page.school_name, college=page.college)
     if page.counselor:
         old = old[old["student_number"].isin(page.roster["student_number"])]
     both = old.merge(page.roster[columns], on="student_number", how="outer", suffixes=("_old", "_new")).fillna("")
@@ -248,9 +219,9 @@ def _move(before: str, after: str, group: Frame) -> dict[str, Any]:
     named = list(zip(present["student_number"], present["name_new" if after else "name_old"], strict=True))
     return {
         "before": STATUSES.get(before, "不在册"),
-        "before_family": FAMILY_OF.get(before, ""),
+        "before_family": family_of(before),
         "after": STATUSES.get(after, "不再在册"),
-        "after_family": FAMILY_OF.get(after, ""),
+        "after_family": family_of(after),
         "count": len(group),
         "people": named if after and len(named) <= _NAMED else [],
     }
@@ -258,16 +229,15 @@ def _move(before: str, after: str, group: Frame) -> dict[str, Any]:
 
 def show_notes(page: Scope) -> Piece:
     """Return how the figures are counted, and what could not be checked."""
-    run = page.run
-    school = run.school_name(page.school)
+    run, window = page.run, page.window
     lines = [
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
         "名单外：提交人不在本届学籍名单里。校验码：与打印的人数表上的相同，就是同一份名单。",
-        f"学生提交 {work.month_day(run.opens)} 至 {work.month_day(run.closes)}，"
-        f"学院 {work.month_day(run.college_due)} 前上报。",
+        f"学生提交 {work.month_day(window.opens)} 至 {work.month_day(window.closes)}，"
+        f"学院 {work.month_day(window.college_due)} 前上报。",
     ]
-    lines += run.not_checked(school)
+    lines += run.not_checked(page.school_name)
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")

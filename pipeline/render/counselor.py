@@ -14,6 +14,7 @@ from pipeline.render.college import (
     show_reasons,
     show_today,
 )
+from pipeline.render.scope import of_classes
 
 __all__ = [
     "open_counselor",
@@ -46,8 +47,7 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
         raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
     if mine["email"].nunique() > 1:
         raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")
-    roster = page.roster[page.roster["class_name"].isin(mine["class_name"])].reset_index(drop=True)
-    if roster.empty:
+    own = of_classes(page, set(mine["class_name"]), str(mine["name"].iloc[0]))
+    if own.roster.empty:
         raise InputError("这位辅导员的班级里没有本届学生", remedy="请核对 counselors.csv 中的班级名称")
-    findings = page.findings[page.findings["class_name"].isin(mine["class_name"])].reset_index(drop=True)
-    return Scope(page.run, school, college, roster, findings, counselor=str(mine["name"].iloc[0]))
+    return own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from PIL import Image
 
 from pipeline.errors import MingceError
 from pipeline.render.pieces import Picture
-from pipeline.render.theme import theme
-from pipeline.render.work import month_day
+from pipeline.view.course import Course
+from pipeline.view.theme import theme
+from pipeline.view.work import month_day
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,52 +27,52 @@ _ROOM = 0.25
 """Share of the width that the words beside the last dots take: they stand to its right, where no line runs."""
 
 
-@dataclass(frozen=True)
-class Course:
-    """What the trend shows: people by day, and the dates that bind."""
-
-    submitted: list[tuple[date, int]]
-    approved: list[tuple[date, int]]
-    total: int
-    as_of: date
-    opens: date
-    closes: date
-    college_due: date
-
-
 @cache
 def _family() -> str:
     """Register the bundled font with matplotlib, once; return its family name."""
-    import matplotlib as mpl
     from matplotlib import font_manager
     from pylopdf_fonts_zh_cn import sans_path
 
-    mpl.use("agg")
     path = str(sans_path())
     font_manager.fontManager.addfont(path)
     return font_manager.FontProperties(fname=path).get_name()
 
 
 def trend(course: Course) -> Picture:
-    """Return the course of submissions and approvals against the two deadlines.
+    """Return the course of submissions and approvals against the two deadlines, as SVG and PNG.
 
     Raises:
         MingceError: the drawing came out empty.
     """
+    with _style():
+        figure = _draw(course)
+        svg = io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), in_words(course), _WIDTH)
+
+
+def trend_png(course: Course) -> bytes:
+    """Return the same picture for a mail, whose readers' programs draw no SVG.
+
+    Raises:
+        MingceError: the drawing came out empty.
+    """
+    with _style():
+        return _png(_draw(course))
+
+
+def _style() -> AbstractContextManager[None]:
     import matplotlib as mpl
 
-    family = _family()
     style: dict[Any, Any] = {
-        "font.family": family,
+        "font.family": _family(),
         "font.size": 10,
         "svg.fonttype": "path",
         "svg.hashsalt": "mingce",
         "axes.unicode_minus": False,
         "path.simplify_threshold": 0.5,
     }
-    with mpl.rc_context(style):
-        figure = _draw(course)
-        return _bundle(figure, _words(course))
+    return mpl.rc_context(style)
 
 
 def _draw(course: Course) -> Figure:
@@ -161,7 +162,8 @@ def _label(
     )
 
 
-def _words(course: Course) -> str:
+def in_words(course: Course) -> str:
+    """Return what the picture shows, for who cannot see it."""
     submitted = course.submitted[-1][1] if course.submitted else 0
     approved = course.approved[-1][1] if course.approved else 0
     return (
@@ -170,11 +172,10 @@ def _words(course: Course) -> str:
     )
 
 
-def _bundle(figure: Figure, alt: str) -> Picture:
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+def _png(figure: Figure) -> bytes:
+    png = io.BytesIO()
     figure.savefig(png, format="png", dpi=2 * _DPI, pil_kwargs={"compress_level": 1})  # packed well below
-    return Picture(_trim(svg.getvalue().decode("utf-8")), _few_colours(png.getvalue()), alt, _WIDTH)
+    return _few_colours(png.getvalue())
 
 
 def _few_colours(png: bytes) -> bytes:

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline import resources
-from pipeline.render.load import Run
 from pipeline.render.overview import Overview, banners, college_folder
 from pipeline.render.pieces import render
-from pipeline.render.schools import school_page
+from pipeline.view.run import Run
+from pipeline.view.schools import school_page
 
 _SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))

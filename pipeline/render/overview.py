@@ -16,16 +16,17 @@ from urllib.parse import quote
 import pandas as pd
 
 from pipeline.cohort import Standing, safe_name
-from pipeline.render import schools, work
-from pipeline.render.extras import count_extras
-from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, token
-from pipeline.render.signature import Step, ahead, signature_of
 from pipeline.render.today import show_work
 from pipeline.review.standing import formula as standing_formula
 from pipeline.review.standing import standing
 from pipeline.summary import doubts
 from pipeline.tables import Frame
+from pipeline.view import schools, work
+from pipeline.view.course import Course, course_of
+from pipeline.view.extras import count_extras
+from pipeline.view.run import Run, load_run
+from pipeline.view.signature import Step, ahead, signature_of
 
 SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
@@ -59,6 +60,18 @@ class Overview:
     def counts(self) -> dict[str, int]:
         """Students per family of states, everywhere."""
         return work.family_counts(self.statuses)
+
+    @property
+    def total(self) -> int:
+        """Students, everywhere."""
+        return sum(self.statuses.values())
+
+    @cached_property
+    def course(self) -> Course:
+        """Submissions and approvals by day, everywhere."""
+        run = self.run
+        rows = run.rows("course", school=run.school_name(self.school)) if self.school else run.table("course")
+        return course_of(rows, self.total, run.as_of, run.window)
 
     @property
     def several(self) -> bool:
@@ -183,24 +196,21 @@ def show_today(page: Overview) -> Piece:
     first, told = ahead(page.steps)
     if number := page.extras.total():
         told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
-    return show_work(page.run, page.statuses, first, f"所有院系的学生都已审核通过。{told}", after=told)
+    return show_work(
+        page.statuses, page.run.as_of, page.run.window, first, f"所有院系的学生都已审核通过。{told}", after=told
+    )
 
 
 def show_progress(page: Overview) -> Piece:
     """Return the progress of all against the deadline."""
-    run = page.run
-    total = sum(page.statuses.values())
-    past = [(day.as_of, sum(day.approved.values())) for day in run.days(page.school)]
-    pace = work.pace(total - page.counts["done"], run.as_of, run.college_due, past, page.counts["done"])
-    sentence = work.pace_sentence(pace, page.counts["done"], total, run.as_of, run.college_due)
     return piece(
         "progress",
         "离截止的进度",
         {"section": "progress"},
-        verdict=pace.verdict,
-        sentence=sentence,
+        verdict=work.pace(page.course).verdict,
+        sentence=work.pace_sentence(page.course),
         counts=page.counts,
-        total=total,
+        total=page.total,
     )
 
 
@@ -243,7 +253,7 @@ def show_risks(page: Overview) -> Piece:
 
 def show_standing(page: Overview) -> Piece:
     """Return the standing of the colleges or schools with its formula."""
-    begun = page.statuses.get("missing", 0) < sum(page.statuses.values())
+    begun = page.statuses.get("missing", 0) < page.total
     ranked = sorted(page.units if begun else [], key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
     return piece(
         "standing",

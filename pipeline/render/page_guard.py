@@ -9,8 +9,8 @@ from pathlib import Path
 from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.render.college import SECTIONS
-from pipeline.render.load import Run
 from pipeline.render.pieces import render, token
+from pipeline.view.run import Run
 
 _STROKES = 5  # an empty frame of a picture has fewer paths
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from pipeline import resources
-from pipeline.render.theme import theme, tint
-from pipeline.render.work import grouped, left_in_words, month_day, percent
+from pipeline.view.theme import theme, tint
+from pipeline.view.work import grouped, left_in_words, month_day, percent
 
 _WHOLE = re.compile(
     r"[0-9]{1,2}月[0-9]{1,2}日前?"
@@ -57,16 +57,16 @@ class Picture:
 
 @cache
 def environment() -> Environment:
-    """Return the template environment of `reports/`: autoescape on, an unknown name is an error."""
+    """Return the template environment of `reports/`: HTML is escaped, an unknown name is an error."""
     made = Environment(
         loader=FileSystemLoader(str(resources.templates())),
-        autoescape=True,
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),  # letters in plain text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     look = theme()
-    known: dict[str, Any] = {"t": look, "ink": look.ink, "font": Markup(look.font)}
+    known: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font)}
     known |= {"tint": tint}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
     made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})

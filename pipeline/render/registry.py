@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.render import schools
-from pipeline.render.load import Run, load_run
 from pipeline.render.pieces import Piece, piece, short_digest, token
 from pipeline.tables import Frame, empty
+from pipeline.view import schools
+from pipeline.view.run import Run, load_run
 
 _ROWS = 300
 

@@ -16,15 +16,12 @@ from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
-from pipeline.render import history
 from pipeline.render.headcount import Headcount
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
-from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
 from pipeline.render.page_guard import guard_college_page, write_failure
-from pipeline.render.schools import are_many, school_page
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
@@ -32,6 +29,8 @@ from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import college_digests
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
+from pipeline.view.run import Run, load_run
+from pipeline.view.schools import are_many, school_page
 from pipeline.whole import sweep
 
 if TYPE_CHECKING:
@@ -131,7 +130,6 @@ class Renderer:
     def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
         run = load_run(folder.path)
-        folder.write_tables({history.TABLE: history.to_table(run.days())})
         every = [
             Place(run.code_of(school), college)
             for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)

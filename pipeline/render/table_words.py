@@ -8,7 +8,8 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.render.headcount import COLUMNS as HEADCOUNT
-from pipeline.tables import ACTORS, CERTIFIED, SEVERITIES, STATUSES
+from pipeline.states import ACTORS
+from pipeline.tables import CERTIFIED, SEVERITIES, STATUSES
 
 TITLES = {
     "roster": "名单",
@@ -84,16 +85,6 @@ _CAUSES = {
     "ambiguous": "不止一人相符",
     "unknown": "学籍库中没有",
 }
-_SUBJECTS = {
-    "origin": "生源地",
-    "home": "家庭所在地",
-    "contact": "联系方式",
-    "text": "可疑文字",
-    "identity": "身份",
-    "registry": "学籍库自身",
-    "cohort": "名单",
-}
-"""What rules are about that concern no one field: the part of their names before the point."""
 _YES_NO = {"True": "是", "False": "否"}
 _WORDS: dict[str, Mapping[str, str]] = {
     "status": STATUSES,
@@ -112,12 +103,6 @@ _MOMENTS = ("decided_at", "signed_at", "accepted_at")
 def heading(column: str) -> str:
     """Return the Chinese heading of a table's column; a name that is not known is returned as it is."""
     return _HEADINGS.get(column) or fields.label(column)
-
-
-def subject(rule: str) -> str:
-    """Return what a rule is about, in Chinese: its field (`photo.size` 证件照), or what else it looks at."""
-    about = rule.partition(".")[0]
-    return _SUBJECTS.get(about) or fields.label(about)
 
 
 def in_words(column: pd.Series) -> pd.Series:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
-from pipeline.render import work
-from pipeline.render.load import Run
+from pipeline.cohort import Window
 from pipeline.render.pieces import Piece, piece
-from pipeline.render.signature import Signature, Step
-from pipeline.render.theme import theme
+from pipeline.view import work
+from pipeline.view.signature import Signature, Step
+from pipeline.view.theme import theme
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Tile:
 
 
 def show_work(
-    run: Run,
     statuses: dict[str, int],
+    as_of: date,
+    window: Window,
     step: Step,
     nothing_left: str,
     signature: Signature | None = None,
@@ -33,48 +35,59 @@ def show_work(
     """Return the work of a college, or of several.
 
     Args:
-        run: the run.
         statuses: students per status.
+        as_of: the day.
+        window: of the cohort.
         step: what comes once all are approved.
         nothing_left: what is said once all are approved.
         signature: of the one college that the page is about.
         after: what is said under the table of work.
     """
-    counts = work.family_counts(statuses)
-    total = sum(counts.values())
-    left = total - counts["done"]
-    duties = work.duties(work.tasks(statuses, run.as_of, run.closes, run.college_due))
-    colours, ink = theme(), theme().ink
-    number = Tile(
-        "还差", work.grouped(left), f"共 {work.grouped(total)} 人", colours.family("missing" if left else "done").text
-    )
-    if duties:
-        first = Tile("先动手", duties[0].who, duties[0].short, ink["link"])
-    elif step.who:
-        first = Tile("先动手", step.who, step.short, ink["link"])
-    else:
-        first = Tile("进展", step.word, "不用再做什么", colours.family("done").text)
+    duties = work.duties(work.tasks(statuses, as_of, window))
     return piece(
         "today",
         "今天要做的",
         {"section": "today"},
-        tiles=(number, first, _when(run, duties, signature)),
+        tiles=tiles(statuses, as_of, window, step, signature),
         duties=duties,
         nothing_left=nothing_left,
         after=after,
     )
 
 
-def _when(run: Run, duties: list[work.Duty], signature: Signature | None) -> Tile:
+def tiles(
+    statuses: dict[str, int], as_of: date, window: Window, step: Step, signature: Signature | None = None
+) -> tuple[Tile, Tile, Tile]:
+    """Return the three large words: how many are left, who acts first, by when."""
+    counts = work.family_counts(statuses)
+    total = sum(counts.values())
+    left = total - counts["done"]
+    duties = work.duties(work.tasks(statuses, as_of, window))
+    colours, ink = theme(), theme().ink
+    done = colours.family("done").text
+    number = Tile(
+        "还差", work.grouped(left), f"共 {work.grouped(total)} 人", colours.family("missing").text if left else done
+    )
+    if duties:
+        first = Tile("先动手", duties[0].who, duties[0].short, ink["link"])
+    elif step.who:
+        first = Tile("先动手", step.who, step.short, ink["link"])
+    else:
+        first = Tile("进展", step.word, "不用再做什么", done)
+    due = duties[0].due if duties else None
+    return number, first, _when(as_of, window.college_due, due, signature)
+
+
+def _when(as_of: date, college_due: date, due: date | None, signature: Signature | None) -> Tile:
     """Return the date that binds next; of a college that has signed, the day on which that was done."""
     ink = theme().ink["text"]
-    if not duties and signature and signature.signed and signature.stands:
-        late = (signature.signed - run.college_due).days
+    if due is None and signature and signature.signed and signature.stands:
+        late = (signature.signed - college_due).days
         if signature.accepted:
             signed = f"学院 {work.month_day(signature.signed)}签字"
             return Tile("就业办接收", work.month_day(signature.accepted), signed, ink)
         return Tile("学院签字", work.month_day(signature.signed), f"晚 {late} 天" if late > 0 else "按期", ink)
-    due = duties[0].due if duties else run.college_due
-    days = (due - run.as_of).days
-    urgent = theme().family("missing").text if days <= 3 and duties else ink
-    return Tile("最近截止", work.month_day(due), work.left_in_words(days), urgent)
+    binding = due or college_due
+    days = (binding - as_of).days
+    urgent = theme().family("missing").text if days <= 3 and due else ink
+    return Tile("最近截止", work.month_day(binding), work.left_in_words(days), urgent)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.kept import code_digest
-from pipeline.render.load import Run
+from pipeline.view.run import Run
 
-_OWN = ("roster", "findings", "headcount", "colleges", "registry", "differences")
+_OWN = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences")
 
 
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:

@@ -14,6 +14,15 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
 
 
+def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings without those that say again what an earlier one says of the same value.
+
+    A month that is wrong by its rule and by the registry is one slip: the same submission, field and actor.
+    """
+    again = findings.duplicated(["submission_id", "field", "actor"]) & (findings["field"] != "")
+    return findings[~(again & (findings["submission_id"] != ""))]
+
+
 def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
     """Return findings without those of shared faults where the same submission has another one: he is told that."""
     if "shared_fault" not in blocking:  # the table of a run before there were shared faults

@@ -22,7 +22,7 @@ from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 __all__ = ["Judging", "PartJudged", "Settings", "Settled"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
-SETTLED = ("findings", "roster", "headcount", "registry", "differences")
+SETTLED = ("findings", "roster", "headcount", "course", "registry", "differences")
 _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 """What of the judged tables is looked at where all of them are wanted as they stand."""
 

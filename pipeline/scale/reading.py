@@ -143,7 +143,7 @@ def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead
         else pd.DataFrame({"order": [], "field": [], "why": []}, dtype="str")
     )
     collected, people = _doubt_settled(spool, layout, collected, rows)
-    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people] if read else rows
+    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True) if read else rows
     photo_folder = settings.cohort.photos_folder
     if photo_folder is not None:
         taken = _pictures(spool, number, collected.pictures)
@@ -230,7 +230,7 @@ def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | Non
 
 
 def _lay(spool: Spool, number: int, part: int, rows: Frame, changes: Frame) -> int:
-    spool.write(keys_name(rows_name(number, part)), submission_keys(rows).assign(order=rows["order"]))
+    spool.write(keys_name(rows_name(number, part)), submission_keys(rows).assign(order=rows["order"].to_numpy()))
     spool.write(rows_name(number, part), rows)
     spool.write(changes_name(number, part), changes)
     return len(rows)

@@ -15,6 +15,7 @@ from pipeline.review.stage import Reviewed
 from pipeline.review.standing import returned_students, rework_rates
 from pipeline.tables import Frame
 from pipeline.tabulate.colleges import count_colleges, make_colleges
+from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import KEYS, make_headcount
 from pipeline.tabulate.roster import make_roster
 
@@ -47,7 +48,7 @@ class Tabulated:
 
 
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
-    """Return `roster`, `headcount`, `findings` and `registry` (normalised rows with their digest).
+    """Return `roster`, `headcount`, `course`, `findings` and `registry` (normalised rows with their digest).
 
     Args:
         cohort: its window.
@@ -67,6 +68,7 @@ def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Fra
         "findings": reviewed.findings,
         "roster": roster,
         "headcount": headcount,
+        "course": make_course(roster, judged.submissions),
         "registry": students.drop(columns="submission_id").reset_index(drop=True),
     }
     return Tabulated(tables, counts, rework_rates(_rounds(judged.submissions, reviewed, _codes(cohort))))

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.render.pieces import token
 from pipeline.tables import FINDINGS, typed, write_table
+from pipeline.tabulate.course import make_course
 from tests.cohorts import settings
 
 SCHOOL = "湖南科技大学"
@@ -106,7 +107,7 @@ def write_run(
     )  # fmt: skip
     for name, table in {
         "roster": roster, "findings": findings, "submissions": submissions, "counselors": counselors,
-        "college_people": secretaries, "colleges": colleges,
+        "college_people": secretaries, "colleges": colleges, "course": make_course(roster, submissions),
     }.items():  # fmt: skip
         write_table(run / "tables", name, typed(table))
     for college in places["college"]:

@@ -2,28 +2,15 @@
 
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 
 from pipeline.deliver import dashboard
-from pipeline.deliver.digest import Chase, Digest, Tally
 from pipeline.deliver.message import HTML_LIMIT, Message
-from pipeline.deliver.picture import progress_png
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
-from pipeline.tables import STATUSES, write_table
+from pipeline.tables import write_table
 from tests.deliver.runs import SCHOOL, class_of, make_cohort, roster_of, write_run
-
-WINDOW = SimpleNamespace(opens=date(2016, 9, 20), closes=date(2016, 10, 31), college_due=date(2016, 11, 20))
-COHORT = SimpleNamespace(name="2017届", window=WINDOW)
-
-
-def test_before_the_window_opens_the_picture_is_that_of_its_first_day():
-    progress = pd.DataFrame({"day": ["2016-09-01"], "submitted": [3], "approved": [0]})
-    window = (WINDOW.opens, WINDOW.closes, WINDOW.college_due)
-    first, before = (progress_png(progress, 30, window, day) for day in (WINDOW.opens, date(2016, 9, 5)))
-    assert before == first
 
 
 def test_submissions_outside_the_roster_are_told_to_whom_they_concern(tmp_path: Path):
@@ -47,21 +34,40 @@ def test_submissions_outside_the_roster_are_told_to_whom_they_concern(tmp_path: 
     assert all("全部完成" in each.subject for each in before)
     write_table(run / "tables", "differences", outside)
     counselor, other, secretary = told()
-    assert "请您核实名单外的提交 1 条" in counselor.subject and "见附件“我的班级”" in counselor.html + counselor.text
+    assert "请辅导员核实名单外的提交 1 条" in counselor.subject and "见附件“我的班级”" in counselor.html
     assert (other.subject, other.content) == (before[1].subject, before[1].content)
     assert "请辅导员核实名单外的提交 1 条" in secretary.text and "请打印附件中的人数表" not in secretary.text
     assert counselor.content != before[0].content  # news: it goes out
 
 
-def test_names_of_a_million_characters_keep_no_mail_from_going():
+def test_names_of_a_million_characters_keep_no_mail_from_going(tmp_path: Path):
     long = "<名>" * 400_000
-    tally = Tally(long, long, registered=9, done=1, review=2, verify=2, fix=2, missing=2)
-    chase = tuple(Chase(long, long, long, str(number), long, "missing", ("尚未提交", long)) for number in range(90))
-    counts = dict.fromkeys(STATUSES, 0) | {"missing": 90}
-    digest = Digest(date(2016, 10, 20), tally, counts, (tally,) * 70, chase, ((long, 1),), pd.DataFrame())
-    recipient = Recipient("counselor", "a@example.edu.cn", (long, long), frozenset())
-    values = dashboard._values(COHORT, recipient, digest, dashboard._COUNSELOR, long, (), "谢谢您。")
-    html, text = dashboard._within_limit(values, tuple(map(dashboard._cut_row, chase)))
-    assert len(html.encode()) < HTML_LIMIT
-    assert "未提交" in html
-    assert len(text) < 100_000
+    cohort = make_cohort(tmp_path / "2017")
+    roster, findings, submissions = roster_of(70, each=2, night=1, colleges=1)
+    roster["class_name"] += long
+    roster.loc[:3, "name"] = long
+    run = write_run(cohort, "20161001-080000-aaaa", (roster, findings, submissions), as_of=date(2016, 10, 1))
+    scope = frozenset(roster[["school", "college", "class_name"]].itertuples(index=False, name=None))
+    recipient = Recipient("counselor", "a@example.edu.cn", (long, long), scope)
+    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    assert len(message.html.encode()) < HTML_LIMIT
+    assert "未提交" in message.html
+    assert len(message.text) < 100_000
+    assert len(message.subject) < 2_000_000
+
+
+def test_the_office_stands_in_the_mail_by_its_own_name_and_can_be_called(tmp_path: Path):
+    office = (
+        '[office]\nname = "招生就业处"\ncontact = "江老师"\nphone = "58291319"\nform = "https://example.edu.cn/f"\n'
+    )
+    cohort = make_cohort(tmp_path / "2017", office)
+    tables = roster_of(1, each=3, night=3)
+    run = write_run(cohort, "20161001-080000-aaaa", tables, as_of=date(2016, 10, 1))
+    recipient = Recipient("counselor", "a@example.edu.cn", ("周老师",), frozenset({(SCHOOL, *class_of(0))}))
+    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    assert 'href="tel:58291319"' in message.html and 'href="https://example.edu.cn/f"' in message.html
+    for body in (message.html, message.text):
+        assert "招生就业处" in body and "江老师" in body and "就业办" not in body
+        said = body[body.index("【") :]
+        assert "发到班级群" in body and "10月31日前" in said[: said.index("照片")]
+        assert not any(name in said[: said.index("照片")] for name in tables[0]["name"])

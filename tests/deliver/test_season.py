@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from pipeline.clock import SHANGHAI
 from pipeline.deliver import recipients
-from pipeline.deliver.digest import counselor_digest, secretary_digest
+from pipeline.deliver.dashboard import content_digest
 from pipeline.deliver.source import open_run
 from pipeline.review.ledger import open_ledger
 from tests.deliver.post_office import PostOffice, start
@@ -73,12 +73,12 @@ def check_told(cohort, run):
     for recipient in recipients.counselors(source.counselors, source.roster)[0]:
         last = [line for line in ledger if line["recipient"] == recipient.key and line["action"] != "claim"][-1]
         if last["action"] in ("accepted", "unclear"):
-            assert last["content"] == counselor_digest(source, recipient).content or last["run"] == run.name
+            assert last["content"] == content_digest(source.people(recipient), recipient) or last["run"] == run.name
         else:
             assert last["action"] in ("refused", "deferred")
-    for recipient in recipients.secretaries(source.people, source.roster)[0]:
+    for recipient in recipients.secretaries(source.college_people, source.roster)[0]:
         last = [line for line in ledger if line["recipient"] == recipient.key and line["action"] != "claim"][-1]
-        told = last["content"] == secretary_digest(source, recipient).content
+        told = last["content"] == content_digest(source.people(recipient), recipient)
         assert told or last["action"] in ("refused", "deferred") or last["run"] == run.name
 
 

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.digest import Chase
 from pipeline.deliver.outbox import Outcome
 from pipeline.deliver.send import Options, build_messages, newest_run, send
 from pipeline.deliver.smtp import ServerError
@@ -24,6 +23,7 @@ from pipeline.errors import RefusedError
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
+from pipeline.view.chase import Chased
 from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page
 
@@ -113,7 +113,7 @@ def mail_type(kind):
 
 def test_the_list_gives_a_long_text_the_lines_that_it_takes():
     name = "阿卜杜热合曼·麦麦提图尔荪·买买提明江"
-    rows = [Chase("校", "院", "班", "1", each, "missing", ("尚未提交",)) for each in ("金", name)]
+    rows = [Chased("校", "院", "班", "", "1", each, "missing", "", ("尚未提交",)) for each in ("金", name)]
     sheet = load_workbook(io.BytesIO(chase_workbook(tuple(rows), "名单"))).active
     short, long = (sheet.row_dimensions[row].height for row in (4, 5))
     assert long >= 2 * short

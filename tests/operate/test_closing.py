@@ -9,7 +9,7 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import RefusedError, UsageError
-from pipeline.operate.backup import backup
+from pipeline.operate.backup import backup, restore
 from pipeline.operate.closing import close
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
@@ -67,6 +67,9 @@ def test_no_canary_is_left_anywhere(cohort, tmp_path):
     with pytest.raises(UsageError, match="还有院系没有接收"):
         close(cohort, NOW, "王老师", "")
     assert holding(cohort.folder)
+    restore(cohort, there, NOW, "王老师", "误删")  # the copy knows of no later copy, and of itself by this
+    backup(cohort, tmp_path / "copies" / "moved.sqlite", NOW, "王老师")
+    (tmp_path / "copies" / "moved.sqlite").unlink()
     closed = close(cohort, NOW, "王老师", "毕业生已离校")
     assert holding(cohort.folder) == [] and not there.exists()
     assert any("moved.sqlite" in line for line in closed.left)  # named, for nobody knows where it is now

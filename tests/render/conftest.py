@@ -14,9 +14,9 @@ from pages_support import COLLEGE, SCHOOL, jobs_of
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
-from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import run_notebooks
 from pipeline.render.overview import college_folder
+from pipeline.view.run import Run, load_run
 from tests.conftest import Once
 
 

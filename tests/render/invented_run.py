@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields, tables
+from pipeline.tabulate.course import make_course
 
 SCHOOLS = {"10534": "湖南科技大学", "12649": "湖南科技大学潇湘学院"}
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
@@ -214,8 +215,9 @@ def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -
     people = pd.DataFrame(roster)
     frames = {"roster": people, "findings": pd.DataFrame(findings), "submissions": pd.DataFrame(submissions)}
     frames["headcount"] = _headcount(people)
+    frames["course"] = make_course(people, tables.empty("submissions") if not submissions else frames["submissions"])
     frames["colleges"] = _colleges(people, as_of)
-    for name in ("roster", "findings", "submissions", "headcount", "colleges"):
+    for name in ("roster", "findings", "submissions", "headcount", "colleges", "course"):
         frame = frames[name] if len(frames[name]) else tables.empty(name)
         tables.write_table(run / "tables", name, tables.conform(frame, name))
     for name in ("changes", "certifications"):
@@ -285,9 +287,11 @@ def _colleges(people: pd.DataFrame, as_of: date) -> pd.DataFrame:
 
 
 def _summary(run_id: str, as_of: date, people: pd.DataFrame) -> dict[str, object]:
-    from pipeline.render.history import count_statuses
-
-    states = count_statuses(people, {name: code for code, name in SCHOOLS.items()})
+    codes = {name: code for code, name in SCHOOLS.items()}
+    states = {
+        f"{codes[school]}/{college}": group["status"].value_counts().to_dict()
+        for (school, college), group in people.groupby(["school", "college"])
+    }
     return {
         "run_id": run_id,
         "command": "run",

@@ -30,7 +30,6 @@ from pipeline.render.college import (
 )
 from pipeline.render.counselor import open_counselor
 from pipeline.render.index import write_index
-from pipeline.render.load import Run, load_run
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_today as overview_today
@@ -43,6 +42,7 @@ from pipeline.render.page_guard import (
     students_on,
 )
 from pipeline.render.pieces import glued, render
+from pipeline.view.run import Run, load_run
 
 
 def text_of(html: str) -> str:

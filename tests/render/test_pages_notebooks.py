@@ -11,9 +11,9 @@ from invented_run import make_run
 from pages_support import SCHOOL, jobs_of
 
 from pipeline import resources
-from pipeline.render.load import Run, load_run
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import check_page, expected_of_college
+from pipeline.view.run import Run, load_run
 
 
 @pytest.mark.slow

@@ -8,15 +8,19 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pipeline.render import work
-from pipeline.render.theme import FAMILY_OF, theme, tint
-from pipeline.tables import ACTORS, STATUSES
+from pipeline.cohort import Window
+from pipeline.states import states
+from pipeline.tables import STATUSES
+from pipeline.view import work
+from pipeline.view.course import course_of
+from pipeline.view.theme import theme, tint
 
-CLOSES, DUE = date(2016, 10, 31), date(2016, 11, 20)
+OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
+WINDOW = Window(opens=OPENS, closes=CLOSES, college_due=DUE)
 
 
 def duties(statuses: dict[str, int], as_of: date) -> list[tuple[str, int, date, int]]:
-    found = work.duties(work.tasks(statuses, as_of, CLOSES, DUE))
+    found = work.duties(work.tasks(statuses, as_of, WINDOW))
     return [(duty.who, duty.count, duty.due, duty.days_left) for duty in found]
 
 
@@ -49,25 +53,57 @@ def test_after_the_window_students_must_still_mend_before_the_hand_in() -> None:
     assert work.left_in_words(-2) == "已过 2 天"
 
 
-def test_every_status_has_work_and_a_family() -> None:
-    assert set(FAMILY_OF) == set(STATUSES)
-    covered = {status for kind in work.KINDS for status in kind.statuses}
-    assert covered == set(STATUSES) - {"approved"}
-    assert work.tasks({"approved": 5}, CLOSES, CLOSES, DUE) == []
+def test_every_status_has_a_state_with_work_words_and_a_family() -> None:
+    """The contract's order of statuses; a state that is not done says who acts, until when, and what."""
+    assert set(states()) == set(STATUSES) == {
+        "missing", "approved", "stale", "not_checked", "counselor", "registrar", "correct", "returned", "awaiting",
+    }  # fmt: skip
+    assert {state.family for state in states().values()} == {family.name for family in theme().families}
+    for state in states().values():
+        assert state.word and state.headline and state.lead
+        if state.left:
+            assert state.who and state.until in ("closes", "college_due")
+            assert state.task and state.reason and state.advice and "{}" in state.short
+    assert [state.name for state in states().values() if not state.left] == ["approved"]
+    assert work.tasks({"approved": 5}, CLOSES, WINDOW) == []
+
+
+def course(approved: dict[str, int], total: int, as_of: date):
+    days = pd.Series(list(approved), dtype="str")
+    rows = pd.DataFrame({"day": days, "submitted": 0, "approved": list(approved.values())})
+    return course_of(rows, total, as_of, WINDOW)
 
 
 @pytest.mark.parametrize(
-    ("left", "past", "approved", "verdict"),
+    ("approved", "verdict", "words"),
     [
-        (10, [], 90, ""),
-        (0, [], 100, "全部通过"),
-        (10, [(date(2016, 10, 25), 80)], 90, "进度正常"),
-        (90, [(date(2016, 10, 25), 9)], 10, "进度偏慢"),
-        (10, [(date(2016, 9, 25), 0)], 90, ""),  # too long ago to say how fast it is now
+        ({}, "", "已通过 0%"),
+        ({"2016-10-20": 100}, "全部通过", "学院上报截止 11月20日（还有 23 天）。"),
+        ({"2016-10-01": 60, "2016-10-25": 30}, "进度正常", "近 7 天平均每天 4.3 人，按现在的速度 10月31日 完成"),
+        ({"2016-10-25": 10}, "进度偏慢", "按期完成每天要通过 3.9 人；近 7 天平均每天 1.4 人"),
+        ({"2016-09-25": 90}, "进度偏慢", "近 7 天平均每天 0 人"),
     ],
 )
-def test_pace(left: int, past: list[tuple[date, int]], approved: int, verdict: str) -> None:
-    assert work.pace(left, date(2016, 10, 28), DUE, past, approved).verdict == verdict
+def test_pace(approved: dict[str, int], verdict: str, words: str) -> None:
+    found = course(approved, 100, date(2016, 10, 28))
+    assert work.pace(found).verdict == verdict
+    assert words in work.pace_sentence(found)
+
+
+def test_the_course_ends_with_the_numbers_of_the_tables() -> None:
+    """What has no day counts from the opening; what is dated later counts today; nothing is lost."""
+    rows = pd.DataFrame(
+        {
+            "day": ["", "2016-01-01", "2016-10-01", "2099-01-01"],
+            "submitted": [1, 2, 3, 4],
+            "approved": [0, 0, 1, 1],
+        }
+    )
+    found = course_of(rows, 20, date(2016, 10, 2), WINDOW)
+    assert found.submitted[0] == (OPENS, 3)
+    assert found.submitted[-2:] == [(date(2016, 10, 1), 6), (date(2016, 10, 2), 10)]
+    assert found.approved[-1] == (date(2016, 10, 2), 2)
+    assert course_of(rows, 20, date(2016, 9, 1), WINDOW).submitted == [(date(2016, 9, 1), 10)]
 
 
 def test_reasons_say_whom_each_alone_would_free() -> None:
@@ -82,16 +118,23 @@ def test_reasons_say_whom_each_alone_would_free() -> None:
         "rule": r,
         "severity": "critical",
         "actor": actor,
+        "field": r,
         "message": r,
         "excepted": excepted,
     }
     findings = pd.DataFrame(
         [rule("a", "x"), rule("b", "x"), rule("b", "y"), rule("c", "z", "counselor"), rule("a", "w", excepted=True)]
     )
-    found = {
-        reason.label: (reason.students, reason.freed, reason.share) for reason in work.reasons(roster, findings, ACTORS)
-    }
+    found = {reason.label: (reason.students, reason.freed, reason.share) for reason in work.reasons(roster, findings)}
     assert found == {"x": (2, 1, 0.25), "y": (1, 0, 0.0), "z": (1, 1, 0.25), "还没有提交信息": (1, 1, 0.25)}
+
+
+def test_one_slip_is_one_line() -> None:
+    roster = pd.DataFrame({"submission_id": ["a"], "status": ["correct"]})
+    month = {"submission_id": "a", "field": "graduation_month", "severity": "critical", "actor": "student"}
+    rules = ["graduation_month.june", "graduation_month.registry"]
+    findings = pd.DataFrame([{**month, "rule": rule, "message": rule, "excepted": False} for rule in rules])
+    assert [(each.label, each.students, each.freed) for each in work.reasons(roster, findings)] == [(rules[0], 1, 1)]
 
 
 def test_percent_never_rounds_to_done_or_nothing() -> None:

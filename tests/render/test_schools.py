@@ -16,12 +16,12 @@ from invented_run import make_run
 from pipeline.cohort import Reports, load_cohort
 from pipeline.errors import UsageError
 from pipeline.progress import Reporter
-from pipeline.render import history, overview, registry
+from pipeline.render import overview, registry
 from pipeline.render.index import write_index
-from pipeline.render.load import load_run
 from pipeline.render.stage import RenderOptions
 from pipeline.render.unchanged import college_digests
 from pipeline.run import Outcome, RunOptions, run_cohort
+from pipeline.view.run import load_run
 from tests.cohorts import make_cohort
 
 SCHOOLS = 7
@@ -139,33 +139,21 @@ def test_the_index_of_the_nation_stays_small(some: Outcome, tmp_path: Path):
     assert "区间" not in pieces[2].html  # schools have none
 
 
-def test_a_run_of_some_colleges_is_no_day_of_the_course(tmp_path: Path):
+def test_the_run_before_is_a_whole_one(tmp_path: Path):
     first = make_run(tmp_path, date(2016, 10, 20))
-    last = make_run(tmp_path, date(2016, 10, 21))
-    assert [day.run for day in load_run(last).days()] == [first.name]
-    summary = json.loads((first / "summary.json").read_text(encoding="utf-8"))
-    (first / "summary.json").write_text(json.dumps({**summary, "colleges": ["10534/土木工程学院"]}), encoding="utf-8")
-    assert load_run(last).days() == []
+    later = make_run(tmp_path, date(2016, 10, 21))
+    last = make_run(tmp_path, date(2016, 10, 22))
+    assert load_run(last).previous.path == later
+    summary = json.loads((later / "summary.json").read_text(encoding="utf-8"))
+    (later / "summary.json").write_text(json.dumps({**summary, "colleges": ["10534/土木工程学院"]}), encoding="utf-8")
+    assert load_run(last).previous.path == first
+    (first / "tables" / "roster.parquet").unlink()  # purged
+    assert load_run(last).previous is None
 
 
-def test_the_days_before_come_from_a_table_as_they_came_from_the_summaries(tmp_path: Path):
-    for day in (20, 22, 21):
-        make_run(tmp_path, date(2016, 10, day))
-    last = make_run(tmp_path, date(2016, 10, 23))
-    read = load_run(last).days()
-    assert [str(day.as_of) for day in read] == ["2016-10-20", "2016-10-21", "2016-10-22"]
-    assert sum(sum(day.approved.values()) for day in read)
-    code = next(iter(load_run(last).schools))
-    of_one = load_run(last).days(code)
-    history.to_table(read).to_parquet(last / "tables" / "history.parquet")
-    assert load_run(last).days() == read
-    assert load_run(last).days(code) == of_one
-    assert all(key.startswith(f"{code}/") for day in of_one for key in day.approved)
-
-
-@pytest.mark.parametrize("spoilt", ["", "[]", '{"as_of": 7}', '{"as_of": "2016-10-20", "colleges_state": [1]}'])
-def test_a_spoilt_summary_is_no_day_and_stops_nothing(tmp_path: Path, spoilt: str):
+@pytest.mark.parametrize("spoilt", ["", "[]", '{"as_of": 7}'])
+def test_a_spoilt_summary_is_no_run_before_and_stops_nothing(tmp_path: Path, spoilt: str):
     first = make_run(tmp_path, date(2016, 10, 20))
     last = make_run(tmp_path, date(2016, 10, 21))
     (first / "summary.json").write_text(spoilt, encoding="utf-8")
-    assert load_run(last).days() == []
+    assert load_run(last).previous is None

@@ -16,9 +16,9 @@ from invented_run import make_run
 from pipeline.kept import Kept
 from pipeline.progress import Reporter
 from pipeline.render import stage
-from pipeline.render.load import Run, load_run
 from pipeline.render.unchanged import college_digests
 from pipeline.run_folder import RunFolder
+from pipeline.view.run import Run, load_run
 
 CIVIL, MARX = "10534/土木工程学院", "10534/马克思主义学院"
 

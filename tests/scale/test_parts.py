@@ -14,10 +14,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.render.load import load_run
 from pipeline.scale import plan, reading
 from pipeline.scale.across import Across
 from pipeline.tables import ROW_GROUPS
+from pipeline.view.run import load_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table

@@ -17,9 +17,11 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
     """A submission that matches no row of the cohort, where the registry could be read.
 
-    Where several rows fit equally well (a person entered twice), the person is in it: `identity.ambiguous` asks.
+    Where several rows fit equally well (a person entered twice), the person is in it: `identity.ambiguous` asks. Where
+    no school is named, nobody can say.
     """
-    return (table["standing_row"] < 0) & table["registry_read"] & (table["identity_cause"] != "ambiguous")
+    known = table["registry_read"] & table["school_named"]
+    return (table["standing_row"] < 0) & known & (table["identity_cause"] != "ambiguous")
 
 
 @rule

@@ -12,8 +12,9 @@ from pipeline.knowledge.text import flag, matches
 from pipeline.match.evidence import SEVERAL, held
 from pipeline.tables import Frame
 
-REGISTRAR = "registrar"
-"""No cause: the registry's own name is blank or damaged, so that the identity is not checked."""
+REGISTRAR, UNNAMED = "registrar", "unnamed"
+"""No causes, the identity is not checked: the registry's own name is blank or damaged; no school is named at all,
+which `school.required` or `school.vocabulary` tells."""
 
 
 def certified(table: Frame) -> Mask:
@@ -36,6 +37,7 @@ def cause(table: Frame) -> pd.Series:
     nameless = flag(table["registry_faults"], matches(table["registry_faults"], ".* name .*"))
     conditions = {
         "": certified(table),
+        UNNAMED: ~table["school_named"],
         "not_checked": ~table["registry_read"],
         "wrong_school": held(table, "elsewhere_row") & unnamed,
         REGISTRAR: owned & ~table["strays"] & unnamed & nameless,

@@ -38,7 +38,8 @@ def college_vocabulary(table: Frame, facts: Facts) -> Mask:
 @rule
 def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
     """No such class in the registry."""
-    return given(table["class_name"]) & table["registry_read"] & ~table["class_known"]
+    looked_up = table["registry_read"] & table["lookup_school"].isin(list(facts.schools))
+    return given(table["class_name"]) & looked_up & ~table["class_known"]
 
 
 @rule

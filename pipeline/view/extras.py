@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.render.load import Run
+from pipeline.view.run import Run
 
 
 @dataclass(frozen=True)

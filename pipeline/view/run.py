@@ -1,4 +1,4 @@
-"""A run folder as notebooks and printed tables see it: its summary, its tables, the earlier runs beside it."""
+"""A run folder as pages, mail and paper see it: its summary, its tables, the run before it."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
@@ -15,11 +15,10 @@ from typing import Any
 
 from pyarrow import dataset
 
+from pipeline.cohort import Window
 from pipeline.errors import InputError
-from pipeline.render import history
-from pipeline.render.history import Day
-from pipeline.render.table_words import subject
-from pipeline.run_folder import read_summary
+from pipeline.fields import rule_subject
+from pipeline.run_folder import counts, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
 _FEW = 4  # schools named in one line
@@ -53,20 +52,10 @@ class Run:
         """School code to name."""
         return {school["code"]: school["name"] for school in self.summary["cohort"]["schools"]}
 
-    @property
-    def closes(self) -> date:
-        """The last day on which students submit."""
-        return date.fromisoformat(self.summary["cohort"]["window"]["closes"])
-
-    @property
-    def opens(self) -> date:
-        """The first day on which students submit."""
-        return date.fromisoformat(self.summary["cohort"]["window"]["opens"])
-
-    @property
-    def college_due(self) -> date:
-        """The day by which colleges hand in."""
-        return date.fromisoformat(self.summary["cohort"]["window"]["college_due"])
+    @cached_property
+    def window(self) -> Window:
+        """When students submit and when colleges hand in."""
+        return Window.model_validate(self.summary["cohort"]["window"])
 
     def school_name(self, code: str) -> str:
         """Return the name of the school with this code.
@@ -96,7 +85,8 @@ class Run:
     @cached_property
     def statuses(self) -> dict[str, dict[str, int]]:
         """Students per status of each `school code/college`."""
-        return history.statuses_of(self.path, self.summary)
+        states = self.summary.get("colleges_state") or {}
+        return {key: state["statuses"] for key, state in states.items() if "statuses" in state}
 
     def table(self, name: str, columns: list[str] | None = None) -> Frame:
         """Return a whole table of the run."""
@@ -162,7 +152,7 @@ class Run:
             where = str(item.get("school") or "")
             if not school or where in ("", school):
                 told = reasons.setdefault((str(item["reason"]), "" if school else where), [])
-                told.append(subject(str(item["rule"])))
+                told.append(rule_subject(str(item["rule"])))
         alike: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
         for (reason, where), rules in reasons.items():
             alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
@@ -171,29 +161,28 @@ class Run:
             for (reason, rules), schools in alike.items()
         ]
 
-    def days(self, code: str = "") -> list[Day]:
-        """Return the days before this one (`history.read_days`), of the school with this code or of all."""
-        if self.has(history.TABLE):
-            rows = self.rows(history.TABLE, school_code=code) if code else self.table(history.TABLE)
-        else:  # no pages were made of it
-            rows = history.to_table(history.read_days(self.path.parent, self.run_id, self.as_of))
-            rows = rows[rows["school_code"] == code] if code else rows
-        return history.from_table(rows)
+    @cached_property
+    def previous(self) -> Run | None:
+        """The newest complete run of all colleges before this one that still has its roster (`purge` takes it)."""
+        names = sorted(path.name for path in self.path.parent.iterdir() if path.is_dir() and path.name[0] != ".")
+        for name in reversed([name for name in names if name < self.run_id]):
+            summary = read_summary(self.path.parent / name)
+            if summary and _of_all(summary) and str(summary.get("as_of", "")) <= self.as_of.isoformat():
+                earlier = Run(self.path.parent / name, summary)
+                if earlier.has("roster"):
+                    return earlier
+        return None
 
-    def named(self, day: Day) -> str:
-        """Return in words which earlier run is meant: by date and time, for two may share a date."""
-        date_ = day.as_of.isoformat()
-        summary = read_summary(self.path.parent / day.run) or {}
-        made = str(summary.get("started_at", ""))[:16].replace("T", " ")
-        return f"{made or date_} 的结果" if date_ in made or not made else f"{date_} 的结果（{made} 运行）"
+    @property
+    def called(self) -> str:
+        """The run in words, by date and by the moment it was made, for two may share a date."""
+        made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
+        return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
 
-    def has_roster(self, day: Day) -> bool:
-        """Return whether the students of an earlier run still stand: `purge` leaves counts only."""
-        return Run(self.path.parent / day.run, self.summary).has("roster")
 
-    def rows_before(self, day: Day, name: str, *, columns: list[str], **equal: str) -> Frame:
-        """Return rows of a table of an earlier run, as `rows` does."""
-        return Run(self.path.parent / day.run, self.summary).rows(name, columns=columns, **equal)
+def _of_all(summary: dict[str, Any]) -> bool:
+    """Return whether a summary is of a complete `run` of all colleges, nothing unread."""
+    return counts(summary) and not summary.get("partial") and summary.get("command", "run") == "run"
 
 
 def _these(schools: list[str]) -> str:

@@ -7,19 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline import resources
-
-# Every status of the roster belongs to one family: who must move next.
-FAMILY_OF: dict[str, str] = {
-    "approved": "done",
-    "awaiting": "review",
-    "stale": "review",
-    "counselor": "verify",
-    "registrar": "verify",
-    "not_checked": "verify",
-    "correct": "fix",
-    "returned": "fix",
-    "missing": "missing",
-}
+from pipeline.states import family_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +36,7 @@ class Theme:
 
     def of_status(self, status: str) -> Family:
         """Return the family of a roster status."""
-        return self.family(FAMILY_OF[status])
+        return self.family(family_of(status))
 
 
 @cache

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.render import work
-from pipeline.render.load import Run
-from pipeline.render.signature import ACCEPTED, SIGNED, Step
 from pipeline.tables import Frame
+from pipeline.view.run import Run
+from pipeline.view.signature import ACCEPTED, SIGNED, Step
+from pipeline.view.work import family_counts
 
 MOST_SIDE_BY_SIDE = 5
 """Schools whose colleges can still be read side by side; where there are more, schools come first."""
@@ -72,7 +72,7 @@ def _counts(run: Run, school: str) -> dict[str, int]:
     for statuses in run.statuses_of(run.code_of(school)).values():
         for status, number in statuses.items():
             total[status] = total.get(status, 0) + number
-    return work.family_counts(total)
+    return family_counts(total)
 
 
 def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int], steps: list[Step]) -> dict[str, Any]:

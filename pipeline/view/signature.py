@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipeline.render.load import Run
-from pipeline.render.work import month_day
+from pipeline.view.run import Run
+from pipeline.view.work import month_day
 
 
 @dataclass(frozen=True)

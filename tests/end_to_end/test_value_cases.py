@@ -1,0 +1,103 @@
+"""Values as real people, forms and registries give them, held against the verdicts that are right."""
+
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.command import run
+
+AS_OF = date(2016, 11, 1)
+
+
+def checked(shared: Path, folder: Path, case: str) -> Path:
+    """Return the run folder of a check of a copy of one case."""
+    cohort = folder / case
+    shutil.copytree(shared / "cases" / case, cohort)
+    assert run("check", cohort, "--as-of", AS_OF) == 0
+    return max((cohort / "reports").glob("*/runs/*"))
+
+
+def table(run_folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(run_folder / "tables" / f"{name}.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def loud(run_folder: Path) -> pd.DataFrame:
+    """Return the findings that are more than an info, of submissions that count."""
+    findings = table(run_folder, "findings")
+    return findings[findings["severity"].isin(["critical", "warning"]) & (findings["submission_id"] != "")]
+
+
+def test_each_of_one_fault_each_comes_out_as_written(shared, tmp_path):
+    folder = checked(shared, tmp_path, "one-fault-each")
+    tool = subprocess.run(
+        [sys.executable, shared / "tools" / "cases.py", folder], capture_output=True, text=True, check=False
+    )
+    differing = [line for line in tool.stdout.splitlines()[:-1] if "(outside)" not in line]
+    assert differing == []
+
+
+def test_counties_as_people_write_them_equal_the_registry(shared, tmp_path):
+    folder = checked(shared, tmp_path, "county-names")
+    findings = loud(folder)
+    assert findings[findings["rule"].str.startswith(("origin", "home"))].empty
+    assert set(table(folder, "certifications")["identity"]) == {"certified"}
+
+
+def test_a_number_means_the_same_in_a_csv_and_in_a_workbook(shared, tmp_path):
+    verdicts = []
+    for case in ("numbers-csv", "numbers-xlsx"):
+        folder = checked(shared, tmp_path, case)
+        changes = table(folder, "changes")
+        restored = changes[(changes["field"] == "postcode") & (changes["given"] == "10084")]
+        assert set(restored["kept"]) == {"010084"}
+        findings = loud(folder)
+        verdicts.append(sorted(zip(findings["student_number"], findings["rule"], findings["given"], strict=True)))
+    assert verdicts[0] == verdicts[1]
+
+
+def test_one_school_needs_no_column_of_schools(shared, tmp_path):
+    folder = checked(shared, tmp_path, "no-school-column")
+    assert list(table(folder, "certifications")["identity"]) == ["certified"] * 34
+    assert not loud(folder)["rule"].str.startswith(("school.", "identity.")).any()
+
+
+@pytest.mark.parametrize("how", ["alias", "students"])
+def test_a_shared_fault_is_told_once_and_settled(shared, tmp_path, how, capsys):
+    cohort = tmp_path / "cohort"
+    shutil.copytree(shared / "cases" / "no-school-column", cohort)
+    (cohort / "rules").mkdir()
+    (cohort / "cohort.toml").write_text(
+        (cohort / "cohort.toml").read_text(encoding="utf-8") + '\n[rules]\nfolder = "rules"\n', encoding="utf-8"
+    )
+    path = cohort / "submissions" / "s.csv"
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    rows.assign(**{"培养方式": "TZ-" + rows["培养方式"]}).to_csv(path, index=False, encoding="utf-8-sig")
+    assert run("run", cohort, "--as-of", AS_OF, "--no-notebooks") == 0
+    assert "学生不用处理" in capsys.readouterr().err
+    folder = max((cohort / "reports").glob("*/runs/*"))
+    faults, statuses = table(folder, "shared_faults"), table(folder, "roster")["status"]
+    assert set(faults["rule"]) == {"training_mode.vocabulary", "training_mode.registry"}
+    assert (statuses == "not_checked").sum() == len(rows)
+    number = faults["number"].iloc[0]
+    assert run("columns", cohort, "--settle", number, "--as", how, "--by", "王老师") == 0
+    assert run("run", cohort, "--as-of", AS_OF, "--no-notebooks") == 0
+    folder = max((cohort / "reports").glob("*/runs/*"))
+    statuses = table(folder, "roster")["status"]
+    assert (statuses == ("awaiting" if how == "alias" else "correct")).sum() == len(rows)
+
+
+def test_settling_says_what_it_needs(shared, tmp_path, capsys):
+    cohort = tmp_path / "cohort"
+    shutil.copytree(shared / "cases" / "no-school-column", cohort)
+    for words, told in (
+        (("--settle", "abc", "--as", "alias", "--by", "王老师"), "没有编号为 abc 的整体问题"),
+        (("--settle", "abc", "--as", "nobody", "--by", "王老师"), "没有了结方式"),
+        (("--settle", "abc", "--as", "alias"), "没有写经办人"),
+    ):
+        assert run("columns", cohort, *words) == 2
+        assert told in capsys.readouterr().err
