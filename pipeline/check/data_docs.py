@@ -17,7 +17,8 @@ from pipeline import fields, resources
 from pipeline.check.results import FILE
 from pipeline.check.validate import context
 from pipeline.errors import InputError, reason_of
-from pipeline.states import ACTORS, SEVERITIES
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
 from pipeline.whole import appearing, folder_appearing
 
 _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "students": "在册学生", "registry": "学籍库自身"}

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from pipeline import fields
 from pipeline.check.suites import built_in_rules
-from pipeline.tables import ACTORS, SEVERITIES
+from pipeline.states import ACTORS
+from pipeline.tables import SEVERITIES
 from tests.spec.cases import read_all
 
 _TITLES = {
