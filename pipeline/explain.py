@@ -16,10 +16,13 @@ import pandas as pd
 from pipeline import fields
 from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secretaries
 from pipeline.errors import UsageError
+from pipeline.logs import mask
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.desk import Desk, RunTables, lay_desk
 from pipeline.review.signatures import college_states
+from pipeline.run_folder import read_summary
+from pipeline.summary import skipped_with_numbers
 from pipeline.tables import Frame, read_table
 
 Facts = dict[str, Any]
@@ -62,7 +65,7 @@ def explain(tables: RunTables, run: Path, entries: Frame, number: str, today: da
     Raises:
         UsageError: nobody has the number, or several schools have it (all are listed).
     """
-    found = _find(tables, number)
+    found = _find(tables, number, skipped_with_numbers(read_summary(run) or {}))
     certifications = read_table(run, "certifications")
     mine = _entries_about(entries, found)
     ids = _submissions_of(found, tables, certifications, mine)
@@ -104,7 +107,7 @@ def _masked(value: object, field: str) -> object:
     return _MOBILE.sub(lambda hit: mask_phone(hit[0]), _NUMBER.sub(lambda hit: mask_id(hit[0][:18]), value))
 
 
-def _find(tables: RunTables, text: str) -> Found:
+def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Found:
     people = tables.people
     code, number = tables.named(text)
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
@@ -114,6 +117,9 @@ def _find(tables: RunTables, text: str) -> Found:
     claims = tables.submissions[tables.submissions["student_number"] == number]
     schools = claims[claims["school"] == tables.schools.get(code)] if code else claims
     names = sorted(schools["school"].unique())
+    places = "；".join(place for place, given in skipped if given in (number, mask(number)))
+    if not names and places:
+        raise UsageError(f"{text} 所在的行没有读作学生：{places}", remedy="是学生的，请改正这一行，再运行 mingce run")
     if not names:
         raise UsageError(f"学籍库和登记表中都没有学号 {text}", remedy="请核对学号；刚登记的学生，请先运行 mingce run")
     if len(names) > 1:

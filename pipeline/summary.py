@@ -222,6 +222,9 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
 
 
+_MOST_SKIPPED = 20  # rows that one line names
+
+
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
     names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
@@ -234,12 +237,27 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     asked += [
         one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]
     ]
+    skipped = [place for place, _ in skipped_with_numbers(summary)] if not school else []
+    if skipped:
+        more = f" 等 {len(skipped)} 行" if len(skipped) > _MOST_SKIPPED else ""
+        asked.append(
+            f"有号码而没有读作学生的行：{'；'.join(skipped[:_MOST_SKIPPED])}{more}。是学生的，请改正后重新运行"
+        )
     return asked + [
         f"{names.get(code, code)}的学籍库比上一次运行少了 {of['before'] - of['now']} 人"
         f"（原 {of['before']} 人，现 {of['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
         "少了谁，可用 mingce registry diff 比较新旧两份"
         for code, of in summary.get("shrunk_registries", {}).items()
         if school in ("", code)
+    ]
+
+
+def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return place with reason, and the number, of each skipped row of submissions that has a number in it."""
+    return [
+        (f"{' '.join(filter(None, [one['file'], one['sheet']]))} 第 {one['row']} 行（{one['why']}）", one["number"])
+        for one in summary.get("skipped_rows", [])
+        if one.get("number")
     ]
 
 

@@ -74,7 +74,11 @@ def _run(cohort: Path, as_of: date, command: str) -> Ran:
 
     now = datetime.combine(as_of, datetime.min.time(), SHANGHAI).replace(hour=9)
     options = RunOptions(as_of, now, command=command, reporter=Reporter(quiet=True))
-    return Ran(cohort, run_cohort(load_cohort(cohort), options).folder)
+    before = os.umask(0o077)  # as every command does
+    try:
+        return Ran(cohort, run_cohort(load_cohort(cohort), options).folder)
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture(scope="session")

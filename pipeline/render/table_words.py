@@ -40,6 +40,7 @@ _HEADINGS = {
     "message": "问题",
     "expected": "应为",
     "excepted": "已批准例外",
+    "shared_fault": "共同问题编号",
     "identity": "身份",
     "cause": "身份不符的原因",
     "record": "学籍信息",

@@ -42,7 +42,7 @@ def test_filled_in_and_read_back(tmp_path, make_cohort, read):
     assert said == []
     rows = parts[0].rows
     assert rows["row"].tolist() == [6, 7, 8]
-    assert rows.iloc[0].drop(["row", "student_number"]).to_dict() == {
+    assert rows.iloc[0].drop(["row", "why", "student_number"]).to_dict() == {
         name: text for name, text in PERSON.items() if name != "student_number"
     }
     assert len(parts[0].cells) == len(parts[0].extras) == 0

@@ -25,7 +25,7 @@ REQUIRED = [
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "school.vocabulary": ("school", ("云梦理工学校", "未名大学")),
     "education_level.vocabulary": ("education_level", ("函授", "夜大")),
-    "graduation_month.format": ("graduation_month", ("明年夏天", "不清楚")),
+    "graduation_month.format": ("graduation_month", ("明年夏天", "大四那年")),
     "gender.vocabulary": ("gender", ("保密", "未知")),
     "ethnicity.vocabulary": ("ethnicity", ("穿青族", "中华民族")),
     "political_status.vocabulary": ("political_status", ("青年先锋", "少先队员")),
@@ -221,14 +221,9 @@ def _other_gender(gender: str) -> str:
 
 
 @fault("gender.matches_id")
+@fault("gender.registry")  # both are found: a registry's gender that its own ID number denies is the registrar's
 def _gender_swapped(case: Case) -> bool:
     case.row["gender"] = _other_gender(case.own["gender"])
-    return True
-
-
-@fault("gender.registry")
-def _registry_gender(case: Case) -> bool:
-    case.own["gender"] = _other_gender(case.own["gender"])
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ def write_practice(folder: Path, seed: int = SEED) -> Path:
     KINDS["practice"] = _kind()
     order = Order(120, 2, seed, kind="practice", photos=True, decisions=True)
     write_cohort(folder, order)
+    _leave_one(folder)
     for label in folder.glob("truth*"):
         label.unlink()
     for path in (folder / "photos").iterdir():
@@ -41,6 +43,17 @@ def _kind():
     return replace(
         usual, name="练习", year=2027, month="2027-06", opens=opens, closes=closes, college_due=due, as_of=last
     )
+
+
+def _leave_one(folder: Path) -> None:
+    """Take back the decision on whom a classmate's row claims: the walk of docs/office.md looks at him first."""
+    with (folder / "truth.csv").open(encoding="utf-8", newline="") as labels:
+        claimed = {
+            row["submitted_student_number"] for row in csv.DictReader(labels) if row["rule"] == "student_number.unique"
+        }
+    decisions = folder / "decisions.csv"
+    lines = decisions.read_text(encoding="utf-8").splitlines(keepends=True)
+    decisions.write_text("".join(line for line in lines if line.split(",")[0] not in claimed), encoding="utf-8")
 
 
 def _shrink(path: Path) -> None:

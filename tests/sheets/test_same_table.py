@@ -1,0 +1,76 @@
+"""The same table gives the same verdicts as xlsx, csv, ods or a shared Google sheet (contract, *Columns*)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from pipeline import fields
+from pipeline.cohort import Source
+from pipeline.collect import Unit, collect_unit
+from pipeline.collect.people import COLLEGES
+from pipeline.collect.text import number_text
+from pipeline.knowledge.regions import load_regions
+from pipeline.normalise.submissions import normalise
+from pipeline.normalise.vocabulary import vocabulary
+
+from .conftest import KEY
+from .model import Book, Sheet
+from .standin import Google
+
+# what people type and spreadsheets keep as numbers: months as decimals, lost zeros, days as serial numbers
+CELLS: dict[str, st.SearchStrategy[Any]] = {
+    "name": st.sampled_from(["欧阳震华", "王一"]),
+    "student_number": st.sampled_from([1305010101, "0042", "1305010102", 42]),
+    "id_number": st.sampled_from(["43030219950314123X", 430302950314123, 430302199503141234]),
+    "graduation_month": st.sampled_from([2017.1, 2017.06, 2017.6, 201706, 42887, "2017-06", "2017年6月", 2017, ""]),
+    "enrolment_month": st.sampled_from([41518, 41518.0, 2013.09, 2013.9, 201309, 20130901, "2013-09", "2013.9"]),
+    "postcode": st.sampled_from([10084, 411201, "010084", 84, "", 411201.0]),
+    "study_years": st.sampled_from([4, 4.0, 2.5, "4", "4年"]),
+    "phone": st.sampled_from([13812345678, "13812345678", 8613812345678, 1.3812345678e10]),
+    "qq": st.sampled_from([12345678, "12345678", 1234567.0, ""]),
+    "family_phone": st.sampled_from([73158291319, "0731-58291319", 58291319]),
+    "exam_number": st.sampled_from([13430300000001, "13430300000001", 9430300000001]),
+    "submitted_at": st.sampled_from(["2016-10-08 21:30", "2016/10/8 9:05", 42651.5]),
+}
+ROWS = st.lists(st.fixed_dictionaries(CELLS), min_size=15, max_size=15)
+
+
+def written(folder: Path, rows: list[dict[str, Any]]) -> Iterator[Path]:
+    """Write the table in each form of file."""
+    frame = pd.DataFrame(rows, dtype=object).rename(columns=fields.label)
+    frame.to_excel(folder / "a.xlsx", index=False, engine="xlsxwriter")
+    frame.to_excel(folder / "a.ods", index=False, engine="odf")
+    as_text = frame.map(lambda cell: cell if isinstance(cell, str) else number_text(cell))
+    as_text.to_csv(folder / "a.csv", index=False)
+    yield from (folder / f"a.{form}" for form in ("xlsx", "ods", "csv"))
+
+
+def as_sheet(rows: list[dict[str, Any]]) -> Book:
+    values = [list(map(fields.label, CELLS)), *([row[name] for name in CELLS] for row in rows)]
+    return Book("采集", sheets=[Sheet(0, "1班", values, len(values) + 5, len(CELLS))])
+
+
+@pytest.mark.timeout(50)
+@settings(
+    max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ROWS)
+def test_the_same_table_means_the_same(google: Google, cohort, tmp_path: Path, rows: list[dict[str, Any]]):
+    google.books[KEY] = as_sheet(rows)
+    units = [Unit(Source(path=path.name), path) for path in written(tmp_path, rows)]
+    units.append(Unit(cohort.submissions.sources[0], None))
+    words = vocabulary(cohort, pd.DataFrame(columns=pd.Index(COLLEGES), dtype="str"))
+    read = [collect_unit(unit, cohort, None).rows for unit in units]
+    kept = [
+        normalise(each, words, load_regions(), words.only_school)[0][fields.names()].to_numpy().tolist()
+        for each in read
+    ]
+    assert len(kept[0]) == len(rows)
+    assert kept[0] == kept[1] == kept[2] == kept[3]
