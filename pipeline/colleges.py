@@ -78,13 +78,27 @@ def _names(college: str, aliases: str) -> set[str]:
     return {comparable(name) for name in (college, *listed(aliases)) if name}
 
 
+_OF_COLLEGES = {
+    "findings", "roster", "headcount", "colleges", "course", "outside", "registry", "registry_findings",
+}  # fmt: skip
+
+
 def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[str, Frame]:
     """Return the tables of a run with the rows of the chosen colleges alone (all of them where none is chosen)."""
     if not chosen:
         return tables
     wanted = [f"{college.school}\x1f{college.name}" for college in chosen]
     kept = dict(tables)
-    for name in {"findings", "roster", "headcount", "colleges", "registry", "registry_findings"} & tables.keys():
+    for name in {
+        "findings",
+        "roster",
+        "headcount",
+        "colleges",
+        "course",
+        "outside",
+        "registry",
+        "registry_findings",
+    } & tables.keys():
         kept[name] = tables[name][_named(tables[name], wanted)].reset_index(drop=True)
     if "submissions" not in tables:
         return kept

@@ -32,7 +32,17 @@ class Field:
 @cache
 def fields() -> dict[str, Field]:
     """Return every field by name, in the order of the form."""
-    with (resources.expectations() / "fields.csv").open(encoding="utf-8", newline="") as lines:
+    return _read("fields.csv")
+
+
+@cache
+def registry_fields() -> dict[str, Field]:
+    """Return by name what a registry may say beside the form's fields (`expectations/registry_fields.csv`)."""
+    return _read("registry_fields.csv")
+
+
+def _read(name: str) -> dict[str, Field]:
+    with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
         rows = [_field(row) for row in csv.DictReader(lines)]
     return {field.name: field for field in rows}
 
@@ -48,13 +58,14 @@ def _split(aliases: str) -> tuple[str, ...]:
 
 @cache
 def _by_label() -> dict[str, str]:
-    own = {field.label: field.name for field in fields().values()}
-    return {alias: field.name for field in fields().values() for alias in field.aliases} | own
+    every = [*registry_fields().values(), *fields().values()]
+    own = {field.label: field.name for field in every}
+    return {alias: field.name for field in every for alias in field.aliases} | own
 
 
 def named(key: str) -> str:
     """Return the field that a name, a Chinese label or an alias of `fields.csv` means, or ""."""
-    return key if key in fields() else _by_label().get(key, "")
+    return key if key in fields() or key in registry_fields() else _by_label().get(key, "")
 
 
 def names() -> list[str]:
@@ -72,9 +83,19 @@ def in_registry() -> list[str]:
     return [field.name for field in fields().values() if field.registry_check]
 
 
+def registry_columns() -> list[str]:
+    """Return the fields that are read of a registry: those of `in_registry` and what it says beside them."""
+    return [*in_registry(), *registry_fields()]
+
+
+def field_of(name: str) -> Field:
+    """Return a field of the form or of the registry by name."""
+    return fields().get(name) or registry_fields()[name]
+
+
 def label(name: str) -> str:
     """Return a field's Chinese label; a name that is no field is returned as it is."""
-    return fields()[name].label if name in fields() else name
+    return field_of(name).label if name in fields() or name in registry_fields() else name
 
 
 _SUBJECTS = {

@@ -28,6 +28,7 @@ from pipeline.errors import UsageError
 from pipeline.kept import open_kept, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
+from pipeline.match.scope import lay_scope
 from pipeline.match.stage import match_settled
 from pipeline.match.times import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
@@ -39,6 +40,7 @@ from pipeline.review.desk import people_of
 from pipeline.review.exceptions import settled_faults
 from pipeline.review.ledger import open_ledger
 from pipeline.review.previous import compare_years
+from pipeline.review.scope import scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
 from pipeline.review.witnesses import head_of
@@ -227,7 +229,9 @@ def judge(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
-    matched = match_settled(submissions, part_registry(spool, part, judging.unread))
+    registries = part_registry(spool, part, judging.unread)
+    scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
+    matched = match_settled(submissions, replace(registries, rows=scoped))
     checked = check(matched, judging.rules, judging.facts, judging.lacking)
     keep_judged(spool, part, matched, checked, changes)
     return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)

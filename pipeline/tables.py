@@ -41,6 +41,7 @@ COLLEGES = [
     "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
     "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
 ]  # fmt: skip
+OUTSIDE = ["school", "college", "class_name", "major", "student_number", "name", "reason", "source", "by", "at"]
 COURSE = ["school", "college", "class_name", "day", "submitted", "approved"]
 SHARED_FAULTS = [
     "number", "rule", "file", "sheet", "school", "college", "rows", "of", "given", "expected", "advice", "settled",
@@ -58,6 +59,7 @@ COLUMNS: dict[str, list[str]] = {
     "headcount": HEADCOUNT,
     "colleges": COLLEGES,
     "course": COURSE,
+    "outside": OUTSIDE,
     "registry_findings": REGISTRY_FINDINGS,
     "shared_faults": SHARED_FAULTS,
 }

@@ -49,6 +49,10 @@ def submissions_table(
     table = check_table(
         submissions, evidence, marks, matched.registry, matched.classes, frozenset(matched.unread), photos
     )
+    for name in ("outside", "outside_source"):
+        table[name] = _taken_or(
+            matched.registry[name], table["standing_row"], pd.Series("", index=table.index, dtype="str")
+        )
     told = {f"told_{name}": _taken_or(matched.registry[name], table["standing_row"], table[name]) for name in _TOLD}
     return table.assign(**told)
 

@@ -319,5 +319,5 @@ def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
         suite.wrong(node, "kwargs 应为逐行的 键: 值")
     named = data.get("field")
-    if named and "{" not in str(named) and str(named) not in fields.fields():
+    if named and "{" not in str(named) and str(named) not in (fields.fields() | fields.registry_fields()):
         suite.wrong(node, f"没有字段 {named}，字段名见 fields.csv")

@@ -143,7 +143,7 @@ def labelled(name: str, texts: Sequence[str]) -> str:
     ]
     pairs = [(clean(part[: colon.start()]), part[colon.end() :].strip()) for part in parts
              if (colon := re.search("[:：]", part))]  # fmt: skip
-    mine = {clean(label) for label in fields.fields()[name].labels}
+    mine = {clean(label) for label in fields.field_of(name).labels}
     told = [value for label, value in pairs if label in mine and value]
     plain = [part.strip() for part in parts if not re.search("[:：]", part)]
     return told[0] if told else plain[-1] if plain else ""

@@ -179,5 +179,5 @@ def _rank(meaning: Meaning, label: str) -> int:
     """Return how well a heading names its field: declared, known export, the field's label, its aliases in order."""
     if meaning.right in ("declared", "export"):
         return -2 if meaning.right == "declared" else -1
-    labels = [clean(each) for each in fields.fields()[meaning.field].labels]
+    labels = [clean(each) for each in fields.field_of(meaning.field).labels]
     return labels.index(clean(label)) if clean(label) in labels else len(labels)

@@ -110,7 +110,7 @@ def _known() -> dict[str, str]:
     """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
     known: dict[str, str] = {}
     for shorten in (clean, _bare):
-        for each in fields.fields().values():
+        for each in (*fields.fields().values(), *fields.registry_fields().values()):
             for label in each.labels:
                 known.setdefault(shorten(label), each.name)
         for each in fields.fields().values():

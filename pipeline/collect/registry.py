@@ -27,7 +27,7 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
         ConfigurationError: a column that `cohort.toml` declares is not there.
     """
     readings = read_sources(school.registry, cohort.folder, keep)
-    wanted = fields.in_registry()
+    wanted = fields.registry_columns()
     parts = [
         (grid.file, rows_of_grid(grid, wanted, school.columns, REGISTRY))
         for reading in readings

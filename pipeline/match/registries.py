@@ -22,7 +22,7 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     names the fields that differ, and what no roster needs of them is blank, so that it is not compared. Else they are
     two people, both doubted (contract, tables/outside).
     """
-    names = [name for name in fields.in_registry() if name in rows]
+    names = [name for name in fields.registry_columns() if name in rows]
     equal = rows.duplicated(["school_code", *names])
     kept = rows[~equal].reset_index(drop=True)
     kept = kept.assign(**{DIFFERS: "", DOUBTED: False})

@@ -16,6 +16,7 @@ from pipeline.match.keys import PERSON_KEYS, key_frame
 from pipeline.match.matched import MARKS, Matched
 from pipeline.match.persons import WITHDRAWN, counting
 from pipeline.match.resubmitted import resubmissions
+from pipeline.match.scope import with_scope
 from pipeline.match.settle import FLAGS, flag_columns, settle, submission_keys
 from pipeline.match.times import made_at
 from pipeline.tables import Frame
@@ -82,7 +83,7 @@ def match_settled(rows: Frame, registries: Registries) -> Matched:
         submissions=submissions,
         counting=filled.drop(columns=beside),
         evidence=evidence,
-        registry=registries.rows,
+        registry=with_scope(registries.rows),
         own=registries.own,
         classes=registries.classes,
         marks=counted.reindex(columns=list(MARKS)).assign(later_cause="", **resubmissions(rows)),

@@ -13,6 +13,8 @@ from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.text import among
 from pipeline.review.desk import Desk
 
+OUTSIDE = "cohort.outside"
+"""The rule that names submissions of people whom the registry has, but not in the class."""
 _NEEDED = ("school", "college", "class_name", "name", "id_number")
 
 
@@ -25,6 +27,7 @@ def extras_of(desk: Desk, college: College) -> pd.DataFrame:
     claims = (given["school"] == college.school) & (given["college"] == college.name)
     standing = among(given["submission_id"], people["submission_id"])
     standing |= among(given["submission_id"], people["approved_submission_id"])
+    standing |= among(given["submission_id"], desk.findings["submission_id"][desk.findings["rule"] == OUTSIDE])
     return given[counting & claims & ~standing]
 
 

@@ -19,10 +19,11 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
 from pipeline.review.desk import KINDS, Desk, RunTables, lay_desk, students_of
-from pipeline.review.extras import may_be_missing
+from pipeline.review.extras import OUTSIDE, may_be_missing
 from pipeline.review.ledger import Ledger
 from pipeline.review.signatures import signatures, standing_signature
 from pipeline.review.signed_set import VERSION, changes, code_of, majors_of, person_parts, signed_digest
+from pipeline.review.status import open_critical
 
 Keep = Callable[[Desk, College, str, Mapping[str, str]], dict[str, str]]
 """Makes a college's final files, of this signed digest, and returns their SHA-256 by name.
@@ -228,6 +229,7 @@ def _kept(entries: pd.DataFrame, digest: str) -> dict[str, str]:
 
 def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
     rows = students_of(desk.people, college)
+    _scope_decided(desk, college)
     open_rows = rows[rows["status"] != "approved"]
     if open_rows.empty:
         return rows
@@ -239,6 +241,19 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
         where=str(college),
         remedy="请先逐人审核",
     )
+
+
+def _scope_decided(desk: Desk, college: College) -> None:
+    """Refuse while somebody has submitted whom the registry alone puts outside the class."""
+    asked = open_critical(desk.findings)
+    asked = asked[(asked["rule"] == OUTSIDE) & (asked["school"] == college.school) & (asked["college"] == college.name)]
+    if len(asked):
+        numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
+        raise RefusedError(
+            f"有 {len(asked)} 人学籍状态不在本届却提交了信息，还没有决定是否列入。学号：{numbers}",
+            where=str(college),
+            remedy="请用 mingce scope out 或 mingce scope in 登记，再运行 mingce run",
+        )
 
 
 def _reason_where_needed(entries: pd.DataFrame, college: College, actor: Actor, terms: Terms, waiting: int) -> None:

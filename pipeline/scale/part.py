@@ -112,5 +112,11 @@ def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registrie
 
 def _empty_registry() -> Frame:
     """Return a registry without rows."""
-    columns = ["school_code", "school", "file", "row", *(name for name in fields.in_registry() if name != "school")]
+    columns = [
+        "school_code",
+        "school",
+        "file",
+        "row",
+        *(name for name in fields.registry_columns() if name != "school"),
+    ]
     return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})

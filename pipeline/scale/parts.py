@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.check.certify import without_shared
 from pipeline.check.shared import lay_on
 from pipeline.check.stage import Checked, NotChecked
+from pipeline.knowledge.text import among
 from pipeline.match.matched import Matched
 from pipeline.review.stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
@@ -22,7 +23,7 @@ from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
 __all__ = ["Judging", "PartJudged", "Settings", "Settled"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
-SETTLED = ("findings", "roster", "headcount", "course", "registry", "differences")
+SETTLED = ("findings", "roster", "headcount", "course", "outside", "registry", "differences")
 _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 """What of the judged tables is looked at where all of them are wanted as they stand."""
 
@@ -95,6 +96,8 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: Setti
     tables = settings.asked({**tabulated.tables, **judged})
     submissions = tables["submissions"]
     counting = submissions[submissions["superseded_by"] == ""]
+    outside = tables["findings"]["submission_id"][tables["findings"]["rule"] == "cohort.outside"]
+    counting = counting[~among(counting["submission_id"], outside)]
     tables["differences"] = make_differences(tables["roster"], counting)
     for name in SETTLED if settings.all_asked else tables:
         spool.write(part.name(name), tables[name])

@@ -13,7 +13,7 @@ from pipeline.match.matched import Matched
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import Reviewed
 from pipeline.review.standing import returned_students, rework_rates
-from pipeline.tables import Frame
+from pipeline.tables import Frame, conform
 from pipeline.tabulate.colleges import count_colleges, make_colleges
 from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import KEYS, make_headcount
@@ -57,8 +57,10 @@ def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Fra
         counselors: `school, college, class_name, name, email`.
         as_of: the day for which days are counted.
     """
-    students = reviewed.students
-    roster = make_roster(students, students["submission_id"], reviewed.findings, reviewed.decisions, counselors)
+    belongs = reviewed.students["outside"] == ""
+    students = reviewed.students[belongs]
+    decisions = reviewed.decisions[belongs]
+    roster = make_roster(students, students["submission_id"], reviewed.findings, decisions, counselors)
     headcount = make_headcount(roster, judged.certifications, judged.extras)
     window = (cohort.window.opens, cohort.window.closes, cohort.window.college_due)
     counting = judged.submissions[judged.submissions["superseded_by"] == ""]
@@ -69,9 +71,16 @@ def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Fra
         "roster": roster,
         "headcount": headcount,
         "course": make_course(roster, judged.submissions),
-        "registry": students.drop(columns="submission_id").reset_index(drop=True),
+        "outside": make_outside(reviewed.students[~belongs]),
+        "registry": reviewed.students.drop(columns="submission_id").reset_index(drop=True),
     }
     return Tabulated(tables, counts, rework_rates(_rounds(judged.submissions, reviewed, _codes(cohort))))
+
+
+def make_outside(students: Frame) -> Frame:
+    """Return `outside`: the registry rows of people who do not belong to the class, with why and who says so."""
+    renamed = {"outside": "reason", "outside_source": "source", "outside_by": "by", "outside_at": "at"}
+    return conform(students.rename(columns=renamed), "outside")
 
 
 def tabulate_colleges(cohort: Cohort, parts: list[Tabulated], entries: Frame) -> Frame:
@@ -88,7 +97,7 @@ def _codes(cohort: Cohort) -> dict[str, str]:
 
 def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
     """Return per student whether they handed in again, and whether they were ever returned."""
-    students = reviewed.students
+    students = reviewed.students[reviewed.students["outside"] == ""]
     again = submissions["superseded_by"].unique()
     returned = returned_students(reviewed.entries)
     back = returned["school_code"] + "/" + returned["student_number"]

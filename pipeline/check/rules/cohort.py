@@ -9,8 +9,8 @@ from pipeline.tables import Frame
 
 @rule
 def cohort_missing(table: Frame, facts: Facts) -> Mask:
-    """A student of the registry without a submission that counts (table: registry students)."""
-    return table["submission_id"] == ""
+    """A student of the class without a submission that counts (table: registry students)."""
+    return (table["submission_id"] == "") & (table["outside"] == "")
 
 
 @rule
@@ -44,3 +44,19 @@ def cohort_later_uncertified(table: Frame, facts: Facts) -> Broken:
 def cohort_contact_changed(table: Frame, facts: Facts) -> Broken:
     """A certified earlier submission of the same person gives two contacts or more otherwise: told are which."""
     return Broken(table["contacts_changed"] != "", given=table["contacts_changed"])
+
+
+@rule
+def cohort_outside(table: Frame, facts: Facts) -> Broken:
+    """A submission of a person whom the registry, or a decision, puts outside the class; told is why.
+
+    Where a person has decided, it is only told (contract, tables/outside).
+    """
+    decided = (table["outside_source"] == "decision").map({True: "info", False: ""}).astype("str")
+    return Broken(table["outside"] != "", expected=table["outside"], severity=decided)
+
+
+@rule
+def registry_scope(table: Frame, facts: Facts) -> Mask:
+    """The registry's 学籍状态 is a word of which nobody has said whether it belongs (table: registry students)."""
+    return table["status_unknown"]

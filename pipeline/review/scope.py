@@ -1,0 +1,102 @@
+"""Who belongs to the class, as people have decided: ledger entries with proof, that outlive runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline.errors import RefusedError, UsageError
+from pipeline.match.scope import DECISIONS, row_digests
+from pipeline.review.actions import Actor, Outcome
+from pipeline.review.chain import Entry
+from pipeline.review.exceptions import PROOFS
+from pipeline.review.ledger import Ledger
+from pipeline.tables import Frame
+
+KIND = "scope"
+REASONS = ("休学", "保留学籍", "参军入伍", "退学", "转学", "延长学习年限", "留级或降级", "死亡", "其他")
+_KEY = ["school_code", "student_number"]
+
+
+def scope_decisions(entries: Frame) -> Frame:
+    """Return `DECISIONS`: the last decision of each student on whether he belongs, from `Ledger.entries()`."""
+    made = entries[entries["kind"] == KIND].sort_values("seq")
+    last = made.drop_duplicates(_KEY, keep="last").reset_index(drop=True)
+    data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
+    return last.assign(
+        inside=last["action"] == "in",
+        reason=pd.Series([str(each.get("reason", "")) for each in data], dtype="str"),
+        row_digest=last["made_on"],
+    )[DECISIONS]
+
+
+def decide_scope(
+    registry: Frame, ledger: Ledger, numbers: Sequence[str], actor: Actor, *, inside: bool, proof: str, reason: str = ""
+) -> Outcome:
+    """Record that these students belong to the class, or do not: all of them or none.
+
+    Args:
+        registry: the newest run's table `registry`, with the columns of `match.scope`.
+        ledger: where the decision goes.
+        numbers: the students, NUMBER or SCHOOL/NUMBER.
+        actor: who decides, and why.
+        inside: whether they belong.
+        proof: one of `PROOFS`.
+        reason: one of `REASONS`, where they do not.
+
+    Raises:
+        UsageError: a number that nobody or several have; no reason, proof or explanation.
+        RefusedError: somebody is inside already whom the registry has inside too.
+    """
+    _check(actor, inside, proof, reason)
+    rows = pd.concat([_row(registry, number) for number in dict.fromkeys(numbers)])
+    outcome = Outcome()
+
+    def decide(entries: Frame) -> list[Entry]:
+        known = scope_decisions(entries).set_index(_KEY)
+        made: list[Entry] = []
+        for row, made_on in zip(rows.to_dict("records"), row_digests(rows), strict=True):
+            key = (str(row["school_code"]), str(row["student_number"]))
+            name = "/".join(key)
+            standing = known.loc[key] if key in known.index else None
+            if standing is None and inside and not row["outside_registry"] and not row["status_unknown"]:
+                raise RefusedError(f"{name} 本来就在本届", where="--student", remedy="不用再登记")
+            if standing is not None and _says_the_same(standing, inside, reason, made_on):
+                outcome.already.append(name)
+                continue
+            outcome.done.append(name)
+            data = {"reason": reason, "proof": proof}
+            action, college = "in" if inside else "out", str(row["college"])
+            by, why = actor.by.strip(), actor.why.strip()
+            made.append(Entry(KIND, action, by, why, *key, college=college, made_on=made_on, data=data))
+        return made
+
+    ledger.append_if(decide, KIND)
+    return outcome
+
+
+def _says_the_same(standing: pd.Series, inside: bool, reason: str, made_on: str) -> bool:
+    return bool(standing["inside"]) == inside and standing["reason"] == reason and standing["row_digest"] == made_on
+
+
+def _check(actor: Actor, inside: bool, proof: str, reason: str) -> None:
+    if not inside and reason not in REASONS:
+        raise UsageError(f"没有原因“{reason}”", where="--reason", remedy=f"可选：{'、'.join(REASONS)}")
+    if proof not in PROOFS:
+        raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
+    if not actor.why.strip():
+        raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如文号和日期")
+
+
+def _row(registry: Frame, text: str) -> Frame:
+    code, _, number = text.strip().rpartition("/")
+    own = registry[(registry["student_number"] == number) & ((registry["school_code"] == code) if code else True)]
+    if own.empty:
+        raise UsageError(f"学籍库中没有学号 {text}", where="--student", remedy="请核对学号")
+    if len(own) > 1:
+        named = "、".join(f"{row['school_code']}/{row['student_number']}" for row in own.to_dict("records"))
+        raise UsageError(f"学号 {text} 不止一人", where="--student", remedy=f"请写明学校：{named}")
+    return own

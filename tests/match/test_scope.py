@@ -1,0 +1,99 @@
+"""Who belongs to the class: the registry's words, the year, and what people decide."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.clock import SHANGHAI
+from pipeline.cohort import load_cohort
+from pipeline.errors import ConfigurationError, RefusedError, UsageError
+from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, statuses
+from pipeline.review.actions import Actor
+from pipeline.review.ledger import open_ledger
+from pipeline.review.scope import decide_scope, scope_decisions
+from tests.cohorts import settings
+
+
+def rows(*told: tuple[str, str]) -> pd.DataFrame:
+    """Return registry rows of (status, graduation month)."""
+    return pd.DataFrame(
+        {
+            "school_code": "10534",
+            "college": "商学院",
+            "student_number": [f"13{at:03d}" for at in range(len(told))],
+            "id_number": [f"4301{at:04d}" for at in range(len(told))],
+            "name": [f"人{at}" for at in range(len(told))],
+            "enrolment_status": pd.Series([status for status, _ in told], dtype="str"),
+            "graduation_month": pd.Series([month for _, month in told], dtype="str"),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "month", "outside", "unknown"),
+    [
+        ("", "2017-06", "", False),
+        ("注册学籍", "2017-06", "", False),
+        ("在籍在校", "2017-12", "", False),
+        ("休学", "2017-06", "休学", False),
+        ("已退学", "2017-06", "退学", False),
+        ("保留学籍（参军）", "2017-06", "参军入伍", False),
+        ("保留学籍(参军)", "2017-06", "参军入伍", False),
+        (" 参军入伍 ", "2017-06", "参军入伍", False),
+        ("延期毕业", "2018-06", "延长学习年限", False),
+        ("注册学籍", "2018-06", "非本届", False),
+        ("", "", "", False),
+        ("挂起", "2017-06", "", True),
+        ("结业", "2017-06", "", True),
+        ("挂起", "2018-06", "非本届", False),
+    ],
+)
+def test_what_the_registry_says(status: str, month: str, outside: str, unknown: bool):
+    found = scope_by_registry(rows((status, month)), statuses(), 2017).iloc[0]
+    assert (found["outside_registry"], bool(found["status_unknown"])) == (outside, unknown)
+
+
+def test_the_office_explains_its_own_words(tmp_path: Path):
+    (tmp_path / "enrolment_status.csv").write_text("value,belongs,reason\n挂起,no,休学\n结业,yes,\n", encoding="utf-8")
+    own = statuses(tmp_path)
+    found = scope_by_registry(rows(("挂起", "2017-06"), ("结业", "2017-06")), own, 2017)
+    assert list(found["outside_registry"]) == ["休学", ""] and not found["status_unknown"].any()
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    (wrong / "enrolment_status.csv").write_text("value,belongs,reason\n挂起,maybe,\n停,no,\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        statuses(wrong)
+    assert "第 2 行" in str(refused.value) and "第 3 行" in str(refused.value)
+
+
+def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: Path):
+    (tmp_path / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
+    for name in ("colleges", "counselors"):
+        (tmp_path / f"{name}.csv").write_text("", encoding="utf-8")
+    cohort = load_cohort(tmp_path)
+    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), statuses(), 2017)
+    actor = Actor("王老师", "校教字 12 号", date(2016, 11, 1))
+    with open_ledger(cohort, lambda: datetime(2016, 11, 1, tzinfo=SHANGHAI)) as ledger:
+        proof = "学籍异动证明"
+        decide_scope(registry, ledger, ["13000"], actor, inside=True, proof=proof)
+        decide_scope(registry, ledger, ["10534/13001"], actor, inside=False, proof=proof, reason="参军入伍")
+        again = decide_scope(registry, ledger, ["13001"], actor, inside=False, proof=proof, reason="参军入伍")
+        assert again.already == ["10534/13001"] and not again.done
+        with pytest.raises(RefusedError, match="本来就在本届"):
+            decide_scope(registry, ledger, ["13002"], actor, inside=True, proof=proof)
+        with pytest.raises(UsageError):
+            decide_scope(registry, ledger, ["13002"], actor, inside=False, proof=proof, reason="去旅游")
+        with pytest.raises(UsageError):
+            decide_scope(registry, ledger, ["99"], actor, inside=False, proof=proof, reason="休学")
+        decisions = scope_decisions(ledger.entries())
+    laid = lay_scope(registry, decisions)
+    assert list(laid["outside"]) == ["", "参军入伍", ""]
+    assert list(laid["outside_source"]) == ["", "decision", ""]
+    assert laid["outside_by"].iloc[1] == "王老师" and not laid["scope_stale"].any()
+    changed = lay_scope(registry.assign(name="改名"), decisions)
+    assert list(changed["outside"]) == ["", "参军入伍", ""] and list(changed["scope_stale"]) == [True, True, False]
+    assert row_digests(registry).nunique() == 3
