@@ -45,7 +45,10 @@ def cohort(tmp_path_factory):
     settings.write_text(settings.read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")
     registry = sorted((folder / "registry").glob("*.csv"))[0]
     lines = registry.read_text(encoding="utf-8").splitlines()
-    registry.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")  # one student entered twice
+    twice = lines[1].replace('"本科"', '"专科"')  # one student entered twice, not alike
+    person = lines[2].split(",")
+    another = ",".join([person[0], '"13099999999"', '"13439900000000"', *person[3:]])  # one person's ID number again
+    registry.write_text("\n".join([*lines, twice, another]) + "\n", encoding="utf-8")
     return folder
 
 
@@ -111,10 +114,10 @@ def test_nothing_of_anybody_is_kept_of_the_results(run, cohort, capsys, tmp_path
     kept = (run.folder / "validations.json").read_text(encoding="utf-8")
     submissions = read_table(run.folder, "submissions")
     main_docs(cohort, tmp_path / "docs")
-    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "docs").iterdir()]
+    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "docs").rglob("*.html")]
     assert capsys.readouterr().out.strip().endswith("index.html")
     assert {"submissions.html", "submissions_office.html", "registry.html"} <= {
-        path.name for path in (tmp_path / "docs").iterdir()
+        path.name for path in (tmp_path / "docs").rglob("*.html")
     }
     for column in ("id_number", "phone", "student_number", "submission_id", "email"):
         values = set(submissions[column]) - {""}
