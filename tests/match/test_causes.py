@@ -51,7 +51,7 @@ CASES = {
 }
 
 
-SETTLED = {"registry_read": True, "registry_graduation_month": "2017-06"}
+SETTLED = {"registry_read": True, "registry_graduation_month": "2017-06", "registry_faults": ""}
 """What check's table knows beside the evidence."""
 
 
