@@ -73,7 +73,7 @@ def test_one_command_opens_a_desk_whose_buttons_are_alive(folder: Path):
                     page.get_by_placeholder("学号，一行一个").fill("1305")
                     page.get_by_role("button", name="登记").first.click()
                     page.get_by_text("还没有一次完整的运行").nth(1).wait_for(timeout=60_000)
-                assert not page.get_by_text("show_run(office)").is_visible()
+                    assert not page.get_by_text("show_run(office)").is_visible()
                 stranger = browser.new_context().new_page()
                 stranger.goto(address.partition("?")[0])
                 assert "token" in stranger.content().lower() and not stranger.get_by_role("button", name="查找").count()
