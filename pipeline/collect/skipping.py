@@ -18,6 +18,7 @@ from pipeline.collect.collected import SKIPPED, Collected, Note
 from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, is_code_row
 from pipeline.collect.headings import clean, field_of
+from pipeline.collect.template_text import EXAMPLES
 from pipeline.logs import mask
 from pipeline.tables import POSITION
 
@@ -47,13 +48,18 @@ _SIX = "([0-9]{6,}[Xx]?)"
 _DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever stands between them
 _LONG = re.compile(r"\s*[0-9]{8,15}\s*")
 _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
+_OURS = frozenset(EXAMPLES.values())  # our template's page of instructions gives them: nobody's numbers
 _FEW = 9  # filled cells of a row below the table, at most
 _WIDE = 40  # characters of a cell that are looked at in full width, too
 _PORTION = 50_000  # rows that are Python text at a time
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether rows without a header are people: one has an ID number, or three a number beside a name."""
+    """Say whether rows without a header are people: one has an ID number, or three a number beside a name.
+
+    The examples of our own template are nobody's.
+    """
+    rows = [[cell for cell in row if cell.strip() not in _OURS] for row in rows]
     if any(_holds_person(cell) for row in rows for cell in row):
         return True
     return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP

@@ -8,7 +8,7 @@ import great_expectations as gx
 import pandas as pd
 import pytest
 import yaml
-from great_expectations.checkpoint import ValidationAction
+from great_expectations.checkpoint.actions import ValidationAction
 
 from pipeline.check import suite
 from pipeline.check.expectations import SUITES, TYPES, TableDatasource
@@ -27,7 +27,7 @@ SEEN = []
 class Note(ValidationAction):
     """An action as anybody may have one."""
 
-    type: Literal["note"] = "note"
+    type: Literal["note"] = "note"  # pyright: ignore[reportIncompatibleVariableOverride] as GX says to write it
 
     def run(self, checkpoint_result, action_context=None):
         SEEN.append(checkpoint_result.success)
@@ -154,7 +154,7 @@ def test_the_engine_keeps_the_table_and_makes_no_fingerprint_of_it():
     source = gx.get_context(mode="ephemeral").data_sources.add_mingce("m")
     assert isinstance(source, TableDatasource)
     batch = source.add_dataframe_asset("a").add_batch_definition_whole_dataframe("b").get_batch({"dataframe": frame})
-    assert batch.data.dataframe is frame
+    assert batch.data.dataframe is frame  # pyright: ignore[reportAttributeAccessIssue] typed as the base of all engines
     nothing = judged(pd.DataFrame(), []).meta["batch_markers"]["pandas_data_fingerprint"]
     outcome = batch.validate(gx.ExpectationSuite(name="s", expectations=[TYPES["expect_qq_format"]()]))
     assert outcome.meta["batch_markers"]["pandas_data_fingerprint"] == nothing

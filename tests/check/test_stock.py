@@ -148,7 +148,11 @@ def alone(table, rules):
             typed[f"{column}_as_date"] = pd.to_datetime(table[column], format="ISO8601", errors="coerce")
     source = gx.get_context(mode="ephemeral").data_sources.add_pandas("alone")
     batch = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
-    expectations = [expectation_type(rule.expectation)(**rule.kwargs, meta={"rule": rule.name}) for rule in rules]
+    expectations = []
+    for rule in rules:
+        kind = expectation_type(rule.expectation)
+        assert kind is not None, rule.expectation
+        expectations.append(kind(**rule.kwargs, meta={"rule": rule.name}))
     outcome = batch.get_batch({"dataframe": text.assign(**typed)}).validate(
         gx.ExpectationSuite(name="alone", expectations=expectations), result_format="COMPLETE"
     )

@@ -134,6 +134,6 @@ def test_a_flood_of_strangers_changes_nobody():
         standing = standing_submissions(matched.made_at, matched.evidence)
         ids = matched.submissions["submission_id"].loc[standing.to_numpy()]
         assert dict(zip(standing.index, ids, strict=True)) == {n: f"s{n}" for n in range(len(model.people))}
-    mine = after.marks.loc[range(len(model.people))]
+    mine = after.marks.loc[list(range(len(model.people)))]
     for name in ("student_number_clash", "exam_number_clash", "phone_shared"):
         assert (~mine[name] | mine[f"{name}_owned"] | (name == "phone_shared")).all()

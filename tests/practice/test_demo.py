@@ -17,7 +17,7 @@ DAYS = [MADE_FOR, date(2026, 2, 28), date(2028, 2, 29), date(2031, 12, 31)]
 
 def cells(folder: Path) -> list[list[object]]:
     book = CalamineWorkbook.from_path(folder / "submissions" / "submissions.xlsx")
-    return [row for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python()]
+    return [list(row) for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python()]
 
 
 def test_demo_writes_a_cohort_and_goes_on_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

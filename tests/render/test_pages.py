@@ -239,13 +239,14 @@ def test_who_has_submissions_of_strangers_settles_them_first(finished: Run, tmp_
 def test_changes_say_with_which_run_they_are_compared(season: Run, tmp_path: Path) -> None:
     shutil.copytree(season.path.parent, tmp_path / "runs")
     page = open_page(str(tmp_path / "runs" / season.path.name), COLLEGE, SCHOOL)
-    before = page.days[-1]
+    before = page.run.previous
+    assert before is not None
     assert f"与 {before.as_of} 08:00 的结果相比" in text_of(show_changes(page).html)
-    summary = tmp_path / "runs" / before.run / "summary.json"
+    summary = before.path / "summary.json"
     told = json.loads(summary.read_text(encoding="utf-8"))
     summary.write_text(json.dumps({**told, "started_at": "2026-11-27T13:39:40+08:00"}), encoding="utf-8")
     page = open_page(str(page.run.path), COLLEGE, SCHOOL)
-    assert page.run.named(before) == f"{before.as_of} 的结果（2026-11-27 13:39 运行）"
+    assert f"与 {before.as_of} 的结果（2026-11-27 13:39 运行）相比" in text_of(show_changes(page).html)
 
 
 def test_what_was_not_checked_is_said_in_words(season: Run) -> None:

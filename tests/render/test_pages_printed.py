@@ -7,6 +7,7 @@ import dataclasses
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -135,7 +136,7 @@ def words_of(pdf: Path) -> str:
 def cells_of(book: Path) -> tuple[list[str], int]:
     import openpyxl
 
-    sheet = openpyxl.load_workbook(book)["人数统计"]
+    sheet: Any = openpyxl.load_workbook(book)["人数统计"]
     cells = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
     return [*cells, str(sheet.oddFooter.left.text)], len(sheet._images)
 

@@ -14,7 +14,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.scale import plan, reading
+from pipeline.scale import plan
 from pipeline.scale.across import Across
 from pipeline.tables import ROW_GROUPS
 from pipeline.view.run import load_run
@@ -157,10 +157,3 @@ def test_workers_end_with_a_run_that_was_killed(tmp_path: Path):
     left = [psutil.Process(int(pid)) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
     _, alive = psutil.wait_procs(left, timeout=120)
     assert alive == []
-
-
-def test_times_that_cannot_be_read_are_said_since_they_decide_what_counts():
-    rows = pd.DataFrame({"file": "a.xlsx", "sheet": "一", "row": [2, 3, 4, 5],
-                         "submitted_at": ["", "2016-10-08 21:30", "国庆那天", "16/10/8"]})  # fmt: skip
-    assert [(note.level, note.row) for note in reading._unread_times(rows)] == [("warning", 4)]
-    assert not reading._unread_times(rows[:2])

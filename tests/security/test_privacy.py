@@ -215,14 +215,13 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
     outside.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(outside))
     seen: list[list[Path]] = []
-    write = tables_xlsx._sheet
+    fill = tables_xlsx._fill
 
-    def watched(*given: Any) -> list[str]:
-        columns = write(*given)
+    def watched(*given: Any) -> None:
+        fill(*given)
         seen.append(list(outside.iterdir()))
-        return columns
 
-    monkeypatch.setattr(tables_xlsx, "_sheet", watched)
+    monkeypatch.setattr(tables_xlsx, "_fill", watched)
     (tmp_path / "run").mkdir()
     tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", {"roster": pd.DataFrame({"name": ["张三"] * 9})})
     assert seen == [[], []]  # the table, and the sheet of names
