@@ -54,9 +54,9 @@ def submissions(*changes: dict[str, str]) -> pd.DataFrame:
 
 def registry(*changes: dict[str, str]) -> pd.DataFrame:
     """Return given registry rows: the good student's with each of the changes."""
-    names = fields.in_registry()
+    names = fields.registry_columns()
     rows = [
-        {"school_code": "10534", "row": n, **{name: GOOD[name] for name in names}, **change}
+        {"school_code": "10534", "row": n, **{name: GOOD.get(name, "") for name in names}, **change}
         for n, change in enumerate(changes, 2)
     ]
     for row in rows:

@@ -167,7 +167,9 @@ def backup(
             typer.echo(line, err=True)
         return
     if destination is None:
-        raise UsageError("没有写备份到哪里", where="DEST", remedy="例如：mingce backup /media/usb/mingce")
+        raise UsageError(
+            "缺少 DEST（备份到哪里）", remedy="例如：mingce backup /media/usb/mingce，写法见 mingce backup --help"
+        )
     path, count = work.backup(load_cohort(cohort), destination, now, by or system_account())
     typer.echo(f"已备份 {count} 条，核对无误", err=True)
     typer.echo(str(path))

@@ -68,6 +68,16 @@ _HEADINGS = {
     "change": "增减",
     "explain": "需要说明",
     "explanation": "说明",
+    "day": "日期",
+    "reason": "原因",
+    "source": "来源",
+    "by": "经办人",
+    "at": "时间",
+    "number": "编号",
+    "rows": "行数",
+    "of": "共几行",
+    "advice": "建议",
+    "settled": "处理结果",
 }
 DIFFERENCES = {
     "missing": "在册，没有提交",

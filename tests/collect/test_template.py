@@ -41,12 +41,13 @@ def test_filled_in_and_read_back(tmp_path, make_cohort, read):
     parts, said = problems(read(fill(path)))
     assert said == []
     rows = parts[0].rows
-    assert rows["row"].tolist() == [6, 7, 8]
-    assert rows.iloc[0].drop(["row", "why", "student_number"]).to_dict() == {
+    # the example has numbers, so a registry decides (`with_people`); it is nobody's until then
+    assert rows[["row", "why"]].values.tolist() == [[5, "示例行"], [6, ""], [7, ""], [8, ""]]
+    assert rows.iloc[1].drop(["row", "why", "student_number"]).to_dict() == {
         name: text for name, text in PERSON.items() if name != "student_number"
     }
     assert len(parts[0].cells) == len(parts[0].extras) == 0
-    assert parts[0].skipped[["row", "why"]].values.tolist() == [[5, "示例行"]]
+    assert len(parts[0].skipped) == 0
     assert [len(part.rows) for part in parts[1:]] == [0, 0]
 
 
@@ -90,7 +91,8 @@ def test_saved_again_by_libreoffice(tmp_path, read, kind):
     subprocess.run([*command, "--outdir", tmp_path / "out", path], check=True, capture_output=True, timeout=120)
     parts, said = problems(read(tmp_path / "out" / f"a.{kind}"))
     assert said == []
-    assert parts[0].rows["id_number"].tolist() == [PERSON["id_number"]] * 3
+    assert parts[0].rows["why"].tolist() == ["示例行", "", "", ""]
+    assert parts[0].rows["id_number"].tolist() == [PERSON["id_number"]] * 4
 
 
 def test_command(tmp_path, monkeypatch):

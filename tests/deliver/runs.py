@@ -59,7 +59,7 @@ def roster_of(
                 for field, message in (("ethnicity", "民族与学籍信息不一致"), ("phone", "手机号码应为 11 位")):
                     findings.append(
                         (sid, SCHOOL, college, class_name, number, field, f"{field}.x", "critical", "student", message,
-                         "给的", "学籍机密值", False)
+                         "给的", "学籍机密值", False, "")
                     )  # fmt: skip
     roster = pd.DataFrame(rows, columns=_ROSTER)
     found = pd.DataFrame(findings, columns=FINDINGS)

@@ -158,11 +158,14 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
 
     import pandas as pd
 
+    from pipeline.cohort import Office
     from pipeline.deliver.addresses import COLUMNS
     from pipeline.deliver.students import invitation_drafts
 
     window = SimpleNamespace(closes=date(2016, 10, 31))
-    cohort = SimpleNamespace(folder=tmp_path, name="2017届", window=window, code_of=lambda _: "10534")
+    cohort = SimpleNamespace(
+        folder=tmp_path, name="2017届", window=window, code_of=lambda _: "10534", office=Office()
+    )  # fmt: skip
     rows = [
         ("甲大学", "1", "thief@qq.com", "", "home1@qq.com"),
         ("甲大学", "2", "new2@qq.com", "new2@qq.com", "home2@qq.com"),

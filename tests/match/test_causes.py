@@ -51,7 +51,9 @@ CASES = {
 }
 
 
-SETTLED = {"registry_read": True, "registry_graduation_month": "2017-06", "registry_faults": ""}
+SETTLED = {
+    "registry_read": True, "registry_graduation_month": "2017-06", "registry_faults": "", "school_named": True,
+}  # fmt: skip
 """What check's table knows beside the evidence."""
 
 

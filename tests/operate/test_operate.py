@@ -154,7 +154,7 @@ def test_purge_by_keeping_times(cohort):
     assert removed.ledger == 1
     assert {path.name for path in (root / "inputs").iterdir()} == {"2-new", "both"}
     assert [path.name for path in (root / "outbox").iterdir()] == ["new"]
-    assert {path.stem for path in (root / "runs/1-old/tables").iterdir()} == {"colleges"}
+    assert {path.stem for path in (root / "runs/1-old/tables").iterdir()} == {"colleges", "course"}
     assert not (root / "runs/1-old/site").exists() and (root / "runs/1-old/summary.json").is_file()
     assert (root / "runs/2-new/tables/roster.parquet").is_file()
     with open_ledger(cohort) as ledger:

@@ -118,7 +118,8 @@ def _workbook(path: Path, rows: list[dict[str, str]]) -> None:
 
 def _people(folder: Path) -> None:
     rows = _read(folder / "registry" / "10534.csv")
-    classes = dict.fromkeys((row["学校名称"], row["院系"], row["班级"]) for row in rows)
+    known = rows[0]["学校名称"]  # a table of people that names a strange school is refused
+    classes = dict.fromkeys((known, row["院系"], row["班级"]) for row in rows if row["学校名称"] == known)
     counselors = [
         {
             "学校名称": school,

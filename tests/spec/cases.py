@@ -27,7 +27,7 @@ class Case:
         return {name: value for (before, _, name), value in split if before == prefix and name not in _WORDS}
 
 
-_WORDS = ("registry", "submission")
+_WORDS = ("registry", "submission", "decision")
 
 
 def read_page(page):

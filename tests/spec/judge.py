@@ -16,6 +16,7 @@ from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
 from pipeline.match.registries import merge_rows
+from pipeline.match.scope import lay_scope, scope_by_registry, statuses, with_scope
 from pipeline.match.settle import FLAGS
 from pipeline.match.stage import Registries, match, match_settled
 from pipeline.match.standing import standing_submissions
@@ -98,9 +99,19 @@ def _registry(case, known):
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
     registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
-    registry = merge_rows(registry)[0]
+    registry = merge_rows(scope_by_registry(with_scope(registry), statuses(), known.year))[0]
+    decided = case.changes.get("decision", "")  # out or in: what the office has decided of the student
+    registry = lay_scope(registry, _decisions(registry.iloc[:1], decided))
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
+
+
+def _decisions(row, decided):
+    """Return the office's decision on one student: out, in or none."""
+    made = row[["school_code", "student_number"]].assign(
+        inside=decided == "in", reason="休学", row_digest="", by="王老师", at="2016-10-01"
+    )
+    return made if decided else made.iloc[:0]
 
 
 def _submissions(cases, known):
