@@ -245,8 +245,8 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
 
 def _scope_decided(desk: Desk, college: College) -> None:
     """Refuse while somebody has submitted whom the registry alone puts outside the class."""
-    asked = open_critical(desk.findings)
-    asked = asked[(asked["rule"] == OUTSIDE) & (asked["school"] == college.school) & (asked["college"] == college.name)]
+    found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
+    asked = found if found.empty else found[(found["school"] == college.school) & (found["college"] == college.name)]
     if len(asked):
         numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
         raise RefusedError(
