@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any
 
 from pipeline.cohort import Window
+from pipeline.logs import mask
 from pipeline.review.status import one_a_slip, open_critical
 from pipeline.states import ACTORS, family_of, states
 from pipeline.tables import Frame
@@ -215,7 +216,7 @@ def reasons(roster: Frame, findings: Frame) -> list[Reason]:
         first, freed = group.iloc[0], int(group["alone"].sum())
         family = "fix" if first["actor"] == "student" else "verify"
         who = ACTORS[str(first["actor"])]
-        found.append(Reason(str(first["message"]), who, len(group), freed, freed / len(left), family))
+        found.append(Reason(mask(str(first["message"])), who, len(group), freed, freed / len(left), family))
     missing = int((left["status"] == "missing").sum())
     if missing:
         who = states()["missing"].who
