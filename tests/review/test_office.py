@@ -25,11 +25,15 @@ class Office(NamedTuple):
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *words: object, code: int = 0) -> str:
+        return "".join(self.said(*words, code=code))
+
+    def said(self, *words: object, code: int = 0) -> tuple[str, str]:
+        """Return standard output and standard error apart."""
         with pytest.raises(SystemExit) as left:
             cli.main([*map(str, words)])
         told = self.capsys.readouterr()
         assert (left.value.code or 0) == code, told.out + told.err
-        return told.out + told.err
+        return told.out, told.err
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def edit(path, change):
 
 
 def people(office, *words):
-    return json.loads(office("review", "list", office.folder, "--json", *words))
+    return json.loads(office.said("review", "list", office.folder, "--json", *words)[0])
 
 
 def test_from_the_first_check_to_the_accepted_college(office, tmp_path):

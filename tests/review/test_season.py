@@ -122,10 +122,10 @@ class Season:
             where = self.random.choice(["", "", "", "", "", "before", "within", "after"])
             write = ledger_module._write
 
-            def failing(connection, new, now, where=where, write=write):
+            def failing(connection, new, now, account, where=where, write=write):
                 if where == "before":
                     raise Crash
-                stored = write(connection, new, now)
+                stored = write(connection, new, now, account)
                 if where == "within":
                     raise Crash
                 return stored
