@@ -222,16 +222,19 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "表下备注"
     if any(_TOTAL.search(cell) for cell in filled[:3]):
         return "合计行"
-    if near_top and _hints(filled):
+    if near_top and _hints(filled, name):
         return "填写说明"
     if not (name or any(numbers)) and (len(filled) <= 2 or _REMARK.search(filled[0])):
         return "没有姓名、身份证号码和学号的备注行"
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
 
 
-def _hints(filled: list[str]) -> bool:
-    """Say whether a row tells what to fill in: its first cell says so, or half of its cells do."""
-    return bool(_HINTS.match(filled[0].strip())) or sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
+def _hints(filled: list[str], name: str) -> bool:
+    """Say whether a row tells what to fill in: its first cell says so, or half of its cells do and none is a name."""
+    if _HINTS.match(filled[0].strip()):
+        return True
+    named = bool(_NAME.fullmatch(name)) and not _HINT.search(name)
+    return not named and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
 
 
 def _repeats(cells: Sequence[str], look: _Look) -> bool:
