@@ -132,12 +132,6 @@ def _elements(xml: bytes, name: str) -> list[ElementTree.Element]:
     return [element for element in root.iter() if element.tag == name or element.tag.endswith(f"}}{name}")]
 
 
-def custom_properties(archive: Archive) -> dict[str, str]:
-    """Return the workbook's custom document properties, name to text."""
-    found = _elements(archive.part("docProps/custom.xml"), "property")
-    return {each.get("name", ""): "".join(each.itertext()) for each in found}
-
-
 class _CellImages:
     """The pictures that WPS puts into cells (`=DISPIMG("ID_…")`), from xl/cellimages.xml, each looked up once."""
 

@@ -73,20 +73,3 @@ def _equal(left: Keys, right: Keys) -> tuple[np.ndarray, np.ndarray]:
     other = other[other["key"] != 0]
     pairs = one.merge(other[other.groupby("key")["key"].transform("size") <= _MOST], on="key")
     return pairs["left"].to_numpy(), pairs["right"].to_numpy()
-
-
-def known_rows(pairs: Frame, count: int) -> np.ndarray:
-    """Return, for each of `count` submissions, the one registry row whose person it surely is, -1 where none is sure.
-
-    Student number, exam number and any third key together are a row's person; else ID number and name are, unless
-    both numbers stand on another row (a namesake's ID number: contract, tables/certifications).
-    """
-    shares = pairs["shares"].to_numpy()
-    both = (shares & (STUDENT | EXAM)) == (STUDENT | EXAM)
-    named = (shares & (ID | NAME)) == (ID | NAME)
-    rows = np.full(count, -1, dtype=np.int64)
-    for chosen in (named, both & ((shares & (ID | NAME)) > 0)):  # what comes last counts
-        part = pairs[chosen]
-        single = part[~part["left"].duplicated(keep=False)]
-        rows[single["left"].to_numpy()] = single["right"].to_numpy()
-    return rows

@@ -30,16 +30,12 @@ def make_course(roster: Frame, submissions: Frame) -> Frame:
 
 
 def _day(moments: pd.Series) -> pd.Series:
-    days = moments.fillna("").astype("str").str.slice(0, 10)
+    days = moments.astype("str").fillna("").str.slice(0, 10)
     return days.where(days.str.fullmatch(_DAY), "")
 
 
 def _first_submitted(submissions: Frame) -> pd.Series:
     """Return the earliest `submitted_at` of each person's submissions, by the id of the one that counts."""
-    again = submissions["superseded_by"] == submissions["submission_id"]  # the same row submitted twice has one id
-    newer = submissions[~again].drop_duplicates("submission_id").set_index("submission_id")["superseded_by"]
-    counts = submissions["submission_id"]
-    while (following := counts.map(newer).fillna("")).ne("").any():
-        counts = following.where(following != "", counts)
+    counts = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
     dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
-    return dated.groupby(counts.to_numpy()).min().replace("9999", "").astype("str")
+    return dated.groupby(counts).min().replace("9999", "").astype("str")

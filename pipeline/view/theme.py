@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline import resources
-from pipeline.states import family_of
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,6 @@ class Theme:
     def family(self, name: str) -> Family:
         """Return the family called `name`."""
         return next(family for family in self.families if family.name == name)
-
-    def of_status(self, status: str) -> Family:
-        """Return the family of a roster status."""
-        return self.family(family_of(status))
 
 
 @cache
