@@ -112,6 +112,7 @@ def registry_of(make_cohort, address):
     cohort = make_cohort(address)
     own = {"student_number": "XH", "name": "XM", "id_number": "SFZJH", "study_years": "XZ", "enrolment_month": "RXNY",
            "exam_number": "KSH"}  # fmt: skip
+    own |= {"college": "=商学院", "class_name": "=13会计1班", "major": "=会计学", "education_level": "=本科"}
     return cohort.schools[0].model_copy(update={"columns": own}), cohort
 
 
