@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from pipeline import resources
-from pipeline.render.overview import Overview, banners, college_folder
+from pipeline.render.overview import Overview, banners, college_folder, show_today
 from pipeline.render.pieces import render
 from pipeline.view.run import Run
 from pipeline.view.schools import school_page
@@ -34,6 +36,7 @@ def write_index(path: Path, run: Run) -> None:
         as_of=str(run.as_of),
         links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()],
         banners=banners(overview),
+        today=Markup(show_today(overview).html),
         unit=overview.unit,
         groups=_groups(entries, overview),
         counts=overview.counts,
