@@ -22,6 +22,8 @@ def folder(tmp_path: Path) -> Path:
         (made / name).write_text(name, encoding="utf-8")
     text = settings(submissions="submissions.csv").replace("year = 2017", 'year = 2017\nprevious = "../2016"')
     (made / "cohort.toml").write_text(text.replace("[people]", 'photos = "photos"\n[people]'), encoding="utf-8")
+    (tmp_path / "2016").mkdir()
+    (tmp_path / "2016" / "cohort.toml").write_text(settings(submissions="submissions.csv"), encoding="utf-8")
     return made
 
 

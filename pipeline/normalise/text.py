@@ -75,12 +75,15 @@ def without_apostrophe(text: str) -> str:
     return re.sub(r"^['’‘`]+(?=[0-9A-Za-z])", "", text)
 
 
+# Possessive, and one way to read each character: a cell of a million letters must cost no more than its length.
 _LABEL = re.compile(
-    r"^(?:[\u4e00-\u9fff]+(?:[(（][\u4e00-\u9fff]*[)）])?[:： ]*|(?:id|no|number|passport)\b[.:： ]*|qq[:： ]*)+"
+    r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+)++"
     r"(?=[0-9A-Za-z])",
     re.IGNORECASE,
 )
-_REMARK = re.compile(r"(?<=[0-9A-Za-z]) *(?:[(（][^()（）0-9]*[\u4e00-\u9fff][^()（）0-9]*[)）]|[\u4e00-\u9fff]+)$")
+_REMARK = re.compile(
+    r"(?<=[0-9A-Za-z]) *+(?:[(（](?=[^()（）0-9]*[\u4e00-\u9fff])[^()（）0-9]*+[)）]|[\u4e00-\u9fff]++)$"
+)
 
 
 def without_label(text: str) -> str:

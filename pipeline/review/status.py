@@ -15,12 +15,17 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings without those that say again what an earlier one says of the same value.
+    """Return the findings without those that say again what another one says of the same value.
 
-    A month that is wrong by its rule and by the registry is one slip: the same submission, field and actor.
+    A month that is wrong by its rule and by the registry is one slip, and so is a name that differs from the
+    registry twice: the same submission, field and actor. Two rules of a value's own, such as a photo's size and its
+    background, are two slips.
     """
-    again = findings.duplicated(["submission_id", "field", "actor"]) & (findings["field"] != "")
-    return findings[~(again & (findings["submission_id"] != ""))]
+    value = ["submission_id", "field", "actor"]
+    compares = findings["rule"].str.endswith(".registry") | findings["rule"].str.startswith("identity.")
+    own_first = findings[value].assign(compares=compares).sort_values("compares", kind="stable")
+    again = (compares & own_first.duplicated(value).reindex(findings.index)) | findings.duplicated([*value, "rule"])
+    return findings[~(again & (findings["field"] != "") & (findings["submission_id"] != ""))]
 
 
 def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:

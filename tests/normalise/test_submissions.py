@@ -143,3 +143,13 @@ def test_a_copied_row_keeps_the_approved_id_among_the_submissions():
     two = submission_ids(submissions({}, {}))
     assert two.iloc[1] == one
     assert two.is_unique
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "char", ["身", "1", "A", "A1", " ", "（", "(身", "1（身", "-", ".", "：", "id:", "年1月", "@", "；"]
+)
+def test_a_cell_of_any_length_costs_no_more_than_its_length(char: str):
+    """A stranger's cell once kept a run busy for ever: a label of 40,000 letters had exponentially many readings."""
+    for name in fields.names():
+        repair(name, char * 20_000 + "\u4e00?")

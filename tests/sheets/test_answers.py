@@ -94,8 +94,8 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Pati
     findings = [
         finding(1), finding(1, severity="warning", field="qq", message="QQ号码请核对"), finding(1),
         finding(1, excepted=True, message="已准予例外"), finding(1, severity="info", message="只是提示"),
-        finding(1, field="name", message="姓名应为“王小明”", expected="王小明"),
-        finding(1, field="name", message="欧阳某1 的身份证号码 430302199503141512 有误"),
+        finding(1, field="name", rule="name.registry", message="姓名应为“王小明”", expected="王小明"),
+        finding(1, field="id_number", rule="id_number.format", message="欧阳某1 的身份证号码 430302199503141512 有误"),
         finding(3, severity="warning"), finding(4, actor="counselor", message="请辅导员核实"),
     ]  # fmt: skip
     summary = write_answers(cohort, make_run(tmp_path, students, findings), patience=patience)
