@@ -12,7 +12,7 @@ from tests.docs.pages import ROOT
 READS = {"pipeline/collect/skipping.py"}
 """Files that must know what others write."""
 ANOTHER = {"被退回过", "腾讯文档收集表", "在线收集表"}
-"""Where a forbidden word is part of one that means something else: a row was sent back; what Tencent calls its forms."""
+"""Words with a forbidden one in them that mean something else: a row was sent back; what Tencent calls its forms."""
 
 
 def forbidden() -> list[str]:
