@@ -143,3 +143,9 @@ def with_scope(rows: Frame) -> Frame:
     flags = ("status_unknown", "scope_stale")
     lacking = [name for name in (STATUS, *BY_REGISTRY, *LAID) if name not in rows]
     return rows.assign(**{name: False if name in flags else "" for name in lacking})
+
+
+def names_by_reason(outside: Frame) -> list[tuple[str, list[str]]]:
+    """Return each reason in the table `outside` with the names of its people, the most frequent reason first."""
+    order = outside["reason"].value_counts().index
+    return [(str(reason), sorted(outside["name"][outside["reason"] == reason])) for reason in order]
