@@ -35,7 +35,7 @@ class PreparedProcess(WorkerPlugin):
 
     def setup(self, worker: object) -> None:
         """Start the process; its imports happen while the worker does something else."""
-        self.process = prepare(template=resources.templates() / "page")
+        self.process = prepare()
 
     def teardown(self, worker: object) -> None:
         """End the process and all that it forked."""

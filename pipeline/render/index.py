@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from pipeline import resources
 from pipeline.render.overview import Overview, banners, college_folder, show_today
 from pipeline.render.pieces import render
 from pipeline.view.run import Run
@@ -41,8 +40,6 @@ def write_index(path: Path, run: Run) -> None:
         groups=_groups(entries, overview),
         counts=overview.counts,
         extras=overview.extras.total(),
-        css=(resources.templates() / "page" / "page.css").read_text(encoding="utf-8"),
-        script=(resources.templates() / "page" / "page.js").read_text(encoding="utf-8").strip(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8", newline="\n")

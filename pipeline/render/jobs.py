@@ -19,13 +19,18 @@ from pipeline.render.starter import Prepared, forget_secrets
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters."""
+    """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters.
+
+    `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page.
+    """
 
     notebook: Path
     output_notebook: Path
     output_html: Path | None
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     name: str = ""
+    token: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,10 @@ class NotebookResult:
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every job: seconds and bytes (0: unbound), the page template, cold kernels or forked ones."""
+    """What holds for every job: seconds and bytes (0: unbound), cold kernels or forked ones."""
 
     timeout: float
     memory: int
-    template: Path
     cold: bool
 
 
@@ -75,7 +79,7 @@ def serve_job(client: socket.socket, request: dict[str, Any]) -> int:
     """Be the job that `request` describes (in a fork of the prepared process) and send back what became of it."""
     hush_libraries()
     given: dict[str, Any] = request["settings"]
-    settings = Settings(given["timeout"], given["memory"], Path(given["template"]), given["cold"])
+    settings = Settings(given["timeout"], given["memory"], given["cold"])
     result = run_job(from_wire(request["job"]), settings, Prepared(Path(request["folder"]), None))
     client.send(json.dumps({"ok": result.ok, "error": result.error, "kind": result.kind}).encode())
     return 0
@@ -104,6 +108,8 @@ def to_wire(job: NotebookJob) -> dict[str, Any]:
         "output_html": str(job.output_html.absolute()) if job.output_html else None,
         "parameters": job.parameters,
         "name": job.name,
+        "token": job.token,
+        "line": job.line,
     }
 
 
@@ -112,7 +118,6 @@ def settings_to_wire(settings: Settings) -> dict[str, Any]:
     return {
         "timeout": settings.timeout,
         "memory": settings.memory,
-        "template": str(settings.template.absolute()),
         "cold": settings.cold,
     }
 
@@ -126,6 +131,8 @@ def from_wire(data: dict[str, Any]) -> NotebookJob:
         Path(html) if html else None,
         data["parameters"],
         data["name"],
+        data["token"],
+        data["line"],
     )
 
 
@@ -166,8 +173,14 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
         if unfinished.exists():
             unfinished.replace(job.output_notebook)
     if executed is not None and job.output_html is not None:
-        export.write_whole(job.output_html, export.page(executed, settings.template))
+        export.write_whole(job.output_html, _page(executed, job))
     return failure
+
+
+def _page(executed: Any, job: NotebookJob) -> str:  # noqa: ANN401 - nbformat's node has no types
+    from pipeline.render import export
+
+    return export.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
 
 
 def _as_it_stands(path: Path) -> str:

@@ -17,9 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 
-from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.render import jobs as work
 from pipeline.render.jobs import NotebookJob, NotebookResult
@@ -44,22 +42,19 @@ def run_notebooks(
     memory: int = MEMORY,
     on_done: Report | None = None,
     prepared: Prepared | None = None,
-    template: Path | None = None,
 ) -> list[NotebookResult]:
     """Run `jobs`, `processes` at a time (0: one more than the cores), and return their results in the same order.
 
     `timeout` seconds and `memory` bytes (0: none) bound each notebook; `on_done` hears of each as it ends, in this
     thread. `prepared` is a process started early with `prepare()`; without it one is started and ended here.
-    `template` is the nbconvert template's folder (default: `page` among the resources). A notebook given
-    parameters that it does not document is not started; its result says so.
+    A notebook given parameters that it does not document is not started; its result says so.
     """
-    template = template or resources.templates() / "page"
-    settings = work.Settings(timeout, memory, template, cold or not can_fork())
+    settings = work.Settings(timeout, memory, cold or not can_fork())
     processes = min(processes or (os.cpu_count() or 1) + 1, max(len(jobs), 1))
     report: Report = on_done or (lambda result: None)
     if settings.cold:
         return _run_cold(jobs, processes, settings, report)
-    with prepare(template=template) if prepared is None else contextlib.nullcontext(prepared) as process:
+    with prepare() if prepared is None else contextlib.nullcontext(prepared) as process:
         return _Pool(process, settings, report).run(jobs, processes)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from pipeline.cohort import Standing, unmistakable
+from pipeline.render.opened import settle
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.render.today import show_work
 from pipeline.review.standing import formula as standing_formula
@@ -155,6 +156,7 @@ def open_overview(run: str, school: str = "") -> Overview:
         InputError: no such run or school.
     """
     opened = load_run(run)
+    settle()
     if not school:
         return Overview(opened, opened.table("colleges"))
     return Overview(opened, opened.rows("colleges", school=opened.school_name(school)), school)

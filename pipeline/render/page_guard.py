@@ -1,58 +1,199 @@
-"""The guard that holds a page to its college, and the page that stands where one could not be made."""
+"""The guard that holds a page to its college, and the page that stands where one could not be made.
+
+It reads what really stands on a page, whoever put it there: words as they are seen, whatever tags cut them, and the
+words of embedded drawings. Whatever it cannot read or does not expect closes the page.
+"""
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 
-from pipeline import resources
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from pipeline.errors import MingceError
-from pipeline.render.college import SECTIONS
 from pipeline.render.pieces import render, token
 from pipeline.view.run import Run
 
 _STROKES = 5  # an empty frame of a picture has fewer paths
+_INLINES = "a abbr b code del em font i ins kbd mark s samp small span strong sub sup u var wbr"
+_INLINE = frozenset(_INLINES.split())
+_SILENT = frozenset(("style", "script"))
+_UNREAD = frozenset(("d", "style", "points", "transform", "class", "href", "xlink:href", "clip-path", "content"))
+_SVG = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
+_WORD = re.compile(r"[0-9A-Za-z]+")
+_HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_ID = re.compile(
+    r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+    r"|[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9A-Za-z])"
+)
+_SHORTEST, _SHORTEST_SECRET = 6, 8  # characters below which a number is too common to tell whose it is
 
 
 class PageError(MingceError):
     """A page did not come out as it must: it is replaced by one that says so."""
 
 
+class Known:
+    """Very many words, each kept as 8 bytes: which of some words are among them."""
+
+    def __init__(self, parts: Iterable[pd.Series]) -> None:
+        hashes: list[npt.NDArray[np.uint64]] = [_hashes(part) for part in parts]
+        self._sorted = np.unique(np.concatenate(hashes)) if hashes else np.array([], dtype=np.uint64)
+
+    def among(self, words: Iterable[str]) -> set[str]:
+        """Return those of `words` that are known."""
+        asked = sorted(words)
+        found = np.isin(_hashes(pd.Series(asked, dtype="str")), self._sorted)
+        return {word for word, known in zip(asked, found, strict=True) if known}
+
+
+def _hashes(words: pd.Series) -> npt.NDArray[np.uint64]:
+    return pd.util.hash_array(words[words != ""].to_numpy(dtype=object))
+
+
 @dataclass(frozen=True)
 class Expected:
-    """What a page must hold: its sections, its token, and no student number outside `numbers`."""
+    """What a page must hold: its token (blank: of a page that is no college's), and what may stand of a college.
 
-    sections: tuple[str, ...]
-    token: str
-    numbers: frozenset[str]
-
-
-def expected_of_college(run: Run, school: str, college: str) -> Expected:
-    """Return what the dashboard of one college must hold.
-
-    Args:
-        run: the run.
-        school: the school's code.
-        college: the college's name.
+    `numbers` are those of its own people, `words` its own names, classes and colleges.
     """
-    roster = run.rows("roster", columns=["student_number"], school=run.school_name(school), college=college)
-    return Expected(SECTIONS, token(run.run_id, school, college), frozenset(roster["student_number"]))
+
+    token: str
+    numbers: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
 
-class _Reader(HTMLParser):
-    """Gathers tokens, student numbers, sections and rows of a page."""
+class Guard:
+    """The guard of one run's pages: whom they may show, and what no page may."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def expected(self, school: str, college: str) -> Expected:
+        """Return what a page of one college must hold.
+
+        Args:
+            school: the school's code; blank: the page is no college's.
+            college: the college's name.
+        """
+        run = self._run
+        if not college:
+            return Expected("")
+        of = {"school": run.school_name(school), "college": college}
+        numbers, words = set[str](), {college, of["school"]}
+        for table, columns in _OWN.items():
+            if run.has(table):
+                rows = run.rows(table, columns=columns, **of)
+                for column in columns:
+                    values = set(rows[column])
+                    numbers |= {word for value in values for word in _WORD.findall(value)}
+                    words |= values
+        return Expected(token(run.run_id, school, college), frozenset(numbers), frozenset(words))
+
+    def check(self, html: str, expected: Expected) -> None:
+        """Hold a page to what is expected of it.
+
+        Raises:
+            PageError: it is empty, a picture on it is, its token is another one, somebody of another college stands
+                on it, or a whole ID number or telephone.
+        """
+        reader = Reader(html)
+        if not reader.sections or reader.empty_pictures:
+            raise PageError("页面是空的" if not reader.sections else "页面的图是空白的")
+        words = reader.words
+        seen = {word for word in words if len(word) >= _SHORTEST_SECRET} - expected.numbers
+        if _ID.search(reader.text) or self._secrets.among(seen):
+            raise PageError("页面里有完整的证件号或手机号，已停止发布", remedy="请在 notebook 里不显示这一列，或先遮盖")
+        if not expected.token:
+            return
+        if reader.tokens != {expected.token}:
+            raise PageError("页面的院系标记不对，已停止发布", remedy="请检查 notebook 打开的是不是参数给的学院")
+        strangers = reader.numbers | {word for word in words if len(word) >= _SHORTEST}
+        others = self._numbers.among(strangers - expected.numbers) | (reader.numbers - expected.numbers)
+        if others or self._words.among(reader.cells - expected.words):
+            raise PageError("页面里有别的院系的人或班级，已停止发布", remedy="请在 notebook 里只取本学院的行")
+
+    @cached_property
+    def _numbers(self) -> Known:
+        return self._known({"registry": ["student_number"], "roster": ["student_number"]})
+
+    @cached_property
+    def _words(self) -> Known:
+        return self._known({"roster": ["name", "class_name", "college"]})
+
+    @cached_property
+    def _secrets(self) -> Known:
+        return self._known({"registry": ["id_number"], "submissions": ["id_number", "phone", "family_phone"]})
+
+    def _known(self, tables: dict[str, list[str]]) -> Known:
+        """Return the words of some columns of the whole run, read some rows at a time."""
+        return Known(
+            rows[column]
+            for table, columns in tables.items()
+            if self._run.has(table)
+            for rows in self._run.batches(table, columns=columns)
+            for column in columns
+        )
+
+
+_OWN = {
+    "roster": ["student_number", "name", "class_name", "major", "counselor", "decided_by"],
+    "registry": ["student_number", "name", "class_name", "major"],
+    "submissions": ["student_number", "name", "class_name", "major"],
+    "differences": ["student_number", "name", "major", "elsewhere"],
+    "findings": ["student_number", "class_name", "message", "given", "expected"],
+    "counselors": ["class_name", "name"],
+    "registry_findings": ["student_number", "class_name", "message"],
+}
+"""Where a college's own people, and what they say of themselves, stand."""
+
+
+class Reader(HTMLParser):
+    """What stands on a page: tokens, student numbers, words, cells of tables, sections, strokes of pictures."""
+
+    def __init__(self, html: str) -> None:
         super().__init__()
         self.tokens: set[str] = set()
         self.numbers: set[str] = set()
-        self.strokes: dict[str, int] = {}
-        self.rows = 0
-        self._section = ""
-        self._pictures: set[str] = set()
+        self.sections = 0
+        self._strokes: list[int] = []
+        self._silent = 0
+        self._pieces: list[str] = []
+        self._apart: list[str] = []
+        self._cell: list[str] | None = None
+        self.cells: set[str] = set()
+        self.feed(html)
+        self.close()
+        for drawing in _SVG.findall(html):
+            within = Reader(b64decode(drawing).decode(errors="replace"))
+            self._pieces += ["\n", within.text]
+            self._apart += within._apart
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, in order; tags within a line cut no word."""
+        return _HIDDEN.sub("", "".join(self._pieces))
+
+    @cached_property
+    def words(self) -> set[str]:
+        """The runs of letters and digits in it, and those that only tags part."""
+        return {word for text in (self.text, *self._apart) for word in _WORD.findall(text)}
+
+    @property
+    def empty_pictures(self) -> bool:
+        """Whether a drawing has nothing in it."""
+        return any(number < _STROKES for number in self._strokes)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag and what its attributes say."""
         given = {name: value or "" for name, value in attrs}
         if tag == "meta" and given.get("name") == "data-college":
             self.tokens.add(given.get("content", ""))
@@ -60,67 +201,68 @@ class _Reader(HTMLParser):
             self.tokens.add(given["data-college"])
         if "data-s" in given:
             self.numbers.add(given["data-s"])
-        if tag == "section":
-            self._section = given.get("id", "")
-            self.strokes[self._section] = 0
+        self._silent += tag in _SILENT
+        self.sections += tag == "section"
         if tag == "svg":
-            self._pictures.add(self._section)
-        self.strokes[self._section] = self.strokes.get(self._section, 0) + (tag == "path")
-        self.rows += tag == "tr"
+            self._strokes.append(0)
+        if tag == "path" and self._strokes:
+            self._strokes[-1] += 1
+        if tag not in _INLINE:
+            self._pieces.append("\n")
+        if tag in ("td", "th", "tr", "table"):
+            self._end_cell()
+            self._cell = [] if tag in ("td", "th") else None
+        self._apart += [value for name, value in given.items() if name not in _UNREAD and not value.startswith("data:")]
 
-    @property
-    def empty_pictures(self) -> list[str]:
-        """Sections whose picture has nothing drawn in it."""
-        return sorted(name for name in self._pictures if self.strokes.get(name, 0) < _STROKES)
+    def handle_endtag(self, tag: str) -> None:
+        """End a block, or what is not seen."""
+        self._silent -= tag in _SILENT and self._silent > 0
+        if tag in ("td", "th", "tr", "table"):
+            self._end_cell()
+        if tag not in _INLINE:
+            self._pieces.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        """Take words that are seen."""
+        if self._silent:
+            return
+        self._pieces.append(data)
+        self._apart.append(data)
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        """Take words that are sent, though nobody sees them."""
+        self._apart.append(data)
+
+    def _end_cell(self) -> None:
+        if self._cell is not None:
+            self.cells.add(_HIDDEN.sub("", "".join(self._cell)).strip())
+        self._cell = None
 
 
 def students_on(html: str) -> set[str]:
     """Return the student numbers of the people that stand on a page."""
-    reader = _Reader()
-    reader.feed(html)
-    return reader.numbers
+    return Reader(html).numbers
 
 
-def check_page(html: str, expected: Expected) -> None:
-    """Hold a page to its college.
-
-    Raises:
-        PageError: a section is missing, a picture is empty, there are no rows, the token is another one, or a
-            student of another college stands on it.
-    """
-    reader = _Reader()
-    reader.feed(html)
-    if reader.tokens != {expected.token}:
-        raise PageError("页面的院系标记不对，已停止发布")
-    if not reader.numbers <= expected.numbers:
-        raise PageError("页面里有别的院系的学生，已停止发布")
-    missing = [name for name in expected.sections if name not in reader.strokes]
-    if missing:
-        raise PageError(f"页面缺少 {len(missing)} 节（{'、'.join(missing)}）")
-    if ("trend" in expected.sections and "trend" not in reader.strokes) or reader.empty_pictures:
-        raise PageError(f"页面的图是空白的（{'、'.join(reader.empty_pictures)}）")
-    if not reader.rows:
-        raise PageError("页面里没有任何数据行")
-
-
-def guard_college_page(path: Path, run: Run, school: str, college: str) -> str:
-    """Check the dashboard in file `path`; where it fails, put a page that says so in its place.
+def guard_page(path: Path, guard: Guard, title: str, school: str = "", college: str = "") -> str:
+    """Check the page in file `path`; where it fails, put a page that says so in its place.
 
     Returns:
         What is wrong, in Chinese; empty where the page stands.
     """
     try:
-        check_page(path.read_text(encoding="utf-8"), expected_of_college(run, school, college))
-    except (PageError, OSError, UnicodeDecodeError) as error:
-        reason = error.what if isinstance(error, PageError) else "页面没有生成"
-        write_failure(path, college, reason)
+        guard.check(path.read_text(encoding="utf-8"), guard.expected(school, college))
+    except (MingceError, OSError, UnicodeDecodeError) as error:
+        reason = error.what if isinstance(error, MingceError) else "页面没有生成"
+        write_failure(path, title, reason, f"{error.remedy}。" if isinstance(error, PageError) and error.remedy else "")
         return reason
     return ""
 
 
 def write_failure(path: Path, title: str, reason: str, remedy: str = "") -> None:
     """Write the page that stands where one could not be made: which, why, what to do."""
-    css = (resources.templates() / "page" / "page.css").read_text(encoding="utf-8")
-    html = render("page/failure.html.j2", title=title, reason=reason, remedy=remedy, css=css)
+    html = render("page/failure.html.j2", title=title, reason=reason, remedy=remedy)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8", newline="\n")

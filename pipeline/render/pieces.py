@@ -68,10 +68,16 @@ def environment() -> Environment:
     look = theme()
     known: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font)}
     known |= {"tint": tint}
+    files = {"css": "page.css", "script": "page.js"}
+    known |= {name: Markup(_static(file)) for name, file in files.items()}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
     made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
     made.filters.update({"grouped": grouped, "glued": glued})
     return made
+
+
+def _static(file: str) -> str:
+    return (resources.templates() / "page" / file).read_text(encoding="utf-8").strip()
 
 
 def render(name: str, /, **values: object) -> str:

@@ -46,11 +46,11 @@ class _Server:
     clients: set[socket.socket] = field(default_factory=set[socket.socket])
 
 
-def main(folder: Path, template: Path | None) -> NoReturn:
+def main(folder: Path) -> NoReturn:
     """Listen at once, import, then serve until standard input closes."""
     server = _open(folder)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _import_all(template)
+    _import_all()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector writes into no page of it
     _serve(server)
@@ -85,11 +85,11 @@ def _nothing(number: int, frame: FrameType | None) -> None:
     pass
 
 
-def _import_all(template: Path | None) -> None:
+def _import_all() -> None:
     """Import and warm what notebooks, the engine and the exporter use, without starting a thread."""
     from pipeline.render import warm
 
-    warm.everything(template)
+    warm.everything()
     if threads() != 1:
         raise RuntimeError(f"{threads()} threads after the imports: a fork would not be safe")
 
@@ -252,4 +252,4 @@ if __name__ == "__main__":
     # the module as everyone imports it, not a second copy named __main__
     from pipeline.render import prepared
 
-    prepared.main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    prepared.main(Path(sys.argv[1]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.render.opened import settle
 from pipeline.render.pieces import Piece, piece, short_digest, token
 from pipeline.tables import Frame, empty
 from pipeline.view import schools
@@ -36,6 +37,7 @@ def open_registry(run: str, school: str = "") -> RegistryPage:
         InputError: no such run or school.
     """
     opened = load_run(run)
+    settle()
     colleges = opened.table("colleges", ["school", "college", "registered"])
     if not opened.has("registry_findings"):
         return RegistryPage(opened, colleges, Counter(), None)

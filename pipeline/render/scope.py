@@ -7,6 +7,7 @@ from functools import cached_property
 
 from pipeline.errors import InputError
 from pipeline.render.headcount import Headcount, lines_of
+from pipeline.render.opened import Mark, settle
 from pipeline.render.pieces import token
 from pipeline.tables import Frame
 from pipeline.view.extras import Extra, college_extras, count_extras
@@ -80,7 +81,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
     roster = opened.rows("roster", school=name, college=college)
     if roster.empty:
         raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
-    return Scope(
+    page = Scope(
         roster=roster,
         findings=opened.rows("findings", school=name, college=college),
         course_rows=opened.rows("course", school=name, college=college),
@@ -91,6 +92,8 @@ def open_page(run: str, college: str, school: str) -> Scope:
         school=school,
         college=college,
     )
+    settle(Mark(page.token, f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）"))
+    return page
 
 
 def of_classes(page: Scope, classes: set[str], counselor: str) -> Scope:

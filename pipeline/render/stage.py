@@ -21,7 +21,7 @@ from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
-from pipeline.render.page_guard import guard_college_page, write_failure
+from pipeline.render.page_guard import Guard, guard_page, write_failure
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
@@ -119,7 +119,7 @@ class Renderer:
 
             self._cluster = self._open.enter_context(Cluster(self._scheduler))
         elif can_fork():
-            self._prepared = self._open.enter_context(prepare(template=resources.templates() / "page"))
+            self._prepared = self._open.enter_context(prepare())
         return self
 
     def __exit__(
@@ -167,6 +167,7 @@ class Renderer:
         self, run: Run, folder: RunFolder, jobs: list[NotebookJob], keys: Mapping[str, str], rendered: Rendered
     ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
+        guard = Guard(run)
         with self._reporter.counting("页面", len(jobs)) as counter:
 
             def done(result: NotebookResult) -> None:
@@ -174,7 +175,7 @@ class Renderer:
                 _point_to_final(folder, result.job.output_notebook)
                 if not result.ok and result.job.output_html is not None:
                     write_failure(result.job.output_html, result.job.name, result.error)
-                elif error := _guarded(run, result.job):
+                elif error := _guarded(guard, result.job):
                     rendered.tell(result.job.name, result.seconds, error)
                 elif result.ok and result.job.output_html is not None:
                     made = [result.job.output_notebook, result.job.output_html]
@@ -279,11 +280,13 @@ def school_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
     ]
 
 
-def _guarded(run: Run, job: NotebookJob) -> str:
-    """Hold a dashboard to its college: one that shows another's rows is replaced by a page that says so, returned."""
-    if job.notebook.stem != "college" or job.output_html is None:
+def _guarded(guard: Guard, job: NotebookJob) -> str:
+    """Hold a page to its college: one that shows another's rows is replaced by a page that says so, returned."""
+    if job.output_html is None:
         return ""
-    return guard_college_page(job.output_html, run, job.parameters["school"], job.parameters["college"])
+    college = str(job.parameters.get("college", ""))
+    school = str(job.parameters["school"]) if college else ""
+    return guard_page(job.output_html, guard, college or job.name, school, college)
 
 
 def _point_to_final(folder: RunFolder, notebook: Path) -> None:

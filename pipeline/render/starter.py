@@ -144,19 +144,19 @@ class Prepared:
                 return connection
 
 
-def prepare(folder: Path | None = None, template: Path | None = None) -> Prepared:
+def prepare(folder: Path | None = None) -> Prepared:
     """Start the prepared process and return at once.
 
     Its sockets stand in a new 0700 folder inside `folder` (the run's own temporary folder) where that path is short
-    enough for a socket, else in the system's; no data are ever written there. `template` is the page template
-    whose exporter it builds beforehand. The process ends, with all it forked, when the caller closes it or dies.
+    enough for a socket, else in the system's; no data are ever written there. The process ends, with all it forked,
+    when the caller closes it or dies.
     """
     short = folder is not None and len(os.fsencode(folder)) <= _LONGEST - 20
     parent = folder if folder is not None and short else Path(tempfile.gettempdir())
     private = parent.resolve() / f"nb-{secrets.token_hex(8)}"
     command = [sys.executable, "-P", "-m", "pipeline.render.prepared", str(private)]
     process = subprocess.Popen(
-        [*command, str(template)] if template else command,
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=_environment(),

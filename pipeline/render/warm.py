@@ -10,20 +10,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-from pathlib import Path
 
 from pipeline.imports import GRAMMARS, without
 
 # ruff: noqa: F401 - imported for those who are forked
 
 
-def everything(template: Path | None) -> None:
-    """Import and warm all; `template` is the page template whose exporter is built."""
+def everything() -> None:
+    """Import and warm all."""
     _tables()
     _kernel()
     _drawing()
     _pages()
-    _engine(template)
+    _engine()
 
 
 def _tables() -> None:
@@ -94,11 +93,11 @@ def _pages() -> None:
 
     known = pieces.environment()
     for name in known.list_templates(extensions=["j2"]):
-        if name.startswith("pieces/"):
+        if name.startswith(("pieces/", "page/page.")):
             known.get_template(name)
 
 
-def _engine(template: Path | None) -> None:
+def _engine() -> None:
     with without(GRAMMARS):
         import jsonschema
     import nbclient
@@ -109,5 +108,4 @@ def _engine(template: Path | None) -> None:
 
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
     nbformat.validate(node)
-    if template is not None and template.is_dir():
-        export.page(node, template)
+    export.page(node)

@@ -119,13 +119,13 @@ class Run:
             found.setdefault(code, {})[college] = statuses
         return found
 
-    def batches(self, name: str, schools: Iterable[str] = ()) -> Iterable[Frame]:
+    def batches(self, name: str, schools: Iterable[str] = (), columns: list[str] | None = None) -> Iterable[Frame]:
         """Return the rows of table `name` some tens of thousands at a time, of these schools (names; none: of all)."""
         data = dataset.dataset(self.path / "tables" / f"{name}.parquet")
         wanted = list(schools)
         only = dataset.field("school").isin(wanted) if wanted else None
         # read ahead by one: what is ready and not asked for yet stands in memory
-        for batch in data.to_batches(filter=only, batch_readahead=1, fragment_readahead=1):
+        for batch in data.to_batches(columns=columns, filter=only, batch_readahead=1, fragment_readahead=1):
             yield batch.to_pandas()
 
     def has(self, name: str) -> bool:

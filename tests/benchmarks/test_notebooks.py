@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.starter import can_fork, prepare
 from tests.benchmarks.measure import repeats
@@ -83,13 +82,13 @@ def cold(notebook: Path, count: int) -> None:
 
 
 def forked(notebook: Path) -> None:
-    folder, template = notebook.parent, resources.templates() / "page"
+    folder = notebook.parent
     jobs = [
         NotebookJob(notebook, folder / f"{n}.ipynb", folder / f"{n}.html", {"run": str(folder), "college": f"学院{n}"})
         for n in range(COLLEGES)
     ]
-    with prepare(template=template) as prepared:
-        results = run_notebooks(jobs, prepared=prepared, template=template)
+    with prepare() as prepared:
+        results = run_notebooks(jobs, prepared=prepared)
     assert [r.error for r in results] == [""] * COLLEGES
 
 

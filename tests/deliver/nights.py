@@ -17,7 +17,6 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline import resources
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.colleges import College
@@ -107,7 +106,7 @@ class _Shared(starter.Prepared):
 
 def share_prepared() -> AbstractContextManager[object]:
     """Start one prepared process for all nights: what it costs to start has its own tests."""
-    one = starter.prepare(template=resources.templates() / "page")
+    one = starter.prepare()
     for module in (stage, notebooks):
         module.prepare = lambda template=None: _Shared(one.folder, None)  # type: ignore[assignment]
     return one

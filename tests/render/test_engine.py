@@ -23,19 +23,6 @@ from pipeline.render.starter import Prepared, can_fork, prepare
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")
 
-TEMPLATE = {
-    "conf.json": '{"base_template": "base", "mimetypes": {"text/html": true}}',
-    "index.html.j2": """{%- extends 'display_priority.j2' -%}
-{%- block header -%}<!DOCTYPE html><html lang="zh-CN"><body>{%- endblock header -%}
-{%- block footer -%}</body></html>{%- endblock footer -%}
-{% block data_html %}{{ output.data['text/html'] }}{% endblock %}
-{% block data_svg %}{{ output.data['image/svg+xml'] }}{% endblock %}
-{% block data_text %}<pre>{{ output.data['text/plain'] | escape }}</pre>{% endblock %}
-{% block stream %}<pre>{{ output.text | escape }}</pre>{% endblock %}
-{% block error %}{% endblock %}
-""",
-}
-
 EVERYTHING = [
     "import os, sys, time\nprint('文字'); print('错误流', file=sys.stderr)",
     "import pandas as pd\nframe = pd.DataFrame({'学号': ['1305030101', '1305030102'], '人数': [1, 2]})\nframe",
@@ -84,8 +71,8 @@ def write_notebook(path: Path, *cells: str | tuple[str, str]) -> Path:
 class Folder:
     """Writes notebooks, runs them and reads what came out."""
 
-    def __init__(self, path: Path, prepared: Prepared, template: Path) -> None:
-        self.path, self.prepared, self.template = path, prepared, template
+    def __init__(self, path: Path, prepared: Prepared) -> None:
+        self.path, self.prepared = path, prepared
 
     def job(self, name: str, *cells: str | tuple[str, str], **parameters: object) -> NotebookJob:
         notebook = write_notebook(self.path / f"{name}.ipynb", *cells)
@@ -93,9 +80,7 @@ class Folder:
         return NotebookJob(notebook, out / f"{name}.ipynb", out / f"{name}.html", parameters, name)
 
     def run(self, *jobs: NotebookJob, processes: int = 2, timeout: float = 120.0, **more) -> dict[str, NotebookResult]:
-        results = run_notebooks(
-            jobs, processes=processes, timeout=timeout, prepared=self.prepared, template=self.template, **more
-        )
+        results = run_notebooks(jobs, processes=processes, timeout=timeout, prepared=self.prepared, **more)
         return {result.job.name: result for result in results}
 
     def text(self, name: str) -> str:
@@ -105,24 +90,15 @@ class Folder:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("templates") / "page"
-    folder.mkdir()
-    for name, text in TEMPLATE.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def prepared(template: Path):
+def prepared():
     os.environ.pop("PYTEST_CURRENT_TEST", None)  # ipykernel would capture no subprocess' output
-    with prepare(template=template) as process:
+    with prepare() as process:
         yield process
 
 
 @pytest.fixture
-def folder(tmp_path: Path, prepared: Prepared, template: Path) -> Folder:
-    return Folder(tmp_path, prepared, template)
+def folder(tmp_path: Path, prepared: Prepared) -> Folder:
+    return Folder(tmp_path, prepared)
 
 
 def alive(pid: int) -> bool:
@@ -343,23 +319,23 @@ STARTER = """import sys
 from pathlib import Path
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.starter import prepare
-folder, template = Path(sys.argv[1]), Path(sys.argv[2])
-prepared = prepare(template=template)
+folder = Path(sys.argv[1])
+prepared = prepare()
 (folder / 'prepared').write_text(f'{prepared.process.pid} {prepared.folder}')
 jobs = [NotebookJob(folder / 'sleeps.ipynb', folder / f'{n}.ipynb', None, {'run': str(folder)}) for n in range(2)]
-results = run_notebooks(jobs, processes=2, prepared=prepared, template=template)
+results = run_notebooks(jobs, processes=2, prepared=prepared)
 (folder / 'told').write_text(' '.join(r.kind for r in results))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["starter", "prepared"])
-def test_kill_9_leaves_no_orphan(tmp_path: Path, template: Path, victim: str):
+def test_kill_9_leaves_no_orphan(tmp_path: Path, victim: str):
     sleeps = """import os, pathlib, time
 pathlib.Path(run, f'{os.getpid()}.pid').write_text('')
 time.sleep(300)"""
     write_notebook(tmp_path / "sleeps.ipynb", sleeps)
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path), str(template)])
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)])
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -12,7 +12,7 @@ from pages_support import SCHOOL, jobs_of
 
 from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.page_guard import check_page, expected_of_college
+from pipeline.render.page_guard import Guard
 from pipeline.view.run import Run, load_run
 
 
@@ -46,10 +46,10 @@ def test_a_dozen_pages_side_by_side_hold_only_their_own_rows(tmp_path: Path) -> 
     ]
     results = run_notebooks(jobs)
     assert [result.error for result in results] == [""] * 12
-    opened = load_run(run)
+    guard = Guard(load_run(run))
     for code, name in colleges:
         html = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
-        check_page(html, expected_of_college(opened, code, name))
+        guard.check(html, guard.expected(code, name))
         assert set(re.findall(r"第\d\d学院", html)) == {name}
     assert (
         len(

@@ -1,0 +1,231 @@
+"""A notebook as a page: every output of every cell in order, each in a card, and a count of what stays behind.
+
+Pieces of our own carry `mingce` metadata and stand as they are; all else is cleaned and stands in cards of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from pipeline.render.clean import active_parts, clean, picture, says_something
+from pipeline.render.pieces import render
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+LEFT_OUT = frozenset({"remove-cell", "remove_cell", "remove-output", "remove_output"})
+"""Tags, as Jupyter Book and nbconvert have them, of cells that their author keeps off the page."""
+_PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
+_NAV = {
+    "today": "今天", "progress": "进度", "trend": "趋势", "reasons": "原因", "changes": "变化", "classes": "班级",
+    "majors": "专业", "chase": "学生", "headcount": "人数表", "notes": "说明",
+}  # fmt: skip
+_OBJECT = re.compile(r"\[?<[\w.]+[^<>]*>(?:,\s*<[^<>]*>)*\]?|Text\(.*\)|\[Text\(.*\)\]", re.DOTALL)
+"""How Python shows what has no look of its own, such as the axes that a chart's last line returns."""
+_HEADING = re.compile(r"<h([12])([^>]*)>(.*?)</h\1>", re.DOTALL)
+_LINE = re.compile(r"^#{1,2}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+
+
+@dataclass
+class Card:
+    """One card: a piece as it stands, or what others' cells show, with its id and its words in the line of links."""
+
+    parts: list[Markup]
+    piece: bool = False
+    id: str = ""
+    link: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass
+class Page:
+    """What the template lays out."""
+
+    token: str = ""
+    title: str = ""
+    line: str = ""
+    head: Markup | None = None
+    cards: list[Card] = field(default_factory=list[Card])
+    links: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+    opened: set[str] = field(default_factory=set[str])
+    """The tokens of what the notebook has opened."""
+    behind: Counter[str] = field(default_factory=Counter[str])
+    """What stays in the notebook, in words, with its number."""
+
+    @property
+    def nav(self) -> list[Mapping[str, str]]:
+        """The line of links: sections of this page, then where else to go; none on a page of two sections."""
+        own = [{"href": f"#{card.id}", "title": card.link} for card in self.cards if card.link]
+        return [*own, *self.links] if len(own) > 2 or self.links else []
+
+
+def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
+    """Return the page of an executed notebook.
+
+    Args:
+        notebook: it, with its outputs.
+        token: ties the page to what it was made for; blank: its heading says.
+        line: stands under the title of a page whose notebook shows no heading of ours.
+        folder: where pictures stand that the notebook's text names.
+    """
+    page = Page(token, title_of(notebook), line)
+    for cell in notebook.cells:
+        if LEFT_OUT & set(cell.metadata.get("tags", [])):
+            page.behind["作者留在 notebook 里的单元格"] += cell.cell_type == "code" and bool(cell.outputs)
+        elif cell.cell_type == "markdown":
+            _add(page, cell, [_words(page, cell.source, cell.get("attachments"), folder)], begins=True)
+        elif cell.cell_type == "raw" and cell.source.strip():
+            _add(page, cell, [Markup("<pre>{}</pre>").format(cell.source)])
+        elif cell.cell_type == "code":
+            for output in cell.outputs:
+                _show(page, cell, output)
+    if page.head is None:
+        _lift_title(page)
+    page.behind = +page.behind
+    return page
+
+
+def _lift_title(page: Page) -> None:
+    """Take the first heading out of its card: it stands above the page."""
+    for card in page.cards:
+        if not card.piece and (found := _HEADING.search(card.parts[0])):
+            rest = card.parts[0].replace(found[0], "", 1)
+            card.parts[0], card.link = Markup(rest), ""
+            if not rest.strip() and len(card.parts) == 1:
+                page.cards.remove(card)
+            return
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """Return the first heading of a notebook's text; blank where it has none."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := _LINE.search(cell.source)):
+            return re.sub(r"[*_`]", "", found[1])
+    return ""
+
+
+def _show(page: Page, cell: NotebookNode, output: NotebookNode) -> None:
+    facts: Mapping[str, Any] = output.get("metadata", {}).get("mingce", {})
+    if facts.get("opened"):
+        page.opened.add(str(facts["opened"]))
+    elif facts.get("token"):
+        _take_heading(page, facts, output.data)
+    elif facts.get("section"):
+        page.cards.append(_piece(cell, facts, output.data))
+    elif facts.get("frame"):
+        _add(page, cell, [Markup(output.data["text/html"])])
+    else:
+        _add(page, cell, list(_shown(page, output)))
+
+
+def _take_heading(page: Page, facts: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Take the heading that a cell shows; one after it stands in a card, where the guard reads its token too."""
+    html = Markup(data["text/html"])
+    if page.head is not None:
+        page.cards.append(Card([html], piece=True))
+        return
+    page.head, page.title = html, str(facts["title"])
+    page.token = page.token or str(facts["token"])
+    page.links = list(facts.get("links") or [])
+
+
+def _piece(cell: NotebookNode, facts: Mapping[str, Any], data: Mapping[str, Any]) -> Card:
+    section = str(facts["section"])
+    title = str(facts.get("title") or data.get("text/plain", ""))
+    if "image/svg+xml" in data:
+        drawn = render("pieces/figure.html.j2", section=section, facts=facts, svg=Markup(data["image/svg+xml"]))
+        html = Markup(drawn)
+    else:
+        html = Markup(data["text/html"])
+    short = ("short",) if facts.get("short") else ()
+    return Card([html], True, section, _NAV.get(section, title), (*_layout(cell), *short))
+
+
+def _layout(cell: NotebookNode) -> tuple[str, ...]:
+    return tuple(tag for tag in ("half", "tall") if tag in cell.metadata.get("tags", []))
+
+
+def _add(page: Page, cell: NotebookNode, parts: list[Markup], *, begins: bool = False) -> None:
+    """Put parts into the card at hand, or into one that begins here: a text begins one, what it is about follows."""
+    parts = [part for part in parts if part.strip()]
+    if not parts:
+        return
+    last = page.cards[-1] if page.cards else None
+    if begins or last is None or last.piece or _layout(cell) != last.tags:
+        last = Card([], tags=_layout(cell))
+        page.cards.append(last)
+        heading = _HEADING.search(parts[0])
+        if heading:
+            last.link = Markup(heading[3]).striptags()
+            last.id = f"s{len(page.cards)}"
+    last.parts += parts
+
+
+def _words(page: Page, source: str, attachments: Mapping[str, Any] | None, folder: str) -> Markup:
+    """Return a text in Markdown as HTML."""
+    from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+
+    renderer = IPythonRenderer(
+        escape=False,
+        embed_images=bool(folder),
+        path=folder,
+        attachments=dict(attachments or {}),
+        exclude_anchor_links=True,
+    )
+    try:
+        html = MarkdownWithMath(renderer=renderer).render(source)
+    except InvalidNotebook:  # names an attachment that the notebook lacks
+        page.behind["缺少的图片"] += 1
+        html = f"<pre>{escape(source)}</pre>"
+    page.behind["脚本、表单、别处的图片"] += active_parts(html)
+    return clean(html)
+
+
+def _shown(page: Page, output: NotebookNode) -> Iterator[Markup]:
+    """Give what a page shows of an output that is none of our pieces; what it cannot show is counted."""
+    if output.output_type == "error":
+        page.behind["出错的单元格"] += 1
+    elif output.output_type == "stream":
+        if output.name == "stderr":
+            page.behind["警告"] += 1
+        else:
+            yield Markup("<pre>{}</pre>").format(_plain(output.text))
+    elif "application/vnd.jupyter.widget-view+json" in output.data:
+        page.behind["按钮等控件"] += 1
+    else:
+        yield from _bundle(page, output.data, output.metadata)
+
+
+def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[Markup]:
+    """Give the best of an output's forms: HTML, a picture, Markdown, text; HTML of which nothing is left gives way."""
+    if "text/html" in data:
+        page.behind["脚本、表单、别处的图片"] += active_parts(data["text/html"])
+        cleaned = clean(data["text/html"])
+        if says_something(cleaned):
+            yield Markup('<div class="wide" tabindex="0">{}</div>').format(cleaned)
+            return
+    kind = next((kind for kind in _PICTURES if kind in data), "")
+    text = _plain(str(data.get("text/plain", "")))
+    if kind:
+        alt = "" if _OBJECT.fullmatch(text) or text.startswith("<") else text
+        yield picture(kind, data[kind], alt or "图", metadata.get(kind, {}).get("width"))
+    elif "text/markdown" in data:
+        yield _words(page, data["text/markdown"], None, "")
+    elif "text/html" in data or not text:
+        page.behind["网页上显示不了的内容"] += 1
+    elif _OBJECT.fullmatch(text.strip()):
+        page.behind["没有样子的程序对象"] += 1
+    else:
+        yield Markup("<pre>{}</pre>").format(text)
+
+
+def _plain(text: str) -> str:
+    """Return text as a terminal would show it, without its colours and with a line that was written over gone."""
+    text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", text)
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.strip("\n").split("\n"))

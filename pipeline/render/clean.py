@@ -1,0 +1,149 @@
+"""Others' HTML and pictures as they may stand on a page: no script, no handler, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import cache
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any, cast
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from bleach.sanitizer import Cleaner
+
+
+def _set(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+_TAGS = _set(
+    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6",
+    "hr i img ins kbd li mark ol p pre s samp section small span strong sub summary sup table tbody td tfoot th thead",
+    "tr u ul var wbr",
+)
+_EMPTIED = _set("script style iframe object embed applet noscript template title textarea select svg math")
+"""Tags that go with all that they hold."""
+_ACTIVE = _set("script iframe object embed applet form input button select textarea video audio canvas")
+"""Tags of which a page says that it does not show them."""
+_ATTRIBUTES = {
+    "*": _set("class id style title lang role tabindex aria-label aria-hidden"),
+    "a": _set("href"),
+    "img": _set("alt width height"),
+    "td": _set("colspan rowspan align bgcolor"),
+    "th": _set("colspan rowspan align bgcolor scope"),
+    "table": _set("cellpadding data-sort"),
+    "ol": _set("start"),
+    "details": _set("open"),
+}
+_PROPERTIES = _set(
+    "background-color border border-bottom border-collapse border-color border-left border-radius border-right",
+    "border-spacing border-style border-top border-width color display font font-family font-size font-style",
+    "font-variant font-variant-numeric font-weight height letter-spacing line-height list-style-type margin",
+    "margin-bottom margin-left margin-right margin-top max-height max-width min-height min-width opacity overflow",
+    "overflow-wrap overflow-x padding padding-bottom padding-left padding-right padding-top table-layout text-align",
+    "text-decoration text-indent vertical-align white-space width word-break",
+)
+_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
+_LINK = re.compile(r"(?:https?://|mailto:|#|\.{0,2}/?[^:?#\s]*(?:[?#]|$))", re.IGNORECASE)
+_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
+_DRAWN = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
+_STYLED = "#T_"  # how pandas' Styler begins the selectors of a frame of its own
+
+
+def clean(html: str) -> Markup:
+    """Return `html` with its words, tables, colours and embedded pictures, and without all else."""
+    rules = "".join(rule for sheet in _STYLE.findall(html) for rule in _rules(sheet))
+    cleaned = _cleaner().clean(_DRAWN.sub(lambda drawn: picture("image/svg+xml", _named(drawn[0]), ""), html))
+    return Markup(f"<style>{rules}</style>{cleaned}" if rules else cleaned)
+
+
+def picture(kind: str, data: str, alt: str, width: int | None = None) -> Markup:
+    """Return a picture (`image/svg+xml`, `image/png` …) as an image that holds its own data and can run nothing."""
+    packed = b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
+    sized = Markup(' width="{}"').format(width) if width else ""
+    return Markup('<img alt="{}"{} src="data:{};base64,{}">').format(alt, sized, kind, packed)
+
+
+def active_parts(html: str) -> int:
+    """Return how many scripts, frames, forms, players and pictures from elsewhere `html` holds: none reaches a page."""
+    found = _Active()
+    found.feed(html)
+    return found.number
+
+
+def says_something(html: str) -> bool:
+    """Return whether cleaned HTML shows anything at all."""
+    return "<img" in html or bool(re.sub(r"<style>.*?</style>|<[^>]*>|&nbsp;|\s", "", html, flags=re.DOTALL))
+
+
+class _Active(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.number += tag in _ACTIVE or (tag == "img" and not _IMAGE.fullmatch(dict(attrs).get("src") or ""))
+
+
+def _named(svg: str) -> str:
+    """Return an `<svg>` as a file of its own, which must say what it is."""
+    return (
+        svg if "xmlns=" in svg[: svg.index(">")] else svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    )
+
+
+def _rules(sheet: str) -> Iterator[str]:
+    """Give the rules of a style sheet that colour a frame of pandas' Styler, and nothing outside it."""
+    import tinycss2
+
+    for rule in cast("list[Any]", tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)):
+        if rule.type != "qualified-rule":
+            continue
+        selectors = tinycss2.serialize(rule.prelude)
+        if all(each.strip().startswith(_STYLED) for each in selectors.split(",")) and "<" not in selectors:
+            yield f"{selectors.strip()}{{{_css().sanitize_css(tinycss2.serialize(rule.content))}}}"
+
+
+@cache
+def _css() -> Any:  # noqa: ANN401 - bleach ships no types
+    from bleach.css_sanitizer import CSSSanitizer
+
+    return CSSSanitizer(allowed_css_properties=_PROPERTIES)
+
+
+@cache
+def _cleaner() -> Cleaner:
+    from bleach.sanitizer import Cleaner
+
+    allowed = _TAGS | _EMPTIED
+    return Cleaner(
+        tags=allowed,
+        attributes=_may_stand,
+        protocols={"http", "https", "mailto", "data"},
+        strip=True,
+        strip_comments=True,
+        filters=[_emptied],  # pyright: ignore[reportArgumentType]  (any callable that gives tokens will do)
+        css_sanitizer=_css(),
+    )
+
+
+def _may_stand(tag: str, name: str, value: str) -> bool:
+    if tag == "img" and name == "src":
+        return _IMAGE.fullmatch(value) is not None
+    if tag == "a" and name == "href":
+        return _LINK.match(value) is not None
+    return name in _ATTRIBUTES["*"] or name in _ATTRIBUTES.get(tag, frozenset())
+
+
+def _emptied(source: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Leave out, of a walk through cleaned HTML, the tags that go with all that they hold, and images of nothing."""
+    depth = 0
+    for token in source:
+        gone = token.get("name") in _EMPTIED or (token.get("name") == "img" and (None, "src") not in token["data"])
+        depth += gone and token["type"] == "StartTag"
+        if not depth and not gone:
+            yield token
+        depth -= gone and token["type"] == "EndTag" and depth > 0
