@@ -33,7 +33,18 @@ ROLES = {
     "withdrawn": "已撤销登记",
     "other": "写了这名学生的号码，没有计在其名下",
 }
-_KIND = {"decision": "审核", "exception": "例外", "withdrawal": "撤销登记", "reading": "审核表"}
+_KIND = {"decision": "审核", "exception": "例外", "withdrawal": "撤销登记", "reading": "审核表", "scope": "是否在本届"}
+_ACTS = {
+    "approve": "通过",
+    "return": "退回",
+    "reopen": "取消审核",
+    "add": "批准",
+    "revoke": "撤销",
+    "refused": "未采纳",
+    "in": "列入本届",
+    "out": "不在本届",
+    "undo": "收回",
+}
 _DELIVERY = "delivery"
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*[0-9]){10})[0-9A-Za-z]{15,19}(?![0-9A-Za-z])")
 _MOBILE = re.compile(r"(?<![0-9A-Za-z])(?<!学号 )1[3-9][0-9]{9}(?![0-9A-Za-z])")
@@ -312,6 +323,12 @@ def _records(frame: Frame, names: tuple[str, ...]) -> list[Facts]:
 def _plain(value: object) -> object:
     """Return a cell as JSON knows it."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def what_was_done(kind: str, action: str) -> str:
+    """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
+    named, act = kind_name(kind), _ACTS.get(action, "")
+    return act if named in act or kind == "scope" else f"{named}{act}"
 
 
 def kind_name(kind: str) -> str:

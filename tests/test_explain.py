@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
-from pipeline.cli.explain import what_was_done
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import UsageError
-from pipeline.explain import explain, masked
+from pipeline.explain import explain, masked, what_was_done
 from pipeline.review.desk import RunTables, load_tables
 from pipeline.tables import CHANGES, FINDINGS, ROSTER, conform, empty, write_table
 from tests.review.small import SCHOOLS, TODAY, open_in

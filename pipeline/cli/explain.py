@@ -21,22 +21,6 @@ _SENT = {
     "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被拒收",
     "unclear": "是否送达不明", "claim": "开始寄送",
 }  # fmt: skip
-_ACTS = {
-    "approve": "通过",
-    "return": "退回",
-    "reopen": "取消审核",
-    "add": "批准",
-    "revoke": "撤销",
-    "refused": "未采纳",
-}
-
-
-def what_was_done(kind: str, action: str) -> str:
-    """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
-    from pipeline.explain import kind_name
-
-    named, act = kind_name(kind), _ACTS.get(action, "")
-    return act if named in act else f"{named}{act}"
 
 
 def register(app: typer.Typer) -> None:
@@ -194,7 +178,7 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
 
 
 def _ledger(console: Console, facts: dict[str, Any]) -> None:
-    from pipeline.explain import kind_name
+    from pipeline.explain import kind_name, what_was_done
 
     console.print()
     if facts["ledger"]:

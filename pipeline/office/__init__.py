@@ -4,18 +4,15 @@ Every `show_…` returns a widget; nothing happens until a button is pressed, so
 """
 
 from pipeline.office.cohort import Office, open_office
-from pipeline.office.commands import show_look, show_run, show_send
-from pipeline.office.deciding import decide, show_decide
-from pipeline.office.students import show_desk, show_search
+from pipeline.office.commands import show_look, show_more, show_run, show_send
+from pipeline.office.students import show_students
 
 __all__ = [
     "Office",
-    "decide",
     "open_office",
-    "show_decide",
-    "show_desk",
     "show_look",
+    "show_more",
     "show_run",
-    "show_search",
     "show_send",
+    "show_students",
 ]

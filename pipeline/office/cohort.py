@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
-from pipeline.render.pieces import piece
+from pipeline.render.pieces import Piece, piece
 
 if TYPE_CHECKING:
     import pandas as pd
-    from ipywidgets import Output
+    from ipywidgets import Button, Output
 
     from pipeline.review.desk import Desk
 
-_LABELS = {"--why": "说明", "--by": "经办人"}
+_LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reason": "原因", "--rule": "例外的问题"}
 """What the form calls a command's options."""
 
 
@@ -28,16 +29,22 @@ class Office:
     cohort: Cohort
     seen: dict[str, str] = field(default_factory=dict[str, str])
     """Every student that was shown, as he was then (`pipeline.review.seen`): nothing is decided unseen."""
-    shown: list[str] = field(default_factory=list[str])
-    """SCHOOL/NUMBER of the students shown last, for the form below them."""
+    _listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+    def on_change(self, act: Callable[[], None]) -> None:
+        """Call `act` whenever a run has ended or a decision was recorded."""
+        self._listeners.append(act)
+
+    def changed(self) -> None:
+        """Let everything on the page show what stands now."""
+        for act in self._listeners:
+            act()
 
     def remember(self, people: pd.DataFrame) -> None:
-        """Note that these rows of a desk's people, and no others, are shown now."""
+        """Note that these rows of a desk's people are shown now."""
         from pipeline.review.seen import seen_in
 
-        now = seen_in(people)
-        self.seen.update(now)
-        self.shown[:] = now
+        self.seen.update(seen_in(people))
 
     def desk(self) -> Desk:
         """Return the newest run's tables under the decisions of this moment."""
@@ -61,14 +68,27 @@ def open_office(cohort: str) -> Office:
     return Office(load_cohort(Path(cohort or ".")))
 
 
-def guarded(output: Output, make: Callable[[], object]) -> None:
-    """Show what `make` returns in `output`, or the Chinese line of what is wrong."""
-    try:
-        shown = make()
-    except MingceError as error:
-        error.where = _LABELS.get(error.where, error.where)
-        shown = piece("notes", heading="请看这里", lines=str(error).splitlines())
-    show_in(output, shown)
+def told(error: MingceError) -> Piece:
+    """Return what is wrong and what to do about it, in a calm box."""
+    error.where = _LABELS.get(error.where, error.where)
+    return piece("notes", heading="请看这里", lines=str(error).splitlines())
+
+
+def button(label: str, act: Callable[[], None], style: str = "") -> Button:
+    """Return a button as wide as its words, which calls `act`."""
+    import ipywidgets as widgets
+
+    def pressed(_: object) -> None:
+        act()
+
+    made = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
+    made.on_click(pressed)
+    return made
+
+
+def said(text: str) -> str:
+    """Return text as HTML."""
+    return escape(text)
 
 
 def show_in(output: Output, shown: object) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RefusedError
-from pipeline.office.cohort import Office, show_in
+from pipeline.errors import RefusedError, UsageError
+from pipeline.office.cohort import Office, show_in, told
 from pipeline.render.pieces import Piece, piece
 
 if TYPE_CHECKING:
@@ -42,32 +42,90 @@ def show_send(office: Office) -> Widget:
     return widgets.VBox([trial, sure, real])
 
 
+def show_more(office: Office) -> Widget:
+    """Return the commands that are needed now and then, each behind one button."""
+    import ipywidgets as widgets
+
+    which = widgets.Dropdown(options=list(_MORE), description="要做的", layout=widgets.Layout(width="420px"))
+    college = widgets.Text(description="院系", placeholder="学校代码/院系；签字、接收、上报必填")
+    by = widgets.Text(description="经办人", placeholder="签字、接收必填")
+    why = widgets.Text(description="说明", placeholder="需要说明原因时填写")
+
+    def words() -> list[str]:
+        command, needs = _MORE[str(which.value)]
+        named = {"college": str(college.value).strip(), "by": str(by.value).strip()}
+        lacking = [_NEEDED[need] for need in needs if not named[need]]
+        if lacking:
+            raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
+        place = [named["college"]] if "college" in needs else []
+        whose = ["--by", named["by"], *(["--why", str(why.value)] if why.value else [])] if "by" in needs else []
+        return [*command, *place, str(office.cohort.folder), *whose]
+
+    form = widgets.HBox([which, college, by, why], layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.VBox([form, _command(office, "执行", words, "")])
+
+
+_NEEDED = {"college": "院系", "by": "经办人"}
+_MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "检查设置、数据来源和环境": (["doctor"], ()),
+    "看每一列读成了什么": (["columns"], ()),
+    "谁不在本届": (["scope", "list"], ()),
+    "把状态写回共享表格": (["write-back"], ()),
+    "班级核对签名表（打印）": (["papers", "--kind", "proof"], ()),
+    "学籍勘误汇总表（给教务）": (["papers", "--kind", "errata"], ()),
+    "问题表（发给院系改）": (["papers", "--kind", "corrections"], ()),
+    "核对结果（张贴）": (["papers", "--kind", "results"], ()),
+    "操作流程（给学生）": (["papers", "--kind", "guide"], ()),
+    "规则的核验记录（Data Docs）": (["docs"], ()),
+    "学院签字": (["sign"], ("college", "by")),
+    "就业办接收": (["accept"], ("college", "by")),
+}
+
+
 def _command(
-    office: Office, label: str, words: list[str], said: str, allowed: Callable[[], bool] = lambda: True
+    office: Office,
+    label: str,
+    words: list[str] | Callable[[], list[str]],
+    said: str,
+    allowed: Callable[[], bool] = lambda: True,
 ) -> Widget:
-    """Return a button that runs one `mingce` command; the other buttons stay alive while it works."""
+    """Return a button that runs one `mingce` command; the other buttons stay alive while it works.
+
+    Args:
+        office: the cohort; all that shows it is brought up to date afterwards.
+        label: of the button.
+        words: the command without the cohort, or what gives the whole of it at the moment of pressing.
+        said: what stands beside the button.
+        allowed: whether it may be done now.
+    """
     import ipywidgets as widgets
 
     button = widgets.Button(description=label, button_style="primary", layout=widgets.Layout(width="auto"))
     bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
 
-    def work() -> None:
+    def work(command: list[str]) -> None:
         try:
-            for done, total, text in _mingce([*words, str(office.cohort.folder)]):
+            for done, total, text in _mingce(command):
                 bar.max, bar.value = total or bar.max, done if total else bar.value
                 if text:
                     show_in(output, text)
         finally:
             button.disabled, bar.layout.visibility = False, "hidden"
+            office.changed()
 
     def pressed(_: object) -> None:
         if not allowed():
             show_in(output, "请先打勾确认。\n")
             return
+        try:
+            command = words() if callable(words) else [*words, str(office.cohort.folder)]
+        except UsageError as error:
+            show_in(output, told(error))
+            return
         button.disabled, bar.value, bar.layout.visibility = True, 0, "visible"
         show_in(output, f"{label}……\n")
-        Thread(target=work, name=f"desk {words[0]}", daemon=True).start()
+        Thread(target=work, args=(command,), name=f"desk {command[0]}", daemon=True).start()
 
     button.on_click(pressed)
     return widgets.VBox([widgets.HBox([button, bar, widgets.Label(said)]), output])
@@ -98,7 +156,21 @@ def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
     yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
-def show_look(office: Office) -> Piece:
+def show_look(office: Office) -> Widget:
+    """Return what is left today in all colleges; it follows every run and decision."""
+    import ipywidgets as widgets
+
+    output = widgets.Output()
+
+    def look() -> None:
+        show_in(output, left_today(office))
+
+    office.on_change(look)
+    look()
+    return output
+
+
+def left_today(office: Office) -> Piece:
     """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
     from pipeline.render import overview
     from pipeline.review.desk import newest_run

@@ -1,13 +1,18 @@
-"""Deciding: the form behind which the functions of `mingce review` stand."""
+"""Deciding: one form over those who are ticked; a summary before anything is done, and a way back afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pipeline.office.cohort import Office, guarded
-from pipeline.render.pieces import Piece, piece
+from pipeline.errors import MingceError, UsageError
+from pipeline.office.cohort import Office, button, said, show_in, told
+from pipeline.office.listing import Listing
+from pipeline.render.pieces import Piece
+from pipeline.review.exceptions import PROOFS
+from pipeline.review.scope import REASONS
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -16,70 +21,245 @@ if TYPE_CHECKING:
     from pipeline.review.desk import RunTables
     from pipeline.review.ledger import Ledger
 
-ACTIONS = ("通过", "退回", "取消审核", "不同意修改")
-
-_WHEN = "上面的表要再按“刷新”或“查找”才是新的；网页和人数表在下次运行后更新。"
-_NAMED = 20  # students named in what was done
-
-
-def show_decide(office: Office) -> Widget:
-    """Return the form of a decision; it goes through the same functions as `mingce review`."""
-    import ipywidgets as widgets
-
-    wide = widgets.Layout(width="460px")
-    numbers = widgets.Textarea(
-        placeholder="学号，一行一个，可写 学校代码/学号", description="学号", rows=4, layout=wide
-    )
-    listed = widgets.Button(description="填入上面列出的学生", layout=widgets.Layout(width="auto"))
-    action = widgets.Dropdown(options=ACTIONS, description="意见", layout=wide)
-    by = widgets.Text(description="经办人", layout=wide)
-    why = widgets.Text(description="说明", placeholder="除“通过”外必须写明原因", layout=wide)
-    button = widgets.Button(description="登记", button_style="primary")
-    output = widgets.Output()
-
-    def fill(_: object) -> None:
-        numbers.value = "\n".join(office.shown)
-
-    def pressed(_: object) -> None:
-        words = str(numbers.value).split()
-        guarded(output, lambda: decide(office, str(action.value), words, str(by.value), str(why.value)))
-
-    listed.on_click(fill)
-    button.on_click(pressed)
-    return widgets.VBox([widgets.HBox([numbers, listed]), action, by, why, button, output])
+APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例外"
+ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
+_WITH_PROOF = (OUT, IN, EXCEPT)
+_NAMED = 30  # students named before and after something is done
 
 
-def decide(office: Office, action: str, numbers: Sequence[str], by: str, why: str) -> Piece:
-    """Record one decision on these students and return what was done.
+class Table(Protocol):
+    """The list of students, as the form needs it."""
 
-    Args:
-        office: the cohort; only what its desk has shown is decided, unless an approval is undone.
-        action: one of `ACTIONS`.
-        numbers: student numbers, with or without the school's code.
-        by: who decides.
-        why: the reason (needed for all but 通过).
+    listing: Listing | None
+    on_tick: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the form says. `reason` is of 不在本届, `rule` of 准予例外, `proof` of both and of 列入本届."""
+
+    action: str
+    numbers: tuple[str, ...]
+    by: str
+    why: str = ""
+    reason: str = ""
+    proof: str = ""
+    rule: str = ""
+
+
+def decide(office: Office, decision: Decision) -> tuple[str, list[int]]:
+    """Record one decision on these students; return what was done, and the entries by which it can be undone.
 
     Raises:
         RefusedError: some are not ready, or were not seen as they are now; nothing was recorded.
-        UsageError: nobody, or several students, have a number; a name or reason is missing.
+        UsageError: nobody, or several students, have a number; a name, reason or proof is missing.
     """
-    from pipeline.errors import UsageError
-    from pipeline.review.actions import Actor, approve, keep_approved, reopen, send_back
+    from pipeline.review.actions import Actor
     from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
 
-    if not numbers:
-        raise UsageError("没有写学号", remedy="请填写学号，一行一个")
+    if not decision.numbers:
+        raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
+    tables, today = open_tables(office.cohort)
+    actor = Actor(decision.by, decision.why, today)
+    with open_ledger(office.cohort) as ledger:
+        outcome = _acts(office, decision)(tables, ledger, decision.numbers, actor)
+    done = f"{decision.action} {len(outcome.done)} 人{_named(outcome.done)}"
+    already = f"；{len(outcome.already)} 人此前已是如此，未重复记入" if outcome.already else ""
+    return f"已登记：{done}{already}。网页和人数表在下次运行后更新。", outcome.entries
+
+
+def take_back(office: Office, entries: Sequence[int], by: str) -> str:
+    """Undo the last action and return what was done; errors as of `review.undo.undo`."""
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.undo import undo
+
+    with open_ledger(office.cohort) as ledger:
+        outcome = undo(ledger, entries, Actor(by))
+    return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_named(outcome.done)}。"
+
+
+def _acts(office: Office, decision: Decision) -> Callable[[RunTables, Ledger, Sequence[str], Actor], Outcome]:
+    from pipeline.review.actions import approve, keep_approved, reopen, send_back
+
     acts: dict[str, Callable[[RunTables, Ledger, Sequence[str], Actor], Outcome]] = {
-        "通过": partial(approve, seen=office.seen),
+        APPROVE: partial(approve, seen=office.seen),
         "退回": partial(send_back, seen=office.seen),
         "取消审核": reopen,
         "不同意修改": partial(keep_approved, seen=office.seen),
+        "撤销登记": _withdraw,
+        OUT: partial(_scope, office, decision),
+        IN: partial(_scope, office, decision),
+        EXCEPT: partial(_except, decision),
     }
-    tables, today = open_tables(office.cohort)
-    with open_ledger(office.cohort) as ledger:
-        outcome = acts[action](tables, ledger, numbers, Actor(by, why, today))
-    named = f"：{'、'.join(outcome.done)}" if 0 < len(outcome.done) <= _NAMED else ""
-    lines = [f"{action} {len(outcome.done)} 人{named}"]
-    lines += [f"{len(outcome.already)} 人此前已是如此，未重复记入"] if outcome.already else []
-    return piece("notes", "已登记", heading="已登记", lines=[*lines, _WHEN])
+    return acts[decision.action]
+
+
+def _withdraw(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+    """Withdraw the counting submission of the one student who is ticked."""
+    from pipeline.review.actions import withdraw
+
+    if len(numbers) > 1:
+        raise UsageError("撤销登记一次只能一人", remedy="请只勾选一名学生")
+    submission = str(tables.people["submission_id"].iloc[tables.place(numbers[0])])
+    if not submission:
+        raise UsageError("这名学生没有提交", remedy="没有可撤销的登记")
+    return withdraw(tables, ledger, submission, actor)
+
+
+def _scope(
+    office: Office, decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
+) -> Outcome:
+    from pipeline.match.scope import with_scope
+    from pipeline.review.scope import decide_scope
+    from pipeline.tables import read_table
+
+    registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
+    inside = decision.action == IN
+    reason = "" if inside else decision.reason
+    return decide_scope(registry, ledger, numbers, actor, inside=inside, proof=decision.proof, reason=reason)
+
+
+def _except(decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+    from pipeline.review.actions import Outcome
+    from pipeline.review.granting import Grant, add_exception
+
+    if len(numbers) > 1:
+        raise UsageError("例外一次只能办理一人", remedy="请只勾选一名学生")
+    grant = Grant(decision.rule, decision.proof, None)
+    return Outcome(done=list(numbers), entries=add_exception(tables, ledger, numbers[0], grant, actor))
+
+
+def _named(numbers: Sequence[str]) -> str:
+    return f"：{'、'.join(numbers)}" if 0 < len(numbers) <= _NAMED else ""
+
+
+def decision_form(office: Office, table: Table) -> Widget:
+    """Return the form: it acts on those who are ticked, after showing whom, and takes the last action back."""
+    return _Form(office, table).widget
+
+
+class _Form:
+    """The widgets of the form."""
+
+    def __init__(self, office: Office, table: Table) -> None:
+        import ipywidgets as widgets
+
+        self._office, self._table = office, table
+        self._asked: Decision | None = None
+        self._last: list[int] = []
+        wide = widgets.Layout(width="320px")
+        self._action = widgets.Dropdown(options=ACTIONS, description="意见", layout=wide)
+        self._by = widgets.Text(description="经办人", placeholder="您的姓名", layout=wide)
+        self._why = widgets.Text(
+            description="说明", placeholder="除“通过”外必须写明原因或文号", layout=widgets.Layout(width="480px")
+        )
+        self._reason = widgets.Dropdown(options=REASONS, description="原因", layout=wide)
+        self._proof = widgets.Dropdown(options=PROOFS, description="证明", layout=wide)
+        self._rule = widgets.Dropdown(options=[], description="例外的问题", layout=wide)
+        self._register = button("登记", self._ask, "primary")
+        self._sure = button("确认", self._do, "danger")
+        self._no = button("不做了", self._forget)
+        self._undo = button("撤销上一步", self._take_back)
+        self._undo.disabled = True
+        self._said = widgets.Output()
+        self._more = widgets.HBox([])
+        self._confirm = widgets.HBox([])
+        row = widgets.Layout(flex_flow="row wrap")
+        self.widget = widgets.VBox(
+            [
+                widgets.HBox([self._action, self._by, self._why], layout=row),
+                self._more,
+                widgets.HBox([self._register, self._undo]),
+                self._confirm,
+                self._said,
+            ],
+            layout=widgets.Layout(margin="12px 0"),
+        )
+        self._action.observe(self._chosen, names="value")
+        table.on_tick = self._ticked
+
+    def _chosen(self, _: object) -> None:
+        self._forget()
+        self._show_more()
+
+    def _ticked(self) -> None:
+        """Another tick takes a question back that has not been answered: it named other students."""
+        self._chosen(None)
+
+    def _show_more(self) -> None:
+        action = str(self._action.value)
+        boxes = [self._reason] if action == OUT else []
+        if action == EXCEPT:
+            self._rule.options = self._rules()
+            boxes.append(self._rule)
+        self._more.children = (*boxes, *([self._proof] if action in _WITH_PROOF else []))
+
+    def _rules(self) -> list[tuple[str, str]]:
+        """Return the open critical findings of the one student who is ticked: message and rule."""
+        from pipeline.review.status import open_critical
+
+        listing = self._table.listing
+        if listing is None or len(listing.ticked) != 1:
+            return []
+        person = listing.desk.student(next(iter(listing.ticked)))
+        rows = open_critical(listing.desk.findings)
+        own = rows[(rows["student_number"] == person["student_number"]) & (rows["school"] == person["school"])]
+        return [(str(row["message"])[:60], str(row["rule"])) for row in own.drop_duplicates("rule").to_dict("records")]
+
+    def _ask(self) -> None:
+        """Say what would be done to whom, and ask."""
+        import ipywidgets as widgets
+
+        listing = self._table.listing
+        ticked = dict(listing.ticked) if listing else {}
+        values = (str(self._action.value), tuple(ticked), str(self._by.value), str(self._why.value))
+        rule = str(self._rule.value or "")
+        self._asked = Decision(*values, str(self._reason.value), str(self._proof.value), rule)
+        names = "、".join(list(ticked.values())[:_NAMED]) + (" 等" if len(ticked) > _NAMED else "")
+        if not ticked or not self._asked.by.strip():
+            self._asked = None
+            self._show("请看这里", "请先勾选学生。" if not ticked else "请先写经办人的姓名。")
+            return
+        question = widgets.HTML(f"<b>将登记“{self._asked.action}” {len(ticked)} 人：</b>{said(names)}")
+        self._confirm.children = (question, self._sure, self._no)
+
+    def _forget(self) -> None:
+        self._asked, self._confirm.children = None, ()
+
+    def _do(self) -> None:
+        decision = self._asked
+        self._forget()
+        if decision is None:
+            return
+        try:
+            line, self._last = decide(self._office, decision)
+        except MingceError as error:
+            show_in(self._said, told(error))
+            return
+        self._done(line)
+
+    def _take_back(self) -> None:
+        self._forget()
+        try:
+            line = take_back(self._office, self._last, str(self._by.value))
+        except MingceError as error:
+            show_in(self._said, told(error))
+            return
+        self._last = []
+        self._done(line)
+
+    def _done(self, line: str) -> None:
+        listing = self._table.listing
+        if listing:
+            listing.ticked.clear()
+        self._undo.disabled = not self._last
+        self._office.changed()
+        self._show("已登记", line)
+
+    def _show(self, heading: str, line: str) -> None:
+        from pipeline.render.pieces import piece
+
+        shown: Piece = piece("notes", heading, heading=heading, lines=[line])
+        show_in(self._said, shown)

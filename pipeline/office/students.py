@@ -1,210 +1,220 @@
-"""Looking: one student by number or name, many by college and state, a change request side by side."""
+"""The students on the desk: a list to filter, search and tick; one student with all that is known of him."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
 
-from pipeline.errors import RefusedError
-from pipeline.office.cohort import Office, guarded
-from pipeline.render.pieces import Piece, piece
+from pipeline.errors import MingceError
+from pipeline.office.cohort import Office, button, show_in, told
+from pipeline.office.deciding import decision_form
+from pipeline.office.listing import EVERY, PAGE, REQUEST, Listing, Wanted
+from pipeline.office.one import change_request, one_student
+from pipeline.render.pieces import Piece
 from pipeline.tables import STATUSES
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from IPython.display import HTML
     from ipywidgets import Widget
 
-    from pipeline.review.desk import Desk, Student
+    from pipeline.review.desk import Student
 
-_SHOWN = 200
-_EVERY = "全部"
-_REQUEST = "申请修改"
+_GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
 _GAP = '<div style="height:12px"></div>'
-_COLUMNS = [
-    {"width": "17%", "targets": 0},  # a number with its school's code, which must not touch the name
-    {"width": "32%", "targets": 5},  # sentences
-    {"className": "dt-left", "targets": "_all"},
-]
-_TABLE_WORDS = {
-    "search": "查找：",
-    "lengthMenu": "每页 _MENU_ 人",
-    "info": "第 _START_ 到 _END_ 人，共 _TOTAL_ 人",
-    "infoEmpty": "没有学生",
-    "infoFiltered": "（从 _MAX_ 人中筛选）",
-    "zeroRecords": "没有符合的学生",
-    "emptyTable": "没有学生",
-}
+_CUT = 60  # characters of the reasons that a line shows
 
 
-def show_search(office: Office) -> Widget:
-    """Return a search: student number or name to state and open reasons."""
+def show_students(office: Office) -> Widget:
+    """Return the list of students, the form that decides on those who are ticked, and the view of one of them."""
     import ipywidgets as widgets
 
-    wanted = widgets.Text(placeholder="学号或姓名", description="学生")
-    button = widgets.Button(description="查找", button_style="primary")
-    output = widgets.Output()
-
-    def found() -> Piece:
-        desk = office.desk()
-        rows = students_named(desk, wanted.value).head(_SHOWN)
-        office.remember(rows)
-        return found_students(desk, rows)
-
-    def pressed(_: object) -> None:
-        guarded(output, found)
-
-    button.on_click(pressed)
-    wanted.on_submit(pressed)
-    return widgets.VBox([widgets.HBox([wanted, button]), output])
+    table = _Table(office)
+    office.on_change(table.reload)
+    parts = [table.filters, table.head, table.body, table.feet, decision_form(office, table), table.detail]
+    return widgets.VBox(parts, layout=widgets.Layout(max_width="1080px"))
 
 
-def students_named(desk: Desk, text: str) -> pd.DataFrame:
-    """Return the rows of the desk's people of that number (`SCHOOL/NUMBER` too) or name."""
-    code, _, word = text.strip().rpartition("/")
-    people = desk.people[desk.people["school_code"] == code] if code else desk.people
-    return people[(people["student_number"] == word) | (people["name"] == word)] if word else people.iloc[:0]
+class _Table:
+    """The widgets of the list. Each page is made of new ones: a late tick on an old page hits nobody."""
 
+    def __init__(self, office: Office) -> None:
+        import ipywidgets as widgets
 
-def found_students(desk: Desk, rows: pd.DataFrame) -> Piece:
-    """Return these students: state, reasons, change requests side by side."""
-    from pipeline.review.desk import records
-
-    listed = student_list(desk, rows, "找到的学生", "没有找到：请核对学号或姓名。")
-    requests = [change_request(desk, student) for student in records(rows[rows["change_request"]])]
-    return Piece(_GAP.join(one.html for one in [listed, *requests]), listed.title)
-
-
-def change_request(desk: Desk, student: Student) -> Piece:
-    """Return what an approved student asks to change: the approved submission beside the newer one."""
-    from pipeline import fields
-    from pipeline.review.comparison import change_requested
-
-    def labelled(differs: bool) -> list[dict[str, str]]:
-        return [
-            {"label": fields.label(one.field), "approved": one.approved, "requested": one.requested}
-            for one in both
-            if one.differs == differs
+        self._office = office
+        self.listing: Listing | None = None
+        self.on_tick: Callable[[], None] = lambda: None
+        self._filling = False
+        narrow, wide = widgets.Layout(width="auto"), widgets.Layout(width="320px")
+        self._words = widgets.Text(
+            placeholder="姓名、学号、班级、电话尾号，可只写一部分",
+            description="查找",
+            layout=wide,
+            continuous_update=True,
+        )
+        self._college = widgets.Dropdown(options=[EVERY], description="院系", layout=wide)
+        states = [EVERY, *STATUSES.values(), REQUEST]
+        self._status = widgets.Dropdown(options=states, description="状态", layout=widgets.Layout(width="220px"))
+        again = widgets.Button(description="刷新", tooltip="按最新的运行和审核记录重新列出", layout=narrow)
+        self.filters = widgets.HBox(
+            [self._words, self._college, self._status, again], layout=widgets.Layout(flex_flow="row wrap")
+        )
+        self.head = widgets.HTML()
+        self.body = widgets.VBox()
+        self._at = widgets.Label()
+        self.ticked = widgets.HTML()
+        buttons = [
+            ("上一页", lambda: self._turn(-1)),
+            ("下一页", lambda: self._turn(1)),
+            ("勾选找到的全部", self._tick_found),
+            ("全部不勾", self._tick_none),
         ]
+        self.feet = widgets.VBox([widgets.HBox([self._at, *(button(*each) for each in buttons)]), self.ticked])
+        self.detail = widgets.VBox()
+        for box in (self._words, self._college, self._status):
+            box.observe(self._asked, names="value")
+        again.on_click(self._again)
+        self.reload()
 
-    both = change_requested(desk, student)
-    submissions = (str(student["approved_submission_id"]), str(student["submission_id"]))
-    then, now = (str(desk.submission(submission_id)["submitted_at"]) for submission_id in submissions)
-    title = f"{student['name']}（{student['school_code']}/{student['student_number']}）{_REQUEST}"
-    return piece(
-        "comparison",
-        title,
-        title=title,
-        lead=f"{then} 提交的已通过，仍然有效；{now} 又提交了一次。",
-        changed=labelled(True),
-        same=labelled(False),
-        reasons=desk.reasons(submissions[1]),
-    )
+    def _again(self, _: object) -> None:
+        self.reload()
 
+    def reload(self) -> None:
+        """List the newest run's students under the decisions of this moment; ticks and filters stay."""
+        try:
+            desk = self._office.desk()
+        except MingceError as error:
+            self.listing, self.body.children, self.detail.children = None, (), ()
+            self.head.value = told(error).html
+            return
+        ticked = self.listing.ticked if self.listing else {}
+        known = {
+            f"{code}/{number}"
+            for code, number in zip(*(desk.people[n] for n in ("school_code", "student_number")), strict=True)
+        }
+        self.listing = Listing(desk, ticked={name: who for name, who in ticked.items() if name in known})
+        self._filling = True
+        chosen = self._college.value
+        self._college.options = self.listing.colleges
+        self._college.value = chosen if chosen in self.listing.colleges else EVERY
+        self._filling = False
+        self._asked(None)
 
-def student_list(desk: Desk, rows: pd.DataFrame, title: str, nothing: str) -> Piece:
-    """Return students as a table: who, where, state, reasons."""
-    shown = [
-        (
-            f"{row['school_code']}/{row['student_number']}",
-            str(row["name"]),
-            str(row["college"]),
-            str(row["class_name"]),
-            _state(row),
-            "；".join(desk.reasons(str(row["submission_id"]))),
+    def only(self, student: Student) -> None:
+        """Tick this student and nobody else."""
+        if self.listing:
+            self.listing.ticked.clear()
+            self.listing.tick([student])
+            self._fill()
+
+    def _asked(self, _: object) -> None:
+        if self.listing is None or self._filling:
+            return
+        self.listing.wanted = Wanted(str(self._college.value), str(self._status.value), str(self._words.value))
+        self.listing.page = 0
+        self._fill()
+
+    def _turn(self, pages: int) -> None:
+        if self.listing:
+            self.listing.page += pages
+            self._fill()
+
+    def _tick_found(self) -> None:
+        if self.listing:
+            self._office.remember(self.listing.found())
+            self.listing.tick_found()
+            self._fill()
+
+    def _tick_none(self) -> None:
+        if self.listing:
+            self.listing.ticked.clear()
+            self._fill()
+
+    def _fill(self) -> None:
+        """Show the page that is asked for."""
+        from pipeline.review.desk import records
+
+        if self.listing is None:
+            return
+        rows, total = self.listing.shown(), len(self.listing.found())
+        self._office.remember(rows)
+        old = self.body.children
+        heads = "".join(f"<span>{head}</span>" for head in ("学号", "班级", "状态", "未解决"))
+        self.head.value = f'<div style="{_GRID};padding-left:136px;color:#5a6675;font-size:13px">{heads}</div>'
+        self.body.children = tuple(self._row(student) for student in records(rows))
+        for line in old:
+            for part in (*line.children, line):
+                part.close()
+        pages = (total + PAGE - 1) // PAGE
+        self._at.value = f"找到 {total} 人，第 {self.listing.page + 1 if pages else 0} / {pages} 页"
+        self._say_ticked()
+
+    def _say_ticked(self) -> None:
+        if self.listing:
+            self.ticked.value = f"<b>{escape(self.listing.said())}</b>"
+        self.on_tick()
+
+    def _row(self, student: Student) -> Widget:
+        import ipywidgets as widgets
+
+        listing = self.listing
+        assert listing is not None
+        name = f"{student['school_code']}/{student['student_number']}"
+        layout = widgets.Layout(width="130px", margin="0")
+        tick = widgets.Checkbox(
+            value=name in listing.ticked, description=str(student["name"])[:12], indent=False, layout=layout
         )
-        for row in rows.head(_SHOWN).to_dict("records")
-    ]
-    return piece(
-        "listing",
-        title,
-        title=title,
-        section="students",
-        lead=f"共 {len(rows)} 人。",
-        rows=shown,
-        headings=("学号", "姓名", "院系", "班级", "状态", "未解决"),
-        hidden=max(len(rows) - _SHOWN, 0),
-        nothing=nothing,
-    )
+
+        def changed(change: dict[str, object]) -> None:
+            listing.tick([student], bool(change["new"]))
+            self._say_ticked()
+
+        tick.observe(changed, names="value")
+        look = button("查看", lambda: self._open(student))
+        words = widgets.HTML(_cells(student, listing.desk.reasons(str(student["submission_id"]))))
+        words.layout.flex = "1 1 auto"
+        line = widgets.Layout(border_bottom="1px solid #e3e8ee", align_items="center", width="100%")
+        return widgets.HBox([tick, words, look], layout=line)
+
+    def _open(self, student: Student) -> None:
+        """Show one student below, with the way to the next and to the form."""
+        import ipywidgets as widgets
+
+        output = widgets.Output()
+        try:
+            shown, picture = one_student(self._office, student)
+            asked = change_request(self.listing.desk, student) if self.listing else None
+            shown = Piece(f"{asked.html}{_GAP}{shown.html}", shown.title) if asked else shown
+        except MingceError as error:
+            shown, picture = told(error), None
+        show_in(output, shown)
+        ways = [
+            button("上一名", lambda: self._beside(student, -1)),
+            button("下一名", lambda: self._beside(student, 1)),
+            button("只勾选这名学生", lambda: self.only(student)),
+        ]
+        photo = [widgets.Image(value=picture, layout=widgets.Layout(width="150px"))] if picture else []
+        self.detail.children = (widgets.HBox(ways), *photo, output)
+
+    def _beside(self, student: Student, step: int) -> None:
+        """Show the student before or after this one in what was found."""
+        from pipeline.review.desk import records
+
+        if self.listing is None:
+            return
+        found = records(self.listing.found())
+        names = [(each["school_code"], each["student_number"]) for each in found]
+        here = (student["school_code"], student["student_number"])
+        at = names.index(here) + step if here in names else 0
+        if 0 <= at < len(found):
+            self._office.remember(self.listing.found().iloc[[at]])
+            self._open(found[at])
 
 
-def _state(row: Mapping[Any, Any]) -> str:
-    """Return a student's status in words, a change request beside the approval that stands."""
-    return STATUSES[str(row["status"])] + (f"，{_REQUEST}" if row["change_request"] else "")
-
-
-def show_desk(office: Office) -> Widget:
-    """Return the desk: students filtered by college and state in a table that can be searched and sorted."""
-    import ipywidgets as widgets
-    from itables import init_notebook_mode
-
-    try:
-        desk = office.desk()
-    except RefusedError as error:
-        return widgets.HTML(piece("notes", heading="请看这里", lines=[str(error)]).html)
-    init_notebook_mode(all_interactive=False, connected=False)  # the table's library comes with it, not from the net
-    pairs = desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
-    colleges = [_EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
-    college = widgets.Dropdown(options=colleges, description="院系")
-    status = widgets.Dropdown(
-        options=[_EVERY, *STATUSES.values(), _REQUEST], value=STATUSES["awaiting"], description="状态"
-    )
-    again = widgets.Button(description="刷新", tooltip="登记意见之后，重新看一遍")
-    output = widgets.Output()
-
-    def table() -> HTML:
-        desk = office.desk()
-        rows = students_in(desk, str(college.value), str(status.value))
-        office.remember(rows)
-        return desk_table(desk, rows)
-
-    def changed(_: object) -> None:
-        guarded(output, table)
-
-    for widget in (college, status):
-        widget.observe(changed, names="value")
-    again.on_click(changed)
-    changed(None)
-    return widgets.VBox([widgets.HBox([college, status, again]), output])
-
-
-def students_in(desk: Desk, college: str, status: str) -> pd.DataFrame:
-    """Return the rows of a college (`code/college` or 全部) in a state.
-
-    Besides the states, 申请修改 picks the approved students who submitted again.
-    """
-    rows = desk.people
-    if college != _EVERY:
-        code, _, name = college.partition("/")
-        rows = rows[(rows["school_code"] == code) & (rows["college"] == name)]
-    if status == _REQUEST:
-        return rows[rows["change_request"]]
-    return rows if status == _EVERY else rows[rows["status"].map(STATUSES) == status]
-
-
-def desk_table(desk: Desk, rows: pd.DataFrame) -> HTML:
-    """Return these students as an interactive table."""
-    from IPython.display import HTML
-    from itables import to_html_datatable
-
-    from pipeline.review.desk import records
-
-    reasons = ["；".join(desk.reasons(str(submission))) for submission in rows["submission_id"]]
-    columns = {"student_number": "学号", "name": "姓名", "college": "院系", "class_name": "班级", "status": "状态"}
-    numbers = rows["school_code"] + "/" + rows["student_number"]  # as the form below takes them
-    states = [_state(row) for row in records(rows)]
-    table = rows[list(columns)].assign(status=states, student_number=numbers).rename(columns=columns)
-    shown = table.assign(未解决=reasons).reset_index(drop=True)
-    return HTML(
-        to_html_datatable(
-            shown,
-            connected=False,
-            showIndex=False,
-            maxBytes=0,
-            allow_html=False,
-            language=_TABLE_WORDS,
-            classes="display compact",
-            style="width:100%;margin:0",
-            columnDefs=_COLUMNS,
-        )
-    )
+def _cells(student: Student, reasons: list[str]) -> str:
+    state = STATUSES[str(student["status"])] + (f"，{REQUEST}" if student["change_request"] else "")
+    number = f"{student['school_code']}/{student['student_number']}"
+    why = "；".join(reasons)
+    short = why if len(why) <= _CUT else f"{why[:_CUT]}……"
+    cells = (number, str(student["class_name"]), state, short)
+    spans = "".join(f'<span style="overflow-wrap:anywhere">{escape(cell)}</span>' for cell in cells)
+    return f'<div style="{_GRID}" title="{escape(why)}">{spans}</div>'

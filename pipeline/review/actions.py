@@ -27,6 +27,8 @@ class Outcome:
     done: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
     rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    entries: list[int] = field(default_factory=list[int])
+    """The `seq` of the entries that were written, by which `review.undo` takes the action back."""
     told: list[str] = field(default_factory=list[str])
     """Of whom somebody else has decided since the run was made: what the other one said."""
 
@@ -73,7 +75,7 @@ def approve(
             raise _refused("不能通过", refused)
         return [entry for row in rows if (entry := _approval(desk, row, actor, outcome))]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -103,7 +105,7 @@ def approve_ready(
         ready = [row for row, why in waiting if not why]
         return [entry for row in ready if (entry := _approval(desk, row, actor, outcome))]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -131,7 +133,7 @@ def send_back(
         said = set(outcome.already)
         return [_decision(desk, row, "return", actor, outcome) for row in rows if student_name(row) not in said]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -152,7 +154,7 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
             raise _refused("不能取消审核", open_already)
         return [_decision(desk, row, "reopen", actor, outcome) for row in rows]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -173,11 +175,11 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
             raise RefusedError(
                 f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
             )
-        outcome.done.append(found)
-        return [_withdrawal(tables, row, actor)]
+        (outcome.already if found in desk.withdrawn else outcome.done).append(found)
+        return [_withdrawal(tables, row, actor) for row in [row] * (found not in desk.withdrawn)]
 
-    stored = _decide(tables, ledger, actor, decide)
-    return outcome if stored[0].new else Outcome(already=outcome.done)
+    _decide(tables, ledger, actor, decide, outcome)
+    return outcome
 
 
 def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
@@ -194,7 +196,7 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
         outcome.done += [str(row["submission_id"]) for row in own]
         return [_withdrawal(tables, row, actor) for row in own]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -220,7 +222,7 @@ def keep_approved(
         newer = [str(row["later_id"] or row["submission_id"]) for row in rows]
         return [_withdrawal(tables, desk.submission(one), actor) for one in newer]
 
-    _decide(tables, ledger, actor, decide)
+    _decide(tables, ledger, actor, decide, outcome)
     return outcome
 
 
@@ -300,7 +302,7 @@ def decision_entry(
 
 
 def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) -> Entry:
-    """Return the entry that withdraws this row of submissions; a second one changes nothing."""
+    """Return the entry that withdraws this row of submissions."""
     found = str(submission["submission_id"])
     return Entry(
         "withdrawal",
@@ -310,7 +312,6 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
         student_number=mask(str(submission["student_number"])),  # somebody may have put an ID number there
         submission_id=found,
         made_on=found,
-        unique_key=f"withdrawal/{found}",
     )
 
 
@@ -319,8 +320,11 @@ def _decided_on(row: Student) -> str:
     return str(row["submission_id"] or row["approved_submission_id"])
 
 
-def _decide(tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk], Sequence[Entry]]) -> list[Any]:
-    return ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today)), *KINDS)
+def _decide(
+    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk], Sequence[Entry]], outcome: Outcome
+) -> None:
+    stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today)), *KINDS)
+    outcome.entries += [one.seq for one in stored if one.new]
 
 
 def _students(desk: Desk, numbers: Sequence[str]) -> list[Student]:

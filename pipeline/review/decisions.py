@@ -21,6 +21,8 @@ DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
     "later",
 ]  # fmt: skip
+UNDO = "undo"
+"""The action of an entry that takes an earlier one of its kind back (`review.undo`)."""
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
 
 
@@ -158,4 +160,5 @@ def registry_digest(rows: pd.DataFrame) -> pd.Series:
 
 def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:
     """Return the submissions that were withdrawn: they count nowhere and their numbers are free again."""
-    return set(entries["submission_id"][entries["kind"] == "withdrawal"])
+    own = entries[entries["kind"] == "withdrawal"].sort_values("seq").drop_duplicates("submission_id", keep="last")
+    return set(own["submission_id"][own["action"] != UNDO])

@@ -96,22 +96,29 @@ def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
         found = own[own["seq"] == seq]
         if found.empty:
             raise UsageError(f"没有编号 {seq} 的例外", remedy="请用 mingce except list 查看编号")
-        row = found.iloc[0]
-        return [
-            Entry(
-                "exception",
-                action="revoke",
-                by=actor.by,
-                why=actor.why,
-                school_code=str(row["school_code"]),
-                student_number=str(row["student_number"]),
-                college=str(row["college"]),
-                rule=str(row["rule"]),
-                data={"revokes": seq},
-            )
-        ]
+        return [revocation(found.iloc[0], actor)]
 
     ledger.append_if(decide, "exception")
+
+
+def revocation(granted: pd.Series, actor: Actor) -> Entry:
+    """Return the entry that takes an exception back.
+
+    Args:
+        granted: its row of the ledger's entries, or of `standing_exceptions`.
+        actor: who takes it back, and why.
+    """
+    return Entry(
+        "exception",
+        "revoke",
+        actor.by,
+        actor.why,
+        str(granted["school_code"]),
+        str(granted["student_number"]),
+        college=str(granted["college"]),
+        rule=str(granted["rule"]),
+        data={"revokes": int(granted["seq"])},
+    )
 
 
 def _check(grant: Grant, actor: Actor) -> None:

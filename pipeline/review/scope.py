@@ -12,6 +12,7 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.match.scope import DECISIONS, row_digests
 from pipeline.review.actions import Actor, Outcome
 from pipeline.review.chain import Entry
+from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.ledger import Ledger
 from pipeline.tables import Frame
@@ -24,7 +25,8 @@ _KEY = ["school_code", "student_number"]
 def scope_decisions(entries: Frame) -> Frame:
     """Return `DECISIONS`: the last decision of each student on whether he belongs, from `Ledger.entries()`."""
     made = entries[entries["kind"] == KIND].sort_values("seq")
-    last = made.drop_duplicates(_KEY, keep="last").reset_index(drop=True)
+    last = made.drop_duplicates(_KEY, keep="last")
+    last = last[last["action"] != UNDO].reset_index(drop=True)
     data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
     return last.assign(
         inside=last["action"] == "in",
@@ -62,7 +64,7 @@ def decide_scope(
             made += [] if entry is None else [entry]
         return made
 
-    ledger.append_if(decide, KIND)
+    outcome.entries += [one.seq for one in ledger.append_if(decide, KIND) if one.new]
     return outcome
 
 

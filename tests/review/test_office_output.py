@@ -3,20 +3,16 @@
 import ipywidgets as widgets
 
 from pipeline.errors import UsageError
-from pipeline.office.cohort import guarded, show_in
+from pipeline.office.cohort import show_in, told
 from pipeline.render.pieces import piece
-
-
-def refused() -> object:
-    raise UsageError("退回要写明原因", where="--why")
 
 
 def test_each_answer_takes_the_place_of_the_last():
     output = widgets.Output()
     show_in(output, "现在运行……\n")
-    guarded(output, lambda: piece("notes", heading="已登记", lines=["通过 1 人"]))
+    show_in(output, piece("notes", heading="已登记", lines=["通过 1 人"]))
     (shown,) = output.outputs
     assert "通过" in shown["data"]["text/html"] and "1\u00a0人" in shown["data"]["text/html"]
-    guarded(output, refused)
+    show_in(output, told(UsageError("退回要写明原因", where="--why")))
     (shown,) = output.outputs
     assert "说明：退回要写明原因" in shown["data"]["text/html"]  # the form has no --why
