@@ -15,8 +15,10 @@ import nbformat
 import pytest
 
 from pipeline.cohort import load_cohort
+from pipeline.office import Office, open_office
 from pipeline.office.server import NOTEBOOK, prepare_folder
-from tests.cohorts import settings
+from tests.cohorts import make_cohort, settings
+from tests.command import run
 
 
 @pytest.fixture
@@ -70,14 +72,14 @@ def test_one_command_opens_a_desk_whose_buttons_are_alive(folder: Path):
                 for _ in range(2):
                     page = context.new_page()
                     page.goto(address)
-                    page.get_by_role("button", name="查找").first.wait_for(timeout=300_000)
-                    page.get_by_placeholder("学号，一行一个").fill("1305")
+                    page.get_by_role("button", name="登记").first.wait_for(timeout=300_000)
                     page.get_by_role("button", name="登记").first.click()
-                    page.get_by_text("还没有一次完整的运行").nth(1).wait_for(timeout=300_000)
+                    page.get_by_text("请先勾选学生").wait_for(timeout=300_000)
+                    assert page.get_by_text("还没有一次完整的运行").count()
                     assert not page.get_by_text("show_run(office)").is_visible()
                 stranger = browser.new_context().new_page()
                 stranger.goto(address.partition("?")[0])
-                assert "token" in stranger.content().lower() and not stranger.get_by_role("button", name="查找").count()
+                assert "token" in stranger.content().lower() and not stranger.get_by_role("button", name="登记").count()
                 browser.close()
         finally:
             os.killpg(running.pid, signal.SIGINT)
@@ -101,3 +103,50 @@ def _chromium() -> str:
     if not found:
         pytest.skip("needs Chromium")
     return found
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path):
+    """Search in parts, tick, see whom, confirm, look at one student, undo: by hand in a browser."""
+    from playwright.sync_api import sync_playwright
+
+    cohort = make_cohort(tmp_path / "2017", 60, 1, seed=3, kind="one-school")
+    assert run("check", cohort, "--as-of", "2016-10-20") == 0
+    office = open_office(str(cohort))
+    ready = office.desk().people.query("status == 'awaiting'").iloc[0]
+    name, number = str(ready["name"]), str(ready["student_number"])
+    command = [sys.executable, "-m", "pipeline", "desk", str(cohort), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        try:
+            assert running.stdout is not None
+            address = running.stdout.readline().strip()
+            with sync_playwright() as play:
+                page = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"]).new_page()
+                page.set_default_timeout(300_000)
+                page.goto(address)
+                page.get_by_placeholder("姓名、学号").fill(number[-6:])
+                page.get_by_text("找到 1 人").wait_for()
+                page.get_by_role("checkbox", name=name).check()
+                page.get_by_text(f"已勾选 1 人：{name}").wait_for()
+                page.get_by_placeholder("您的姓名").fill("王老师")
+                page.get_by_role("button", name="登记").first.click()
+                page.get_by_text("将登记“通过” 1 人").wait_for()
+                assert _status(office, number) == "awaiting"
+                page.get_by_role("button", name="确认").click()
+                page.get_by_text("已登记：通过").wait_for()
+                assert _status(office, number) == "approved"
+                page.get_by_role("button", name="查看").click()
+                page.get_by_role("heading", name="审核记录").wait_for()
+                assert page.get_by_text("学籍库", exact=True).count()
+                page.get_by_role("button", name="撤销上一步").click()
+                page.get_by_text("已撤销上一步").wait_for()
+                assert _status(office, number) == "awaiting"
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(240)
+
+
+def _status(office: Office, number: str) -> str:
+    people = office.desk().people
+    return str(people["status"][people["student_number"] == number].iloc[0])
