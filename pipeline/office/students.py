@@ -139,7 +139,7 @@ class _Table:
         self._office.remember(rows)
         old = self.body.children
         heads = "".join(f"<span>{head}</span>" for head in ("学号", "班级", "状态", "未解决"))
-        self.head.value = f'<div style="{_GRID};padding-left:136px;color:#5a6675;font-size:13px">{heads}</div>'
+        self.head.value = f'<div style="{_GRID};padding-left:130px;color:#5a6675;font-size:13px">{heads}</div>'
         self.body.children = tuple(self._row(student) for student in records(rows))
         for line in old:
             for part in (*line.children, line):
