@@ -7,13 +7,14 @@ from pathlib import Path
 from pipeline.colleges import College
 from pipeline.errors import UsageError
 from pipeline.review.desk import Desk, Student, records, students_of
-from pipeline.review.worksheet import COLUMNS, WORKSHEET
+from pipeline.review.exceptions import PROOFS
+from pipeline.review.worksheet import COLUMNS, SCOPE_OPINIONS, WORKSHEET
 from pipeline.tables import STATUSES
 from pipeline.whole import appearing
 from pipeline.workbook import text_book, write_row
 
 _BESIDE = ("班级", "姓名", "状态", "未解决")
-_WIDTHS = (20, 16, 10, 10, 24, 36, 16, 10, 14, 40)
+_WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
 
 
 def write_sheet(path: Path, desk: Desk, college: College) -> Path:
@@ -35,8 +36,10 @@ def write_sheet(path: Path, desk: Desk, college: College) -> Path:
         for row, student in enumerate(records(rows), 1):
             told = _told(desk, student)
             write_row(sheet, row, [str(told.get(heading, "")) for heading in headings], text)
-        opinion = {"validate": "list", "source": ["通过", "退回", "取消审核"], "ignore_blank": True}
+        opinion = {"validate": "list", "source": ["通过", "退回", "取消审核", *SCOPE_OPINIONS], "ignore_blank": True}
         sheet.data_validation(1, COLUMNS.index("意见"), max(len(rows), 1), COLUMNS.index("意见"), opinion)
+        proof = {"validate": "list", "source": list(PROOFS), "ignore_blank": True}
+        sheet.data_validation(1, COLUMNS.index("证明"), max(len(rows), 1), COLUMNS.index("证明"), proof)
         sheet.freeze_panes(1, 2)
     path.chmod(0o600)
     return path

@@ -232,12 +232,13 @@ def by_group(roster: Frame, *columns: str) -> list[dict[str, Any]]:
         columns: of the roster, whose values together make a group.
 
     Returns:
-        Entries with `name` (the last column's value), `counselor` (of the first student), `total`, `left` and `counts`
-        (students per family).
+        Entries with the group's `columns`, `name` (the last column's value), `counselor` (of the first student),
+        `total`, `left` and `counts` (students per family).
     """
     entries: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):
         counts = family_counts({str(status): int(n) for status, n in group["status"].value_counts().items()})
-        entry = {"name": str(key[-1]), "counselor": str(group["counselor"].iloc[0]), "counts": counts}
+        of = dict(zip(columns, map(str, key), strict=True))
+        entry = {**of, "name": str(key[-1]), "counselor": str(group["counselor"].iloc[0]), "counts": counts}
         entries.append({**entry, "total": len(group), "left": len(group) - counts["done"]})
     return sorted(entries, key=lambda entry: (-entry["left"], entry["name"]))
