@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import resources
 from pipeline.cohort import Cohort
+from pipeline.deliver.counselor_papers import counselor_papers
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import Attachment
 from pipeline.deliver.recipients import Recipient, within
@@ -77,7 +78,7 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
         if recipient.key in failed or recipient.key not in made:
             raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
-        return made[recipient.key]
+        return made[recipient.key] + counselor_papers(cohort, source, recipient)
 
     return page_of
 

@@ -4,7 +4,7 @@ Every `show_…` returns a widget; nothing happens until a button is pressed, so
 """
 
 from pipeline.office.cohort import Office, open_office
-from pipeline.office.commands import show_look, show_run, show_send
+from pipeline.office.commands import show_look, show_papers, show_run, show_send
 from pipeline.office.deciding import decide, show_decide
 from pipeline.office.students import show_desk, show_search
 
@@ -15,6 +15,7 @@ __all__ = [
     "show_decide",
     "show_desk",
     "show_look",
+    "show_papers",
     "show_run",
     "show_search",
     "show_send",

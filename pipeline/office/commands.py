@@ -42,6 +42,23 @@ def show_send(office: Office) -> Widget:
     return widgets.VBox([trial, sure, real])
 
 
+_PAPERS = {
+    "proof": ("核对签名表", "每班一份，全班传阅、本人签名。"),
+    "corrections": ("问题表", "每个院系一份，改好放回补充来源再读入。"),
+    "results": ("核对结果", "每班一份，只有学号后几位，可以公布。"),
+    "errata": ("学籍勘误汇总表", "每校一份，交教务处更正。"),
+    "guide": ("操作流程", "一页纸和一段群消息，发给学生。"),
+}
+
+
+def show_papers(office: Office) -> Widget:
+    """Return a button for each paper that goes round."""
+    import ipywidgets as widgets
+
+    buttons = [_command(office, name, ["papers", "--kind", kind], said) for kind, (name, said) in _PAPERS.items()]
+    return widgets.VBox(buttons)
+
+
 def _command(
     office: Office, label: str, words: list[str], said: str, allowed: Callable[[], bool] = lambda: True
 ) -> Widget:
