@@ -46,6 +46,7 @@ def test_counties_as_people_write_them_equal_the_registry(shared, tmp_path):
     findings = loud(folder)
     assert findings[findings["rule"].str.startswith(("origin", "home"))].empty
     assert set(table(folder, "certifications")["identity"]) == {"certified"}
+    assert set(table(folder, "certifications")["record"]) == {"certified"}  # 生源地 says city and county, too
 
 
 def test_a_number_means_the_same_in_a_csv_and_in_a_workbook(shared, tmp_path):
