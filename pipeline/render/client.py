@@ -20,6 +20,8 @@ from papermill.clientwrap import PapermillNotebookClient
 
 GRACE = 3.0
 """Seconds between the interrupt at a notebook's deadline and the kill of a kernel that took no notice."""
+_QUIET = (f"--log-level={logging.CRITICAL}", "--InteractiveShell.automagic=False")
+"""`run: str = ""` alone in a cell would be the magic %run."""
 TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 """The `ename` of the errors that this client records itself."""
 
@@ -53,7 +55,7 @@ class MingceClient(PapermillNotebookClient):
         if zmq.has("curve"):
             manager.transport_encryption = "auto"  # where the kernel knows how
         if manager.ipykernel:
-            self.extra_arguments = [*self.extra_arguments, f"--log-level={logging.CRITICAL}"]
+            self.extra_arguments = [*self.extra_arguments, *_QUIET]
         return manager
 
     def _record_language(self) -> None:

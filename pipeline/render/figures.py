@@ -79,7 +79,10 @@ def settings() -> dict[Any, Any]:
         "axes.axisbelow": True,
         "grid.color": ink["line"],
         "text.color": ink["text"],
+        "figure.figsize": (6.4, 3.6),
         "figure.dpi": 120,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
         **spines,
         **muted,
     }
