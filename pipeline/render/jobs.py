@@ -150,6 +150,7 @@ def died_text(status: int | None) -> str:
 def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) -> tuple[str, str]:
     """Run papermill; return the failure's kind and text, both empty where there is none."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from pipeline.render.parameters import read_notebook
@@ -170,11 +171,12 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
             cold=settings.cold,
             starting=_starting,
             prepared=prepared,
-            recorded_output=job.output_notebook.name,
+            recorded=(job.notebook.name, job.output_notebook.name),
             cwd=str(job.notebook.parent) if job.own else None,
         )
-    except PapermillExecutionError as error:
-        failure = _told(error.ename, error.evalue, error.cell_index)
+    except (PapermillExecutionError, DeadKernelError) as error:
+        told: Any = error.__cause__ if isinstance(error, DeadKernelError) else error
+        failure = _told(told.ename, told.evalue, told.cell_index)
     finally:
         if unfinished.exists():
             unfinished.replace(job.output_notebook)

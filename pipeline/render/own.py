@@ -83,6 +83,10 @@ class Notebooks:
         except MingceError:  # its page will say so
             return OwnPage(name, name, False, ())
 
+    def _known(self, name: str) -> tuple[str, ...]:
+        """Return the parameters that a notebook of ours takes; one of the office's in its place may take fewer."""
+        return self._added(name).parameters if self.source(name)[1] else _GIVEN
+
     def jobs(self, run: Run, folder: Path, places: Iterable[Place], *, by_school: bool) -> Iterator[NotebookJob]:
         """Give the notebooks to run: each school's where there are many, those of the run, those of each college.
 
@@ -95,13 +99,14 @@ class Notebooks:
         make = _Maker(self, run, folder)
         every = list(places)
         for code in dict.fromkeys(place.code for place in every if by_school):
-            yield make.job("overview", f"school-{code}", school_page(code), f"{code}/overview", school=code)
+            known = self._known("overview")
+            yield make.job("overview", f"school-{code}", school_page(code), f"{code}/overview", known, school=code)
         for name in _PER_RUN:
-            yield make.job(name, name, f"{name}.html", name)
+            yield make.job(name, name, f"{name}.html", name, self._known(name))
         for page in self.added:
             if not page.per_college:
                 yield make.job(page.name, page.name, f"{page.name}.html", page.name, page.parameters)
-        of_colleges = dict.fromkeys(_PER_COLLEGE, _GIVEN)
+        of_colleges = {name: self._known(name) for name in _PER_COLLEGE}
         of_colleges |= {page.name: page.parameters for page in self.added if page.per_college}
         for place in every:
             for name, known in of_colleges.items():
@@ -123,7 +128,7 @@ class _Maker:
         executed: str,
         page: str,
         told: str,
-        known: Iterable[str] = _GIVEN,
+        known: Iterable[str],
         **given: Any,  # noqa: ANN401
     ) -> NotebookJob:
         source, own = self.notebooks.source(name)
