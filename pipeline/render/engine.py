@@ -22,7 +22,6 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
-from papermill.execute import raise_for_execution_errors
 from papermill.log import logger
 from papermill.translators import PythonTranslator, Translator, papermill_translators
 
@@ -177,6 +176,8 @@ def _raise_dead(nb: Any, output_path: str | None) -> None:
     Raises:
         DeadKernelError: always.
     """
+    from papermill.execute import raise_for_execution_errors  # which imports the engines, this one too
+
     try:
         raise_for_execution_errors(nb, output_path)
     except PapermillExecutionError as error:
