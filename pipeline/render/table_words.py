@@ -81,6 +81,7 @@ _HEADINGS = {
     "settled": "处理结果",
     **{family.name: family.label for family in theme().families},
     "left": "还差",
+    "count": "人数",
     "who": "谁来做",
     "students": "人数",
     "freed": "可放行",
