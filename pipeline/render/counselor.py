@@ -7,6 +7,7 @@ from pipeline.render.college import (
     Scope,
     open_page,
     show_chase,
+    show_classes,
     show_head,
     show_matrix,
     show_notes,
@@ -19,6 +20,7 @@ from pipeline.render.scope import of_classes
 __all__ = [
     "open_counselor",
     "show_chase",
+    "show_classes",
     "show_head",
     "show_matrix",
     "show_notes",
