@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -80,6 +81,8 @@ class School(_Section):
     registry: Text
     aliases: list[Text] = Field(default_factory=list)
     """What else it is called."""
+    registrar: Annotated[str, Field(pattern=r"^([^@\s]+@[^@<>\s]+)?$", max_length=320)] = ""
+    """Who gets the list of errors in this school's registry."""
     columns: Declared = Field(default_factory=dict)
 
 
@@ -356,6 +359,12 @@ def safe_name(text: str) -> str:
     clean = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]', "_", text)
     clean = clean.strip(" .")[:80].encode(errors="ignore")[:200].decode(errors="ignore").rstrip(" .") or "_"
     return f"_{clean}" if _RESERVED.match(clean) else clean
+
+
+def unmistakable(text: str) -> str:
+    """Return `safe_name` of a text, with a digest where it had to be changed: two texts never share a name."""
+    safe = safe_name(text)
+    return safe if safe == text else f"{safe}-{sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def load_cohort(path: Path) -> Cohort:

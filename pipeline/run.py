@@ -42,6 +42,7 @@ from pipeline.review.exceptions import settled_faults
 from pipeline.review.ledger import open_ledger
 from pipeline.review.previous import compare_years
 from pipeline.review.scope import scope_decisions
+from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows, take_scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
 from pipeline.review.witnesses import head_of
@@ -111,6 +112,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
+            decisions = NO_DECISIONS if options.rules else take_scope_decisions(cohort)
             known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
@@ -121,13 +123,19 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
             with Renderer(
                 options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks
             ) as renderer:
-                return _run(cohort, options, rules, folder, renderer, known)
+                return _run(cohort, options, rules, folder, renderer, known, decisions)
         finally:
             folder.discard()
 
 
 def _run(
-    cohort: Cohort, options: RunOptions, rules: list[Rule], folder: RunFolder, renderer: Renderer, known: Fingerprint
+    cohort: Cohort,
+    options: RunOptions,
+    rules: list[Rule],
+    folder: RunFolder,
+    renderer: Renderer,
+    known: Fingerprint,
+    decisions: DecisionRows,
 ) -> Outcome:
     """Run the stages: what concerns one school in tasks of a part each, what crosses schools in between."""
     stage = options.reporter.stage
@@ -143,7 +151,7 @@ def _run(
             if not told["partial"]:
                 run.keep_judged(renderer.kept, known.judged, told)
         with stage("review"):
-            imported = run.import_decisions(trial=bool(options.rules))
+            imported = run.import_decisions(decisions.rows)
         with stage("tabulate"):
             settled = run.each_part(settle)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
@@ -155,7 +163,7 @@ def _run(
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
     summary = _summed_up(options, settings, folder, told, settled)
     summary |= {
-        "decisions_read": imported.lines,
+        "decisions_read": [*decisions.said, *imported.lines],
         "fingerprint": known.whole if options.whole and not imported.changed else "",
         "ledger": head_of(run.entries),
     }

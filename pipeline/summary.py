@@ -232,7 +232,7 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     asked = lines_of(mine) + [
         f"{one['school']}：{one['reason']}"
         for one in summary.get("not_checked", [])
-        if one["rule"] == "graduation_month.june" and one["school"] in ("", names.get(school, one["school"]))
+        if one["rule"] == "graduation_month.june" and one["school"] == names.get(school, one["school"]) != ""
     ]
     asked += [
         one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]

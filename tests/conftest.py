@@ -67,7 +67,8 @@ class Ran(NamedTuple):
     run: Path
 
 
-def _run(cohort: Path, as_of: date, command: str) -> Ran:
+def run_cohort_of(cohort: Path, as_of: date, command: str) -> Ran:
+    """Run a cohort as a command does, in this process."""
     from pipeline.cohort import load_cohort
     from pipeline.progress import Reporter
     from pipeline.run import RunOptions, run_cohort
@@ -85,7 +86,8 @@ def _run(cohort: Path, as_of: date, command: str) -> Ran:
 def sample_run(shared: Path, once: Once) -> Ran:
     """The sample cohort, checked as of 1 November 2016 (no pages)."""
     return once(
-        "sample", lambda folder: _run(_writable(shared / "sample", folder / "cohort"), date(2016, 11, 1), "check")
+        "sample",
+        lambda folder: run_cohort_of(_writable(shared / "sample", folder / "cohort"), date(2016, 11, 1), "check"),
     )
 
 
@@ -95,7 +97,7 @@ def invented_run(once: Once) -> Ran:
 
     def make(folder: Path) -> Ran:
         cohort = make_cohort(folder / "cohort", 240, 2, seed=5, faults=0.3, form="xlsx")
-        return _run(cohort, date(2016, 10, 20), "run")
+        return run_cohort_of(cohort, date(2016, 10, 20), "run")
 
     return once("invented", make)
 

@@ -18,6 +18,7 @@ from pipeline.check import rules
 from pipeline.check.facts import Facts, facts_from
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
 from pipeline.check.rules.identity import enrolled_in
+from pipeline.knowledge.codes import covered
 from pipeline.knowledge.names import equal_names
 from pipeline.knowledge.text import by_distinct, flag, matches
 from pipeline.normalise.text import comparable
@@ -63,6 +64,8 @@ def at_fault(table: Frame, column: str) -> Mask:
 def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
     """Return where a field equals the matched registry row, as the record is compared."""
     equal = compared_form(rows[column], column) == compared_form(rows[f"registry_{column}"], column)
+    equal |= covered(column, rows[column], rows[f"registry_{column}"])
+    equal |= covered(column, rows[f"registry_{column}"], rows[column])
     if column in ORIGIN:
         equal |= _same_region(rows, facts, column)
     return equal.to_numpy()

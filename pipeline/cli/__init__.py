@@ -21,7 +21,7 @@ from pipeline.logs import hush_libraries
 
 # One module for each group of commands; each has `register(app)`.
 _MODULES = (
-    "demo", "init", "run", "columns", "review", "scope", "sign", "send", "sheet",
+    "demo", "init", "run", "columns", "review", "scope", "sign", "send", "sheet", "papers",
     "desk", "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
 )  # fmt: skip
 

@@ -77,6 +77,18 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
     typer.echo(f"{what}，校验码 {signed.code}")
     typer.echo(f"人数表：{cohort.folder / 'signed' / signed.code}")
+    for line in _outside(cohort, tables.run_id, college):
+        typer.echo(line)
+
+
+def _outside(cohort: Cohort, run_id: str, college: College) -> list[str]:
+    """Return a line for each reason why people of the college are outside the class, with their names."""
+    from pipeline.match.scope import names_by_reason
+    from pipeline.tables import read_table
+
+    rows = read_table(cohort.reports_folder / "runs" / run_id, "outside")
+    own = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
+    return [f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}" for reason, names in names_by_reason(own)]
 
 
 def _final_files(

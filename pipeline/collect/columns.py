@@ -1,5 +1,7 @@
 """What a source has: columns known and by which right, columns unknown and what they may mean, fields missing."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false
 from __future__ import annotations
 
 import re
@@ -7,12 +9,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
+import pyarrow as pa
 
 from pipeline import fields
 from pipeline.collect.header import Header
 from pipeline.collect.headings import Right, clean, likely_field, near_field
 from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.regions import LEVELS, load_regions
 from pipeline.logs import mask
+from pipeline.normalise.nothing import without_placeholders
 
 KEYS = ("name", "id_number", "student_number")
 IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
@@ -21,6 +26,8 @@ _LONGEST = 40  # characters of a heading that a message tells
 _TOLD = 40  # headings that one message tells
 _PROVED = 0.9  # of the filled cells of a column that its values prove
 _HINTS = 4  # rows of hints that may stand between a header and its first student
+_MOST = 0.5  # of the places in a column that tell one more level
+_FIRST = 5_000  # rows of a column that are looked at
 _LOOKED_AT = 2_000  # filled cells from the top that are asked whether they prove their column
 
 
@@ -43,7 +50,8 @@ class Column:
 class SourceColumns:
     """What one worksheet has: `row` (1-based) of its headings, its columns, the exports that it is taken for.
 
-    `refused` says why it is not read; "" where it is.
+    `refused` says why it is not read; "" where it is. `joined` are fields that stand in another one's column,
+    `numbered` those that are not read because only options' numbers stand there.
     """
 
     file: str
@@ -52,11 +60,13 @@ class SourceColumns:
     columns: tuple[Column, ...]
     exports: tuple[str, ...] = ()
     refused: str = ""
+    joined: frozenset[str] = frozenset()
+    numbered: tuple[str, ...] = ()
 
     @property
     def fields(self) -> frozenset[str]:
         """The fields that are read."""
-        return frozenset(column.field for column in self.columns if column.field)
+        return frozenset(column.field for column in self.columns if column.field) | self.joined
 
     @property
     def questions(self) -> list[Column]:
@@ -88,6 +98,48 @@ def columns_of(
         columns.append(Column(at, label, name, header.rights.get(name, ""), likely_field(label) if at in asked else ""))
     columns += [Column(-1, value, name, "declared") for name, value in given.items()]
     return SourceColumns(*place, tuple(columns), tuple(export.name for export in header.words.exports))
+
+
+def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
+    """Return the levels of a place without a column that others' cells tell: 湖南省湘潭市雨湖区 under 生源地."""
+    found: set[str] = set()
+    for place in ("origin", "home"):
+        names = {level: f"{place}_{level}" for level in LEVELS}
+        lost = [level for level, name in names.items() if name not in header.columns]
+        if 0 < len(lost) < len(names):
+            cells = pd.concat([values_of(header, body, name) for name in names.values()], axis=1)
+            rows = cells[(cells != "").any(axis=1)].head(_LOOKED_AT)
+            split = load_regions().split(*(rows.iloc[:, at] for at in range(len(names))))
+            found |= {names[level] for level in lost if split[level].ne("").mean() > _MOST}
+    return frozenset(found)
+
+
+def values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
+    """Return the first values of a field's column, blank where there is none."""
+    at = header.columns.get(name, body.num_columns)
+    if at >= body.num_columns:
+        return pd.Series("", index=range(min(body.num_rows, _FIRST)), dtype="str")
+    return body.column(at).slice(0, _FIRST).to_pandas().str.strip()
+
+
+def option_numbers(header: Header, body: pa.Table) -> list[str]:
+    """Return the coded fields in whose columns a form tool wrote its options' numbers: nobody here knows their order.
+
+    What `cohort.toml` declares is read all the same: the office's own aliases say what each number means.
+    """
+    if not any(export.numbered for export in header.words.exports):
+        return []
+    return [
+        name
+        for name, field in fields.fields().items()
+        if field.type == "code" and name in header.columns and header.rights.get(name) != "declared"
+        if _are_numbers(without_placeholders(name, values_of(header, body, name), None))
+    ]
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    filled = values[values != ""]
+    return len(filled) > 0 and bool(filled.str.fullmatch("[0-9]{1,2}").all())
 
 
 def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
@@ -164,6 +216,18 @@ def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], wh
     return [
         f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{told}"
         for name, text in lost.items()
+    ]
+
+
+def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
+    """Return the question about the fields of which only options' numbers stand in the sources."""
+    names = dict.fromkeys(name for source in sources for name in source.numbered)
+    if not names:
+        return []
+    return [
+        f"{'、'.join(map(fields.label, names))}里只有选项的序号，不知道各是哪一项，没有读取。请在表单工具里"
+        "按选项文字下载；只有序号的，在 [submissions.columns] 里写明是哪一列，"
+        "并在 [rules] 文件夹的 aliases.csv 里写明每个序号的意思"
     ]
 
 

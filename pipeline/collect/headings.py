@@ -51,13 +51,14 @@ class Export:
 
     `columns` maps cleaned headings to fields, "" where no field wants the column. A header is such a file's where it
     holds two of `marks`. `states` has for each heading that says what became of a submission the words that mean
-    withdrawn or rejected.
+    withdrawn or rejected. `numbered`: it may write an option's number instead of its text.
     """
 
     name: str
     marks: frozenset[str]
     columns: dict[str, str]
     states: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def known_exports() -> tuple[Export, ...]:
         columns = {clean(heading): name for name, headings in data["columns"].items() for heading in headings}
         columns |= {clean(heading): "" for heading in data.get("nobody", [])}
         states = {clean(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
-        found.append(Export(data["name"], frozenset(map(clean, data["marks"])), columns, states))
+        marks, numbered = frozenset(map(clean, data["marks"])), bool(data.get("option_numbers"))
+        found.append(Export(data["name"], marks, columns, states, numbered))
     return tuple(found)
 
 

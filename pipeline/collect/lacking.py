@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import fields
 from pipeline.cohort import Cohort, Source
-from pipeline.collect.columns import Column, SourceColumns, fields_read, short
+from pipeline.collect.columns import Column, SourceColumns, fields_read, numbers_asked, short
 
 Fields = frozenset[str]
 _NAMED = 3  # worksheets that a message names
@@ -87,9 +87,10 @@ def notes_of(
 
 def _of_submissions(lacking: Lacking, submissions: Iterable[SourceColumns]) -> list[str]:
     lines: list[str] = []
-    if lacking.everywhere:
+    read = [each for each in submissions if not each.refused]
+    if lost := lacking.everywhere - {name for each in read for name in each.numbered}:
         lines.append(
-            f"所有登记来源都没有{_named(lacking.everywhere)}：这些项目没有核对，也没有因此退回学生。"
+            f"所有登记来源都没有{_named(lost)}：这些项目没有核对，也没有因此退回学生。"
             "若其实有，请用 mingce columns 写明是哪一列"
         )
     alike: defaultdict[Fields, list[str]] = defaultdict(list)
@@ -99,8 +100,7 @@ def _of_submissions(lacking: Lacking, submissions: Iterable[SourceColumns]) -> l
     for lost, places in alike.items():
         more = f" 等 {len(places)} 张表" if len(places) > _NAMED else ""
         lines.append(f"{'、'.join(places[:_NAMED])}{more}没有{_named(lost)}：这里的学生没有核对这些项目")
-    read = [each for each in submissions if not each.refused]
-    return lines + _questions(read, None, "登记表", "[submissions.columns]")
+    return lines + numbers_asked(read) + _questions(read, None, "登记表", "[submissions.columns]")
 
 
 def _questions(sources: Iterable[SourceColumns], lost: Fields | None, whose: str, table: str) -> list[str]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.collect.collected import Cell, Note
 
-Overlay = dict[tuple[int, int], tuple[str | None, Cell]]
-"""0-based place → text (None: the text that calamine gave stands) and the cell."""
+
+class Affix(NamedTuple):
+    """What a text format writes around a cell's text: 班 behind 3 by `@"班"`."""
+
+    before: str
+    after: str
+
+
+Overlay = dict[tuple[int, int], tuple[str | Affix | None, Cell]]
+"""0-based place → text (None: the text that calamine gave stands, an affix: with this around it) and the cell."""
 
 
 @dataclass
@@ -37,12 +46,14 @@ def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> No
         while len(values) <= row:
             values.append([])
         values[row].extend([""] * (column + 1 - len(values[row])))
-        if text is not None:
+        if isinstance(text, Affix):
+            values[row][column] = values[row][column] and f"{text.before}{values[row][column]}{text.after}"
+        elif text is not None:
             values[row][column] = text
     # a formula's number stays a number: it can be damaged like a typed one
     cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
     taken = {(cell.row, cell.column) for cell in cells}
-    cells += [cell for place, (_, cell) in overlay.items() if place not in taken]
+    cells += [cell for place, (text, cell) in overlay.items() if place not in taken and not isinstance(text, Affix)]
 
 
 def cell_notes(file: str, sheet: str, cells: Sequence[Cell], overlay: Overlay) -> list[Note]:

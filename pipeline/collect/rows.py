@@ -24,7 +24,9 @@ from pipeline.collect.columns import (
     columns_of,
     given_values,
     headings_found,
+    joined_levels,
     lacking,
+    option_numbers,
     short,
     with_proved,
 )
@@ -84,7 +86,13 @@ def rows_of_grid(
     _, given = given_values(declared or {}, grid.sheet, texts_above(head, header.bottom))
     samples = _samples(body, header)
     header = with_proved(header, samples)
-    columns = columns_of(header, (grid.file, grid.sheet, grid.first_row + header.bottom), given, samples)
+    numbered = option_numbers(header, body)
+    if numbered:
+        kept = {name: at for name, at in header.columns.items() if name not in numbered}
+        header = replace(header, columns=kept)
+    place = (grid.file, grid.sheet, grid.first_row + header.bottom)
+    columns = columns_of(header, place, given, samples)
+    columns = replace(columns, joined=joined_levels(header, body), numbered=tuple(numbered))
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
         return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person

@@ -53,6 +53,7 @@ class SheetFacts:
     formulas: list[Formula] = field(default_factory=list[Formula])
     errors: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
     styled: list[tuple[int, int, str, int]] = field(default_factory=list[tuple[int, int, str, int]])
+    texts: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     hidden_rows: list[int] = field(default_factory=list[int])
     hidden_columns: list[int] = field(default_factory=list[int])
 
@@ -139,6 +140,8 @@ def _look_at_cells(row: int, body: bytes, styles: set[str], found: SheetFacts) -
             found.errors.append((at, column, _text(value[1]) if value else "#N/A"))
         elif kind == "n" and value and given.get("s") in styles:
             found.styled.append((at, column, _text(value[1]), int(given["s"])))
+        elif kind in ("s", "inlineStr") and given.get("s") in styles:
+            found.texts.append((at, column, int(given["s"])))
 
 
 def _attributes(text: bytes) -> Attributes:

@@ -244,7 +244,8 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
         if unlike < 0:
             return False
         cell = cells[at]
-        unlike -= not (label.endswith(clean(cell)) if cell else not label)  # a title above may stand before the label
+        same = bool(cell) and field_of(cell) == look.meant.get(at)  # the same column by another name
+        unlike -= not (same or (label.endswith(clean(cell)) if cell else not label))  # a title may stand before it
     return unlike >= 0
 
 

@@ -14,7 +14,7 @@ from pipeline.collect.archive import Archive
 from pipeline.collect.collected import Cell, Note
 from pipeline.collect.overlay import Facts, Overlay
 from pipeline.collect.sheet_xml import Formula, SheetFacts, facts, split
-from pipeline.collect.shown import shown, telling_styles
+from pipeline.collect.shown import affix, shown, telling_styles
 
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
@@ -51,6 +51,9 @@ def _overlay(images: _CellImages, found: SheetFacts, styles: dict[int, str]) -> 
         text = shown(number, styles[style])
         if text:
             over[row, column] = text, Cell(row, column, "number", number)
+    for row, column, style in found.texts:
+        if around := affix(styles[style]):
+            over[row, column] = around, Cell(row, column, "number", "")
     for formula in found.formulas:
         over[formula.row, formula.column] = _formula_cell(images, formula, pictures)
     for row, column, text in found.errors:

@@ -19,9 +19,9 @@ from pipeline.collect.google.access import connect
 from pipeline.collect.google.client import Patience, RejectedRequestError, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
-from pipeline.deliver.answer_rows import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.errors import RefusedError
 from pipeline.tables import STATUSES
+from pipeline.view.answers import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 
 _TRIES = 3  # when the worksheet is renamed or removed under our hands
 _COLOURS = {

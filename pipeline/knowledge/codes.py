@@ -23,7 +23,16 @@ from pipeline.knowledge.text import by_distinct, flag_by_distinct
 COLUMNS = ("code", "label", "aliases", "source")
 
 # Answers that are no label of their own but no mistake either (fields.csv, note of education_level).
-SPECIAL: dict[str, frozenset[str]] = {"education_level": frozenset({"研究生"})}
+SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
+"""By field: such an answer, and the labels that it covers."""
+
+
+def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
+    """Return where the one is a word that covers the label which the other is."""
+    found = pd.Series(False, index=word.index)
+    for special, labels in SPECIAL.get(field, {}).items():
+        found |= (word == special) & label.isin(list(labels))
+    return found
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,13 @@ _SEVERAL = re.compile(r"[/、;；,，|或]+|\s{2,}")
 _BEFORE_WORDS = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
 _REMARK = re.compile(r"\([^()0-9]*\)")
 _WORDS_BEFORE = re.compile(
-    r"^(?:(?:tel(?:ephone)?|phone|mobile|mob|cell)\b\.?|[\u4e00-\u9fff]+)?[:=. ]*(?=[+(0-9])", re.I
+    r"^(?:(?:tel(?:ephone)?|phone|mobile|mob|cell)\b\.?|[\u4e00-\u9fff]+(?:[/、&][\u4e00-\u9fff]+)*)?[:=. ]*"
+    r"(?=[+(0-9])",
+    re.I,
 )
 _WORDS_BEHIND = re.compile(r"(?<=[0-9)])[:. -]*[\u4e00-\u9fff]+[. ]*$")
 _COUNTRY = re.compile(
-    r"^(?:\+|00)86-?(?:\(0\))?0?(?=[1-9(])|^86-?(?:\(0\))?(?=1[3-9][0-9]{9}$)|^86-(?:\(0\))?0?(?=[1-9])"
+    r"^(?:\+|00)86-?(?:\(0\))?0?(?=[1-9(])|^86-?(?:\(0\))?(?=1[3-9][0-9]{9}$)|^86-(?:\(0\))?0?(?=[1-9])|^86(?=[1-9][0-9]{9,10}$)"
 )
 _PARTED = re.compile(
     r"\(?(?P<area>0(?:10|2[0-9]|[3-9][0-9]{2}))?\)?-?(?P<first>[2-9][0-9]{2,3})-?(?P<last>[0-9]{4})"
@@ -56,7 +58,7 @@ def telephones(value: str) -> str:
     for parts in (_SEVERAL.split(value), _BEFORE_WORDS.split(value), value.split()):
         numbers = [_telephone(part) for part in parts if part.strip()]
         if numbers and all(numbers):
-            return "/".join(numbers)
+            return "/".join(dict.fromkeys(numbers))
     return value
 
 
@@ -65,7 +67,7 @@ def _telephone(value: str) -> str:
     shown = _REMARK.sub("", value.lower().translate(_SIGNS).strip())
     bare = re.sub(r"\s+", "", _WORDS_BEHIND.sub("", _WORDS_BEFORE.sub("", shown)))
     home = _COUNTRY.sub("", bare)
-    mobile = re.sub(r"[-.()]", "", home)
+    mobile = re.sub(r"[-.()_·•]", "", home)
     if re.fullmatch(_MOBILE, mobile):
         return mobile
     if re.fullmatch(_SERVICE, home):

@@ -24,7 +24,7 @@ _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.in
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _ZERO = ord("0")
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-_TRAVEL = r"[A-Z]{1,3}[0-9]{5,10}[A-Z]?|[0-9]{8,9}|[0-9]{1,2}[A-Z]{2}[0-9]{5,6}"
+_TRAVEL = r"[A-Z]{1,3}[0-9]{5,10}[A-Z]?|[0-9]{8,10}|[0-9]{10}\([A-Z]\)|[0-9]{1,2}[A-Z]{2}[0-9]{5,6}"
 _DAMAGED = r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"
 _KINDS = ["malformed", "", "resident", "residence_permit", "foreigner", "old15", "damaged"]
 _MALFORMED, _BLANK, _RESIDENT, _PERMIT, _FOREIGNER, _OLD15, _DAMAGED_KIND = range(len(_KINDS))

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from pipeline.knowledge.codes import covered
 from pipeline.normalise.times import AMBIGUOUS
 from pipeline.tables import Frame
-
-_POSTGRADUATE = ["硕士研究生", "博士研究生"]
 
 
 def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, classes: Frame) -> tuple[Frame, Frame]:
@@ -38,7 +37,7 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
 
 
 def _completes_level(given: pd.Series, held: pd.Series) -> pd.Series:
-    return (given == "研究生") & held.isin(_POSTGRADUATE)
+    return covered("education_level", given, held)
 
 
 def _completes_month(given: pd.Series, held: pd.Series) -> pd.Series:

@@ -15,6 +15,7 @@ from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.text import by_distinct, flag_by_distinct, joined_text
+from pipeline.normalise.nothing import without_placeholders
 from pipeline.tables import Frame
 
 STATUS = "enrolment_status"
@@ -90,11 +91,12 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
         known: of `statuses`.
         year: of the cohort; a graduation month of another year puts a person outside.
     """
-    reason = by_distinct(rows[STATUS], lambda word: _reason(word, known))
+    given = without_placeholders(STATUS, rows[STATUS], None)
+    reason = by_distinct(given, lambda word: _reason(word, known))
     month = rows["graduation_month"]
     other_year = month.str.fullmatch(r"[0-9]{4}-[0-9]{2}") & (month.str.slice(0, 4) != f"{year:04d}")
     outside = reason.mask((reason == "") & other_year, ANOTHER_YEAR).astype("str")
-    unknown = flag_by_distinct(rows[STATUS], lambda word: _is_unknown(word, known))
+    unknown = flag_by_distinct(given, lambda word: _is_unknown(word, known))
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
 
 
@@ -143,3 +145,9 @@ def with_scope(rows: Frame) -> Frame:
     flags = ("status_unknown", "scope_stale")
     lacking = [name for name in (STATUS, *BY_REGISTRY, *LAID) if name not in rows]
     return rows.assign(**{name: False if name in flags else "" for name in lacking})
+
+
+def names_by_reason(outside: Frame) -> list[tuple[str, list[str]]]:
+    """Return each reason in the table `outside` with the names of its people, the most frequent reason first."""
+    order = outside["reason"].value_counts().index
+    return [(str(reason), sorted(outside["name"][outside["reason"] == reason])) for reason in order]

@@ -37,10 +37,11 @@ _DASHES = Step(text.plain_dashes, "统一连接号")
 _APOSTROPHE = Step(text.without_apostrophe, "去掉表格软件留下的撇号")
 _LABEL = Step(text.without_label, "去掉号码前的文字")
 _REMARK = Step(text.without_remark, "去掉号码后的说明")
-_NUMBER = (_VISIBLE, _WIDTH, _LABEL, _REMARK, _NO_SPACES, _APOSTROPHE, _DASHES)
+_EDGES = Step(text.without_edges, "去掉号码前后的标点")
+_NUMBER = (_VISIBLE, _WIDTH, _APOSTROPHE, _EDGES, _LABEL, _REMARK, _EDGES, _NO_SPACES, _DASHES)
 _TELEPHONE = Recipe(
     r"1[0-9]{10}",
-    (_VISIBLE, _WIDTH, _APOSTROPHE, Step(telephones, "统一电话号码写法，去掉文字和分隔"), _NO_SPACES, _DASHES),
+    (_VISIBLE, _WIDTH, _APOSTROPHE, _EDGES, Step(telephones, "统一电话号码写法，去掉文字和分隔"), _NO_SPACES, _DASHES),
 )
 
 
@@ -59,14 +60,14 @@ _BY_NAME: dict[str, Recipe] = {
         Step(text.upper_x, "末位改为 X"),
         plain=r"[0-9]{17}[0-9X]",
     ),
-    "exam_number": _identifier(plain=r"[0-9A-Za-z]+"),
+    "exam_number": _identifier(Step(text.joined_digits, "去掉号码中的分隔"), plain=r"[0-9A-Za-z]+"),
     "student_number": _identifier(plain=r"[0-9A-Za-z]+"),
     "qq": _identifier(plain=r"[0-9]+"),
     "phone": _TELEPHONE,
     "family_phone": _TELEPHONE,
     "postcode": _identifier(plain=r"[0-9]{6}"),
     "photo": Recipe(r"[0-9A-Za-z_.-]+", (_TRIMMED,)),
-    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (_VISIBLE,)),  # the rest is knowledge.names'
+    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (_VISIBLE, _DASHES)),  # the rest is knowledge.names'
 }
 
 _HAN = f"[{_BASIC_HAN}]*"

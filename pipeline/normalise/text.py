@@ -77,13 +77,26 @@ def without_apostrophe(text: str) -> str:
 
 # Possessive, and one way to read each character: a cell of a million letters must cost no more than its length.
 _LABEL = re.compile(
-    r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+)++"
+    r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+"
+    r"|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+|q[:：] *+)++"
     r"(?=[0-9A-Za-z])",
     re.IGNORECASE,
 )
 _REMARK = re.compile(
     r"(?<=[0-9A-Za-z]) *+(?:[(（](?=[^()（）0-9]*[\u4e00-\u9fff])[^()（）0-9]*+[)）]|[\u4e00-\u9fff]++)$"
 )
+
+
+# A question mark or a star may stand for a place that is lost, a plus belongs to a telephone's country.
+_EDGES = re.compile(r"^[^\w+*?？(（\[【×✕✖╳]++(?=\w.*[0-9]{4})|(?<=\w)[^\w*?？)）\]】×✕✖╳]++$")
+_BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
+
+
+def without_edges(text: str) -> str:
+    """Return a number without punctuation and signs around it: “13800138000”。"""
+    bare = _EDGES.sub("", text) if re.search("[0-9]{4}", text) else text
+    whole = _BRACKETS.fullmatch(bare)
+    return whole[1] if whole and re.search("[0-9]{4}", bare) else bare
 
 
 def without_label(text: str) -> str:
@@ -98,12 +111,19 @@ def without_remark(text: str) -> str:
 
 def joined_id(text: str) -> str:
     """Return an ID number that was written in groups, 430302-19950314-9018, as its eighteen places."""
-    bare = re.sub(r"[-./_ ]", "", text)
+    bare = re.sub(r"[-./_ ·•]", "", text)
+    if re.fullmatch(r"[A-Za-z]{1,3}-[0-9]{5,}", text):  # a passport's letters
+        return bare
     return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
 
 
 # What else stands for the check character X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk.
 _X = re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖╳*]$")
+
+
+def joined_digits(text: str) -> str:
+    """Return a number that is made of digits alone without the hyphens between its groups."""
+    return text.replace("-", "") if re.fullmatch(r"[0-9]+(?:-[0-9]+)+", text) else text
 
 
 def upper_x(text: str) -> str:

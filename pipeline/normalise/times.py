@@ -64,13 +64,19 @@ _WEEKDAY = re.compile(r" ?[(（]?(?:星期|周)[一二三四五六日天][)）]?
 _NOON = 4  # 中午 1:30 is in the afternoon, 中午 11:50 is before noon
 _MOMENT = re.compile(
     r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"
-    rf"(?:[T ]*({_HALF})? ?([0-9]{{1,2}})[:时点]([0-9]{{1,2}})分?(?::?([0-9]{{1,2}})秒?)?"
-    rf"(?:\.[0-9]+)? ?({_HALF})?)?(?:(Z|[+-][0-9]{{2}}:?[0-9]{{2}})| (?:GMT|UTC)([+-][0-9]{{1,2}}))?",
+    rf"(?:[T ,，_]*({_HALF})? ?([0-9]{{1,2}})[:时点]([0-9]{{1,2}})分?(?::?([0-9]{{1,2}})秒?)?"
+    rf"(?:\.[0-9]+)? ?({_HALF})?)?(?:(Z|[+-][0-9]{{2}}:?[0-9]{{2}})| (?:GMT|UTC)([+-][0-9]{{1,2}})(?:00)?)?",
     re.IGNORECASE,
 )
-_DIGITS = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
+_DIGITS = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2}))?")
+_AFTER = re.compile(r" ?[(（][^()（）0-9]*[)）]$")
 _READ = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
 _AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(.*)")
+_WORDED = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 2016 09:30:00 GMT+0800 (China Standard Time)
+    r"(?:[A-Za-z]{3},? )?"
+    r"(?:(?P<day>[0-9]{1,2})[ -](?P<month>[A-Za-z]{3})|(?P<Month>[A-Za-z]{3})[a-z]*\.? (?P<Day>[0-9]{1,2}),?)"
+    r"[a-z]*[ ,-]+(?P<year>[0-9]{4}),?(?P<rest>[ T].*)?"
+)
 
 
 def moment(text: str) -> str:
@@ -81,15 +87,21 @@ def moment(text: str) -> str:
     """
     if _SERIAL.fullmatch(text):
         return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
-    plain = _WEEKDAY.sub(" ", text).strip()
-    american = _AMERICAN.fullmatch(plain)
-    digits = _DIGITS.fullmatch(plain)
-    if digits:
-        return _moment("{}-{}-{} {}:{}:{}".format(*digits.groups())) or text
-    if american:
-        text_of = f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
-        return _moment(text_of) or text
-    return _moment(plain) or text
+    plain = _AFTER.sub("", _WEEKDAY.sub(" ", text).strip())
+    return _moment(_in_digits(plain)) or text
+
+
+def _in_digits(text: str) -> str:
+    """Return a moment that is written without marks, or in the American or English order, in the order of ISO 8601."""
+    if digits := _DIGITS.fullmatch(text):
+        day = "-".join(digits.groups()[:3])
+        return f"{day} {digits[4]}:{digits[5]}:{digits[6]}" if digits[4] else day
+    if american := _AMERICAN.fullmatch(text):
+        return f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
+    if worded := _WORDED.fullmatch(text):
+        month = _MONTH_NAMES.get((worded["month"] or worded["Month"]).lower(), 0)
+        return f"{worded['year']}-{month}-{worded['day'] or worded['Day']}{worded['rest'] or ''}"
+    return text
 
 
 def _moment(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,6 +16,11 @@ from pipeline.normalise.text import comparable, listed
 
 _KINDS = frozenset({"大学", "学院", "学校", "分校", "校区", "本部", "university", "college"})
 _LEAST = 2  # characters of a school's name that may stand for it
+
+
+def _bare(school: str) -> str:
+    """Return a school's name as it is looked up: 湖南科技大学（潇湘学院） is 湖南科技大学潇湘学院."""
+    return re.sub(r"[()·\-]", "", comparable(school))
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,12 @@ class Vocabulary:
 
         What is no school of the cohort stays, or is `otherwise` where that is given.
         """
-        return by_distinct(values, lambda value: self._school(comparable(value)) or otherwise or value)
+        return by_distinct(values, lambda value: self._school(_bare(value)) or otherwise or value)
 
     def _school(self, word: str) -> str:
         if word in self.schools or len(word) < _LEAST or word in _KINDS:
             return self.schools.get(word, "")
-        ends = {name for name in self.names if comparable(name).startswith(word) or comparable(name).endswith(word)}
+        ends = {name for name in self.names if _bare(name).startswith(word) or _bare(name).endswith(word)}
         return ends.pop() if len(ends) == 1 else ""
 
     @property
@@ -81,9 +87,7 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     """
     folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
     schools = {
-        comparable(name): school.name
-        for school in cohort.schools
-        for name in (school.code, *school.aliases, school.name)
+        _bare(name): school.name for school in cohort.schools for name in (school.code, *school.aliases, school.name)
     }
     names: dict[tuple[str, str], str] = {}
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):

@@ -125,6 +125,7 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
 def _columns(cohort: Cohort) -> Iterator[Check]:
     """Yield what each worksheet is read as, and the questions about columns (`mingce columns` answers them)."""
     from pipeline import fields
+    from pipeline.collect.columns import numbers_asked
     from pipeline.operate.columns import look_at_columns
 
     looked = look_at_columns(cohort)
@@ -134,6 +135,8 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
         names = [name for name in fields.names() if name in sheet.has.fields]
         what = f"{sheet.has.place}：读出 {len(names)} 列（{_some(list(map(fields.label, names)))}）"
         yield Check(what if not sheet.has.refused else f"{sheet.has.place}：{sheet.has.refused}", not sheet.has.refused)
+    for line in numbers_asked(sheet.has for sheet in looked.sheets):
+        yield Check(line, False, "请按提示处理")
     names = {school.code: f"{school.name}的学籍库" for school in cohort.schools}
     for whose, lost in looked.missing.items():
         told = f"{names.get(whose, '登记表')}没有这些列，没有核对：{'、'.join(map(fields.label, lost))}"

@@ -1,7 +1,7 @@
 """`mingce purge`: personal data past its time, by `[keep]`; what was removed is an entry of the ledger.
 
-Kept inputs, old runs' tables of persons and the ledger's personal side go after `inputs` days, mail after `mail`
-days. An old run keeps its summary and its tables of counts; the newest complete ones are never touched.
+Kept inputs, old runs' tables of persons and the ledger's personal side go after `inputs` days, mail and papers after
+`mail` days. An old run keeps its summary and its tables of counts; the newest complete ones are never touched.
 
 What goes is written down first, and an old run is known by what it still holds: a purge that was killed is gone on
 with by the next one.
@@ -56,7 +56,8 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     used = {sha: made[run] for run in sorted(runs, key=made.__getitem__) for sha in _inputs(runs[run])}
     used |= {sha: now for run in newest for sha in _inputs(runs[run])}
     inputs = [path for path in _files(root / "inputs") if used.get(path.name, _modified(path)) < before]
-    mail = [folder for folder in _folders(root / "outbox") if _written(folder) < now - timedelta(days=cohort.keep.mail)]
+    posted = now - timedelta(days=cohort.keep.mail)
+    mail = [one for name in ("outbox", "papers") for one in _folders(root / name) if _written(one) < posted]
     return Removed(tuple(inputs), tuple(old), tuple(mail))
 
 

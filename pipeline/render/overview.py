@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
-from pipeline.cohort import Standing, safe_name
+from pipeline.cohort import Standing, unmistakable
 from pipeline.render.opened import settle
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.render.today import show_work
@@ -138,9 +137,7 @@ def college_folder(school: str, college: str) -> str:
 
     A name that had to be changed for that carries a digest: two colleges never share a folder.
     """
-    plain = f"{school}-{college}"
-    safe = safe_name(plain)
-    return safe if safe == plain else f"{safe}-{sha256(plain.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    return unmistakable(f"{school}-{college}")
 
 
 def college_href(run: Run, school: str, college: str) -> str:

@@ -19,13 +19,13 @@ import xlsxwriter
 
 from pipeline.render.table_words import TITLES, heading, in_words
 from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
+from pipeline.workbook import A4, LONGEST, PAGES, room
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
 ROW_LIMIT = 1_048_575  # Excel's rows less the heading
-_CELL_LIMIT = 32_767  # characters Excel keeps in a cell
 _ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv or parquet
 _SHEETS = (
     "roster", "findings", "headcount", "colleges", "differences", "years", "certifications", "submissions", "changes",
@@ -114,7 +114,7 @@ def _fill(made: ZipFile, part: ZipInfo, outline: str, frame: Frame) -> None:
 
 def _cells(column: pd.Series, cell: str) -> list[str]:
     """Return each cell of a column of text as XML from its style on; a blank one is blank, and stands nowhere."""
-    words = column.str.slice(0, _CELL_LIMIT)
+    words = column.str.slice(0, LONGEST)
     made = {text: f"{cell}{_kept(text)}</t></is></c>" if text else "" for text in words.unique()}
     return [made[text] for text in words]
 
@@ -146,13 +146,8 @@ def _outline(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> list
 def _width(name: str, values: list[str]) -> int:
     """Return the width that shows the heading with its filter's button, and most of the first values."""
     narrowest, widest = _WIDTHS
-    longest = max((_characters(value) for value in values), default=0)
-    return max(narrowest, _characters(name) + 4, min(longest + 2, widest))
-
-
-def _characters(text: str) -> int:
-    """Return the columns that a text takes up, two for a Chinese character."""
-    return len(text[:_CELL_LIMIT].encode("gb18030", "replace"))
+    longest = max((room(value) for value in values), default=0)
+    return max(narrowest, room(name) + 4, min(longest + 2, widest))
 
 
 def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
@@ -161,9 +156,9 @@ def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
     if rows and widths:
         sheet.ignore_errors({"number_stored_as_text": f"A1:{_column(len(widths))}{rows + 1}"})
     sheet.set_landscape()
-    sheet.set_paper(9)
+    sheet.set_paper(A4)
     sheet.repeat_rows(0)
-    sheet.set_footer("&L&A&C第 &P 页 共 &N 页")
+    sheet.set_footer(f"&L&A{PAGES}")
     if sum(widths) <= _PAPER:
         sheet.fit_to_pages(1, 0)
 

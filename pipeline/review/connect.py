@@ -75,7 +75,8 @@ _NO_LOCKS = (
 _FAULTS = {
     "SQLITE_FULL": ("磁盘写满了，账本没有写入", "请腾出空间后再做一次"),
     "SQLITE_IOERR_LOCK": _NO_LOCKS,
-    "SQLITE_IOERR_SHM": _NO_LOCKS,
+    "SQLITE_IOERR_SHMLOCK": _NO_LOCKS,
+    "SQLITE_IOERR_SHMMAP": _NO_LOCKS,
     "SQLITE_PROTOCOL": _NO_LOCKS,
     "SQLITE_IOERR": ("账本读写失败（磁盘写满或有故障）", "请核对磁盘后再做一次"),
     "SQLITE_READONLY": ("账本只能读不能写", "请核对账本文件和它所在文件夹的权限"),

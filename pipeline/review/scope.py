@@ -51,32 +51,63 @@ def decide_scope(
         UsageError: a number that nobody or several have; no reason, proof or explanation.
         RefusedError: somebody is inside already whom the registry has inside too.
     """
-    _check(actor, inside, proof, reason)
-    rows = pd.concat([_row(registry, number) for number in dict.fromkeys(numbers)])
     outcome = Outcome()
 
     def decide(entries: Frame) -> list[Entry]:
-        decided = scope_decisions(entries).to_dict("records")
-        known = {(str(each["school_code"]), str(each["student_number"])): each for each in decided}
+        desk = ScopeDesk(registry, entries)
         made: list[Entry] = []
-        for row, made_on in zip(rows.to_dict("records"), row_digests(rows), strict=True):
-            key = (str(row["school_code"]), str(row["student_number"]))
-            name = "/".join(key)
-            standing = known.get(key)
-            if standing is None and inside and not row["outside_registry"] and not row["status_unknown"]:
-                raise RefusedError(f"{name} 本来就在本届", where="--student", remedy="不用再登记")
-            if standing is not None and _says_the_same(standing, inside, reason, made_on):
-                outcome.already.append(name)
-                continue
-            outcome.done.append(name)
-            data = {"reason": reason, "proof": proof}
-            action, college = "in" if inside else "out", str(row["college"])
-            by, why = actor.by.strip(), actor.why.strip()
-            made.append(Entry(KIND, action, by, why, *key, college=college, made_on=made_on, data=data))
+        for number in dict.fromkeys(numbers):
+            entry = desk.decide(number, actor, inside=inside, proof=proof, reason=reason)
+            (outcome.already if entry is None else outcome.done).append(desk.name(number))
+            made += [] if entry is None else [entry]
         return made
 
     ledger.append_if(decide, KIND)
     return outcome
+
+
+class ScopeDesk:
+    """What decisions on the scope look at: the registry, and what was decided before."""
+
+    def __init__(self, registry: Frame, entries: Frame) -> None:
+        """Take the newest run's table `registry` with the columns of `match.scope`, and the ledger's entries."""
+        self._registry = registry
+        decided = scope_decisions(entries).to_dict("records")
+        self._known: dict[tuple[str, str], Mapping[Any, Any]] = {_student(each): each for each in decided}
+
+    def row(self, number: str) -> Mapping[str, Any]:
+        """Return the registry row that NUMBER or SCHOOL/NUMBER names.
+
+        Raises:
+            UsageError: nobody has it, or several have.
+        """
+        return cast("dict[str, Any]", _row(self._registry, number).to_dict("records")[0])
+
+    def name(self, number: str) -> str:
+        """Return SCHOOL/NUMBER of a student."""
+        return "/".join(_student(self.row(number)))
+
+    def decide(self, number: str, actor: Actor, *, inside: bool, proof: str, reason: str = "") -> Entry | None:
+        """Return the entry that this decision makes, or None where the same one stands; errors of `decide_scope`."""
+        _check(actor, inside, proof, reason)
+        row = self.row(number)
+        key = _student(row)
+        made_on = str(row_digests(pd.DataFrame([row])).iloc[0])
+        standing = self._known.get(key)
+        if standing is None and inside and not row["outside_registry"] and not row["status_unknown"]:
+            raise RefusedError(f"{'/'.join(key)} 本来就在本届", where="--student", remedy="不用再登记")
+        if standing is not None and _says_the_same(standing, inside, reason, made_on):
+            return None
+        self._known[key] = {"inside": inside, "reason": reason, "row_digest": made_on}
+        action, college = "in" if inside else "out", str(row["college"])
+        data = {"reason": reason, "proof": proof}
+        return Entry(
+            KIND, action, actor.by.strip(), actor.why.strip(), *key, college=college, made_on=made_on, data=data
+        )
+
+
+def _student(row: Mapping[Any, Any]) -> tuple[str, str]:
+    return str(row["school_code"]), str(row["student_number"])
 
 
 def _says_the_same(standing: Mapping[Any, Any], inside: bool, reason: str, made_on: str) -> bool:

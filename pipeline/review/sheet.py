@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import xlsxwriter
-
 from pipeline.colleges import College
 from pipeline.errors import UsageError
-from pipeline.review.desk import Desk, records, students_of
-from pipeline.review.worksheet import COLUMNS, WORKSHEET
+from pipeline.review.desk import Desk, Student, records, students_of
+from pipeline.review.exceptions import PROOFS
+from pipeline.review.worksheet import COLUMNS, SCOPE_OPINIONS, WORKSHEET
 from pipeline.tables import STATUSES
 from pipeline.whole import appearing
+from pipeline.workbook import text_book, write_row
 
 _BESIDE = ("班级", "姓名", "状态", "未解决")
-_WIDTHS = (20, 16, 10, 10, 24, 36, 16, 10, 14, 40)
+_WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
 
 
 def write_sheet(path: Path, desk: Desk, college: College) -> Path:
@@ -26,29 +26,34 @@ def write_sheet(path: Path, desk: Desk, college: College) -> Path:
     if path.exists():
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
     rows = students_of(desk.people, college).sort_values(["class_name", "student_number"])
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with appearing(path) as draft, xlsxwriter.Workbook(str(draft), options) as book:
+    headings = (*COLUMNS, *_BESIDE)
+    with appearing(path) as draft, text_book(draft) as book:
         sheet = book.add_worksheet(WORKSHEET)
         text = book.add_format({"num_format": "@"})
-        for at, (heading, width) in enumerate(zip((*COLUMNS, *_BESIDE), _WIDTHS, strict=True)):
+        for at, width in enumerate(_WIDTHS):
             sheet.set_column(at, at, width, text)
-            sheet.write_string(0, at, heading, book.add_format({"bold": True, "bg_color": "#ECECEC"}))
+        write_row(sheet, 0, headings, book.add_format({"bold": True, "bg_color": "#ECECEC"}))
         for row, student in enumerate(records(rows), 1):
-            submission = str(student["submission_id"])
-            told = {
-                "学校名称": student["school"],
-                "学号": student["student_number"],
-                "提交编号": submission,
-                "班级": student["class_name"],
-                "姓名": student["name"],
-                "状态": STATUSES[str(student["status"])],
-                "未解决": "；".join(desk.reasons(submission)),
-            }
-            for at, heading in enumerate((*COLUMNS, *_BESIDE)):
-                if told.get(heading):
-                    sheet.write_string(row, at, str(told[heading])[:32_767], text)
-        opinion = {"validate": "list", "source": ["通过", "退回", "取消审核"], "ignore_blank": True}
+            told = _told(desk, student)
+            write_row(sheet, row, [str(told.get(heading, "")) for heading in headings], text)
+        opinion = {"validate": "list", "source": ["通过", "退回", "取消审核", *SCOPE_OPINIONS], "ignore_blank": True}
         sheet.data_validation(1, COLUMNS.index("意见"), max(len(rows), 1), COLUMNS.index("意见"), opinion)
+        proof = {"validate": "list", "source": list(PROOFS), "ignore_blank": True}
+        sheet.data_validation(1, COLUMNS.index("证明"), max(len(rows), 1), COLUMNS.index("证明"), proof)
         sheet.freeze_panes(1, 2)
     path.chmod(0o600)
     return path
+
+
+def _told(desk: Desk, student: Student) -> dict[str, object]:
+    """Return a student's cells by heading."""
+    submission = str(student["submission_id"])
+    return {
+        "学校名称": student["school"],
+        "学号": student["student_number"],
+        "提交编号": submission,
+        "班级": student["class_name"],
+        "姓名": student["name"],
+        "状态": STATUSES[str(student["status"])],
+        "未解决": "；".join(desk.reasons(submission)),
+    }

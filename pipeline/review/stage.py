@@ -14,7 +14,7 @@ from pipeline.review.desk import RunTables
 from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
 from pipeline.review.ledger import open_ledger
 from pipeline.review.seen import seen_in_latest
-from pipeline.review.worksheet import import_decisions, summary_lines
+from pipeline.review.worksheet import by_source, import_decisions, summary_lines
 from pipeline.tables import Frame
 
 
@@ -95,18 +95,9 @@ def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRo
         tables = RunTables(run_id, students, submissions, findings, schools)
         seen = seen_in_latest(cohort, student_numbers(rows))
         lines: list[str] = []
-        for source, own in _by_source(rows, cohort.review.decisions or ""):
-            told = summary_lines(import_decisions(tables, ledger, own, source, as_of, seen))
-            lines += [told[0].replace("审核表", f"审核表 {source}", 1), *told[1:]] if told else []
+        for source, own in by_source(rows, cohort.review.decisions or ""):
+            lines += summary_lines(import_decisions(tables, ledger, own, source, as_of, seen), source)
         return Imported(lines, changed=ledger.head() != before)
-
-
-def _by_source(rows: Frame, one: str) -> list[tuple[str, Frame]]:
-    """Return the rows of each workbook; rows of the one file or worksheet under the name that the cohort gives it."""
-    sources = list(rows["source"].unique()) if "source" in rows.columns else []
-    if len(sources) < 2 and not set(one) & set("*?["):
-        return [(one, rows)]
-    return [(str(source), rows[rows["source"] == source]) for source in sources]
 
 
 def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:

@@ -32,8 +32,9 @@ from pipeline.review.desk import KINDS, RunTables, Student, lay_desk
 from pipeline.review.ledger import Ledger
 from pipeline.review.seen import Seen, unseen
 
-COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号"]
+COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
 OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
+SCOPE_OPINIONS = ("不在本届", "在本届")  # taken by `review.scope_rows`
 WORKSHEET = "审核"
 _TOLD = 1_000  # rows that a summary names
 _UNREADABLE = "\ufffd"  # what the reader puts for bytes that are no character
@@ -122,7 +123,7 @@ class _Reading:
     def __init__(self, tables: RunTables, entries: pd.DataFrame, source: str, today: date, seen: Seen | None) -> None:
         self._desk = lay_desk(tables, entries, today)
         self._source, self._seen_before = source, seen
-        self._before, self._refused = _last_reading(entries, source)
+        self._before, self._refused = last_reading(entries, source)
 
     def take(self, rows: pd.DataFrame, report: list[Read]) -> list[Entry]:
         students: dict[int, list[dict[str, str]]] = {}
@@ -140,7 +141,7 @@ class _Reading:
             return self._desk.tables.place(self._number(row))
         except UsageError as error:
             if opinion:
-                report.append(_read(row, "refused", f"{error.what}。{error.remedy}"))  # uncut: see `_why`
+                report.append(read_of(row, "refused", f"{error.what}。{error.remedy}"))  # uncut: see `_why`
             return None
 
     def _number(self, row: dict[str, str]) -> str:
@@ -157,15 +158,15 @@ class _Reading:
         before = self._before.get(key, [])
         unseen = Counter(before)
         entries: list[Entry] = []
-        now = [_row_digest(row) for row in rows if row["意见"]]
+        now = [row_digest(row) for row in rows if row["意见"]]
         for row in rows:
-            mark = _row_digest(row)
+            mark = row_digest(row)
             if not row["意见"]:
                 continue
             if unseen[mark] > 0:
                 unseen[mark] -= 1
                 why = self._refused.get((*key, mark), "")
-                report.append(_read(row, "refused" if why else "seen", why))
+                report.append(read_of(row, "refused" if why else "seen", why))
                 continue
             person, new = self._decide(person, row, now, report)
             entries += new
@@ -180,9 +181,9 @@ class _Reading:
         """Return the person as the decision leaves it, and the entry to write."""
         action = OPINIONS.get(row["意见"], "")
         why = self._why_not(person, action, row)
-        data = {"source": self._source, "rows": now, "mark": _row_digest(row)}
+        data = {"source": self._source, "rows": now, "mark": row_digest(row)}
         if why:
-            report.append(_read(row, "refused" if action else "bad", why))
+            report.append(read_of(row, "refused" if action else "bad", why))
             entry = Entry(
                 "reading",
                 action="refused",
@@ -199,15 +200,15 @@ class _Reading:
         if (action == "approve" and stands_already(person)) or (
             action == "return" and returned_already(person, row["审核人"], row["说明"])
         ):
-            report.append(_read(row, "already", ""))
+            report.append(read_of(row, "already", ""))
             return person, [self._seen(person, now)]
-        report.append(_read(row, "applied", "".join(overruled(self._desk, person, row["审核人"]))))
+        report.append(read_of(row, "applied", "".join(overruled(self._desk, person, row["审核人"]))))
         entry = decision_entry(self._desk, person, action, by=row["审核人"], why=row["说明"], data=data)
         return _after(person, action, row), [entry]
 
     def _why_not(self, person: Student, action: str, row: dict[str, str]) -> str:
         if not action:
-            return f"意见应为 {'、'.join(['通过', '退回', '取消审核'])}"
+            return f"意见应为 {'、'.join(['通过', '退回', '取消审核', *SCOPE_OPINIONS])}"
         if not row["审核人"]:
             return "没有写审核人"
         if action != "approve" and not row["说明"]:
@@ -244,13 +245,15 @@ def _after(person: Student, action: str, row: dict[str, str]) -> Student:
     return {**person, **changed}
 
 
-def _last_reading(
+def last_reading(
     entries: pd.DataFrame, source: str
 ) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], str]]:
     """Return for each student the rows of the last reading, and the reasons of the rows that were refused."""
     before: dict[tuple[str, str], list[str]] = {}
     refused: dict[tuple[str, str, str], str] = {}
-    own = entries[entries["kind"].isin(["decision", "reading"]) & entries["data"].str.contains('"rows":', regex=False)]
+    own = entries[
+        entries["kind"].isin(["decision", "reading", "scope"]) & entries["data"].str.contains('"rows":', regex=False)
+    ]
     for row in own.to_dict("records"):
         data = cast("dict[str, Any]", json.loads(str(row["data"])))
         if data.get("source") != source:
@@ -265,12 +268,19 @@ def _last_reading(
     return before, refused
 
 
-def _row_digest(row: dict[str, str]) -> str:
-    about = [row["提交编号"]] if row["提交编号"] else []  # rows of before it was a column are still known
+def is_scope(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows decide on who belongs to the class."""
+    return rows["意见"].isin(list(SCOPE_OPINIONS))
+
+
+def row_digest(row: dict[str, str]) -> str:
+    """Return the mark of a row's decision, by which the next reading knows it again."""
+    about = [row[name] for name in ("提交编号", "证明") if row[name]]  # without them: known of before they were columns
     return digest(*(row[name] for name in COLUMNS[2:5]), *about)[:32]
 
 
-def _read(row: dict[str, str], outcome: str, why: str) -> Read:
+def read_of(row: dict[str, str], outcome: str, why: str) -> Read:
+    """Return what became of a row."""
     return Read(int(row["row"]), row["学号"], row["意见"], outcome, why)
 
 
@@ -309,10 +319,20 @@ def _read_file(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"row": range(first, first + len(body)), **columns})
 
 
-def summary_lines(report: Sequence[Read]) -> list[str]:
+def by_source(rows: pd.DataFrame, one: str) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each workbook; rows of the one file or worksheet under the name that the cohort gives it."""
+    sources = list(rows["source"].unique()) if "source" in rows.columns else []
+    if len(sources) < 2 and not set(one) & set("*?["):
+        return [(one, rows)]
+    return [(str(source), rows[rows["source"] == source]) for source in sources]
+
+
+def summary_lines(report: Sequence[Read], source: str = "") -> list[str]:
     """Return Chinese lines for people: how many rows were taken, and each row that could not be (of thousands some)."""
     counts = Counter(read.outcome for read in report)
-    head = "审核表：" + "，".join(f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key])
+    head = f"审核表{f' {source}' if source else ''}：" + "，".join(
+        f"{label} {counts[key]} 条" for key, label in OUTCOMES.items() if counts[key]
+    )
     told = [read for read in report if read.outcome in ("refused", "bad") or (read.outcome == "applied" and read.why)]
     lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{_why(read)}" for read in told[:_TOLD]]
     more = [f"  另有 {len(told) - _TOLD} 行未能执行或看不懂，请先处理上面这些"] if len(told) > _TOLD else []

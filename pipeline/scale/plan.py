@@ -22,7 +22,7 @@ from pipeline.kept import Kept
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.stage import Imported, import_from_file, student_numbers
-from pipeline.review.worksheet import missing_file, read_decision_rows
+from pipeline.review.worksheet import is_scope, missing_file
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.amending import lay_amendments, read_amendments
@@ -218,18 +218,17 @@ class Run:
         """Return `task(spool, part, *more)` of each part."""
         return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
 
-    def import_decisions(self, *, trial: bool) -> Imported:
-        """Take the decisions that stand in the cohort's file or worksheet into the ledger.
+    def import_decisions(self, rows: Frame | None) -> Imported:
+        """Take the decisions on students that stand in the cohort's file or worksheet into the ledger.
 
-        A `trial` of single rules takes none: its findings are too few to refuse an approval by.
-
-        Raises:
-            InputError: the file or worksheet cannot be read.
+        Args:
+            rows: of `read_decision_rows`; None where the cohort names no table of decisions, or this is a trial of
+                single rules, whose findings are too few to refuse an approval by.
         """
         cohort = self.settings.cohort
-        rows = None if trial else read_decision_rows(cohort)
         if rows is None or rows.empty:
-            return Imported([] if trial else missing_file(cohort), changed=False)
+            return Imported([] if rows is None else missing_file(cohort), changed=False)
+        rows = rows[~is_scope(rows)]
         numbers = student_numbers(rows)
         made = standing_decisions(self.entries)
         made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}

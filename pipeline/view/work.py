@@ -227,28 +227,29 @@ def by_group(roster: Frame, *columns: str) -> Frame:
 
     Returns:
         One row for each: the last of `columns`, the `counselor` of its first student, the students `registered`, those
-        in each family of states (`done`, `review`, `verify`, `fix`, `missing`), and those `left`.
+        in each family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
     """
     rows: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):
         counts = family_counts({str(status): int(n) for status, n in group["status"].value_counts().items()})
-        row = {columns[-1]: str(key[-1]), "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
+        of = dict(zip(columns, map(str, key), strict=True))
+        row = {**of, "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
         rows.append({**row, **counts, "left": len(group) - counts["done"]})
-    rows.sort(key=lambda row: (-row["left"], row[columns[-1]]))
+    *others, name = columns
+    rows.sort(key=lambda row: (-row["left"], row[name]))
     families = [family.name for family in theme().families]
-    return pd.DataFrame(rows, columns=[columns[-1], "counselor", "registered", *families, "left"])
+    return pd.DataFrame(rows, columns=[name, "counselor", "registered", *families, "left", *others])
 
 
 def entries(groups: Frame) -> list[dict[str, Any]]:
-    """Return groups as templates take them: `name`, `counselor`, `total`, `left`, and `counts` by family of states."""
-    families = [family.name for family in theme().families]
+    """Return groups as templates take them: their own columns, `name`, `total`, and `counts` by family of states."""
+    families, name = [family.name for family in theme().families], str(groups.columns[0])
     return [
         {
-            "name": str(row[groups.columns[0]]),
-            "counselor": str(row.get("counselor", "")),
+            **{str(column): row[column] for column in row if column not in families},
+            "name": str(row[name]),
             "total": int(row["registered"]),
-            "left": int(row["left"]),
-            "counts": {name: int(row[name]) for name in families},
+            "counts": {family: int(row[family]) for family in families},
         }
         for row in groups.to_dict("records")
     ]

@@ -1,7 +1,7 @@
 """Reading 8,000 rows of xlsx, against calamine alone."""
 
+import os
 import statistics
-import time
 
 import pytest
 import xlsxwriter
@@ -40,7 +40,12 @@ def test_reading_8000_rows(tmp_path, record):
 def best(run):
     times = []
     for _ in range(5):
-        start = time.process_time()
+        start = cpu()
         run()
-        times.append(time.process_time() - start)
+        times.append(cpu() - start)
     return min(times)
+
+
+def cpu():
+    """Return the seconds of the processor that this process and its children took: a child opens the workbook."""
+    return sum(os.times()[:4])

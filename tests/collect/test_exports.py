@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import fields, resources
 from pipeline.collect.collected import Grid
+from pipeline.collect.columns import numbers_asked
 from pipeline.collect.headings import known_exports
 from pipeline.collect.rows import REGISTRY, rows_of_grid
 from pipeline.normalise.nothing import without_placeholders
@@ -16,6 +17,7 @@ FORMS = [
     ("问卷星", {"序号": "1", "提交答卷时间": "2016/10/8 9:00", "所用时间": "60秒", "来源": "微信"}),
     ("腾讯文档收集表", {"提交者（自动）": "小明", "提交时间（自动）": "2016/10/8 9:00"}),
     ("金山表单", {"提交者": "小明", "提交时间": "2016/10/8 9:00", "答题时长": "3分"}),
+    ("腾讯问卷", {"编号": "1", "开始答题时间": "2016/10/8 8:50", "结束答题时间": "2016/10/8 9:00", "答题时长": "60秒"}),
     ("钉钉", {"审批编号": "1", "审批状态": "已完成", "审批结果": "同意", "发起时间": "2016/10/8 9:00",
              "完成时间": "2016/10/9 9:00", "发起人姓名": "李四"}),
     ("飞书", {"申请编号": "1", "申请状态": "已通过", "发起时间": "2016/10/8 9:00", "完成时间": "2016/10/9 9:00"}),
@@ -67,6 +69,26 @@ def test_a_known_registry_has_all_that_it_must_have(headings):
 def test_every_known_export_names_fields_and_its_source():
     assert all(name in {"", *fields.names()} for one in known_exports() for name in one.columns.values())
     assert len(known_exports()) >= 10
+
+
+OPTIONS = {**dict(FORMS)["问卷星"], **PERSON, "7、性别": "2", "8、民族": "1", "9、学制": "4"}
+
+
+def test_an_options_number_is_one_question_and_no_answer():
+    found = read(OPTIONS)
+    assert not {"gender", "ethnicity"} & found.columns.fields
+    assert {"political_status", "study_years"} <= found.columns.fields
+    assert found.columns.numbered == ("gender", "ethnicity")
+    assert not found.columns.questions
+    (told,) = numbers_asked([found.columns])
+    assert "性别" in told and "民族" in told
+
+
+def test_an_options_number_is_read_where_the_office_declares_the_column():
+    grid = Grid("a.xlsx", "一", [list(OPTIONS), list(OPTIONS.values())])
+    found = rows_of_grid(grid, fields.names(), {"gender": "7、性别"}, ())
+    assert found.rows["gender"].tolist() == ["2"]
+    assert found.columns.numbered == ("ethnicity",)
 
 
 def test_what_a_tool_writes_for_no_answer_is_nothing():

@@ -203,6 +203,25 @@ def test_field_codes_and_types_are_no_people(below):
     assert (len(found.rows), found.skipped["row"].tolist()) == (1, [2])
 
 
+JOINED = [
+    ("生源地", "湖南省湘潭市雨湖区", {"origin_province", "origin_city", "origin_county"}),
+    ("生源地", "湖南湘潭", {"origin_province", "origin_city"}),
+    ("生源地", "湖南省", {"origin_province"}),
+    ("家庭所在市", "湖南省湘潭市雨湖区", {"home_province", "home_city", "home_county"}),
+]
+
+
+@pytest.mark.parametrize(("label", "value", "known"), JOINED)
+def test_one_column_may_hold_several_levels_of_a_place(label, value, known):
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", label], [*PERSON, value]), names()).columns.fields
+    assert {name for name in found if name.startswith(("origin", "home"))} == known
+
+
+def test_the_header_once_more_by_other_names_is_no_person():
+    found = rows_of_grid(grid(["NAME", "ID_NUMBER", "STUDENT_NUMBER"], ["姓名", "身份证号码", "学号"], PERSON), names())
+    assert (len(found.rows), found.skipped["why"].tolist()) == (1, ["重复的表头"])
+
+
 def test_pinyin_headings_of_a_known_export():
     found = rows_of_grid(
         grid(["XH", "XM", "SFZH", "FY", "XJZT"], [PERSON[2], *PERSON[:2], "土木学院", "在籍"]), names()

@@ -9,8 +9,9 @@ from openpyxl.utils import get_column_letter
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.collect.form import SHEET, options_of
 from pipeline.collect.rows import rows_of_grid
-from pipeline.collect.template import SHEET, options_of, write_template
+from pipeline.collect.template import write_template
 from pipeline.collect.template_text import EXAMPLES, HINTS, LENGTHS
 from pipeline.errors import UsageError
 from pipeline.fields import fields, names

@@ -66,6 +66,19 @@ def test_cells_that_are_no_text(tmp_path, rows_of):
     }  # fmt: skip
 
 
+def test_a_text_format_is_read_as_it_was_shown(tmp_path, rows_of):
+    def write(book, sheet):
+        behind, before = (book.add_format({"num_format": code}) for code in ('@"班"', '"13级"@'))
+        sheet.write_string(1, 3, "土木3", behind)
+        sheet.write_number(1, 4, 3, behind)
+        sheet.write_string(1, 5, "土木", before)
+
+    row = rows_of(workbook(tmp_path / "a.xlsx", write)).rows.iloc[0]
+    assert row[["graduation_month", "postcode", "photo"]].tolist() == [
+        "土木3班", "3班", "13级土木",
+    ]  # fmt: skip
+
+
 def test_formulas_cached_or_not(tmp_path, rows_of):
     book = openpyxl.Workbook()
     book.active.append(HEAD)

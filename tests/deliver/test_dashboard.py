@@ -40,8 +40,8 @@ def test_submissions_outside_the_roster_are_told_to_whom_they_concern(tmp_path: 
     assert counselor.content != before[0].content  # news: it goes out
 
 
-def test_names_of_a_million_characters_keep_no_mail_from_going(tmp_path: Path):
-    long = "<名>" * 400_000
+def test_names_of_a_hundred_thousand_characters_keep_no_mail_from_going(tmp_path: Path):
+    long = "<名>" * 100_000
     cohort = make_cohort(tmp_path / "2017")
     roster, findings, submissions = roster_of(70, each=2, night=1, colleges=1)
     roster["class_name"] += long
@@ -71,3 +71,12 @@ def test_the_office_stands_in_the_mail_by_its_own_name_and_can_be_called(tmp_pat
         said = body[body.index("【") :]
         assert "发到班级群" in body and "10月31日前" in said[: said.index("照片")]
         assert not any(name in said[: said.index("照片")] for name in tables[0]["name"])
+
+
+def test_a_counselor_of_two_colleges_is_told_which_class_is_whose(tmp_path: Path):
+    cohort = make_cohort(tmp_path / "2017")
+    run = write_run(cohort, "20161001-080000-aaaa", roster_of(2, each=3, night=3), as_of=date(2016, 10, 1))
+    both = frozenset({(SCHOOL, *class_of(0)), (SCHOOL, *class_of(1))})
+    recipient = Recipient("counselor", "a@example.edu.cn", ("周老师",), both)
+    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    assert all(college in message.html for _, college, _ in both)

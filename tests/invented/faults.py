@@ -88,7 +88,7 @@ def _name_characters(case: Case) -> bool:
 
 @fault("student_number.format")
 def _student_number_format(case: Case) -> bool:
-    case.row["student_number"] = case.own["student_number"] + case.random.choice(["000000", "号"])
+    case.row["student_number"] = case.own["student_number"] + case.random.choice(["000000", "?"])
     return True
 
 
@@ -101,7 +101,7 @@ def _early(case: Case) -> bool:
 
 @fault("email.format")
 def _email_format(case: Case) -> bool:
-    case.row["email"] = case.random.choice([f"{case.row['qq']}qq.com", f"{case.row['qq']}@@qq.com", "无"])
+    case.row["email"] = case.random.choice([f"{case.row['qq']}qq.com", f"{case.row['qq']}@@qq.com", "没有邮箱"])
     return True
 
 

@@ -41,6 +41,12 @@ def test_who_owns_a_number_is_only_told(name: str, thief: dict[str, str]):
     assert told[f"{name}_clash_owned"].tolist() == [True, False]
 
 
+@pytest.mark.parametrize("name", ["student_number", "exam_number"])
+def test_who_registered_with_the_wrong_school_owns_his_numbers(name: str):
+    there = {"school": "湖南科技大学潇湘学院"}
+    assert marks(there, {**STRANGER, **there, name: GOOD[name]})[f"{name}_clash_owned"].tolist() == [True, False]
+
+
 def test_a_number_that_is_neither_ones_is_the_fault_of_both():
     told = marks({"student_number": "77"}, {**MATE, "student_number": "77"})
     assert told["student_number_clash"].all()

@@ -15,6 +15,7 @@ from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, stat
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope import decide_scope, scope_decisions
+from pipeline.review.scope_rows import import_scope_rows
 from tests.cohorts import settings
 
 
@@ -47,6 +48,8 @@ def rows(*told: tuple[str, str]) -> pd.DataFrame:
         ("延期毕业", "2018-06", "延长学习年限", False),
         ("注册学籍", "2018-06", "非本届", False),
         ("", "", "", False),
+        ("-", "2017-06", "", False),
+        ("无", "2017-06", "", False),
         ("挂起", "2017-06", "", True),
         ("结业", "2017-06", "", True),
         ("挂起", "2018-06", "非本届", False),
@@ -97,3 +100,44 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
     changed = lay_scope(registry.assign(name="改名"), decisions)
     assert list(changed["outside"]) == ["", "参军入伍", ""] and list(changed["scope_stale"]) == [True, True, False]
     assert row_digests(registry).nunique() == 3
+
+
+def given(*cells: tuple[str, str, str, str, str]) -> pd.DataFrame:
+    """Return rows of the table of decisions: number, opinion, by, why, proof."""
+    frame = pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明", "证明"], dtype="str")
+    return frame.assign(学校名称="", 提交编号="", row=range(2, len(frame) + 2))
+
+
+def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
+    (tmp_path / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
+    for name in ("colleges", "counselors"):
+        (tmp_path / f"{name}.csv").write_text("", encoding="utf-8")
+    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), statuses(), 2017)
+    proof = "学籍异动证明"
+    back = ("13000", "在本届", "王老师", "已复学，教字 3 号", proof)
+    army = ("10534/13001", "不在本届", "王老师", "参军入伍，武装部 12 号", proof)
+    wrong = [
+        ("99", "不在本届", "王老师", "休学", proof),
+        ("13002", "不在本届", "", "休学", proof),
+        ("13002", "不在本届", "王老师", "", proof),
+        ("13002", "不在本届", "王老师", "休学", "口头"),
+        ("13002", "在本届", "王老师", "本来就在", proof),
+    ]
+    with open_ledger(load_cohort(tmp_path)) as ledger:
+
+        def take(*cells: tuple[str, str, str, str, str]) -> list[str]:
+            report = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, given(*cells), "decisions.csv")
+            return [read.outcome for read in report]
+
+        def outside() -> list[str]:
+            return list(lay_scope(registry, scope_decisions(ledger.entries()))["outside"])
+
+        assert take(back, army, *wrong) == ["applied", "applied", *["refused"] * 5]
+        assert outside() == ["", "参军入伍", ""]
+        assert take(back, army) == ["seen", "seen"]
+        decide_scope(registry, ledger, ["13001"], Actor("李", "退伍返校"), inside=True, proof=proof)
+        assert take(back, army) == ["seen", "seen"] and outside() == ["", "", ""]
+        assert take(back) == ["seen"]  # taken out of the table, and written again: it counts again
+        assert take(back, army) == ["seen", "applied"] and outside() == ["", "参军入伍", ""]
+        other = ("13001", "不在本届", "王老师", "家里有事", proof)
+        assert take(back, other) == ["seen", "applied"] and outside()[1] == "其他"

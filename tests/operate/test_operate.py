@@ -139,8 +139,8 @@ def test_purge_by_keeping_times(cohort):
     (root / "inputs").mkdir()
     for name in ("1-old", "2-new", "both", "unlisted"):
         (root / "inputs" / name).write_text("x")
-    for name, age in (("old", 91), ("new", 5)):
-        folder = root / "outbox" / name
+    for kind, name, age in (("outbox", "old", 91), ("outbox", "new", 5), ("papers", "older", 91), ("papers", "new", 5)):
+        folder = root / kind / name
         folder.mkdir(parents=True)
         (folder / "a.eml").write_text("x")
         moment = (NOW - timedelta(days=age)).timestamp()
@@ -153,7 +153,7 @@ def test_purge_by_keeping_times(cohort):
     removed = purge(cohort, NOW, "李老师", "到期")
     assert removed.ledger == 1
     assert {path.name for path in (root / "inputs").iterdir()} == {"2-new", "both"}
-    assert [path.name for path in (root / "outbox").iterdir()] == ["new"]
+    assert [path.name for kind in ("outbox", "papers") for path in (root / kind).iterdir()] == ["new", "new"]
     assert {path.stem for path in (root / "runs/1-old/tables").iterdir()} == {"colleges", "course"}
     assert not (root / "runs/1-old/site").exists() and (root / "runs/1-old/summary.json").is_file()
     assert (root / "runs/2-new/tables/roster.parquet").is_file()

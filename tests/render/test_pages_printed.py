@@ -14,7 +14,7 @@ import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
 from pipeline.render.headcount import COLUMNS, Headcount, lines_of
-from pipeline.render.headcount_pdf import drawable, write_headcount_pdf
+from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.overview import college_folder
 from pipeline.render.scope import headcount_of, open_page
@@ -22,6 +22,7 @@ from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_set import code_of
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
+from pipeline.typeset import drawable
 from pipeline.view.run import Run
 
 FOLDER = college_folder(SCHOOL, COLLEGE)

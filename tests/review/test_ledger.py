@@ -125,7 +125,8 @@ def test_what_was_purged_is_in_no_free_page_of_the_file(tmp_path):
 
 def test_a_folder_in_the_place_of_the_ledger_stays_as_it_is(tmp_path):
     place = tmp_path / "ledger.sqlite"
-    place.mkdir(mode=0o755)
+    place.mkdir()
+    place.chmod(0o755)  # whatever umask an earlier test left
     with pytest.raises(ConfigurationError, match=r"ledger\.sqlite（是文件夹）"):
         ledger_in(tmp_path, lambda: datetime.now(SHANGHAI))
     assert place.stat().st_mode & 0o777 == 0o755

@@ -15,6 +15,7 @@ from pipeline.review import ledger as ledger_module
 from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.signatures import college_states
 from pipeline.review.signed_set import signed_digest
@@ -56,7 +57,8 @@ class Student:
         key, wrong = self.live[-1]
         if self.approved:
             stands = self.approved[0] in {row[0] for row in self.live} and self.approved[1] == self.registry
-            return "approved" if stands else "stale"
+            lapsed = wrong and self.approved[0] == key and key in self.excepted and self.excepted[key] < day
+            return "approved" if stands and not lapsed else "stale"
         if wrong and self.excepted.get(key, date.min) < day:
             return "correct"
         return "returned" if self.returned == key else "awaiting"
@@ -255,7 +257,8 @@ def check_season(season):
         if day.toordinal() % 5:
             continue
         decided = standing_decisions(until)
-        states = decision_states(run.people, run.submissions["submission_id"], decided)["decision_state"]
+        lapsed = lapsed_submissions(desk.findings, standing_exceptions(until), day)
+        states = decision_states(run.people, run.submissions["submission_id"], decided, lapsed=lapsed)["decision_state"]
         shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
         assert {key for key, state in shown.items() if state == "approved"} == {
             key for key, state in known.items() if state == "approved"

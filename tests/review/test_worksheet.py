@@ -129,7 +129,16 @@ def test_files(tmp_path, encoding):
     path.write_bytes("学号,意见,审核人,说明,备注\n0013, 通过 ,王,,\n,,,,\n".encode(encoding))
     found = worksheet._conform(worksheet._read_file(path), "d")
     assert found.to_dict("records") == [
-        {"row": 2, "学校名称": "", "学号": "0013", "意见": "通过", "审核人": "王", "说明": "", "提交编号": ""}
+        {
+            "row": 2,
+            "学校名称": "",
+            "学号": "0013",
+            "意见": "通过",
+            "审核人": "王",
+            "说明": "",
+            "提交编号": "",
+            "证明": "",
+        }
     ]
 
 

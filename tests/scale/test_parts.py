@@ -77,7 +77,7 @@ def test_a_schools_rows_are_read_whole_and_from_its_own_part_alone(parted: Path)
         read = run.rows_in("submissions", "submission_id", ids, ["submission_id", "school"], str(school))
         assert sorted(read["submission_id"]) == sorted(ids)
         strays += int((read["school"] != school).sum())
-    assert strays > 10, "the cohort is to have students who stray"
+    assert strays > 4, "the cohort is to have students who stray"
 
 
 @pytest.mark.slow

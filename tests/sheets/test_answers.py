@@ -13,9 +13,9 @@ from pipeline import tables
 from pipeline.cli import app
 from pipeline.collect.google.client import Patience, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK
-from pipeline.deliver.answer_rows import HEADER, safe_message
 from pipeline.deliver.answers import write_answers
 from pipeline.errors import MingceError, PartialError, RefusedError
+from pipeline.view.answers import HEADER, safe_message
 from tests.cohorts import settings
 
 from .conftest import KEY, make_cohort

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
 from pipeline.collect import Grid
+from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.tables import STATUSES
@@ -31,7 +32,7 @@ def _grids(path: Path) -> list[Grid]:
 
 
 def as_sheet(number: int, grid: Grid) -> Sheet:
-    values = [list(row) for row in grid.values]
+    values = [list(row) for row in whole_rows(grid)]
     for cell in grid.cells:
         if cell.kind == "number":
             values[cell.row][cell.column] = json.loads(cell.raw)

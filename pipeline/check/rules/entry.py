@@ -33,7 +33,8 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
-    return flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    off = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    return off & ~table["untimed"] if "untimed" in table else off  # a time that is none is `unreadable`'s alone
 
 
 @rule

@@ -114,7 +114,8 @@ def origin_precision(table: Frame, facts: Facts) -> Mask:
 def origin_hierarchy(table: Frame, facts: Facts) -> Mask:
     """The city never was in the province, or the county never in the city, in any year."""
     judged = judged_origin(table, facts)
-    return judged["resolved_province"] & judged["resolved_city"] & ~judged["hierarchy"]
+    named = given(table["origin_city"])  # without it, it is origin.precision's
+    return judged["resolved_province"] & judged["resolved_city"] & named & ~judged["hierarchy"]
 
 
 @rule

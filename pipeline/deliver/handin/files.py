@@ -27,6 +27,7 @@ from pipeline.deliver.handin.mapping import Column, Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text import inert
 from pipeline.whole import appearing
+from pipeline.workbook import on_a4, room, text_book, write_row
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -90,29 +91,19 @@ def _read_csv(path: Path, mapping: Mapping) -> Rows:
 
 
 def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
-    import xlsxwriter
-
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
+    with text_book(path) as book:
         book.set_properties({"title": mapping.title})
-        head = book.add_format({"bold": True, "bottom": 1, "bg_color": "#ECECEC"})
         text = book.add_format({"num_format": "@"})
         sheet = book.add_worksheet(_sheet_name(mapping.title))
         sheet.freeze_panes(1, 0)
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(0)
-        sheet.set_footer("&C第 &P 页 共 &N 页")
+        on_a4(sheet, 0)
         for at, column in enumerate(mapping.columns):
-            sheet.set_column(at, at, _room([column.heading, *(row[at] for row in rows)]), text)
-            sheet.write_string(0, at, column.heading, head)
+            sheet.set_column(at, at, _width([column.heading, *(row[at] for row in rows)]), text)
+        headings = [column.heading for column in mapping.columns]
+        write_row(sheet, 0, headings, book.add_format({"bold": True, "bottom": 1, "bg_color": "#ECECEC"}))
         for line, row in enumerate(rows, 1):
-            for at, value in enumerate(row):
-                if value:
-                    sheet.write_string(line, at, value, text)
+            write_row(sheet, line, row, text)
 
 
 def _sheet_name(title: str) -> str:
@@ -120,9 +111,9 @@ def _sheet_name(title: str) -> str:
     return re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", title)[:31].strip("' ") or "名单"
 
 
-def _room(texts: list[str]) -> int:
-    """Return the width of a column in which these stand whole, within bounds; a Chinese character is two wide."""
-    return min(max(len(text.encode("gb18030", "replace")) for text in texts) + 2, 40)
+def _width(texts: list[str]) -> int:
+    """Return the width of a column in which these stand whole, within bounds."""
+    return min(max(map(room, texts)) + 2, 40)
 
 
 def _read_xlsx(path: Path, mapping: Mapping) -> Rows:

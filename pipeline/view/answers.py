@@ -20,7 +20,7 @@ from pipeline.tables import CERTIFIED, STATUSES, read_table
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
-NUMBER, STATE, TIME = "学号", "状态", "核验时间"
+NUMBER, STATE, ADVICE, TIME = "学号", "状态", "需要更正", "核验时间"
 _SHOWN_SEVERITIES = ("critical", "warning")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
@@ -38,7 +38,7 @@ def answer_rows(run: Path) -> pd.DataFrame:
             "班级": roster["class_name"],
             NUMBER: roster["student_number"],
             STATE: roster["status"].map(STATUSES).astype("str"),
-            "需要更正": _advice(roster, read_table(run, "findings")),
+            ADVICE: _advice(roster, read_table(run, "findings")),
             TIME: checked_at(run),
             "学校": roster["school"],
             "file": _files(run, roster),

@@ -1,0 +1,200 @@
+"""问题表: rows with open findings in the layout of the collection workbook, to be mended there and read in again.
+
+Put into a source with `amends = true`, each row carries the 提交编号 that it amends. A cell holds what was given, so a
+cell that nobody touched is normalised to the very value that stands, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.collect.form import (
+    BELOW,
+    EDGE,
+    HEADER,
+    SHEET,
+    Column,
+    columns_of,
+    label_style,
+    style,
+    validate,
+    write_head,
+    write_lists,
+)
+from pipeline.papers.students import Students
+from pipeline.review.status import one_a_slip
+from pipeline.scale.amending import SUBMISSION_ID
+from pipeline.tables import Frame
+from pipeline.view.answers import safe_message
+from pipeline.workbook import LONGEST, height, text_book
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+NAME = "问题表"
+TO_DO = "需要更正"
+_NOTE = (
+    "请只改有颜色的格子（红的必须更正，黄的请核对），点格子看说明；改好后把这份表放进补充来源（amends = true）再运行。"
+    "没有改过的格子什么也不会变。姓名和提交编号不能改：姓名有误的，请学生重新提交。"
+)
+_ACTORS = ("student", "counselor")
+_LOCKED = ("submitted_at", "name")
+_NUMBERS = ("student_number", "id_number")
+_WIDTH = 46
+_UNKNOWN = "没有姓名，或学号和身份证号码都没有：不能在这里更正，请学生重新提交"
+_DONE = ("approved", "stale")
+_COLOURS = {"critical": "#F9D3C8", "warning": "#FFF0C2"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One submission to be mended: its fields as given, and for each faulty field severity and advice."""
+
+    submission_id: str
+    given: Mapping[str, str]
+    faults: Mapping[str, tuple[str, str]]
+
+    @property
+    def to_do(self) -> str:
+        """What is to be mended, item by item, after number and name."""
+        told = list(dict.fromkeys(advice for _, advice in self.faults.values()))
+        told += [] if self.known else [_UNKNOWN]
+        who = f"{self.given['student_number']} {self.given['name']}".strip()
+        return "\n".join([who, *(f"{at}. {advice}" for at, advice in enumerate(told, 1))])
+
+    @property
+    def known(self) -> bool:
+        """Whether name and a number say whose row this is: without them nothing can be read in again."""
+        return bool(self.given["name"]) and any(self.given[number] for number in _NUMBERS)
+
+    def may_change(self, name: str) -> bool:
+        """Return whether a field may be mended here: of the two numbers one stays, which says whose row this is."""
+        if name in _NUMBERS:
+            other = next(one for one in _NUMBERS if one != name)
+            return name in self.faults and other not in self.faults and bool(self.given[other])
+        return self.known and name not in _LOCKED
+
+
+def rows_to_mend(students: Students) -> list[Row]:
+    """Return the rows with open findings that student or counselor can mend, by class and student number.
+
+    An approved student has nothing to mend.
+    """
+    done = students.roster["submission_id"][students.roster["status"].isin(_DONE)]
+    found = students.findings
+    found = found[~found["excepted"] & found["severity"].isin(list(_COLOURS)) & found["actor"].isin(_ACTORS)]
+    found = found[(found["submission_id"] != "") & ~found["submission_id"].isin(list(done))]
+    found = one_a_slip(found.sort_values("severity", kind="stable"))
+    given = _given(students, list(dict.fromkeys(found["submission_id"])))
+    rows: list[Row] = []
+    for submission, own in found.groupby("submission_id", sort=False):
+        values = given[str(submission)]
+        rows.append(Row(str(submission), values, _faults(own, values["name"])))
+    return sorted(rows, key=lambda row: (row.given["class_name"], row.given["student_number"], row.submission_id))
+
+
+def _faults(findings: Frame, name: str) -> dict[str, tuple[str, str]]:
+    """Return severity and advice by field, the critical one first; what concerns no field stands under ""."""
+    faults: dict[str, tuple[str, str]] = {}
+    columns = ["field", "severity", "message", "expected"]
+    for field, severity, message, expected in findings[columns].astype(str).itertuples(index=False, name=None):
+        told = safe_message(message, field, expected, name)
+        known = faults.get(field)
+        faults[field] = (known[0], f"{known[1]}；{told}") if known else (severity, told)
+    return faults
+
+
+def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
+    """Return the fields of submissions as they were given, by `changes`; else as they stand."""
+    rows = students.submissions[fields.names()].loc[ids].astype("str")
+    values = {str(at): {str(name): str(value) for name, value in row.items()} for at, row in rows.iterrows()}
+    changes = students.run.rows_in(
+        "changes", "submission_id", ids, ["submission_id", "field", "given"], students.college.school
+    )
+    for submission, name, given in changes.drop_duplicates(["submission_id", "field"]).itertuples(index=False):
+        if name in fields.fields():
+            values[str(submission)][str(name)] = str(given)
+    return values
+
+
+def corrections_workbook(students: Students, cohort: Cohort) -> bytes:
+    """Return the workbook of a college, or of one class; no bytes where nobody has anything to mend."""
+    rows = rows_to_mend(students)
+    if not rows:
+        return b""
+    buffer = BytesIO()
+    with text_book(buffer) as book:
+        columns = columns_of(cohort, first=1)
+        sheet = book.add_worksheet(SHEET)
+        title = f"{cohort.name} {students.college.name} {students.class_name} {NAME}".replace("  ", " ")
+        book.set_properties({"title": title})
+        write_head(book, sheet, columns, title, _NOTE)
+        ranges = write_lists(book, columns)
+        for column in columns:
+            sheet.set_column(column.at, column.at, column.width)
+            validate(sheet, column, ranges.get(column.field.name, ""), BELOW, BELOW + len(rows) - 1)
+        _write_own_columns(book, sheet, len(columns) + 1)
+        looks = _Looks(book)
+        for at, row in enumerate(rows, BELOW):
+            _write_row(sheet, at, row, columns, looks)
+        _finish(sheet, len(rows), len(columns) + 1)
+    return buffer.getvalue()
+
+
+class _Looks:
+    """The formats of cells, by whether they are locked and by severity."""
+
+    def __init__(self, book: Workbook) -> None:
+        self._made = {
+            (locked, severity): style(
+                book, num_format="@", locked=locked, **EDGE, **({"bg_color": colour} if colour else {})
+            )
+            for locked in (True, False)
+            for severity, colour in {**_COLOURS, "": "", "key": "#F2F3F5"}.items()
+        }
+        self.to_do = style(book, num_format="@", text_wrap=True, bg_color="#F2F3F5", **EDGE)
+
+    def of(self, *, locked: bool, severity: str) -> Format:
+        """Return the format of a cell."""
+        return self._made[locked, severity or ("key" if locked else "")]
+
+
+def _write_own_columns(book: Workbook, sheet: Worksheet, last: int) -> None:
+    """Head what stands beside the form's fields: what is to be mended first, the 提交编号 last."""
+    for at, label, width in ((0, TO_DO, _WIDTH), (last, SUBMISSION_ID, 24)):
+        sheet.set_column(at, at, width)
+        sheet.write_string(HEADER, at, label, label_style(book))
+
+
+def _write_row(sheet: Worksheet, at: int, row: Row, columns: list[Column], looks: _Looks) -> None:
+    sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
+    sheet.write_string(at, 0, row.to_do[:LONGEST], looks.to_do)
+    for column in columns:
+        name = column.field.name
+        severity, advice = row.faults.get(name, ("", ""))
+        look = looks.of(locked=not row.may_change(name), severity=severity)
+        if row.given[name]:
+            sheet.write_string(at, column.at, row.given[name][:LONGEST], look)
+        else:
+            sheet.write_blank(at, column.at, None, look)
+        if advice:
+            sheet.write_comment(at, column.at, advice, {"x_scale": 1.6, "font_size": 9})
+    last = columns[-1].at + 1
+    sheet.write_string(at, last, row.submission_id, looks.of(locked=True, severity=""))
+
+
+def _finish(sheet: Worksheet, rows: int, last: int) -> None:
+    """Freeze what says whose row it is, filter, print, and protect what is locked."""
+    sheet.freeze_panes(BELOW, 1)
+    sheet.autofilter(HEADER, 0, HEADER + rows, last)
+    sheet.print_area(0, 0, HEADER + rows, last)
+    sheet.set_comments_author("")
+    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+    sheet.protect("", dict.fromkeys(("format_columns", "format_rows", "autofilter"), True))

@@ -1,0 +1,147 @@
+"""The students of one college or class as papers show them: what each submitted, and how it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.check.logic import compared_form
+from pipeline.colleges import College
+from pipeline.tables import STATUSES, Frame
+from pipeline.view.run import Run
+
+EQUAL, UNLIKE, UNCOMPARED = "✓", "≠", "－"
+NO_CLASS = "没有班级"
+_AT_FAULT = {"name_differs": "name", "wrong_school": "school"}
+"""By cause of a failed identity the field that differs; of every other cause it is the ID number."""
+
+
+@dataclass(frozen=True)
+class Students:
+    """The registry's students of a college, or of one class of it.
+
+    `submissions`: those that count of this college, superseded ones not, by `submission_id`. `findings`,
+    `outside`, `registry`: the college's. `faults`: its `registry_findings`.
+    """
+
+    run: Run
+    college: College
+    roster: Frame
+    submissions: Frame
+    findings: Frame
+    outside: Frame
+    registry: Frame
+    faults: Frame
+    certified: frozenset[str]
+    """The submissions whose identity is certified."""
+    class_name: str = ""
+
+    @cached_property
+    def submitted(self) -> Frame:
+        """What each row of the roster submitted: the fields, blank where nothing was."""
+        return self.submissions[fields.names()].reindex(self.roster["submission_id"]).fillna("").astype("str")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Students by the word of their state, those that are there."""
+        found = self.roster["status"].value_counts()
+        return {word: int(found[name]) for name, word in STATUSES.items() if name in found}
+
+    @property
+    def counselors(self) -> str:
+        """Who looks after them."""
+        return "、".join(dict.fromkeys(filter(None, self.roster["counselor"])))
+
+    def by_class(self) -> Iterator[Students]:
+        """Yield each class by itself, in the order of names; who is outside may be a class's alone."""
+        for name in sorted({*self.roster["class_name"], *self.outside["class_name"]}):
+            yield self.of_class(str(name))
+
+    def of_class(self, name: str) -> Students:
+        """Return the students of one class."""
+        own = {
+            part: frame[frame["class_name"] == name].reset_index(drop=True)
+            for part, frame in (("roster", self.roster), ("outside", self.outside), ("findings", self.findings))
+        }
+        return replace(self, **own, class_name=name)
+
+    def outside_in_words(self, *, named: bool = False) -> str:
+        """Return who is outside by reason: 休学 2、参军入伍 1; with names, 休学：张三、李四；参军入伍：王五."""
+        groups = self.outside.groupby("reason", sort=False)["name"]
+        if named:
+            return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in groups)
+        return "、".join(f"{reason} {len(names)}" for reason, names in groups)
+
+    def marks(self) -> Frame:
+        """Return for each row of the roster, and each field of the registry, `EQUAL`, `UNLIKE` or `UNCOMPARED`.
+
+        They say what the findings say. Of a submission whose identity is not certified no finding compares the record,
+        so its values are held against the row that it stands on here.
+        """
+        names = fields.in_registry()
+        given, held = self.submitted[names].reset_index(drop=True), self._held(names).reset_index(drop=True)
+        told = pd.MultiIndex.from_tuples(self._unlike(), names=["submission_id", "field"])
+        ids = self.roster["submission_id"].reset_index(drop=True)
+        certified = ids.isin(list(self.certified))
+        asked = (given != "") & (held != "") & self._judged(names)
+        marks: dict[str, pd.Series] = {}
+        for name in names:
+            unlike = pd.MultiIndex.from_arrays([ids, [name] * len(ids)]).isin(told)
+            unlike |= (~certified & compared_form(given[name], name).ne(compared_form(held[name], name))).to_numpy()
+            signs = pd.Series(EQUAL, index=ids.index, dtype="str").mask(unlike, UNLIKE)
+            marks[name] = signs.where(asked[name], UNCOMPARED)
+        return pd.DataFrame(marks)
+
+    def _held(self, names: list[str]) -> Frame:
+        rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
+        return rows[names].reindex(self.roster["student_number"]).fillna("")
+
+    def _judged(self, names: list[str]) -> np.ndarray:
+        """Return where a field was compared: its rule ran, and the registry's value breaks no rule of its own."""
+        told = self.run.summary.get("not_checked", [])
+        lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
+        faulty = set(zip(self.faults["student_number"], self.faults["field"], strict=True))
+        cells = [
+            [f"{name}.registry" not in lost and (number, name) not in faulty for name in names]
+            for number in self.roster["student_number"]
+        ]
+        return pd.DataFrame(cells, columns=pd.Index(names), dtype=bool).to_numpy()
+
+    def _unlike(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        for submission, rule in self.findings[["submission_id", "rule"]].itertuples(index=False):
+            base, _, kind = str(rule).partition(".")
+            if kind == "registry" and base in fields.fields():
+                found.append((str(submission), base))
+            elif base == "identity" and kind != "not_checked":
+                found.append((str(submission), _AT_FAULT.get(kind, "id_number")))
+        return found or [("", "")]
+
+
+def students_of(run: Run, college: College) -> Students:
+    """Return the students of one college of a run."""
+    own = {name: run.rows(name, school=college.school, college=college.name) for name in _TABLES}
+    ids = [one for one in {*own["roster"]["submission_id"], *own["findings"]["submission_id"]} if one]
+    rows = run.rows_in("submissions", "submission_id", ids, _COLUMNS, college.school)
+    identity = run.rows_in("certifications", "submission_id", ids, ["submission_id", "identity"], college.school)
+    certified = frozenset(identity["submission_id"][identity["identity"] == "certified"])
+    return Students(
+        run,
+        college,
+        own["roster"],
+        rows.set_index("submission_id"),
+        own["findings"],
+        own["outside"],
+        own["registry"],
+        own["registry_findings"],
+        certified,
+    )
+
+
+_TABLES = ("roster", "findings", "outside", "registry", "registry_findings")
+_COLUMNS = ["submission_id", *fields.names()]

@@ -1,0 +1,96 @@
+"""Papers as PDF/A by typst: bundled fonts only, data as JSON, □ for a character that cannot be drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline import resources
+from pipeline.errors import MingceError
+
+BOX = "□"
+BOXED = f"本页的{BOX}是字体里没有的字。"
+
+
+def pdf_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> bytes:
+    """Return `reports/print/<template>.typ` filled in, as PDF/A-2b; the same data give the same bytes.
+
+    Args:
+        template: its name.
+        day: the document's date; PDF/A asks for one.
+        data: all words; the template finds them in `sys.inputs.d`. `boxed` tells it whether there is a `BOX` in place
+            of a character.
+        pictures: SVG by name, added to the data as they are.
+
+    Raises:
+        MingceError: typst could not make it.
+    """
+    import typst
+
+    drawn = drawable_data(dict(data))
+    more = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
+    inputs = {"d": json.dumps({**drawn, **more}, ensure_ascii=False)}
+    try:
+        pdf: Any = typst.compile(
+            str(resources.templates() / "print" / f"{template}.typ"),
+            font_paths=_typefaces(),
+            ignore_system_fonts=True,
+            sys_inputs=inputs,
+            pdf_standards=["a-2b"],
+        )
+    except typst.TypstError as error:
+        raise MingceError(f"PDF 没有生成（{type(error).__name__}）", where=template) from None
+    return cast(bytes, pdf)
+
+
+def drawable(text: str) -> str:
+    """Return `text` with `BOX` for each character that the bundled fonts lack."""
+    known = _characters()
+    return "".join(character if ord(character) in known else BOX for character in text)
+
+
+def drawable_data(value: Any) -> Any:  # noqa: ANN401  # JSON
+    """Return JSON with each text `drawable`."""
+    if isinstance(value, str):
+        return drawable(value)
+    if isinstance(value, list | tuple):
+        return [drawable_data(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: drawable_data(one) for name, one in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def qr_svg(code: str) -> str:
+    """Return the QR code of a text as an SVG."""
+    import segno
+
+    return segno.make(code, micro=False, error="m").svg_inline(border=2)
+
+
+@cache
+def _fonts() -> tuple[Path, Path]:
+    from pylopdf_fonts_zh_cn import sans_path, serif_path
+
+    return Path(sans_path()), Path(serif_path())
+
+
+@cache
+def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported where it is needed
+    """Return the bundled fonts, read once: read for each document, a copy of them would stay now and then."""
+    import typst
+
+    folders: list[Any] = sorted({str(font.parent) for font in _fonts()})
+    return typst.Fonts(include_system_fonts=False, font_paths=folders)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """Return the code points that both bundled fonts can draw."""
+    from fontTools.ttLib import TTFont
+
+    sans, serif = ({*(TTFont(str(font), lazy=True).getBestCmap() or {})} for font in _fonts())
+    return frozenset(sans & serif | {ord("\n")})

@@ -1,0 +1,71 @@
+"""Workbooks for people: every cell is text, nothing is ever a formula, and the sheet prints on A4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+LONGEST = 32_767
+"""Characters that Excel keeps in a cell; a longer text would be left out whole."""
+PAGES = "&C第 &P 页 共 &N 页"
+A4 = 9
+_HIGHEST = 400  # points; Excel's rows are no higher than 409
+
+
+def text_book(target: Path | IO[bytes]) -> Workbook:
+    """Return a new workbook, to be used in a `with`; no part of it waits in a temporary file."""
+    from xlsxwriter import Workbook
+
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    return Workbook(str(target) if isinstance(target, Path) else target, options)
+
+
+def write_row(sheet: Worksheet, row: int, cells: Sequence[str], look: Format, first: int = 0) -> None:
+    """Write one row of texts; a blank one keeps its look."""
+    for at, text in enumerate(cells, first):
+        if text:
+            sheet.write_string(row, at, text[:LONGEST], look)
+        else:
+            sheet.write_blank(row, at, None, look)
+
+
+def room(text: str) -> int:
+    """Return the columns that a text takes up, a Chinese character being two wide."""
+    return len(text[:LONGEST].encode("gb18030", "replace"))
+
+
+def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: int = 0) -> int:
+    """Return the height in points of a row whose longest text is wrapped: some programs cut it off otherwise."""
+    lines = max(
+        sum(-(-room(part) // max(width - 1, 1)) or 1 for part in text.split("\n"))
+        for text, width in zip(cells, widths, strict=True)
+    )
+    return min(max(line * lines, least), _HIGHEST)
+
+
+def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int], *, landscape: bool = True) -> None:
+    """Set widths, repeat and freeze the heading row, filter below it, and number the pages of A4."""
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    last = max(heading + rows, heading + 1)
+    sheet.autofilter(heading, 0, last, len(widths) - 1)
+    sheet.freeze_panes(heading + 1, 0)
+    on_a4(sheet, heading, landscape=landscape)
+    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+
+
+def on_a4(sheet: Worksheet, heading: int, *, landscape: bool = True) -> None:
+    """Print the sheet one page wide on A4, the heading row repeated, the pages numbered."""
+    if landscape:
+        sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(heading)
+    sheet.set_footer(PAGES)

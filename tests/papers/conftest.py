@@ -1,0 +1,41 @@
+"""A class that is full of faults, checked once, and the papers of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.papers.make import Wanted, make_papers
+from pipeline.view.run import Run, load_run
+from tests.cohorts import make_cohort
+from tests.conftest import Once, Ran, run_cohort_of
+
+
+@pytest.fixture(scope="session")
+def faulty(once: Once) -> Ran:
+    """An invented cohort of one school where nearly everybody made a slip; its first checks alone."""
+
+    def make(folder: Path) -> Ran:
+        cohort = make_cohort(folder / "cohort", 720, 1, seed=7, faults=0.9, form="xlsx", kind="one-school")
+        return run_cohort_of(cohort, date(2016, 10, 20), "check")
+
+    return once("faulty", make)
+
+
+@pytest.fixture(scope="session")
+def cohort(faulty: Ran) -> Cohort:
+    return load_cohort(faulty.cohort)
+
+
+@pytest.fixture(scope="session")
+def run(faulty: Ran) -> Run:
+    return load_run(faulty.run)
+
+
+@pytest.fixture(scope="session")
+def papers(cohort: Cohort, run: Run, once: Once) -> Path:
+    """The folder of all papers of that run."""
+    return once("papers", lambda _: make_papers(cohort, run, Wanted(("proof", "corrections"))).folder)
