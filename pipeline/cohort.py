@@ -145,9 +145,10 @@ class People(_Section):
 
 
 class Reports(_Section):
-    """Where results go."""
+    """Where results go, and the office's own notebooks beside ours."""
 
     folder: Text = "reports"
+    notebooks: str | None = None
 
 
 class Office(_Section):
@@ -332,6 +333,11 @@ class Cohort(_Section):
         return self.path(self.reports.folder) / safe_name(self.name)
 
     @property
+    def notebooks_folder(self) -> Path | None:
+        """The folder of the office's own notebooks, or None where it has none."""
+        return self.path(self.reports.notebooks) if self.reports.notebooks else None
+
+    @property
     def photos_folder(self) -> Path | None:
         """The photo folder, or None where the cohort collects no photos."""
         return self.path(self.submissions.photos) if self.submissions.photos else None
@@ -414,6 +420,10 @@ def _schools(data: dict[str, Any], folder: Path, mistakes: list[str]) -> object:
     return [{key: row.get(key) or "" for key in ("code", "name", "registry")} for row in rows]
 
 
+_TAKEN = re.compile(r"(index|dashboard|school-.*)$", re.IGNORECASE)
+"""Pages of ours that no notebook is named after."""
+
+
 def _missing_files(cohort: Cohort) -> list[str]:
     """Return a line for each table of people that is not there (submissions and registries are collect's to report)."""
     named = {"[people] colleges": cohort.people.colleges, "[people] counselors": cohort.people.counselors}
@@ -427,4 +437,10 @@ def _missing_files(cohort: Cohort) -> list[str]:
         lines.append(f"[cohort] previous：{previous} 不是一届的文件夹（里面没有 {FILE_NAME}），请改正或删去这一行")
     if cohort.rules.folder and not os.path.isdir(cohort.path(cohort.rules.folder)):  # noqa: PTH112
         lines.append(f"[rules] folder：没有文件夹 {cohort.rules.folder}，请新建或删去这一行")
+    own = cohort.notebooks_folder
+    if own and not os.path.isdir(own):  # noqa: PTH112
+        lines.append(f"[reports] notebooks：没有文件夹 {cohort.reports.notebooks}，请新建或删去这一行")
+    elif own:
+        taken = [path.name for path in own.glob("*.ipynb") if _TAKEN.match(path.stem)]
+        lines += [f"[reports] notebooks：{name} 的名字已被本程序的网页占用，请改名" for name in sorted(taken)]
     return lines

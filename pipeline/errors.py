@@ -68,6 +68,13 @@ class MingceError(Exception):
         told = f"{head}：{listed}" if listed else head
         return f"{told}。{_told(self.remedy)}" if self.remedy else told
 
+    def _render_traceback_(self) -> list[str]:
+        """Return how a notebook shows it: a calm box, no traceback; it is a person's slip, not the program's."""
+        told = [self.where and f"在哪里：{one_line(self.where)}", *self.lines]
+        advice = [f"怎么办：{one_line(self.remedy)}"] if self.remedy else []
+        body = [f"│ {line}" for line in [*filter(None, told), *advice, "改好后，按菜单 运行 → 运行全部单元格。"]]
+        return [f"┌─ 没有做成：{one_line(self.what)}", *body, "└─"]
+
 
 class UsageError(MingceError):
     """The command's words are wrong (exit code 2)."""

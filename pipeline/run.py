@@ -33,6 +33,7 @@ from pipeline.match.stage import match_settled
 from pipeline.match.times import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
+from pipeline.render.own import Notebooks
 from pipeline.render.signed import SignedFolder
 from pipeline.render.stage import Renderer, RenderOptions
 from pipeline.review.decisions import standing_decisions, with_approved
@@ -118,8 +119,10 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
                 return _finish(options, folder, _taken_over(same, cohort, options, folder))
             kept = open_kept(folder, anew=options.render.force)
-            signed = SignedFolder.of(cohort)
-            with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed) as renderer:
+            signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
+            with Renderer(
+                options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks
+            ) as renderer:
                 return _run(cohort, options, rules, folder, renderer, known, decisions)
         finally:
             folder.discard()

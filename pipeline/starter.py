@@ -57,6 +57,8 @@ def _carried(cohort: Cohort, previous: str) -> str:
     }
     if cohort.rules.folder:
         sections["rules"] = {"folder": f"{previous}/{cohort.rules.folder}"}
+    if cohort.reports.notebooks:
+        sections["reports"] = {"notebooks": f"{previous}/{cohort.reports.notebooks}"}
     parts = [
         f"\n[{name}]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in section.items())
         for name, section in sections.items()
@@ -142,6 +144,7 @@ counselors = "counselors.csv"   # 辅导员表：学校名称、院系、班级�
 
 [reports]
 folder = "reports"          # 结果写到哪里
+# notebooks = "notebooks"   # 本办公室自己的 notebook：与本程序同名的代替它，其他的各多一页
 
 # 以下各段可以不写；需要时去掉行首的“#”
 

@@ -36,6 +36,7 @@ def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: dat
         "started_at": started_at.isoformat(timespec="seconds"),
         "cohort": {
             "name": cohort.name,
+            "office": cohort.office.name,
             "year": cohort.year,
             "window": {
                 "opens": window.opens.isoformat(),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,6 +70,18 @@ def qr_svg(code: str) -> str:
     import segno
 
     return segno.make(code, micro=False, error="m").svg_inline(border=2)
+
+
+def watermark(word: str) -> bytes:
+    """Return a word in translucent grey, aslant, as the PNG that lies over a worksheet."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGBA", (520, 420), (128, 128, 128, 0))
+    face = ImageFont.truetype(str(_fonts()[0]), 130)
+    ImageDraw.Draw(picture).text((260, 210), word, fill=(128, 128, 128, 64), font=face, anchor="mm")
+    buffer = BytesIO()
+    picture.rotate(30).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 @cache

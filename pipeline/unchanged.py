@@ -52,6 +52,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
     files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
     files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
     files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
+    files += sorted(cohort.notebooks_folder.rglob("*")) if cohort.notebooks_folder else []
     read = [f"{path}:{sha256_of(path)}" for path in sorted(set(files)) if path.is_file()]
     given = digest_of(as_of.isoformat(), cohort.model_dump_json(), code_digest(), _photos(cohort), *read)
     with open_ledger(cohort) as ledger:

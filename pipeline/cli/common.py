@@ -29,9 +29,8 @@ def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
     """Return the cohort with its results in `folder`, where one is given: a name of any length, spaces at its ends."""
     if folder is None:
         return cohort
-    from pipeline.cohort import Reports
-
-    return cohort.model_copy(update={"reports": Reports.model_construct(folder=str(folder.resolve()))})
+    reports = cohort.reports.model_copy(update={"folder": str(folder.resolve())})
+    return cohort.model_copy(update={"reports": reports})
 
 
 def say_older(cohort: Cohort, run_id: str) -> None:

@@ -13,7 +13,7 @@ from pipeline.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
-    from pipeline.papers.make import Wanted
+    from pipeline.papers.make import Made, Wanted
 
 Kinds = Annotated[
     list[str] | None,
@@ -42,7 +42,7 @@ def papers(
     """Write the papers of the newest run; the last line on standard output is their folder."""
     from pipeline.cli.review import college_named
     from pipeline.cohort import load_cohort
-    from pipeline.papers.make import KINDS, Wanted, make_papers
+    from pipeline.papers.make import KINDS, Wanted, has_run, make_guide, make_papers
     from pipeline.papers.proof import PHOTOGRAPH
     from pipeline.review.desk import newest_run
     from pipeline.view.run import load_run
@@ -55,20 +55,27 @@ def papers(
         raise UsageError("--full 只用于核对签名表", where="--full", remedy="请加 --kind proof")
     loaded = with_reports(load_cohort(cohort), reports)
     colleges = tuple(college_named(text, loaded) for text in college or ())
-    wanted = Wanted(kinds, colleges, tuple(class_name or ()), full)
+    wanted = Wanted(kinds, colleges, tuple(class_name or ()), full, by.strip())
+    if kinds == ("guide",) and not has_run(loaded):
+        _tell(make_guide(loaded))
+        return
     run = newest_run(loaded)
     say_older(loaded, run.name)
     if full:
         _record_full(loaded, run.name, wanted, by, why)
         print(PHOTOGRAPH, file=sys.stderr)
     made = make_papers(loaded, load_run(run), wanted)
+    _tell(made)
+    if made.left:
+        raise PartialError(f"{len(made.left)} 个院系没有做", where=run.name, remedy="请处理后重新运行 mingce run")
+
+
+def _tell(made: Made) -> None:
     for path in made.files:
         print(f"已写出 {path.relative_to(made.folder)}", file=sys.stderr)
     for line in made.left:
         print(f"没有做：{line}", file=sys.stderr)
     print(made.folder)
-    if made.left:
-        raise PartialError(f"{len(made.left)} 个院系没有做", where=run.name, remedy="请处理后重新运行 mingce run")
 
 
 def _record_full(cohort: Cohort, run: str, wanted: Wanted, by: str, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from pipeline.cli.chinese import Commands
 from pipeline.cli.common import AsJson
-from pipeline.errors import UsageError, reason_of
+from pipeline.errors import RefusedError, UsageError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +32,17 @@ def diff(
     new: Annotated[str, typer.Argument(help="新的导出", metavar="NEW")],
     out: Annotated[Path | None, typer.Option("--out", help="全部差异写到这个 CSV 文件")] = None,
     as_json: AsJson = False,
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
+    ] = None,
 ) -> None:
-    """Show what differs, ID numbers masked; `--out` and nothing else holds them in full."""
+    """Show what differs, ID numbers masked, and which errata the new export settles; `--out` alone holds all of it."""
     from pipeline.collect.compare import compare_registries, masked, read_export
     from pipeline.knowledge.text import inert
     from pipeline.whole import appearing
 
-    differences = compare_registries(read_export(old), read_export(new))
+    newer = read_export(new)
+    differences = compare_registries(read_export(old), newer)
     if out:
         try:
             with appearing(out) as draft:
@@ -48,6 +53,26 @@ def diff(
         print(masked(differences).to_json(orient="records", force_ascii=False, indent=2))
     else:
         _show(masked(differences))
+    _show_settled(cohort, newer)
+
+
+def _show_settled(cohort: Path | None, newer: pd.DataFrame) -> None:
+    """Say what became of the errata of the newest run, where there is a cohort with one."""
+    from pipeline.cohort import FILE_NAME, load_cohort
+    from pipeline.papers.settled import in_words, outcomes
+    from pipeline.review.desk import newest_run
+
+    if cohort is None and not Path(FILE_NAME).is_file():
+        return
+    loaded = load_cohort(cohort or Path())
+    try:
+        run = newest_run(loaded)
+    except RefusedError:
+        if cohort is not None:
+            raise
+        return
+    for line in in_words(outcomes(loaded, run, newer)):
+        print(line, file=sys.stderr)
 
 
 def _show(differences: pd.DataFrame) -> None:

@@ -99,7 +99,8 @@ def _final_files(
     from pipeline.tables import read_table
 
     run = cohort.reports_folder / "runs" / desk.tables.run_id
-    headcount = final_headcount(desk, college, cohort, read_table(run, "certifications"), actor.today)
+    certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))
+    headcount = final_headcount(desk, college, cohort, certifications, outside, actor.today)
     return SignedFolder.of(cohort).keep(headcount, known)
 
 

@@ -20,8 +20,10 @@ from pipeline.collect.google.client import Patience, RejectedRequestError, Sheet
 from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
 from pipeline.errors import RefusedError
+from pipeline.papers.errata import reported_students
 from pipeline.tables import STATUSES
 from pipeline.view.answers import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
+from pipeline.view.run import load_run
 
 _TRIES = 3  # when the worksheet is renamed or removed under our hands
 _COLOURS = {
@@ -69,7 +71,7 @@ def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience:
         RefusedError: the cohort has no Google sheet.
         PartialError, InputError: no access, or Google did not answer within attempts and time.
     """
-    rows = answer_rows(run)
+    rows = answer_rows(run, reported_students(cohort, load_run(run)))
     placed = place_rows(rows, targets(cohort), alone=cohort.google.answers is not None)
     sheets = [_write_one(cohort, key, part, dry_run, patience) for key, part in placed.items()]
     return Summary(sheets, unplaced=len(rows) - sum(len(part) for part in placed.values()))

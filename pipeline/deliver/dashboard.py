@@ -22,7 +22,7 @@ from pipeline.view.chase import Chased, by_class
 from pipeline.view.people import People
 from pipeline.view.signature import SIGN_AGAIN
 from pipeline.view.theme import theme
-from pipeline.view.work import grouped, left_in_words, month_day, tasks
+from pipeline.view.work import entries, grouped, left_in_words, month_day, tasks
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -77,7 +77,7 @@ def content_digest(people: People, recipient: Recipient) -> str:
     chased = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in people.chase]
     groups = [
         [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
-        for each in people.by_class()
+        for each in entries(people.by_class())
     ]
     return digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
 
@@ -112,7 +112,7 @@ def _message(
         html=html,
         text=text,
         content=content_digest(people, recipient),
-        picture=figures.trend_png(people.course),
+        picture=figures.trend_png(people.trend),
         attachments=attachments,
     )
 
@@ -131,7 +131,8 @@ def _heads(cohort: Cohort, recipient: Recipient, people: People, named: str) -> 
 
 def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
     groups = [
-        {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))} for each in people.by_class()
+        {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))}
+        for each in entries(people.by_class())
     ]
     others = [task for task in tasks(people.statuses, people.as_of, people.window) if task.actor not in role.actors]
     return {
@@ -141,9 +142,12 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
         "several": len(groups) > 1,
         "groups": groups[:MAX_CLASSES],
         "groups_left": max(0, len(groups) - MAX_CLASSES),
-        "reasons": [(_cut(reason.label, _LONGEST_REASON), reason.students) for reason in people.reasons[:_REASONS]],
+        "reasons": [
+            (_cut(reason, _LONGEST_REASON), students)
+            for reason, students in people.reasons()[["reason", "students"]].head(_REASONS).itertuples(index=False)
+        ],
         "picture_id": PICTURE_ID,
-        "picture_alt": figures.in_words(people.course),
+        "picture_alt": figures.in_words(people.trend),
     }
 
 

@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline import resources
 from pipeline.cohort import Cohort
+from pipeline.deliver.counselor_papers import counselor_papers
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import Attachment
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import Source, page_is_whole, site_folder
 from pipeline.errors import RefusedError
+
+if TYPE_CHECKING:
+    from pipeline.render.page_guard import Expected, Guard
 
 MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
@@ -50,7 +54,11 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
     if not who:
         return _none
     from pipeline.render.notebooks import NotebookJob, run_notebooks
+    from pipeline.render.own import Notebooks
+    from pipeline.render.page_guard import Guard
+    from pipeline.view.run import load_run
 
+    guard, notebooks = Guard(load_run(source.run)), Notebooks(cohort.notebooks_folder)
     made: dict[str, tuple[Attachment, ...]] = {}
     failed: dict[str, str] = {}
     with _scratch(cohort) as name:  # the executed notebooks are not kept: a name is in them
@@ -63,12 +71,15 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
                 "run": str(source.run), "college": key[1], "school": cohort.code_of(key[0]),
                 "counselor": recipient.address,
             }  # fmt: skip
-            notebook = resources.notebooks() / "counselor.ipynb"
-            jobs.append(NotebookJob(notebook, folder / "counselor.ipynb", folder / "page.html", parameters, str(place)))
+            notebook, own = notebooks.source("counselor")
+            page = folder / "page.html"
+            jobs.append(NotebookJob(notebook, folder / "counselor.ipynb", page, parameters, str(place), own=own))
             whose.append((recipient, key))
         for result, (recipient, key) in zip(run_notebooks(jobs), whose, strict=True):
             try:
-                page = _checked(source, recipient, key, result.job.output_html if result.ok else None)
+                mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
+                expected = guard.expected(cohort.code_of(key[0]), key[1], only=frozenset(mine))
+                page = _checked(guard, expected, key, result.job.output_html if result.ok else None)
             except RefusedError as error:
                 failed[recipient.key] = error.what
             else:
@@ -77,7 +88,7 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
         if recipient.key in failed or recipient.key not in made:
             raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
-        return made[recipient.key]
+        return made[recipient.key] + counselor_papers(cohort, source, recipient)
 
     return page_of
 
@@ -98,19 +109,20 @@ def _colleges(recipient: Recipient) -> list[tuple[str, str]]:
     return sorted({(key[0], key[1]) for key in recipient.scope})[:MOST]
 
 
-def _checked(source: Source, recipient: Recipient, key: tuple[str, str], page: Path | None) -> Attachment:
+def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path | None) -> Attachment:
     """Return the page as an attachment, held to the recipient's own students.
 
     Raises:
         RefusedError: it failed, is cut off, or a student of another class stands on it.
     """
-    from pipeline.render.page_guard import students_on
+    from pipeline.render.page_guard import PageError
 
     if page is None or not page_is_whole(page):
         raise RefusedError("辅导员页面生成失败", where=key[1], remedy=_REMEDY)
-    mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
-    if not students_on(page.read_text(encoding="utf-8")) <= set(mine):
-        raise RefusedError("辅导员页面里有别班的学生", where=key[1], remedy="没有寄出，请报告维护人员")
+    try:
+        guard.check(page.read_text(encoding="utf-8"), expected)
+    except PageError as error:
+        raise RefusedError(error.what, where=key[1], remedy="没有寄出，请报告维护人员") from error
     return _attachment(key, "我的班级", page)
 
 

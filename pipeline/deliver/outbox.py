@@ -20,6 +20,8 @@ from pipeline.review.ledger import Ledger
 
 Action = Literal["claim", "accepted", "deferred", "refused", "unclear", "written"]
 KIND = "delivery"
+SAME = "与上次相同"
+"""Why a mail is not due that says what the last one said."""
 BY = "mingce send"
 _SETTLED = ("accepted", "deferred", "refused", "unclear", "written")
 
@@ -120,7 +122,7 @@ class Outbox:
         if told and told.content == content and told.action == "unclear":
             return Verdict(False, "上次是否送达不明，不自动重发", flagged=True)
         if told and told.content == content:
-            return Verdict(False, "与上次相同")
+            return Verdict(False, SAME)
         here = [each.action for each in past if each.run == self._run]
         if self._done in here:
             return Verdict(False, "本次运行已寄出")

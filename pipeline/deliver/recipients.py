@@ -10,11 +10,11 @@ from typing import Literal
 
 import pandas as pd
 
-Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed"]
+Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
 Key = tuple[str, ...]
 KIND_NAMES: dict[str, str] = {
     "counselor": "辅导员", "secretary": "副书记", "student": "学生", "invite": "提交通知", "confirm": "邮箱确认",
-    "changed": "邮箱变更",
+    "changed": "邮箱变更", "registrar": "教务处",
 }  # fmt: skip
 
 # What goes into a header and an SMTP command: one plain ASCII address, no control character, comma or bracket.
@@ -26,7 +26,7 @@ class Recipient:
     """One address and what may be shown to it.
 
     `scope` holds (school, college, class) for a counselor, (school, college) for a secretary,
-    (school, student number) for a student.
+    (school, student number) for a student, (school,) for a registrar.
     """
 
     kind: Kind
@@ -46,7 +46,8 @@ class Recipient:
         return digest(self.address.casefold())[:20]
 
 
-_PERSONAL = ("student", "invite", "confirm", "changed")  # two students may share an address, each gets their own mail
+_PERSONAL = ("student", "invite", "confirm", "changed", "registrar")
+# two students, or two schools' registrars, may share an address: each gets their own mail
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from pipeline.deliver.message import Attachment, Draft, Message, message_id, sen
 from pipeline.deliver.outbox import Outbox
 from pipeline.deliver.post import Clock, Post, Result, Server
 from pipeline.deliver.recipients import NoAddress, Recipient
+from pipeline.deliver.registrars import bad_addresses, keep_reported, registrar_drafts
 from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import Source, newest_run, open_run
 from pipeline.deliver.students import invitation_drafts, student_drafts
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, Source, list[Recipient]], FullPage]
@@ -105,13 +106,22 @@ def send(
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         recovered = outbox.recover()
         full = _Later()
-        due, passed, unreachable = _plan(cohort, options, source, outbox, full)
-        for result in passed:
+        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, full)
+        heard: list[Result] = []
+
+        def tell(result: Result) -> None:
+            heard.append(result)
             told(result)
+
+        for result in passed:
+            tell(result)
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
-        with _server(cohort, server) as reached:
-            full.pages = (pages or counselor_pages)(cohort, source, staff)
-            results = _post(cohort, options, outbox, reached, folder, clock, told).send_all(due)
+        try:
+            with _server(cohort, server) as reached:
+                full.pages = (pages or counselor_pages)(cohort, source, staff)
+                results = _post(cohort, options, outbox, reached, folder, clock, tell).send_all(due)
+        finally:
+            keep_reported(cohort, source, ledger, heard)
     return Sent(source.run_id, passed + results, unreachable, recovered, folder)
 
 
@@ -140,7 +150,7 @@ class _Later:
 def _dry(cohort: Cohort, options: Options, source: Source, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
-        due, passed, unreachable = _plan(cohort, options, source, outbox, _Later())
+        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, _Later())
     return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
 
 
@@ -181,13 +191,15 @@ def _students(cohort: Cohort, source: Source, invite: bool) -> Iterator[Draft]:
 
 
 def _plan(
-    cohort: Cohort, options: Options, source: Source, outbox: Outbox, full: FullPage
+    cohort: Cohort, options: Options, source: Source, ledger: Ledger, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return what is due, what is not and why, and who has no address."""
     who, unreachable = ([], []) if options.invite else _staff(source)
+    unreachable = [*unreachable, *bad_addresses(cohort)]
     drafts = [
         *_staff_drafts(cohort, source, who, full),
         *(_students(cohort, source, options.invite)),
+        *([] if options.invite else registrar_drafts(cohort, source, ledger)),
     ]
     due: list[Draft] = []
     passed: list[Result] = []

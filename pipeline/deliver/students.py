@@ -21,13 +21,16 @@ from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.recipients import Kind, Recipient, digest
 from pipeline.deliver.source import Source
 from pipeline.logs import mask
+from pipeline.papers.errata import reported_students
 from pipeline.review.status import one_a_slip, open_critical
 from pipeline.states import states
+from pipeline.view.answers import reported_in_words
+from pipeline.view.run import load_run
 
 
 def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield a mail per student with a proved or known address: own state, what to mend, nothing else."""
-    mends = _mends(source.findings)
+    mends, reported = _mends(source.findings), reported_students(cohort, load_run(source.run))
     columns = ["school", "student_number", "submission_id", "status"]
     own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
     where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
@@ -48,9 +51,11 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
             "code": "",
             "code_note": "",
         }
+        day = reported.get((school, number), "") if status == "registrar" else ""
+        values |= {"lead": f"{reported_in_words(day)}。暂时不用再做什么。"} if day else {}
         values["deadline"] = _deadline(cohort, source.as_of) if state.until == "closes" else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
-        content = digest(status, *(text for item in items for text in item))
+        content = digest(status, *(text for item in items for text in item), *filter(None, [day]))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
 
 

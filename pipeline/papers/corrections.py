@@ -6,6 +6,7 @@ cell that nobody touched is normalised to the very value that stands, and change
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -27,6 +28,7 @@ from pipeline.collect.form import (
     write_lists,
 )
 from pipeline.papers.students import Students
+from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.status import one_a_slip
 from pipeline.scale.amending import SUBMISSION_ID
 from pipeline.tables import Frame
@@ -47,6 +49,8 @@ _NOTE = (
 _ACTORS = ("student", "counselor")
 _LOCKED = ("submitted_at", "name")
 _NUMBERS = ("student_number", "id_number")
+_MASKS = {"id_number": mask_id, "phone": mask_phone, "family_phone": mask_phone}
+_LONG = re.compile("[0-9]{15}")
 _WIDTH = 46
 _UNKNOWN = "没有姓名，或学号和身份证号码都没有：不能在这里更正，请学生重新提交"
 _DONE = ("approved", "stale")
@@ -80,6 +84,21 @@ class Row:
             other = next(one for one in _NUMBERS if one != name)
             return name in self.faults and other not in self.faults and bool(self.given[other])
         return self.known and name not in _LOCKED
+
+
+def _masked(row: Row) -> Row:
+    """Return the row as it may go by mail: blank cells, which say nothing, in the place of numbers.
+
+    Of one that is to be mended the advice tells the ends.
+    """
+    given, faults = dict(row.given), dict(row.faults)
+    for name, mask in _MASKS.items():
+        if name in faults and given[name]:
+            severity, advice = faults[name]
+            faults[name] = (severity, f"{advice}（原填 {mask(given[name])}）")
+        given[name] = ""
+    given = {name: "" if _LONG.search(value) else value for name, value in given.items()}  # a photo's name may be one
+    return Row(row.submission_id, given, faults)
 
 
 def rows_to_mend(students: Students) -> list[Row]:
@@ -124,9 +143,15 @@ def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     return values
 
 
-def corrections_workbook(students: Students, cohort: Cohort) -> bytes:
-    """Return the workbook of a college, or of one class; no bytes where nobody has anything to mend."""
-    rows = rows_to_mend(students)
+def corrections_workbook(students: Students, cohort: Cohort, *, masked: bool = False) -> bytes:
+    """Return the workbook of a college, or of one class; no bytes where nobody has anything to mend.
+
+    Args:
+        students: whose.
+        cohort: theirs.
+        masked: without ID numbers and telephones, to go by mail.
+    """
+    rows = [_masked(row) if masked else row for row in rows_to_mend(students)]
     if not rows:
         return b""
     buffer = BytesIO()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.cohort import Cohort, unmistakable
 from pipeline.colleges import College
-from pipeline.errors import UsageError
-from pipeline.papers import corrections, proof
+from pipeline.errors import RefusedError, UsageError
+from pipeline.papers import corrections, errata, errata_xlsx, guide, proof, results
 from pipeline.papers.students import NO_CLASS, Students, students_of
 from pipeline.render.overview import college_folder
+from pipeline.review.desk import newest_run
+from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import unread_of
+from pipeline.view.answers import answer_rows
 from pipeline.view.run import Run
 from pipeline.whole import appearing
 
 FOLDER = "papers"
+BEFORE = "before"
+"""In the place of a run's id, before there is a run."""
 _LISTED = 30
 
 
@@ -28,6 +33,8 @@ class Wanted:
     colleges: tuple[College, ...] = ()
     classes: tuple[str, ...] = ()
     full: bool = False
+    by: str = ""
+    """Who hands the errata to registrars that have no address."""
 
 
 @dataclass
@@ -48,6 +55,22 @@ def papers_folder(cohort: Cohort, run_id: str) -> Path:
     return cohort.reports_folder / FOLDER / run_id
 
 
+def has_run(cohort: Cohort) -> bool:
+    """Return whether there is a run that papers can be made of."""
+    try:
+        newest_run(cohort)
+    except RefusedError:
+        return False
+    return True
+
+
+def make_guide(cohort: Cohort) -> Made:
+    """Write the guide before there is any run: it needs none."""
+    made = Made(papers_folder(cohort, BEFORE))
+    made.files = [write_paper(made.folder, made.folder / name, content) for name, content in _guides(cohort)]
+    return made
+
+
 def make_papers(cohort: Cohort, run: Run, wanted: Wanted) -> Made:
     """Write the papers of a run.
 
@@ -56,7 +79,10 @@ def make_papers(cohort: Cohort, run: Run, wanted: Wanted) -> Made:
     """
     made = Made(papers_folder(cohort, run.run_id))
     found: set[str] = set()
-    for college in wanted.colleges or colleges_of(run):
+    for maker in [_OF_ALL[kind] for kind in wanted.kinds if kind in _OF_ALL]:
+        for name, content in maker(cohort, run, wanted):
+            made.files.append(write_paper(made.folder, made.folder / name, content))
+    for college in _colleges(run, wanted):
         lacking = unread_of(run.summary.get("unread") or {}, college.code, college.name)
         if lacking:
             made.left.append(f"{college}：这次运行{lacking}")
@@ -64,6 +90,13 @@ def make_papers(cohort: Cohort, run: Run, wanted: Wanted) -> Made:
         found |= _make_of_college(cohort, students_of(run, college), wanted, made)
     _require_classes(run, wanted, found)
     return made
+
+
+def _colleges(run: Run, wanted: Wanted) -> Sequence[College]:
+    """Return the colleges whose papers are asked for: none where only papers of a school, or of all, are."""
+    if not any(kind in _KINDS for kind in wanted.kinds):
+        return ()
+    return wanted.colleges or colleges_of(run)
 
 
 def colleges_of(run: Run) -> list[College]:
@@ -75,7 +108,7 @@ def colleges_of(run: Run) -> list[College]:
 def _make_of_college(cohort: Cohort, students: Students, wanted: Wanted, made: Made) -> set[str]:
     """Write a college's papers and return the names of its classes."""
     folder = made.folder / college_folder(students.college.code, students.college.name)
-    for kind in wanted.kinds:
+    for kind in [kind for kind in wanted.kinds if kind in _KINDS]:
         for name, content in _KINDS[kind](cohort, students, wanted):
             made.files.append(write_paper(made.folder, folder / name, content))
     return set(students.roster["class_name"])
@@ -115,15 +148,53 @@ def _corrections(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator
             yield (class_file(one.class_name, name) if wanted.classes else name), content
 
 
+def _results(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File]:
+    answers = answer_rows(students.run.path, errata.reported_students(cohort, students.run))
+    own = answers[(answers["学校"] == students.college.school) & (answers["院系"] == students.college.name)]
+    for one in _classes(students, wanted):
+        mine = own[own["班级"] == one.class_name]
+        if len(mine):
+            content = results.results_workbook(one, mine, cohort.name, guide.whom_to_ask(cohort))
+            yield class_file(one.class_name, f"{results.NAME}.xlsx"), content
+
+
+def _errata(cohort: Cohort, run: Run, wanted: Wanted) -> Iterator[File]:
+    unread = {str(one["code"]) for one in (run.summary.get("unread") or {}).get("registries", [])}
+    asked = {college.code for college in wanted.colleges}
+    with open_ledger(cohort) as ledger:
+        for school in cohort.schools:
+            if school.code in unread or (asked and school.code not in asked):
+                continue
+            rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
+            errata.remember(ledger, rows, errata.LISTED, by="mingce papers")
+            if wanted.by and not school.registrar:
+                errata.remember(ledger, rows, errata.REPORTED, by=wanted.by)
+                rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
+            if rows:
+                content = errata_xlsx.errata_workbook(rows, cohort, school, run.as_of)
+                yield f"{unmistakable(school.code)}-{errata_xlsx.NAME}.xlsx", content
+
+
+def _guide(cohort: Cohort, run: Run, wanted: Wanted) -> Iterator[File]:
+    return _guides(cohort)
+
+
+def _guides(cohort: Cohort) -> Iterator[File]:
+    yield f"{guide.NAME}.pdf", guide.guide_pdf(cohort)
+    yield f"{guide.NAME}.txt", guide.group_message(cohort).encode()
+
+
 _KINDS: dict[str, Callable[[Cohort, Students, Wanted], Iterator[File]]] = {
     "proof": _proofs,
     "corrections": _corrections,
+    "results": _results,
 }
-KINDS: tuple[str, ...] = tuple(_KINDS)
+_OF_ALL: dict[str, Callable[[Cohort, Run, Wanted], Iterator[File]]] = {"errata": _errata, "guide": _guide}
+KINDS = ("proof", "errata", "corrections", "results", "guide")
 
 
 def _require_classes(run: Run, wanted: Wanted, found: set[str]) -> None:
-    lacking = [name for name in wanted.classes if name not in found]
+    lacking = [name for name in wanted.classes if name not in found] if found else []
     if lacking:
         listed = "、".join(sorted(filter(None, found))[:_LISTED])
         raise UsageError(f"没有班级 {'、'.join(lacking)}", where="--class", remedy=f"可选：{listed}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import fields
 from pipeline.papers.students import EQUAL, NO_CLASS, Students
+from pipeline.render.headcount import outside_in_words
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.states import states
 from pipeline.typeset import BOXED, pdf_of
@@ -64,7 +65,7 @@ def proof_pdf(students: Students, cohort: str, *, full: bool) -> bytes:
 def _about(students: Students) -> list[list[str]]:
     majors = "、".join(dict.fromkeys(filter(None, students.roster["major"])))
     counted = "，".join(f"{word} {number}" for word, number in students.counts.items())
-    outside = students.outside_in_words()
+    outside = outside_in_words(students.outside)
     told = f"全班在册 {len(students.roster)} 人：{counted}" + (f"；不在本届：{outside}" if outside else "")
     return [
         [f"院系：{students.college.name}　班级：{students.class_name or NO_CLASS}", f"专业：{majors}"],
@@ -74,7 +75,7 @@ def _about(students: Students) -> list[list[str]]:
 
 def _notes(students: Students) -> list[str]:
     closes = month_day(students.run.window.closes)
-    outside = students.outside_in_words(named=True)
+    outside = students.outside_by_name()
     return [*_NOTES, f"学生提交截止 {closes}。", *([f"不在本届，不用签名：{outside}。"] if outside else [])]
 
 

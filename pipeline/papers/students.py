@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.logic import compared_form
 from pipeline.colleges import College
+from pipeline.match.scope import names_by_reason
 from pipeline.tables import STATUSES, Frame
 from pipeline.view.run import Run
 
@@ -70,12 +71,9 @@ class Students:
         }
         return replace(self, **own, class_name=name)
 
-    def outside_in_words(self, *, named: bool = False) -> str:
-        """Return who is outside by reason: 休学 2、参军入伍 1; with names, 休学：张三、李四；参军入伍：王五."""
-        groups = self.outside.groupby("reason", sort=False)["name"]
-        if named:
-            return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in groups)
-        return "、".join(f"{reason} {len(names)}" for reason, names in groups)
+    def outside_by_name(self) -> str:
+        """Return who is outside by reason: 休学：张三、李四；参军入伍：王五."""
+        return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(self.outside))
 
     def marks(self) -> Frame:
         """Return for each row of the roster, and each field of the registry, `EQUAL`, `UNLIKE` or `UNCOMPARED`.

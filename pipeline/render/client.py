@@ -20,6 +20,10 @@ from papermill.clientwrap import PapermillNotebookClient
 
 GRACE = 3.0
 """Seconds between the interrupt at a notebook's deadline and the kill of a kernel that took no notice."""
+_QUIET = (f"--log-level={logging.CRITICAL}", "--InteractiveShell.automagic=False")
+"""`run: str = ""` alone in a cell would be the magic %run."""
+_SOON = 0.3
+"""Seconds after which a cell takes its time: what stood before it is saved."""
 TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 """The `ename` of the errors that this client records itself."""
 
@@ -53,7 +57,7 @@ class MingceClient(PapermillNotebookClient):
         if zmq.has("curve"):
             manager.transport_encryption = "auto"  # where the kernel knows how
         if manager.ipykernel:
-            self.extra_arguments = [*self.extra_arguments, f"--log-level={logging.CRITICAL}"]
+            self.extra_arguments = [*self.extra_arguments, *_QUIET]
         return manager
 
     def _record_language(self) -> None:
@@ -83,11 +87,11 @@ class MingceClient(PapermillNotebookClient):
             return await super().async_execute_cell(cell, cell_index, *given, **keywords)
         except DeadKernelError:
             self.dead = True
-            if not self._is_overdue():
+            if not self.is_overdue():
                 raise _recorded(cell, DIED, "内核中途退出：可能是内存不够或程序崩溃") from None
             raise _recorded(cell, TIMEOUT, self._overdue_text()) from None
         except CellExecutionError:
-            if self._is_overdue():
+            if self.is_overdue():
                 _recorded(cell, TIMEOUT, self._overdue_text())
             raise
         finally:
@@ -97,11 +101,14 @@ class MingceClient(PapermillNotebookClient):
     execute_cell = run_sync(async_execute_cell)
 
     def _timers(self) -> list[asyncio.TimerHandle]:
-        if not self.deadline or self.km is None or self.km.provisioner is None:
-            return []
         loop = asyncio.get_running_loop()
+        catch_up = getattr(self.nb_man, "catch_up", None)
+        soon = [loop.call_later(_SOON, catch_up)] if catch_up else []
+        if not self.deadline or self.km is None or self.km.provisioner is None:
+            return soon
         left = max(self.deadline - time.monotonic(), 0)
         return [
+            *soon,
             loop.call_later(left, self._do, self.km.interrupt_kernel),
             loop.call_later(left + GRACE, self._do, self.km.provisioner.kill),
         ]
@@ -109,7 +116,8 @@ class MingceClient(PapermillNotebookClient):
     def _do(self, action: Any) -> None:
         self._doing: Awaitable[Any] = asyncio.ensure_future(ensure_async(action()))
 
-    def _is_overdue(self) -> bool:
+    def is_overdue(self) -> bool:
+        """Return whether the notebook's time is up."""
         return bool(self.deadline) and time.monotonic() >= self.deadline
 
     def _overdue_text(self) -> str:

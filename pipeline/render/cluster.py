@@ -82,9 +82,9 @@ class Cluster:
 
 
 def run_here(plugin: str, job: NotebookJob) -> NotebookResult:
-    """Run one job on this worker, its notebook taken from the program that is installed here."""
+    """Run one job on this worker; a notebook of ours is taken from the program that is installed here."""
     held: Any = get_worker().plugins[plugin]
-    mine = replace(job, notebook=resources.notebooks() / job.notebook.name)
+    mine = job if job.own else replace(job, notebook=resources.notebooks() / job.notebook.name)
     (result,) = run_notebooks([mine], processes=1, prepared=held.process)
     return result
 

@@ -9,6 +9,7 @@ from pipeline.render.headcount import COLUMNS
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.scope import Scope, headcount_of, open_page
+from pipeline.render.table_words import heading
 from pipeline.render.today import show_work
 from pipeline.states import family_of
 from pipeline.tables import STATUSES, Frame
@@ -90,59 +91,98 @@ def show_progress(page: Scope) -> Piece:
         "progress",
         "离截止的进度",
         {"section": "progress"},
-        verdict=work.pace(page.course).verdict,
-        sentence=sentence or work.pace_sentence(page.course),
+        verdict=work.pace(page.trend).verdict,
+        sentence=sentence or work.pace_sentence(page.trend),
         counts=page.counts,
         total=page.total,
     )
 
 
-def show_trend(page: Scope) -> Picture:
+def show_trend(page: Scope, title: str = "") -> Picture:
     """Return the picture of submissions and approvals against the deadlines."""
-    return figures.trend(page.course)
+    return figures.trend(page.trend, title)
 
 
-def show_reasons(page: Scope) -> Piece:
-    """Return the main reasons that hold students up, with those whom each alone would free."""
-    found = page.reasons
+def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Piece:
+    """Return the reasons that hold students up as bars, with those whom each alone would free.
+
+    Args:
+        reasons: rows of `page.reasons()`; or the page, for all of them.
+        title: the section's heading.
+        lead: its first sentence.
+        rows: how many reasons are listed.
+    """
+    found = reasons.reasons() if isinstance(reasons, Scope) else reasons
     return piece(
         "reasons",
-        "卡在哪里",
-        {"section": "reasons", "short": len(found) <= _FEW_REASONS},
-        reasons=found[:_REASONS],
-        others=max(len(found) - _REASONS, 0),
-        most=max((reason.students for reason in found), default=1),
+        title,
+        {"section": "reasons", "title": title, "short": len(found) <= _FEW_REASONS},
+        title=title,
+        lead=lead if len(found) else "",
+        reasons=list(found.head(rows).itertuples(index=False)),
+        others=max(len(found) - rows, 0),
+        most=max(found["students"], default=1),
+    )
+
+
+_SECTION_OF = {"class_name": "classes", "major": "majors"}
+
+
+def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
+    """Return groups of students by state as a table with shaded cells.
+
+    Args:
+        groups: rows of `page.by_class()` or `page.by_major()`.
+        title: the section's heading.
+        lead: its first sentence.
+    """
+    of = str(groups.columns[0])
+    section = _SECTION_OF.get(of, of)
+    return piece(
+        "matrix",
+        title,
+        {"section": section, "title": title},
+        title=title,
+        section=section,
+        kind=heading(of),
+        lead=lead,
+        entries=work.entries(groups),
+    )
+
+
+def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
+    """Return groups of students by state as bars; arguments as of `show_matrix`."""
+    section = _SECTION_OF.get(str(groups.columns[0]), "groups")
+    entries = work.entries(groups)
+    counts = {name: int(groups[name].sum()) for name in work.family_counts({})}
+    facts = {"section": section, "title": title}
+    kind = heading(str(groups.columns[0]))
+    return piece(
+        "bars", title, facts, title=title, section=section, kind=kind, lead=lead, entries=entries, counts=counts
     )
 
 
 def show_classes(page: Scope) -> Piece:
-    """Return states by class as a table with shaded cells."""
-    return piece(
-        "matrix",
-        "各班级",
-        {"section": "classes"},
-        title="各班级",
-        section="classes",
-        kind="班级",
-        lead="还差人数多的班级在前；颜色越深，没做完的人占本班越多。",
-        entries=page.by_class(),
-    )
+    """Return states by class, as notebooks of version 1.0 ask for them."""
+    return show_matrix(page.by_class(), "各班级", "还差人数多的班级在前；颜色越深，没做完的人占本班越多。")
 
 
 def show_majors(page: Scope) -> Piece:
-    """Return states by major as bars."""
-    return piece("majors", "各专业", {"section": "majors"}, entries=page.by_major(), counts=page.counts)
+    """Return states by major, as notebooks of version 1.0 ask for them."""
+    return show_bars(page.by_major(), "各专业")
 
 
-def show_chase(page: Scope) -> Piece:
+def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
     """Return the students to chase by counselor and class, numbers masked."""
     groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
     waiting = by_class([student for student in page.chase if student.state.family == "review"])
     listed = sum(len(group.students) for group in groups)
     return piece(
         "chase",
-        "要找的学生",
-        {"section": "chase"},
+        title,
+        {"section": "chase", "title": title},
+        title=title,
+        lead=lead,
         groups=groups,
         families=_CHASED_FAMILIES,
         hidden=hidden,
@@ -178,9 +218,21 @@ def _capped(groups: list[Group]) -> tuple[list[Group], int]:
     return shown, max(-room, 0)
 
 
-def show_headcount(page: Scope) -> Piece:
+def show_headcount(
+    page: Scope,
+    title: str = "人数统计",
+    lead: str = "按专业；与同一文件夹的 headcount.xlsx、headcount.pdf 同一份数据。",
+) -> Piece:
     """Return the headcount by major, the same numbers and digest as the printed ones."""
-    return piece("headcount", "人数统计", {"section": "headcount"}, headcount=headcount_of(page), columns=COLUMNS)
+    return piece(
+        "headcount",
+        title,
+        {"section": "headcount"},
+        title=title,
+        lead=lead,
+        headcount=headcount_of(page),
+        columns=COLUMNS,
+    )
 
 
 def show_changes(page: Scope) -> Piece:
@@ -227,7 +279,7 @@ def _move(before: str, after: str, group: Frame) -> dict[str, Any]:
     }
 
 
-def show_notes(page: Scope) -> Piece:
+def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
     """Return how the figures are counted, and what could not be checked."""
     run, window = page.run, page.window
     lines = [
@@ -242,4 +294,4 @@ def show_notes(page: Scope) -> Piece:
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")
     lines.append(work.asked_for(run.run_id, page.token))
-    return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
+    return piece("notes", title, {"section": "notes"}, heading=title, lead=lead, lines=lines)

@@ -2,8 +2,8 @@
 
 `papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone. From Python, `execute_notebook` passes on
 `notebook_timeout` (seconds for the whole notebook, 0: none), `memory` (bytes a kernel may allocate, 0: no bound),
-`prepared` (a process prepared before) and `recorded_output` (the output's name in the record, where it is renamed
-later). Where nothing can be forked (Windows, macOS, a kernel of another environment) a cold kernel runs the
+`prepared` (a process prepared before) and `recorded` (the names of input and output in the record, where they differ
+from the paths). Where nothing can be forked (Windows, macOS, a kernel of another environment) a cold kernel runs the
 notebook. Parameters are checked before a kernel starts.
 """
 
@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbclient.exceptions import DeadKernelError
 from papermill.engines import Engine, NotebookExecutionManager
+from papermill.exceptions import PapermillExecutionError
 from papermill.log import logger
-from papermill.translators import PythonTranslator, papermill_translators
+from papermill.translators import PythonTranslator, Translator, papermill_translators
 
+from pipeline.errors import UsageError
 from pipeline.render import parameters, starter
 from pipeline.render.client import MingceClient
 from pipeline.render.provisioner import ForkedKernelManager
@@ -43,6 +47,9 @@ class _Readable(PythonTranslator):
 class LeanManager(NotebookExecutionManager):
     """Papermill's record of an execution, saved at most once a second and at the end, and naming no folder."""
 
+    dead = False
+    _waits = False
+
     def notebook_start(self, **kwargs: Any) -> None:
         """Begin the record; only the files' names stay in it, since folders tell who ran it where."""
         recorded = self.nb.metadata.papermill
@@ -52,8 +59,15 @@ class LeanManager(NotebookExecutionManager):
 
     def save(self, **kwargs: Any) -> None:
         """Save the notebook as it is now, unless it was saved within the last second and is still running."""
-        if self.end_time is not None or (self.now() - self.last_save_time).total_seconds() >= _SAVE_EVERY:
+        self._waits = self.end_time is None and (self.now() - self.last_save_time).total_seconds() < _SAVE_EVERY
+        if not self._waits:
             super().save(**kwargs)
+
+    def catch_up(self) -> None:
+        """Save what waits: the cell at hand takes its time, and what stood before it must not."""
+        if self._waits:
+            self._waits = False
+            super().save()
 
 
 class MingceEngine(Engine):
@@ -68,7 +82,7 @@ class MingceEngine(Engine):
         progress_bar: bool = True,
         log_output: bool = False,
         autosave_cell_every: int = 30,
-        recorded_output: str = "",
+        recorded: tuple[str, str] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Check the parameters, then execute `nb` in place and return it.
@@ -76,12 +90,11 @@ class MingceEngine(Engine):
         Raises:
             UsageError: an unknown or badly typed parameter; no kernel was started.
         """
-        if recorded_output:
-            nb.metadata.papermill["output_path"] = recorded_output
-        given = nb.metadata.papermill.get("parameters", {})
-        parameters.check(parameters.documented_in(nb), given, where=Path(str(kwargs.get("input_path", ""))).name)
-        if papermill_translators.find_translator(kernel_name, cls.nb_language(nb)) is PythonTranslator:
-            _make_readable(nb, given)
+        if recorded:
+            nb.metadata.papermill |= dict(zip(("input_path", "output_path"), recorded, strict=True))
+        given = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
+        where = Path(str(nb.metadata.papermill.get("input_path") or "")).name
+        parameters.check(parameters.documented_in(nb), given, where=where)
         manager = LeanManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
         manager.notebook_start()
         try:
@@ -89,12 +102,14 @@ class MingceEngine(Engine):
         finally:
             manager.cleanup_pbar()
             manager.notebook_complete()
+        if manager.dead:
+            _raise_dead(manager.nb, output_path)
         return manager.nb
 
     @classmethod
     def execute_managed_notebook(
         cls,
-        nb_man: NotebookExecutionManager,
+        nb_man: LeanManager,
         kernel_name: str,
         *,
         prepared: Prepared | None = None,
@@ -110,16 +125,11 @@ class MingceEngine(Engine):
         **kwargs: Any,
     ) -> None:
         """Execute the cells of `nb_man.nb`; errors, a timeout and the kernel's death are recorded in their cell."""
-        client = MingceClient(
-            nb_man,
-            kernel_name=kernel_name,
-            startup_timeout=int(start_timeout),
-            timeout=execution_timeout or kwargs.get("timeout"),
-            log=logger,
-            log_output=log_output,
-            stdout_file=stdout_file,
-            stderr_file=stderr_file,
-        )
+        options = {name: value for name, value in kwargs.items() if name != "input_path"}
+        _check_options(options)
+        options |= {"timeout": execution_timeout or options.get("timeout"), "startup_timeout": int(start_timeout)}
+        options |= {"log_output": log_output, "stdout_file": stdout_file, "stderr_file": stderr_file}
+        client = MingceClient(nb_man, kernel_name=kernel_name, log=logger, **options)
         client.budget = notebook_timeout
         client.deadline = time.monotonic() + notebook_timeout if notebook_timeout else 0.0
         client.starting = starting
@@ -127,13 +137,51 @@ class MingceEngine(Engine):
             manager = ForkedKernelManager(kernel_name=kernel_name, memory=memory, prepared=prepared or _shared())
             client.km = manager
         client.execute()
+        nb_man.dead = client.dead and not client.is_overdue()
 
 
-def _make_readable(nb: Any, given: dict[str, Any]) -> None:
-    """Write the cell that papermill has injected anew."""
+def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
+    """Return the parameters of this call, and write the cell that papermill has injected for them readably.
+
+    A notebook that was run before brings the parameters of that run, in its metadata and in a cell that a person may
+    have edited since: they are not of this call, the cell stays as it stands, and the record no longer claims them.
+    """
+    given = dict(nb.metadata.papermill.get("parameters") or {})
+    written = translator.codify(given, "Parameters")
     for cell in nb.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = _Readable.codify(given, "本次运行的参数")
+        if given and "injected-parameters" in cell.metadata.get("tags", []) and cell.source == written:
+            if translator is PythonTranslator:
+                cell.source = _Readable.codify(given, "本次运行的参数")
+            return given
+    nb.metadata.papermill["parameters"] = {}
+    return {}
+
+
+def _check_options(options: Iterable[str]) -> None:
+    """Refuse what neither papermill nor the notebook's client knows: a misspelt option would do nothing in silence.
+
+    Raises:
+        UsageError: names the options.
+    """
+    unknown = sorted(set(options) - set(MingceClient.class_trait_names()))
+    if unknown:
+        raise UsageError(
+            f"引擎 mingce 没有选项 {'、'.join(unknown)}", remedy="可用 nbclient 的选项，如 allow_errors、timeout"
+        )
+
+
+def _raise_dead(nb: Any, output_path: str | None) -> None:
+    """Mark the notebook as papermill does where a cell fails, then fail as it does where a kernel dies.
+
+    Raises:
+        DeadKernelError: always.
+    """
+    from papermill.execute import raise_for_execution_errors  # which imports the engines, this one too
+
+    try:
+        raise_for_execution_errors(nb, output_path)
+    except PapermillExecutionError as error:
+        raise DeadKernelError(error.evalue) from error
 
 
 @cache

@@ -38,7 +38,7 @@ def _family() -> str:
     return font_manager.FontProperties(fname=path).get_name()
 
 
-def trend(course: Course) -> Picture:
+def trend(course: Course, title: str) -> Picture:
     """Return the course of submissions and approvals against the two deadlines, as SVG and PNG.
 
     Raises:
@@ -48,7 +48,7 @@ def trend(course: Course) -> Picture:
         figure = _draw(course)
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), in_words(course), _WIDTH)
+        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), in_words(course), _WIDTH, title=title)
 
 
 def trend_png(course: Course) -> bytes:
@@ -79,7 +79,10 @@ def settings() -> dict[Any, Any]:
         "axes.axisbelow": True,
         "grid.color": ink["line"],
         "text.color": ink["text"],
+        "figure.figsize": (6.4, 3.6),
         "figure.dpi": 120,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
         **spines,
         **muted,
     }

@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from pipeline.render.pieces import render
-from pipeline.render.table_words import heading, in_words
+from pipeline.render.table_words import SHARES, heading, in_words
 
 ROWS = 200
 """Rows that a page carries of a frame; it says how many more there are."""
@@ -56,7 +56,7 @@ def _headings(column: pd.Series) -> list[str]:
 
 def _words(column: pd.Series) -> list[str]:
     """Return a column's values as people read them; what is not there is a dash."""
-    if column.dtype.kind == "f":
+    if column.dtype.kind == "f" and column.name not in SHARES:
         whole = bool((column.dropna() % 1 == 0).all())
         text = column.map(lambda value: f"{value:,.0f}" if whole and value < 1e15 else f"{value:.4g}").astype("str")
     elif column.dtype.kind == "b":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any
 
+from pipeline.match.scope import names_by_reason
 from pipeline.review.signed_set import code_of
 from pipeline.review.signing import attestation
 from pipeline.tables import Frame
@@ -27,7 +29,10 @@ COLUMNS: dict[str, str] = {
 NOTE = "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
 SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章。"
 DRAFT = "未定稿"
-SIGNATURES = ("填表人", "院党委副书记签字", "院系公章", "日期")
+SIGNATURES = ("填表人", "电话", "院党委副书记（签字）")
+SEAL, DATE = "单位（盖章）", "　　　　年　　月　　日"
+_PORTRAIT = (28, 20)
+"""Lines, and characters of a major, that a page of A4 upright has room for."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,10 @@ class Headcount:
     digest: str = ""
     signed_on: str = ""
     """The day of the college's signature under these very data."""
+    office: str = ""
+    """To whom it is handed in."""
+    outside: str = ""
+    """How many of the registry are outside the class, by reason: 休学 2、参军入伍 1."""
 
     @property
     def title(self) -> str:
@@ -80,8 +89,33 @@ class Headcount:
 
     @property
     def note(self) -> str:
-        """What the columns mean, and what is to be done with the sheet."""
-        return NOTE + SIGN_HERE if self.ready else NOTE
+        """What the columns mean, who is outside the class, and what is to be done with the sheet."""
+        outside = f"不在本届：{self.outside}。" if self.outside else ""
+        return NOTE + outside + (SIGN_HERE if self.ready else "")
+
+    @property
+    def addressee(self) -> str:
+        """To whom it is handed in; blank where the office's name is not known."""
+        return f"{self.office}：" if self.office else ""
+
+    @property
+    def day(self) -> str:
+        """The day that the data stand for, in words."""
+        return f"{self.as_of.year}年{self.as_of.month}月{self.as_of.day}日"
+
+    @property
+    def portrait(self) -> bool:
+        """Whether it is printed upright: few lines, no long major."""
+        lines, characters = _PORTRAIT
+        return len(self.lines) <= lines and all(len(line.major) <= characters for line in self.lines)
+
+    def levels(self) -> list[tuple[Line, int]]:
+        """Return each line, and how many lines its cell of the level spans: 0 where another line's spans it."""
+        spans: list[tuple[Line, int]] = []
+        for (own, _), lines in groupby(self.lines, key=lambda line: (line.kind == "major", line.level)):
+            first, *rest = lines
+            spans += [(first, 1 + len(rest) if own else 0), *((line, 0) for line in rest)]
+        return spans
 
     @property
     def foot(self) -> str:
@@ -115,6 +149,15 @@ def lines_of(table: Frame) -> tuple[Line, ...]:
     lines += [_line("major", "", UNLISTED, [row]) for row in table[table["major"] == UNLISTED].to_dict("records")]
     lines.append(_line("total", "", "合计", table.to_dict("records")))
     return tuple(lines)
+
+
+def outside_in_words(outside: Frame) -> str:
+    """Return how many are outside the class by reason: 休学 2、参军入伍 1.
+
+    Args:
+        outside: the rows of `outside` of one college.
+    """
+    return "、".join(f"{reason} {len(names)}" for reason, names in names_by_reason(outside))
 
 
 def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import MingceError
-from pipeline.render.headcount import COLUMNS, SIGNATURES, Headcount
+from pipeline.render.headcount import COLUMNS, DATE, DRAFT, SEAL, SIGNATURES, Headcount
 from pipeline.typeset import pdf_of, qr_svg
 
 
@@ -29,27 +29,29 @@ def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
 
 
 def _data(headcount: Headcount) -> dict[str, Any]:
-    day = headcount.as_of
     return {
         "title": headcount.title,
-        "college": headcount.college,
-        "as_of": day.isoformat(),
-        "as_of_words": f"{day.year}年{day.month}月{day.day}日",
+        "addressee": headcount.addressee,
+        "about": [f"院系：{headcount.college}", f"统计日期：{headcount.day}", "单位：人"],
+        "as_of": f"数据截至 {headcount.as_of.isoformat()}",
         "foot": headcount.foot,
+        "flipped": not headcount.portrait,
+        "draft": "" if headcount.ready else DRAFT,
         "headings": list(COLUMNS.values()),
         "note": headcount.note,
         "boxed_note": "表中的□是字体里没有的字，原字见 headcount.xlsx。",
         "attestation": headcount.attestation,
         "ready": headcount.ready,
         "signatures": list(SIGNATURES) if headcount.ready else [],
+        "seal": [SEAL, DATE],
         "lines": [
             {
                 "kind": line.kind,
+                "span": span,
                 "level": line.level,
                 "major": line.major,
-                "numbers": list(line.numbers),
-                "equal": line.equal,
+                "cells": [*map(str, line.numbers), "是" if line.equal else "否"],
             }
-            for line in headcount.lines
+            for line, span in headcount.levels()
         ],
     }

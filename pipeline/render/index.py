@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipeline.render.overview import Overview, banners, college_folder, show_today
+from pipeline.render.own import OwnPage
 from pipeline.render.pieces import render
 from pipeline.view.run import Run
 from pipeline.view.schools import school_page
@@ -17,23 +19,25 @@ _SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("..
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
 
 
-def write_index(path: Path, run: Run) -> None:
+def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
     """Write `site/index.html` into file `path`; only pages and files that are there are linked.
 
     Args:
         path: the file to write, in the run's `site/`.
         run: the run whose pages have been made.
+        added: the pages that the office's own notebooks add.
     """
     overview = Overview(run, run.table("colleges"))
     site = path.parent
     of_unit = _school if overview.by_school else _college
-    entries = [of_unit(site, run, entry) for entry in overview.units]
+    entries = [of_unit(site, run, entry, added) for entry in overview.units]
+    site_pages = [*_SITE, *((f"{page.name}.html", page.title) for page in added if not page.per_college)]
     html = render(
         "page/site_index.html.j2",
         cohort=run.cohort,
         schools=f"{len(run.schools)} 所学校" if overview.by_school else "、".join(run.schools.values()),
         as_of=str(run.as_of),
-        links=[{"href": href, "title": title} for href, title in _SITE if (site / href).is_file()],
+        links=[{"href": quote(href), "title": title} for href, title in site_pages if (site / href).is_file()],
         banners=banners(overview),
         today=Markup(show_today(overview).html),
         unit=overview.unit,
@@ -58,18 +62,19 @@ def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str
     return [(heading, group) for heading, group in named.items() if group]
 
 
-def _school(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
+def _school(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage]) -> dict[str, Any]:
     page = school_page(run.code_of(str(entry["school"])))
     return {
         **entry,
         "page": page if (site / page).is_file() else "",
         "files": [],
+        "own": [],
         "who": "",
         "asked": bool(entry["href"]),
     }
 
 
-def _college(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
+def _college(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage]) -> dict[str, Any]:
     folder = college_folder(run.code_of(str(entry["school"])), str(entry["college"]))
     made = [
         {"href": f"{quote(folder)}/{name}", "title": title}
@@ -78,4 +83,9 @@ def _college(site: Path, run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     ]
     page = f"{quote(folder)}/dashboard.html" if (site / folder / "dashboard.html").is_file() else ""
     who = f"{quote(folder)}/headcount.html#differences" if (site / folder / "headcount.html").is_file() else ""
-    return {**entry, "page": page, "files": made, "who": who, "asked": bool(entry["href"])}
+    own = [
+        {"href": f"{quote(folder)}/{quote(one.name)}.html", "title": one.title}
+        for one in added
+        if one.per_college and (site / folder / f"{one.name}.html").is_file()
+    ]
+    return {**entry, "page": page, "files": made, "own": own, "who": who, "asked": bool(entry["href"])}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError, reason_of
+from pipeline.errors import InputError, UsageError, reason_of
 from pipeline.logs import hush_libraries
 from pipeline.render.starter import Prepared, forget_secrets
 
@@ -21,7 +21,8 @@ from pipeline.render.starter import Prepared, forget_secrets
 class NotebookJob:
     """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters.
 
-    `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page.
+    `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page;
+    `own` is an office's own notebook, which runs in its folder; `of_college` is whose page it is (school's code, name).
     """
 
     notebook: Path
@@ -31,6 +32,8 @@ class NotebookJob:
     name: str = ""
     token: str = ""
     line: str = ""
+    own: bool = False
+    of_college: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def run_job(job: NotebookJob, settings: Settings, prepared: Prepared | None = No
     os.umask(0o077)
     try:
         kind, error = _execute(job, settings, prepared)
-    except UsageError as refused:
+    except (UsageError, InputError) as refused:
         kind, error = "usage", str(refused)
     except OSError as failed:
         kind, error = "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
@@ -110,6 +113,7 @@ def to_wire(job: NotebookJob) -> dict[str, Any]:
         "name": job.name,
         "token": job.token,
         "line": job.line,
+        "own": job.own,
     }
 
 
@@ -133,6 +137,7 @@ def from_wire(data: dict[str, Any]) -> NotebookJob:
         data["name"],
         data["token"],
         data["line"],
+        data["own"],
     )
 
 
@@ -145,9 +150,10 @@ def died_text(status: int | None) -> str:
 def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) -> tuple[str, str]:
     """Run papermill; return the failure's kind and text, both empty where there is none."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from pipeline.render import export
+    from pipeline.render.parameters import read_notebook
 
     job.output_notebook.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = job.output_notebook.with_name(f".{secrets.token_hex(8)}{UNFINISHED}")
@@ -155,7 +161,7 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
     executed: Any = None
     try:
         executed = papermill.execute_notebook(
-            _as_it_stands(job.notebook),
+            read_notebook(job.notebook),
             _as_it_stands(unfinished),
             parameters=job.parameters,
             engine_name="mingce",
@@ -165,22 +171,26 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
             cold=settings.cold,
             starting=_starting,
             prepared=prepared,
-            recorded_output=job.output_notebook.name,
+            recorded=(job.notebook.name, job.output_notebook.name),
+            cwd=str(job.notebook.parent) if job.own else None,
         )
-    except PapermillExecutionError as error:
-        failure = _told(error.ename, error.evalue, error.cell_index)
+    except (PapermillExecutionError, DeadKernelError) as error:
+        told: Any = error.__cause__ if isinstance(error, DeadKernelError) else error
+        failure = _told(told.ename, told.evalue, told.cell_index)
     finally:
         if unfinished.exists():
             unfinished.replace(job.output_notebook)
     if executed is not None and job.output_html is not None:
-        export.write_whole(job.output_html, _page(executed, job))
+        _write_page(executed, job)
     return failure
 
 
-def _page(executed: Any, job: NotebookJob) -> str:  # noqa: ANN401 - nbformat's node has no types
+def _write_page(executed: Any, job: NotebookJob) -> None:  # noqa: ANN401 - nbformat's node has no types
     from pipeline.render import export
 
-    return export.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
+    assert job.output_html is not None
+    page = export.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
+    export.write_whole(job.output_html, page)
 
 
 def _as_it_stands(path: Path) -> str:

@@ -30,6 +30,8 @@ def serve_kernel(client: socket.socket, request: dict[str, Any]) -> int:
     np.random.seed()  # a cold kernel's global generator is fresh, so no two forks may share one
     app = IPKernelApp.instance(parent_handle=os.getppid(), log_level=logging.CRITICAL)
     app.initialize(arguments)
+    shell: Any = app.shell
+    shell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run
     app.start()
     return 0
 
@@ -71,4 +73,4 @@ def _enter(env: dict[str, str], cwd: str) -> None:
     os.environ.update(env)
     os.chdir(cwd)
     given = [entry for entry in env.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:] = [*given, *(entry for entry in sys.path if entry not in given)]
+    sys.path[:] = [*given, *(entry for entry in sys.path if entry not in given), ""]

@@ -77,12 +77,13 @@ class Guard:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def expected(self, school: str, college: str) -> Expected:
+    def expected(self, school: str, college: str, only: frozenset[str] | None = None) -> Expected:
         """Return what a page of one college must hold.
 
         Args:
             school: the school's code; blank: the page is no college's.
             college: the college's name.
+            only: the student numbers of those of its students whom the page is about (none: all).
         """
         run = self._run
         if not college:
@@ -96,6 +97,8 @@ class Guard:
                     values = set(rows[column])
                     numbers |= {word for value in values for word in _WORD.findall(value)}
                     words |= values
+        if only is not None:
+            numbers -= set(run.rows("roster", columns=["student_number"], **of)["student_number"]) - only
         return Expected(token(run.run_id, school, college), frozenset(numbers), frozenset(words))
 
     def check(self, html: str, expected: Expected) -> None:
@@ -169,6 +172,7 @@ class Reader(HTMLParser):
         self._pieces: list[str] = []
         self._apart: list[str] = []
         self._cell: list[str] | None = None
+        self._printed = 0
         self.cells: set[str] = set()
         self.feed(html)
         self.close()
@@ -202,6 +206,7 @@ class Reader(HTMLParser):
         if "data-s" in given:
             self.numbers.add(given["data-s"])
         self._silent += tag in _SILENT
+        self._printed += tag == "pre"
         self.sections += tag == "section"
         if tag == "svg":
             self._strokes.append(0)
@@ -217,6 +222,7 @@ class Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """End a block, or what is not seen."""
         self._silent -= tag in _SILENT and self._silent > 0
+        self._printed -= tag == "pre" and self._printed > 0
         if tag in ("td", "th", "tr", "table"):
             self._end_cell()
         if tag not in _INLINE:
@@ -230,6 +236,8 @@ class Reader(HTMLParser):
         self._apart.append(data)
         if self._cell is not None:
             self._cell.append(data)
+        if self._printed:  # what `print` shows of a frame
+            self.cells |= set(_HIDDEN.sub("", data).split())
 
     def handle_comment(self, data: str) -> None:
         """Take words that are sent, though nobody sees them."""

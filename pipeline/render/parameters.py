@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -41,11 +41,27 @@ class Parameter:
     help: str
 
 
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook; one that does not say its kernel runs in ours.
+
+    Raises:
+        InputError: it cannot be read as one.
+    """
+    import nbformat
+    from papermill.iorw import load_notebook_node
+
+    try:
+        notebook = load_notebook_node(nbformat.read(path, as_version=4))
+    except (ValueError, nbformat.ValidationError, AttributeError, KeyError) as error:
+        raise InputError("不是能读的 notebook", where=path.name, remedy="请用 JupyterLab 打开并重新保存") from error
+    if notebook.metadata.get("kernelspec", {}).get("language", "python") == "python":
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
 def documented(notebook: Path) -> dict[str, Parameter]:
     """Return the parameters that the notebook in file `notebook` documents, by name."""
-    import papermill
-
-    return _from_inspection(papermill.inspect_notebook(str(notebook)))
+    return documented_in(read_notebook(notebook))
 
 
 def documented_in(notebook: NotebookNode) -> dict[str, Parameter]:

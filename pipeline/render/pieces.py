@@ -45,7 +45,7 @@ class Picture:
     alt: str
     width: int
     section: str = "trend"
-    title: str = "提交和通过的进展"
+    title: str = ""
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         from base64 import b64encode

@@ -225,7 +225,11 @@ def _kill_strays(server: _Server) -> None:
 def _quit(server: _Server) -> NoReturn:
     for pid in list(server.children):
         _signal_group(pid, signal.SIGKILL)
-    _kill_strays(server)
+    server.children.clear()
+    with contextlib.suppress(ChildProcessError):  # until no child is left: a dead one leaves its own to us
+        while True:
+            _kill_strays(server)
+            os.waitpid(-1, 0)
     shutil.rmtree(server.folder, ignore_errors=True)
     os._exit(0)
 

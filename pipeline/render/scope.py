@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pipeline.errors import InputError
-from pipeline.render.headcount import Headcount, lines_of
+from pipeline.render.headcount import Headcount, lines_of, outside_in_words
 from pipeline.render.opened import Mark, settle
 from pipeline.render.pieces import token
-from pipeline.tables import Frame
+from pipeline.tables import Frame, empty
 from pipeline.view.extras import Extra, college_extras, count_extras
 from pipeline.view.people import People
 from pipeline.view.run import Run, load_run
@@ -112,6 +112,7 @@ def headcount_of(page: Scope) -> Headcount:
     school = page.school_name
     table = run.rows("headcount", school=school, college=page.college)
     signature = page.signature
+    outside = run.rows("outside", school=school, college=page.college) if run.has("outside") else empty("outside")
     return Headcount(
         cohort=run.cohort,
         school=school,
@@ -119,5 +120,7 @@ def headcount_of(page: Scope) -> Headcount:
         as_of=run.as_of,
         lines=lines_of(table),
         digest=str(run.state(page.school, page.college).get("digest", "")),
+        office=str(run.summary["cohort"].get("office", "")),
+        outside=outside_in_words(outside),
         signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.render.headcount import Headcount, lines_of
+from pipeline.render.headcount import Headcount, lines_of, outside_in_words
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.review.desk import Desk, students_of
@@ -62,7 +62,9 @@ class SignedFolder:
         shutil.copyfile(kept, place)
 
 
-def final_headcount(desk: Desk, college: College, cohort: Cohort, certifications: Frame, day: date) -> Headcount:
+def final_headcount(
+    desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
+) -> Headcount:
     """Return the headcount that is signed now.
 
     Args:
@@ -70,6 +72,7 @@ def final_headcount(desk: Desk, college: College, cohort: Cohort, certifications
         college: whose students are all approved.
         cohort: its name and last day.
         certifications: the run's.
+        outside: the run's.
         day: the day that the data stand for.
     """
     rows = students_of(desk.people, college)
@@ -83,10 +86,16 @@ def final_headcount(desk: Desk, college: College, cohort: Cohort, certifications
         as_of=day,
         lines=lines_of(make_headcount(rows, own, claimed)),
         digest=signed_digest(rows),
+        office=cohort.office.name,
+        outside=outside_in_words(_of(outside, college)),
     )
 
 
 def _repeated(extras: Frame, college: College) -> Frame:
     """Return one row for each submission outside the roster, as `make_headcount` takes them."""
-    own = extras[(extras["school"] == college.school) & (extras["college"] == college.name)]
+    own = _of(extras, college)
     return own.loc[own.index.repeat(own["extra"])].reset_index(drop=True)
+
+
+def _of(rows: Frame, college: College) -> Frame:
+    return rows[(rows["school"] == college.school) & (rows["college"] == college.name)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pipeline import resources
 from pipeline.errors import MingceError
 from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
@@ -20,7 +19,7 @@ from pipeline.render.headcount import Headcount
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
-from pipeline.render.overview import college_folder
+from pipeline.render.own import Notebooks, Place
 from pipeline.render.page_guard import Guard, guard_page, write_failure
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
@@ -30,15 +29,11 @@ from pipeline.render.unchanged import college_digests
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
 from pipeline.view.run import Run, load_run
-from pipeline.view.schools import are_many, school_page
+from pipeline.view.schools import are_many
 from pipeline.whole import sweep
 
 if TYPE_CHECKING:
     from pipeline.render.cluster import Cluster
-
-_PER_RUN = ("overview", "registry")
-_PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
-"""A college's notebooks, each with the name of its page."""
 
 
 @dataclass(frozen=True)
@@ -72,24 +67,6 @@ class Rendered:
         return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
 
 
-@dataclass(frozen=True)
-class Place:
-    """One college of a run: its school's code, its name, and its folder in `site/`."""
-
-    code: str
-    college: str
-
-    @property
-    def folder(self) -> str:
-        """`<school code>-<college>`, harmless on every platform."""
-        return college_folder(self.code, self.college)
-
-    @property
-    def key(self) -> str:
-        """The form that is never ambiguous: 10534/土木工程学院."""
-        return f"{self.code}/{self.college}"
-
-
 class Renderer:
     """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that.
 
@@ -103,7 +80,9 @@ class Renderer:
         kept: Kept,
         scheduler: str | None = None,
         signed: SignedFolder | None = None,
+        notebooks: Notebooks | None = None,
     ) -> None:
+        self._notebooks = notebooks or Notebooks()
         self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
         self.kept = kept
         self._open = ExitStack()
@@ -145,14 +124,14 @@ class Renderer:
             printing = beside.submit(self._print, writers, rendered)
             try:
                 if self._options.notebooks:
-                    of_schools = school_jobs(folder.path, places) if are_many(run) else []
-                    jobs = [*of_schools, *notebook_jobs(folder.path, places)]
-                    left = [job for job in jobs if not self._taken(job.name, keys, rendered)]
+                    jobs = list(self._notebooks.jobs(run, folder.path, places, by_school=are_many(run)))
+                    left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
                     self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()
             finally:  # whoever interrupts waits for the table at hand, not for a province's
                 self._given_up = not printing.done()
-        self._print([("index", _writer(write_index, folder.path / "site" / "index.html", run))], rendered)
+        index = partial(write_index, folder.path / "site" / "index.html", run, self._notebooks.added)
+        self._print([("index", index)], rendered)
         return rendered
 
     def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
@@ -177,7 +156,7 @@ class Renderer:
                     write_failure(result.job.output_html, result.job.name, result.error)
                 elif error := _guarded(guard, result.job):
                     rendered.tell(result.job.name, result.seconds, error)
-                elif result.ok and result.job.output_html is not None:
+                elif result.ok and result.job.output_html is not None and not result.job.own:
                     made = [result.job.output_notebook, result.job.output_html]
                     self.kept.note(page_key(result.job.name, keys), made)
                 counter.done(result.job.name)
@@ -239,53 +218,11 @@ def page_key(name: str, keys: Mapping[str, str]) -> str:
     return college and digest_of(name, college)
 
 
-def notebook_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
-    """Return the notebooks to run: those of the whole run, and those of each college."""
-    source = resources.notebooks()
-    jobs = [
-        NotebookJob(
-            source / f"{name}.ipynb",
-            run / "notebooks" / f"{name}.ipynb",
-            run / "site" / f"{name}.html",
-            {"run": str(run)},
-            name,
-        )
-        for name in _PER_RUN
-    ]
-    for place in places:
-        for notebook, page in _PER_COLLEGE.items():
-            jobs.append(
-                NotebookJob(
-                    source / f"{notebook}.ipynb",
-                    run / "notebooks" / f"{place.folder}-{notebook}.ipynb",
-                    run / "site" / place.folder / f"{page}.html",
-                    {"run": str(run), "college": place.college, "school": place.code},
-                    f"{place.key}/{page}",
-                )
-            )
-    return jobs
-
-
-def school_jobs(run: Path, places: Sequence[Place]) -> list[NotebookJob]:
-    """Return the overviews to run where there are many schools: one of each school's colleges."""
-    return [
-        NotebookJob(
-            resources.notebooks() / "overview.ipynb",
-            run / "notebooks" / f"school-{code}.ipynb",
-            run / "site" / school_page(code),
-            {"run": str(run), "school": code},
-            f"{code}/overview",
-        )
-        for code in dict.fromkeys(place.code for place in places)
-    ]
-
-
 def _guarded(guard: Guard, job: NotebookJob) -> str:
     """Hold a page to its college: one that shows another's rows is replaced by a page that says so, returned."""
     if job.output_html is None:
         return ""
-    college = str(job.parameters.get("college", ""))
-    school = str(job.parameters["school"]) if college else ""
+    school, college = job.of_college or ("", "")
     return guard_page(job.output_html, guard, college or job.name, school, college)
 
 

@@ -10,6 +10,7 @@ from pipeline import fields
 from pipeline.render.headcount import COLUMNS as HEADCOUNT
 from pipeline.states import ACTORS
 from pipeline.tables import CERTIFIED, SEVERITIES, STATUSES
+from pipeline.view.theme import theme
 
 TITLES = {
     "roster": "名单",
@@ -78,6 +79,14 @@ _HEADINGS = {
     "of": "共几行",
     "advice": "建议",
     "settled": "处理结果",
+    **{family.name: family.label for family in theme().families},
+    "left": "还差",
+    "count": "人数",
+    "who": "谁来做",
+    "students": "人数",
+    "freed": "可放行",
+    "share": "占还差人数",
+    "family": "状态的大类",
 }
 DIFFERENCES = {
     "missing": "在册，没有提交",
@@ -105,9 +114,10 @@ _WORDS: dict[str, Mapping[str, str]] = {
     "record": CERTIFIED,
     "cause": _CAUSES,
     "kind": DIFFERENCES,
+    "family": {family.name: family.label for family in theme().families},
     **dict.fromkeys(("excepted", "equal", "explain"), _YES_NO),
 }
-_SHARES = ("first_pass_rate", "submitted_on_time", "rework", "change")
+SHARES = ("share", "first_pass_rate", "submitted_on_time", "rework", "change")
 _MOMENTS = ("decided_at", "signed_at", "accepted_at")
 
 
@@ -119,7 +129,7 @@ def heading(column: str) -> str:
 def in_words(column: pd.Series) -> pd.Series:
     """Return a table's column as people read it: text, codes in words, shares in percent; all else as it stands."""
     name = str(column.name)
-    if name in _SHARES and column.dtype.kind == "f":
+    if name in SHARES and column.dtype.kind == "f":
         return column.map("{:+.1%}".format if name == "change" else "{:.1%}".format).astype("str")
     text = column.astype("str")
     if name in _MOMENTS:

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.kept import code_digest
 from pipeline.view.run import Run
 
-_OWN = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences")
+_OWN = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
 
 
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:

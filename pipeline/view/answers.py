@@ -6,7 +6,8 @@ No names and no values of the registry: college, class, student number, and the 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -17,19 +18,25 @@ from pipeline.review.status import one_a_slip
 from pipeline.run_folder import read_summary
 from pipeline.states import states
 from pipeline.tables import CERTIFIED, STATUSES, read_table
+from pipeline.view.work import month_day
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
 NUMBER, STATE, ADVICE, TIME = "学号", "状态", "需要更正", "核验时间"
 _SHOWN_SEVERITIES = ("critical", "warning")
+_WAITING = ("registrar", "counselor", "correct", "returned", "not_checked")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 
 
-def answer_rows(run: Path) -> pd.DataFrame:
+def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None) -> pd.DataFrame:
     """Return a row per registry student: the columns of `HEADER` as text, and `file`, where the submission stands.
 
     Sorted by school, college, class and student number.
+
+    Args:
+        run: the run's folder.
+        reported: by (school, student number) the day on which the registrar was told of what a student waits for.
     """
     roster = read_table(run, "roster")
     rows = pd.DataFrame(
@@ -38,7 +45,7 @@ def answer_rows(run: Path) -> pd.DataFrame:
             "班级": roster["class_name"],
             NUMBER: roster["student_number"],
             STATE: roster["status"].map(STATUSES).astype("str"),
-            ADVICE: _advice(roster, read_table(run, "findings")),
+            ADVICE: _with_reported(roster, _advice(roster, read_table(run, "findings")), reported or {}),
             TIME: checked_at(run),
             "学校": roster["school"],
             "file": _files(run, roster),
@@ -95,6 +102,22 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     advice = _looked_up(roster["submission_id"], joined)
     advice = advice.mask(roster["status"].isin(["approved", "stale"]), "")
     return advice.mask((fixed != "") & (advice == ""), fixed).mask(roster["status"] == "missing", fixed)
+
+
+def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tuple[str, str], str]) -> pd.Series:
+    """Return the advice, with the day of the report where a student waits for the registrar."""
+    waiting = roster["status"].isin(_WAITING)
+    keys = zip(roster["school"], roster["student_number"], strict=True)
+    days = [reported.get((str(school), str(number)), "") for school, number in keys]
+    told = pd.Series([day and reported_in_words(day) for day in days], index=roster.index, dtype="str")
+    alone = waiting & (roster["status"] == "registrar") & (told != "")
+    both = waiting & ~alone & (told != "")
+    return advice.mask(alone, told).mask(both, advice + "；" + told)
+
+
+def reported_in_words(day: str) -> str:
+    """Return what a student reads who waits for the registrar; `day` is the day of the report, 2016-10-12."""
+    return f"等教务更正，已上报 {month_day(date.fromisoformat(day))}"
 
 
 def safe_message(message: str, field: str, expected: str, name: str) -> str:

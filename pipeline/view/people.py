@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+
+import pandas as pd
 
 from pipeline.cohort import Window
 from pipeline.states import states
@@ -17,7 +18,7 @@ from pipeline.tables import Frame
 from pipeline.view import work
 from pipeline.view.chase import Chased, chase
 from pipeline.view.course import Course, course_of
-from pipeline.view.work import Duty, Reason
+from pipeline.view.work import Duty
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class People:
         return self.total - self.counts["done"]
 
     @cached_property
-    def course(self) -> Course:
-        """Submissions and approvals by day."""
+    def trend(self) -> Course:
+        """Submissions and approvals by day, and the days that bind."""
         return course_of(self.course_rows, self.total, self.as_of, self.window)
 
     @property
@@ -68,16 +69,21 @@ class People:
         """What is left to do, by date and by who acts."""
         return work.duties(work.tasks(self.statuses, self.as_of, self.window))
 
-    @cached_property
-    def reasons(self) -> list[Reason]:
-        """The reasons that hold students up, the most students first."""
+    def course(self) -> Frame:
+        """Return how many had submitted and were approved by the end of each `day`: `submitted`, `approved`."""
+        days, submitted = zip(*self.trend.submitted, strict=True)
+        approved = [number for _, number in self.trend.approved]
+        return pd.DataFrame({"day": [day.isoformat() for day in days], "submitted": submitted, "approved": approved})
+
+    def reasons(self) -> Frame:
+        """Return the reasons that hold students up, the most students first (`work.reasons`)."""
         return work.reasons(self.roster, self.findings)
 
-    def by_class(self) -> list[dict[str, Any]]:
+    def by_class(self) -> Frame:
         """Return the students of each class, the most left first (`work.by_group`)."""
         return work.by_group(self.roster, "school", "college", "class_name")
 
-    def by_major(self) -> list[dict[str, Any]]:
+    def by_major(self) -> Frame:
         """Return the students of each major, the most left first (`work.by_group`)."""
         return work.by_group(self.roster, "school", "college", "major")
 

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from math import ceil
 from typing import Any
 
+import pandas as pd
+
 from pipeline.cohort import Window
 from pipeline.logs import mask
 from pipeline.review.status import one_a_slip, open_critical
@@ -77,18 +79,6 @@ class Pace:
     recent: float | None
     recent_days: int
     verdict: str
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A reason why students are held up: students it touches, and those whom mending it alone would free."""
-
-    label: str
-    who: str
-    students: int
-    freed: int
-    share: float
-    family: str
 
 
 def month_day(day: date) -> str:
@@ -199,32 +189,36 @@ def percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def reasons(roster: Frame, findings: Frame) -> list[Reason]:
+def reasons(roster: Frame, findings: Frame) -> Frame:
     """Return the reasons that hold students up, the most students first.
 
     Args:
         roster: the students.
         findings: their findings; open critical ones count, one for each slip.
+
+    Returns:
+        One row for each: `reason` and `who` acts, both in Chinese; `students` it touches, those whom mending it alone
+        would have `freed`, their `share` of all who are left, and the `family` of their states.
     """
     left = roster[roster["status"] != "approved"]
     held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
     mine = one_a_slip(open_critical(findings))
     mine = mine[mine["submission_id"].isin(held["submission_id"])].drop_duplicates(["submission_id", "rule"])
     alone = mine.groupby("submission_id")["rule"].transform("size").eq(1)
-    found: list[Reason] = []
+    found: list[tuple[str, str, int, int, str]] = []
     for _, group in mine.assign(alone=alone).groupby("rule"):
         first, freed = group.iloc[0], int(group["alone"].sum())
         family = "fix" if first["actor"] == "student" else "verify"
-        who = ACTORS[str(first["actor"])]
-        found.append(Reason(mask(str(first["message"])), who, len(group), freed, freed / len(left), family))
+        found.append((mask(str(first["message"])), ACTORS[str(first["actor"])], len(group), freed, family))
     missing = int((left["status"] == "missing").sum())
     if missing:
-        who = states()["missing"].who
-        found.append(Reason("还没有提交信息", who, missing, missing, missing / len(left), "missing"))
-    return sorted(found, key=lambda reason: (-reason.students, reason.label))
+        found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))
+    found.sort(key=lambda row: (-row[2], row[0]))
+    frame = pd.DataFrame(found, columns=["reason", "who", "students", "freed", "family"])
+    return frame.assign(share=frame["freed"] / max(len(left), 1))
 
 
-def by_group(roster: Frame, *columns: str) -> list[dict[str, Any]]:
+def by_group(roster: Frame, *columns: str) -> Frame:
     """Return the students of each group, the most left first.
 
     Args:
@@ -232,13 +226,30 @@ def by_group(roster: Frame, *columns: str) -> list[dict[str, Any]]:
         columns: of the roster, whose values together make a group.
 
     Returns:
-        Entries with the group's `columns`, `name` (the last column's value), `counselor` (of the first student),
-        `total`, `left` and `counts` (students per family).
+        One row for each: the last of `columns`, the `counselor` of its first student, the students `registered`, those
+        in each family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
     """
-    entries: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):
         counts = family_counts({str(status): int(n) for status, n in group["status"].value_counts().items()})
         of = dict(zip(columns, map(str, key), strict=True))
-        entry = {**of, "name": str(key[-1]), "counselor": str(group["counselor"].iloc[0]), "counts": counts}
-        entries.append({**entry, "total": len(group), "left": len(group) - counts["done"]})
-    return sorted(entries, key=lambda entry: (-entry["left"], entry["name"]))
+        row = {**of, "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
+        rows.append({**row, **counts, "left": len(group) - counts["done"]})
+    *others, name = columns
+    rows.sort(key=lambda row: (-row["left"], row[name]))
+    families = [family.name for family in theme().families]
+    return pd.DataFrame(rows, columns=[name, "counselor", "registered", *families, "left", *others])
+
+
+def entries(groups: Frame) -> list[dict[str, Any]]:
+    """Return groups as templates take them: their own columns, `name`, `total`, and `counts` by family of states."""
+    families, name = [family.name for family in theme().families], str(groups.columns[0])
+    return [
+        {
+            **{str(column): row[column] for column in row if column not in families},
+            "name": str(row[name]),
+            "total": int(row["registered"]),
+            "counts": {family: int(row[family]) for family in families},
+        }
+        for row in groups.to_dict("records")
+    ]

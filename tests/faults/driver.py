@@ -31,6 +31,7 @@ from pipeline.cohort import Cohort, load_cohort
 from pipeline.lock import cohort_lock
 from pipeline.progress import Counter, Reporter
 from pipeline.render import stage
+from pipeline.render.own import Notebooks
 from pipeline.render.stage import RenderOptions
 from pipeline.review.ledger import open_ledger
 
@@ -75,21 +76,19 @@ def harmful_notebooks(folder: Path) -> None:
     """Let the notebooks named in `HARM` do harm instead, under a short deadline."""
     import nbformat
 
-    true_jobs = stage.notebook_jobs
+    true_jobs = Notebooks.jobs
 
-    def jobs(*given: Any) -> list[Any]:
-        made = []
-        for job in true_jobs(*given):
+    def jobs(self: Notebooks, *given: Any, **named: Any) -> Any:
+        for job in true_jobs(self, *given, **named):
             if job.notebook.stem in HARM:
                 node = nbformat.read(job.notebook, as_version=4)
                 node.cells.append(nbformat.v4.new_code_cell(HARM[job.notebook.stem]))
                 spoilt = folder / f"{job.notebook.stem}.ipynb"
                 nbformat.write(node, spoilt)
                 job = replace(job, notebook=spoilt)
-            made.append(job)
-        return made
+            yield job
 
-    stage.notebook_jobs = jobs
+    Notebooks.jobs = jobs
     stage.run_notebooks = partial(stage.run_notebooks, timeout=20.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,8 @@ import openpyxl
 import pytest
 
 from pipeline import fields
-from pipeline.papers.corrections import NAME, Row, rows_to_mend
+from pipeline.cohort import Cohort
+from pipeline.papers.corrections import NAME, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import colleges_of
 from pipeline.papers.students import students_of
 from pipeline.view.run import Run, load_run
@@ -130,6 +132,16 @@ def test_who_it_is_stays(faults: tuple[str, ...], open_ones: set[str]):
 def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
     row = Row("x", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
     assert not any(map(row.may_change, fields.names())) and "重新提交" in row.to_do
+
+
+def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
+    students = students_of(run, colleges_of(run)[0])
+    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(students, cohort, masked=True))
+    _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
+    for row in range(FIRST, sheet.max_row + 1):
+        assert not any(sheet.cell(row, columns[name]).value for name in ("身份证号码", "个人联系电话", "家庭联系电话"))
+        text = "；".join(f"{cell.value or ''}{cell.comment.text if cell.comment else ''}" for cell in sheet[row])
+        assert not re.search(r"[0-9]{17}[0-9X]", text)
 
 
 def test_rows_are_of_one_college_alone(run: Run):

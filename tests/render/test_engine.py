@@ -315,6 +315,51 @@ def test_plain_papermill_calls_take_the_engine(folder: Folder):
         papermill.execute_notebook(notebook, out, {"limits": 3}, **common)
 
 
+def test_parameters_are_those_of_this_call_alone(folder: Folder):
+    """An executed notebook, edited by a person and run again: neither its record nor its cell wins over the edit."""
+    common = {"engine_name": "mingce", "prepared": folder.prepared, "progress_bar": False}
+    notebook = write_notebook(folder.path / "in.ipynb", "print(school, college)")
+    first, second, third = (folder.path / f"{name}.ipynb" for name in ("first", "second", "third"))
+    papermill.execute_notebook(notebook, first, {"school": "0534", "college": "土木"}, **common)
+    edited = nbformat.read(first, 4)
+    (cell,) = [cell for cell in edited.cells if "injected-parameters" in cell.metadata.tags]
+    assert "土木" in cell.source
+    cell.source = cell.source.replace("土木", "数学")
+    nbformat.write(edited, first)
+    node = papermill.execute_notebook(first, second, **common)
+    assert node.cells[-1].outputs[0].text == "0534 数学\n" and node.metadata.papermill.parameters == {}
+    node = papermill.execute_notebook(second, third, {"college": "物理"}, **common)
+    assert node.cells[-1].outputs[0].text == "10534 物理\n"
+    assert node.metadata.papermill.parameters == {"college": "物理"}
+
+
+def test_options_are_passed_on_or_refused(folder: Folder):
+    common = {"engine_name": "mingce", "prepared": folder.prepared, "progress_bar": False}
+    notebook = write_notebook(folder.path / "in.ipynb", "1 / 0", "print('后')")
+    out = folder.path / "out.ipynb"
+    with pytest.raises(PapermillExecutionError):
+        papermill.execute_notebook(notebook, out, allow_errors=True, **common)
+    assert "后" in out.read_text()
+    with pytest.raises(UsageError, match="没有选项 alow_errors"):
+        papermill.execute_notebook(notebook, out, alow_errors=True, **common)
+
+
+def test_a_dead_kernel_is_told_and_what_stood_before_a_long_cell_is_on_disk(folder: Folder):
+    look = f"""import time, pathlib
+deadline = time.monotonic() + 20
+while '早先的' + '输出' not in pathlib.Path({str(folder.path / "out.ipynb")!r}).read_text():
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+import os; os._exit(3)"""
+    notebook = write_notebook(folder.path / "in.ipynb", "print('早先的' + '输出')", look)
+    command = [sys.executable, "-m", "papermill", "--engine", "mingce", str(notebook), str(folder.path / "out.ipynb")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 138, done.stderr
+    outputs = nbformat.read(folder.path / "out.ipynb", 4).cells[-1].outputs
+    assert [output.ename for output in outputs if output.output_type == "error"] == ["KernelDied"]
+    assert "papermill-error-cell" in (folder.path / "out.ipynb").read_text()
+
+
 STARTER = """import sys
 from pathlib import Path
 from pipeline.render.notebooks import NotebookJob, run_notebooks
@@ -331,7 +376,10 @@ results = run_notebooks(jobs, processes=2, prepared=prepared)
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["starter", "prepared"])
 def test_kill_9_leaves_no_orphan(tmp_path: Path, victim: str):
-    sleeps = """import os, pathlib, time
+    sleeps = """import os, pathlib, subprocess, sys, time
+detach = 'import os,time\\nos.setsid()\\nif os.fork(): os._exit(0)\\n'
+detach += 'open(os.path.join({run!r}, str(os.getpid()) + ".detached"), "w").close(); time.sleep(300)'
+subprocess.run([sys.executable, '-c', detach.format(run=run)])
 pathlib.Path(run, f'{os.getpid()}.pid').write_text('')
 time.sleep(300)"""
     write_notebook(tmp_path / "sleeps.ipynb", sleeps)
@@ -342,7 +390,10 @@ time.sleep(300)"""
     server, private = (tmp_path / "prepared").read_text().split()
     children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     pids = [int(server), *map(int, children), *(int(p.stem) for p in tmp_path.glob("*.pid"))]
-    assert len(set(pids)) == 5  # the prepared process, two jobs, two kernels
+    detached = {int(path.stem) for path in tmp_path.glob("*.detached")}
+    assert len({*pids, *detached}) == 7  # the prepared process, two jobs, two kernels, what each of these has detached
+    if victim == "prepared":  # nobody is left who knows of these
+        pids = [pid for pid in pids if pid not in detached]
     os.kill(starter.pid if victim == "starter" else int(server), signal.SIGKILL)
     starter.wait(60)
     assert gone(pids)
@@ -350,6 +401,8 @@ time.sleep(300)"""
         assert not Path(private).exists()
     else:
         assert (tmp_path / "told").read_text() == "died died"
+        for pid in detached:
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

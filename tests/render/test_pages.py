@@ -131,6 +131,7 @@ def test_guard_refuses_what_is_not_this_college(season: Run, site: Path) -> None
         f"<table><tr><td>{other['name']}</td></tr></table>",
         f"<table><tr><th><b>{other['class_name']}</b><tr></table>",
         f"<table><tr><td>{other['college']}</td></tr></table>",
+        f"<pre>college\n{other['college']}  47\n</pre>",
         f"<p>{known}</p>",
         f"<p>{known[:6]}&#8203;{known[6:]}</p>",
         "<p>证件 430302199503141239</p>",  # nobody's that we know of

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 
+import nbformat
+import papermill
 import pytest
 from invented_run import make_run
 from pages_support import SCHOOL, jobs_of
+from papermill.exceptions import PapermillExecutionError
 
 from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, run_notebooks
@@ -60,6 +64,34 @@ def test_a_dozen_pages_side_by_side_hold_only_their_own_rows(tmp_path: Path) -> 
         )
         == 12
     )  # pyright: ignore
+
+
+@pytest.mark.parametrize("name", ["college", "headcount", "counselor", "overview", "registry"])
+def test_every_notebook_runs_twice_in_one_kernel_after_a_mistake_too(season: Run, tmp_path: Path, name: str) -> None:
+    (job,) = [job for job in jobs_of(season.path, tmp_path) if job.name == name]
+    notebook = nbformat.read(job.notebook, 4)
+    mistake = 'from pipeline.render.college import open_page\nopen_page(run, "没有学院", "1")'
+    again = [cell for cell in deepcopy(notebook.cells) if cell.cell_type == "code"]
+    given = nbformat.v4.new_code_cell("\n".join(f"{key} = {value!r}" for key, value in job.parameters.items()))
+    again[0].metadata.tags = []
+    notebook.cells += [nbformat.v4.new_code_cell(mistake), again[0], given, *again[1:]]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"c{number}"
+    twice = tmp_path / "twice.ipynb"
+    nbformat.write(notebook, twice)
+    options = {"progress_bar": False, "allow_errors": True}
+    with pytest.raises(PapermillExecutionError) as told:
+        papermill.execute_notebook(twice, job.output_notebook, job.parameters, "mingce", **options)
+    assert told.value.ename == "InputError"
+    cells = [cell for cell in nbformat.read(job.output_notebook, 4).cells if cell.cell_type == "code"]
+    at = next(at for at, cell in enumerate(cells) if "没有学院" in cell.source)
+    box = "\n".join(cells[at].outputs[0].traceback)
+    assert "没有做成：这次运行里没有学校 1" in box and "怎么办：可选：" in box and "File" not in box
+    first, second = cells[2:at], cells[at + 3 :]
+    assert [cell.source for cell in first] == [cell.source for cell in second]
+    for one, two in zip(first, second, strict=True):
+        said = [[(o.get("data"), o.get("text")) for o in cell.outputs] for cell in (one, two)]
+        assert said[0] == said[1]
 
 
 def test_unknown_college_fails_without_a_page(season: Run, tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""操作流程: one page for this cohort's students, and one paragraph for the class's group, both from `cohort.toml`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pipeline.cohort import Cohort
+from pipeline.collect.gsheet import is_gsheet
+from pipeline.typeset import BOXED, pdf_of, qr_svg
+from pipeline.view.work import month_day
+
+NAME = "操作流程"
+_SOURCES = (
+    ("身份证", "姓名、性别、民族、身份证号码"),
+    ("户口簿", "生源地（入学前的户口所在地，写到省、市、县全称）、家庭所在地"),
+    ("校园卡、学生证", "学号、院系、班级、入学时间"),
+    ("录取通知书", "考生号、学历、学制、培养方式、是否师范生"),
+)
+
+
+def whom_to_ask(cohort: Cohort) -> str:
+    """Return whom a student asks, in words."""
+    office = cohort.office
+    asked = "、".join(filter(None, (office.contact, office.phone)))
+    return f"不清楚的问辅导员或{office.name}" + (f"（{asked}）" if asked else "")
+
+
+def guide_pdf(cohort: Cohort) -> bytes:
+    """Return the page."""
+    office = cohort.office
+    return pdf_of(
+        "guide",
+        cohort.window.opens,
+        {
+            "title": f"{cohort.name}毕业生信息登记与核对{NAME}",
+            "dates": _dates(cohort),
+            "steps": [{"title": title, "lines": lines} for title, lines in _steps(cohort)],
+            "sources_title": "填写时照着什么",
+            "sources": [list(row) for row in _SOURCES],
+            "form": office.form,
+            "scan": "扫码填写" if office.form else "",
+            "sign": [office.name, _day(cohort.window.opens)],
+            "boxed_note": BOXED,
+        },
+        {"qr": qr_svg(office.form) if office.form else ""},
+    )
+
+
+def group_message(cohort: Cohort) -> str:
+    """Return the paragraph for the class's group; it names nobody."""
+    window, office = cohort.window, cohort.office
+    where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
+    return (
+        f"【{cohort.name}毕业生信息登记】请每位同学在{month_day(window.opens)}至{month_day(window.closes)}登记。{where}"
+        f"请照自己的身份证、户口簿、录取通知书填写，本科、专科毕业年月统一填 {_month(cohort)}，班级从名单中选，"
+        f"以最后一次提交为准。提交后请留意核对结果，有提示的在{month_day(window.closes)}前改好重交。"
+        f"{whom_to_ask(cohort)}。请不要在群里发身份证号码和照片。\n"
+    )
+
+
+def _month(cohort: Cohort) -> str:
+    return cohort.cohort.undergraduate_month
+
+
+def _day(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _dates(cohort: Cohort) -> list[list[str]]:
+    window = cohort.window
+    return [
+        ["学生登记、更正", f"{_day(window.opens)}至{_day(window.closes)}"],
+        ["学院签字上报", f"{_day(window.college_due)}前"],
+        ["咨询", " ".join(filter(None, (cohort.office.name, cohort.office.contact, cohort.office.phone)))],
+    ]
+
+
+def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
+    """Return the steps: title, and its sentences."""
+    closes, month = month_day(cohort.window.closes), _month(cohort)
+    entrance = f"打开登记表：{cohort.office.form}" if cohort.office.form else "打开学院通知里的登记表"
+    return [
+        (
+            "登记",
+            [f"{entrance}。一人一行，带 * 的必填；填好后提交，可以多次提交，以最后一次为准。", *_schools(cohort)],
+        ),
+        ("身份", ["姓名、性别、民族、身份证号码照身份证填写；号码按文本输入，末位 X 用大写；姓名中的间隔号用“·”。"]),
+        (
+            "学籍",
+            [
+                "院系、班级从名单中选，专业由班级确定，不用自己填。"
+                f"本科、专科毕业年月统一填 {month}，研究生填实际月份。",
+                "学号照校园卡，考生号、生源地照录取通知书和入学前的户口；定向、委培的填单位全称，其他人留空。",
+            ],
+        ),
+        ("联系方式", ["手机、QQ、邮箱填本人常用的；家庭地址写到门牌号，邮政编码 6 位。"]),
+        *_photo(cohort),
+        ("等待核对", ["提交后由学校与学籍逐项核对，再由学院审核。通过以后请不要再改动，确需修改的先告诉辅导员。"]),
+        (
+            "查看结果",
+            [
+                f"{_where_to_look(cohort)}。有提示的，在{closes}前改好重交；“等教务更正”的，教务处更正后自动通过核对，不用重交。"
+            ],
+        ),
+        ("找谁", [f"{whom_to_ask(cohort)}。请不要在群里发身份证号码和照片。"]),
+    ]
+
+
+def _schools(cohort: Cohort) -> list[str]:
+    if len(cohort.schools) == 1 or len(cohort.schools) > 4:
+        return []
+    names = "、".join(school.name for school in cohort.schools)
+    return [f"学校名称请选自己学籍所在的一所（{names}），选错了要重新登记。"]
+
+
+def _photo(cohort: Cohort) -> list[tuple[str, list[str]]]:
+    if not cohort.submissions.photos:
+        return []
+    return [("证件照", ["近期免冠证件照，JPG 格式，不超过 200 KB，文件名为 学号.jpg，按学院通知上交。"])]
+
+
+def _where_to_look(cohort: Cohort) -> str:
+    shared = cohort.google.answers is not None or any(map(is_gsheet, cohort.submissions.paths))
+    places = ["共享表格的“认证结果”工作表，按学号查找"] if shared else ["班级公布的核对结果，按学号后四位查找"]
+    if cohort.mail is not None and cohort.mail.students:
+        places.append("本人登记并确认过的邮箱")
+    return "；或".join(places)

@@ -1,0 +1,153 @@
+"""Which notebooks make a run's pages: ours, the office's own in place of ours, and its own beside them.
+
+The office's stand in the folder that `[reports] notebooks` names. One called like ours stands in its place; any other
+is one page more: of each college where it documents the parameter `college`, else one of the whole run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline import resources
+from pipeline.errors import MingceError
+from pipeline.render.jobs import NotebookJob
+from pipeline.render.overview import college_folder
+from pipeline.render.parameters import documented, read_notebook
+from pipeline.render.pieces import token
+from pipeline.view.run import Run
+from pipeline.view.schools import school_page
+
+_PER_RUN = ("overview", "registry")
+_PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
+"""A college's notebooks, each with the name of its page."""
+_GIVEN = ("run", "college", "school")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One college of a run: its school's code, its name, and its folder in `site/`."""
+
+    code: str
+    college: str
+
+    @property
+    def folder(self) -> str:
+        """`<school code>-<college>`, harmless on every platform."""
+        return college_folder(self.code, self.college)
+
+    @property
+    def key(self) -> str:
+        """The form that is never ambiguous: 10534/土木工程学院."""
+        return f"{self.code}/{self.college}"
+
+
+@dataclass(frozen=True)
+class OwnPage:
+    """A page that an office's own notebook adds: its file's name less `.html`, its title, whether colleges have it."""
+
+    name: str
+    title: str
+    per_college: bool
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Notebooks:
+    """The notebooks of a cohort; `folder` is the office's own (None: it has none)."""
+
+    folder: Path | None = None
+
+    def source(self, name: str) -> tuple[Path, bool]:
+        """Return the file of the notebook called `name`, and whether it is the office's own."""
+        own = self.folder / f"{name}.ipynb" if self.folder else None
+        return (own, True) if own is not None and own.is_file() else (resources.notebooks() / f"{name}.ipynb", False)
+
+    @cached_property
+    def added(self) -> tuple[OwnPage, ...]:
+        """The pages that the office's own notebooks add, by name."""
+        if self.folder is None:
+            return ()
+        ours = {path.stem for path in resources.notebooks().glob("*.ipynb")}
+        names = sorted(path.stem for path in self.folder.glob("[!.]*.ipynb") if path.stem not in ours)
+        return tuple(self._added(name) for name in names)
+
+    def _added(self, name: str) -> OwnPage:
+        path = self.source(name)[0]
+        try:
+            known = tuple(each for each in documented(path) if each in _GIVEN)
+            return OwnPage(name, _title(path) or name, "college" in known, known)
+        except MingceError:  # its page will say so
+            return OwnPage(name, name, False, ())
+
+    def _known(self, name: str) -> tuple[str, ...]:
+        """Return the parameters that a notebook of ours takes; one of the office's in its place may take fewer."""
+        return self._added(name).parameters if self.source(name)[1] else _GIVEN
+
+    def jobs(self, run: Run, folder: Path, places: Iterable[Place], *, by_school: bool) -> Iterator[NotebookJob]:
+        """Give the notebooks to run: each school's where there are many, those of the run, those of each college.
+
+        Args:
+            run: the run.
+            folder: where it is being made.
+            places: the colleges that have pages.
+            by_school: whether each school has an overview of its own.
+        """
+        make = _Maker(self, run, folder)
+        every = list(places)
+        for code in dict.fromkeys(place.code for place in every if by_school):
+            known = self._known("overview")
+            yield make.job("overview", f"school-{code}", school_page(code), f"{code}/overview", known, school=code)
+        for name in _PER_RUN:
+            yield make.job(name, name, f"{name}.html", name, self._known(name))
+        for page in self.added:
+            if not page.per_college:
+                yield make.job(page.name, page.name, f"{page.name}.html", page.name, page.parameters)
+        of_colleges = {name: self._known(name) for name in _PER_COLLEGE}
+        of_colleges |= {page.name: page.parameters for page in self.added if page.per_college}
+        for place in every:
+            for name, known in of_colleges.items():
+                page = _PER_COLLEGE.get(name, name)
+                file, told = f"{place.folder}/{page}.html", f"{place.key}/{page}"
+                given = {"college": place.college, "school": place.code}
+                yield make.job(name, f"{place.folder}-{name}", file, told, known, **given)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    notebooks: Notebooks
+    run: Run
+    folder: Path
+
+    def job(
+        self,
+        name: str,
+        executed: str,
+        page: str,
+        told: str,
+        known: Iterable[str],
+        **given: Any,  # noqa: ANN401
+    ) -> NotebookJob:
+        source, own = self.notebooks.source(name)
+        college, code = str(given.get("college", "")), str(given.get("school", ""))
+        parts = (college, self.run.school_name(code) if code else "", self.run.cohort, f"数据截至 {self.run.as_of}")
+        return NotebookJob(
+            source,
+            self.folder / "notebooks" / f"{executed}.ipynb",
+            self.folder / "site" / page,
+            {key: value for key, value in {"run": str(self.folder), **given}.items() if key in known},
+            told,
+            token(self.run.run_id, code, college),
+            " · ".join(filter(None, parts)),
+            own,
+            (code, college) if college else None,
+        )
+
+
+def _title(path: Path) -> str:
+    from pipeline.render.cards import title_of
+
+    return title_of(read_notebook(path))
