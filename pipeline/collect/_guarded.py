@@ -9,18 +9,23 @@ Arguments: the place of the first worksheet wanted, or the folder of a `table.db
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import pickle
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MEMORY = 900 << 20
 _CPU_SECONDS = 9  # of the processor: a machine that is busy reads a good file none the less
 _MOST_CELLS = 3_000_000  # of all worksheets together; the area that one spans may be four times as large
 _PORTION = 5_000
+BETWEEN = "\x1f"
+"""Parts the cells of a portion that is sent as one text."""
 
 
 def limit(more: int = 0) -> None:
@@ -60,12 +65,21 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
         blank = 0
         portion.append(row)
         if len(portion) >= _PORTION:
-            _send(portion)
+            _send(_packed(portion))
             portion = []
     if portion:
-        _send(portion)
+        _send(_packed(portion))
     _send(None)
     return room
+
+
+def _packed(portion: list[list[Any]]) -> object:
+    """Return rows of text alone as their widths and one text (a third of the price on the way); others as they are."""
+    cells = list(chain.from_iterable(portion))
+    if set(map(type, cells)) != {str}:
+        return portion
+    text = BETWEEN.join(cells)
+    return (list(map(len, portion)), text) if text.count(BETWEEN) == len(cells) - 1 else portion
 
 
 def _send_workbook(data: bytes, first: int) -> None:
@@ -105,12 +119,17 @@ def _plain(value: object) -> object:
         return ""
     if isinstance(value, str):
         return value.rstrip(" \0")
+    from decimal import Decimal
+
     return Decimal(value) if type(value) is int else value
 
 
 def _main() -> None:
+    gc.disable()  # it lives for one workbook
     try:
         if len(sys.argv) > 2:
+            from pathlib import Path
+
             limit((Path(sys.argv[1]) / "table.dbf").stat().st_size >> 20)
             _send_dbf(Path(sys.argv[1]), sys.argv[2])
         else:

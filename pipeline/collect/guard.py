@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from pipeline.collect._guarded import BETWEEN
 from pipeline.collect.text import Value
 from pipeline.errors import InputError
 
@@ -136,5 +137,14 @@ def _rows(file: str, heard: _Heard) -> Iterator[list[Value]]:
     for portion in heard:
         if portion is None:
             return
-        yield from portion
+        yield from _unpacked(*portion) if isinstance(portion, tuple) else portion
     raise heard.error(file)
+
+
+def _unpacked(widths: list[int], text: str) -> Iterator[list[Value]]:
+    """Yield rows of text that were sent as one (`_guarded._packed`)."""
+    cells: list[Value] = [*text.split(BETWEEN)]
+    end = 0
+    for width in widths:
+        start, end = end, end + width
+        yield cells[start:end]

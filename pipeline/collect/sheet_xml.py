@@ -24,7 +24,7 @@ _ATTRIBUTE = re.compile(rb'(?<![\w:])([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 _HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
 _STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # The quick searches begin with fixed characters (a search for those takes 1 ms per MB); prefixed names go the slow way.
-_UNUSUAL = (re.compile(rb'<c(?! r=")'), re.compile(rb'<row(?! r=")'), re.compile(rb":(?:c|row)\b"))
+_PREFIXED = re.compile(rb":(?:c|row)\b")
 _QUICK_FORMULA = re.compile(rb"<f[\s>/]")
 _QUICK_ERROR = re.compile(rb" t=(?:\"e\"|'e')")
 _SLOW_FORMULA = re.compile(_P + rb"f[\s>/]")
@@ -68,7 +68,8 @@ class SheetXml:
     @cached_property
     def is_plain(self) -> bool:
         """Whether every row and cell is written the usual way, `<row r="1"` and `<c r="A1"`, and there are any."""
-        return b'<c r="' in self.rows and not any(pattern.search(self.rows) for pattern in _UNUSUAL)
+        usual = all(self.rows.count(start) == self.rows.count(start + b' r="') for start in (b"<c", b"<row"))
+        return usual and b'<c r="' in self.rows and not _PREFIXED.search(self.rows)
 
 
 def split(xml: bytes) -> SheetXml:

@@ -154,6 +154,11 @@ def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Ch
     if (school.code, school.name) == EXAMPLE:
         yield Check(f"学校还是示例（{school.code} {school.name}）", False, "请在 cohort.toml 写上真正的学校代码和全称")
     rows = registry.rows
+    mine = {comparable(word) for word in (school.code, school.name, *school.aliases)}
+    others = [name for name in rows["school"].unique() if name and comparable(name) not in mine]
+    if others:
+        told = f"{school.name}学籍库里的学校写作 {_some(sorted(others))}，设置是 {school.code} {school.name}"
+        yield Check(told, False, "请核对 registry 是不是这所学校的；只是另一种写法的，请写进这所学校的 aliases")
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
     months = months[months != ""]
     wanted = cohort.cohort.undergraduate_month

@@ -217,3 +217,15 @@ def test_doctor_names_colleges_and_classes_without_people(cohort):
     checks = [check for check in examine(cohort, NOW) if "学籍库中有" in check.what or "没有辅导员" in check.what]
     assert [(check.what.rpartition("：")[2], check.ok) for check in checks] == [("法学院", False), ("二班", None)]
     assert any("2010-06" in check.what and check.ok is False for check in examine(cohort, NOW))
+
+
+def test_doctor_compares_schools_and_months_of_registry_and_settings(cohort):
+    school = cohort.schools[0]
+    registry = cohort.path(school.registry)
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    rows = [f"1,名,43010519941130944X,土木学院,一班,土木,本科,{month},别的大学" for month in ("2009-07", "2009-07")]
+    head = "学号,姓名,身份证号码,院系,班级,专业,学历,毕业时间,学校名称"
+    registry.write_text("\n".join([head, *rows]), encoding="utf-8")
+    bad = [check.what for check in examine(cohort, NOW) if check.ok is False]
+    assert any("学校写作 别的大学" in what for what in bad)
+    assert any("毕业年月是 2009-07" in what for what in bad)
