@@ -15,9 +15,9 @@ from pipeline import fields
 from pipeline.collect.header import Header
 from pipeline.collect.headings import Right, clean, likely_field, near_field
 from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.nothing import without_placeholders
 from pipeline.knowledge.regions import LEVELS, load_regions
 from pipeline.logs import mask
-from pipeline.normalise.nothing import without_placeholders
 
 KEYS = ("name", "id_number", "student_number")
 IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")

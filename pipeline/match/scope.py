@@ -14,8 +14,8 @@ import pandas as pd
 from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError
+from pipeline.knowledge.nothing import without_placeholders
 from pipeline.knowledge.text import by_distinct, flag_by_distinct, joined_text
-from pipeline.normalise.nothing import without_placeholders
 from pipeline.tables import Frame
 
 STATUS = "enrolment_status"

@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge import names as name_knowledge
+from pipeline.knowledge.nothing import WHY, without_placeholders
 from pipeline.knowledge.regions import Regions, postcode_whole
 from pipeline.knowledge.text import joined_text
-from pipeline.normalise.nothing import WHY, without_placeholders
 from pipeline.normalise.steps import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
