@@ -54,6 +54,32 @@ def show_years(page: Overview) -> Piece | None:
     )
 
 
+def show_outside(page: Overview) -> Piece | None:
+    """Return who is in the registry and does not belong to the class, by name, with the reason and who says so.
+
+    None where nobody is: the page has no such section then.
+    """
+    if not page.run.has("outside"):
+        return None
+    table = page.run.table("outside")
+    if page.school:
+        table = table[table["school"] == page.run.school_name(page.school)]
+    if table.empty:
+        return None
+    decided = table["by"] + " " + table["at"].str.slice(0, 10) + " 登记"
+    table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
+    columns = ["college", "class_name", "student_number", "name", "reason", "said"]
+    rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
+    return _listing(
+        "不在本届",
+        "outside",
+        "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
+        rows,
+        ("院系", "班级", "学号", "姓名", "原因", "依据"),
+        "没有。",
+    )
+
+
 def _listing(
     title: str, section: str, lead: str, rows: list[tuple[str, ...]], headings: tuple[str, ...], nothing: str
 ) -> Piece:

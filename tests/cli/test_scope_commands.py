@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.render.overview import open_overview
+from pipeline.render.sets import show_outside
 from tests.command import run
 
 CASE = Path(__file__).parents[3] / "shared" / "cases" / "registry-status"
@@ -31,6 +33,8 @@ def test_who_is_outside_is_counted_nowhere_until_a_person_decides(tmp_path: Path
     assert len(roster) == 34 and not set(outside["student_number"]) & set(roster["student_number"])
     assert tables(cohort, "headcount")["registered"].astype(int).sum() == 34
     assert "cohort.missing" not in set(tables(cohort, "findings")["rule"])
+    shown = show_outside(open_overview(str(max((cohort / "reports").glob("*/runs/[!.]*")))))
+    assert shown is not None and all(name in shown.html for name in [*outside["name"], *outside["reason"]])
     number = outside["student_number"].iloc[0]
     words = ("--proof", "学籍异动证明", "--why", "已复学", "--by", "王老师")
     assert run("scope", "in", str(cohort), "--student", number, *words) == 0
