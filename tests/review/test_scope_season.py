@@ -124,3 +124,37 @@ def killed_check(cohort: Path, day: str, after: float) -> None:
     time.sleep(after)
     begun.send_signal(signal.SIGKILL)
     begun.wait()
+
+
+def _sign(cohort: Path, college: str) -> int:
+    with (cohort / "colleges.csv").open(encoding="utf-8-sig", newline="") as lines:
+        secretary = next(row["副书记"] for row in csv.DictReader(lines) if row["院系"] == college)
+    return run("sign", college, cohort, "--by", secretary, "--why", "补交")
+
+
+@pytest.mark.slow
+def test_a_suspended_student_is_signed_without_once_he_does_not_submit_or_somebody_decided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    cohort = make_cohort(tmp_path / "c", students=120, schools=2, seed=5, faults=0)
+    people = registry(cohort)
+    first, second = sorted({row["院系"] for key, row in people.items() if key[0] == "10534"})[:2]
+    with (cohort / "truth_missing.csv").open(encoding="utf-8-sig", newline="") as lines:
+        missing = {row["student_number"] for row in csv.DictReader(lines)}
+    silent = [key for key, row in people.items() if key[1] in missing and row["院系"] in (first, second)]
+    submits = next(key for key, row in people.items() if row["院系"] == second and key not in silent)
+    rewrite(cohort, {key: {"学籍状态": "休学"} for key in [*silent, submits]})
+    day = ("--as-of", "2016-11-01")
+    assert run("check", cohort, *day) == 0
+    for college in (first, second):
+        run("review", "approve", cohort, "--all-ready", "--college", college, "--by", "王老师")
+    capsys.readouterr()
+    assert _sign(cohort, first) == 0
+    names = "、".join(sorted(people[key]["姓名"] for key in silent if people[key]["院系"] == first))
+    assert names and f"人：{names}" in capsys.readouterr().out
+    assert _sign(cohort, second) == 6
+    assert "学籍状态不在本届却提交了信息" in capsys.readouterr().err
+    out_of = ("scope", "out", cohort, "--student", submits[1], "--reason", "休学", "--why", "教字 3 号", *PROOF)
+    assert run(*out_of) == 0 and run("check", cohort, *day) == 0
+    assert _sign(cohort, second) == 0
+    recount(cohort)
