@@ -216,7 +216,7 @@ def expected(source: Source, recipient: recipients.Recipient) -> set[tuple[str, 
 
 def chased(mail: EmailMessage) -> list[tuple[str, ...]]:
     """Read the attached list back: number, state, what to do; there is none where nobody is left to chase."""
-    books = [part for part in mail.walk() if part.get_content_subtype().endswith("sheet")]
+    books = [part for part in mail.walk() if (part.get_filename() or "").startswith("名单_")]
     if not books:
         return []
     book = load_workbook(io.BytesIO(books[0].get_content()))

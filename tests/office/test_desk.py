@@ -114,7 +114,7 @@ def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path)
     cohort = make_cohort(tmp_path / "2017", 60, 1, seed=3, kind="one-school")
     assert run("check", cohort, "--as-of", "2016-10-20") == 0
     office = open_office(str(cohort))
-    ready = office.desk().people.query("status == 'awaiting'").iloc[0]
+    ready = office.desk().people.query("status == 'awaiting'").iloc[-1]
     name, number = str(ready["name"]), str(ready["student_number"])
     command = [sys.executable, "-m", "pipeline", "desk", str(cohort), "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
@@ -125,7 +125,7 @@ def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path)
                 page = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"]).new_page()
                 page.set_default_timeout(300_000)
                 page.goto(address)
-                page.get_by_placeholder("姓名、学号").fill(number[-6:])
+                page.get_by_placeholder("姓名、学号").fill(number[-7:])
                 page.get_by_text("找到 1 人").wait_for()
                 page.get_by_role("checkbox", name=name).check()
                 page.get_by_text(f"已勾选 1 人：{name}").wait_for()
