@@ -111,6 +111,6 @@ def test_office_notebooks_open_before_the_first_run_and_do_nothing_by_themselves
         for name in ("START",)
     ]
     before = sorted(path.name for path in sample.iterdir())
-    assert [result.error for result in run_notebooks(jobs)] == ["", ""]
+    assert [result.error for result in run_notebooks(jobs)] == [""]
     assert sorted(path.name for path in sample.iterdir()) == before
     assert "还没有一次完整的运行" in (tmp_path / "START.ipynb").read_text(encoding="utf-8")
