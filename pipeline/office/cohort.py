@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +83,6 @@ def button(label: str, act: Callable[[], None], style: str = "") -> Button:
     made = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
     made.on_click(pressed)
     return made
-
-
-def said(text: str) -> str:
-    """Return text as HTML."""
-    return escape(text)
 
 
 def show_in(output: Output, shown: object) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import MingceError, UsageError
-from pipeline.office.cohort import Office, button, said, show_in, told
+from pipeline.office.cohort import Office, button, show_in, told
 from pipeline.office.listing import Listing
 from pipeline.render.pieces import Piece
 from pipeline.review.exceptions import PROOFS
@@ -222,7 +223,7 @@ class _Form:
             self._asked = None
             self._show("请看这里", "请先勾选学生。" if not ticked else "请先写经办人的姓名。")
             return
-        question = widgets.HTML(f"<b>将登记“{self._asked.action}” {len(ticked)} 人：</b>{said(names)}")
+        question = widgets.HTML(f"<b>将登记“{self._asked.action}” {len(ticked)} 人：</b>{escape(names)}")
         self._confirm.children = (question, self._sure, self._no)
 
     def _forget(self) -> None:

@@ -6,6 +6,7 @@ from pipeline.render.overview import Overview
 from pipeline.render.pieces import Piece, piece
 from pipeline.render.scope import Scope
 from pipeline.render.table_words import DIFFERENCES
+from pipeline.tables import Frame
 
 _ROWS = 400
 _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
@@ -36,11 +37,9 @@ def show_years(page: Overview) -> Piece | None:
 
     None where no year before is set: the page has no such section then.
     """
-    if not page.run.has("years"):
+    table = _of_school(page, "years")
+    if table is None:
         return None
-    table = page.run.table("years")
-    if page.school:
-        table = table[table["school"] == page.run.school_name(page.school)]
     table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
     rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
@@ -59,12 +58,8 @@ def show_outside(page: Overview) -> Piece | None:
 
     None where nobody is: the page has no such section then.
     """
-    if not page.run.has("outside"):
-        return None
-    table = page.run.table("outside")
-    if page.school:
-        table = table[table["school"] == page.run.school_name(page.school)]
-    if table.empty:
+    table = _of_school(page, "outside")
+    if table is None or table.empty:
         return None
     decided = table["by"] + " " + table["at"].str.slice(0, 10) + " 登记"
     table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
@@ -78,6 +73,13 @@ def show_outside(page: Overview) -> Piece | None:
         ("院系", "班级", "学号", "姓名", "原因", "依据"),
         "没有。",
     )
+
+
+def _of_school(page: Overview, name: str) -> Frame | None:
+    """Return the rows of a table that are about the page's school, or all; None where the run has no such table."""
+    if not page.run.has(name):
+        return None
+    return page.run.rows(name, school=page.run.school_name(page.school)) if page.school else page.run.table(name)
 
 
 def _listing(

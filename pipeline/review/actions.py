@@ -175,8 +175,11 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
             raise RefusedError(
                 f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
             )
-        (outcome.already if found in desk.withdrawn else outcome.done).append(found)
-        return [_withdrawal(tables, row, actor) for row in [row] * (found not in desk.withdrawn)]
+        if found in desk.withdrawn:
+            outcome.already.append(found)
+            return []
+        outcome.done.append(found)
+        return [_withdrawal(tables, row, actor)]
 
     _decide(tables, ledger, actor, decide, outcome)
     return outcome

@@ -19,6 +19,7 @@ from pipeline.review.worksheet import (
     by_source,
     is_scope,
     last_reading,
+    number_of,
     read_decision_rows,
     read_of,
     row_digest,
@@ -100,10 +101,8 @@ def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, 
 def _student(
     desk: ScopeDesk, schools: dict[str, str], row: dict[str, str], report: list[Read]
 ) -> tuple[str, str] | None:
-    named = next((code for code, name in schools.items() if row["学校名称"] in (code, name)), "")
-    number = row["学号"] if not named or "/" in row["学号"] else f"{named}/{row['学号']}"
     try:
-        found = desk.row(number)
+        found = desk.row(number_of(row, schools))
     except UsageError as error:
         report.append(read_of(row, "refused", f"{error.what}。{error.remedy}"))
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -138,20 +138,11 @@ class _Reading:
     def _place(self, row: dict[str, str], report: list[Read]) -> int | None:
         opinion = row["意见"]
         try:
-            return self._desk.tables.place(self._number(row))
+            return self._desk.tables.place(number_of(row, self._desk.tables.schools))
         except UsageError as error:
             if opinion:
                 report.append(read_of(row, "refused", f"{error.what}。{error.remedy}"))  # uncut: see `_why`
             return None
-
-    def _number(self, row: dict[str, str]) -> str:
-        school, number = row["学校名称"], row["学号"]
-        if not school or "/" in number:
-            return number
-        code = next((code for code, name in self._desk.tables.schools.items() if school in (code, name)), "")
-        if not code:  # another school's student may have the number
-            raise UsageError(f"没有学校 {_short(school)}", remedy="请照 cohort.toml 写学校名称或代码")
-        return f"{code}/{number}"
 
     def _student(self, person: Student, rows: list[dict[str, str]], report: list[Read]) -> list[Entry]:
         key = (str(person["school_code"]), str(person["student_number"]))
@@ -266,6 +257,25 @@ def last_reading(
         elif "mark" in data:
             refused.pop((*key, str(data["mark"])), None)
     return before, refused
+
+
+def number_of(row: dict[str, str], schools: Mapping[str, str]) -> str:
+    """Return NUMBER or SCHOOL/NUMBER of a row's student.
+
+    Args:
+        row: of `read_decision_rows`.
+        schools: code to name.
+
+    Raises:
+        UsageError: the row names a school that the cohort does not have; another school's student may have the number.
+    """
+    school, number = row["学校名称"], row["学号"]
+    if not school or "/" in number:
+        return number
+    code = next((code for code, name in schools.items() if school in (code, name)), "")
+    if not code:
+        raise UsageError(f"没有学校 {_short(school)}", remedy="请照 cohort.toml 写学校名称或代码")
+    return f"{code}/{number}"
 
 
 def is_scope(rows: pd.DataFrame) -> pd.Series:

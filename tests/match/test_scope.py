@@ -135,6 +135,9 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
         assert take(back, army, *wrong) == ["applied", "applied", *["refused"] * 5]
         assert outside() == ["", "参军入伍", ""]
         assert take(back, army) == ["seen", "seen"]
+        strange = given(("13002", "不在本届", "王老师", "休学", proof)).assign(学校名称="别的学校")
+        (read,) = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, strange, "other.csv")
+        assert read.outcome == "refused" and "没有学校" in read.why and outside()[2] == ""
         decide_scope(registry, ledger, ["13001"], Actor("李", "退伍返校"), inside=True, proof=proof)
         assert take(back, army) == ["seen", "seen"] and outside() == ["", "", ""]
         assert take(back) == ["seen"]  # taken out of the table, and written again: it counts again
