@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import resources
+from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.render.jobs import NotebookJob
 from pipeline.render.overview import college_folder
@@ -25,24 +26,6 @@ _PER_RUN = ("overview", "registry")
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 """A college's notebooks, each with the name of its page."""
 _GIVEN = ("run", "college", "school")
-
-
-@dataclass(frozen=True)
-class Place:
-    """One college of a run: its school's code, its name, and its folder in `site/`."""
-
-    code: str
-    college: str
-
-    @property
-    def folder(self) -> str:
-        """`<school code>-<college>`, harmless on every platform."""
-        return college_folder(self.code, self.college)
-
-    @property
-    def key(self) -> str:
-        """The form that is never ambiguous: 10534/土木工程学院."""
-        return f"{self.code}/{self.college}"
 
 
 @dataclass(frozen=True)
@@ -87,18 +70,18 @@ class Notebooks:
         """Return the parameters that a notebook of ours takes; one of the office's in its place may take fewer."""
         return self._added(name).parameters if self.source(name)[1] else _GIVEN
 
-    def jobs(self, run: Run, folder: Path, places: Iterable[Place], *, by_school: bool) -> Iterator[NotebookJob]:
+    def jobs(self, run: Run, folder: Path, colleges: Iterable[College], *, by_school: bool) -> Iterator[NotebookJob]:
         """Give the notebooks to run: each school's where there are many, those of the run, those of each college.
 
         Args:
             run: the run.
             folder: where it is being made.
-            places: the colleges that have pages.
+            colleges: those that have pages.
             by_school: whether each school has an overview of its own.
         """
         make = _Maker(self, run, folder)
-        every = list(places)
-        for code in dict.fromkeys(place.code for place in every if by_school):
+        every = list(colleges)
+        for code in dict.fromkeys(college.code for college in every if by_school):
             known = self._known("overview")
             yield make.job("overview", f"school-{code}", school_page(code), f"{code}/overview", known, school=code)
         for name in _PER_RUN:
@@ -108,12 +91,13 @@ class Notebooks:
                 yield make.job(page.name, page.name, f"{page.name}.html", page.name, page.parameters)
         of_colleges = {name: self._known(name) for name in _PER_COLLEGE}
         of_colleges |= {page.name: page.parameters for page in self.added if page.per_college}
-        for place in every:
+        for college in every:
+            site = college_folder(college.code, college.name)
             for name, known in of_colleges.items():
                 page = _PER_COLLEGE.get(name, name)
-                file, told = f"{place.folder}/{page}.html", f"{place.key}/{page}"
-                given = {"college": place.college, "school": place.code}
-                yield make.job(name, f"{place.folder}-{name}", file, told, known, **given)
+                file, told = f"{site}/{page}.html", f"{college}/{page}"
+                given = {"college": college.name, "school": college.code}
+                yield make.job(name, f"{site}-{name}", file, told, known, **given)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
@@ -19,7 +20,8 @@ from pipeline.render.headcount import Headcount
 from pipeline.render.index import write_index
 from pipeline.render.jobs import UNFINISHED
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
-from pipeline.render.own import Notebooks, Place
+from pipeline.render.overview import college_folder
+from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Guard, guard_page, write_failure
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
@@ -110,21 +112,22 @@ class Renderer:
         """Render everything into the run's folder. A page that fails says so itself and stops no other."""
         run = load_run(folder.path)
         every = [
-            Place(run.code_of(school), college)
+            College(run.code_of(school), school, college)
             for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
         ]
-        places = [place for place in every if run.has_pages(place.code)]
+        colleges = [college for college in every if run.has_pages(college.code)]
         rendered = Rendered()
         keys = college_digests(run, [run.school_name(code) for code in self._options.schools])
-        for place in places:
-            (folder.path / "site" / place.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for college in colleges:
+            site = folder.path / "site" / college_folder(college.code, college.name)
+            site.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
-            writers = [one for place in places for one in self._printed(run, folder.path, place, keys, rendered)]
+            writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
             writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder.path / "tables.xlsx", tables)))
             printing = beside.submit(self._print, writers, rendered)
             try:
                 if self._options.notebooks:
-                    jobs = list(self._notebooks.jobs(run, folder.path, places, by_school=are_many(run)))
+                    jobs = list(self._notebooks.jobs(run, folder.path, colleges, by_school=are_many(run)))
                     left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
                     self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()
@@ -186,21 +189,22 @@ class Renderer:
                 rendered.tell(name, time.perf_counter() - started, str(error))
 
     def _printed(
-        self, run: Run, folder: Path, place: Place, keys: Mapping[str, str], rendered: Rendered
+        self, run: Run, folder: Path, college: College, keys: Mapping[str, str], rendered: Rendered
     ) -> Iterator[tuple[str, Callable[[], object]]]:
         """Give the writers of a college's printed headcounts, each with its name, less those that are taken over.
 
         While a signature stands, they are the files that were signed.
         """
-        state, site = run.state(place.code, place.college), folder / "site" / place.folder
+        state = run.state(college.code, college.name)
+        site = folder / "site" / college_folder(college.code, college.name)
         if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
             for name, sha256 in state["signed_files"].items():
                 show = partial(self._signed.show, str(state["signed_digest"]), name, sha256, site / name)
-                yield f"{place.key}/{name}", show
+                yield f"{college}/{name}", show
             return
-        headcount = cache(lambda: headcount_of(open_page(str(run.path), place.college, place.code)))
+        headcount = cache(lambda: headcount_of(open_page(str(run.path), college.name, college.code)))
         for name, write in FILES.items():
-            page = f"{place.key}/{name}"
+            page = f"{college}/{name}"
             if self._taken(page, keys, rendered):
                 continue
             path = site / name

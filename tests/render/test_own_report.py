@@ -12,10 +12,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pages_support import COLLEGE, SCHOOL
 
 from pipeline.cohort import load_cohort
+from pipeline.colleges import College
 from pipeline.errors import ConfigurationError
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
-from pipeline.render.own import Notebooks, Place
+from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Guard, guard_page
 from pipeline.view.run import Run, load_run
 
@@ -49,7 +50,7 @@ def own(season: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     (notebooks / "helper.py").write_text('word = "旁边的文件"')
     made = Notebooks(notebooks)
     opened = load_run(run)
-    jobs = list(made.jobs(opened, run, [Place(SCHOOL, COLLEGE)], by_school=False))
+    jobs = list(made.jobs(opened, run, [College(SCHOOL, "湖南科技大学", COLLEGE)], by_school=False))
     wanted = [job for job in jobs if job.own]
     assert {job.name for job in jobs if not job.own} == {"overview", "registry", f"{SCHOOL}/{COLLEGE}/dashboard"}
     guard, told = Guard(opened), dict[str, str]()
