@@ -73,11 +73,7 @@ def decision_states(
         `decided_why` (of the last decision whatever it was; the why of a return is for the student), `changed_fields`
         (names of fields, comma-separated, of a stale approval).
     """
-    wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
-    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
-    both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later"]
-    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
+    both = _with_decisions(keys, decisions)
     approved = both["decision"] == "approved"
     expired = both["made_on"].isin(list(lapsed))
     stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"]) & ~expired
@@ -100,6 +96,16 @@ def decision_states(
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )
+
+
+def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return students with the decision on each; `made_on` and `registry_then` are what it was made on, "" for none."""
+    wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
+    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
+    both.index = keys.index
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later"]
+    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
+    return both
 
 
 def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 from openpyxl import Workbook
 
+from tests.cohorts import settings
 from tests.invented import numbers, places
 
 Row = dict[str, Any]
@@ -230,32 +231,14 @@ def _csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
         csv.writer(lines).writerows([header, *rows])
 
 
-COHORT = """
-[cohort]
-name = "2017届"
-year = 2017
-undergraduate_month = "2017-06"
-[window]
-opens = 2016-09-20
-closes = 2016-10-31
-college_due = 2016-11-20
-[[schools]]
-code = "10534"
-name = "湖南科技大学"
-registry = "registry/10534.csv"
+_SECOND = """
 aliases = ["湖科大"]
 [[schools]]
 code = "12649"
 name = "湖南科技大学潇湘学院"
 registry = "registry/12649.csv"
-[submissions]
-from = "submissions/*"
-[people]
-colleges = "colleges.csv"
-counselors = "counselors.csv"
-[reports]
-folder = "reports"
-"""
+[submissions]"""
+COHORT = settings("registry/10534.csv").replace("\n[submissions]", _SECOND)
 
 
 @dataclass
