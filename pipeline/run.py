@@ -46,7 +46,7 @@ from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows, take_scope_de
 from pipeline.review.signatures import college_states
 from pipeline.review.stage import review
 from pipeline.review.witnesses import head_of
-from pipeline.run_folder import RunFolder, latest_run, previous_headcount, start_run
+from pipeline.run_folder import RunFolder, latest_run, previous_run, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
     Judging,
@@ -61,7 +61,7 @@ from pipeline.scale.parts import (
 )
 from pipeline.scale.plan import Run, open_run
 from pipeline.scale.spool import Spool
-from pipeline.tables import SHARED_FAULTS, conform
+from pipeline.tables import SHARED_FAULTS, conform, read_table
 from pipeline.tabulate.stage import tabulate, tabulate_colleges
 from pipeline.unchanged import Fingerprint, fingerprint
 
@@ -158,14 +158,16 @@ def _run(
             shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
             beside = {"shared_faults": conform(shared, "shared_faults")}
             run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
-            previous = previous_headcount(cohort)
-            if previous is not None:
-                folder.write_tables({"years": compare_years(run.tables()["headcount"], previous, run.entries)})
-    summary = _summed_up(options, settings, folder, told, settled)
+            before = previous_run(cohort)
+            if before is not None:
+                headcount = read_table(before, "headcount")
+                folder.write_tables({"years": compare_years(run.tables()["headcount"], headcount, run.entries)})
+    summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
     summary |= {
         "decisions_read": [*decisions.said, *imported.lines],
         "fingerprint": known.whole if options.whole and not imported.changed else "",
         "ledger": head_of(run.entries),
+        "year_before": {"run": str(before)} if before else {},
     }
     folder.write_summary(summary)
     if options.command == "run":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.cohort import Cohort
-from pipeline.tables import Frame, read_table, write_table
+from pipeline.tables import Frame, write_table
 from pipeline.whole import appearing, settle_on_disk, sha256_of, sweep
 
 _PARTIAL = ".part"
@@ -188,12 +188,6 @@ def _object_in(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
-
-
-def previous_headcount(cohort: Cohort) -> Frame | None:
-    """Return the headcount of the latest complete run of the year before, or None where there is none."""
-    run = previous_run(cohort)
-    return read_table(run, "headcount") if run else None
 
 
 def previous_run(cohort: Cohort) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.collect import (
     Input,
@@ -15,9 +16,10 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class SourcesRead:
-    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` as above.
+    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` registries.
 
     `columns` is what each worksheet has, `lacking` what they lack, `asked` what the office is told of both.
+    `other_years` has, by school code, `rows` of a registry and how many end in each other year, where these are many.
     """
 
     inputs: list[Input]
@@ -28,6 +30,7 @@ class SourcesRead:
     columns: tuple[SourceColumns, ...]
     lacking: Lacking
     asked: list[dict[str, str]]
+    other_years: dict[str, dict[str, Any]]
 
     @property
     def incomplete(self) -> bool:

@@ -19,6 +19,7 @@ from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
 from pipeline.errors import InputError
 from pipeline.logs import mask
+from pipeline.review.scope import lay_answers
 from pipeline.review.signed_set import signed_digest
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, read_table
@@ -73,6 +74,7 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
         "columns": as_summary(read.columns),
         "column_notes": read.asked,
         "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
+        "other_years": read.other_years,
     }
 
 
@@ -223,14 +225,19 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
 
 
+YEARS_REMEDY = (
+    "导出的是全校在校生、这些人确实不在本届的，请执行 mingce scope years --by 姓名 --why 说明；"
+    "不是的，请核对 cohort.toml 的 year 或重新导出，再运行"
+)
 _MOST_SKIPPED = 20  # rows that one line names
 
 
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
-    names = {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
+    names = _names(summary)
     mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
-    asked = lines_of(mine) + [
+    asked = year_questions(summary, school) + lines_of(mine)
+    asked += [
         f"{one['school']}：{one['reason']}"
         for one in summary.get("not_checked", [])
         if one["rule"] == "graduation_month.june" and one["school"] == names.get(school, one["school"]) != ""
@@ -251,6 +258,28 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
         for code, of in summary.get("shrunk_registries", {}).items()
         if school in ("", code)
     ]
+
+
+def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
+    """Return a summary with what the ledger says of the questions about other years: `other_years` with `answered`."""
+    year = int(summary.get("cohort", {}).get("year", 0))
+    return {**summary, "other_years": lay_answers(summary.get("other_years", {}), year, entries)}
+
+
+def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
+    """Return the open questions about registries with many rows of another year, a line each (of one school's code)."""
+    return [
+        f"{_names(summary).get(code, code)}的学籍库共 {one['rows']} 人，其中 {sum(one['years'].values())} 人"
+        f"（{'、'.join(f'{year} 年 {n} 人' for year, n in one['years'].items())}）"
+        f"不在 {summary['cohort']['year']} 年毕业，先按不在本届处理；就业办确认以前不寄任何邮件。{YEARS_REMEDY}"
+        for code, one in summary.get("other_years", {}).items()
+        if not one.get("answered") and school in ("", code)
+    ]
+
+
+def _names(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return the schools' names by code."""
+    return {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
 
 
 def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

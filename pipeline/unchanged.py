@@ -12,13 +12,14 @@ from pipeline.collect.inputs import files_of, is_database
 from pipeline.errors import InputError
 from pipeline.kept import code_digest, digest_of
 from pipeline.review.ledger import open_ledger
+from pipeline.review.scope import YEARS
 from pipeline.review.worksheet import decision_files
 from pipeline.run_folder import previous_run
 from pipeline.whole import sha256_of
 
 _NOT_LOOKED_AT = ["delivery", "write_back", "purge", "backup"]
 """Kinds of ledger entries that no run looks at."""
-_AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance"]
+_AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance", YEARS]
 """Kinds that only review and what follows look at. Of every other kind, match and check may."""
 
 

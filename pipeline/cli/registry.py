@@ -15,6 +15,7 @@ from pipeline.errors import RefusedError, UsageError, reason_of
 if TYPE_CHECKING:
     import pandas as pd
 
+_STUDENT = ["school", "student_number"]
 _SHOWN = 200  # rows on the screen; `--out` has all
 
 
@@ -85,14 +86,17 @@ def _show(differences: pd.DataFrame) -> None:
 
     console = Console(highlight=False, emoji=False)
     people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
-    console.print("，".join(f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()))
+    moved = differences[differences["field"].isin(["college", "class_name"])]
+    counts = [f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()]
+    console.print("，".join([*counts, f"其中换了院系或班级的 {len(moved.drop_duplicates(_STUDENT))} 人"]))
     if not len(differences):
         return
-    table = Table("学校", "学号", "变化", "字段", "原来", "现在")
+    table = Table("学校", "学号", "姓名", "变化", "字段", "原来", "现在")
     for row in differences.head(_SHOWN).itertuples(index=False):
         cells = (
             row.school,
             row.student_number,
+            row.name,
             CHANGES[str(row.change)],
             fields.label(str(row.field)),
             row.old,

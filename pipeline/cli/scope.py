@@ -41,6 +41,17 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         _said("在本届", _decided(cohort, student, by, why, inside=True, proof=proof))
 
+    @scope.command("years", help="确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）")
+    def years(  # pyright: ignore[reportUnusedFunction]
+        by: By,
+        why: Why,
+        cohort: CohortPath = Path(),
+        school: Annotated[
+            list[str] | None, typer.Option("--school", help="只确认这所学校，可重复", metavar="CODE")
+        ] = None,
+    ) -> None:
+        _answered(cohort, school or [], by, why)
+
     @scope.command("list", help="列出不在本届的学生、原因和依据")
     def listed(  # pyright: ignore[reportUnusedFunction]
         cohort: CohortPath = Path(),
@@ -84,6 +95,23 @@ def _decided(
     registry = with_scope(read_table(_newest(loaded), "registry"))
     with open_ledger(loaded) as ledger:
         return decide_scope(registry, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
+
+
+def _answered(cohort: Path, schools: list[str], by: str, why: str) -> None:
+    from pipeline.cohort import load_cohort
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.scope import answer_years
+    from pipeline.run_folder import read_summary
+
+    loaded = load_cohort(cohort)
+    asked = (read_summary(_newest(loaded)) or {}).get("other_years", {})
+    with open_ledger(loaded) as ledger:
+        outcome = answer_years(asked, loaded.year, ledger, schools, Actor(by, why))
+    for code in outcome.done:
+        print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
+    if not outcome.done:
+        print("没有要确认的")
 
 
 def _said(what: str, outcome: Outcome) -> None:

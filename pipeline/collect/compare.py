@@ -12,7 +12,7 @@ from pipeline.collect.registry import read_sources
 from pipeline.collect.rows import rows_of_grid
 from pipeline.errors import InputError
 
-DIFFERENCES = ["school", "student_number", "change", "field", "old", "new"]
+DIFFERENCES = ["school", "student_number", "name", "change", "field", "old", "new"]
 CHANGES = {"added": "新增", "removed": "减少", "changed": "改动"}
 _KEY = ["school", "student_number", "turn"]
 
@@ -38,10 +38,10 @@ def read_export(source: str) -> pd.DataFrame:
 def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return what differs, keyed by student number within school: a row for a student come or gone, or a field changed.
 
-    Columns: school, student_number, change (added, removed, changed), field, old, new. For a student who was added or
-    removed, field is blank, and new or old is the name.
+    Columns: school, student_number, name, change (added, removed, changed), field, old, new. For a student who was
+    added or removed, field is blank, and new or old is college and class. One whose number changed is one student.
     """
-    before, after = _keyed(old), _keyed(new)
+    before, after = _keyed(followed(old, new)), _keyed(new.assign(was=new["student_number"]))
     both = before.index.intersection(after.index)
     parts = [
         _whole(after.loc[after.index.difference(before.index)], "added", "new"),
@@ -51,12 +51,35 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     for name in left.columns:
         unlike = left[name] != right[name]
         if unlike.any():
-            changed = pd.DataFrame({"old": left.loc[unlike, name], "new": right.loc[unlike, name]}).reset_index()
-            parts.append(changed.assign(change="changed", field=name)[DIFFERENCES])
+            values = {"name": right["name"], "old": left[name], "new": right[name]}
+            changed = pd.DataFrame(values)[unlike].reset_index()
+            field = "student_number" if name == "was" else name
+            parts.append(changed.assign(change="changed", field=field)[DIFFERENCES])
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
     order = whole["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
     whole = whole.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")
     return whole[DIFFERENCES].astype("str").reset_index(drop=True)
+
+
+def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return `old` under the student numbers of `new`, with `was`, the numbers before.
+
+    Whoever has another number now is known by the ID number, where it stands in one row of each side that has no other.
+    """
+    key = ["school", "student_number"]
+    gone, come = (_apart(one, other, key) for one, other in ((old, new), (new, old)))
+    pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))
+    numbers = dict(zip(pairs["at"], pairs["student_number_now"], strict=True))
+    now = [numbers.get(at, number) for at, number in zip(old.index, old["student_number"], strict=True)]
+    return old.assign(was=old["student_number"], student_number=pd.Series(now, index=old.index, dtype="str"))
+
+
+def _apart(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return key, ID number and index (`at`) of the rows that `others` lack and whose ID number no other has."""
+    alone = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
+    own = rows[alone & (rows["id_number"] != "")][[*key, "id_number"]]
+    own = own.assign(at=own.index, id_number=own["id_number"].str.upper())
+    return own.drop_duplicates(["school", "id_number"], keep=False)
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -67,8 +90,9 @@ def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
     """Return one row for each student who stands on one side only."""
-    named = {"change": change, "field": "", "old": "", "new": ""} | {side: rows["name"].to_numpy()}
-    return rows.reset_index()[["school", "student_number"]].assign(**named)[DIFFERENCES]
+    place = (rows["college"] + " " + rows["class_name"]).str.strip().to_numpy()
+    named = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
+    return rows.reset_index()[["school", "student_number", "name"]].assign(**named)[DIFFERENCES]
 
 
 def masked(differences: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,9 @@ from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
+from pipeline.review.scope import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
+from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 from pipeline.tables import POSITION, read_table
 from pipeline.view.people import People
 
@@ -92,13 +94,15 @@ def open_run(cohort: Cohort, run: Path) -> Source:
     """Return the run's tables, opened for sending.
 
     Raises:
-        RefusedError: the run is a check, or of some colleges or rules only.
+        RefusedError: the run is a check, or of some colleges or rules only; the office has not yet said whether the
+            many rows of another year in a registry belong to the class.
     """
     summary = _summary(run)
     if not counts(summary) or summary.get("command", "run") != "run":
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
+    _refuse_unanswered(cohort, run, summary)
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
     columns += POSITION
     submissions = read_table(run, "submissions", columns)
@@ -120,6 +124,15 @@ def open_run(cohort: Cohort, run: Path) -> Source:
         returned=_return_reasons(cohort),
         extras=_extras(run, submissions),
     )
+
+
+def _refuse_unanswered(cohort: Cohort, run: Path, summary: dict[str, Any]) -> None:
+    with open_ledger(cohort) as ledger:
+        asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
+    if asked:
+        raise RefusedError(
+            "；".join(line.removesuffix(YEARS_REMEDY) for line in asked), where=run.name, remedy=YEARS_REMEDY
+        )
 
 
 def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:

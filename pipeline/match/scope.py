@@ -100,6 +100,19 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
 
 
+def years_outside(rows: Frame) -> dict[str, int]:
+    """Return how many rows of one registry end in each other year, where these are more than a tenth of it; else none.
+
+    Many mean a question to the office: is this the export of a whole campus, or is a year wrong?
+
+    Args:
+        rows: with `BY_REGISTRY` and `graduation_month`.
+    """
+    others = rows[rows["outside_registry"] == ANOTHER_YEAR]
+    counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
+    return {str(year): int(n) for year, n in counted.items()} if len(others) > len(rows) / 10 else {}
+
+
 def _reason(word: str, known: dict[str, Status]) -> str:
     status = known.get(plain(word))
     return status.reason if status and status.belongs == "no" else ""

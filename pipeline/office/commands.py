@@ -53,23 +53,24 @@ def show_more(office: Office) -> Widget:
 
     def words() -> list[str]:
         command, needs = _MORE[str(which.value)]
-        named = {"college": str(college.value).strip(), "by": str(by.value).strip()}
+        named = {"college": str(college.value).strip(), "by": str(by.value).strip(), "why": str(why.value).strip()}
         lacking = [_NEEDED[need] for need in needs if not named[need]]
         if lacking:
             raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
         place = [named["college"]] if "college" in needs else []
-        whose = ["--by", named["by"], *(["--why", str(why.value)] if why.value else [])] if "by" in needs else []
+        whose = ["--by", named["by"], *(["--why", named["why"]] if named["why"] else [])] if "by" in needs else []
         return [*command, *place, str(office.cohort.folder), *whose]
 
     form = widgets.HBox([which, college, by, why], layout=widgets.Layout(flex_flow="row wrap"))
     return widgets.VBox([form, _command(office, "执行", words, "")])
 
 
-_NEEDED = {"college": "院系", "by": "经办人"}
+_NEEDED = {"college": "院系", "by": "经办人", "why": "说明"}
 _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "检查设置、数据来源和环境": (["doctor"], ()),
     "看每一列读成了什么": (["columns"], ()),
     "谁不在本届": (["scope", "list"], ()),
+    "确认全校导出：别的年份毕业的不在本届": (["scope", "years"], ("by", "why")),
     "把状态写回共享表格": (["write-back"], ()),
     "班级核对签名表（打印）": (["papers", "--kind", "proof"], ()),
     "学籍勘误汇总表（给教务）": (["papers", "--kind", "errata"], ()),
@@ -174,7 +175,10 @@ def left_today(office: Office) -> Piece:
     """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
     from pipeline.render import overview
     from pipeline.review.desk import newest_run
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.scope import YEARS
     from pipeline.run_folder import newer_attempt
+    from pipeline.summary import doubts, with_answers
 
     try:
         run = newest_run(office.cohort)
@@ -183,7 +187,10 @@ def left_today(office: Office) -> Piece:
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
     older = newer_attempt(office.cohort.reports_folder, run.name)
+    with open_ledger(office.cohort) as ledger:
+        asked = doubts(with_answers(page.run.summary, ledger.entries(YEARS)))
     parts = [
+        *([piece("notes", heading="请先核对", lines=asked[:12]).html] if asked else []),
         overview.show_today(page).html,
         overview.show_colleges(page).html,
         piece("notes", heading="请看这里", lines=[*filter(None, [older]), site]).html,

@@ -35,7 +35,7 @@ class Check:
 def examine(cohort: Cohort, now: datetime) -> Iterator[Check]:
     """Yield the checks one by one; a look-up that fails is a line, never an end."""
     yield from machine()
-    for look in (_folders, _inputs, _registries, _ledger, _mail, _google, _lock):
+    for look in (_folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
         yield from _guarded(look, cohort)
     yield _last_run(cohort, now)
 
@@ -182,6 +182,20 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
             yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
             yield from _settings(cohort, school, registry)
             yield from _without_people(school.name, registry.rows, *people)
+
+
+def _other_years(cohort: Cohort) -> Iterator[Check]:
+    """Yield the open questions about registries with many rows of another year, as of the newest run."""
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.scope import YEARS
+    from pipeline.run_folder import latest_run
+    from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
+
+    if latest := latest_run(cohort.reports_folder):
+        with open_ledger(cohort) as ledger:
+            asked = year_questions(with_answers(latest[1], ledger.entries(YEARS)))
+        for line in asked:
+            yield Check(line.removesuffix(YEARS_REMEDY), False, YEARS_REMEDY)
 
 
 def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:

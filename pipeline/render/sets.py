@@ -7,8 +7,10 @@ from pipeline.render.pieces import Piece, piece
 from pipeline.render.scope import Scope
 from pipeline.render.table_words import DIFFERENCES
 from pipeline.tables import Frame
+from pipeline.view.moved import who_moved
 
 _ROWS = 400
+_MOVED = ["student_number", "name", "since", "before", "now"]
 _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 
 
@@ -71,6 +73,25 @@ def show_outside(page: Overview) -> Piece | None:
         "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
         rows,
         ("院系", "班级", "学号", "姓名", "原因", "依据"),
+        "没有。",
+    )
+
+
+def show_moved(page: Overview) -> Piece | None:
+    """Return who came, went or changed class since the last export of the registry and since last year's cohort.
+
+    None where nobody did, and on the page of many schools, each of which has a page of its own.
+    """
+    moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
+    if moved is None or moved.empty:
+        return None
+    rows = [tuple(map(str, row)) for row in moved[_MOVED].itertuples(index=False)]
+    return _listing(
+        "谁变动了",
+        "moved",
+        "来了谁、走了谁、从哪个班到了哪个班。只供就业办核对，请不要转发。",
+        rows,
+        ("学号", "姓名", "相比", "原来", "现在"),
         "没有。",
     )
 

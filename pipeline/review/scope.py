@@ -18,6 +18,9 @@ from pipeline.review.ledger import Ledger
 from pipeline.tables import Frame
 
 KIND = "scope"
+YEARS = "other_years"
+"""Kind of the office's answers: the many rows of other years in a school's registry do not belong to the class."""
+_MOVED = 0.1  # of a registry's rows: where more than these ended in another year then, the question is a new one
 REASONS = ("休学", "保留学籍", "参军入伍", "退学", "转学", "延长学习年限", "留级或降级", "死亡", "其他")
 _KEY = ["school_code", "student_number"]
 
@@ -65,6 +68,65 @@ def decide_scope(
         return made
 
     outcome.entries += [one.seq for one in ledger.append_if(decide, KIND) if one.new]
+    return outcome
+
+
+def lay_answers(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
+    """Return the questions about other years with `answered`: whether the office's last answer still fits the registry.
+
+    Args:
+        asked: by school code, `rows` of its registry and the number of them in each of the other `years`.
+        year: of the cohort.
+        entries: of the ledger.
+    """
+    own = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
+    answers = {str(row["school_code"]): json.loads(row["data"]) for row in own.to_dict("records")}
+    return {
+        code: {**one, "answered": code in answers and _fits(one, year, cast("dict[str, Any]", answers[code]))}
+        for code, one in asked.items()
+    }
+
+
+def _fits(asked: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> bool:
+    """Return whether a registry's rows are spread over the years about as they were when the office answered."""
+    shares = [{name: n / one["rows"] for name, n in one["years"].items()} for one in (asked, answer)]
+    now, then = [{**share, "": 1 - sum(share.values())} for share in shares]
+    moved = sum(max(now.get(name, 0) - then.get(name, 0), 0) for name in now)
+    return answer["year"] == year and moved <= _MOVED
+
+
+def answer_years(
+    asked: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, wanted: Sequence[str], actor: Actor
+) -> Outcome:
+    """Record that the rows of other years in these registries do not belong to the class.
+
+    Args:
+        asked: as of `lay_answers`, of the newest run.
+        year: of the cohort.
+        ledger: where the answer goes.
+        wanted: school codes; none means every school that is asked about.
+        actor: who answers, and why.
+
+    Raises:
+        UsageError: nothing is asked about a school; no explanation.
+    """
+    if not actor.why.strip():
+        raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如导出的是全校在校生")
+    strange = [code for code in wanted if code not in asked]
+    if strange:
+        raise UsageError(f"没有要确认的：{'、'.join(strange)}", where="--school", remedy="请核对学校代码")
+    outcome = Outcome()
+
+    def answer(entries: Frame) -> list[Entry]:
+        laid = lay_answers(asked, year, entries)
+        codes = list(wanted or asked)
+        outcome.already += [code for code in codes if laid[code]["answered"]]
+        outcome.done += [code for code in codes if not laid[code]["answered"]]
+        data = {code: {"rows": asked[code]["rows"], "years": asked[code]["years"], "year": year} for code in codes}
+        who = (actor.by.strip(), actor.why.strip())
+        return [Entry(YEARS, "outside", *who, school_code=code, data=data[code]) for code in outcome.done]
+
+    outcome.entries += [one.seq for one in ledger.append_if(answer, YEARS) if one.new]
     return outcome
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
@@ -21,7 +21,7 @@ ROWS = 40_000
 class SchoolRead:
     """What became of one school's registry: `names` are the schools that its rows name, `error` why it is unread.
 
-    `columns` is what its worksheets have.
+    `columns` is what its worksheets have, `other_years` of `match.scope.years_outside`.
     """
 
     at: int
@@ -30,6 +30,7 @@ class SchoolRead:
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
     columns: tuple[SourceColumns, ...]
+    other_years: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str = ""
 
 

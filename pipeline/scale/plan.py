@@ -141,6 +141,11 @@ class Run:
             columns=(*submissions, *(each for has in registries.values() for each in has)),
             lacking=lacking,
             asked=notes_of(cohort, lacking, submissions, registries),
+            other_years={
+                schools[school.at].code: {"rows": school.rows, "years": dict(school.other_years)}
+                for school in self._schools
+                if school.other_years
+            },
         )
 
     def settle_across(self) -> None:

@@ -19,7 +19,7 @@ from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, among, key_frame
 from pipeline.match.registries import merge_rows
-from pipeline.match.scope import ANOTHER_YEAR, own_rules, scope_by_registry, statuses
+from pipeline.match.scope import own_rules, scope_by_registry, statuses, years_outside
 from pipeline.match.settle import submission_keys
 from pipeline.match.stage import CLASSES
 from pipeline.match.times import made_at
@@ -45,9 +45,6 @@ class UnitRead:
     inputs: tuple[Input, ...]
     unknown: Frame
     skipped: Frame
-
-
-_FEW_OF_ANOTHER_YEAR = 0.1  # share of a registry's rows above which the office is asked
 
 
 def registry_name(at: int) -> str:
@@ -83,18 +80,26 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
     start, schools = 0, settings.cohort.schools
     known = statuses(own_rules(settings.cohort))
-    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error) for at, error in errors.items()}
+    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
         own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
         own, equal = merge_rows(scope_by_registry(own, known, settings.cohort.year))
-        notes += _said_of_equal(equal) + _asked_of_another_year(own, schools[at].name, settings.cohort.year)
+        notes += _said_of_equal(equal)
         spool.write(registry_name(at), own)
         spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
-        told[at] = SchoolRead(at, len(own), names, (*registry.notes, *notes), tuple(registry.inputs), registry.columns)
+        told[at] = SchoolRead(
+            at,
+            len(own),
+            names,
+            (*registry.notes, *notes),
+            tuple(registry.inputs),
+            registry.columns,
+            years_outside(own),
+        )
     return [told[at] for at in places]
 
 
@@ -103,16 +108,6 @@ def _said_of_equal(rows: Frame) -> list[Note]:
         return []
     told = f"有 {len(rows)} 行与别的行完全相同，每人只算一行"
     return [Note("info", str(rows["file"].iloc[0]), "", int(rows["row"].iloc[0]), told)]
-
-
-def _asked_of_another_year(rows: Frame, school: str, year: int) -> list[Note]:
-    """Return the question to the office about a registry with many rows of another year (contract, tables/outside)."""
-    others = rows[rows["outside_registry"] == ANOTHER_YEAR]
-    if len(others) <= _FEW_OF_ANOTHER_YEAR * len(rows):
-        return []
-    said = f"{school}的学籍库有 {len(others)} 人（共 {len(rows)} 人）的毕业年月不在 {year} 年，已按不在本届处理"
-    told = f"{said}。请就业办确认：导出的是全校在校生的，这样就对；不是的，请核对 cohort.toml 的 year 或重新导出"
-    return [Note("warning", str(others["file"].iloc[0]), "", int(others["row"].iloc[0]), told)]
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:

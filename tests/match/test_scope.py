@@ -11,10 +11,10 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
-from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, statuses
+from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, statuses, years_outside
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
-from pipeline.review.scope import decide_scope, scope_decisions
+from pipeline.review.scope import answer_years, decide_scope, lay_answers, scope_decisions
 from pipeline.review.scope_rows import import_scope_rows
 from tests.cohorts import settings
 
@@ -100,6 +100,56 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
     changed = lay_scope(registry.assign(name="改名"), decisions)
     assert list(changed["outside"]) == ["", "参军入伍", ""] and list(changed["scope_stale"]) == [True, True, False]
     assert row_digests(registry).nunique() == 3
+
+
+def test_more_than_a_tenth_of_another_year_is_asked_about():
+    def others(*told: tuple[str, str]) -> dict[str, int]:
+        return years_outside(scope_by_registry(rows(*told), statuses(), 2017))
+
+    mine, next_year, suspended = ("", "2017-06"), ("", "2018-06"), ("休学", "2018-06")
+    assert others(*[mine] * 9, next_year) == {}
+    assert others(*[mine] * 8, next_year) == {"2018": 1}
+    assert others(*[mine] * 8, next_year, ("", "2016-06"), suspended) == {"2016": 1, "2018": 1}
+    assert others(mine, suspended) == {}  # outside for another reason
+
+
+@pytest.mark.parametrize(
+    ("rows_now", "years", "year", "fits"),
+    [
+        (100, {"2018": 30, "2019": 20}, 2017, True),
+        (100, {"2018": 33, "2019": 24, "2020": 2}, 2017, True),  # a few came: the same export
+        (2000, {"2018": 600, "2019": 400}, 2017, True),  # more students, spread alike
+        (100, {"2018": 26, "2019": 18}, 2017, True),
+        (100, {"2018": 20, "2019": 15}, 2017, False),  # more than a tenth is back in the class
+        (100, {"2018": 35, "2019": 26}, 2017, False),  # a tenth more of the registry is outside
+        (100, {"2018": 30, "2020": 20}, 2017, False),  # another year in the place of one
+        (100, {"2019": 20, "2020": 12}, 2017, False),
+        (100, {"2018": 30, "2019": 20}, 2020, False),  # the cohort is another one
+    ],
+)
+def test_an_answer_about_other_years_holds_while_the_registry_is_about_the_same(
+    tmp_path: Path, rows_now: int, years: dict[str, int], year: int, fits: bool
+):
+    (tmp_path / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
+    for name in ("colleges", "counselors"):
+        (tmp_path / f"{name}.csv").write_text("", encoding="utf-8")
+    before = {code: {"rows": 100, "years": {"2018": 30, "2019": 20}} for code in ("1", "2")}
+    now = {code: {"rows": rows_now, "years": years} for code in before}
+    with open_ledger(load_cohort(tmp_path)) as ledger:
+
+        def answered(asked: dict[str, dict[str, object]], of: int) -> list[bool]:
+            return [one["answered"] for one in lay_answers(asked, of, ledger.entries()).values()]
+
+        with pytest.raises(UsageError, match="说明"):
+            answer_years(before, 2017, ledger, [], Actor("王老师", " "))
+        with pytest.raises(UsageError, match="没有要确认的"):
+            answer_years(before, 2017, ledger, ["3"], Actor("王老师", "全校导出"))
+        assert answer_years(before, 2017, ledger, ["1"], Actor("王老师", "全校导出")).done == ["1"]
+        assert answered(before, 2017) == [True, False] and answered(now, year) == [fits, False]
+        again = answer_years(before, 2017, ledger, [], Actor("王老师", "全校导出"))
+        assert (again.done, again.already) == (["2"], ["1"])
+        assert answered(now, year) == [fits, fits]
+        assert scope_decisions(ledger.entries()).empty
 
 
 def given(*cells: tuple[str, str, str, str, str]) -> pd.DataFrame:

@@ -1,0 +1,97 @@
+"""Who moved: came, went or changed class since the last export of the registry, and since the year before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pandas as pd
+
+from pipeline.collect.compare import followed
+from pipeline.errors import InputError
+from pipeline.match.scope import ANOTHER_YEAR
+from pipeline.tables import Frame
+from pipeline.view.run import Run, load_run
+
+MOVED = ["since", "school", "student_number", "name", "before", "now"]
+"""Columns: with what it is compared, the student, and where he was and is, in words."""
+ABSENT = "学籍库里没有"
+_LOOKED_BACK = 60  # runs: a season's nights
+_KEY = ["school", "student_number"]
+_READ = [*_KEY, "id_number", "name", "college", "class_name", "graduation_month", "outside"]
+
+
+def who_moved(run: Run, school: str = "") -> Frame:
+    """Return `MOVED`: against the newest earlier run in which somebody stood elsewhere, and against last year's cohort.
+
+    Args:
+        run: whose registry is looked at.
+        school: the name of the one school that is asked about; blank: all.
+    """
+    now = _registry(run, school)
+    parts = [*_since_last_export(run, now, school), *_since_last_year(run, now, school)]
+    return pd.concat(parts, ignore_index=True)[MOVED] if parts else pd.DataFrame(columns=pd.Index(MOVED))
+
+
+def _registry(run: Run, school: str) -> Frame:
+    """Return the registry rows of a run with `place`, the student's place in words; none where it has them no more."""
+    try:
+        rows = run.rows("registry", columns=_READ, school=school) if school else run.table("registry", _READ)
+    except (InputError, ValueError):  # purged, spoilt, or of a version that knew nobody outside
+        return pd.DataFrame(columns=pd.Index([*_READ, "place"]), dtype="str")
+    inside = rows["college"] + " " + rows["class_name"]
+    place = inside.where(rows["outside"] == "", "不在本届（" + rows["outside"] + "）")
+    return rows.assign(place=place).drop_duplicates(_KEY)
+
+
+def _earlier(run: Run) -> Iterator[Run]:
+    before = run.previous
+    while before is not None:
+        yield before
+        before = before.previous
+
+
+def _since_last_export(run: Run, now: Frame, school: str) -> Iterator[Frame]:
+    """Yield who moved since the newest run before in which anybody of the schools that both read stood elsewhere."""
+    for earlier in islice(_earlier(run), _LOOKED_BACK):
+        before = _registry(earlier, school)
+        both = set(before["school"]) & set(now["school"])  # a registry that one could not read tells nothing
+        told = _told(*(rows[rows["school"].isin(list(both))] for rows in (before, now)))
+        moved = told[told["before"] != told["now"]]
+        if not moved.empty:
+            yield moved.assign(since=f"{earlier.as_of} 的学籍库")
+            return
+
+
+def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
+    """Yield who was of last year's class and is in this year's registry, and who was to be of this year's and is not.
+
+    Whoever is of another year by both registries is no news, nor is who comes up with the class.
+    """
+    told_of = run.summary.get("year_before") or {}
+    try:
+        earlier = load_run(told_of.get("run", "")) if told_of else None
+    except InputError:  # its reports were moved or purged
+        return
+    if earlier is None:
+        return
+    then = _registry(earlier, school)
+    year = str(run.summary["cohort"]["year"])
+    expected = (then["outside"] == ANOTHER_YEAR) & (then["graduation_month"].str.slice(0, 4) == year)
+    theirs, coming = then[then["outside"] != ANOTHER_YEAR], then[expected]
+    stayed = _told(theirs, now[now["outside"] != ANOTHER_YEAR])
+    stayed = stayed[(stayed["before"] != ABSENT) & (stayed["now"] != ABSENT)]
+    gone = _told(coming, now)
+    gone = gone[gone["now"].str.startswith(("不在本届", ABSENT))]
+    moved = pd.concat([stayed, gone], ignore_index=True)
+    if not moved.empty:
+        yield moved.assign(since=earlier.cohort)
+
+
+def _told(before: Frame, now: Frame) -> Frame:
+    """Return every student of either side with his place `before` and `now`; one whose number changed is one."""
+    then = followed(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)
+    both = then.merge(now[[*_KEY, "name", "place"]], on=_KEY, how="outer", suffixes=("_then", ""))
+    name = both["name"].fillna(both["name_then"])
+    places = {"before": both["place_then"].fillna(ABSENT), "now": both["place"].fillna(ABSENT)}
+    return both.assign(name=name, **places)[[*_KEY, "name", "before", "now"]]
