@@ -18,6 +18,7 @@ from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secre
 from pipeline.errors import UsageError
 from pipeline.logs import mask
 from pipeline.render.mask import mask_id, mask_phone
+from pipeline.review.chain import name_checked
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.desk import Desk, RunTables, lay_desk
 from pipeline.review.signatures import college_states
@@ -257,6 +258,7 @@ def _said(row: dict[Any, Any]) -> Facts:
     told = {
         name: row[name] for name in ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
     }
+    told["name_checked"] = name_checked(data)
     told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
     return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
 
@@ -329,6 +331,11 @@ def what_was_done(kind: str, action: str) -> str:
     """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
     named, act = kind_name(kind), _ACTS.get(action, "")
     return act if named in act or kind == "scope" else f"{named}{act}"
+
+
+def by_whom(entry: Facts) -> str:
+    """Return who made an entry of the ledger, and where nobody has checked that name, so."""
+    return str(entry["by"]) + ("（手工填写，未核对）" if entry["by"] and not entry["name_checked"] else "")
 
 
 def kind_name(kind: str) -> str:

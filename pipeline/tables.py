@@ -19,6 +19,8 @@ from pipeline.states import states
 Frame = pd.DataFrame
 
 POSITION = ["file", "sheet", "row"]
+AS_GIVEN = "as_given"
+"""A registry row's fields that normalising changed, as they were given: `given_of` reads it."""
 SUBMISSIONS = ["submission_id", *POSITION, "superseded_by", *fields.names()]
 CHANGES = ["submission_id", "field", "given", "kept", "why"]
 FINDINGS = [
@@ -79,6 +81,12 @@ SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对"
 CSV_ROW_LIMIT = 1_000_000  # past it only Parquet is written (contract, Folders)
 ROW_GROUPS = "mingce.schools"
 """The Parquet file's own metadata that say, as JSON, in which row groups the rows of a school's students are."""
+
+
+def given_of(text: str) -> dict[str, str]:
+    """Return the fields in a cell of the registry's column `AS_GIVEN`, with what the registry has in them."""
+    parts = (one.partition("\x1f") for one in text.split("\x1e")[:-1])
+    return {name: given for name, _, given in parts}
 
 
 def conform(frame: Frame, table: str) -> Frame:

@@ -178,7 +178,7 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
 
 
 def _ledger(console: Console, facts: dict[str, Any]) -> None:
-    from pipeline.explain import kind_name, what_was_done
+    from pipeline.explain import by_whom, kind_name, what_was_done
 
     console.print()
     if facts["ledger"]:
@@ -186,7 +186,7 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
         for row in facts["ledger"]:
             what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
             proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
-            table.add_row(_minute(row["at"]), what, row["by"], "  ".join(filter(None, (row["why"], proof))))
+            table.add_row(_minute(row["at"]), what, by_whom(row), "  ".join(filter(None, (row["why"], proof))))
         console.print(table)
     else:
         console.print("还没有审核记录")

@@ -14,6 +14,7 @@ from pipeline.cli.common import By, Why, open_desk
 from pipeline.cli.review import college_named
 from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
+from pipeline.review.chain import TYPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +78,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
     typer.echo(f"{what}，校验码 {signed.code}")
     typer.echo(f"人数表：{cohort.folder / 'signed' / signed.code}")
+    _say_typed(cohort)
     for line in _outside(cohort, tables.run_id, college):
         typer.echo(line)
 
@@ -146,6 +148,12 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
         require_whole(cohort, ledger)
         accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
     typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
+    _say_typed(cohort)
+
+
+def _say_typed(cohort: Cohort) -> None:
+    if not cohort.review.reviewers:
+        typer.echo(f"经办人{TYPED}（[review] reviewers 没有设置）")
 
 
 def _verify(words: list[str], code: str) -> None:

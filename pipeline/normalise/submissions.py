@@ -14,7 +14,7 @@ from pipeline.knowledge.regions import Regions, postcode_whole
 from pipeline.knowledge.text import joined_text
 from pipeline.normalise.steps import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
-from pipeline.tables import CHANGES, POSITION, SUBMISSIONS, Frame
+from pipeline.tables import AS_GIVEN, CHANGES, POSITION, SUBMISSIONS, Frame
 
 ONLY_SCHOOL = "只可能是这所学校"
 OTHER_SCHOOL = "不是本届的学校名，按唯一可能的学校读取"
@@ -43,11 +43,18 @@ def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = ""
 
 
 def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
-    """Return a registry's rows with every field normalised like a submission's; other columns stay."""
+    """Return a registry's rows with every field normalised like a submission's; other columns stay.
+
+    The column `AS_GIVEN` holds the fields that normalising changed as they were given, or "".
+    """
     columns = fields.in_registry()
     kept, reasons = _repaired(rows, columns)
     _apply_vocabulary(kept, reasons, words, regions)
-    return rows.assign(**{column: kept[column] for column in columns})
+    given = pd.Series("", index=rows.index, dtype="str")
+    for column in columns:
+        changed = kept[column] != rows[column]
+        given[changed] = given[changed] + f"{column}\x1f" + rows[column][changed] + "\x1e"
+    return rows.assign(**{column: kept[column] for column in columns}, **{AS_GIVEN: given})
 
 
 def row_digests(rows: Frame) -> pd.Series:

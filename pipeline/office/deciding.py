@@ -12,6 +12,7 @@ from pipeline.errors import MingceError, UsageError
 from pipeline.office.cohort import Office, button, show_in, told
 from pipeline.office.listing import Listing
 from pipeline.render.pieces import Piece
+from pipeline.review.chain import TYPED
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.scope import REASONS
 
@@ -67,7 +68,8 @@ def decide(office: Office, decision: Decision) -> tuple[str, list[int]]:
         outcome = _acts(office, decision)(tables, ledger, decision.numbers, actor)
     done = f"{decision.action} {len(outcome.done)} 人{_named(outcome.done)}"
     already = f"；{len(outcome.already)} 人此前已是如此，未重复记入" if outcome.already else ""
-    return f"已登记：{done}{already}。网页和人数表在下次运行后更新。", outcome.entries
+    unchecked = "" if office.cohort.review.reviewers else f"经办人{TYPED}。"
+    return f"已登记：{done}{already}。{unchecked}网页和人数表在下次运行后更新。", outcome.entries
 
 
 def take_back(office: Office, entries: Sequence[int], by: str) -> str:

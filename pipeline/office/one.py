@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import fields
-from pipeline.explain import ROLES, explain, what_was_done
+from pipeline.explain import ROLES, by_whom, explain, what_was_done
 from pipeline.office.cohort import Office
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.comparison import change_requested
@@ -99,7 +99,7 @@ def _finding(row: dict[str, Any]) -> dict[str, str]:
 
 def _entry(row: dict[str, Any]) -> tuple[str, str, str, str]:
     what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
-    return str(row["at"])[:16].replace("T", " "), what, str(row["by"]), str(row["why"])
+    return str(row["at"])[:16].replace("T", " "), what, by_whom(row), str(row["why"])
 
 
 def _picture(office: Office, given: dict[str, Any], student: Student) -> bytes | None:

@@ -10,6 +10,8 @@ from typing import Any, TypedDict
 
 FIRST = "0" * 64  # what stands as `previous` in the first entry
 
+TYPED = "姓名系手工填写，未与账号核对"
+
 COVERED = (
     "seq", "at", "kind", "action", "by", "account", "school_code", "student_number", "submission_id", "college",
     "rule", "made_on", "data", "personal_digest", "unique_key", "previous",
@@ -38,6 +40,11 @@ class Entry:
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     personal: Mapping[str, Any] = field(default_factory=dict[str, Any])
     unique_key: str | None = None
+
+
+def name_checked(data: Mapping[str, Any]) -> bool:
+    """Return whether the name in an entry with these `data` is bound to the machine's account; else it was typed."""
+    return data.get("named") == "account"
 
 
 def canonical(value: object) -> str:

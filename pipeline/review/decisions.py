@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from itertools import accumulate
 from typing import Any, cast
 
 import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.text import among, joined_text
+from pipeline.normalise.text import half_width, plain_dashes, visible, without_spaces
+from pipeline.review.chain import name_checked
+from pipeline.tables import AS_GIVEN, given_of
 
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
     *KEY, "decision", "submission_id", "registry_digest", "by", "at", "why", "seq", "run", "snapshot",
-    "later",
+    "later", "checked",
 ]  # fmt: skip
 UNDO = "undo"
 """The action of an entry that takes an earlier one of its kind back (`review.undo`)."""
@@ -31,7 +35,8 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
 
     One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
     `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, `snapshot` (JSON, by which
-    `changed_fields` are found; empty once purged), and `later`, the later submission that it was decided not to take.
+    `changed_fields` are found; empty once purged), `later`, the later submission that it was decided not to take, and
+    `checked`: "1" where the name is bound to the machine's account, else it was typed.
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
@@ -41,6 +46,7 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
         registry_digest=[str(item.get("registry_digest", "")) for item in data],
         run=[str(item.get("run", "")) for item in data],
         later=[str(item.get("later", "")) for item in data],
+        checked=["1" if name_checked(item) else "" for item in data],
         snapshot=last["values"],
     )
     text = [column for column in DECISION_TABLE if column != "seq"]
@@ -59,7 +65,8 @@ def decision_states(
 
     Args:
         keys: `school_code, student_number` (the registry's), `submission_id` (the counting one, or ""),
-            `registry_digest`; where it also has the registry's fields as columns, `changed_fields` can name them.
+            `registry_digest`; where it also has the registry's fields as columns, `changed_fields` can name them, and
+            an approval of an earlier version stands though this one normalises the registry's values otherwise.
             `later_id`, where there is one: a later submission that was not taken (`cohort.later_uncertified`), or "".
         submission_ids: every submission of the run that was not withdrawn, superseded ones included.
         decisions: the table of `standing_decisions`.
@@ -70,13 +77,16 @@ def decision_states(
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
         `change_request` (bool: approved, and a newer submission counts; or a later one was not taken and no approval
         knew of it), `exception_expired` (bool: an approval rested on one that is past), `decided_by`, `decided_at`,
-        `decided_why` (of the last decision whatever it was; the why of a return is for the student), `changed_fields`
+        `decided_why`, `decided_checked` (of the last decision whatever it was; the why of a return is for the student;
+        whether the name is known by the account, "1" or blank), `changed_fields`
         (names of fields, comma-separated, of a stale approval).
     """
     both = _with_decisions(keys, decisions)
     approved = both["decision"] == "approved"
     expired = both["made_on"].isin(list(lapsed))
-    stands = among(both["made_on"], submission_ids) & (both["registry_then"] == both["registry_digest"]) & ~expired
+    present = among(both["made_on"], submission_ids) & ~expired
+    same = both["registry_then"] == both["registry_digest"]
+    stands = present & (same | _only_normalised(keys, both, approved & present & ~same))
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
@@ -92,10 +102,38 @@ def decision_states(
             "decided_by": both["by"],
             "decided_at": both["at"],
             "decided_why": both["why"],
+            "decided_checked": both["checked"],
             "exception_expired": approved & expired,
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )
+
+
+def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -> pd.Series:
+    """Return of which approvals the registry row is what it was, though an earlier version normalised it otherwise.
+
+    Every field that differs was then what the registry gives today, as it stands there or more plainly written.
+    """
+    same = pd.Series(False, index=keys.index)
+    if AS_GIVEN in keys:
+        for at in keys.index[asked]:
+            then, row = _snapshot(str(both["snapshot"][at])), keys.loc[at]
+            given = given_of(str(row[AS_GIVEN]))
+            differing = differing_fields(then, "registry", row) if then else [""]
+            same[at] = all(_was(then, name, given.get(name, "")) for name in differing)
+    return same
+
+
+def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
+    then, salt = snapshot.get("registry", {}).get(name), str(snapshot.get("salt"))
+    steps = [visible, half_width, without_spaces, plain_dashes]
+    spellings = accumulate(steps, lambda text, step: step(text), initial=given)
+    return bool(given) and then in {field_digest(salt, name, text) for text in spellings}
+
+
+def _snapshot(values: str) -> dict[str, Any]:
+    """Return the snapshot in an entry's personal values; empty where they were purged."""
+    return cast("dict[str, Any]", json.loads(values)).get("snapshot", {}) if values else {}
 
 
 def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +141,7 @@ def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later"]
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     return both
 
@@ -121,7 +159,7 @@ def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissio
     now = _counting_rows(rows, submissions)
     named: list[str] = []
     for at, snapshot in enumerate(then):
-        before = cast("dict[str, Any]", json.loads(snapshot)).get("snapshot", {}) if snapshot else {}
+        before = _snapshot(snapshot)
         pairs = (("registry", rows.iloc[at]), ("submission", now.iloc[at]))
         differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
         named.append(",".join(dict.fromkeys(differing)))

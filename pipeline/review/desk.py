@@ -29,7 +29,7 @@ from pipeline.review.decisions import (
 from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
 from pipeline.review.status import open_critical, statuses
 from pipeline.run_folder import counts, newer_runs, read_summary, unread_of
-from pipeline.tables import read_table
+from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
 
@@ -229,7 +229,8 @@ def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, s
     """
     codes = {name: code for code, name in schools.items()}
     digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
-    more = [name for name in fields.in_registry() if name in registry.columns and name not in roster.columns]
+    more = [*fields.in_registry(), AS_GIVEN]
+    more = [name for name in more if name in registry.columns and name not in roster.columns]
     rows = registry.assign(registry_digest=digests)[[*KEY, *more, "registry_digest"]].drop_duplicates(KEY)
     coded = roster.assign(school_code=roster["school"].map(codes).fillna("").astype("str"))
     both = coded.merge(rows, on=KEY, how="left", validate="m:1")

@@ -8,12 +8,13 @@ from typing import Any
 from pipeline import fields
 from pipeline.colleges import College
 from pipeline.errors import UsageError
+from pipeline.review.chain import TYPED
 from pipeline.review.desk import Desk, students_of
 from pipeline.tables import STATUSES
 
 COLUMNS = [
     "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "exception_expired",
-    "changed_fields", "submission_id", "decided_by", "decided_at",
+    "changed_fields", "submission_id", "decided_by", "decided_at", "decided_checked",
 ]  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def printed(rows: list[dict[str, Any]], run_id: str) -> str:
         lines += [f"{college}（{school}）", *_columns([_cells(row) for row in own]), ""]
     counts = {word: sum(row["status"] == code for row in rows) for code, word in STATUSES.items()}
     total = "，".join(f"{word} {count}" for word, count in counts.items() if count)
-    return "\n".join([*lines, f"共 {len(rows)} 人" + (f"：{total}" if total else ""), f"看的是运行 {run_id}"])
+    typed = sum(bool(row["decided_by"]) and not row["decided_checked"] for row in rows)
+    names = [f"其中 {typed} 人的审核人{TYPED}"] if typed else []
+    return "\n".join([*lines, f"共 {len(rows)} 人" + (f"：{total}" if total else ""), *names, f"看的是运行 {run_id}"])
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:

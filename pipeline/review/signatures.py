@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from pipeline.review.chain import name_checked
 from pipeline.review.signed_set import VERSION, code_of
 
 _STATE = [
@@ -102,7 +103,7 @@ def _signature(row: dict[str, Any]) -> Signature:
         by=str(row["by"]),
         at=str(row["at"]),
         digest=str(row["made_on"]),
-        checked=data.get("named") == "account",
+        checked=name_checked(data),
         version=int(data.get("version", 1)),
         files=dict(data.get("files", {})),
         majors=list(data.get("majors", [])),

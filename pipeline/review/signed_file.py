@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.errors import InputError, UsageError
 from pipeline.knowledge import crockford
+from pipeline.review.chain import TYPED
 from pipeline.review.desk import Desk, of_college
 from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature
 from pipeline.review.signing import unsigned
@@ -87,7 +88,7 @@ def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
 
 
 def _who_signed(signature: Signature) -> str:
-    checked = "" if signature.checked else "（姓名系手工填写，未与账号核对）"
+    checked = "" if signature.checked else f"（{TYPED}）"
     return f"{signature.place} 由 {signature.by} 于 {signature.at[:16].replace('T', ' ')} 签字{checked}"
 
 
