@@ -37,9 +37,9 @@ _TOLD = {
 
 
 def unusable(value: object, kind: object) -> str | None:
-    """Return what is wrong with a value that stands where `kind` is wanted and that nobody means, or None.
+    """Return a Chinese message if `value` cannot be a `kind`, else None.
 
-    A text that no file system takes as a path; a `true` where a number is wanted, which Python takes for 1.
+    It refuses paths that no file system accepts, and `true` for a number, which Python would read as 1.
     """
     if isinstance(value, bool) and (kind is int or kind is float):
         return "应为数字，不是 true 或 false"
@@ -62,7 +62,7 @@ def mistake_of(detail: ErrorDetails, text: str) -> str:
 
 
 def what_is_wrong(detail: ErrorDetails) -> str:
-    """Return in Chinese what is wrong with one value; a validator of ours has said it itself."""
+    """Return the Chinese message of one mistake. Our own validators' messages are Chinese already."""
     kind, context = detail["type"], detail.get("ctx") or {}
     if kind == "advice":
         return detail["msg"]

@@ -1,4 +1,4 @@
-"""All that is known of one student and why: what `mingce explain` shows for the phone call. Reads, decides nothing."""
+"""Gather all that is known of one student, and why, for `mingce explain`. Reads only."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _PLAIN = (
 
 @dataclass(frozen=True)
 class Found:
-    """Whom the call is about: `person` is their row of the run's people, None for who is in no registry."""
+    """The student to explain. `person` is the row of the run's people, None if no registry has the student."""
 
     school_code: str
     school: str
@@ -168,7 +168,7 @@ def _entries_about(entries: Frame, found: Found) -> Frame:
 
 
 def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str], today: date) -> Desk:
-    """Return the desk of this student alone: the same rules as for all, without the cost of all."""
+    """Return the desk of this student alone, by the same rules as the desk of all students."""
     people = tables.people.iloc[0:0] if found.person is None else found.person
     findings = tables.findings
     near = findings["submission_id"].isin(ids) | (findings["student_number"] == found.number)
@@ -275,7 +275,7 @@ def _college(found: Found, entries: Frame) -> Facts:
 
 
 def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
-    """Return the mails that told of this student: to the counselor of the class, the college, the student."""
+    """Return the mails about this student: to the class's counselor, the college, and the student."""
     sent = entries[entries["kind"] == _DELIVERY]
     if sent.empty:
         return []
@@ -305,7 +305,7 @@ def _own_key(kind: str, address: str, found: Found) -> str:
 
 
 def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
-    """Return the ledger's keys of those who are written to about this student, with their names."""
+    """Map the ledger's keys of the recipients of mail about this student to their names."""
     if found.person is None:
         return {}
     row = found.person.iloc[0]

@@ -1,4 +1,4 @@
-"""Imports that cost seconds and that nothing here needs are left out of what others import."""
+"""Import a library without its expensive optional dependencies."""
 
 from __future__ import annotations
 

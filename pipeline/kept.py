@@ -1,4 +1,4 @@
-"""What earlier runs made and would be made the same again is taken over: one way for pages, parts and whole runs.
+"""The cache of runs: a product of an earlier run is reused if its inputs are the same. Pages, parts and whole runs.
 
 A product is some files of a run under a key: the digest of all that they were made of. Each finished product gets a
 line in the run's journal, with the SHA-256 of its files. The next run takes a product of the same key from the latest
@@ -43,7 +43,7 @@ class Kept:
         return files is not None
 
     def note(self, key: str, paths: Iterable[Path]) -> None:
-        """Write down that a product stands in these files of the run; without a key it is nobody's to take."""
+        """Record in the journal that these files are a product. Without a key it cannot be reused."""
         if key:
             self._write(key, {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths})
 
@@ -80,7 +80,7 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
 
 
 def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
-    """Copy files from run to run; None, and nothing is left, where one is not what it was when that run ended.
+    """Copy files from run to run. If a file differs from its SHA-256, remove the copies and return None.
 
     An executed notebook names the folder of its run: the copy names the new one's.
     """

@@ -1,4 +1,4 @@
-"""One lock per cohort and kind of work, held by the operating system: a crash or `kill -9` lets it go."""
+"""One lock per cohort and kind of work. The operating system holds it and releases it when the process ends."""
 
 from __future__ import annotations
 

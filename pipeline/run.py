@@ -68,7 +68,7 @@ from pipeline.unchanged import Fingerprint, fingerprint
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is made. `as_of` is the day for which days are counted, `now` the moment it is made."""
+    """The options of a run. `as_of` is the day from which days are counted, `now` the time of the run."""
 
     as_of: date
     now: datetime
@@ -137,7 +137,7 @@ def _run(
     known: Fingerprint,
     decisions: DecisionRows,
 ) -> Outcome:
-    """Run the stages: what concerns one school in tasks of a part each, what crosses schools in between."""
+    """Run the stages. Parts of schools are tasks; steps across schools run between them."""
     stage = options.reporter.stage
     colleges, counselors = read_people(cohort)
     words = vocabulary(cohort, colleges)
@@ -208,7 +208,7 @@ def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run
 
 
 def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    """Return the summary of a run that took all of an earlier one over; the ledger has gone on since (mail, purge)."""
+    """Return the summary of a run that reused a whole earlier run, with the ledger's head of now."""
     started = options.now.isoformat(timespec="seconds")
     with open_ledger(cohort) as ledger:
         head = head_of(ledger.entries())

@@ -1,4 +1,4 @@
-"""The folder of one run: it appears whole or not at all, and never changes afterwards."""
+"""The folder of one run. It appears complete or not at all, and does not change afterwards."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _clear_killed(root: Path) -> RunFolder | None:
 
 
 def _after(runs: Path, now: datetime) -> datetime:
-    """Return `now`, or a second past the last run where that is later: a clock set back makes no run an older one."""
+    """Return `now`, or one second after the last run if that is later: ids stay ordered if the clock is set back."""
     made = [path.name[:15] for path in runs.iterdir() if re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]+", path.name)]
     try:
         last = datetime.strptime(max(made, default=""), "%Y%m%d-%H%M%S").replace(tzinfo=now.tzinfo)
@@ -174,7 +174,7 @@ def latest_folder(root: Path) -> Path | None:
 def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
     """Return the run that `latest.txt` of the reports folder `root` names, and its summary.
 
-    None where it names no run that can be read: nobody has run, or a hand has changed one of them.
+    None if there is no run yet, or if `latest.txt` or the run was changed by hand.
     """
     run = latest_folder(root)
     summary = read_summary(run) if run else None
@@ -216,7 +216,7 @@ def counts(summary: Mapping[str, Any] | None) -> bool:
 
 
 def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
-    """Return what of a college was not read, in words, by `unread` of a summary; blank where all of it was.
+    """Return in Chinese which inputs of a college were not read (`unread` of a summary), or "".
 
     Such a college can be neither signed, mailed nor handed in.
     """
@@ -232,7 +232,7 @@ def newer_runs(root: Path, run_id: str) -> list[str]:
 
 
 def newer_attempt(root: Path, run_id: str) -> str:
-    """Return, for people, that a newer run than this one was tried and did not take its place; blank where none was."""
+    """Return a Chinese sentence if a newer run was tried and did not become the latest, else ""."""
     newer = newer_runs(root, run_id)
     with suppress(OSError, ValueError):
         newer.append((root / _ATTEMPT).read_text(encoding="utf-8").strip())

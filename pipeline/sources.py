@@ -1,4 +1,4 @@
-"""What a run is told of all that a cohort gives. One source that fails does not stop the others."""
+"""What a run read from all sources of a cohort. One source that fails does not stop the others."""
 
 from __future__ import annotations
 

@@ -218,8 +218,8 @@ def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
 def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """Return `before` and `now`, by school code, where the registry has fewer students than in the run before.
 
-    An export that was cut off between two lines reads as a short one: only the run before can tell. A run that
-    somebody has spoilt tells nothing, and a registry that could not be read is told elsewhere.
+    A truncated export reads as a short one, so only the run before can show it. Unreadable earlier runs and unread
+    registries are left out.
     """
     now, then = _registered(summary), _registered(before)
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
@@ -233,7 +233,7 @@ _MOST_SKIPPED = 20  # rows that one line names
 
 
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
-    """Return what a person should make sure of, a line each: columns, registries that shrank (of one school's code)."""
+    """Return what the office should check, a line each: columns, registries that shrank. `school` is a code."""
     names = _names(summary)
     mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
     asked = year_questions(summary, school) + lines_of(mine)

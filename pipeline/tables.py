@@ -159,7 +159,7 @@ class Tables(Mapping[str, Frame]):
         return (path.stem for path in sorted(self.folder.glob("*.parquet")))
 
     def __contains__(self, name: object) -> bool:
-        """Return whether there is a table of this name; a mapping's own way would read it."""
+        """Return whether there is a table of this name, without reading it."""
         return (self.folder / f"{name}.parquet").is_file()
 
     def rows(self, name: str) -> int:

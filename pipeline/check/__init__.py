@@ -1,7 +1,7 @@
 """Check: judge every rule once, through Great Expectations.
 
-`from pipeline.check import suite` gives anybody our suites for a project of their own (docs/great-expectations.md); it
-imports Great Expectations and registers the types, which `pipeline.check` alone does not.
+`from pipeline.check import suite` returns our suites for other Great Expectations projects
+(docs/great-expectations.md). It imports Great Expectations and registers our types; `import pipeline.check` does not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["suite"]
 
 
 def __getattr__(name: str) -> object:
-    """Import what anybody's own project asks for when it asks."""
+    """Import `suite` on first use, because Great Expectations takes seconds to import."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pipeline.check import expectations

@@ -1,4 +1,4 @@
-"""Certifications: derived from findings, never judged a second time."""
+"""Derive `certifications` from the findings. No rule is judged a second time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.tables import Frame, conform
 def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unrecorded: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
 
-    What a rule that could not run (or is silenced) would have said of an identity is unknown: never certified.
+    An identity rule that could not run, or is silenced, leaves identity `not_checked`.
 
     Args:
         table: the check table.
@@ -47,7 +47,7 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unreco
 
 
 def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded: Collection[str]) -> pd.Series:
-    """Return `certified` where no compared field differs from the matched row or is missing though required."""
+    """Return `certified` where every compared field equals the matched row and no required field is blank."""
     against = {f"{name}.registry" for name in fields.compared()} | {f"{name}.required" for name in fields.compared()}
     against_him = findings["rule"].isin(list(against)) & (findings["severity"] == "critical")
     failing = set(findings["submission_id"][against_him])
@@ -59,7 +59,7 @@ def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded:
 
 
 def without_shared(certifications: Frame, findings: Frame) -> Frame:
-    """Return certifications whose record is not checked where nothing but shared faults failed it."""
+    """Set record to `not_checked` where shared faults are its only failures."""
     kinds = [f"{name}.{kind}" for name in fields.compared() for kind in ("registry", "required")]
     failing = findings[findings["rule"].isin(kinds) & (findings["severity"] == "critical")]
     own = failing["submission_id"][failing["shared_fault"] == ""]

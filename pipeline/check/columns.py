@@ -77,7 +77,7 @@ def sized(column: str, value: object, *, last: bool = False) -> float | datetime
 
 
 def same_spelling(column: str, value: object, codes: dict[str, CodeTable]) -> str:
-    """Return a value of a rule as the tables would spell it; a value of no field is returned as it is written."""
+    """Return a rule's value in the tables' spelling. The value of an unknown column is returned unchanged."""
     name, text = field_of(column), str(value)
     if name not in fields.fields():
         return text
@@ -89,7 +89,7 @@ def same_spelling(column: str, value: object, codes: dict[str, CodeTable]) -> st
 
 
 def _region(name: str, level: str) -> str:
-    """Return a region's name by itself in full, such as 湖南省 of 湖南; one that is not known stays."""
+    """Return a region's full name, such as 湖南省 for 湖南. An unknown name is returned unchanged."""
     if level == "province":
         cells = [pd.Series([text], dtype="str") for text in (name, "", "")]
         return str(load_regions().split(*cells)[level].iloc[0])
@@ -99,7 +99,7 @@ def _region(name: str, level: str) -> str:
 
 
 def office_table(table: Frame, columns: Iterable[str]) -> Frame:
-    """Return the columns that an office's rules look at: blanks as missing values, sizes as numbers and dates."""
+    """Return the columns that an office's rules read. Blanks become missing values; sizes become numbers and dates."""
     wanted = set(columns)
     made = {column: _missing(table[column]) for column in table.columns if column in wanted}
     for column in table.columns:

@@ -1,4 +1,4 @@
-"""`row_condition` of an office's rule: a comparison of fields, and nothing that could be run.
+"""Parse the `row_condition` of an office's rule: comparisons of fields only, no code.
 
 pandas' `query` resolves `@name` to any Python object it can see and calls methods, so a condition is read as Python's
 grammar first: names of fields, constants, comparisons, and, or, not, and the few methods named here. What it compares
@@ -23,7 +23,7 @@ _BY_SIZE = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def unknown_names(condition: str, known: Collection[str]) -> list[str] | None:
-    """Return the names in a condition that are no field of `known`; None where it is more than a comparison."""
+    """Return the condition's names that are not in `known`, or None if the condition is not a plain comparison."""
     text = condition.strip()
     if len(text.splitlines()) != 1:  # pandas takes each line for an expression of its own
         return None
@@ -63,8 +63,8 @@ def read_condition(condition: str, spelt: Callable[[str, object], str]) -> tuple
     """Return a plain condition as it is judged, the columns that it looks at, and what is wrong with its values.
 
     Args:
-        condition: one of which `unknown_names` has nothing to say.
-        spelt: from a column and a value to the value as the tables spell it.
+        condition: a condition for which `unknown_names` returns an empty list.
+        spelt: maps a column and a value to the value in the tables' spelling.
     """
     tree = ast.parse(condition.strip(), mode="eval")
     reader = _Reader(spelt)
@@ -141,7 +141,7 @@ class _Reader(ast.NodeTransformer):
 
 
 def _operands(side: ast.expr) -> list[ast.expr]:
-    """Return the names and constants of one side of a comparison; what a method is called on is not compared."""
+    """Return the names and constants of one side of a comparison, without the object that a method is called on."""
     if isinstance(side, (ast.Name, ast.Constant)):
         return [side]
     if isinstance(side, (ast.List, ast.Tuple)):

@@ -1,6 +1,6 @@
 """What a run judged, in pages: one in Chinese for the office, and Great Expectations' own Data Docs beside it.
 
-Both are made of `validations.json`, which holds counts only: no value of anybody. They load nothing from elsewhere.
+Both are made from `validations.json`, which holds counts and no personal values. The pages load no external files.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Our expectation types for Great Expectations, for a run of mingce and for anybody's own project.
+"""Our expectation types for Great Expectations, for mingce's runs and for other projects.
 
-Importing this module imports Great Expectations (many seconds) and registers the types. A type needs nothing but the
-batch and its own settings. Only names that its documentation has are used, with one exception: `TableEngine` spares a
-run the fingerprint of the batch, which nobody reads and which costs more than all rules together (measured,
-decisions/expectation-types.md).
+Importing this module imports Great Expectations (several seconds) and registers the types. A type needs the batch and
+its own settings only. The code uses documented names of Great Expectations, with one exception: `TableEngine` skips
+the fingerprint of the batch, which is not used and costs more than all rules together (decisions/expectation-types.md).
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Rows(NamedTuple):
 
 
 class TableRows(TableMetricProvider):
-    """The one metric of all our types: the batch's own table, less the rows that a `row_condition` leaves out."""
+    """The metric that all our types share: the batch's table without the rows that `row_condition` excludes."""
 
     metric_name = METRIC
 
@@ -169,7 +168,7 @@ TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, 
 
 
 def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: ANN401 - any setting of a type
-    """Return the expectation of one rule, its severity, its words and its meaning told to Great Expectations.
+    """Return the expectation of one rule, with severity, message and description set for Great Expectations.
 
     The `settings` are for a type of our own.
     """
@@ -184,7 +183,7 @@ def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: AN
 
 
 def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
-    """Return `expectations/<name>.yml` as a suite for anybody's own project: its rules about a submission alone.
+    """Return `expectations/<name>.yml` as a suite with the rules that need a submission's own row only.
 
     Args:
         name: `entry`, `identity`, `record` or `contact`.
@@ -213,7 +212,7 @@ def _looks_alone(rule: Rule) -> bool:
 
 
 class TableEngine(PandasExecutionEngine):
-    """Great Expectations' own engine, less the fingerprint of the batch: that of no rows stands in its place."""
+    """Great Expectations' pandas engine, which fingerprints an empty table instead of the batch."""
 
     def get_batch_data_and_markers(self, batch_spec: Any) -> tuple[PandasBatchData, Any]:  # noqa: ANN401 - its own
         """Return the batch's table as it is."""

@@ -31,7 +31,7 @@ class Facts:
     regions: Regions
 
     def __deepcopy__(self, memo: dict[int, object]) -> Facts:
-        """Return the same facts: they never change, and Great Expectations copies what an expectation is given."""
+        """Return the same object: facts are immutable, and Great Expectations copies an expectation's arguments."""
         return self
 
 

@@ -28,7 +28,7 @@ def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Fra
     Args:
         table: normalised registry rows.
         verdicts: each rule's failing positions.
-        own: how many rows are told of; the others are guests, whose own part tells of them.
+        own: the number of rows to report. The rows after them are guests, which their own part reports.
     """
     table = table if "file" in table else table.assign(file="")
     keep = ["school", "college", "class_name", "student_number", "file", "row"]

@@ -1,4 +1,4 @@
-"""Rules that could not be judged because a source or a registry lacks a column: listed, and nobody's finding."""
+"""Rules that cannot be judged because a source or a registry lacks a column. They are listed and give no findings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _read_by(rule: Rule) -> tuple[str, ...]:
 
 
 def without_lacking(findings: Frame, table: Frame, lacking: Lacking) -> Frame:
-    """Return the findings on submissions but those on fields that the submission's worksheet has no column for."""
+    """Return the findings without those on fields for which the submission's worksheet has no column."""
     if not lacking.sheets or findings.empty:
         return findings
     lost = lost_fields(table, lacking)
@@ -56,7 +56,7 @@ def without_lacking(findings: Frame, table: Frame, lacking: Lacking) -> Frame:
 
 
 def lost_fields(table: Frame, lacking: Lacking) -> dict[str, frozenset[str]]:
-    """Return by submission the fields that its worksheet has no column for, of those that lack any."""
+    """Map each submission whose worksheet lacks columns to the fields without one."""
     places = zip(table["submission_id"], table["file"], table["sheet"], strict=True)
     return {str(each): lost for each, file, sheet in places if (lost := lacking.sheets.get((file, sheet)))}
 
@@ -68,7 +68,7 @@ def records_without_columns(table: Frame, lacking: Lacking) -> Collection[str]:
 
 
 def registry_without_lacking(findings: Frame, lacking: Lacking) -> Frame:
-    """Return the findings on registry rows but those on columns that the school's registry does not have."""
+    """Return the registry findings without those on columns that the school's registry does not have."""
     pairs = zip(findings["school"], findings["field"], strict=True)
     none = [name in lacking.registries.get(school, ()) for school, name in pairs]
     return findings[~pd.Series(none, index=findings.index, dtype=bool)].reset_index(drop=True)

@@ -1,7 +1,7 @@
-"""The logic of every expectation type of our own by its name; no Great Expectations is needed for it.
+"""The logic of each of our expectation types, by name. It does not need Great Expectations.
 
-Half of the rules are of three kinds, each with the field as its setting: it is given, is in its code table, equals
-the registry. The others are in `rules/`.
+Half of the rules are of three kinds that take the field as a setting: the field is given, is in its code table, or
+equals the registry. The other rules are in `rules/`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def field_in_codes(table: Frame, facts: Facts, column: str) -> Mask:
 
 
 def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
-    """The field differs from the matched registry row; a blank side, or a value at fault, is not compared.
+    """The field differs from the matched registry row. A blank or faulty value is not compared.
 
     Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
     """
@@ -77,7 +77,7 @@ def compared_form(values: pd.Series, column: str) -> pd.Series:
 
 
 def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
-    """Return where the two sides name one region by its names of different years, two places of then being two."""
+    """Return where both sides name one region by names of any year. Two places of that year stay two."""
     here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
     return facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
 
@@ -104,7 +104,7 @@ LOGIC: dict[str, Logic] = {
 
 
 def own_field(name: str) -> str:
-    """Return the field that an expectation type is named after (`expect_email_format`: email); blank where none is."""
+    """Return the field in an expectation type's name (`expect_email_format`: email), or ""."""
     named = [field for field in fields.names() if name.startswith(f"expect_{field}_") and name in RULES]
     return max(named, key=len, default="")
 
@@ -121,9 +121,9 @@ class _Noting(pd.DataFrame):
 
 @cache
 def columns_read(name: str, column: str = "") -> frozenset[str] | None:
-    """Return the columns that a type's logic looks at in a submission's own row; None where it wants more than that.
+    """Return the columns of a submission's own row that a type's logic reads, or None if it needs other tables.
 
-    Found by judging a table without rows: a rule is a function over whole columns, so it looks at all of them.
+    The logic is run on a table without rows: a rule is a function over whole columns, so it reads all that it needs.
     """
     table = _Noting({column: pd.Series(dtype="str") for column in SUBMISSIONS})
     try:

@@ -1,4 +1,4 @@
-"""What is the registrar's to mend, and no student's: faults of registry rows, and what students wrote as these have it.
+"""Faults that the registrar must correct: faulty registry rows, and values that a student copied from them.
 
 A value that breaks its own `registry.*` rule is not compared. Only where ID number or name is at fault does it hold up
 the student, as the registrar's (contract, *Where the registry itself is wrong*).
@@ -50,7 +50,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[Verdict], findings: Fram
     Args:
         table: the check table of the submissions that count.
         verdicts: those on the registry's rows.
-        findings: of these submissions: an identity that says so already needs no second word.
+        findings: theirs. A submission with an identity finding for the registrar gets no second one.
     """
     said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
     open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
@@ -71,13 +71,13 @@ def registrar_findings(table: Frame, verdicts: Iterable[Verdict], findings: Fram
 
 
 def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
-    """Return findings of submissions, an info where the student wrote what the registry has, or it has nothing either.
+    """Lower findings to info where the student's value equals the registry's, or both are blank.
 
     Args:
         findings: of the submissions in `table`.
         table: their check table.
         facts: the cohort's.
-        registry: a field that none of a school's rows has says nothing.
+        registry: registry rows. A field that is blank in all rows of a school is ignored.
     """
     base = findings["rule"].str.replace(r"\..*", "", regex=True)
     kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
@@ -110,7 +110,7 @@ def _nowhere(rows: Frame, column: str, registry: Frame) -> np.ndarray:
 
 
 def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
-    """Return the schools whose registry has most undergraduates in another month than the cohort's, with that month."""
+    """Map schools to the month of most undergraduates in the registry, where it is not the cohort's month."""
     months = registry["graduation_month"]
     asked = registry[
         registry["education_level"].isin(UNDERGRADUATE) & is_month(months) & months.str.startswith(f"{facts.year}-")
@@ -123,7 +123,7 @@ def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
 
 
 def without_june(verdicts: list[Verdict], schools: pd.Series, asked: Collection[str]) -> list[Verdict]:
-    """Return verdicts without those on the month of undergraduates of the schools that must be `asked` first."""
+    """Return the verdicts without `graduation_month.june` for the schools in `asked`."""
     off = schools.isin(list(asked)).to_numpy()
     return [_only(v, ~off[v.rows]) if v.rule.expectation == "expect_graduation_month_june" else v for v in verdicts]
 

@@ -1,4 +1,4 @@
-"""What is kept of Great Expectations' results: counts and verdicts, never a value, a row or a list."""
+"""Reduce Great Expectations' results to counts and verdicts, without values or row lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rule: as a suite declares it, and its logic, a pure function from the table and the facts to failing rows."""
+"""A rule as a suite declares it. Its logic is a pure function from table and facts to the failing rows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Mask = pd.Series
 
 @dataclass(frozen=True)
 class Broken:
-    """The rows that break a rule, where more than the rule's own field is to be told.
+    """The rows that break a rule, with details beyond the rule's own field.
 
     `field` names the field at fault row by row, `given` its value, `expected` what would be right (for counselor and
     office only), `severity` another severity than the rule's (blank: the rule's). None means: the rule's field, its
@@ -91,19 +91,19 @@ def milder(rows: Mask) -> pd.Series:
 
 
 def given(column: pd.Series) -> pd.Series:
-    """Return where a field is not blank: what is blank is `required`'s to judge."""
+    """Return where a field is not blank. Blank fields are judged by `required` rules."""
     return column != ""
 
 
 def of_registry(table: Frame) -> bool:
-    """Say whether these are a registry's own rows: they stand in a sheet and are no submission."""
+    """Return whether the table holds registry rows and not submissions."""
     return "row" in table and "submission_id" not in table
 
 
 def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
-    """Make `function` remember its answer about the last table that it was asked about.
+    """Cache the result of `function` for the last table.
 
-    A table never changes while it is judged; it is known by identity and not kept alive by this.
+    A table does not change while it is judged. It is recognised by identity through a weak reference.
     """
     last = local()
 

@@ -1,4 +1,4 @@
-"""Shared faults: what most rows of a source, or of a college, break in one same way is the office's to end, once.
+"""Shared faults: a fault that most rows of a source or a college have in the same way. The office ends it once.
 
 Where 10 submissions and 80 % of those of one worksheet, or of one school and college, break one rule by one same
 transformation of the value, their findings carry the fault's number and are the office's (contract, *tables/
@@ -40,7 +40,7 @@ KINDS = tuple(_ADVICE)
 
 
 def signs_of(findings: Frame, table: Frame) -> Frame:
-    """Return which transformations each finding fits (`SIGNS`): a finding may fit several, or none.
+    """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none.
 
     Args:
         findings: of the submissions in `table`.
@@ -61,7 +61,7 @@ def signs_of(findings: Frame, table: Frame) -> Frame:
 
 
 def _sides(rule: str, row: Mapping[Hashable, str]) -> tuple[str, str]:
-    """Return the given value that a rule judges, and what it should be where that is known."""
+    """Return the value that a rule judges and the expected value ("" if unknown)."""
     name = field_of(rule)
     held = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
     return row.get(name, ""), row.get(held, "")
@@ -97,7 +97,7 @@ def places_of(table: Frame) -> Frame:
 
 
 def counted(signs: Frame) -> Frame:
-    """Return `PLACE`, `SIGN`, `rows` and one example of each: what the run hears of a part's signs."""
+    """Count the signs of one part: columns `PLACE`, `SIGN`, `rows`, with one example each."""
     if signs.empty:
         return pd.DataFrame(columns=pd.Index([*PLACE, *SIGN, "rows", "given", "expected"]))
     groups = signs.groupby([*PLACE, *SIGN], as_index=False)
@@ -112,8 +112,8 @@ def decide(
     Args:
         counts: `counted` of each part.
         places: `places_of` of each part.
-        before: numbers that were found before, and stay down to a half.
-        settled: by number, how it was settled.
+        before: numbers found by earlier runs. They stay until they fall below 50 %.
+        settled: maps numbers to how they were settled.
     """
     all_counts, all_places = pd.concat(list(counts), ignore_index=True), pd.concat(list(places), ignore_index=True)
     known = set(before)
@@ -142,7 +142,7 @@ def decide(
 
 
 def _without(counts: Frame, found: list[Frame]) -> Frame:
-    """Return the counts that no fault of a wider place has taken."""
+    """Return the counts without findings that belong to a fault of a wider place."""
     for faults in found:
         taken = counts.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
         counts = counts[(taken["_merge"] == "left_only").to_numpy()]
@@ -154,12 +154,12 @@ def _number(*parts: str) -> str:
 
 
 def lay_on(findings: Frame, signs: Frame, faults: Frame) -> Frame:
-    """Return findings with the number of the shared fault that each belongs to; these are the office's.
+    """Set `shared_fault` of the findings that belong to one, and make the office their actor.
 
     Args:
         findings: of a part.
         signs: `signs_of` them.
-        faults: `decide` of all parts; a settled one is nobody's but the students'.
+        faults: `decide` of all parts. Findings of a settled fault stay the students'.
     """
     open_faults = faults[faults["settled"] == ""]
     numbers: dict[tuple[str, str], tuple[str, str]] = {}
@@ -181,7 +181,7 @@ def lay_on(findings: Frame, signs: Frame, faults: Frame) -> Frame:
 
 
 def cause_of(fault: Mapping[str, object]) -> tuple[str, ...]:
-    """Return what several rules' faults of one cause have in common: place, field and advice."""
+    """Return the key by which faults of one cause are grouped: place, field and advice."""
     return (*(str(fault[name]) for name in PLACE), field_of(str(fault["rule"])), str(fault["advice"]))
 
 
@@ -200,6 +200,6 @@ def _line(cause: tuple[str, ...], fault: Mapping[str, object]) -> str:
 
 
 def field_of(rule: str) -> str:
-    """Return the field whose value a rule judges: class_name.college is told where the college is not the class's."""
+    """Return the field whose value a rule judges. For `class_name.college` it is the college."""
     base, _, kind = rule.partition(".")
     return kind if base == "class_name" and kind in ("college", "major") else base

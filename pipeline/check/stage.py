@@ -114,16 +114,16 @@ def _validated(
 
 
 def _asked(month: str, facts: Facts) -> str:
-    """Return the question to the office about a registry whose undergraduates mostly end in another month."""
+    """Return the question to the office about a registry whose undergraduates mostly have another month."""
     set_month = facts.undergraduate_month
     remedy = f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
     return f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {set_month}，请就业办确认：{remedy}"
 
 
 def _unspoken(table: Frame, verdicts: list[Verdict], rules: list[Rule]) -> list[Verdict]:
-    """Return the verdict that identities were not checked whose cause no rule could tell: it is silenced or failed.
+    """Return an `identity.not_checked` verdict for rows whose cause has a rule that is silenced or did not run.
 
-    Unknown is not a pass: without this such a student would stand among those who can be approved.
+    Without it these students would count as ready for approval.
     """
     told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
     rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, UNNAMED, *told]))
@@ -188,7 +188,7 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
 
 
 def _unmarked(matched: Matched, rows: Frame) -> Frame:
-    """Return the check table of submissions that do not count: nothing is known of them beside their evidence."""
+    """Return the check table of submissions that do not count, without marks."""
     marks = pd.DataFrame(MARKS, index=rows.index)
     return submissions_table(matched, rows, find_evidence(rows, matched.registry), marks, None)
 

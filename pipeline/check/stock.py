@@ -1,8 +1,7 @@
-"""Great Expectations' own expectations in an office's YAML: mistakes are told before anything runs, with their line.
+"""Read Great Expectations' own expectations from an office's YAML and report mistakes with their line before a run.
 
-What a rule compares is held against the declared kinds of its columns: text with text as the tables spell it, sizes
-with sizes. What could not name rows is refused here. Importing Great Expectations takes many seconds; it happens only
-where a rule of this kind is written.
+The values of a rule must fit the declared kinds of its columns: text in the tables' spelling, numbers, dates. An
+expectation that cannot name rows is refused. Great Expectations is imported only if the office has such a rule.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def expectation_type(name: str) -> type[Any] | None:
 
 
 def _odd_case(module: object, name: str) -> type[Any] | None:
-    """Return the class whose name has other capitals (expect_column_kl_divergence… is …KLDivergence…)."""
+    """Find the class by name without regard to case (expect_column_kl_divergence… is …KLDivergence…)."""
     wanted = name.replace("_", "").lower()
     found = [candidate for candidate in dir(module) if candidate.lower() == wanted]
     return getattr(module, found[0]) if found else None
@@ -100,7 +99,7 @@ def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]
 
 
 def _unusable(rule: Rule) -> list[str]:
-    """Return why this expectation, or one of its columns, is none that can be judged row by row."""
+    """Return why this expectation or one of its columns cannot be judged row by row."""
     kind = expectation_type(rule.expectation)
     if kind is None:
         return [f"Great Expectations 没有期望 {rule.expectation}，请核对拼写"]
@@ -119,7 +118,7 @@ def tells_rows(kind: type[Any]) -> bool:
 
 
 def _refused(rule: Rule) -> list[str]:
-    """Return what Great Expectations itself says against the settings."""
+    """Return Great Expectations' own objections to the settings."""
     kind = expectation_type(rule.expectation)
     assert kind is not None
     try:
@@ -137,7 +136,7 @@ def _told(detail: dict[str, Any]) -> str:
 
 
 def known_columns(rule: Rule) -> list[str]:
-    """Return the columns that an office's rule may speak of: the fields, and the matched registry row's."""
+    """Return the columns that an office's rule may name: the fields and those of the matched registry row."""
     more = ["file", "sheet", "row"] if rule.table == "submissions" else ["row"]
     if rule.table in ("students", "registry"):
         return [*fields.in_registry(), *more]
@@ -172,7 +171,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _misspelt(value: object, columns: list[str], spelt: Callable[[str, object], str]) -> list[str]:
-    """Return that the tables spell a value, or a pair's values, otherwise: no row could ever have it."""
+    """Return a message for each value that the tables spell differently, because no row could equal it."""
     parts = cast("list[object]", value) if isinstance(value, list) else [value]
     return [
         f"“{part}”在名册里写作“{spelt(column, part) or '空白'}”，请改正"
@@ -182,7 +181,7 @@ def _misspelt(value: object, columns: list[str], spelt: Callable[[str, object], 
 
 
 def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[str]:
-    """Turn the columns and bounds into those by size; return what has none."""
+    """Replace columns and bounds by their numeric or date form. Return the mistakes."""
     kinds = {kind_of(name) for name in columns}
     allowed = BY_SIZE[rule.expectation]
     if len(kinds) > 1 or not kinds <= set(allowed):
@@ -223,7 +222,7 @@ def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
 
 
 def _read_condition(rule: Rule, kwargs: dict[str, Any], spelt: Callable[[str, object], str]) -> list[str]:
-    """Read `row_condition`; return what is wrong: more than a comparison of fields, or refused by an empty table."""
+    """Read `row_condition` and return its mistakes. It must be a comparison of fields that runs on an empty table."""
     condition = str(rule.kwargs["row_condition"])
     if rule.kwargs.get("condition_parser", "pandas") != "pandas":
         return ["condition_parser 只能是 pandas，请删去这一行"]

@@ -58,7 +58,7 @@ def submissions_table(
 
 
 def _taken_or(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
-    """Return the registry's values at `rows`, `otherwise` where there is no row."""
+    """Return the registry's values at `rows`, or `otherwise` where there is no row."""
     if not len(registry):
         return otherwise
     taken = registry.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
@@ -85,7 +85,7 @@ class Classes:
 def classes_of(registry: Frame) -> Classes:
     """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major.
 
-    A row that leaves its major blank says nothing against the others.
+    Rows with a blank major are ignored.
     """
     named = registry[registry["class_name"] != ""]
     keys = named["school"] + "\x1f" + named["class_name"]

@@ -163,8 +163,8 @@ def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
 
 
 def _size(node: yaml.Node, known: dict[int, float] | None = None) -> float:
-    """Return how many nodes there are with every alias written out: a few lines of aliases can mean thousands of
-    millions. Infinite where a node stands within itself."""
+    """Return the number of nodes with every alias expanded: a few lines of aliases can expand to billions of nodes.
+    Infinite for a node that contains itself."""
     known = {} if known is None else known
     if id(node) not in known:
         known[id(node)] = math.inf
@@ -189,11 +189,11 @@ class _Suite:
                 self.wrong(node, f"没有设置项 {key}，请核对拼写")
 
     def wrong(self, node: yaml.Node, message: str) -> None:
-        """Write down one mistake with its line."""
+        """Record one mistake with its line."""
         self.mistakes.append(f"{self.file} 第 {node.start_mark.line + 1} 行：{message}")
 
     def plain(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
-        """Return a node's value as Python data; None, with a mistake written down, where it has none."""
+        """Return a node's value as Python data. If it has none, record a mistake and return None."""
         loader = yaml.SafeLoader("")
         try:
             return loader.construct_document(node)

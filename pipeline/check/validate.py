@@ -1,7 +1,6 @@
-"""Great Expectations judges: one validation for each table, every failing row with its rule.
+"""Run Great Expectations: one validation for each table, which returns every failing row of every rule.
 
-Importing Great Expectations takes many seconds; it happens when the first validation starts, or beside other work
-through `warm_up`.
+Importing Great Expectations takes several seconds. The first validation imports it, or `warm_up` in the background.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def warm_up() -> None:
 
 
 def context(**settings: Any) -> Any:  # noqa: ANN401 - the library's own, imported late
-    """Return an ephemeral context that sends nothing anywhere, and makes no folder for sites that nobody builds."""
+    """Return an ephemeral context without analytics and without a folder for Data Docs."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -66,8 +65,8 @@ def context(**settings: Any) -> Any:  # noqa: ANN401 - the library's own, import
 def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, Any]]:
     """Return each rule's verdict on `table`, and the validation results for Data Docs by name.
 
-    A rule that raises could not run and leaves the others' verdicts standing. An office's stock expectations have a
-    suite of their own: they see blank cells as missing values, and columns of the kinds that they compare.
+    A rule that raises is reported as not run and does not affect the other rules. An office's stock expectations run
+    in a suite of their own, on a table with blanks as missing values and typed columns.
     """
     own = [rule for rule in rules if not rule.stock]
     stock = [rule for rule in rules if rule.stock]

@@ -1,6 +1,6 @@
-"""How Great Expectations' Data Docs look here: its own pages from templates of ours, which load nothing from anywhere.
+"""Render Great Expectations' Data Docs with our own templates, which load no external files.
 
-Its own templates draw with scripts, styles and pictures of other machines; without them their controls are dead.
+Great Expectations' templates need scripts, styles and pictures from the internet.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ class Index(DefaultJinjaIndexPageView):
 
 
 def ours_first(pages: Environment) -> None:
-    """Have templates of `reports/data_docs/` stand in the place of Great Expectations' own of the same name."""
+    """Use the templates of `reports/data_docs/` instead of Great Expectations' templates of the same name."""
     loaders: list[BaseLoader] = [FileSystemLoader(resources.templates() / "data_docs")]
     pages.loader = ChoiceLoader([*loaders, *([pages.loader] if pages.loader else [])])

@@ -1,4 +1,4 @@
-"""The child process that opens workbooks and DBF tables: a hang, a panic or a bomb ends it and not the run.
+"""The child process that opens workbooks and DBF tables, so that a hang, a crash or a zip bomb cannot end the run.
 
 A script that imports nothing of the package, so that it starts in a moment. Standard input: the workbook's bytes.
 Standard output, pickled one after the other: for each worksheet its place and name, then `visible, merged`, then

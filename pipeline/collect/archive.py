@@ -66,7 +66,7 @@ class Archive:
         return self._parts[name]
 
     def forget(self, name: str) -> None:
-        """Let go of a part's bytes."""
+        """Drop a part's bytes from the cache."""
         self._parts.pop(name, None)
 
     def _inflate(self, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a source has: columns known and by which right, columns unknown and what they may mean, fields missing."""
+"""The columns of a source: known ones with the reason, unknown ones with their likely field, missing fields."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false
@@ -101,7 +101,7 @@ def columns_of(
 
 
 def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
-    """Return the levels of a place without a column that others' cells tell: 湖南省湘潭市雨湖区 under 生源地."""
+    """Return the levels of a place that have no column but stand in another level's cells (湖南省湘潭市)."""
     found: set[str] = set()
     for place in ("origin", "home"):
         names = {level: f"{place}_{level}" for level in LEVELS}
@@ -123,9 +123,9 @@ def values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
 
 
 def option_numbers(header: Header, body: pa.Table) -> list[str]:
-    """Return the coded fields in whose columns a form tool wrote its options' numbers: nobody here knows their order.
+    """Return the coded fields whose columns hold a form tool's option numbers, which have no known meaning.
 
-    What `cohort.toml` declares is read all the same: the office's own aliases say what each number means.
+    Columns that `cohort.toml` declares are read: the office's own aliases give each number its meaning.
     """
     if not any(export.numbered for export in header.words.exports):
         return []
@@ -249,5 +249,5 @@ def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
 
 
 def short(heading: str) -> str:
-    """Return a heading as a message may tell it: whoever wrote it may have put anything there."""
+    """Return a heading for a message: shortened, with numbers masked."""
     return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")

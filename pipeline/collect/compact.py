@@ -50,7 +50,7 @@ def values_in_portions(
 
 
 def _blank_rows(start: int, last: int) -> list[list[Value]]:
-    """Return rows for the cells that are laid below the last row that was read."""
+    """Return blank rows for overlay cells below the last row that was read."""
     return [[] for _ in range(start, min(last + 1, start + _CHUNK))]
 
 

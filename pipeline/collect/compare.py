@@ -1,4 +1,4 @@
-"""Two exports of a registry compared: who came, who went, and which fields changed."""
+"""Compare two exports of a registry: students added, students removed, fields changed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return `old` under the student numbers of `new`, with `was`, the numbers before.
 
-    Whoever has another number now is known by the ID number, where it stands in one row of each side that has no other.
+    A student whose number changed is recognised by the ID number, if one row on each side has it.
     """
     key = ["school", "student_number"]
     gone, come = (_apart(one, other, key) for one, other in ((old, new), (new, old)))

@@ -77,7 +77,7 @@ def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]]
 
 
 def _told(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
-    """Yield the records; a cell without end is told in words."""
+    """Yield the records. A cell longer than the limit raises `InputError`."""
     number = 0
     try:
         for number, record in enumerate(records, 1):  # noqa: B007  # the last one that was whole
@@ -127,7 +127,7 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
 
 
 def _folded(record: list[str], most: int, delimiter: str) -> list[str]:
-    """Return the record with what goes beyond `most` cells in the last one: one such row would widen all others."""
+    """Join the cells beyond `most` into the last one, because one long row would widen the whole table."""
     return record if len(record) <= most else [*record[: most - 1], delimiter.join(record[most - 1 :])]
 
 

@@ -1,1 +1,1 @@
-"""What the rules know: codes, regions, identifiers, phones, names, photos."""
+"""Facts and checks that the rules use: codes, regions, identifiers, phones, names, photos."""

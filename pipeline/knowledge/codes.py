@@ -28,7 +28,7 @@ SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生"
 
 
 def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
-    """Return where the one is a word that covers the label which the other is."""
+    """Return where `word` is a general term, such as 研究生, that covers `label`."""
     found = pd.Series(False, index=word.index)
     for special, labels in SPECIAL.get(field, {}).items():
         found |= (word == special) & label.isin(list(labels))
@@ -64,7 +64,7 @@ class CodeTable:
     def _with_code(self, value: str) -> str:
         """Return the label of an answer that says it twice, such as 03共青团员, 31-本科, 1.男, 英语(English); else "".
 
-        A code that is another label's says something else: then the answer has no meaning.
+        If code and label belong to different entries of the table, the answer has no meaning.
         """
         twice = _TWICE.fullmatch(value.strip())
         if twice is None:

@@ -114,10 +114,7 @@ def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd
 
 
 def area_code_state(values: pd.Series) -> pd.Series:
-    """Return what is wrong with each landline's area code.
-
-    "missing" where there is none, "abolished" where it is no more, "unknown" where it never was, else "".
-    """
+    """Return the fault of each landline's area code: "missing", "abolished", "unknown" (never existed) or ""."""
     mobile = matches(values, rf"|{_MOBILE}")
     answers = values.where(~flag(values, mobile), "")
     if not mobile.all():

@@ -16,7 +16,7 @@ def written(value: bytes) -> str:
 
 
 def read(typed: str) -> str:
-    """Return what somebody typed as `written` writes it: width, case, hyphens, spaces and look-alikes aside."""
+    """Return typed text in the form of `written`. Width, case, hyphens, spaces and look-alikes do not matter."""
     plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
     letters = "".join(letter for letter in plain if letter in _ALPHABET)
     return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))

@@ -6,8 +6,8 @@ and 0000, State Council order 2018); foreigners' permanent residence: the five-s
 the place of acceptance, three of ISO 3166 nationality, then birth, order and check as in GB 11643) and the older
 card (three letters of nationality, twelve digits).
 
-Every `_ok` function is true where another rule has the word: on blank, and on numbers damaged by a spreadsheet.
-Values are expected as normalise leaves them: no spaces, half-width; a small x is taken for X.
+Every `_ok` function is true for blank numbers and for numbers damaged by a spreadsheet, which other rules judge.
+Values must be normalised: no spaces, half-width. A small x is read as X.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CENTURY_PIVOT = 30  # two-digit years of the older foreigners' card: up to 30 i
 
 
 class IdNumbers:
-    """A column of ID numbers, read once; what each of them tells is worked out when it is first asked for."""
+    """A column of ID numbers. Derived columns are computed on first use and cached."""
 
     def __init__(self, values: pd.Series) -> None:
         self._values = values

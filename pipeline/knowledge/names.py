@@ -120,7 +120,7 @@ def _simplify():  # noqa: ANN202  # the library has no types
 
 @lru_cache(maxsize=50_000)
 def sounds(name: str) -> frozenset[str]:
-    """Return every way a name may be read aloud (pinyin without tones and spaces), surname readings among them.
+    """Return all pinyin readings of a name without tones and spaces, including surname readings.
 
     Two names sound alike when their sets meet. A name with more than 512 readings gets the first 512.
     """

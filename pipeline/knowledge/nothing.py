@@ -1,4 +1,4 @@
-"""Nothing: what people and form tools write into a cell that has no answer, by `expectations/placeholders.csv`.
+"""Placeholders: what people and form tools write into a cell without an answer (`expectations/placeholders.csv`).
 
 A word without a field counts in all fields. Brackets around it, width, case and spaces do not matter, and a cell of
 punctuation alone is nothing too. A value of the field's own code table is never nothing.

@@ -1,7 +1,7 @@
 """Photos: found in the folder, decoded whole and measured upright (`same_pictures` tells one student's from another's).
 
-A photo cell is somebody's text: it names a file inside the folder or nothing. Absolute paths, `..` and links that
-lead out of the folder are never opened. Every distinct file is read once.
+A photo cell is untrusted text. It can only name a file inside the folder: absolute paths, `..` and links that lead out
+of the folder are never opened. Every distinct file is read once.
 """
 
 from __future__ import annotations

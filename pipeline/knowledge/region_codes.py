@@ -16,7 +16,7 @@ Names = tuple[str, ...]
 def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.Series:
     """Return the six-digit code of each place as `Regions.split` names it; without a county the city's, else "".
 
-    A name that had several codes has its latest; a unit that is no more keeps its last one.
+    A name with several codes over the years gets the latest; an abolished unit keeps its last one.
     """
     table = _codes()
     places, names = distinct_rows(province, city, county)

@@ -103,7 +103,7 @@ def _of_corps(table: Table, cells: list[str]) -> list[str]:
 
 
 def _fill(rest: str, later: list[str]) -> list[str]:
-    """Put what stood behind the province into the city cell, and keep what the other cells say."""
+    """Move the text after the province into the city cell. The other cells stay."""
     if not later:
         return [rest, ""]
     if len(later) == 1:

@@ -1,1 +1,1 @@
-"""Match: find each row's registry row and gather the evidence; judge nothing."""
+"""Match: find each submission's registry row and gather the evidence for the rules."""

@@ -1,4 +1,4 @@
-"""What two different students gave alike: numbers that belong to one person only, and ways to reach them."""
+"""Clashes: a number or contact that two different students gave."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Normalise: repair what can be repaired and write down each repair."""
+"""Normalise: repair values and record each repair in `changes`."""

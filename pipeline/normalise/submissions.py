@@ -68,7 +68,7 @@ def row_digests(rows: Frame) -> pd.Series:
 def distinct_ids(digests: pd.Series) -> pd.Series:
     """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them.
 
-    The last copy has the digest itself, so that copying a row that was approved leaves the approved one what it was.
+    The last copy keeps the plain digest, so copying an approved row does not change the approved id.
     """
     if digests.is_unique:
         return digests
@@ -93,7 +93,7 @@ def _repaired(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, pd.Seri
 
 
 def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Repair one column: each distinct value that is not plain is looked at once."""
+    """Repair one column. Each distinct value that may need a repair is processed once."""
     column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
     odd = ~given.str.fullmatch(recipe(name).plain) & (given != "")
     if odd.any():

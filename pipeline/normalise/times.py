@@ -28,7 +28,7 @@ AMBIGUOUS = r"(?:19|20)[0-9]{2}\.1"
 
 
 def month(text: str) -> str:
-    """Return `2013-09` for a month in any usual spelling; what cannot be read stays as it is.
+    """Return `2013-09` for a month in any usual spelling. An unreadable text is returned unchanged.
 
     41518 is a date's serial in the 1900 system; 2017.1 stays, for the registry to decide.
     """
@@ -82,7 +82,7 @@ _WORDED = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 2016 0
 def moment(text: str) -> str:
     """Return `2016-09-20 15:05` (seconds kept where given) for a moment in any usual spelling, Asia/Shanghai.
 
-    A date without a time stays a date; what cannot be read stays as it is. For their order: `in_order`.
+    A date without a time stays a date. An unreadable text is returned unchanged. `in_order` makes moments sortable.
     A number is a date's serial in the 1900 system.
     """
     if _SERIAL.fullmatch(text):
@@ -92,7 +92,7 @@ def moment(text: str) -> str:
 
 
 def _in_digits(text: str) -> str:
-    """Return a moment that is written without marks, or in the American or English order, in the order of ISO 8601."""
+    """Rewrite a moment without separators, or in American or British order, as ISO 8601."""
     if digits := _DIGITS.fullmatch(text):
         day = "-".join(digits.groups()[:3])
         return f"{day} {digits[4]}:{digits[5]}:{digits[6]}" if digits[4] else day
@@ -137,7 +137,7 @@ def _in_shanghai(when: datetime, offset: str) -> datetime:
 
 
 def in_order(moments: pd.Series) -> pd.Series:
-    """Return moments as `moment` leaves them as texts that sort in order of time; what is none is blank, the first."""
+    """Return moments (results of `moment`) as texts that sort by time. An unreadable moment is "" and sorts first."""
     return moments.where(moments.str.fullmatch(_READ), "")
 
 
@@ -145,7 +145,7 @@ _YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, 
 
 
 def study_years(text: str) -> str:
-    """Return `4` for 4年, 4.0, 四年, 4 年制; `2.5` for 两年半; what cannot be read stays as it is."""
+    """Return `4` for 4年, 4.0, 四年, 4 年制 and `2.5` for 两年半. An unreadable text is returned unchanged."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
     if not found:
         return text

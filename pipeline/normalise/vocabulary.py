@@ -46,7 +46,7 @@ class Vocabulary:
     def school(self, values: pd.Series, otherwise: str = "") -> pd.Series:
         """Return the names of the schools that `values` mean: a name, a code, an alias, or one name's beginning or end.
 
-        What is no school of the cohort stays, or is `otherwise` where that is given.
+        An unknown school is returned unchanged, or as `otherwise` if given.
         """
         return by_distinct(values, lambda value: self._school(_bare(value)) or otherwise or value)
 

@@ -1,1 +1,1 @@
-"""What people decided: the ledger, decisions, exceptions, signatures, standing of the colleges."""
+"""Review: the ledger, decisions, exceptions, signatures, and the standing of the colleges."""

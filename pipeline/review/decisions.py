@@ -1,4 +1,4 @@
-"""What decisions say about the data of today: pure functions over the ledger's entries, no ledger, no clock.
+"""Apply the ledger's decisions to today's data. Pure functions over the ledger's entries, without ledger or clock.
 
 A decision is about one registry student: school code and the registry's student number. Of an approval is kept what
 it was made on: the submission's id and the registry row's digest.

@@ -1,6 +1,6 @@
-"""The office's desk: the newest run's tables with today's decisions and exceptions laid over them.
+"""The desk: the newest run's tables combined with today's decisions and exceptions.
 
-Every way to decide (command line, worksheet, notebook) goes over a desk, so that all see and refuse the same.
+The command line, the table of decisions and the notebook all decide through it, so that they accept and refuse alike.
 """
 
 from __future__ import annotations

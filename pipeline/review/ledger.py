@@ -133,7 +133,7 @@ class Ledger:
         return len(rows)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database connection."""
         self._engine.dispose()
 
     def __enter__(self) -> Ledger:

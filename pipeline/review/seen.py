@@ -1,4 +1,4 @@
-"""What somebody looked at before deciding: a decision is about that, and about nothing that came since."""
+"""What a person saw before deciding. A decision applies to that state only."""
 
 from __future__ import annotations
 

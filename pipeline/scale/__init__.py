@@ -1,1 +1,2 @@
-"""Any size on any number of machines: schools in parts, one task a part, what crosses schools settled in between."""
+"""Run a cohort of any size: schools are grouped into parts, each part is a task, and a step between resolves what
+crosses schools."""

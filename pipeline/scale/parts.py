@@ -1,4 +1,4 @@
-"""What the tasks of one part leave in the spool for each other and for the run's tables."""
+"""What the tasks of one part write to the spool, for each other and for the run's tables."""
 
 from __future__ import annotations
 

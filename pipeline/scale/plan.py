@@ -1,4 +1,4 @@
-"""A run's tasks: which there are, in what portions, and what is settled between them."""
+"""The tasks of a run, their portions, and the steps between them."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ class Run:
 
 @contextmanager
 def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
-    """Open a run's data; they are gone at the end, whatever way out is taken."""
+    """Open a run's data and delete them at the end, also after an error."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
@@ -277,7 +277,7 @@ def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
 
 
 def input_size(cohort: Cohort) -> int:
-    """Return the bytes of the files that will be read; what is no file (sheets, databases) counts nothing."""
+    """Return the total size in bytes of the input files. Shared sheets and databases count as 0."""
     named = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     files: set[Path] = set()
     for source in named:

@@ -1,4 +1,4 @@
-"""What a worker process needs, imported once in the server that workers are forked from."""
+"""Preload for the fork server: modules that every worker process needs."""
 
 from pipeline.check.validate import warm_up
 

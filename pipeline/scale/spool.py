@@ -1,4 +1,4 @@
-"""What tasks hand on: frames in files of one private folder that all workers see, removed when the run ends."""
+"""The spool: frames that tasks exchange, as files of a private folder that is removed when the run ends."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false
@@ -23,7 +23,7 @@ from pipeline.whole import appearing
 
 @dataclass(frozen=True)
 class Spool:
-    """A folder of frames by name. A frame appears whole or not at all: a task that is done twice does no harm."""
+    """A folder of named frames. Writing is atomic, so a task may run twice."""
 
     folder: Path
 
@@ -41,7 +41,7 @@ class Spool:
         return feather.read_feather(str(self._path(name)), columns=columns, use_threads=False)
 
     def read_table(self, name: str) -> pa.Table:
-        """Return one frame as an Arrow table: what is only handed on is not made into a frame."""
+        """Return one frame as an Arrow table, for data that are only passed on."""
         return feather.read_table(str(self._path(name)), use_threads=False)
 
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
@@ -61,7 +61,7 @@ class Spool:
         return _loaded(str(self._path(name)))
 
     def remove(self, *names: str) -> None:
-        """Forget these frames: nobody needs them any more."""
+        """Delete these frames from the spool."""
         for name in names:
             self._path(name).unlink(missing_ok=True)
 
@@ -80,10 +80,10 @@ def _loaded(path: str) -> Any:  # noqa: ANN401 - what was written
 
 @contextmanager
 def open_spool(folder: Path) -> Generator[Spool]:
-    """Give a new, empty spool; it is gone at the end, whatever way out is taken.
+    """Yield a new, empty spool and delete it at the end, also after an error.
 
     Raises:
-        OSError: the system refuses, twice, to remove it: a run does not finish that holds more than it says.
+        OSError: the folder could not be removed in two attempts.
     """
     folder.mkdir(mode=0o700)
     try:

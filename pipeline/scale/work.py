@@ -71,7 +71,7 @@ class Work:
         raise PartialError("工作进程一再中途退出，可能是内存不够", remedy="请关掉其他程序，或换一台内存更大的机器")
 
     def close(self) -> None:
-        """Let the workers go."""
+        """Stop the workers."""
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
@@ -122,10 +122,9 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this worker when the run that wants its results is gone, however it ended.
+    """End this worker when the process of the run ends, also after a kill.
 
-    A killed run cannot tell its workers: each holds both ends of the queue that it waits at, so it would wait for good,
-    and keep the server alive that it was forked from.
+    A worker holds both ends of its queue, so it would wait for ever and keep the fork server alive.
     """
     parent = parent_process()
     if parent is not None:

@@ -17,8 +17,8 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
     """A submission that matches no row of the cohort, where the registry could be read.
 
-    Where several rows fit equally well (a person entered twice), the person is in it: `identity.ambiguous` asks. Where
-    no school is named, nobody can say.
+    If several rows fit equally well (a person entered twice), `identity.ambiguous` asks instead. A submission without
+    a school is not judged.
     """
     known = table["registry_read"] & table["school_named"]
     return (table["standing_row"] < 0) & known & (table["identity_cause"] != "ambiguous")
@@ -34,7 +34,7 @@ def cohort_resubmitted(table: Frame, facts: Facts) -> Mask:
 def cohort_later_uncertified(table: Frame, facts: Facts) -> Broken:
     """A later submission of the same person whose identity is not certified, while this one's is.
 
-    Told is its id; `expected` says why it was not taken.
+    `given` is the later submission's id; `expected` says why it does not count.
     """
     later = table["later_id"]
     return Broken(later != "", given=later, expected=table["later_cause"])
@@ -42,15 +42,15 @@ def cohort_later_uncertified(table: Frame, facts: Facts) -> Broken:
 
 @rule
 def cohort_contact_changed(table: Frame, facts: Facts) -> Broken:
-    """A certified earlier submission of the same person gives two contacts or more otherwise: told are which."""
+    """Two or more contact fields differ from a certified earlier submission of the same person. `given` names them."""
     return Broken(table["contacts_changed"] != "", given=table["contacts_changed"])
 
 
 @rule
 def cohort_outside(table: Frame, facts: Facts) -> Broken:
-    """A submission of a person whom the registry, or a decision, puts outside the class; told is why.
+    """The student is outside the class by the registry or by a decision. `given` is the reason.
 
-    Where a person has decided, it is only told (contract, tables/outside).
+    After a decision the severity is info (contract, tables/outside).
     """
     decided = (table["outside_source"] == "decision").map({True: "info", False: ""}).astype("str")
     return Broken(table["outside"] != "", expected=table["outside"], severity=decided)
@@ -58,5 +58,5 @@ def cohort_outside(table: Frame, facts: Facts) -> Broken:
 
 @rule
 def registry_scope(table: Frame, facts: Facts) -> Mask:
-    """The registry's 学籍状态 is a word of which nobody has said whether it belongs (table: registry students)."""
+    """The registry's 学籍状态 is not in `enrolment_status.csv`, or is marked `ask` there (table: registry students)."""
     return table["status_unknown"]

@@ -52,7 +52,7 @@ def phone_format(table: Frame, facts: Facts) -> Mask:
 
 @once
 def _landline_fault(table: Frame, facts: Facts) -> pd.Series:
-    """Return what is wrong with the area code of each family phone, blank where nothing is."""
+    """Return the fault of each family phone's area code, or ""."""
     return area_code_state(table["family_phone"])
 
 
@@ -97,7 +97,7 @@ def home_hierarchy(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def home_renamed(table: Frame, facts: Facts) -> Broken:
-    """A name that was valid once and is no more; its successor is proposed."""
+    """A region name that is no longer valid. `expected` is its successor."""
     judged = _judged_home(table, facts)
     belongs = judged["resolved_province"] & judged["resolved_city"] & judged["hierarchy"]
     return Broken(belongs & ~judged["valid_then"], expected=judged["successors"])
@@ -130,13 +130,13 @@ def photo_portrait(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def photo_duplicate(table: Frame, facts: Facts) -> Broken:
-    """The same picture handed in for two students; the one whose number names it is only told."""
+    """Two students handed in the same picture. It is an info for the student whose number is the file name."""
     return Broken(table["photo_shared"], severity=milder(table["photo_shared_owned"]))
 
 
 @rule
 def contact_shared(table: Frame, facts: Facts) -> Broken:
-    """One phone, QQ or e-mail given by two students or more; who alone of them is certified is only told."""
+    """Two or more students gave one phone, QQ or e-mail. It is an info for the only certified one of them."""
     at_fault = [(name, table[f"{name}_shared"] & ~table[f"{name}_shared_owned"]) for name in CONTACTS]
     broken = _first_of(table, [*at_fault, *((name, table[f"{name}_shared"]) for name in CONTACTS)])
     return replace(broken, severity=milder(~pd.concat([mask for _, mask in at_fault], axis=1).any(axis=1)))

@@ -39,7 +39,7 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def submitted_at_unreadable(table: Frame, facts: Facts) -> Mask:
-    """The time cannot be read, or lies in the future; blank where others of the sheet have one."""
+    """The time cannot be read, lies in the future, or is blank while other rows of the sheet have one."""
     return table["untimed"]
 
 

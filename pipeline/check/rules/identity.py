@@ -44,7 +44,7 @@ def id_number_checksum(table: Frame, facts: Facts) -> Mask:
 def id_number_birth_date(table: Frame, facts: Facts) -> Mask:
     """Digits 7-14 are no date, or an age under 14 or over 70 at the month of graduation.
 
-    A month of another year is a slip of its own (`graduation_month.cohort`): the cohort's tells the age then.
+    If the graduation month is of another year (`graduation_month.cohort`), the cohort's month is used for the age.
     """
     month = table["graduation_month"]
     told = is_month(month) & month.str.startswith(f"{facts.year}-")
@@ -60,7 +60,7 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def id_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different students submitted one ID number; its owner by the registry is only told."""
+    """Two different students submitted one ID number. It is an info for the owner by the registry."""
     return Broken(table["id_number_clash"], severity=milder(table["id_number_clash_owned"]))
 
 
@@ -68,8 +68,8 @@ def id_number_unique(table: Frame, facts: Facts) -> Broken:
 def name_characters(table: Frame, facts: Facts) -> Mask:
     """The name has anything but Han characters, the middle dot and, for foreigners, Latin letters with spaces.
 
-    Letters are no foreigner's where the ID number is a Chinese resident's, unless the registry has the name so (its
-    own rows may).
+    Latin letters are a fault if the ID number is a Chinese resident's, unless the registry has the same name.
+    Registry rows themselves may have them.
     """
     names = table["name"]
     latin = name_latin(names)
@@ -98,7 +98,7 @@ def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
 
 @once
 def judged_origin(table: Frame, facts: Facts) -> Frame:
-    """Return what the regions know of each origin, at the year of enrolment (of graduation less study, if unknown)."""
+    """Judge each origin in the year of enrolment or, if unknown, in the graduation year less four."""
     places = (table["origin_province"], table["origin_city"], table["origin_county"])
     return facts.regions.judge(*places, enrolled_in(table, facts))
 

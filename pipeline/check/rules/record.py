@@ -20,15 +20,15 @@ WITH_UNIT = ["定向", "委培"]
 
 @rule
 def exam_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different students submitted one exam number; its owner by the registry is only told."""
+    """Two different students submitted one exam number. It is an info for the owner by the registry."""
     return Broken(table["exam_number_clash"], severity=milder(table["exam_number_clash_owned"]))
 
 
 @rule
 def college_vocabulary(table: Frame, facts: Facts) -> Mask:
-    """No college of the school, former names included, nor the one that the registry has the student in.
+    """The college is not in the table of colleges (former names included) and is not the matched registry row's.
 
-    Judged at the school where the student was found; what the table of colleges lacks is the registry's matter.
+    The school is the one where the student was found. A college that only the registry has is the registrar's.
     """
     known = facts.words.is_college(table["lookup_school"], table["college"])
     known |= table["college"] == table["registry_college"]
@@ -74,7 +74,7 @@ def student_number_format(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def student_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different people submitted one student number; its owner by the registry is only told."""
+    """Two different people submitted one student number. It is an info for the owner by the registry."""
     return Broken(table["student_number_clash"], severity=milder(table["student_number_clash_owned"]))
 
 

@@ -1,7 +1,6 @@
 """Rules of the registry's own rows: what is repeated, shared between schools or at odds with itself.
 
-Much else is judged by the rules of the form: the check character or the months of a registry row are no other matter
-than a student's (`expectations/registry_rows.yml` names them).
+The rules of the form judge the rest, such as check characters and months (`expectations/registry_rows.yml`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an answer of the API means: sound, worth waiting for, or final. Told by status, never by localised text."""
+"""Classify the API's responses by status and reason code: success, temporary failure, or final refusal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RATE_REASONS = {"RATE_LIMIT_EXCEEDED", "rateLimitExceeded", "userRateLimitExcee
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure that waiting may mend.
+    """A temporary failure: the call may be repeated.
 
     `busy`: a quota. `maybe_done`: the call may have been carried out. `retry_after`: seconds that Google asked for.
     """
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal that waiting cannot mend."""
+    """A final refusal."""
 
     what: str
     remedy: str

@@ -1,4 +1,4 @@
-"""Telling whether a worksheet has changed since it was read, by one column that tells its rows apart."""
+"""Detect whether a worksheet changed since it was read, by comparing one column that identifies its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second look at the few columns that one way of reading cannot tell: dates of a foreign form, lost leading zeros.
+"""Re-read date columns and numeric identifiers of a worksheet, whose values one format does not show faithfully.
 
 Cells are read as stored, dates as shown. "9/5/2016" may be May or September, so such columns are read once more as
 serial numbers; a numeric cell shorter than its column's numbers may be shown with zeros in front by its format.
