@@ -28,7 +28,8 @@ LAID = ["outside", "outside_source", "outside_by", "outside_at", "scope_stale"]
 by whom and when that was decided, and whether the row has changed since."""
 DECISIONS = ["school_code", "student_number", "inside", "reason", "row_digest", "by", "at"]
 _DIGESTED = [STATUS, "graduation_month", "id_number", "name"]
-_PLAIN = re.compile(r"[\s（）()、，,：:/]+|^已(?!故)")
+_PLAIN = re.compile(r"[\s（）()、，,：:/.~～—–－_-]+|[0-9]+[年月日]?|至|^已(?!故)")
+_YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:-[0-9]{2}|年|届.*)?")
 _BELONGS = ("yes", "no", "ask")
 
 
@@ -41,8 +42,11 @@ class Status:
 
 
 def plain(word: str) -> str:
-    """Return a status without spaces, brackets and the 已 before it: 已退学 is 退学."""
-    return _PLAIN.sub("", word.strip())
+    """Return a status without spaces, brackets, codes, dates and the 已 before it.
+
+    已退学 is 退学, and so are 03退学 and 退学（2016-09）. A code alone stays what it is.
+    """
+    return _PLAIN.sub("", word.strip()) or word.strip()
 
 
 @cache
@@ -93,11 +97,16 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
     """
     given = without_placeholders(STATUS, rows[STATUS], None)
     reason = by_distinct(given, lambda word: _reason(word, known))
-    month = rows["graduation_month"]
-    other_year = month.str.fullmatch(r"[0-9]{4}-[0-9]{2}") & (month.str.slice(0, 4) != f"{year:04d}")
+    other_year = flag_by_distinct(rows["graduation_month"], lambda month: year_of(month) not in ("", f"{year:04d}"))
     outside = reason.mask((reason == "") & other_year, ANOTHER_YEAR).astype("str")
     unknown = flag_by_distinct(given, lambda word: _is_unknown(word, known))
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
+
+
+def year_of(month: str) -> str:
+    """Return the year of a graduation month, or of a year alone (2018, 2018届); blank where it is none."""
+    found = _YEAR.fullmatch(month)
+    return found[1] if found else ""
 
 
 def years_outside(rows: Frame) -> dict[str, int]:

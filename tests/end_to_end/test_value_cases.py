@@ -1,5 +1,6 @@
 """Values as real people, forms and registries give them, held against the verdicts that are right."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,23 @@ def test_one_school_needs_no_column_of_schools(shared, tmp_path):
     folder = checked(shared, tmp_path, "no-school-column")
     assert list(table(folder, "certifications")["identity"]) == ["certified"] * 34
     assert not loud(folder)["rule"].str.startswith(("school.", "identity.")).any()
+
+
+def test_registry_rows_pasted_twice_are_one_each(shared, tmp_path):
+    folder = checked(shared, tmp_path, "registry-row-twice")
+    given = pd.read_csv(next((tmp_path / "registry-row-twice" / "registry").glob("*.csv")), dtype=str)
+    roster = table(folder, "roster")
+    assert len(given) - 3 == given["学号"].nunique() == len(roster)
+    certifications = table(folder, "certifications")
+    stands = set(certifications["matched_student_number"][certifications["identity"] == "certified"])
+    twice = set(given["学号"][given["学号"].duplicated()])
+    assert twice & stands and "ambiguous" not in set(certifications["cause"])
+    assert "missing" not in set(roster["status"][roster["student_number"].isin(list(stands))])
+    assert not twice & set(table(folder, "registry_findings")["student_number"])
+    notes = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["notes"]
+    assert [note["message"] for note in notes if "完全相同" in note["message"]] == [
+        "有 3 行与别的行完全相同，每人只算一行"
+    ]
 
 
 @pytest.mark.parametrize("how", ["alias", "students"])

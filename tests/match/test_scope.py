@@ -7,15 +7,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, statuses, years_outside
+from pipeline.normalise.vocabulary import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope import answer_years, decide_scope, lay_answers, scope_decisions
 from pipeline.review.scope_rows import import_scope_rows
+from pipeline.scale.reading import read_registries, registry_name
+from pipeline.scale.settings import Settings
+from pipeline.scale.spool import open_spool
 from tests.cohorts import settings
 
 
@@ -53,6 +60,15 @@ def rows(*told: tuple[str, str]) -> pd.DataFrame:
         ("挂起", "2017-06", "", True),
         ("结业", "2017-06", "", True),
         ("挂起", "2018-06", "非本届", False),
+        ("02休学", "2017-06", "休学", False),
+        ("休学（2016-09至2017-09）", "2017-06", "休学", False),
+        ("保留学籍-应征入伍", "2017-06", "参军入伍", False),
+        ("已注册", "2017-06", "", False),
+        ("02", "2017-06", "", True),
+        ("", "2018", "非本届", False),
+        ("", "2018届", "非本届", False),
+        ("", "2017届", "", False),
+        ("", "明年", "", False),
     ],
 )
 def test_what_the_registry_says(status: str, month: str, outside: str, unknown: bool):
@@ -60,11 +76,81 @@ def test_what_the_registry_says(status: str, month: str, outside: str, unknown: 
     assert (found["outside_registry"], bool(found["status_unknown"])) == (outside, unknown)
 
 
+_HEADINGS = ["学号", "身份证号码", "姓名", "院系", "班级", "专业", "学历", "毕业年份"]
+_SAID = [
+    ("在读", ""), ("在校", ""), ("注册学籍", ""), ("正常", ""), ("", ""), ("/", ""), ("复学", ""),
+    ("休学", "休学"), ("已休学", "休学"), ("休学（创业）", "休学"), ("保留学籍", "保留学籍"),
+    ("应征入伍", "参军入伍"), ("入伍保留学籍", "参军入伍"), ("退学处理", "退学"), ("开除学籍", "退学"),
+    ("转学（转出）", "转学"), ("延缓毕业", "延长学习年限"), ("降级", "留级或降级"), ("病故", "死亡"),
+    ("挂起", "?"), ("交流生", "?"), ("未注册", "?"), ("待定", "?"), ("7", "?"),
+]  # fmt: skip
+"""What registries say, with what it means: the reason why he is outside; ?: the registrar is asked."""
+_LABELS = ["学籍状态", "在籍状态", "学籍异动类型", "当前状态", "学籍变动情况", " 学籍 状态 ", "异动类别"]
+
+
+@settings_of(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    schools=st.lists(
+        st.tuples(
+            st.sampled_from(_LABELS),
+            st.sampled_from(["csv", "xlsx"]),
+            st.lists(st.tuples(st.sampled_from(_SAID), st.sampled_from(["2017-06", "2017.06", "2018-06", "2018"]))),
+        ),
+        min_size=2,
+        max_size=2,
+    )
+)
+def test_each_schools_own_export_under_its_own_heading(
+    tmp_path_factory: pytest.TempPathFactory,
+    schools: list[tuple[str, str, list[tuple[tuple[str, str], str]]]],
+):
+    """Both schools number their students alike: one's status says nothing of the other's student."""
+    folder = tmp_path_factory.mktemp("registries")
+    text = settings("registry/1.csv")
+    second = '[[schools]]\ncode = "12649"\nname = "湖南科技大学潇湘学院"\nregistry = "registry/2.*"\n[submissions]'
+    text = text.replace("registry/1.csv", "registry/1.*").replace("[submissions]", second)
+    (folder / "cohort.toml").write_text(text, encoding="utf-8")
+    (folder / "registry").mkdir()
+    expected: list[list[str]] = []
+    for at, (label, form, students) in enumerate(schools, 1):
+        students = [*students, (("在读", ""), "2017-06")]
+        named = [f"{at}{n}" for n in range(len(students))]
+        table = [
+            (f"13{n:02d}", f"4303021995{at:02d}{n:04d}", f"学生{each}", "商学院", "13会计1班", "会计学", "本科", month)
+            for n, (each, (_, month)) in enumerate(zip(named, students, strict=True))
+        ]
+        frame = pd.DataFrame(table, columns=pd.Index(_HEADINGS), dtype="str")
+        frame.insert(3, label, [word for (word, _), _ in students])
+        path = folder / "registry" / f"{at}.{form}"
+        frame.to_csv(path, index=False) if form == "csv" else frame.to_excel(path, index=False)
+        told = [meant or ("" if month.startswith("2017") else "非本届") for (_, meant), month in students]
+        late = [
+            "非本届" if meant == "?" and month.startswith("2018") else meant
+            for meant, (_, month) in zip(told, students, strict=True)
+        ]
+        expected.append(late)
+    for name in ("colleges", "counselors"):
+        (folder / f"{name}.csv").write_text("", encoding="utf-8")
+    cohort = load_cohort(folder)
+    with open_spool(folder / "spool") as spool:
+        words = vocabulary(cohort, pd.DataFrame(columns=["school", "college", "aliases"], dtype="str"))
+        now = datetime(2016, 11, 1, tzinfo=SHANGHAI)
+        spool.write_object("Settings", Settings(cohort, words, folder, pd.DataFrame(), now.date(), (), (), now))
+        (spool.folder / "registry").mkdir()
+        (spool.folder / "classes").mkdir()
+        read = read_registries(spool, [0, 1])
+        found = [spool.read(registry_name(at)) for at in (0, 1)]
+    assert [school.error for school in read] == ["", ""]
+    assert [list(rows["outside_registry"].mask(rows["status_unknown"], "?")) for rows in found] == expected
+
+
 def test_the_office_explains_its_own_words(tmp_path: Path):
-    (tmp_path / "enrolment_status.csv").write_text("value,belongs,reason\n挂起,no,休学\n结业,yes,\n", encoding="utf-8")
+    (tmp_path / "enrolment_status.csv").write_text(
+        "value,belongs,reason\n挂起,no,休学\n结业,yes,\n02,no,退学\n", encoding="utf-8"
+    )
     own = statuses(tmp_path)
-    found = scope_by_registry(rows(("挂起", "2017-06"), ("结业", "2017-06")), own, 2017)
-    assert list(found["outside_registry"]) == ["休学", ""] and not found["status_unknown"].any()
+    found = scope_by_registry(rows(("挂起", "2017-06"), ("结业", "2017-06"), ("02", "2017-06")), own, 2017)
+    assert list(found["outside_registry"]) == ["休学", "", "退学"] and not found["status_unknown"].any()
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     (wrong / "enrolment_status.csv").write_text("value,belongs,reason\n挂起,maybe,\n停,no,\n", encoding="utf-8")
@@ -152,7 +238,7 @@ def test_an_answer_about_other_years_holds_while_the_registry_is_about_the_same(
         assert scope_decisions(ledger.entries()).empty
 
 
-def given(*cells: tuple[str, str, str, str, str]) -> pd.DataFrame:
+def opinions(*cells: tuple[str, str, str, str, str]) -> pd.DataFrame:
     """Return rows of the table of decisions: number, opinion, by, why, proof."""
     frame = pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明", "证明"], dtype="str")
     return frame.assign(学校名称="", 提交编号="", row=range(2, len(frame) + 2))
@@ -176,7 +262,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
     with open_ledger(load_cohort(tmp_path)) as ledger:
 
         def take(*cells: tuple[str, str, str, str, str]) -> list[str]:
-            report = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, given(*cells), "decisions.csv")
+            report = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, opinions(*cells), "decisions.csv")
             return [read.outcome for read in report]
 
         def outside() -> list[str]:
@@ -185,7 +271,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
         assert take(back, army, *wrong) == ["applied", "applied", *["refused"] * 5]
         assert outside() == ["", "参军入伍", ""]
         assert take(back, army) == ["seen", "seen"]
-        strange = given(("13002", "不在本届", "王老师", "休学", proof)).assign(学校名称="别的学校")
+        strange = opinions(("13002", "不在本届", "王老师", "休学", proof)).assign(学校名称="别的学校")
         (read,) = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, strange, "other.csv")
         assert read.outcome == "refused" and "没有学校" in read.why and outside()[2] == ""
         decide_scope(registry, ledger, ["13001"], Actor("李", "退伍返校"), inside=True, proof=proof)
