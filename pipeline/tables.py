@@ -71,7 +71,7 @@ NUMBERS = {
     "row", "rows", "of", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting",
     "approved", "missing", "extra", "days_left", "rank",
 }  # fmt: skip
-FRACTIONS = {"first_pass_rate", "submitted_on_time"}
+FRACTIONS = {"first_pass_rate", "submitted_on_time", "rework", "score_low", "score_high"}
 FLAGS = {"excepted", "equal"}
 
 STATUSES: dict[str, str] = {state.name: state.word for state in states().values()}

@@ -12,14 +12,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
 from pipeline.cohort import Standing, unmistakable
 from pipeline.render.opened import settle
 from pipeline.render.pieces import Piece, piece, token
 from pipeline.render.today import show_work
+from pipeline.review.standing import SMALL
 from pipeline.review.standing import formula as standing_formula
-from pipeline.review.standing import standing
 from pipeline.summary import doubts
 from pipeline.tables import Frame
 from pipeline.view import schools, work
@@ -106,11 +104,10 @@ class Overview:
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """One entry per college: name, students per family, step, rank; the most left first."""
-        intervals = _intervals(self)
-        entries = [self._entry(row, intervals) for row in self.colleges.to_dict("records")]
+        entries = [self._entry(row) for row in self.colleges.to_dict("records")]
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
 
-    def _entry(self, row: dict[Any, Any], intervals: dict[tuple[str, str], str]) -> dict[str, Any]:
+    def _entry(self, row: dict[Any, Any]) -> dict[str, Any]:
         school, college = str(row["school"]), str(row["college"])
         code = self.run.code_of(school)
         counts = work.family_counts(self.run.statuses_of(code).get(college, {}))
@@ -121,7 +118,7 @@ class Overview:
             **row,
             "name": college,
             "note": school if self.several else "",
-            "interval": intervals.get((school, college), ""),
+            "interval": _interval(row),
             "counts": counts,
             "total": total,
             "extras": extras,
@@ -276,23 +273,9 @@ def _among(page: Overview) -> list[str]:
     return ["名次是在全部学校的院系中的名次。"] if page.school and len(page.run.schools) > 1 else []
 
 
-def _intervals(page: Overview) -> dict[tuple[str, str], str]:
-    """Return the 95 % interval of the score of each small college, by school and college.
-
-    The table has no column of rework: it follows from the score, whose other parts are there.
-    """
-    weights = Standing(**page.run.summary["cohort"]["standing"])
-    rows = page.colleges
-    total = weights.first_pass + weights.on_time + weights.rework
-    points = pd.to_numeric(rows["score"]) * total / 100
-    rest = points - weights.first_pass * rows["first_pass_rate"] - weights.on_time * rows["submitted_on_time"]
-    rework = (1 - rest / weights.rework).clip(0, 1) if weights.rework else rest * 0.0
-    judged = standing(rows.assign(rework=rework), weights)
-    small = judged[judged["small"]]
-    return {
-        (str(row["school"]), str(row["college"])): f"{row['score_low']:.0f}–{row['score_high']:.0f}"
-        for row in small.to_dict("records")
-    }
+def _interval(row: dict[Any, Any]) -> str:
+    """Return the 95 % interval of the score of a small college, blank of a larger one."""
+    return f"{row['score_low']:.0f}–{row['score_high']:.0f}" if int(row["submitted"]) < SMALL else ""
 
 
 def formula(run: Run, *, intervals: bool = True) -> str:

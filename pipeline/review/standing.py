@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.cohort import Standing
 
 Z = 1.959964  # 95 %
-SMALL = 30  # below so many students with a submission a college shows its interval
+SMALL = 30  # below so many students with a submission the interval says more than the rank, and is shown
 
 
 def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
@@ -24,8 +24,8 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
         weights: of the cohort file; only their proportions matter.
 
     Returns:
-        The same rows and index with `score` (one decimal), `rank` (int), `score_low`, `score_high` (95 %, Wilson, each
-        rate for itself) and `small` (bool: fewer than 30 submissions, so the interval says more than the rank).
+        The same rows and index with `score` (one decimal), `rank` (int), and `score_low`, `score_high` (95 %, Wilson,
+        each rate for itself).
         A college without registered students has score 0.
     """
     total = weights.first_pass + weights.on_time + weights.rework
@@ -48,7 +48,6 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
         rank=rank_of(score),
         score_low=low.mask(empty, 0.0).round(1),
         score_high=high.mask(empty, 0.0).round(1),
-        small=colleges["submitted"] < SMALL,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
 from pipeline.cohort import Standing
@@ -99,5 +98,5 @@ def count_colleges(
 
 
 def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
-    """Return part / whole to four places, 0 where there is nothing to share."""
-    return pd.Series(np.round(part / whole.where(whole > 0, 1), 4), index=part.index, dtype="float64")
+    """Return part / whole, 0 where there is nothing to share."""
+    return (part / whole.where(whole > 0, 1)).astype("float64")

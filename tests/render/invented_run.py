@@ -217,7 +217,8 @@ def _write(folder: Path, as_of: date, registry, roster, findings, submissions) -
     frames["headcount"] = _headcount(people)
     frames["course"] = make_course(people, tables.empty("submissions") if not submissions else frames["submissions"])
     frames["colleges"] = _colleges(people, as_of)
-    for name in ("roster", "findings", "submissions", "headcount", "colleges", "course"):
+    tables.write_table(run / "tables", "colleges", tables.typed(frames["colleges"]))
+    for name in ("roster", "findings", "submissions", "headcount", "course"):
         frame = frames[name] if len(frames[name]) else tables.empty(name)
         tables.write_table(run / "tables", name, tables.conform(frame, name))
     for name in ("changes", "certifications"):
@@ -280,6 +281,9 @@ def _colleges(people: pd.DataFrame, as_of: date) -> pd.DataFrame:
                 "accepted_at": "",
                 "rank": 0,
                 "score": 70.0 + 5 * (status == "approved").mean() + len(rows),
+                "rework": 0.1,
+                "score_low": 60.0,
+                "score_high": 90.0,
             }
         )
     frame = pd.DataFrame(rows)

@@ -24,7 +24,6 @@ def test_ties_share_a_rank_and_small_colleges_get_an_interval():
     rows = [["甲", 100, 100, 1.0, 1.0, 0.0], ["乙", 3, 3, 1.0, 1.0, 0.0], ["丙", 50, 50, 0.5, 1.0, 0.0]]
     found = s.standing(colleges(*rows), Standing())
     assert found["rank"].tolist() == [1, 1, 3]
-    assert found["small"].tolist() == [False, True, False]
     assert found["score_low"][1] < found["score_low"][0] < 100.0
     assert (found["score_low"] <= found["score"]).all()
     assert (found["score_high"] >= found["score"]).all()
