@@ -15,10 +15,12 @@ from pipeline.deliver.message import Attachment
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import Source, page_is_whole, site_folder
 from pipeline.errors import RefusedError
+from pipeline.render.pieces import BACK
 
 if TYPE_CHECKING:
     from pipeline.render.page_guard import Expected, Guard
 
+_WAY_BACK = '<a href="{href}">{title}</a>'.format(**BACK).encode()
 MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
@@ -46,7 +48,8 @@ def college_pages(cohort: Cohort, source: Source, recipient: Recipient) -> tuple
 def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
     if not page_is_whole(page):
         raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-    return Attachment(f"{key[1][:12]}_{what}.html", page.read_bytes(), "text/html")
+    alone = page.read_bytes().replace(_WAY_BACK, b"")  # there is no index beside an attachment
+    return Attachment(f"{key[1][:12]}_{what}.html", alone, "text/html")
 
 
 def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> FullPage:

@@ -7,15 +7,15 @@ from typing import Any
 from pipeline.render import figures
 from pipeline.render.headcount import COLUMNS
 from pipeline.render.mask import mask_id, mask_phone
-from pipeline.render.pieces import Picture, Piece, piece
+from pipeline.render.pieces import BACK, Picture, Piece, piece
 from pipeline.render.scope import Scope, headcount_of, open_page
 from pipeline.render.table_words import heading
 from pipeline.render.today import show_work
-from pipeline.states import family_of
-from pipeline.tables import STATUSES, Frame
+from pipeline.tables import Frame
 from pipeline.view import work
 from pipeline.view.chase import Group, by_class, by_counselor
-from pipeline.view.run import Run
+from pipeline.view.moves import COLUMNS as COLUMNS_COMPARED
+from pipeline.view.moves import moves
 from pipeline.view.theme import theme
 
 __all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
@@ -40,6 +40,7 @@ def show_head(page: Scope) -> Piece:
         "college": page.college,
         "title": title,
         "as_of": str(run.as_of),
+        "links": [] if page.counselor else [BACK],
     }
     return piece(
         "head",
@@ -81,7 +82,8 @@ def show_today(page: Scope) -> Piece:
     after = f"另有名单外的提交 {page.extras} 条：{_SETTLE}见下面“要找的学生”。" if page.extras else ""
     signature = None if page.counselor else page.signature
     nothing_left = f"{whose}学生都已审核通过。{page.step.told}"
-    return show_work(page.statuses, page.as_of, page.window, page.step, nothing_left, signature, after=after)
+    day, window = page.as_of, page.window
+    return show_work(page.statuses, day, window, page.step, nothing_left, signature, after=after, people="#chase")
 
 
 def show_progress(page: Scope) -> Piece:
@@ -146,7 +148,7 @@ def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
         section=section,
         kind=heading(of),
         lead=lead,
-        entries=work.entries(groups),
+        entries=[{**entry, "href": "#chase"} for entry in work.entries(groups)],
     )
 
 
@@ -239,44 +241,25 @@ def show_changes(page: Scope) -> Piece:
     """Return which students moved between states since the last run."""
     before = page.run.previous
     if before is None:
-        nothing = "这是第一次运行，没有可比的上一次。"
-        return piece("changes", "比上次变了什么", {"section": "changes"}, lead="", moves=[], nothing=nothing)
-    return piece(
-        "changes",
-        "比上次变了什么",
-        {"section": "changes"},
-        lead=f"与 {before.called}相比。",
-        moves=_moves(page, before),
-        nothing="没有学生的状态变化。",
-    )
-
-
-def _moves(page: Scope, before: Run) -> list[dict[str, Any]]:
-    columns = ["school", "college", "student_number", "name", "status"]
-    old = before.rows("roster", columns=columns, school=page.school_name, college=page.college)
+        return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
+    then = before.rows("roster", columns=COLUMNS_COMPARED, school=page.school_name, college=page.college)
     if page.counselor:
-        old = old[old["student_number"].isin(page.roster["student_number"])]
-    both = old.merge(page.roster[columns], on="student_number", how="outer", suffixes=("_old", "_new")).fillna("")
-    moved = both[both["status_old"] != both["status_new"]]
-    moves = [
-        _move(str(old_status), str(new_status), group)
-        for (old_status, new_status), group in moved.groupby(["status_old", "status_new"])
+        then = then[then["student_number"].isin(page.roster["student_number"])]
+    lines = [
+        {"move": move, "people": _named(move.people) if move.after else [], "where": []}
+        for move in moves(page.roster, then)
     ]
-    return sorted(moves, key=lambda move: -int(move["count"]))
+    return changes_piece(f"与 {before.called}相比。", lines)
 
 
-def _move(before: str, after: str, group: Frame) -> dict[str, Any]:
-    """Return one line of changes; people are named where they are few, and only those still on the roster."""
-    present = group[group["status_new"] != ""] if after else group
-    named = list(zip(present["student_number"], present["name_new" if after else "name_old"], strict=True))
-    return {
-        "before": STATUSES.get(before, "不在册"),
-        "before_family": family_of(before),
-        "after": STATUSES.get(after, "不再在册"),
-        "after_family": family_of(after),
-        "count": len(group),
-        "people": named if after and len(named) <= _NAMED else [],
-    }
+def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
+    """Return 比上次变了什么: of each `move` the `people` who are named, and `where` (name, link, number) they are."""
+    return piece("changes", "比上次变了什么", {"section": "changes"}, lead=lead, lines=lines, nothing=nothing)
+
+
+def _named(people: Frame) -> list[tuple[str, str]]:
+    """Return numbers and names where they are few."""
+    return list(zip(people["student_number"], people["name"], strict=True)) if len(people) <= _NAMED else []
 
 
 def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:

@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.cohort import Standing, unmistakable
+from pipeline.render import figures
+from pipeline.render.college import changes_piece
 from pipeline.render.opened import settle
-from pipeline.render.pieces import Piece, piece, token
+from pipeline.render.pieces import FIRST_PAGE, Picture, Piece, piece, token
 from pipeline.render.today import show_work
 from pipeline.review.standing import SMALL
 from pipeline.review.standing import formula as standing_formula
@@ -23,16 +25,19 @@ from pipeline.tables import Frame
 from pipeline.view import schools, work
 from pipeline.view.course import Course, course_of
 from pipeline.view.extras import count_extras
+from pipeline.view.moves import COLUMNS, Move, moves
 from pipeline.view.run import Run, load_run
-from pipeline.view.signature import Step, ahead, signature_of
+from pipeline.view.signature import ACCEPTED, SIGNED, Step, ahead, signature_of
 
-SECTIONS = ("today", "progress", "colleges", "risks", "standing", "registry", "notes")
+SECTIONS = ("today", "progress", "trend", "changes", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
 _RATES = (
     "一次通过：有提交的学生中，第一次提交就没有要学生更正的项的比例。按时提交：在册学生中，在登记时间内提交的比例。"
     "返工率：有提交的学生中，重新提交过或被退回过的比例。未解决：还要有人处理的问题数，不计分。"
 )
+_GATES = {"registered": "在册", "submitted": "提交", "certified": "认证", "approved": "通过"}
 _AT_RISK = 40
+_PLACES = 6  # colleges named beside a move
 _SHOWN = 200  # schools or colleges in one table: what more there is stands in index.html and in the tables
 
 
@@ -70,6 +75,19 @@ class Overview:
         run = self.run
         rows = run.rows("course", school=run.school_name(self.school)) if self.school else run.table("course")
         return course_of(rows, self.total, run.as_of, run.window)
+
+    @property
+    def headline(self) -> str:
+        """How fast it goes and when that ends, in a sentence."""
+        verdict = work.pace(self.course).verdict
+        return f"{verdict}。{work.pace_sentence(self.course)}" if verdict else work.pace_sentence(self.course)
+
+    @cached_property
+    def gates(self) -> list[tuple[str, int]]:
+        """How many students are past each gate, from the registry to their college's signature."""
+        counts = {name: int(self.colleges[name].sum()) for name in _GATES}
+        signed = sum(int(entry["total"]) for entry in self.entries if entry["at"] in (SIGNED, ACCEPTED))
+        return [*((word, counts[name]) for name, word in _GATES.items()), ("签字", signed)]
 
     @property
     def several(self) -> bool:
@@ -174,8 +192,9 @@ def show_head(page: Overview) -> Piece:
 
 
 def _links(page: Overview) -> list[dict[str, str]]:
-    """Return where else to go: from a school of many to all of them."""
-    return [{"href": "overview.html", "title": "全部学校"}] if page.school and schools.are_many(page.run) else []
+    """Return where else to go: back to the first page, and from a school of many to all of them."""
+    every = [{"href": "overview.html", "title": "全部学校"}] if page.school and schools.are_many(page.run) else []
+    return [FIRST_PAGE, *every]
 
 
 def banners(page: Overview) -> list[dict[str, str]]:
@@ -192,22 +211,56 @@ def show_today(page: Overview) -> Piece:
     first, told = ahead(page.steps)
     if number := page.extras.total():
         told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
-    return show_work(
-        page.statuses, page.run.as_of, page.run.window, first, f"所有院系的学生都已审核通过。{told}", after=told
-    )
+    nothing_left = f"所有院系的学生都已审核通过。{told}"
+    day, window = page.run.as_of, page.run.window
+    return show_work(page.statuses, day, window, first, nothing_left, after=told, headline=page.headline)
 
 
 def show_progress(page: Overview) -> Piece:
-    """Return the progress of all against the deadline."""
-    return piece(
-        "progress",
-        "离截止的进度",
-        {"section": "progress"},
-        verdict=work.pace(page.course).verdict,
-        sentence=work.pace_sentence(page.course),
-        counts=page.counts,
-        total=page.total,
+    """Return how far all are: in each family of states, and past each gate from the registry to the signature."""
+    facts, gates = {"section": "progress"}, page.gates
+    return piece("gates", "走到哪一步", facts, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
+
+
+def show_trend(page: Overview, title: str = "") -> Picture:
+    """Return the picture of everybody's submissions and approvals against the deadlines."""
+    return figures.trend(page.course, title)
+
+
+def show_changes(page: Overview) -> Piece | None:
+    """Return who moved since the last run: how many, and in which colleges; None where schools stand side by side.
+
+    A province's pages of single schools have it: all its students at once would be read for it twice.
+    """
+    before = page.run.previous
+    if page.by_school:
+        return None
+    if before is None:
+        return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
+    now, then = (_students(run, page.school) for run in (page.run, before))
+    found = moves(now, then)
+    lines = [{"move": move, "people": [], "where": _where(page, move)} for move in found]
+    return changes_piece(
+        f"与 {before.called}相比；点院系看是哪些学生。" if found else f"与 {before.called}相比。", lines
     )
+
+
+def _students(run: Run, school: str) -> Frame:
+    named = {"school": run.school_name(school)} if school else {}
+    return run.rows("roster", columns=COLUMNS, **named) if named else run.table("roster", COLUMNS)
+
+
+def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
+    """Return the colleges of those who moved, each with the way to their names and how many they are."""
+    href = {(str(entry["school"]), str(entry["college"])): str(entry["href"]) for entry in page.entries}
+    places = move.by_college()
+    told = [
+        (f"{college}（{school}）" if page.several else college, f"{way}#changes" if way else "", number)
+        for school, college, number in places[:_PLACES]
+        for way in [href.get((school, college), "")]
+    ]
+    more = sum(number for _, _, number in places[_PLACES:])
+    return [*told, (f"另外 {len(places) - _PLACES} 个院系", "", more)] if more else told
 
 
 def show_colleges(page: Overview) -> Piece:
@@ -230,7 +283,11 @@ def show_colleges(page: Overview) -> Piece:
 def show_risks(page: Overview) -> Piece:
     """Return the map of risks: colleges or schools by state, the darker the larger the share that is left."""
     entries = [
-        {**entry, "name": f"{entry['name']}（{entry['note']}）" if entry["note"] else entry["name"]}
+        {
+            **entry,
+            "name": f"{entry['name']}（{entry['note']}）" if entry["note"] else entry["name"],
+            "href": _chased(entry, page.by_school),
+        }
         for entry in page.units[:_AT_RISK]
     ]
     whole = "本校" if page.by_school else "本院系"
@@ -245,6 +302,11 @@ def show_risks(page: Overview) -> Piece:
         lead=f"{lead}颜色越深，没做完的人占{whole}越多。",
         entries=entries,
     )
+
+
+def _chased(entry: dict[str, Any], by_school: bool) -> str:
+    """Return where the people of an entry are: a college's chase list, a school's colleges; blank without a page."""
+    return f"{entry['href']}#{'colleges' if by_school else 'chase'}" if entry["href"] else ""
 
 
 def show_standing(page: Overview) -> Piece:

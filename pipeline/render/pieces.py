@@ -21,6 +21,9 @@ _WHOLE = re.compile(
     r"|[0-9]+(?:[.,:][0-9]+)*%? ?[\u4e00-\u9fff]",  # 4.3 人, 1班
     re.ASCII,
 )
+FIRST_PAGE = {"href": "index.html", "title": "← 首页"}
+BACK = {"href": "../index.html", "title": "← 全部院系"}
+"""The ways back, from a page of the site and from one in a college's folder; `deliver` takes it off what it mails."""
 _ON_ONE_LINE = Markup('<span style="white-space:nowrap">{}</span>')
 
 
@@ -72,7 +75,7 @@ def environment() -> Environment:
     known |= {name: Markup(_static(file)) for name, file in files.items()}
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
     made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
-    made.filters.update({"grouped": grouped, "glued": glued})
+    made.filters.update({"grouped": grouped, "glued": glued, "css_text": css_text})
     return made
 
 
@@ -102,6 +105,11 @@ def glued(text: str) -> Markup:
         made += escape(text[at : found.start()]) + _ON_ONE_LINE.format(found.group().replace(" ", "\u00a0"))
         at = found.end()
     return made + escape(text[at:])
+
+
+def css_text(text: str) -> Markup:
+    """Return a text as CSS writes it between quotes: whatever ends a string, a rule or the sheet is a code point."""
+    return Markup("".join(each if each.isalnum() or each in " ·，、（）-" else f"\\{ord(each):x} " for each in text))
 
 
 def token(run_id: str, school: str, college: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from pipeline.render.opened import settle
-from pipeline.render.pieces import Piece, piece, short_digest, token
+from pipeline.render.pieces import FIRST_PAGE, Piece, piece, short_digest, token
 from pipeline.tables import Frame, empty
 from pipeline.view import schools
 from pipeline.view.run import Run, load_run
@@ -53,7 +54,8 @@ def show_head(page: RegistryPage) -> Piece:
     """Return the heading."""
     run = page.run
     mark = token(run.run_id, "", "")
-    facts = {"token": mark, "school": "", "college": "", "title": "学籍库的情况", "as_of": str(run.as_of)}
+    facts: dict[str, Any] = {"token": mark, "school": "", "college": "", "title": "学籍库的情况"}
+    facts |= {"as_of": str(run.as_of), "links": [FIRST_PAGE]}
     of = f"{len(run.schools)} 所学校" if schools.are_many(run) else "、".join(run.schools.values())
     line = f"{run.cohort} · {of}"
     return piece(

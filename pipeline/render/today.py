@@ -31,6 +31,8 @@ def show_work(
     signature: Signature | None = None,
     *,
     after: str = "",
+    headline: str = "",
+    people: str = "#colleges",
 ) -> Piece:
     """Return the work of a college, or of several.
 
@@ -42,6 +44,8 @@ def show_work(
         nothing_left: what is said once all are approved.
         signature: of the one college that the page is about.
         after: what is said under the table of work.
+        headline: the sentence above all, on a page that has no progress of its own.
+        people: where on the page the people behind the figures are.
     """
     duties = work.duties(work.tasks(statuses, as_of, window))
     return piece(
@@ -52,6 +56,8 @@ def show_work(
         duties=duties,
         nothing_left=nothing_left,
         after=after,
+        headline=headline,
+        people=people,
     )
 
 

@@ -160,19 +160,23 @@ def pace_sentence(course: Course) -> str:
     left = course.total - done
     if left <= 0:
         return f"{due}。"
-    recent = forecast = ""
-    if found.recent is not None:
-        recent = f"；近 {found.recent_days} 天平均每天 {grouped(found.recent)} 人"
-    if found.recent:
-        forecast = _forecast(course.as_of, ceil(left / found.recent))
     needed = f"，按期完成每天要通过 {grouped(found.needed)} 人" if days >= 0 and found.needed >= 0.1 else ""
-    return f"已通过 {percent(done / course.total)}。{due}{needed}{recent}{forecast}。"
+    return f"已通过 {percent(done / course.total)}。{due}{needed}{_forecast(course, found, left)}。"
 
 
-def _forecast(as_of: date, days: int) -> str:
+def _forecast(course: Course, found: Pace, left: int) -> str:
+    """Return how fast it went of late and when that ends; nothing where the days are too few to say."""
+    if found.recent is None:
+        return "；还没有人通过，推算不出哪天完成" if (course.as_of - course.opens).days >= _RECENT else ""
+    recent = f"；近 {found.recent_days} 天平均每天 {grouped(found.recent)} 人"
+    if not found.recent:
+        return f"{recent}，照这样完不成"
+    days = ceil(left / found.recent)
     if days > _FAR:
-        return f"，按现在的速度 {_FAR} 天内完不成"
-    return f"，按现在的速度 {month_day(as_of + timedelta(days=days))} 完成"
+        return f"{recent}，按现在的速度 {_FAR} 天内完不成"
+    end = course.as_of + timedelta(days=days)
+    late = (end - course.college_due).days
+    return f"{recent}，按现在的速度 {month_day(end)} 完成{f'，比上报截止晚 {late} 天' if late > 0 else ''}"
 
 
 def asked_for(run: str, token: str) -> str:

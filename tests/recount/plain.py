@@ -79,9 +79,9 @@ def people(given: Given, then: Given | None, made: pd.DataFrame, codes: dict[str
 
 def _person(row: dict, rows: pd.DataFrame, then: Given | None, made: pd.DataFrame, codes: dict[str, str]) -> dict:
     own = rows[(rows["学号"] == row["学号"]) & (rows["学校名称"] == row["学校名称"])]
-    decided = made[
-        (made["student_number"] == row["学号"]) & (made["school_code"] == codes[row["学校名称"]])
-    ].to_dict("records")
+    decided = made[(made["student_number"] == row["学号"]) & (made["school_code"] == codes[row["学校名称"]])].to_dict(
+        "records"
+    )
     last = decided[-1] if decided else {"action": "", "at": ""}
     told = dict(row) | {
         "status": "missing", "on_time": False, "first_passed": False, "again": len(own) > 1,
@@ -154,7 +154,7 @@ def score(row: dict, weights: tuple[str, str, str]) -> dict:
 
 
 def wilson(share: Fraction, n: int) -> tuple[float, float]:
-    """Return the two shares from which the observed one is just 1.959964 standard deviations away, by their equation."""
+    """Return the two shares from which the observed one is 1.959964 standard deviations away, by their equation."""
     z2, p = 1.959964**2, float(share)
     roots = np.roots([1 + z2 / n, -(2 * p + z2 / n), p * p]).real
     return max(0.0, float(roots.min())), min(1.0, float(roots.max()))

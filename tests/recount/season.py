@@ -102,7 +102,7 @@ def _kinds(clean: plain.Given) -> dict[str, str]:
 
 
 def _rows(clean: plain.Given, kinds: dict[str, str]) -> pd.DataFrame:
-    """Return what was handed in; names and ethnic groups are spelt as in the registry, so that plain pandas can judge."""
+    """Return what was handed in; names and ethnic groups are spelt as in the registry: plain pandas can judge them."""
     known, made = clean.registry.set_index("学号")[["姓名", "民族"]].to_dict("index"), []
     for at, given in enumerate(clean.submitted.drop_duplicates("学号").to_dict("records")):
         row = given | known[given["学号"]]
@@ -110,7 +110,12 @@ def _rows(clean: plain.Given, kinds: dict[str, str]) -> pd.DataFrame:
         if kind == "other name":
             row["姓名"] = "欧阳某某"
         made += [{**row, TIME: moment, PHONE: phone if right else BAD} for moment, right in KINDS[kind]]
-    stranger = made[0] | {"学号": "99999999", "考生号": "99999999999999", "姓名": "外人", "身份证号码": "110101199003070871"}
+    stranger = made[0] | {
+        "学号": "99999999",
+        "考生号": "99999999999999",
+        "姓名": "外人",
+        "身份证号码": "110101199003070871",
+    }
     return pd.DataFrame([*made, stranger | {TIME: "2016-10-02 10:00"}])
 
 

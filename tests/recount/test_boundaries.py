@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.cohort import Standing
+from pipeline.cohort import Standing, Window
 from pipeline.normalise.times import moment
 from pipeline.render.headcount import lines_of
 from pipeline.review.signatures import college_states
@@ -19,7 +19,6 @@ from pipeline.tabulate.colleges import count_colleges, make_colleges
 from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.view.course import course_of
-from pipeline.cohort import Window
 from tests.recount import plain
 
 WINDOW = (date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20))

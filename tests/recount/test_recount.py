@@ -5,7 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.tables import read_table
+from pipeline.cohort import load_cohort
+from pipeline.explain import explain
+from pipeline.office.listing import Listing, Wanted
+from pipeline.review.desk import lay_desk, load_tables
+from pipeline.review.ledger import open_ledger
+from pipeline.review.listing import listed
+from pipeline.tables import STATUSES, read_table
 from pipeline.view.course import course_of
 from pipeline.view.run import load_run
 from tests.conftest import Once
@@ -66,6 +72,22 @@ def test_course(season: Season, day: int):
     found = course_of(run.table("course"), len(people), as_of, run.window)
     submitted, approved = dict(found.submitted), dict(found.approved)
     assert {str(one): (submitted[one], approved[one]) for one in submitted} == plain.course(people, str(as_of))
+
+
+def test_desk_list_and_explain(season: Season):
+    """What is asked live says the same: how many in each state, and each student's own."""
+    cohort, people = load_cohort(season.cohort), season.people(1)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries()
+    tables = load_tables(cohort, season.days[1].run)
+    desk = lay_desk(tables, entries, season.days[1].as_of)
+    for status, number in people["status"].value_counts().items():
+        assert len(Listing(desk, Wanted(status=STATUSES[status])).found()) == number
+        assert len(listed(desk, None, str(status))) == number
+    for status, own in people.groupby("status"):
+        code, number = season.codes[own["学校名称"].iloc[0]], own["学号"].iloc[0]
+        facts = explain(tables, season.days[1].run, entries, f"{code}/{number}", season.days[1].as_of)
+        assert facts["student"]["status"] == status
 
 
 def test_every_kind_of_student_is_there(season: Season):

@@ -33,9 +33,11 @@ from pipeline.render.counselor import open_counselor
 from pipeline.render.index import write_index
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.overview import open_overview, show_standing
+from pipeline.render.overview import show_changes as show_moves
+from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, Guard, PageError, guard_page, students_on
-from pipeline.render.pieces import glued, render
+from pipeline.render.pieces import css_text, glued, render
 from pipeline.view.run import Run, load_run
 
 
@@ -279,6 +281,33 @@ def test_what_was_not_checked_is_said_in_words(season: Run) -> None:
     assert run.not_checked() == ["未能核验：没有设置照片文件夹。没有核对的是：证件照、身份、our。"]
 
 
+def test_the_overview_leads_with_a_forecast_and_shows_the_gates_and_who_moved(season: Run) -> None:
+    page = open_overview(str(season.path))
+    today, gates = text_of(overview_today(page).html), text_of(show_gates(page).html)
+    assert re.search(r"按现在的速度 \d+月\d+日 完成", today)
+    counts = season.table("headcount")[["registered", "submitted", "certified", "approved"]].sum()
+    wanted = zip(("在册", "提交", "认证", "通过"), map(int, counts), strict=True)
+    assert page.gates == [*wanted, ("签字", 0)]
+    assert all(f"{word}{number}" in re.sub(r"&nbsp;|\s", "", gates) for word, number in page.gates)
+    changes = show_moves(page)
+    assert changes is not None and "dashboard.html#changes" in changes.html
+
+
+def test_every_figure_leads_to_people_and_every_page_back(season: Run, site: Path) -> None:
+    college = Tags((site / "college.html").read_text(encoding="utf-8")).named("a")
+    assert {"#chase", "../index.html"} <= {link.get("href") for link in college}
+    for name in ("overview", "registry"):
+        assert 'href="index.html"' in (site / f"{name}.html").read_text(encoding="utf-8")
+    assert "index.html" not in (site / "counselor.html").read_text(encoding="utf-8")  # it goes by mail, alone
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert "dashboard.html#chase" in index and 'href="#colleges"' in index
+
+
+def test_a_title_ends_no_style_and_no_string() -> None:
+    said = css_text('"}</style><script>\\\n土木 A-1')
+    assert not set(said) & set('"<>{}\n') and "土木 A-1" in said
+
+
 def test_nobody_is_ranked_before_somebody_submits(tmp_path: Path) -> None:
     run = make_run(tmp_path, pd.Timestamp("2016-09-20").date(), colleges=[(SCHOOL, "马克思主义学院")], progress=0.0)
     standing = text_of(show_standing(open_overview(str(run))).html)
@@ -337,7 +366,7 @@ def test_index_links_only_what_is_there(site: Path) -> None:
     assert "overview.html" in links and "../tables.xlsx" not in links
     from urllib.parse import unquote
 
-    assert all((site / unquote(link)).is_file() for link in links if not link.startswith("#"))
+    assert all((site / unquote(link.partition("#")[0])).is_file() for link in links if not link.startswith("#"))
     assert html.count("没有页面") == 3
 
 

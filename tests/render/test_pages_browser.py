@@ -106,6 +106,16 @@ BOXES = """() => Object.fromEntries(["trend", "reasons", "changes", "classes"].m
 """Where some sections stand: left, top, bottom."""
 
 
+@pytest.mark.parametrize("name", ["college", "overview", "index"])
+def test_a_thumb_hits_every_link_on_a_phone(browser: Any, pages: Path, name: str) -> None:
+    page, _ = open_at(browser, pages / f"{name}.html", 390)
+    small = page.evaluate(
+        "[...document.querySelectorAll('main a, nav a')].filter((a) => a.offsetParent && a.getClientRects().length"
+        " && a.getBoundingClientRect().height < 44).map((a) => a.textContent.trim())"
+    )
+    assert small == []
+
+
 def test_no_half_of_the_page_stays_empty(browser: Any, pages: Path) -> None:
     page, _ = open_at(browser, pages / "college.html", 1280)
     long = page.evaluate(BOXES)
