@@ -188,7 +188,7 @@ def moves(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[str, str], in
     """Return how many went from one state to another."""
     both = before[[*_KEY, "status"]].merge(after[[*_KEY, "status"]], on=_KEY, suffixes=("_then", "_now"))
     moved = both[both["status_then"] != both["status_now"]]
-    return {(then, now): len(own) for (then, now), own in moved.groupby(["status_then", "status_now"])}
+    return {(str(then), str(now)): len(own) for (then, now), own in moved.groupby(["status_then", "status_now"])}
 
 
 def weights_of(summary: Path) -> dict[str, float]:

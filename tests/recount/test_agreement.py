@@ -69,7 +69,8 @@ def text_of(html: str) -> str:
 
 def counted(roster: pd.DataFrame) -> dict[str, int]:
     """Return students by the word of their family of states, as bars and tiles show them."""
-    return roster["status"].map(lambda status: states()[status].family).value_counts().to_dict()
+    families = roster["status"].map(lambda status: states()[status].family).value_counts()
+    return {str(family): int(number) for family, number in families.items()}
 
 
 @pytest.mark.parametrize("place", COLLEGES)
