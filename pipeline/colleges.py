@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
 from pipeline.knowledge.text import among
 from pipeline.normalise.text import comparable, listed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
 from pipeline.cohort_save import quoted
+from pipeline.cohort_sections import School
 
 EXAMPLE = ("10000", "某某大学")
 """Code and name of the school in a new cohort's file, until the office writes its own."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline import fields
-from pipeline.cohort import Cohort, Source
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Source
 from pipeline.collect.columns import Column, SourceColumns, fields_read, numbers_asked, short
 
 Fields = frozenset[str]

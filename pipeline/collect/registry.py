@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import FILE_NAME, Cohort, School
+from pipeline.cohort import FILE_NAME, Cohort
+from pipeline.cohort_sections import School
 from pipeline.collect.collected import Note, Reading, Registry, text_frame
 from pipeline.collect.columns import undeclared
 from pipeline.collect.database import read_database

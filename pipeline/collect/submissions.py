@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields
-from pipeline.cohort import FILE_NAME, Cohort, Source
+from pipeline.cohort import FILE_NAME, Cohort
+from pipeline.cohort_sections import Source
 from pipeline.collect.collected import (
     EXTRAS,
     SKIPPED,

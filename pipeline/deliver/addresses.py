@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import pandas as pd
 
-from pipeline.cohort import Cohort, School, load_cohort
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.cohort_sections import School
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, is_database, read_content
 from pipeline.collect.rows import rows_of_grid

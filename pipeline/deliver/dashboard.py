@@ -9,7 +9,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from pipeline.cohort import Cohort, Window
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Window
 from pipeline.deliver.chase_list import chase_workbook
 from pipeline.deliver.guard import check_private, check_scope
 from pipeline.deliver.letters import fill

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from pipeline.cohort import Office
+from pipeline.cohort_sections import Office
 from pipeline.render.pieces import render
 
 _OFFICE = "就业办"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.deliver.guard import check_private
 from pipeline.deliver.letters import fill
 from pipeline.deliver.message import XLSX, Attachment, Draft, Message

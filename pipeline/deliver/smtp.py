@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import BinaryIO
 
-from pipeline.cohort import Mail
+from pipeline.cohort_sections import Mail
 from pipeline.deliver.message import sender_address
 from pipeline.deliver.outbox import Outcome
 from pipeline.errors import ConfigurationError, MingceError

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.cohort import Cohort, Window
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Window
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.errors import RefusedError
 from pipeline.render.overview import college_folder

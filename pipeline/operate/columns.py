@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pipeline import fields
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.columns import Column, SourceColumns, are_id_numbers, fields_read, labelled
 from pipeline.collect.people import read_people

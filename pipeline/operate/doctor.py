@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.collect.collected import Registry
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields, resources
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame

@@ -7,7 +7,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pipeline import fields
-from pipeline.cohort import Cohort, School
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.papers.errata import Erratum
 from pipeline.view.work import month_day
 from pipeline.workbook import height, lay_page, text_book, write_row

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.cohort import Standing, unmistakable
+from pipeline.cohort import unmistakable
+from pipeline.cohort_sections import Standing
 from pipeline.render import figures
 from pipeline.render.college import changes_piece
 from pipeline.render.opened import settle

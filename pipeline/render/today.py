@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.render.pieces import Piece, piece
 from pipeline.view import work
 from pipeline.view.signature import Signature, Step

@@ -66,17 +66,15 @@ def approve(
             listed with its reasons.
         UsageError: a number that nobody, or more than one student, has.
     """
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         rows = _students(desk, numbers)
         refused = [(student_name(row), why) for row in rows if (why := refusal(desk, row) or unseen(row, seen))]
         if refused:
             raise _refused("不能通过", refused)
         return [entry for row in rows if (entry := _approval(desk, row, actor, outcome))]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def approve_ready(
@@ -86,9 +84,8 @@ def approve_ready(
 
     Who was not `seen` (see `approve`) as he is now is one of the others.
     """
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         own = students_of(desk.people, college)
         asking = desk.findings["rule"] == "cohort.contact_changed"
         changed = own["submission_id"].isin(list(desk.findings["submission_id"][asking]))
@@ -105,8 +102,7 @@ def approve_ready(
         ready = [row for row, why in waiting if not why]
         return [entry for row in ready if (entry := _approval(desk, row, actor, outcome))]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def send_back(
@@ -119,9 +115,8 @@ def send_back(
         UsageError: no reason was given.
     """
     _need_reason(actor, "退回")
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         rows = _students(desk, numbers)
         empty = "未提交，没有可退回的"
         whys = [(row, unseen(row, seen) if row["submission_id"] else empty) for row in rows]
@@ -133,8 +128,7 @@ def send_back(
         said = set(outcome.already)
         return [_decision(desk, row, "return", actor, outcome) for row in rows if student_name(row) not in said]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
@@ -145,17 +139,15 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
         UsageError: no reason was given.
     """
     _need_reason(actor, "取消审核")
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         rows = _students(desk, numbers)
         open_already = [(student_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
         if open_already:
             raise _refused("不能取消审核", open_already)
         return [_decision(desk, row, "reopen", actor, outcome) for row in rows]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> Outcome:
@@ -166,9 +158,8 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
         UsageError: no reason was given, no such submission, or a beginning that several share.
     """
     _need_reason(actor, "撤销登记")
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         row = _submission(tables, submission)
         found = str(row["submission_id"])
         if (desk.people["approved_submission_id"] == found).any():
@@ -181,8 +172,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
         outcome.done.append(found)
         return [_withdrawal(tables, row, actor)]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
@@ -192,15 +182,13 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
         UsageError: no reason was given.
     """
     _need_reason(actor, "撤销登记")
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         own = records(extras_of(desk, college))
         outcome.done += [str(row["submission_id"]) for row in own]
         return [_withdrawal(tables, row, actor) for row in own]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def keep_approved(
@@ -213,9 +201,8 @@ def keep_approved(
         UsageError: no reason was given.
     """
     _need_reason(actor, "不同意修改")
-    outcome = Outcome()
 
-    def decide(desk: Desk) -> list[Entry]:
+    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
         rows = _students(desk, numbers)
         whys = [(row, unseen(row, seen) if row["change_request"] else "没有申请修改") for row in rows]
         refused = [(student_name(row), why) for row, why in whys if why]
@@ -225,8 +212,7 @@ def keep_approved(
         newer = [str(row["later_id"] or row["submission_id"]) for row in rows]
         return [_withdrawal(tables, desk.submission(one), actor) for one in newer]
 
-    _decide(tables, ledger, actor, decide, outcome)
-    return outcome
+    return _decide(tables, ledger, actor, decide)
 
 
 def refusal(desk: Desk, row: Student) -> str:
@@ -324,10 +310,13 @@ def _decided_on(row: Student) -> str:
 
 
 def _decide(
-    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk], Sequence[Entry]], outcome: Outcome
-) -> None:
-    stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today)), *KINDS)
+    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, Outcome], Sequence[Entry]]
+) -> Outcome:
+    """Write what `decide` returns for the desk of this moment, in one transaction, and return the outcome."""
+    outcome = Outcome()
+    stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
     outcome.entries += [one.seq for one in stored if one.new]
+    return outcome
 
 
 def _students(desk: Desk, numbers: Sequence[str]) -> list[Student]:

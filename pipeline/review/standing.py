@@ -9,7 +9,7 @@ from math import sqrt
 
 import pandas as pd
 
-from pipeline.cohort import Standing
+from pipeline.cohort_sections import Standing
 
 Z = 1.959964  # 95 %
 SMALL = 30  # below so many students with a submission the interval says more than the rank, and is shown

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.cohort import Cohort, Source
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Source
 from pipeline.collect import Note, SourceColumns, Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.collect.inputs import files_of, is_database
 from pipeline.collect.lacking import lacking_of, notes_of

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from pipeline.cohort import Standing
+from pipeline.cohort_sections import Standing
 from pipeline.knowledge.text import among
 from pipeline.review.standing import rank_of, standing
 from pipeline.tables import COLLEGES, Frame, typed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.tables import Frame
 
 

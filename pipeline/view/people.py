@@ -12,7 +12,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.states import states
 from pipeline.tables import Frame
 from pipeline.view import work

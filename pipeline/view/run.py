@@ -15,7 +15,7 @@ from typing import Any
 
 from pyarrow import dataset
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
 from pipeline.run_folder import counts, read_summary

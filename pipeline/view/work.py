@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.logs import mask
 from pipeline.review.status import one_a_slip, open_critical
 from pipeline.states import ACTORS, family_of, states

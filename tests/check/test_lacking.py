@@ -9,7 +9,7 @@ from pipeline.check.lacking import (
     without_lacking,
 )
 from pipeline.check.suites import built_in_rules
-from pipeline.cohort import Source
+from pipeline.cohort_sections import Source
 from pipeline.collect.columns import Column, SourceColumns
 from pipeline.collect.lacking import lacking_of
 from pipeline.fields import in_registry, names

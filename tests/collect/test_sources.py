@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.cohort import Source
+from pipeline.cohort_sections import Source
 from pipeline.collect import read_people, read_registry
 from pipeline.collect.columns import fields_read
 from pipeline.collect.submissions import collect_unit, submission_units

@@ -5,7 +5,7 @@ import ssl
 import pytest
 import trustme
 
-from pipeline.cohort import Mail
+from pipeline.cohort_sections import Mail
 from pipeline.deliver.smtp import ServerError, SmtpServer, connect, password_of
 from pipeline.errors import ConfigurationError
 from tests.deliver.post_office import PostOffice, free_port, start

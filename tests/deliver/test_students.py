@@ -158,7 +158,7 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
 
     import pandas as pd
 
-    from pipeline.cohort import Office
+    from pipeline.cohort_sections import Office
     from pipeline.deliver.addresses import COLUMNS
     from pipeline.deliver.students import invitation_drafts
 

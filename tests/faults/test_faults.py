@@ -19,7 +19,8 @@ import pandas as pd
 import pytest
 
 from pipeline.clock import SHANGHAI
-from pipeline.cohort import Reports, load_cohort
+from pipeline.cohort import load_cohort
+from pipeline.cohort_sections import Reports
 from pipeline.render.jobs import UNFINISHED
 from pipeline.review.desk import newest_run
 from pipeline.run_folder import start_run

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
-from pipeline.cohort import Reports
+from pipeline.cohort_sections import Reports
 from pipeline.errors import BusyError, MingceError, RefusedError
 from pipeline.lock import cohort_lock, holder, is_held, lock_path
 from pipeline.logs import log, log_to, mask

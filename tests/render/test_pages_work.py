@@ -8,7 +8,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.states import states
 from pipeline.tables import STATUSES
 from pipeline.view import work

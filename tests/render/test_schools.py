@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from invented_run import make_run
 
-from pipeline.cohort import Reports, load_cohort
+from pipeline.cohort import load_cohort
+from pipeline.cohort_sections import Reports
 from pipeline.errors import UsageError
 from pipeline.progress import Reporter
 from pipeline.render import overview, registry

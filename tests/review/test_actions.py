@@ -151,6 +151,7 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
         "10534/1  一班  通过后有改动  改动：考生号",
         "",
         "共 1 人：通过后有改动 1",
+        "其中 1 人的审核人姓名系手工填写，未与账号核对",
         "看的是运行 20161101-080000-abcd",
     ]
     assert "名1" not in told

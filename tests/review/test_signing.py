@@ -266,7 +266,7 @@ def test_only_regular_files_are_looked_at(tmp_path):
 
 
 def test_the_standing_stands_still_from_the_acceptance_on(ledger):
-    from pipeline.cohort import Standing
+    from pipeline.cohort_sections import Standing
 
     signed(ledger)
     key = {"school": "甲大学", "college": "土木学院"}

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.cohort import Standing
+from pipeline.cohort_sections import Standing
 from pipeline.review import standing as s
 
 

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from pipeline.cohort import Cohort, Reports, Scale, load_cohort
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.cohort_sections import Reports, Scale
 from pipeline.progress import Reporter
 from pipeline.run import RunOptions, run_cohort
 from pipeline.scale import layout, plan

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline import fields
-from pipeline.cohort import Source
+from pipeline.cohort_sections import Source
 from pipeline.collect import Unit, collect_unit
 from pipeline.collect.people import COLLEGES
 from pipeline.collect.text import number_text

@@ -15,7 +15,8 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import credentials as user_account
 from google.oauth2 import service_account
 
-from pipeline.cohort import Cohort, Google
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Google
 from pipeline.collect.google.client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
 from pipeline.collect.google.consent import ask_consent, consent_file
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
