@@ -163,6 +163,17 @@ def test_guards_read_student_numbers_as_they_were_before_they_were_escaped() -> 
     assert students_on("<tr data-s=\"A&amp;B&quot;1\"></tr><span data-s='2'></span>") == {'A&B"1', "2"}
 
 
+def test_a_student_number_that_somebody_gave_as_a_telephone_closes_no_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path, pd.Timestamp("2016-10-10").date(), colleges=[(SCHOOL, COLLEGE)])
+    number = tables.read_table(run, "roster")["student_number"].iloc[0]
+    given = tables.read_table(run, "submissions").assign(phone=number, family_phone="13812345679")
+    tables.write_table(run / "tables", "submissions", given)
+    guard = Guard(load_run(run))
+    guard.check(f"<section>{number}</section>", Expected(""))
+    with pytest.raises(PageError, match="完整的证件号或手机号"):
+        guard.check("<section>13812345679</section>", Expected(""))
+
+
 def test_wrong_page_is_replaced_by_one_that_says_so(season: Run, site: Path, tmp_path: Path) -> None:
     path, guard = tmp_path / "dashboard.html", Guard(season)
     path.write_text((site / "college.html").read_text(encoding="utf-8"), encoding="utf-8")
