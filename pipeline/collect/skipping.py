@@ -154,6 +154,8 @@ def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
 
 def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     """Return the first number of six digits or more in each of the rows, masked where it may be an ID number."""
+    if not len(rows):
+        return []
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
     narrow = body.select(filled_columns(body)).take(pa.array(rows))
     for column in narrow.columns:

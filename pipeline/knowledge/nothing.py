@@ -40,8 +40,11 @@ def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) 
 
 
 def _is_nothing(name: str, value: str) -> bool:
-    folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
     known = _words()
+    if value.isalnum() and unicodedata.is_normalized("NFKC", value):  # nearly all: nothing stands around the word
+        bare = value.casefold()
+        return bare in known[""] or bare in known.get(name, ())
+    folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
     bare = folded.strip(_AROUND)
     return bare in known[""] or bare in known.get(name, ()) or re.fullmatch(r"[\W_]+", value) is not None
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _ID = re.compile(
     r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"|[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9A-Za-z])"
 )
+_SCHOOLS = 4  # whose people are kept in memory
 _SHORTEST, _SHORTEST_SECRET = 6, 8  # characters below which a number is too common to tell whose it is
 
 
@@ -51,8 +53,9 @@ class Known:
     def among(self, words: Iterable[str]) -> set[str]:
         """Return those of `words` that are known."""
         asked = sorted(words)
-        found = np.isin(_hashes(pd.Series(asked, dtype="str")), self._sorted)
-        return {word for word, known in zip(asked, found, strict=True) if known}
+        hashes = _hashes(pd.Series(asked, dtype="str"))
+        first, last = (np.searchsorted(self._sorted, hashes, side) for side in ("left", "right"))
+        return {word for word, known in zip(asked, first < last, strict=True) if known}
 
 
 def _hashes(words: pd.Series) -> npt.NDArray[np.uint64]:
@@ -71,11 +74,31 @@ class Expected:
     words: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class _Own:
+    """What is a college's own: numbers, words, and of the numbers those of its students."""
+
+    numbers: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    students: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, table: str) -> _Own:
+        """Return what stands in a college's rows of a table."""
+        words = frozenset(value for column in rows.columns for value in rows[column].unique())
+        numbers = frozenset(word for value in words for word in _WORD.findall(value))
+        return cls(numbers, words, frozenset(rows["student_number"]) if table == "roster" else frozenset())
+
+    def __or__(self, more: _Own) -> _Own:
+        return _Own(self.numbers | more.numbers, self.words | more.words, self.students | more.students)
+
+
 class Guard:
     """The guard of one run's pages: whom they may show, and what no page may."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._own = lru_cache(_SCHOOLS)(self._own_of)  # a school's pages come one after the other
 
     def expected(self, school: str, college: str, only: frozenset[str] | None = None) -> Expected:
         """Return what a page of one college must hold.
@@ -85,21 +108,23 @@ class Guard:
             college: the college's name.
             only: the student numbers of those of its students whom the page is about (none: all).
         """
-        run = self._run
         if not college:
             return Expected("")
-        of = {"school": run.school_name(school), "college": college}
-        numbers, words = set[str](), {college, of["school"]}
+        own = self._own(school).get(college, _Own())
+        numbers = own.numbers if only is None else own.numbers - (own.students - only)
+        return Expected(
+            token(self._run.run_id, school, college), numbers, own.words | {college, self._run.school_name(school)}
+        )
+
+    def _own_of(self, school: str) -> dict[str, _Own]:
+        """Return what is each college's own, of one school: its tables are read once for all pages."""
+        run, own = self._run, defaultdict[str, _Own](_Own)
         for table, columns in _OWN.items():
             if run.has(table):
-                rows = run.rows(table, columns=columns, **of)
-                for column in columns:
-                    values = set(rows[column])
-                    numbers |= {word for value in values for word in _WORD.findall(value)}
-                    words |= values
-        if only is not None:
-            numbers -= set(run.rows("roster", columns=["student_number"], **of)["student_number"]) - only
-        return Expected(token(run.run_id, school, college), frozenset(numbers), frozenset(words))
+                rows = run.rows(table, columns=[*columns, "college"], school=run.school_name(school))
+                for college, mine in rows.groupby("college"):
+                    own[str(college)] |= _Own.of(mine[columns], table)
+        return own
 
     def check(self, html: str, expected: Expected) -> None:
         """Hold a page to what is expected of it.

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
 import pandas as pd
 import xlsxwriter
 
+from pipeline.knowledge.text import distinct
 from pipeline.render.table_words import TITLES, heading, in_words
 from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
 from pipeline.workbook import A4, LONGEST, PAGES, room
@@ -114,9 +116,9 @@ def _fill(made: ZipFile, part: ZipInfo, outline: str, frame: Frame) -> None:
 
 def _cells(column: pd.Series, cell: str) -> list[str]:
     """Return each cell of a column of text as XML from its style on; a blank one is blank, and stands nowhere."""
-    words = column.str.slice(0, LONGEST)
-    made = {text: f"{cell}{_kept(text)}</t></is></c>" if text else "" for text in words.unique()}
-    return [made[text] for text in words]
+    places, words = distinct(column.str.slice(0, LONGEST))
+    made = [f"{cell}{_kept(text)}</t></is></c>" if text else "" for text in words]
+    return np.array(made, dtype=object)[places].tolist()
 
 
 def _kept(text: str) -> str:

@@ -10,12 +10,15 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from tests.cohorts import make_cohort
+from tests.invented import kinds
 
 Record = Callable[..., None]
 _PARTS = (
@@ -64,6 +67,17 @@ def record(request: pytest.FixtureRequest) -> Record:
         )
 
     return take
+
+
+@pytest.fixture(scope="session")
+def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an invented cohort of one university: 8,000 students, 20 colleges, xlsx."""
+    more = tuple(replace(plan, name=f"第二{plan.name}", alias="") for plan in kinds.CATALOGUE[:2])
+    colleges = kinds.CATALOGUE + more
+    school = replace(kinds.KINDS["one-school"].schools[0], colleges=colleges)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(kinds.KINDS, "university", replace(kinds.KINDS["one-school"], schools=(school,)))
+        return make_cohort(tmp_path_factory.mktemp("u") / "university", 8_000, 1, form="xlsx", kind="university")
 
 
 def pytest_sessionfinish() -> None:

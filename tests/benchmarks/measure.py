@@ -32,17 +32,17 @@ class Cost:
     output: str
 
 
-def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Run a Python command line to its end; its standard output and error stand in files beside `log`.
+def run(
+    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, *, python: str = sys.executable
+) -> Cost:
+    """Run a command line of `python` to its end; its standard output and error stand in files beside `log`.
 
     Memory is proportional (PSS): a page that forks share counts once. CPU is the kernel's account of the process and
     all children that were waited for.
     """
     start = time.perf_counter()
     with log.with_suffix(".out").open("w") as out, log.with_suffix(".err").open("w") as err:
-        process = subprocess.Popen(
-            [sys.executable, *command], stdout=out, stderr=err, env={**os.environ, **(env or {})}
-        )
+        process = subprocess.Popen([python, *command], stdout=out, stderr=err, env={**os.environ, **(env or {})})
         tree, peak = psutil.Process(process.pid), 0.0
         while True:
             done, status, used = os.wait4(process.pid, os.WNOHANG)

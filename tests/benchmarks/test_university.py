@@ -12,30 +12,17 @@ import statistics
 import subprocess
 import sysconfig
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import measure, plain
-from tests.cohorts import make_cohort
 from tests.conftest import ROOT
-from tests.invented import kinds
 
 pytestmark = pytest.mark.bench
 COLLEGES = os.environ.get("MINGCE_BENCH_COLLEGES", "3")
 AS_OF = ["--as-of", "2016-11-10"]
 ENV = {"PYTHONPATH": str(ROOT)}
-
-
-@pytest.fixture(scope="module")
-def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    more = tuple(replace(plan, name=f"第二{plan.name}", alias="") for plan in kinds.CATALOGUE[:2])
-    colleges = kinds.CATALOGUE + more
-    school = replace(kinds.KINDS["one-school"].schools[0], colleges=colleges)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(kinds.KINDS, "university", replace(kinds.KINDS["one-school"], schools=(school,)))
-        return make_cohort(tmp_path_factory.mktemp("u") / "university", 8_000, 1, form="xlsx", kind="university")
 
 
 def mingce(university: Path, *more: str) -> measure.Cost:
