@@ -226,7 +226,8 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
 
 
 YEARS_REMEDY = (
-    "导出的是全校在校生、这些人确实不在本届的，请执行 mingce scope years --by 姓名 --why 说明（办公台“其他”里也能确认）；"
+    "导出的是全校在校生、这些人确实不在本届的，请执行 mingce scope years --by 姓名 --why 说明"
+    "（办公台“其他”里也能确认）；"
     "不是的，请核对 cohort.toml 的 year 或重新导出，再运行"
 )
 _MOST_SKIPPED = 20  # rows that one line names
