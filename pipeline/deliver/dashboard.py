@@ -69,8 +69,8 @@ def secretary_draft(cohort: Cohort, source: Source, recipient: Recipient, full: 
 
 def _draft(cohort: Cohort, source: Source, recipient: Recipient, role: _Role, named: str, full: FullPage) -> Draft:
     people = source.people(recipient)
-    build = partial(_message, cohort, source, recipient, people, role, named, full)
-    return Draft(recipient, content_digest(people, recipient), build)
+    content = content_digest(people, recipient)
+    return Draft(recipient, content, partial(_message, cohort, source, recipient, people, role, named, full, content))
 
 
 def content_digest(people: People, recipient: Recipient) -> str:
@@ -84,8 +84,9 @@ def content_digest(people: People, recipient: Recipient) -> str:
 
 
 def _message(
-    cohort: Cohort, source: Source, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage
-) -> Message:
+    cohort: Cohort, source: Source, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage,
+    content: str,
+) -> Message:  # fmt: skip
     check_scope(recipient, people.chase)
     attachments = full(recipient)
     if people.chase:
@@ -112,7 +113,7 @@ def _message(
         subject=f"{cohort.name}毕业生信息核对：{named} {headline}",
         html=html,
         text=text,
-        content=content_digest(people, recipient),
+        content=content,
         picture=figures.trend_png(people.trend),
         attachments=attachments,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cohort import Cohort
-from pipeline.deliver.counselor_papers import counselor_papers
+from pipeline.deliver.counselor_papers import CounselorPapers
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import Attachment
 from pipeline.deliver.recipients import Recipient, within
@@ -88,10 +88,12 @@ def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> Ful
             else:
                 made[recipient.key] = (*made.get(recipient.key, ()), page)
 
+    papers = CounselorPapers(cohort, source)
+
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
         if recipient.key in failed or recipient.key not in made:
             raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
-        return made[recipient.key] + counselor_papers(cohort, source, recipient)
+        return made[recipient.key] + papers(recipient)
 
     return page_of
 

@@ -143,12 +143,12 @@ def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     return values
 
 
-def corrections_workbook(students: Students, cohort: Cohort, *, masked: bool = False) -> bytes:
+def corrections_workbook(students: Students, form: Form, *, masked: bool = False) -> bytes:
     """Return the workbook of a college, or of one class; no bytes where nobody has anything to mend.
 
     Args:
         students: whose.
-        cohort: theirs.
+        form: of their cohort.
         masked: without ID numbers and telephones, to go by mail.
     """
     rows = [_masked(row) if masked else row for row in rows_to_mend(students)]
@@ -156,9 +156,9 @@ def corrections_workbook(students: Students, cohort: Cohort, *, masked: bool = F
         return b""
     buffer = BytesIO()
     with text_book(buffer) as book:
-        columns = columns_of(cohort, first=1)
+        columns = form.columns
         sheet = book.add_worksheet(SHEET)
-        title = f"{cohort.name} {students.college.name} {students.class_name} {NAME}".replace("  ", " ")
+        title = f"{form.cohort} {students.college.name} {students.class_name} {NAME}".replace("  ", " ")
         book.set_properties({"title": title})
         write_head(book, sheet, columns, title, _NOTE)
         ranges = write_lists(book, columns)
@@ -171,6 +171,19 @@ def corrections_workbook(students: Students, cohort: Cohort, *, masked: bool = F
             _write_row(sheet, at, row, columns, looks)
         _finish(sheet, len(rows), len(columns) + 1)
     return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Form:
+    """The columns of the collection workbook of a cohort, and its name: what all its workbooks share."""
+
+    cohort: str
+    columns: list[Column]
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> Form:
+        """Return the form of a cohort."""
+        return cls(cohort.name, columns_of(cohort, first=1))
 
 
 class _Looks:

@@ -141,9 +141,10 @@ def _proofs(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File
 
 def _corrections(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File]:
     parts = _classes(students, wanted) if wanted.classes else [students]
+    form = corrections.Form.of(cohort)
     for one in parts:
         name = f"{corrections.NAME}.xlsx"
-        content = corrections.corrections_workbook(one, cohort)
+        content = corrections.corrections_workbook(one, form)
         if content:
             yield (class_file(one.class_name, name) if wanted.classes else name), content
 

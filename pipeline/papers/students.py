@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -83,42 +84,42 @@ class Students:
         """
         names = fields.in_registry()
         given, held = self.submitted[names].reset_index(drop=True), self._held(names).reset_index(drop=True)
-        told = pd.MultiIndex.from_tuples(self._unlike(), names=["submission_id", "field"])
         ids = self.roster["submission_id"].reset_index(drop=True)
-        certified = ids.isin(list(self.certified))
-        asked = (given != "") & (held != "") & self._judged(names)
+        told, judged = self._unlike(), self._judged(names)
+        looked_at = np.flatnonzero(~ids.isin(list(self.certified)) & (ids != ""))
         marks: dict[str, pd.Series] = {}
         for name in names:
-            unlike = pd.MultiIndex.from_arrays([ids, [name] * len(ids)]).isin(told)
-            unlike |= (~certified & compared_form(given[name], name).ne(compared_form(held[name], name))).to_numpy()
-            signs = pd.Series(EQUAL, index=ids.index, dtype="str").mask(unlike, UNLIKE)
-            marks[name] = signs.where(asked[name], UNCOMPARED)
+            unlike = ids.isin(list(told[name])).to_numpy(dtype=bool, copy=True)
+            mine, other = (compared_form(side[name].iloc[looked_at], name) for side in (given, held))
+            unlike[looked_at] |= mine.ne(other).to_numpy()
+            asked = (given[name] != "") & (held[name] != "") & judged[name]
+            marks[name] = pd.Series(np.where(asked, np.where(unlike, UNLIKE, EQUAL), UNCOMPARED), dtype="str")
         return pd.DataFrame(marks)
 
     def _held(self, names: list[str]) -> Frame:
         rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
         return rows[names].reindex(self.roster["student_number"]).fillna("")
 
-    def _judged(self, names: list[str]) -> np.ndarray:
-        """Return where a field was compared: its rule ran, and the registry's value breaks no rule of its own."""
+    def _judged(self, names: list[str]) -> dict[str, np.ndarray]:
+        """Return by field where it was compared: its rule ran, and the registry's value breaks no rule of its own."""
         told = self.run.summary.get("not_checked", [])
         lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
-        faulty = set(zip(self.faults["student_number"], self.faults["field"], strict=True))
-        cells = [
-            [f"{name}.registry" not in lost and (number, name) not in faulty for name in names]
-            for number in self.roster["student_number"]
-        ]
-        return pd.DataFrame(cells, columns=pd.Index(names), dtype=bool).to_numpy()
+        faulty = {str(field): list(own) for field, own in self.faults.groupby("field")["student_number"]}
+        numbers = self.roster["student_number"]
+        return {
+            name: ~numbers.isin(faulty.get(name, [])).to_numpy() & (f"{name}.registry" not in lost) for name in names
+        }
 
-    def _unlike(self) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
+    def _unlike(self) -> dict[str, set[str]]:
+        """Return by field the submissions that differ in it, as the findings say."""
+        found = defaultdict[str, set[str]](set)
         for submission, rule in self.findings[["submission_id", "rule"]].itertuples(index=False):
             base, _, kind = str(rule).partition(".")
             if kind == "registry" and base in fields.fields():
-                found.append((str(submission), base))
+                found[base].add(str(submission))
             elif base == "identity" and kind != "not_checked":
-                found.append((str(submission), _AT_FAULT.get(kind, "id_number")))
-        return found or [("", "")]
+                found[_AT_FAULT.get(kind, "id_number")].add(str(submission))
+        return found
 
 
 def students_of(run: Run, college: College) -> Students:

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.papers.corrections import NAME, Row, corrections_workbook, rows_to_mend
+from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import colleges_of
 from pipeline.papers.students import students_of
 from pipeline.view.run import Run, load_run
@@ -136,7 +136,7 @@ def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
 
 def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
     students = students_of(run, colleges_of(run)[0])
-    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(students, cohort, masked=True))
+    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(students, Form.of(cohort), masked=True))
     _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
     for row in range(FIRST, sheet.max_row + 1):
         assert not any(sheet.cell(row, columns[name]).value for name in ("身份证号码", "个人联系电话", "家庭联系电话"))
