@@ -128,7 +128,7 @@ def test_spoilt_files(name: str, edits: list[tuple[int, bytes, int]]):
 inside = st.sampled_from(["good.xlsx", "odd-digits.xlsx", "pictures.xlsx", "good.xlsb"])
 
 
-@fuzzed
+@settings(fuzzed, max_examples=6)  # each opens a child process, some until its limit of CPU seconds
 @given(inside, st.integers(0, 9), changes)
 def test_spoilt_parts(name: str, number: int, edits: list[tuple[int, bytes, int]]):
     _fuzz_inside(name, number, edits)

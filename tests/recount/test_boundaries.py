@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.cohort import Standing, Window
+from pipeline.cohort_sections import Standing, Window
 from pipeline.normalise.times import moment
 from pipeline.render.headcount import lines_of
 from pipeline.review.signatures import college_states
