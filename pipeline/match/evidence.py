@@ -32,6 +32,8 @@ SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 EVIDENCE = [*POSITIONS, *SEVERAL.values(), "strays", "matched_row", "standing_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
+_WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
+"""What a person tells of himself rightly, whatever else he mistypes."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
 
 
@@ -68,12 +70,13 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     }
     evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["strays", *SEVERAL.values()]}
     plain = _settle_plain(pairs, evidence)
-    names = _Names(submissions, registry)
+    people = _People(submissions, registry)
     open_rows = np.setdiff1d(np.arange(len(submissions)), plain)
     for at, found in _grouped(pairs, open_rows):
-        _settle(at, found, names, evidence)
+        _settle(at, found, people, evidence)
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
+    _dismiss_strangers(people, evidence)
     evidence["standing_row"] = _standing(evidence)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
     return pd.DataFrame(evidence, index=submissions.index)[EVIDENCE]
@@ -109,22 +112,41 @@ def _grouped(pairs: Frame, open_rows: np.ndarray) -> Iterable[tuple[int, _Found]
     return found.items()
 
 
-class _Names:
-    """Names as match keys, computed when first asked for."""
+class _People:
+    """What a submission and a registry row say of a person beside the numbers, compared when it is asked for."""
 
     def __init__(self, submissions: Frame, registry: Frame) -> None:
         self._left, self._right = submissions["name"].array, registry["name"].array
+        numbers = ["student_number", "exam_number"]
+        self._numbers = [(submissions[name].array, registry[name].array) for name in numbers]
+        self._witnesses = [(submissions[name].array, registry[name].array) for name in _WITNESSES]
 
     def near(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""
         one, other = str(self._left[left]), str(self._right[right])
         return key_of(one) == key_of(other) != "" or names_near(one, other)
 
+    def alike(self, left: int, right: int) -> bool:
+        """Return whether a submission of another name may be this row's person's: what both tell is the same.
 
-def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarray]) -> None:
+        One number and nothing else is what anybody may type.
+        """
+        told = [(str(one[left]), str(other[right])) for one, other in self._witnesses]
+        return bool(told[0][0]) and all(one == other for one, other in told if one and other)
+
+    def number_equal(self, left: int, right: int) -> bool:
+        """Return whether student or exam number are the same."""
+        return any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
+
+    def says_nothing_else(self, left: int) -> bool:
+        """Return whether a submission gives neither a number nor a class."""
+        return not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
+
+
+def _settle(at: int, found: _Found, people: _People, evidence: dict[str, np.ndarray]) -> None:
     """Fill the evidence of one submission from what its exact keys found."""
     numbers = [*found.student, *found.exam]
-    with_name = [row for row in numbers if row in found.named] or [row for row in numbers if names.near(at, row)]
+    with_name = [row for row in numbers if row in found.named] or [row for row in numbers if people.near(at, row)]
     fitting = {
         "id_row": _preferred(found.id_here, numbers),
         "id_name_row": _preferred([row for row in found.id_here if row in found.named], numbers),
@@ -136,7 +158,8 @@ def _settle(at: int, found: _Found, names: _Names, evidence: dict[str, np.ndarra
     for name, rows in fitting.items():
         _put(evidence, name, at, rows)
     claimed = set(found.student or found.exam)
-    evidence["claimed_row"][at] = claimed.pop() if len(claimed) == 1 else NONE
+    mine = [row for row in claimed if not found.id_here or people.alike(at, row)]
+    evidence["claimed_row"][at] = mine[0] if len(claimed) == len(mine) == 1 else NONE
     known = set(found.id_here) or set(found.id_away)
     evidence["strays"][at] = any(row not in known for row in numbers)
 
@@ -220,6 +243,27 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
         (np.ones(len(other), dtype=bool), evidence["similar_row"]),
     ]
     return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+
+
+def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None:
+    """Take the match from submissions that share nothing with their row but its ID number.
+
+    Whoever types another's ID number under another name, with numbers, class and origin that are not that person's,
+    is a stranger: that person has handed nothing in, and his row stays as it was (contract, Whose row counts).
+    """
+    matched = evidence["matched_row"]
+    by_id = (matched >= 0) & ((matched == evidence["id_row"]) | (matched == evidence["elsewhere_id_row"]))
+    others = ["id_name_row", "elsewhere_row", "numbers_row", "both_numbers_row", "similar_row"]
+    by_id &= ~np.logical_or.reduce([matched == evidence[name] for name in others])
+    for at in np.flatnonzero(by_id).tolist():
+        row = int(matched[at])
+        if not (
+            people.near(at, row)
+            or people.number_equal(at, row)
+            or people.alike(at, row)
+            or people.says_nothing_else(at)
+        ):
+            matched[at] = NONE
 
 
 def held(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
