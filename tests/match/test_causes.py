@@ -67,6 +67,34 @@ def test_cause(case: str):
     assert certified(table).tolist() == [expected == ""]
 
 
+ELSEWHERE = {"class_name": "13会计2班", "origin_county": "安化县"}
+
+
+@pytest.mark.parametrize(
+    ("change", "stands", "expected"),
+    [
+        # who types another's ID number under another name stands on no row, whatever else he invents
+        ({**NOBODY, **ELSEWHERE, "id_number": GOOD["id_number"]}, False, "name_differs"),
+        ({**NOBODY, "id_number": GOOD["id_number"], "origin_county": "安化县"}, False, "name_differs"),
+        ({**NOBODY, "id_number": GOOD["id_number"], "class_name": ""}, False, "name_differs"),
+        ({**NOBODY, **ELSEWHERE, "id_number": AWAY["id_number"]}, False, "name_differs"),
+        ({**NOBODY, **ELSEWHERE, "id_number": MATE["id_number"], "student_number": "1305030101"}, False, "ambiguous"),
+        # one who has changed his name or mistyped a number is still that person
+        ({**NOBODY, "id_number": GOOD["id_number"]}, True, "name_differs"),
+        ({**NOBODY, **ELSEWHERE, "id_number": GOOD["id_number"], "name": "郑成为"}, True, "name_differs"),
+        ({"name": "查无此", **ELSEWHERE}, True, "name_differs"),
+        ({**ELSEWHERE, "name": "查无此", "student_number": "9"}, True, "name_differs"),
+        ({"name": "查无此", "student_number": "", "exam_number": "", "class_name": ""}, True, "name_differs"),
+        ({**NOBODY, "id_number": MATE["id_number"], "student_number": "1305030101"}, True, "ambiguous"),
+    ],
+)
+def test_who_knows_a_number_alone_stands_on_nobodys_row(change: dict[str, str], stands: bool, expected: str):
+    rows = submissions(change)
+    evidence = find_evidence(rows, registry({}, MATE, AWAY))
+    assert (evidence["standing_row"].iloc[0] >= 0) == stands
+    assert cause(pd.concat([rows, evidence], axis=1).assign(**SETTLED)).tolist() == [expected]
+
+
 def test_score_is_100_for_an_exact_row_only():
     rows = submissions({}, {"student_number": "1305030191"}, NOBODY)
     scores = find_evidence(rows, registry({}, MATE))["score"].tolist()
