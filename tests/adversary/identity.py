@@ -188,6 +188,14 @@ def _stranger(p: Person, names: tuple[str, ...]) -> Want:
     return right(*(["cohort.later_uncertified"] if same else []))
 
 
+def _stranger_of_a_missing_one(p: Person, names: tuple[str, ...]) -> Want:
+    """A stranger types a number of one who has handed nothing in: he is chased as before."""
+    row = p.stranger()
+    row |= {"school": p.own["school"], **{name: p.form[name] for name in names}}
+    p.form, p.forms = {}, [row]
+    return Want("missing", frozenset(), ANY, ANY, ANY)
+
+
 def _mixed(p: Person, how: str) -> Want:
     """A stranger puts two students' numbers together: both stay as they were."""
     mate, row = p.mate(), p.stranger()
@@ -342,6 +350,9 @@ CASES: list[Case] = [
         ("student_number",), ("exam_number",), ("id_number",), ("name", "class_name"), ("phone",), ("student_number", "exam_number"),
         ("student_number", "name"), ("id_number", "student_number"),
     ], _stranger),
+    *each("stranger of a missing one", [
+        ("id_number",), ("student_number",), ("exam_number",), ("id_number", "phone"), ("name",), ("name", "class_name"),
+    ], _stranger_of_a_missing_one),
     *each("mixed", ["student", "exam"], _mixed),
     *each("victim", ["student_number"], _victim_of_number),
     *each("victim exam", ["exam_number"], _victim_of_exam),
