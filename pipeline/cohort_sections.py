@@ -247,7 +247,7 @@ class CohortSection(Section):
         except (re.error, OverflowError, RecursionError) as error:
             at = getattr(error, "pos", None)
             where = f"（第 {at + 1} 个字符附近）" if isinstance(at, int) else ""
-            raise advice(f"不是正确的正则表达式{where}，请核对括号和次数") from None
+            raise advice(f"样式写得不对{where}，请核对括号和次数") from None
         return value
 
     @model_validator(mode="after")

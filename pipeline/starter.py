@@ -112,7 +112,7 @@ _HEAD = """\
 name = "{starter.year}届"               # 届别名称，会出现在页面和报表上
 year = {starter.year}                     # 毕业年份
 undergraduate_month = "{starter.month}"   # 本科生、专科生统一填写的毕业年月
-# 学号的样式（正则表达式），一般不用改：
+# 学号由哪些字、几位组成，一般不用改：
 {pattern}
 # 上一届的文件夹，用来对比：
 {previous}
@@ -123,7 +123,7 @@ closes = {starter.closes}       # 学生登记截止的日期
 college_due = {starter.college_due}  # 院系上报的日期
 
 # 每所学校一段：学校代码、学校全称、学籍库导出文件
-# 学籍文件可以是 csv、xlsx、xls、ods、dbf、parquet，也可以用通配符写多个文件，如 "registry/*.xlsx"
+# 学籍文件可以是 csv、xlsx、xls、ods、dbf、parquet，有几个文件的写 "registry/*.xlsx"
 # 学籍库的列名与模板不同时，在学校那一段下面写（mingce columns 会逐列问，--save 写入）：
 # [schools.columns]
 # "院系" = "分院"           # 字段名或它的中文名 = 学籍库自己的列名
@@ -145,7 +145,13 @@ counselors = "counselors.csv"   # 辅导员表：学校名称、院系、班级�
 
 [reports]
 folder = "reports"          # 结果写到哪里
-# notebooks = "notebooks"   # 本办公室自己的 notebook：与本程序同名的代替它，其他的各多一页
+# notebooks = "notebooks"   # 本办公室自己的页面：与本程序同名的代替它，其他的各多一页
+
+[office]                    # 谁来答疑：印在每封邮件、每个页面和每张纸上
+name = "就业办"              # 本部门的名称，例如 招生就业处
+contact = ""                # 联系人，例如 江老师
+phone = ""                  # 电话，例如 58291319
+# form = "https://…"        # 学生填写和更正的网址，邮件和页面里可以点开
 
 # 以下各段可以不写；需要时去掉行首的“#”
 

@@ -217,7 +217,7 @@ def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
         try:
             re.compile(str(pattern))
         except re.error:
-            wrong.append(f"“{pattern}”不是正确的正则表达式")
+            wrong.append(f"“{pattern}”这个样式写得不对")
     return wrong
 
 

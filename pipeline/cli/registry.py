@@ -28,7 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def diff(
     old: Annotated[
-        str, typer.Argument(help="旧的导出（csv、xlsx、ods、parquet、通配符或数据库地址#表名）", metavar="OLD")
+        str,
+        typer.Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD"),
     ],
     new: Annotated[str, typer.Argument(help="新的导出", metavar="NEW")],
     out: Annotated[Path | None, typer.Option("--out", help="全部差异写到这个 CSV 文件")] = None,

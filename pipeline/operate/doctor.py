@@ -36,7 +36,7 @@ class Check:
 def examine(cohort: Cohort, now: datetime) -> Iterator[Check]:
     """Yield the checks one by one; a look-up that fails is a line, never an end."""
     yield from machine()
-    for look in (_folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
+    for look in (_placeholders, _folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
         yield from _guarded(look, cohort)
     yield _last_run(cohort, now)
 
@@ -87,6 +87,26 @@ def _fonts() -> Check:
         return Check("中文字体包没有装好", False, "请在项目文件夹执行 make setup")
     there = Path(str(sans_path())).is_file() and Path(str(serif_path())).is_file()
     return Check("中文字体", there, "字体文件不见了，请在项目文件夹执行 make setup")
+
+
+def _placeholders(cohort: Cohort) -> Iterator[Check]:
+    """Yield what still stands in `cohort.toml` as `mingce init` wrote it, all at once."""
+    from pipeline.starter import EXAMPLE
+
+    for school in cohort.schools:
+        given = zip(("代码", "全称"), EXAMPLE, (school.code, school.name), strict=True)
+        lacking = [word for word, example, own in given if own == example]
+        if lacking:
+            told = f"学校的{'、'.join(lacking)}还是示例（{school.code} {school.name}）"
+            yield Check(told, False, "请在 cohort.toml 的 [[schools]] 写上真正的学校代码和全称")
+    office = cohort.office
+    blank = [word for word, given in (("联系人 contact", office.contact), ("电话 phone", office.phone)) if not given]
+    yield Check(
+        f"[office] 写明了{office.name}的联系人和电话" if not blank else f"[office] 没有写{'、'.join(blank)}",
+        None if blank else True, "请在 cohort.toml 补上：每封邮件、每张纸上都印着，学生和辅导员靠它找人",
+    )  # fmt: skip
+    if cohort.mail and cohort.mail.server.endswith(("example.edu.cn", "example.com", "example.org")):
+        yield Check(f"邮件服务器还是示例（{cohort.mail.server}）", False, "请在 [mail] 写上学校的邮件服务器")
 
 
 def _folders(cohort: Cohort) -> Iterator[Check]:
@@ -150,10 +170,7 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
 def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Check]:
     """Yield where a registry and the settings contradict each other: months, codes, the example's school."""
     from pipeline.normalise.times import month
-    from pipeline.starter import EXAMPLE
 
-    if (school.code, school.name) == EXAMPLE:
-        yield Check(f"学校还是示例（{school.code} {school.name}）", False, "请在 cohort.toml 写上真正的学校代码和全称")
     rows = registry.rows
     mine = {comparable(word) for word in (school.code, school.name, *school.aliases)}
     others = [name for name in rows["school"].unique() if name and comparable(name) not in mine]
@@ -207,7 +224,8 @@ def _without_people(school: str, registry: Frame, colleges: Frame, counselors: F
     if unknown:
         told = f"{school}：学籍库中有 {len(unknown)} 个院系不在院系表中：{_some(unknown)}"
         yield Check(told, False, "请在院系表补上；改过名的，把旧名写在“别名”一列")
-    led = {comparable(name) for name in counselors["class_name"][counselors["school"] == school]}
+    named = (counselors["school"] == school) & ((counselors["name"] != "") | (counselors["email"] != ""))
+    led = {comparable(name) for name in counselors["class_name"][named]}
     alone = [name for name in sorted(registry["class_name"].unique()) if name and comparable(name) not in led]
     if alone and led:
         yield Check(

@@ -128,7 +128,7 @@ def show_inputs(page: RegistryPage) -> Piece:
         section="inputs",
         lead="",
         rows=rows[:_ROWS],
-        headings=("文件", "读法", "大小", "SHA-256 前 16 位"),
+        headings=("文件", "读法", "大小", "指纹（前 16 位）"),
         hidden=max(len(rows) - _ROWS, 0),
         beyond="summary.json",
         nothing="没有读入文件。",

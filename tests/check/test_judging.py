@@ -248,7 +248,7 @@ def test_mistakes_are_told_all_at_once_with_file_and_line(tmp_path):
     told = "\n".join(caught.value.mistakes)
     for part in (
         "a.yml 第 3 行：Great Expectations 没有期望 expect_column_values_to_match_regexp",
-        "a.yml 第 9 行：“[”不是正确的正则表达式",
+        "a.yml 第 9 行：“[”这个样式写得不对",
         "a.yml 第 9 行：row_condition 里没有字段 home",
         "a.yml 第 9 行：kwargs 的 regexp：这个期望没有这一项",
         "a.yml 第 9 行：kwargs 的 mostly：数值太大",

@@ -166,6 +166,9 @@ def _ods_cell(value: str) -> str:
     return f'<table:table-cell office:value-type="string"><text:p>{body}</text:p></table:table-cell>'
 
 
+_OFFICE = ("", "[office]", 'name = "招生就业处"', 'contact = "江老师"', 'phone = "58291319"')
+
+
 def cohort_file(kind: Kind, *, source: str, registry: str, photos: bool, decisions: bool, table: bool) -> str:
     """Return the text of `cohort.toml`."""
     lines = ["[cohort]", f'name = "{kind.name}"', f"year = {kind.year}", f'undergraduate_month = "{kind.month}"']
@@ -177,5 +180,5 @@ def cohort_file(kind: Kind, *, source: str, registry: str, photos: bool, decisio
     lines += ["", "[submissions]", f'from = "{source}"', *(['photos = "photos"'] if photos else [])]
     lines += ["", "[people]", 'colleges = "colleges.csv"', 'counselors = "counselors.csv"']
     lines += ["", "[reports]", 'folder = "reports"']
-    lines += ["", "[review]", 'decisions = "decisions.csv"'] if decisions else []
+    lines += ["", "[review]", 'decisions = "decisions.csv"', *_OFFICE] if decisions else []
     return "\n".join(lines) + "\n"
