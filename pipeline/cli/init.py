@@ -77,11 +77,11 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
     from pipeline.collect.registry import read_registry
     from pipeline.starter import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
 
-    if len(beginnings.schools) > 1:
+    old, *others = beginnings.schools
+    if others:
         raise UsageError("那一届有几所学校", where="--registry", remedy="请把各校的学籍导出放进新文件夹的 registry")
     if not file.is_file():
         raise UsageError("没有这个文件", where=str(file), remedy="请核对学籍导出的位置")
-    old = beginnings.schools[0]
     school = old.model_copy(update={"registry": f"registry/{old.code}{file.suffix.lower()}"})
     beginnings = replace(beginnings, schools=(school,))
     with TemporaryDirectory() as scratch:
@@ -116,7 +116,7 @@ def _people(school: str, rows: Frame) -> dict[str, str]:
     places = rows[["college", "class_name"]].map(str.strip)
     tables = {"colleges.csv": (COLLEGES, ["college"]), "counselors.csv": (COUNSELORS, ["college", "class_name"])}
     return {
-        name: places[places[own].ne("").all(axis=1)][own]
+        name: places[(places[own] != "").all(axis=1)][own]
         .drop_duplicates()
         .sort_values(own)
         .assign(school=school)
