@@ -88,6 +88,23 @@ def same_spelling(column: str, value: object, codes: dict[str, CodeTable]) -> st
     return _region(kept, level) if fields.fields()[name].type == "region" else kept
 
 
+def never_there(column: str, value: object, codes: dict[str, CodeTable], *, aliens: bool = False) -> str:
+    """Return why no row can have a value of a rule in this column, or "".
+
+    Args:
+        column: which.
+        value: as the rule has it.
+        codes: the code tables by field.
+        aliens: whether the rule may ask for what the field's code table lacks.
+    """
+    name, text = field_of(column), same_spelling(column, value, codes)
+    if text != str(value):
+        return f"“{value}”在名册里写作“{text or '空白'}”，请改正"
+    coded = not aliens and name in codes and fields.fields()[name].type == "code"
+    unknown = coded and text not in ("", *codes[name].labels)
+    return f"“{value}”不在{fields.label(name)}的代码表里，请核对" if unknown else ""
+
+
 def _region(name: str, level: str) -> str:
     """Return a region's full name, such as 湖南省 for 湖南. An unknown name is returned unchanged."""
     if level == "province":

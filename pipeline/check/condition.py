@@ -59,15 +59,15 @@ def _is_method(node: ast.expr, known: Collection[str], names: list[str]) -> bool
     return isinstance(owner, ast.Name) and node.attr in allowed and _is_plain(owner, known, names)
 
 
-def read_condition(condition: str, spelt: Callable[[str, object], str]) -> tuple[str, set[str], list[str]]:
+def read_condition(condition: str, never: Callable[[str, object], str]) -> tuple[str, set[str], list[str]]:
     """Return a plain condition as it is judged, the columns that it looks at, and what is wrong with its values.
 
     Args:
         condition: a condition for which `unknown_names` returns an empty list.
-        spelt: maps a column and a value to the value in the tables' spelling.
+        never: maps a column and a value to the reason why no row can have it, or "".
     """
     tree = ast.parse(condition.strip(), mode="eval")
-    reader = _Reader(spelt)
+    reader = _Reader(never)
     text = ast.unparse(reader.visit(tree))
     return text, {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}, reader.mistakes
 
@@ -75,8 +75,8 @@ def read_condition(condition: str, spelt: Callable[[str, object], str]) -> tuple
 class _Reader(ast.NodeTransformer):
     """Writes a condition so that each comparison is of one kind."""
 
-    def __init__(self, spelt: Callable[[str, object], str]) -> None:
-        self.spelt = spelt
+    def __init__(self, never: Callable[[str, object], str]) -> None:
+        self.never = never
         self.mistakes: list[str] = []
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -133,10 +133,9 @@ class _Reader(ast.NodeTransformer):
     def _as_text(self, side: ast.expr, column: str) -> ast.expr:
         for node in _operands(side):
             if isinstance(node, ast.Constant) and not isinstance(node.value, bool) and node.value is not None:
-                text = self.spelt(column, node.value)
-                if isinstance(node.value, str) and text != node.value:
-                    self.mistakes.append(f"row_condition 里的“{node.value}”在名册里写作“{text or '空白'}”，请改正")
-                node.value = text
+                if told := self.never(column, node.value):
+                    self.mistakes.append(f"row_condition 里的{told}")
+                node.value = str(node.value)
         return side
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields
-from pipeline.check.columns import by_size, kind_of, office_table, same_spelling, sized, unreadable
+from pipeline.check.columns import by_size, kind_of, never_there, office_table, sized, unreadable
 from pipeline.check.condition import read_condition, unknown_names
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
@@ -152,17 +152,17 @@ def _columns(rule: Rule) -> list[str]:
 def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any], list[str]]:
     """Return the settings with every value of its column's kind, and the mistakes in them."""
     kwargs, wrong = dict(rule.kwargs), list[str]()
-    spelt = partial(same_spelling, codes=codes)
+    told = partial(never_there, codes=codes, aliens="_not_" in rule.expectation)
     for key in (*_SETS, *_TEXTS):
         if key in rule.written:
             kwargs[key] = rule.written[key]
     columns = _columns(rule)
     for key in _SETS:
-        wrong += [said for value in _list(kwargs.get(key)) for said in _misspelt(value, columns, spelt)]
+        wrong += [said for value in _list(kwargs.get(key)) for said in _never_there(value, columns, told)]
     if rule.expectation in BY_SIZE:
         wrong += _read_sizes(rule, kwargs, columns)
     if rule.kwargs.get("row_condition") is not None:
-        wrong += _read_condition(rule, kwargs, spelt)
+        wrong += _read_condition(rule, kwargs, partial(never_there, codes=codes))
     return kwargs, wrong
 
 
@@ -170,14 +170,11 @@ def _list(value: object) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
-def _misspelt(value: object, columns: list[str], spelt: Callable[[str, object], str]) -> list[str]:
-    """Return a message for each value that the tables spell differently, because no row could equal it."""
+def _never_there(value: object, columns: list[str], told: Callable[[str, object], str]) -> list[str]:
+    """Return a message for each value, or part of a pair, that no row can equal."""
     parts = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [
-        f"“{part}”在名册里写作“{spelt(column, part) or '空白'}”，请改正"
-        for column, part in zip(columns, parts, strict=False)
-        if part is not None and spelt(column, part) != str(part)
-    ]
+    each = [told(column, part) for column, part in zip(columns, parts, strict=False) if part is not None]
+    return [said for said in each if said]
 
 
 def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[str]:
@@ -221,7 +218,7 @@ def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _read_condition(rule: Rule, kwargs: dict[str, Any], spelt: Callable[[str, object], str]) -> list[str]:
+def _read_condition(rule: Rule, kwargs: dict[str, Any], told: Callable[[str, object], str]) -> list[str]:
     """Read `row_condition` and return its mistakes. It must be a comparison of fields that runs on an empty table."""
     condition = str(rule.kwargs["row_condition"])
     if rule.kwargs.get("condition_parser", "pandas") != "pandas":
@@ -233,7 +230,7 @@ def _read_condition(rule: Rule, kwargs: dict[str, Any], spelt: Callable[[str, ob
     blurred = [f'row_condition “{condition}”看不懂，写法例如 home_province == "湖南省"']
     if unknown is None:
         return blurred
-    kwargs["row_condition"], columns, wrong = read_condition(condition, spelt)
+    kwargs["row_condition"], columns, wrong = read_condition(condition, told)
     nobody = pd.DataFrame({name: pd.Series(dtype="str") for name in known}).astype({"row": "int64"})
     try:
         office_table(nobody, [*columns, *map(by_size, columns)]).query(kwargs["row_condition"])

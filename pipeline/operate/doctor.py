@@ -238,9 +238,13 @@ def _some(names: list[str]) -> str:
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.review.connect import network_share
     from pipeline.review.ledger import open_ledger
     from pipeline.review.witnesses import known_heads, missing_heads, shortened
 
+    if share := network_share(cohort.ledger.url, cohort.folder):
+        remedy = "几台电脑同时打开会损坏账本：请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL"
+        yield Check(f"账本在网络共享上（{share}）", False, remedy)
     with open_ledger(cohort) as ledger:
         found, (last, _) = ledger.verify(), ledger.head()
         lost = missing_heads(ledger, known_heads(cohort))

@@ -19,7 +19,7 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "姓名\n学号": (("name",), ("student_number",)),
     "性别\n民族": (("gender",), ("ethnicity",)),
     "身份证号码\n考生号": (("id_number",), ("exam_number",)),
-    "生源地": (("origin_province", "origin_city"), ("origin_county",)),
+    "生源地": (("origin_province",), ("origin_city", "origin_county")),
     "学校、院系\n专业、班级": (("school", "college"), ("major", "class_name")),
     "学历\n学制": (("education_level",), ("study_years",)),
     "入学\n毕业": (("enrolment_month",), ("graduation_month",)),
@@ -28,9 +28,9 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 _SAME = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
 """Fields that a class shares: these words stand for the value where it equals the registry's."""
-_NOTES = (
+_NOTE = (
     "✓ 与学籍一致；≠ 与学籍不一致；－ 没有填写，或学籍没有这一项，未比对。"
-    "请本人照身份证、户口簿逐项核对，确认无误后签名；≠ 和填错的项目请在备注栏写明，并在截止日期前改好重交。",
+    "请本人照身份证、户口簿逐项核对，确认无误后签名；≠ 和填错的项目请在备注栏写明，并在 {} 截止前改好重交。"
 )
 
 
@@ -76,7 +76,7 @@ def _about(students: Students) -> list[list[str]]:
 def _notes(students: Students) -> list[str]:
     closes = month_day(students.run.window.closes)
     outside = students.outside_by_name()
-    return [*_NOTES, f"学生提交截止 {closes}。", *([f"不在本届，不用签名：{outside}。"] if outside else [])]
+    return [_NOTE.format(closes), *([f"不在本届，不用签名：{outside}。"] if outside else [])]
 
 
 def _rows(students: Students, *, full: bool) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ def _shown(name: str, given: Mapping[Any, Any]) -> bool:
 def _part(name: str, given: Mapping[Any, Any], marks: Mapping[Any, Any], *, full: bool) -> list[str]:
     value, mark = str(given[name]), str(marks.get(name, ""))
     if not value:
-        return [f"（{fields.label(name)}未填）", ""]
+        return [f"{fields.label(name).removeprefix('是否')}未填", ""]
     if name in _SAME and mark == EQUAL:
         return [_SAME[name], mark]
     if name == "id_number" and not full:

@@ -31,8 +31,11 @@ SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章�
 DRAFT = "未定稿"
 SIGNATURES = ("填表人", "电话", "院党委副书记（签字）")
 SEAL, DATE = "单位（盖章）", "　　　　年　　月　　日"
-_PORTRAIT = (28, 20)
-"""Lines, and characters of a major, that a page of A4 upright has room for."""
+_PORTRAIT = 20
+"""Characters of a major that a page of A4 upright has room for, on two lines."""
+
+_ONE_PAGE = {True: (30, 11), False: (18, 17)}
+"""Upright or not: lines beside the block below them on one page, and characters of a major that a line holds."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,22 @@ class Headcount:
 
     @property
     def portrait(self) -> bool:
-        """Whether it is printed upright: few lines, no long major."""
-        lines, characters = _PORTRAIT
-        return len(self.lines) <= lines and all(len(line.major) <= characters for line in self.lines)
+        """Whether it is printed upright: no major is too long for it."""
+        return all(len(line.major) <= _PORTRAIT for line in self.lines)
+
+    @property
+    def one_page(self) -> bool:
+        """Whether table and block fit on one page; a longer table sends the whole block to the next."""
+        lines, characters = _ONE_PAGE[self.portrait]
+        return sum(-(-len(line.major) // characters) for line in self.lines) <= lines
 
     def levels(self) -> list[tuple[Line, int]]:
-        """Return each line, and how many lines its cell of the level spans: 0 where another line's spans it."""
+        """Return each line, and how many lines its cell of the level spans: 0 where another line's spans it.
+
+        In a table of several pages each line has a cell of its own, so that no page lacks the level.
+        """
+        if not self.one_page:
+            return [(line, int(line.kind == "major")) for line in self.lines]
         spans: list[tuple[Line, int]] = []
         for (own, _), lines in groupby(self.lines, key=lambda line: (line.kind == "major", line.level)):
             first, *rest = lines

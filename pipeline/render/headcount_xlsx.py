@@ -21,8 +21,6 @@ _HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致")
 _TOP = 3  # 0-based row of the headings
 _LAST = len(_HEADINGS) - 1
 _FONT = "宋体"
-_LINES_OF_A_PAGE = {True: 30, False: 18}
-"""Lines beside the block below them on one page, upright or not: a longer table sends the whole block to the next."""
 
 
 def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
@@ -163,5 +161,5 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
     sheet.freeze_panes(_TOP + 1, 2)
     sheet.protect("", {"format_columns": True, "format_rows": True})
     sheet.hide_gridlines(2)
-    if len(headcount.lines) > _LINES_OF_A_PAGE[headcount.portrait]:
+    if not headcount.one_page:
         sheet.set_h_pagebreaks([_TOP + 1 + len(headcount.lines)])

@@ -44,6 +44,29 @@ def ledger_url(text: str, folder: Path) -> sa.URL:
     raise ConfigurationError([f"账本不支持 {kind}，请用 sqlite 或 postgresql 的地址"], where="[ledger] url")
 
 
+_SHARES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "davfs", "fuse.sshfs", "fuse.rclone", "glusterfs", "vboxsf")
+
+
+def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """Return the kind of network share that a SQLite ledger is on, or "": its WAL wants one machine's memory.
+
+    Args:
+        text: `[ledger] url`.
+        folder: of the cohort.
+        mounts: what Linux lists of its file systems; where there is no such list, only a Windows share is known.
+    """
+    url = ledger_url(text, folder)
+    if url.get_backend_name() != "sqlite":
+        return ""
+    path = Path(str(url.database)).resolve()
+    if str(path).startswith("\\\\"):
+        return "Windows"
+    rows = [line.split()[1:3] for line in mounts.read_text().splitlines()] if mounts.is_file() else []
+    over = [row for row in rows if path.is_relative_to(row[0].replace("\\040", " "))]
+    kind = max(over, key=lambda row: len(row[0]), default=["", ""])[1]
+    return kind if kind.startswith(_SHARES) else ""
+
+
 def engine_of(url: sa.URL) -> Engine:
     """Return an engine whose write transactions exclude one another from their first statement on.
 

@@ -80,6 +80,9 @@ RIGHT = [
     (entry("expect_column_values_to_not_be_null", "phone", row_condition='enrolment_month >= "2013-09"'), [0]),
     (entry("expect_column_values_to_not_be_null", "phone", row_condition="student_number == 1301"), [0, 3]),
     (entry("expect_column_values_to_match_regex", "exam_number", regex=1343), [1, 3]),
+    (entry("expect_column_values_to_not_be_in_set", "gender", value_set=["x"]), [4]),
+    (entry(f"{OF}between", "submitted_at", min_value="2016-10-01 15:00", max_value="2016-10-02 00:00"), [1, 3, 4]),
+    (entry("expect_column_values_to_not_be_null", "phone", row_condition='not (education_level == "本科")'), []),
 ]
 
 
@@ -97,6 +100,9 @@ WRONG = [
     (entry(f"{OF}in_set", "gender", value_set=["男性", "女"]), "“男性”在名册里写作“男”"),
     (entry(f"{OF}in_set", "enrolment_month", value_set=["2013-9"]), "“2013-9”在名册里写作“2013-09”"),
     (entry(f"{OF}in_set", "home_province", value_set=["湖南"]), "“湖南”在名册里写作“湖南省”"),
+    (entry(f"{OF}in_set", "gender", value_set=["男", "阳"]), "“阳”不在性别的代码表里"),
+    (entry(f"{OF}in_set", "study_years", column="gender", value_set=[4]), "“4”不在性别的代码表里"),
+    (entry(f"{OF}null", "qq", row_condition='training_mode == "走读"'), "“走读”不在培养方式的代码表里"),
     (entry(f"{OF}null", "qq", row_condition="enrolment_month == 2013"), "enrolment_month 是日期，请加引号"),
     (entry(f"{OF}null", "qq", row_condition="qq > 5"), "qq 是文字，不能和数字比大小"),
     (entry(f"{OF}null", "qq", row_condition="study_years > enrolment_month"), "不是同一种内容，不能比大小"),

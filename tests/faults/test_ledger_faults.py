@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from pipeline.errors import MingceError
 from pipeline.review import connect
@@ -73,3 +74,26 @@ def test_a_row_that_somebody_changed_is_found(tmp_path: Path):
         connection.execute("UPDATE entries SET \"by\" = '李' WHERE seq = 2")
     with open_in(tmp_path) as ledger:
         assert ledger.verify()
+
+
+def test_a_ledger_on_a_share_is_told(tmp_path: Path):
+    """SQLite's WAL wants the memory of one machine."""
+    mounts = tmp_path / "mounts"
+    shared, here = tmp_path / "共享 盘", tmp_path / "here"
+    lines = ["/dev/sda1 / ext4 rw 0 0", f"//server/jyc {str(shared).replace(' ', chr(92) + '040')} cifs rw 0 0"]
+    mounts.write_text("\n".join([*lines, f"server:/x {here}/nfs nfs4 rw 0 0"]) + "\n", encoding="utf-8")
+    url = "sqlite:///ledger.sqlite"
+    assert connect.network_share(url, shared / "2017", mounts) == "cifs"
+    assert connect.network_share(url, here / "nfs" / "2017", mounts) == "nfs4"
+    assert connect.network_share(url, here, mounts) == ""
+    assert connect.network_share(f"sqlite:///{here}/ledger.sqlite", shared, mounts) == ""  # on this machine's disk
+    assert connect.network_share("postgresql://db.example/x", shared, mounts) == ""
+    assert connect.network_share(url, shared, tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize("name", ["SQLITE_IOERR_LOCK", "SQLITE_IOERR_SHMMAP", "SQLITE_PROTOCOL"])
+def test_a_file_system_without_locks_is_told_with_the_remedy(name: str):
+    fault = sqlite3.OperationalError("locking protocol")
+    fault.sqlite_errorname = name
+    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), connect.faults_told():
+        raise OperationalError("BEGIN", None, fault)

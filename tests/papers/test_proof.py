@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipeline import fields
@@ -79,3 +81,28 @@ def test_one_class_alone(cohort: Cohort, run: Run):
     name = classes(run)[0].class_name
     made = make_papers(cohort, run, Wanted(("proof", "corrections"), classes=(name,)))
     assert {path.name for path in made.files} <= {f"{name}-核对签名表.pdf", f"{name}-问题表.xlsx"}
+
+
+@pytest.mark.parametrize(("size", "sheets"), [(1, 1), (60, 4), (140, 8)])
+def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: Path, size: int, sheets: int):
+    """Everybody once and in order, below repeated headings; a name that cannot be drawn is a box with a note.
+
+    A class of 60 without the faults of this cohort, whose marks take lines of their own, is on 3 sheets.
+    """
+    one = max(classes(run), key=lambda one: len(one.roster))
+    listed = pd.concat([one.roster] * (size // len(one.roster) + 1), ignore_index=True).head(size)
+    rare = dict(zip(range(size), ["张𠮷", "买买提·阿卜杜热合曼江", "䶮㛃"], strict=False))
+    listed["name"] = listed["name"].mask(listed.index.isin(list(rare)), listed.index.map(rare).astype("str"))
+    listed["submission_id"] = listed["submission_id"].mask(listed.index.isin(list(rare)), "")
+    many = replace(one, roster=listed)
+    (tmp_path / "class.pdf").write_bytes(proof_pdf(many, "2017届", full=False))
+    pages = words_of(tmp_path / "class.pdf")
+    assert len(pages) <= sheets and all("本人签名" in page for page in pages[:-1])
+    given = many.submitted["student_number"].to_numpy()
+    numbers = [shown or number for shown, number in zip(given, listed["student_number"], strict=True)]
+    text, at = "".join(pages), 0
+    for number in numbers:
+        at = text.index(number, at) + len(number)
+    assert sum(text.count(number) for number in set(numbers)) >= size
+    assert "张□" in text and "字体里没有的字" in text
+    assert "买买提·阿卜杜热合" in text or size == 1

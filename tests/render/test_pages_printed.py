@@ -198,7 +198,9 @@ def test_long_table_keeps_its_block_together(headcount: Headcount, tmp_path: Pat
     write_headcount_pdf(tmp_path / "long.pdf", long)
     pages = [page.extract_text() for page in PdfReader(tmp_path / "long.pdf").pages]
     assert len(pages) > 1
-    assert all("未提交" in page for page in pages[:-1])  # the header is repeated
+    assert all("未提交" in page and many[0].level in page for page in pages[:-1])  # header and level are repeated
+    write_headcount_xlsx(tmp_path / "long.xlsx", long)
+    assert cells_of(tmp_path / "long.xlsx")[0].count(many[0].level) == 45
     assert [at for at, page in enumerate(pages) if "不能签字" in page] == [len(pages) - 1]
 
 

@@ -1,14 +1,18 @@
 """Forged headcounts: every one of them is another file than the one that was kept, whatever was done to it."""
 
 import io
+import shutil
+import sqlite3
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from pipeline.review.signed_file import file_sha256, verify_file
+from tests.command import run
 
 from .test_signing import RUN, desk_of, ledger  # noqa: F401
+from .test_upgrade import COLLEGE, cohort  # noqa: F401
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "forged"
 KEPT = b"%PDF-1.7\n1 0 obj<</Title(kept)>>endobj\nstartxref\n9\n%%EOF\n"
@@ -74,3 +78,125 @@ def test_the_forged_files_of_the_cases(signed_file, ledger):  # noqa: F811
     assert files
     for forged in files:
         assert _told(ledger, forged) == (False, "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样")
+
+
+def _rewritten(data: bytes, keep: bool, **words: str) -> bytes:
+    """The PDF as another program writes it: with other words about it, or as an update behind its end."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = (
+        PdfWriter(io.BytesIO(data), incremental=True) if keep else PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
+    )
+    writer.add_metadata({f"/{name}": word for name, word in words.items()})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _repacked(data: bytes, change=lambda name, content: content, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """The workbook packed again, its parts changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as book, zipfile.ZipFile(out, "w", method) as again:
+        for name in book.namelist():
+            again.writestr(name, change(name, book.read(name)))
+    return out.getvalue()
+
+
+def _saved_again(data: bytes, cell: str = "", value: object = None) -> bytes:
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    if cell:
+        book.active[cell] = value  # pyright: ignore[reportOptionalSubscript]
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _cached(name: str, content: bytes) -> bytes:
+    return content.replace(b"<v>6</v>", b"<v>7</v>") if name.endswith("sheet1.xml") else content
+
+
+def _dated(name: str, content: bytes) -> bytes:
+    return content.replace(b"20", b"21") if name.startswith("docProps") else content
+
+
+REAL = {
+    "pdf: another title": lambda pdf, _: _rewritten(pdf, False, Title="人数统计表"),
+    "pdf: an update behind its end": lambda pdf, _: _rewritten(pdf, True, Subject="x"),
+    "pdf: a byte behind its end": lambda pdf, _: pdf + b"\n",
+    "pdf: cut at its end": lambda pdf, _: pdf[:-1],
+    "pdf: a comment in its head": lambda pdf, _: pdf.replace(b"%PDF", b"%PDF", 1).replace(b"\n", b"\n%x\n", 1),
+    "pdf: other digits in its id": lambda pdf, _: pdf[:-40] + pdf[-40:].swapcase(),
+    "pdf and workbook in one": lambda pdf, book: pdf + book,
+    "workbook: cached numbers": lambda _, book: _repacked(book, _cached),
+    "workbook: packed again, the same parts": lambda _, book: _repacked(book, method=zipfile.ZIP_STORED),
+    "workbook: other dates about it": lambda _, book: _repacked(book, _dated),
+    "workbook: a part more": lambda _, book: _more(book),
+    "workbook: saved again": lambda _, book: _saved_again(book),
+    "workbook: a number changed": lambda _, book: _saved_again(book, "C5", 7),
+    "workbook: a formula of the same value": lambda _, book: _saved_again(book, "C5", "=3+3"),
+    "workbook: another college": lambda _, book: _saved_again(book, "A3", "院系：土木工程学院"),
+    "workbook: another school": lambda _, book: _saved_again(book, "A1", "湖南科技大学2017届毕业生信息核对人数统计表"),
+    "a text with the code": lambda *_: b"",
+}
+
+
+def _more(book: bytes) -> bytes:
+    out = io.BytesIO(book)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl/comments9.xml", "<x/>")
+    return out.getvalue()
+
+
+@pytest.mark.slow
+def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
+    """The very files of a real signature, changed by programs that keep them whole to the eye."""
+    assert run("check", cohort, "--as-of", "2016-10-25") == 0
+    late = ("--by", "陈书记", "--why", "换新版本")
+    assert run("sign", COLLEGE, cohort, *late) == 0
+    (folder,) = [path for path in (cohort / "signed").iterdir() if path.is_dir()]
+    pdf, book = ((folder / f"headcount.{kind}").read_bytes() for kind in ("pdf", "xlsx"))
+    for name in ("headcount.pdf", "headcount.xlsx"):
+        copy = tmp_path / f"改了名的 {name}"
+        copy.write_bytes((folder / name).read_bytes())
+        assert run("sign", "verify", copy, cohort) == 0  # a name is no part of it
+    for kind, make in REAL.items():
+        forged = tmp_path / "headcount.pdf"
+        forged.write_bytes(make(pdf, book) or f"校验码 {folder.name}".encode())
+        assert forged.read_bytes() not in (pdf, book), kind
+        capsys.readouterr()
+        assert run("sign", "verify", forged, cohort) == 6, kind
+        told = "".join(capsys.readouterr())
+        assert "不是签字时保存的那份文件" in told and folder.name in told, kind  # with what to compare it by
+    assert run("sign", "verify", "--code", folder.name, cohort) == 0
+    assert run("sign", "verify", "--code", folder.name[:-1] + "0", cohort) == 6 or folder.name.endswith("0")
+
+
+@pytest.mark.slow
+def test_an_older_version_and_another_cohorts_file(cohort, capsys, tmp_path):  # noqa: F811
+    assert run("check", cohort, "--as-of", "2016-10-25") == 0
+    assert run("sign", COLLEGE, cohort, "--by", "陈书记", "--why", "换新版本") == 0
+    (older,) = (cohort / "signed").glob("*/headcount.pdf")
+    other = shutil.copytree(cohort, tmp_path / "2018")  # the same people, by another school's code and name
+    settings = (other / "cohort.toml").read_text(encoding="utf-8")
+    (other / "cohort.toml").write_text(settings.replace('"12649"', '"12650"'), encoding="utf-8")
+    shutil.rmtree(other / "reports")
+    for path in other.glob("ledger.sqlite*"):
+        path.unlink()
+    assert run("check", other, "--as-of", "2016-10-25") == 0
+    assert run("sign", "verify", older, other) == 6
+    assert "还没有学院签过字" in "".join(capsys.readouterr())
+    numbers = cohort / "submissions" / "12649.csv"
+    text = numbers.read_text(encoding="utf-8")
+    assert text.count("建设路") >= 1
+    numbers.write_text(text.replace("建设路", "建设大道", 1), encoding="utf-8")
+    assert run("check", cohort, "--as-of", "2016-10-25") == 0
+    assert run("sign", "verify", older, cohort) == 6
+    assert "原件，但数据已有改动" in "".join(capsys.readouterr())
+    with sqlite3.connect(cohort / "ledger.sqlite") as database:  # a ledger cut below the signature
+        for table in ("personal", "entries"):
+            database.execute(f"DELETE FROM {table} WHERE seq = (SELECT max(seq) FROM entries)")
+    database.close()
+    assert run("sign", COLLEGE, cohort, "--by", "陈书记", "--why", "再签") == 6
+    assert "缺少曾经记下的第 37 条" in "".join(capsys.readouterr())

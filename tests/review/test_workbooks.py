@@ -1,0 +1,77 @@
+"""`[review] decisions` as a glob: `review sheet` writes one workbook a college, each is filled in and decides once."""
+
+import json
+from typing import Any
+
+import openpyxl
+import pytest
+
+from pipeline.cohort import load_cohort
+from pipeline.review.ledger import open_ledger
+from tests.command import run
+
+from .test_upgrade import cohort, statuses  # noqa: F401
+
+pytestmark = pytest.mark.slow
+DAY = ("--as-of", "2016-10-25")
+
+
+def fill(path, **opinions):
+    """Write 意见, 审核人 and 说明 beside student numbers, as a counselor does."""
+    book = openpyxl.load_workbook(path)
+    sheet: Any = book["审核"]
+    columns = {cell.value: cell.column for cell in sheet[1]}
+    for row in range(2, sheet.max_row + 1):
+        number = sheet.cell(row, columns["学号"]).value
+        for name, value in zip(("意见", "审核人", "说明"), opinions.get(f"n{number}", ()), strict=False):
+            sheet.cell(row, columns[name]).value = value
+    book.save(path)
+    return {sheet.cell(row, columns["学号"]).value: sheet.cell(row, columns["提交编号"]).value for row in range(2, 99)}
+
+
+def test_one_workbook_a_college_goes_round(cohort, capsys):  # noqa: F811
+    settings = cohort / "cohort.toml"
+    text = settings.read_text(encoding="utf-8").replace('"decisions.csv"', '"decisions/*.xlsx"')
+    settings.write_text(text, encoding="utf-8")
+    (cohort / "decisions").mkdir()
+    assert run("check", cohort, *DAY) == 0
+    first, second = (cohort / "decisions" / f"{name}.xlsx" for name in ("土木", "潇湘"))
+    for path, college in ((first, "土木工程学院"), (second, "12649/潇湘学院")):
+        assert run("review", "sheet", cohort, "--college", college, "--out", path) == 0
+    assert run("review", "sheet", cohort, "--college", "12649/潇湘学院", "--out", second) == 2  # never written over
+    assert run("check", cohort, *DAY) == 0  # blank sheets decide nothing
+    before = statuses(cohort, capsys)
+    ids = fill(first, n13000000001=("通过", "周老师"), n13000000000=("退回", "周老师", "照片"))
+    assert ids["13000000001"] and len(set(filter(None, ids.values()))) > 25
+    fill(second, n13000000034=("取消审核", "吴老师", "误批"), n13000000035=("退回", "吴老师"))
+    (cohort / "decisions" / "~$土木.xlsx").write_bytes(b"lock")  # Excel has it open
+    for _ in range(2):
+        capsys.readouterr()
+        assert run("check", cohort, *DAY) == 0
+        assert "潇湘.xlsx" in (told := capsys.readouterr().err) and "学号 13000000035：退回要写明说明" in told
+    after = statuses(cohort, capsys)
+    changed = {number: row["status"] for number, row in after.items() if row["status"] != before[number]["status"]}
+    assert changed == {
+        "10534/13000000001": "approved", "10534/13000000000": "returned", "12649/13000000034": "awaiting",
+    }  # fmt: skip
+    with open_ledger(load_cohort(cohort)) as ledger:
+        made = ledger.entries("decision").tail(3)
+    sources = [json.loads(data)["source"] for data in made["data"]]
+    assert sorted(sources) == ["decisions/土木.xlsx", "decisions/土木.xlsx", "decisions/潇湘.xlsx"]
+
+
+def test_a_row_about_another_submission_is_told_and_not_applied(cohort, capsys):  # noqa: F811
+    settings = cohort / "cohort.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("decisions.csv", "sheet.xlsx"), encoding="utf-8")
+    assert run("check", cohort, *DAY) == 0
+    assert run("review", "sheet", cohort, "--college", "土木工程学院", "--out", cohort / "sheet.xlsx") == 0
+    fill(cohort / "sheet.xlsx", n13000000001=("通过", "周老师"))
+    path = cohort / "submissions" / "10534.csv"
+    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = [row.replace("桃花村", "桃花新村", 1) if "13000000001" in row else row for row in rows]
+    assert changed != rows
+    path.write_text("".join(changed), encoding="utf-8")
+    capsys.readouterr()
+    assert run("check", cohort, *DAY) == 0
+    assert "这名学生现在的提交不是表中的提交编号" in capsys.readouterr().err
+    assert statuses(cohort, capsys)["10534/13000000001"]["status"] == "awaiting"
