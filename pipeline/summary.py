@@ -10,10 +10,9 @@ from datetime import date, datetime
 from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.check.shared import lines_of
-from pipeline.check.stage import NotChecked
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
 from pipeline.collect.lacking import as_summary
@@ -21,8 +20,11 @@ from pipeline.errors import InputError
 from pipeline.logs import mask
 from pipeline.review.scope import lay_answers
 from pipeline.review.signed_set import signed_digest
-from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, read_table
+
+if TYPE_CHECKING:
+    from pipeline.check.stage import NotChecked
+    from pipeline.sources import SourcesRead
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 
