@@ -157,7 +157,7 @@ def _run(
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
             shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
             beside = {"shared_faults": conform(shared, "shared_faults")}
-            run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
+            run.write_tables(renderer.kept, ranked, beside | {"counselors": counselors, "college_people": colleges})
             before = previous_run(cohort)
             if before is not None:
                 headcount = read_table(before, "headcount")

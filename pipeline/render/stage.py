@@ -27,7 +27,7 @@ from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.render.unchanged import college_digests
+from pipeline.render.unchanged import college_digests, registry_digest
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
 from pipeline.view.run import Run, load_run
@@ -118,6 +118,7 @@ class Renderer:
         colleges = [college for college in every if run.has_pages(college.code)]
         rendered = Rendered()
         keys = college_digests(run, [run.school_name(code) for code in self._options.schools])
+        keys |= {"registry": registry_digest(run)}
         for college in colleges:
             site = folder.path / "site" / college_folder(college.code, college.name)
             site.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -217,9 +218,9 @@ class Renderer:
 
 
 def page_key(name: str, keys: Mapping[str, str]) -> str:
-    """Return the key of a page of a college; blank for a page of the whole run, which is always made."""
-    college = keys.get(name.rpartition("/")[0], "")
-    return college and digest_of(name, college)
+    """Return the key of a page: of a college, or of the registry; blank for the overview, which is always made."""
+    shown = keys.get(name) or keys.get(name.rpartition("/")[0], "")
+    return shown and digest_of(name, shown)
 
 
 def _guarded(guard: Guard, job: NotebookJob) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.kept import code_digest
+from pipeline.kept import code_digest, digest_of
 from pipeline.view.run import Run
 
 _OWN = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
@@ -47,6 +47,16 @@ def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
         told = "|".join([common, json.dumps(state, sort_keys=True), *own])
         digests[f"{run.code_of(school)}/{college}"] = hashlib.sha256(told.encode()).hexdigest()
     return digests
+
+
+def registry_digest(run: Run) -> str:
+    """Return the digest of all that the registry's page shows, and of what draws it."""
+    told = [json.dumps([run.as_of.isoformat(), run.summary["cohort"], run.summary.get("inputs")], sort_keys=True)]
+    columns = {"colleges": ["school", "college", "registered"], "registry_findings": None}
+    for name in filter(run.has, columns):
+        for rows in run.batches(name, columns=columns[name]):
+            told.append(hashlib.sha256(pd.util.hash_pandas_object(rows).to_numpy().tobytes()).hexdigest())
+    return digest_of("registry", code_digest(), *told)
 
 
 def _not_checked(run: Run) -> defaultdict[str, list[list[str]]]:

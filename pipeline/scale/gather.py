@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.kept import code_digest, digest_of
 from pipeline.scale.spool import Spool
 from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS
 from pipeline.whole import appearing
@@ -32,6 +33,10 @@ class Pieces:
     table: str
     names: tuple[str, ...]
     schools: tuple[tuple[str, ...], ...]
+
+    def key(self, spool: Spool) -> str:
+        """Return the digest of all that the table is made of, for `kept`."""
+        return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
 
 
 def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:

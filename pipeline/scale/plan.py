@@ -244,8 +244,11 @@ class Run:
             self.load_ledger()
         return imported
 
-    def write_tables(self, colleges: Frame, beside: dict[str, Frame]) -> None:
-        """Write the run's tables for programs: the parts' put together, and those that are whole already."""
+    def write_tables(self, kept: Kept, colleges: Frame, beside: dict[str, Frame]) -> None:
+        """Write the run's tables for programs: the parts' put together, and those that are whole already.
+
+        Of the former those are taken over whose parts are what they were.
+        """
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
@@ -253,10 +256,21 @@ class Run:
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
         gathered.append(Pieces("extras", tuple(self._extras), ((),) * len(self._extras)))
-        tables = [(self.spool, pieces, folder) for pieces in gathered]
-        self.work.map(gather_table, tables, lambda done: self.spool.remove(*done.names))
-        kept = only_colleges({"colleges": colleges}, self.settings.chosen)
-        for name, frame in {"headcount": headcount, **kept, **beside}.items():
+        keys = {pieces.table: pieces.key(self.spool) for pieces in gathered}
+
+        def done(pieces: Pieces) -> None:
+            kept.note(keys[pieces.table], folder.glob(f"{pieces.table}.*"))
+            self.spool.remove(*pieces.names)
+
+        changed: list[tuple[Spool, Pieces, Path]] = []
+        for pieces in gathered:
+            if kept.take(keys[pieces.table]):
+                self.spool.remove(*pieces.names)
+            else:
+                changed.append((self.spool, pieces, folder))
+        self.work.map(gather_table, changed, done)
+        whole = only_colleges({"colleges": colleges}, self.settings.chosen)
+        for name, frame in {"headcount": headcount, **whole, **beside}.items():
             write_table(folder, name, frame)
 
     def tables(self) -> Tables:

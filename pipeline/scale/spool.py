@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from pipeline.tables import Frame
-from pipeline.whole import appearing
+from pipeline.whole import appearing, sha256_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class Spool:
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
         """Return several frames of the same columns as one; at least one name is needed."""
         return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of one frame as it is written; the same rows give the same."""
+        return sha256_of(self._path(name))
 
     def has(self, name: str) -> bool:
         """Return whether there is a frame of this name."""

@@ -16,8 +16,9 @@ from invented_run import make_run
 from pipeline.kept import Kept
 from pipeline.progress import Reporter
 from pipeline.render import stage
-from pipeline.render.unchanged import college_digests
+from pipeline.render.unchanged import college_digests, registry_digest
 from pipeline.run_folder import RunFolder
+from pipeline.tables import COLUMNS, write_table
 from pipeline.view.run import Run, load_run
 
 CIVIL, MARX = "10534/土木工程学院", "10534/马克思主义学院"
@@ -35,6 +36,25 @@ def test_what_could_not_be_checked_is_on_the_pages_of_the_school(run: Run):
     before, after = college_digests(run), college_digests(checked)
     assert run.summary["not_checked"][0]["school"] == run.schools["10534"]
     assert {key for key in before if before[key] != after[key]} == {CIVIL, MARX}
+
+
+def test_the_registrys_page_changes_with_its_rows_its_findings_and_what_was_read(run: Run):
+    digest = registry_digest(run)
+    tables = run.path / "tables"
+    roster = pd.read_parquet(tables / "roster.parquet")
+    write_table(tables, "roster", roster.assign(status="approved"))
+    assert registry_digest(run) == digest
+    assert registry_digest(replace(run, summary={**run.summary, "inputs": [{"name": "另一个"}]})) != digest
+    colleges = pd.read_parquet(tables / "colleges.parquet")
+    write_table(tables, "colleges", colleges.assign(registered=colleges["registered"] + 1))
+    assert registry_digest(run) != digest
+    write_table(tables, "colleges", colleges)
+    said = [pd.DataFrame([dict.fromkeys(COLUMNS["registry_findings"], word)]) for word in "12"]
+    seen = {digest}
+    for found in said:
+        write_table(tables, "registry_findings", found)
+        seen.add(registry_digest(run))
+    assert len(seen) == 3
 
 
 def test_who_is_registered_elsewhere_is_on_the_page_of_the_college_that_he_claimed(run: Run):
