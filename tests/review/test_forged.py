@@ -152,6 +152,8 @@ def _more(book: bytes) -> bytes:
 @pytest.mark.slow
 def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
     """The very files of a real signature, changed by programs that keep them whole to the eye."""
+    from pypdf import PdfReader
+
     assert run("check", cohort, "--as-of", "2016-10-25") == 0
     late = ("--by", "陈书记", "--why", "换新版本")
     assert run("sign", COLLEGE, cohort, *late) == 0
@@ -161,6 +163,8 @@ def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
         copy = tmp_path / f"改了名的 {name}"
         copy.write_bytes((folder / name).read_bytes())
         assert run("sign", "verify", copy, cohort) == 0  # a name is no part of it
+    words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    assert "校验码" in words and "手工填写" not in words  # that nobody checked the name is the record's to say
     for kind, make in REAL.items():
         forged = tmp_path / "headcount.pdf"
         forged.write_bytes(make(pdf, book) or f"校验码 {folder.name}".encode())
