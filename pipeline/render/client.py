@@ -8,8 +8,8 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import nbformat
@@ -26,6 +26,9 @@ _SOON = 0.3
 """Seconds after which a cell takes its time: what stood before it is saved."""
 TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 """The `ename` of the errors that this client records itself."""
+
+Timer = tuple[float, Callable[[], Any]]
+"""A moment of the monotonic clock, and what is done then."""
 
 
 class MingceClient(PapermillNotebookClient):
@@ -82,9 +85,38 @@ class MingceClient(PapermillNotebookClient):
 
     async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
         """Execute a cell; interrupt it at the deadline, kill its kernel `GRACE` seconds later."""
-        timers = self._timers()
+        assert self.km is not None and self.km.provisioner is not None
+        timers = self.timers(self.km.interrupt_kernel, self.km.provisioner.kill)
+        loop, now = asyncio.get_running_loop(), time.monotonic()
+        handles = [loop.call_later(max(when - now, 0), self._do, action) for when, action in timers]
         try:
-            return await super().async_execute_cell(cell, cell_index, *given, **keywords)
+            with self.telling(cell):
+                return await super().async_execute_cell(cell, cell_index, *given, **keywords)
+        finally:
+            for handle in handles:
+                handle.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    def output(self, outs: list[Any], *given: Any, **keywords: Any) -> Any:
+        """Take an output; a piece of a stream goes to the piece before it: where they are cut is a matter of time."""
+        count = len(outs)
+        out = super().output(outs, *given, **keywords)
+        if out is not None and 0 < count < len(outs):
+            before, last = outs[-2:]
+            if last.output_type == "stream" == before.output_type and last.name == before.name:
+                before.text += outs.pop().text
+        return out
+
+    @contextmanager
+    def telling(self, cell: Any) -> Generator[None]:
+        """Execute a cell in the body: the deadline and the kernel's death become errors of the cell.
+
+        Raises:
+            CellExecutionError: the notebook cannot go on.
+        """
+        try:
+            yield
         except DeadKernelError:
             self.dead = True
             if not self.is_overdue():
@@ -94,26 +126,14 @@ class MingceClient(PapermillNotebookClient):
             if self.is_overdue():
                 _recorded(cell, TIMEOUT, self._overdue_text())
             raise
-        finally:
-            for timer in timers:
-                timer.cancel()
 
-    execute_cell = run_sync(async_execute_cell)
-
-    def _timers(self) -> list[asyncio.TimerHandle]:
-        loop = asyncio.get_running_loop()
+    def timers(self, interrupt: Callable[[], Any], kill: Callable[[], Any]) -> list[Timer]:
+        """Return what happens while a cell runs, and when: it is saved, interrupted, killed."""
         catch_up = getattr(self.nb_man, "catch_up", None)
-        soon = [loop.call_later(_SOON, catch_up)] if catch_up else []
-        if not self.deadline or self.km is None or self.km.provisioner is None:
-            return soon
-        left = max(self.deadline - time.monotonic(), 0)
-        return [
-            *soon,
-            loop.call_later(left, self._do, self.km.interrupt_kernel),
-            loop.call_later(left + GRACE, self._do, self.km.provisioner.kill),
-        ]
+        soon = [(time.monotonic() + _SOON, catch_up)] if catch_up else []
+        return soon + ([(self.deadline, interrupt), (self.deadline + GRACE, kill)] if self.deadline else [])
 
-    def _do(self, action: Any) -> None:
+    def _do(self, action: Callable[[], Any]) -> None:
         self._doing: Awaitable[Any] = asyncio.ensure_future(ensure_async(action()))
 
     def is_overdue(self) -> bool:

@@ -1,24 +1,19 @@
-"""The papermill engine `mingce`: the same notebook, its kernel forked from a prepared process.
+"""The papermill engine `mingce`: papermill's own, with parameters checked before a kernel starts.
 
-`papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone. From Python, `execute_notebook` passes on
-`notebook_timeout` (seconds for the whole notebook, 0: none), `memory` (bytes a kernel may allocate, 0: no bound),
-`prepared` (a process prepared before) and `recorded` (the names of input and output in the record, where they differ
-from the paths). Where nothing can be forked (Windows, macOS, a kernel of another environment) a cold kernel runs the
-notebook. Parameters are checked before a kernel starts.
+`papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone, in a cold kernel; `notebook_timeout` are the
+seconds for the whole notebook (0: unbound). A job of the prepared process has `forking` say how its own fork runs the
+cells, and `recorded` how input and output are called in the record, where that differs from their paths.
 """
 
 # ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
@@ -26,10 +21,8 @@ from papermill.log import logger
 from papermill.translators import PythonTranslator, Translator, papermill_translators
 
 from pipeline.errors import UsageError
-from pipeline.render import parameters, starter
+from pipeline.render import parameters
 from pipeline.render.client import MingceClient
-from pipeline.render.provisioner import ForkedKernelManager
-from pipeline.render.starter import Prepared
 
 _SAVE_EVERY = 1.0
 """Papermill saves before and after each cell: 20 ms of validating and writing each. Once a second is as useful."""
@@ -71,7 +64,7 @@ class LeanManager(NotebookExecutionManager):
 
 
 class MingceEngine(Engine):
-    """Runs a notebook in a kernel forked from the prepared process; see the module's text for its keywords."""
+    """Runs a notebook; see the module's text for its keywords."""
 
     @classmethod
     def execute_notebook(
@@ -112,10 +105,8 @@ class MingceEngine(Engine):
         nb_man: LeanManager,
         kernel_name: str,
         *,
-        prepared: Prepared | None = None,
-        cold: bool = False,
+        forking: Mapping[str, Any] | None = None,
         starting: AbstractContextManager[Any] | None = None,
-        memory: int = 0,
         notebook_timeout: float = 0,
         log_output: bool = False,
         stdout_file: Any = None,
@@ -129,13 +120,12 @@ class MingceEngine(Engine):
         _check_options(options)
         options |= {"timeout": execution_timeout or options.get("timeout"), "startup_timeout": int(start_timeout)}
         options |= {"log_output": log_output, "stdout_file": stdout_file, "stderr_file": stderr_file}
-        client = MingceClient(nb_man, kernel_name=kernel_name, log=logger, **options)
+        client = _client(forking)(nb_man, kernel_name=kernel_name, log=logger, **options)
         client.budget = notebook_timeout
         client.deadline = time.monotonic() + notebook_timeout if notebook_timeout else 0.0
         client.starting = starting
-        if not cold and starter.can_fork() and _is_ours(kernel_name):
-            manager = ForkedKernelManager(kernel_name=kernel_name, memory=memory, prepared=prepared or _shared())
-            client.km = manager
+        for name, value in (forking or {}).items():
+            setattr(client, name, value)
         client.execute()
         nb_man.dead = client.dead and not client.is_overdue()
 
@@ -155,6 +145,14 @@ def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
             return given
     nb.metadata.papermill["parameters"] = {}
     return {}
+
+
+def _client(forking: Mapping[str, Any] | None) -> type[MingceClient]:
+    if forking is None:
+        return MingceClient
+    from pipeline.render.forked import ForkedClient  # on Linux alone
+
+    return ForkedClient
 
 
 def _check_options(options: Iterable[str]) -> None:
@@ -182,19 +180,3 @@ def _raise_dead(nb: Any, output_path: str | None) -> None:
         raise_for_execution_errors(nb, output_path)
     except PapermillExecutionError as error:
         raise DeadKernelError(error.evalue) from error
-
-
-@cache
-def _shared() -> Prepared:
-    """Return this process's own prepared process, started when first needed, ended with this process."""
-    return starter.prepare()
-
-
-def _is_ours(kernel_name: str) -> bool:
-    """Return whether the kernel that `kernel_name` names is ipykernel run by this very interpreter."""
-    try:
-        argv: list[str] = KernelSpecManager().get_kernel_spec(kernel_name).argv
-    except NoSuchKernel:
-        return False
-    same = argv[0] in {"python", "python3"} or Path(argv[0]).absolute() == Path(sys.executable).absolute()
-    return same and "ipykernel_launcher" in argv

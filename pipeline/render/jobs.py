@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import socket
+import signal
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, UsageError, reason_of
 from pipeline.logs import hush_libraries
-from pipeline.render.starter import Prepared, forget_secrets
+from pipeline.render.starter import forget_secrets
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,17 @@ class NotebookResult:
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every job: seconds and bytes (0: unbound), cold kernels or forked ones."""
+    """What holds for every job: seconds and bytes (0: unbound)."""
 
     timeout: float
     memory: int
-    cold: bool
 
 
 UNFINISHED = ".tmp.ipynb"
 """How the name of a notebook ends that is being executed (on any machine, so no process id is in it)."""
+
+MARGIN = 60
+"""Seconds a job may take beyond its notebook's timeout (start, end, page) before it is killed."""
 
 _starting: AbstractContextManager[Any] | None = None
 
@@ -73,27 +76,29 @@ def hold_lock(lock: AbstractContextManager[Any], memory: int) -> None:
     forget_secrets(os.environ)
     hush_libraries()
     if os.name == "posix" and os.path.exists("/proc/self/status"):  # noqa: PTH110 - no path is worked on
-        from pipeline.render.kernels import bound_memory
+        from pipeline.render.processes import bound_memory
 
         bound_memory(memory)
 
 
-def serve_job(client: socket.socket, request: dict[str, Any]) -> int:
-    """Be the job that `request` describes (in a fork of the prepared process) and send back what became of it."""
+def serve(connection: Connection) -> None:
+    """Be the job that comes by `connection` (in a fork of the prepared process) and send back what became of it."""
     hush_libraries()
-    given: dict[str, Any] = request["settings"]
-    settings = Settings(given["timeout"], given["memory"], given["cold"])
-    result = run_job(from_wire(request["job"]), settings, Prepared(Path(request["folder"]), None))
-    client.send(json.dumps({"ok": result.ok, "error": result.error, "kind": result.kind}).encode())
-    return 0
+    job, settings = connection.recv()
+    if settings.timeout:
+        signal.alarm(int(settings.timeout) + MARGIN)
+    connection.send(run_job(job, settings, {"watched": connection, "memory": settings.memory}))
 
 
-def run_job(job: NotebookJob, settings: Settings, prepared: Prepared | None = None) -> NotebookResult:
-    """Execute the job's notebook, write it and its page (the page only where all went well)."""
+def run_job(job: NotebookJob, settings: Settings, forking: Mapping[str, Any] | None = None) -> NotebookResult:
+    """Execute the job's notebook, write it and its page (the page only where all went well).
+
+    `forking` says how this process runs the cells in a fork of its own (None: a cold kernel does).
+    """
     started = time.monotonic()
     os.umask(0o077)
     try:
-        kind, error = _execute(job, settings, prepared)
+        kind, error = _execute(job, settings, forking)
     except (UsageError, InputError) as refused:
         kind, error = "usage", str(refused)
     except OSError as failed:
@@ -103,51 +108,7 @@ def run_job(job: NotebookJob, settings: Settings, prepared: Prepared | None = No
     return NotebookResult(job, not kind, time.monotonic() - started, error, kind)
 
 
-def to_wire(job: NotebookJob) -> dict[str, Any]:
-    """Return the job as JSON values."""
-    return {
-        "notebook": str(job.notebook.absolute()),
-        "output_notebook": str(job.output_notebook.absolute()),
-        "output_html": str(job.output_html.absolute()) if job.output_html else None,
-        "parameters": job.parameters,
-        "name": job.name,
-        "token": job.token,
-        "line": job.line,
-        "own": job.own,
-    }
-
-
-def settings_to_wire(settings: Settings) -> dict[str, Any]:
-    """Return the settings as JSON values."""
-    return {
-        "timeout": settings.timeout,
-        "memory": settings.memory,
-        "cold": settings.cold,
-    }
-
-
-def from_wire(data: dict[str, Any]) -> NotebookJob:
-    """Return the job that `to_wire` wrote."""
-    html = data["output_html"]
-    return NotebookJob(
-        Path(data["notebook"]),
-        Path(data["output_notebook"]),
-        Path(html) if html else None,
-        data["parameters"],
-        data["name"],
-        data["token"],
-        data["line"],
-        data["own"],
-    )
-
-
-def died_text(status: int | None) -> str:
-    """Return what to tell when a job's own process ended without a result."""
-    how = f"信号 {-status}" if status is not None and status < 0 else f"状态 {status}"
-    return f"notebook 的执行进程中途退出（{how}）：可能超时或内存不够，请重试"
-
-
-def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) -> tuple[str, str]:
+def _execute(job: NotebookJob, settings: Settings, forking: Mapping[str, Any] | None) -> tuple[str, str]:
     """Run papermill; return the failure's kind and text, both empty where there is none."""
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -167,10 +128,8 @@ def _execute(job: NotebookJob, settings: Settings, prepared: Prepared | None) ->
             engine_name="mingce",
             progress_bar=False,
             notebook_timeout=settings.timeout,
-            memory=settings.memory,
-            cold=settings.cold,
+            forking=forking,
             starting=_starting,
-            prepared=prepared,
             recorded=(job.notebook.name, job.output_notebook.name),
             cwd=str(job.notebook.parent) if job.own else None,
         )

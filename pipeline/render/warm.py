@@ -7,8 +7,6 @@ Each line here was found by comparing `sys.modules` before and after a notebook.
 # pyright: reportUnusedImport=false
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 
 from pipeline.imports import GRAMMARS, without
@@ -45,27 +43,13 @@ def _kernel() -> None:
     # that nobody attaches to a batch run
     with without("debugpy"):
         import ipykernel.debugger
-    for name in (
-        "IPython.core.completerlib",
-        "IPython.extensions.storemagic",
-        "IPython.core.debugger",
-        "comm.base_comm",
-        "ipykernel.comm",
-        "ipykernel.datapub",
-        "ipykernel.displayhook",
-        "ipykernel.heartbeat",
-        "ipykernel.ipkernel",
-        "ipykernel.kernelapp",
-        "ipykernel.parentpoller",
-        "ipykernel.subshell_manager",
-        "ipykernel.zmqshell",
-        "jedi",
-        "matplotlib_inline.config",
-        "numpy.random",
-        "zmq.asyncio",
-    ):
-        if importlib.util.find_spec(name):
-            importlib.import_module(name)
+    import IPython.core.completerlib
+    import IPython.core.debugger
+    import jedi
+    import matplotlib_inline.config
+    import numpy.random
+
+    from pipeline.render import cells
 
 
 def _drawing() -> None:
@@ -104,7 +88,7 @@ def _engine() -> None:
     import nbformat
     import papermill
 
-    from pipeline.render import engine, export, jobs
+    from pipeline.render import engine, export, forked, jobs
 
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
     nbformat.validate(node)
