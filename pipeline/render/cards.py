@@ -65,6 +65,11 @@ class Page:
         return [*own, *self.links] if len(own) > 2 or self.links else []
 
 
+def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str = "") -> str:
+    """Return the HTML of an executed notebook, code left out (see `page_of`)."""
+    return render("page/page.html.j2", page=page_of(notebook, token, line, folder))
+
+
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
     """Return the page of an executed notebook.
 

@@ -1,129 +1,265 @@
-"""The process in which a notebook's cells run: ipykernel's own kernel without sockets, threads and client.
+"""A notebook's cells in a fork of the job: ipykernel's own kernel without sockets, threads and client.
 
-The job forks it and sends it one cell at a time. What cells show goes back as JSON text (a message of Jupyter's
-protocol each), what they and their children print goes by pipes.
+The job sends one cell at a time. What cells show comes back as JSON text, a message of Jupyter's protocol each; what
+they and their children print comes by pipes.
 """
 
+# ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
 import asyncio
 import atexit
 import base64
+import codecs
 import contextlib
 import json
 import logging
 import os
+import selectors
 import signal
 import sys
 import threading
+import time
+import warnings
+from collections.abc import Generator, Iterator
+from functools import partial
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
+from uuid import uuid4
 
+import numpy as np
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import Session
+from nbclient.exceptions import DeadKernelError
+from nbclient.util import run_sync
 from tornado.ioloop import IOLoop
+from traitlets import Any as AnyTrait
+from traitlets import Int
 from traitlets.config import Config
 
-REPLY, HEARD = "execute_reply", b"heard"
+from pipeline.render import prepared
+from pipeline.render.engine import MingceClient, Timer
+
+_REPLY, _HEARD = "execute_reply", b"heard"
+_PIPE = 1 << 16
+"""What a pipe holds: one reading takes all that was written before."""
+_LEAVING = 3.0
+"""Seconds for the exit functions of cells."""
+_FILTERS = warnings.filters[:]
 _sending = threading.Lock()
+
+
+class ForkedClient(MingceClient):
+    """Executes a notebook's cells in a fork that may allocate `memory` bytes (0: no bound).
+
+    This process ends with all that the cells started as soon as `watched` closes: nobody waits for the notebook then.
+    """
+
+    watched = AnyTrait()
+    memory = Int(0)
+
+    @contextlib.contextmanager
+    def setup_kernel(self, **kwargs: Any) -> Generator[None]:
+        """Have a fork for the cells in the body; whatever they started ends with it."""
+        self._fork = _Fork(self.watched, self.memory)
+        deaf = SimpleNamespace(send=lambda _: None)  # a widget that takes up output would send its state back
+        self.kc: Any = SimpleNamespace(session=Session(), shell_channel=deaf, kernel_info=str)
+        try:
+            yield
+        finally:
+            self._fork.end()
+
+    def wait_for_reply(self, *_: Any) -> Any:
+        """Return what the kernel says of itself: it is known."""
+        return {"content": {"language_info": dict(IPythonKernel.language_info)}}
+
+    def execute_cell(self, cell: Any, cell_index: int, *_: Any, **__: Any) -> Any:
+        """Execute a cell as nbclient does."""
+        skipped = self.skip_cells_with_tag in cell.metadata.get("tags", [])
+        if cell.cell_type != "code" or not cell.source.strip() or skipped:
+            return cell
+        cell.outputs, self.clear_before_next_output = [], False
+        timers = self.timers(partial(self._fork.signal, signal.SIGINT), partial(self._fork.signal, signal.SIGKILL))
+        with self.telling(cell):
+            for message in self._fork.run(cell.source, timers):
+                if message["msg_type"] == _REPLY:
+                    cell["execution_count"] = message["content"]["execution_count"]
+                    run_sync(self._check_raise_for_error)(cell, cell_index, message)
+                else:
+                    self.process_message(message, cell, cell_index)
+        return cell
+
+
+class _Fork:
+    """The process of the cells as the job holds it: its messages, what it prints, its end."""
+
+    def __init__(self, watched: Connection, memory: int) -> None:
+        self._way, theirs = Pipe()
+        pipes = {name: os.pipe() for name in ("stdout", "stderr")}
+        with prepared.forking(signal.SIGKILL) as self._pid:
+            if self._pid == 0:
+                prepared.bound_memory(memory)
+                self._way.close()
+                watched.close()
+                for number, (reading, writing) in enumerate(pipes.values(), 1):
+                    os.dup2(writing, number)
+                    os.close(writing)
+                    os.close(reading)
+                _serve(theirs)
+        theirs.close()
+        self._parent: dict[str, Any] = {}
+        self._end = os.pidfd_open(self._pid)
+        self._selector = selectors.DefaultSelector()
+        for each, act in ((self._way, None), (self._end, None), (watched, prepared.leave)):
+            self._selector.register(each, selectors.EVENT_READ, act)
+        self._printed: dict[str, tuple[int, codecs.IncrementalDecoder]] = {}
+        for name, (reading, writing) in pipes.items():
+            os.close(writing)
+            os.set_blocking(reading, False)
+            self._selector.register(reading, selectors.EVENT_READ)
+            self._printed[name] = reading, codecs.getincrementaldecoder("utf-8")("replace")
+
+    def run(self, source: str, timers: list[Timer]) -> Iterator[dict[str, Any]]:
+        """Run a cell; give its messages in order, the reply last.
+
+        Raises:
+            DeadKernelError: the process ended before it replied.
+        """
+        header = {"msg_id": uuid4().hex, "msg_type": "execute_request"}
+        self._parent = {"parent_header": header}
+        self._send(json.dumps({"header": header, "content": {"code": source}}).encode())
+        while True:
+            wait = max(timers[0][0] - time.monotonic(), 0) if timers else None
+            ready = {key.fileobj: key.data for key, _ in self._selector.select(wait)}
+            for leave in filter(None, ready.values()):
+                leave()
+            while timers and timers[0][0] <= time.monotonic():
+                timers.pop(0)[1]()
+            message = self._receive() if self._way in ready else None
+            yield from self._print()  # before the message, whose sender waits
+            if message is not None:
+                yield message
+                if message["msg_type"] == _REPLY:
+                    return
+                self._send(_HEARD)
+            elif self._end in ready:
+                raise DeadKernelError("Kernel died")
+
+    def signal(self, number: int) -> None:
+        """Signal the cell at hand, and what it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, number)
+
+    def end(self) -> None:
+        """Let the process end; kill it where it does not, and all that is left of what its cells started."""
+        self._way.close()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._end, selectors.EVENT_READ)
+            selector.select(_LEAVING)
+        self.signal(signal.SIGKILL)
+        prepared.sweep()
+
+    def _send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has ended: the selector says so
+            self._way.send_bytes(data)
+
+    def _receive(self) -> dict[str, Any] | None:
+        try:
+            message: dict[str, Any] = json.loads(self._way.recv_bytes())
+        except (EOFError, OSError):
+            self._selector.unregister(self._way)
+            return None
+        message["buffers"] = [base64.b64decode(text) for text in message["buffers"]]
+        return message
+
+    def _print(self) -> Iterator[dict[str, Any]]:
+        """Give what was printed until now."""
+        for name, (reading, decoder) in self._printed.items():
+            try:
+                data = os.read(reading, _PIPE)
+            except BlockingIOError:
+                continue
+            if not data and reading in self._selector.get_map():  # nobody is left who could print
+                self._selector.unregister(reading)
+            if text := decoder.decode(data):
+                content = {"name": name, "text": text}
+                yield {"msg_type": "stream", "header": {"msg_type": "stream"}, "content": content} | self._parent
 
 
 class _Wire(Session):
     """Jupyter's session, whose messages go to the job as JSON text."""
 
-    way: Connection | None = None
+    way = AnyTrait()
 
-    # what Jupyter's takes, of which nothing here needs the rest
-    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:  # noqa: ANN401
-        """Send a message after all that was printed before it."""
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:
+        """Send a message after all that was printed before it, and wait until it was heard: their order is kept."""
         sys.stdout.flush()
         sys.stderr.flush()
-        made = isinstance(msg_or_type, dict)
-        message: dict[str, Any] = (
-            msg_or_type if made else self.msg(msg_or_type, content, parent, None, more.get("metadata"))
-        )
+        message: dict[str, Any] = msg_or_type
+        if isinstance(msg_or_type, str):
+            message = self.msg(msg_or_type, content, parent, None, more.get("metadata"))
         message["buffers"] = [base64.b64encode(buffer).decode() for buffer in more.get("buffers") or ()]
         text = json.dumps(message, default=str).encode()
-        assert self.way is not None
         with _sending:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # half a message could not be read
             self.way.send_bytes(text)
-            if message["msg_type"] != REPLY:
-                self.way.recv_bytes()  # heard, and so was all that was printed before: their order is kept
+            if message["msg_type"] != _REPLY:
+                self.way.recv_bytes()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return message
 
 
-def serve(way: Connection, printing: tuple[int, int]) -> NoReturn:
-    """Run the cells that come by `way` until it closes; `printing` are the pipes for standard output and error."""
+def _serve(way: Connection) -> None:
+    """Be the process of the cells: run those that come by `way` until it closes, and end as an interpreter does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, pipe in enumerate(printing, 1):
-        os.dup2(pipe, number)
-        os.close(pipe)
     sys.stdout, sys.stderr = (
         os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False) for number in (1, 2)
     )
     sys.argv = ["ipykernel_launcher.py"]
     _forget_what_was_warmed()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     with contextlib.suppress(EOFError):
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
         loop.run_until_complete(_run(way))
-    _leave()
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        sys.stdout.flush()
 
 
 async def _run(way: Connection) -> None:
     """Run one cell after another inside a running loop, as a kernel does."""
-    kernel = _kernel(way)
-    came = asyncio.Event()
-    asyncio.get_running_loop().add_reader(way.fileno(), came.set)
-    while True:
-        await came.wait()  # what a cell has left to the loop goes on meanwhile
-        came.clear()
-        request: dict[str, Any] = json.loads(way.recv_bytes())
-        kernel.set_parent([], request)
-        reply: dict[str, Any] = await kernel.do_execute(request["content"]["code"], silent=False)
-        kernel.session.send(None, REPLY, reply, request)
-        if kernel.shell.exit_now:
-            return
-
-
-def _kernel(way: Connection) -> Any:  # noqa: ANN401 - its traits have no types
     config = Config()
     config.HistoryManager.enabled = False  # a thread, and a file in the user's home
     config.InteractiveShell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run
     silent = logging.getLogger("pipeline.render.cells")
     silent.disabled = True  # it would repeat what a failing cell said
-    session = _Wire()
-    session.way = way
     here = SimpleNamespace(parent_thread=threading.current_thread())
-    kernel: Any = IPythonKernel.instance(config=config, session=session, log=silent, shell_channel_thread=here)
+    kernel: Any = IPythonKernel.instance(config=config, session=_Wire(way=way), log=silent, shell_channel_thread=here)
     kernel.io_loop = IOLoop.current()
-    return kernel
+    came = asyncio.Event()
+    asyncio.get_running_loop().add_reader(way.fileno(), came.set)
+    while not kernel.shell.exit_now:
+        await came.wait()  # what a cell has left to the loop goes on meanwhile
+        came.clear()
+        request: dict[str, Any] = json.loads(way.recv_bytes())
+        kernel.set_parent([], request)
+        reply: dict[str, Any] = await kernel.do_execute(request["content"]["code"], silent=False)
+        kernel.session.send(None, _REPLY, reply, request)
 
 
 def _forget_what_was_warmed() -> None:
-    """Leave no trace of the prepared process that a cell could see.
+    """Leave no trace of the prepared process and the job that a cell could see.
 
-    matplotlib's inline backend is imported anew: its import is what makes this shell show open figures. Numpy's global
-    generator is seeded anew, since no two notebooks may share one.
+    The job hears neither warnings nor logs; cells do. matplotlib's inline backend is imported anew: its import is what
+    makes this shell show open figures. Numpy's global generator is seeded anew: no two notebooks may share one.
     """
-    import numpy as np
-
+    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue]
+    logging.getLogger().handlers.clear()
     package, name = "matplotlib_inline", "backend_inline"
     if sys.modules.pop(f"{package}.{name}", None) is not None:
         vars(sys.modules[package]).pop(name, None)
     np.random.seed()
-
-
-def _leave() -> NoReturn:
-    """End as an interpreter does (threads joined, exit functions run, streams flushed) but tear nothing down."""
-    with contextlib.suppress(BaseException):
-        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
-        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(0)

@@ -7,22 +7,23 @@ whole, so that one written twice does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from distributed import get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from pipeline import resources
-from pipeline.render.jobs import NotebookJob, NotebookResult
-from pipeline.render.notebooks import run_notebooks
-from pipeline.render.starter import Prepared, prepare
+from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
+from pipeline.render.prepared import Prepared, prepare
 from pipeline.scale.work import dask_client
+
+Run = Callable[[Sequence[NotebookJob], Callable[[NotebookResult], None]], None]
 
 
 class PreparedProcess(WorkerPlugin):
@@ -43,42 +44,34 @@ class PreparedProcess(WorkerPlugin):
             self.process.close()
 
 
-class Cluster:
-    """The workers of one scheduler, made ready for notebooks; a context manager that lets them go.
+@contextmanager
+def on_workers(scheduler: str) -> Generator[Run]:
+    """Make the workers of a scheduler ready for notebooks, give what runs them there, and let the workers go.
 
     Raises:
         InputError: on entering, where the scheduler cannot be reached.
     """
-
-    def __init__(self, scheduler: str) -> None:
-        self._scheduler = scheduler
-        self._name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
-        self._open = ExitStack()
-        self._client: Any = None
-
-    def __enter__(self) -> Self:
-        self._client = self._open.enter_context(dask_client(self._scheduler))
-        self._client.register_plugin(PreparedProcess(self._name))
-        self._open.callback(self._client.unregister_worker_plugin, self._name)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
-
-    def run(self, jobs: Sequence[NotebookJob], on_done: Callable[[NotebookResult], None]) -> None:
-        """Run `jobs` on the workers, as many at a time as these have threads; `on_done` hears of each as it ends."""
-        executor = self._client.get_executor(pure=False)
-        waiting: dict[Future[NotebookResult], NotebookJob] = {}
+    name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
+    with dask_client(scheduler) as client:
+        client.register_plugin(PreparedProcess(name))
         try:
-            for job in jobs:
-                waiting[executor.submit(run_here, self._name, job)] = job
-            for done in as_completed(waiting):
-                on_done(_result(done, waiting[done]))
+            yield partial(_run, client, name)
         finally:
-            for future in waiting:
-                future.cancel()
+            client.unregister_worker_plugin(name)
+
+
+def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[[NotebookResult], None]) -> None:  # noqa: ANN401 - Dask's has no types
+    """Run `jobs` on the workers, as many at a time as these have threads; `on_done` hears of each as it ends."""
+    executor = client.get_executor(pure=False)
+    waiting: dict[Future[NotebookResult], NotebookJob] = {}
+    try:
+        for job in jobs:
+            waiting[executor.submit(run_here, name, job)] = job
+        for done in as_completed(waiting):
+            on_done(_result(done, waiting[done]))
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def run_here(plugin: str, job: NotebookJob) -> NotebookResult:

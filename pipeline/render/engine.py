@@ -1,31 +1,46 @@
 """The papermill engine `mingce`: papermill's own, with parameters checked before a kernel starts.
 
 `papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone, in a cold kernel; `notebook_timeout` are the
-seconds for the whole notebook (0: unbound). A job of the prepared process has `forking` say how its own fork runs the
-cells, and `recorded` how input and output are called in the record, where that differs from their paths.
+seconds for the whole notebook (0: unbound). A job gives the `client` that runs the cells, and `recorded`: how input and
+output are called in the record, where papermill is not to raise for a dead kernel.
 """
 
 # ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
+import asyncio
+import logging
+import subprocess
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import DeadKernelError
+import nbformat
+import zmq
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import ensure_async, run_sync
+from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
 from papermill.log import logger
 from papermill.translators import PythonTranslator, Translator, papermill_translators
+from traitlets import Any as AnyTrait
+from traitlets import Float
 
 from pipeline.errors import UsageError
 from pipeline.render import parameters
-from pipeline.render.client import MingceClient
 
-_SAVE_EVERY = 1.0
-"""Papermill saves before and after each cell: 20 ms of validating and writing each. Once a second is as useful."""
+GRACE = 3.0
+"""Seconds between the interrupt at a notebook's deadline and the kill of a kernel that took no notice."""
+_QUIET = (f"--log-level={logging.CRITICAL}", "--InteractiveShell.automagic=False")
+"""`run: str = ""` alone in a cell would be the magic %run."""
+TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
+"""The `ename` of the errors that this client records itself."""
+
+Timer = tuple[float, Callable[[], Any]]
+"""A moment of the monotonic clock, and what is done then."""
 
 
 class _Readable(PythonTranslator):
@@ -37,30 +52,91 @@ class _Readable(PythonTranslator):
         return repr(val)
 
 
-class LeanManager(NotebookExecutionManager):
-    """Papermill's record of an execution, saved at most once a second and at the end, and naming no folder."""
+class MingceClient(PapermillNotebookClient):
+    """Executes a notebook as papermill does; its timeout and its kernel's death become errors of the cell."""
 
-    dead = False
-    _waits = False
+    budget = Float(0.0)
+    """Seconds for the whole notebook (0: unbound)."""
+    starting = AnyTrait(nullcontext())
+    """Held while a cold kernel starts, until it is ready: two may pick the same ports."""
+    deadline: float = 0.0
 
-    def notebook_start(self, **kwargs: Any) -> None:
-        """Begin the record; only the files' names stay in it, since folders tell who ran it where."""
-        recorded = self.nb.metadata.papermill
-        for key in ("input_path", "output_path"):
-            recorded[key] = Path(str(recorded[key])).name if recorded.get(key) else None
-        super().notebook_start(**kwargs)
+    def execute(self, **kwargs: Any) -> Any:
+        """Execute every cell until one fails, then shut the kernel down."""
+        self.deadline = time.monotonic() + self.budget if self.budget else 0.0
+        with suppress(DeadKernelError):  # told in its cell; it is asked for its language still
+            super().execute(cleanup_kc=True, **kwargs)
+        return self.nb
 
-    def save(self, **kwargs: Any) -> None:
-        """Save the notebook as it is now, unless it was saved within the last second and is still running."""
-        self._waits = self.end_time is None and (self.now() - self.last_save_time).total_seconds() < _SAVE_EVERY
-        if not self._waits:
-            super().save(**kwargs)
+    def create_kernel_manager(self) -> Any:
+        """Make the manager of a cold kernel: it talks by TCP, and any account of this machine could listen there.
 
-    def catch_up(self) -> None:
-        """Save what waits: the cell at hand takes its time, and what stood before it must not."""
-        if self._waits:
-            self._waits = False
-            super().save()
+        What it would log is English; errors of cells stand in the notebook.
+        """
+        manager: Any = super().create_kernel_manager()
+        if zmq.has("curve"):
+            manager.transport_encryption = "auto"  # where the kernel knows how
+        if manager.ipykernel:
+            self.extra_arguments = [*self.extra_arguments, *_QUIET]
+        return manager
+
+    def start_new_kernel(self, **kwargs: Any) -> None:
+        """Start a kernel whose own standard output and error lead nowhere: what cells print goes by sockets."""
+        with self.starting:
+            super().start_new_kernel(**kwargs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.start_new_kernel_client()
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
+        """Execute a cell; interrupt it at the deadline, kill its kernel `GRACE` seconds later."""
+        assert self.km is not None and self.km.provisioner is not None
+        timers = self.timers(self.km.interrupt_kernel, self.km.provisioner.kill)
+        loop, now = asyncio.get_running_loop(), time.monotonic()
+        handles = [loop.call_later(max(when - now, 0), self._do, action) for when, action in timers]
+        try:
+            with self.telling(cell):
+                return await super().async_execute_cell(cell, cell_index, *given, **keywords)
+        finally:
+            for handle in handles:
+                handle.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    def output(self, outs: list[Any], *given: Any, **keywords: Any) -> Any:
+        """Take an output; a piece of a stream goes to the piece before it: where they are cut is a matter of time."""
+        count = len(outs)
+        out = super().output(outs, *given, **keywords)
+        if out is not None and 0 < count < len(outs):
+            before, last = outs[-2:]
+            if last.output_type == "stream" == before.output_type and last.name == before.name:
+                before.text += outs.pop().text
+        return out
+
+    @contextmanager
+    def telling(self, cell: Any) -> Generator[None]:
+        """Execute a cell in the body: the deadline and the kernel's death become errors, where papermill looks first.
+
+        Raises:
+            CellExecutionError: the notebook cannot go on.
+        """
+        try:
+            yield
+        except (DeadKernelError, CellExecutionError) as error:
+            if self.deadline and time.monotonic() >= self.deadline:
+                name, text = TIMEOUT, f"整个 notebook 超过 {self.budget:g} 秒，已停止"
+            elif isinstance(error, DeadKernelError):
+                name, text = DIED, "内核中途退出：可能是内存不够或程序崩溃"
+            else:
+                raise
+            output = nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+            cell.outputs.insert(0, output)
+            raise CellExecutionError(f"{name}: {text}", name, text) from None
+
+    def timers(self, interrupt: Callable[[], Any], kill: Callable[[], Any]) -> list[Timer]:
+        """Return what happens while a cell runs, and when."""
+        return [(self.deadline, interrupt), (self.deadline + GRACE, kill)] if self.deadline else []
+
+    def _do(self, action: Callable[[], Any]) -> None:
+        self._doing: Awaitable[Any] = asyncio.ensure_future(ensure_async(action()))
 
 
 class MingceEngine(Engine):
@@ -68,49 +144,32 @@ class MingceEngine(Engine):
 
     @classmethod
     def execute_notebook(
-        cls,
-        nb: Any,
-        kernel_name: str,
-        output_path: str | None = None,
-        progress_bar: bool = True,
-        log_output: bool = False,
-        autosave_cell_every: int = 30,
-        recorded: tuple[str, str] | None = None,
-        **kwargs: Any,
+        cls, nb: Any, kernel_name: str, output_path: str | None = None, *given: Any, **kwargs: Any
     ) -> Any:
         """Check the parameters, then execute `nb` in place and return it.
 
         Raises:
             UsageError: an unknown or badly typed parameter; no kernel was started.
+            DeadKernelError: the kernel died.
         """
-        if recorded:
-            nb.metadata.papermill |= dict(zip(("input_path", "output_path"), recorded, strict=True))
-        given = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
+        recorded: dict[str, str] = kwargs.pop("recorded", {})
+        nb.metadata.papermill |= recorded
+        values = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
         where = Path(str(nb.metadata.papermill.get("input_path") or "")).name
-        parameters.check(parameters.documented_in(nb), given, where=where)
-        manager = LeanManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
-        manager.notebook_start()
-        try:
-            cls.execute_managed_notebook(manager, kernel_name, log_output=log_output, **kwargs)
-        finally:
-            manager.cleanup_pbar()
-            manager.notebook_complete()
-        if manager.dead:
-            _raise_dead(manager.nb, output_path)
-        return manager.nb
+        parameters.check(parameters.documented(nb), values, where=where)
+        executed = super().execute_notebook(nb, kernel_name, output_path, *given, **kwargs)
+        if not recorded:
+            _raise_dead(executed, output_path)
+        return executed
 
     @classmethod
     def execute_managed_notebook(
         cls,
-        nb_man: LeanManager,
+        nb_man: NotebookExecutionManager,
         kernel_name: str,
         *,
-        forking: Mapping[str, Any] | None = None,
-        starting: AbstractContextManager[Any] | None = None,
+        client: Callable[..., MingceClient] = MingceClient,
         notebook_timeout: float = 0,
-        log_output: bool = False,
-        stdout_file: Any = None,
-        stderr_file: Any = None,
         start_timeout: float = 60,
         execution_timeout: int | None = None,
         **kwargs: Any,
@@ -119,15 +178,7 @@ class MingceEngine(Engine):
         options = {name: value for name, value in kwargs.items() if name != "input_path"}
         _check_options(options)
         options |= {"timeout": execution_timeout or options.get("timeout"), "startup_timeout": int(start_timeout)}
-        options |= {"log_output": log_output, "stdout_file": stdout_file, "stderr_file": stderr_file}
-        client = _client(forking)(nb_man, kernel_name=kernel_name, log=logger, **options)
-        client.budget = notebook_timeout
-        client.deadline = time.monotonic() + notebook_timeout if notebook_timeout else 0.0
-        client.starting = starting
-        for name, value in (forking or {}).items():
-            setattr(client, name, value)
-        client.execute()
-        nb_man.dead = client.dead and not client.is_overdue()
+        client(nb_man, kernel_name=kernel_name, log=logger, budget=notebook_timeout, **options).execute()
 
 
 def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
@@ -147,14 +198,6 @@ def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
     return {}
 
 
-def _client(forking: Mapping[str, Any] | None) -> type[MingceClient]:
-    if forking is None:
-        return MingceClient
-    from pipeline.render.forked import ForkedClient  # on Linux alone
-
-    return ForkedClient
-
-
 def _check_options(options: Iterable[str]) -> None:
     """Refuse what neither papermill nor the notebook's client knows: a misspelt option would do nothing in silence.
 
@@ -169,14 +212,17 @@ def _check_options(options: Iterable[str]) -> None:
 
 
 def _raise_dead(nb: Any, output_path: str | None) -> None:
-    """Mark the notebook as papermill does where a cell fails, then fail as it does where a kernel dies.
+    """Fail as papermill does where a cell fails and, unlike its own engine here, where the kernel died.
 
     Raises:
-        DeadKernelError: always.
+        PapermillExecutionError: a cell failed.
+        DeadKernelError: the kernel died.
     """
     from papermill.execute import raise_for_execution_errors  # which imports the engines, this one too
 
     try:
         raise_for_execution_errors(nb, output_path)
     except PapermillExecutionError as error:
-        raise DeadKernelError(error.evalue) from error
+        if error.ename == DIED:
+            raise DeadKernelError(error.evalue) from error
+        raise

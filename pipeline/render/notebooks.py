@@ -1,30 +1,65 @@
 """Run many notebooks side by side and turn each into a page; one that fails stops no other.
 
 On Linux every notebook is a job: a fork of the prepared process (papermill, ipykernel and the exporter are there
-already), which forks once more for the notebook's cells. Elsewhere, and with `cold`, worker processes run the same jobs
-with cold kernels.
+already), which forks once more for the notebook's cells. Elsewhere, and with `cold`, it is a new process whose kernel
+is a cold one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
 
-from pipeline.errors import MingceError
-from pipeline.render.jobs import NotebookJob, NotebookResult, Settings, hold_lock, run_job
-from pipeline.render.starter import Prepared, can_fork, prepare
-
-__all__ = ["MEMORY", "NotebookJob", "NotebookResult", "run_notebooks"]
+from pipeline.errors import InputError, UsageError, reason_of
+from pipeline.logs import hush_libraries
+from pipeline.render.prepared import Prepared, bound_memory, can_fork, forget_secrets, prepare
+from pipeline.whole import appearing
 
 MEMORY = 2 << 30
 """Bytes a notebook's kernel may allocate, unless the caller says otherwise."""
-Report = Callable[[NotebookResult], None]
+_MARGIN = 60
+"""Seconds a job may take beyond its notebook's timeout (start, end, page) before it is killed."""
+
+
+@dataclass(frozen=True)
+class NotebookJob:
+    """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters.
+
+    `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page;
+    `own` is an office's own notebook, which runs in its folder; `of_college` is whose page it is (school's code, name).
+    """
+
+    notebook: Path
+    output_notebook: Path
+    output_html: Path | None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    name: str = ""
+    token: str = ""
+    line: str = ""
+    own: bool = False
+    of_college: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class NotebookResult:
+    """What became of a job: `error` is Chinese, empty where all went well, and names no person."""
+
+    job: NotebookJob
+    ok: bool
+    seconds: float
+    error: str = ""
+    kind: str = ""
+    """timeout, died, memory, failed (an error in a cell), usage (parameters), or empty."""
 
 
 def run_notebooks(
@@ -34,78 +69,128 @@ def run_notebooks(
     cold: bool = False,
     timeout: float = 600.0,
     memory: int = MEMORY,
-    on_done: Report | None = None,
+    on_done: Callable[[NotebookResult], None] = lambda _: None,
     prepared: Prepared | None = None,
 ) -> list[NotebookResult]:
     """Run `jobs`, `processes` at a time (0: one more than the cores), and return their results in the same order.
 
     `timeout` seconds and `memory` bytes (0: none) bound each notebook; `on_done` hears of each as it ends, in this
     thread. `prepared` is a process started early with `prepare()`; without it one is started and ended here.
-    A notebook given parameters that it does not document is not started; its result says so.
+    A notebook given parameters that it does not document is not started; its result says so. On any way out (Ctrl-C,
+    too) no job is left behind.
     """
-    settings = Settings(timeout, memory)
-    processes = min(processes or (os.cpu_count() or 1) + 1, max(len(jobs), 1))
-    report: Report = on_done or (lambda result: None)
-    if cold or not can_fork():
-        return _run_cold(jobs, processes, settings, report)
-    with prepare() if prepared is None else contextlib.nullcontext(prepared) as process:
-        return _run_forked(jobs, processes, settings, report, process)
-
-
-def _run_forked(
-    jobs: Sequence[NotebookJob], processes: int, settings: Settings, report: Report, prepared: Prepared
-) -> list[NotebookResult]:
-    """Run the jobs in forks of the prepared process; on any way out (Ctrl-C too) no job is left behind."""
+    processes = processes or (os.cpu_count() or 1) + 1
     results: dict[int, NotebookResult] = {}
     waiting = deque(enumerate(jobs))
-    running: dict[Connection, tuple[int, float]] = {}
-
-    def finish(place: int, result: NotebookResult) -> None:
-        results[place] = result
-        report(result)
-
-    try:
+    running: dict[Any, tuple[int, float]] = {}
+    with ExitStack() as stack:
+        if cold or not can_fork():
+            start = partial(_start_cold, get_context("spawn").Lock())
+        else:
+            start = (prepared or stack.enter_context(prepare())).job
+        stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:
                 place, job = waiting.popleft()
-                try:
-                    running[prepared.job(job, settings)] = place, time.monotonic()
-                except MingceError as error:
-                    finish(place, NotebookResult(job, False, 0.0, str(error), "died"))
+                running[start(job, timeout, memory)] = place, time.monotonic()
             for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
                 place, started = running.pop(connection)
-                finish(place, _result(connection, jobs[place], time.monotonic() - started))
-    finally:
-        for connection in running:
-            connection.close()
+                results[place] = _result(connection, jobs[place], started)
+                on_done(results[place])
     return [results[place] for place in range(len(jobs))]
 
 
-def _result(connection: Connection, job: NotebookJob, seconds: float) -> NotebookResult:
+def _result(connection: Any, job: NotebookJob, started: float) -> NotebookResult:  # noqa: ANN401 - Windows' is another
     """Return what the job at the other end has sent, or that it ended without a word."""
     with connection:
         try:
-            return connection.recv()
+            kind, error = connection.recv()
         except (EOFError, OSError):
-            error = "notebook 的执行进程中途退出：可能超时或内存不够，请重试"
-            return NotebookResult(job, False, seconds, error, "died")
+            kind, error = "died", "notebook 的执行进程中途退出：可能超时或内存不够，请重试，或加 --cold 用普通内核运行"
+    return NotebookResult(job, not kind, time.monotonic() - started, error, kind)
 
 
-def _run_cold(jobs: Sequence[NotebookJob], processes: int, settings: Settings, report: Report) -> list[NotebookResult]:
-    """Run the jobs in worker processes with cold kernels; starts are serialised by a lock they share."""
+def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Connection:
     context = get_context("spawn")
-    results: dict[int, NotebookResult] = {}
-    with ProcessPoolExecutor(processes, context, hold_lock, (context.Lock(), settings.memory)) as pool:
-        places = {pool.submit(run_job, job, settings): place for place, job in enumerate(jobs)}
-        for done in as_completed(places):
-            place = places[done]
-            if (failure := done.exception()) is not None:
-                result = NotebookResult(
-                    jobs[place], False, 0.0, f"工作进程中途退出（{type(failure).__name__}）", "died"
-                )
-            else:
-                result = done.result()
-            results[place] = result
-            report(result)
-    return [results[place] for place in range(len(jobs))]
+    ours, theirs = context.Pipe()
+    with theirs:
+        context.Process(target=serve, args=(theirs, starting), daemon=True).start()
+    ours.send(request)
+    return ours
+
+
+def serve(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
+    """Be the job that comes by `connection`, and send back what became of it: the failure's kind and text.
+
+    In a fork of the prepared process the cells run in a fork again. Elsewhere a cold kernel runs them. `starting` is
+    held while it starts; it inherits the bound on memory, and the environment without its secrets.
+    """
+    hush_libraries()
+    os.umask(0o077)
+    forget_secrets(os.environ)
+    job, timeout, memory = connection.recv()
+    if timeout and os.name == "posix":
+        signal.alarm(int(timeout) + _MARGIN)
+    if starting is None:
+        from pipeline.render.cells import ForkedClient
+
+        client: Callable[..., Any] = partial(ForkedClient, watched=connection, memory=memory)
+    else:
+        import papermill  # noqa: F401 - first, since it imports the engine
+
+        from pipeline.render.engine import MingceClient
+
+        bound_memory(memory)
+        client = partial(MingceClient, starting=starting)
+    try:
+        told = _execute(job, timeout, client)
+    except (UsageError, InputError) as refused:
+        told = "usage", str(refused)
+    except OSError as failed:
+        told = "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
+    except RuntimeError as failed:
+        told = "died", f"内核没有启动（{type(failed).__name__}），请重试"
+    connection.send(told)
+
+
+def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
+    """Execute the job's notebook, write it, and its page where all went well; return the failure's kind and text."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from pipeline.render import cards
+    from pipeline.render.parameters import read_notebook
+
+    with appearing(job.output_notebook, contended=True) as draft:  # a lost worker's job may run beside its successor's
+        try:
+            executed = papermill.execute_notebook(
+                read_notebook(job.notebook),
+                str(draft).replace("{", "{{").replace("}", "}}"),  # papermill would put parameters where braces are
+                parameters=job.parameters,
+                engine_name="mingce",
+                request_save_on_cell_execute=False,
+                progress_bar=False,
+                notebook_timeout=timeout,
+                client=client,
+                recorded={"input_path": job.notebook.name, "output_path": job.output_notebook.name},
+                cwd=str(job.notebook.parent) if job.own else None,
+            )
+        except PapermillExecutionError as error:
+            return _told(error.ename, error.evalue, error.cell_index)
+    if job.output_html is not None:
+        page = cards.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
+        with appearing(job.output_html, contended=True) as draft:
+            draft.write_text(page, encoding="utf-8", newline="\n")
+    return "", ""
+
+
+def _told(name: str, text: str, cell: int) -> tuple[str, str]:
+    """Return kind and Chinese text of the error `name`; its own text is repeated only where this program wrote it."""
+    where = f"第 {cell + 1} 个单元格"
+    if name == "NotebookTimeout":
+        return "timeout", f"{where}：{text}"
+    if name == "KernelDied":
+        return "died", f"{where}：{text}"
+    if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
+        return "memory", f"{where}：内存不够（{name}）"
+    return "failed", f"{where}出错（{name}），详见执行后的 notebook"

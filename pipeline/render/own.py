@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import resources
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.render.jobs import NotebookJob
+from pipeline.render.notebooks import NotebookJob
 from pipeline.render.overview import college_folder
 from pipeline.render.parameters import documented, read_notebook
 from pipeline.render.pieces import token

@@ -19,17 +19,17 @@ from pipeline.errors import InputError, UsageError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_TYPES: dict[str, type] = {t.__name__: t for t in (str, int, float, bool, list, dict, tuple)}
-_CHINESE = {
-    "str": "文字",
-    "int": "整数",
-    "float": "数",
-    "bool": "True 或 False",
-    "list": "列表",
-    "dict": "字典",
-    "tuple": "列表",
-    "None": "None",
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "str": ("文字", (str,)),
+    "int": ("整数", (int,)),
+    "float": ("数", (int, float)),
+    "bool": ("True 或 False", (bool,)),
+    "list": ("列表", (list,)),
+    "dict": ("字典", (dict,)),
+    "tuple": ("列表", (list, tuple)),
+    "None": ("None", (type(None),)),
 }
+"""What each declared type is called, and what values it takes."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,15 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def documented(notebook: Path) -> dict[str, Parameter]:
-    """Return the parameters that the notebook in file `notebook` documents, by name."""
-    return documented_in(read_notebook(notebook))
-
-
-def documented_in(notebook: NotebookNode) -> dict[str, Parameter]:
-    """Return the parameters that a loaded notebook documents, by name."""
+def documented(notebook: Path | NotebookNode) -> dict[str, Parameter]:
+    """Return the parameters that a notebook (a file, or loaded) documents, by name."""
     # what inspect_notebook itself calls once the file is read
     from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
-    found: list[Any] = _infer_parameters(notebook)
-    return _from_inspection({p.name: p._asdict() for p in found})
+    found: list[Any] = _infer_parameters(read_notebook(notebook) if isinstance(notebook, Path) else notebook)
+    return {
+        one.name: Parameter(one.name, _declared(one.inferred_type_name, one.default), one.help.strip()) for one in found
+    }
 
 
 def check(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
@@ -123,13 +120,6 @@ def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _from_inspection(found: Mapping[str, Mapping[str, str]]) -> dict[str, Parameter]:
-    return {
-        name: Parameter(name, _declared(str(p["inferred_type_name"]), str(p["default"])), str(p["help"]).strip())
-        for name, p in found.items()
-    }
-
-
 def _declared(annotation: str, default: str) -> tuple[str, ...]:
     if annotation not in {"", "None"}:
         return _split(annotation)
@@ -152,7 +142,7 @@ def _split(annotation: str) -> tuple[str, ...]:
     if text.startswith("Optional[") and text.endswith("]"):
         text = f"{text.removeprefix('Optional[').removesuffix(']')} | None"
     names = tuple(part.split("[")[0].strip().replace("NoneType", "None") for part in text.split("|"))
-    return names if all(name in _CHINESE for name in names) else ()
+    return names if all(name in _KINDS for name in names) else ()
 
 
 def _mistake(parameter: Parameter | None, name: str, value: object) -> str:
@@ -160,18 +150,11 @@ def _mistake(parameter: Parameter | None, name: str, value: object) -> str:
         return f"没有参数 {name}"
     if not parameter.types or any(_fits(value, kind) for kind in parameter.types):
         return ""
-    wanted = "或".join(_CHINESE[kind] for kind in parameter.types)
+    wanted = "或".join(_KINDS[kind][0] for kind in parameter.types)
     hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in parameter.types and isinstance(value, int | float) else ""
-    return f"参数 {name} 应为{wanted}，给的是{_CHINESE.get(type(value).__name__, type(value).__name__)}{hint}"
+    name_of = type(value).__name__
+    return f"参数 {name} 应为{wanted}，给的是{_KINDS[name_of][0] if name_of in _KINDS else name_of}{hint}"
 
 
 def _fits(value: object, kind: str) -> bool:
-    if kind == "None":
-        return value is None
-    if isinstance(value, bool):
-        return kind == "bool"
-    if kind == "float":
-        return isinstance(value, int | float)
-    if kind == "tuple":
-        return isinstance(value, list | tuple)
-    return isinstance(value, _TYPES[kind])
+    return isinstance(value, _KINDS[kind][1]) and isinstance(value, bool) == (kind == "bool")

@@ -1,71 +1,203 @@
 """The prepared process: imports everything once, stays single-threaded, and forks one job for each notebook.
 
-Run as `python -m pipeline.render.prepared`; its standard input is a socket. Each message brings the connection of one
-job: the job takes its request from there and sends back what became of it. When the connection closes, the job kills
-what it started and ends; when standard input closes (the starter has died), everything is killed.
+`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process's standard input is a socket
+on which each message brings the connection of one job: the job takes its request from there and sends back what became
+of it. When the connection closes, the job kills what it started and ends; when standard input closes (the starter has
+died), everything is killed. If the process is killed itself, its jobs are told, and sweep.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Collection, Generator, MutableMapping
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, Self
 
-from pipeline.render import processes
+import pipeline
+
+_SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY(_|$)", re.IGNORECASE)
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS", "ARROW_NUM_THREADS")
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def can_fork() -> bool:
+    """Return whether notebooks' processes can be forked here: on Linux alone (macOS' frameworks forbid it)."""
+    return sys.platform == "linux"
+
+
+class Prepared:
+    """The prepared process as its starter holds it; a context manager that ends it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+        self.process = process
+        self._control = control
+
+    def job(self, *request: object) -> Connection:
+        """Fork a job, send it `request` and return the way to it, which ends where the prepared process is gone.
+
+        Closing it kills the job and all that it started.
+        """
+        ours, theirs = Pipe()
+        with theirs, contextlib.suppress(OSError):
+            socket.send_fds(self._control, [b"job"], [theirs.fileno()])
+            ours.send(request)
+        return ours
+
+    def close(self) -> None:
+        """End the prepared process and every child of it."""
+        self._control.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def prepare() -> Prepared:
+    """Start the prepared process and return at once. It ends, with all it forked, when the caller closes it or dies."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    env = dict(os.environ)
+    forget_secrets(env)
+    env.update(dict.fromkeys(_ONE_THREAD, "1"))
+    env["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # Arrow's jemalloc would start a thread at the import
+    env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    root = str(Path(pipeline.__file__).resolve().parent.parent)
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
+    command = [sys.executable, "-P", "-m", "pipeline.render.prepared"]
+    with theirs:
+        process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, env=env, start_new_session=True)
+    return Prepared(process, ours)
+
+
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take passwords, tokens and keys out of an environment: no notebook needs the mail password."""
+    for name in [name for name in environment if _SECRET.search(name)]:
+        del environment[name]
 
 
 def main() -> NoReturn:
-    """Import, then fork on request until standard input closes."""
+    """Be the prepared process: import, then fork on request until standard input closes."""
     control = socket.socket(fileno=os.dup(0))
-    _read_nothing()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
-    processes.adopt_strays()
-    from pipeline.render import warm
-
-    warm.everything()
-    if processes.threads() != 1:
-        raise RuntimeError(f"{processes.threads()} threads after the imports: a fork would not be safe")
-    gc.collect()
-    gc.freeze()  # what is shared stays shared: the collector writes into no page of it
-    jobs: set[int] = set()
-    while True:
-        _, handles, _, _ = socket.recv_fds(control, 16, 1)
-        if not handles:
-            break
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            _be_job(Connection(handles[0]), parent)
-        os.close(handles[0])
-        jobs.add(pid)
-        processes.sweep(spare=jobs)
-    processes.sweep()
-    os._exit(0)
-
-
-def _read_nothing() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    from pipeline.render import warm
+
+    warm.touch()
+    gc.collect()
+    gc.freeze()  # what is shared stays shared: the collector writes into no page of it
+    jobs: set[int] = set()
+    while handles := socket.recv_fds(control, 16, 1)[1]:
+        with forking(signal.SIGTERM) as pid:
+            if pid == 0:
+                control.close()
+                _be_job(Connection(handles[0]))
+        os.close(handles[0])
+        jobs.add(pid)
+        sweep(spare=jobs)
+    sweep()
+    os._exit(0)
 
 
-def _be_job(connection: Connection, parent: int) -> NoReturn:
-    """Be the job that comes by `connection`; never return into the prepared process's loop."""
-    with processes.nobody_returns():
+def _be_job(connection: Connection) -> None:
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, leave)
+    from pipeline.render import notebooks
+
+    with contextlib.suppress(EOFError):
+        notebooks.serve(connection)
+    sweep()
+
+
+@contextlib.contextmanager
+def forking(at_death: int) -> Generator[int]:
+    """Fork this process; give the child's number, and 0 in the child, which ends with the body, whatever happens.
+
+    The child, in a process group of its own, gets the signal `at_death` when its parent dies.
+
+    Raises:
+        RuntimeError: this process has threads; a fork would not be safe.
+    """
+    if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:
+        raise RuntimeError(f"{threads} threads")
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        yield pid
+        return
+    try:
         os.setsid()
-        processes.adopt_strays()
-        signal.signal(signal.SIGTERM, processes.leave)
-        processes.die_with(parent, signal.SIGTERM)
-        from pipeline.render import jobs
+        _prctl(_PR_SET_PDEATHSIG, at_death)
+        if os.getppid() == parent:
+            yield 0
+    except BaseException:  # noqa: BLE001 - a process's outermost boundary: never unwound into what its parent did
+        traceback.print_exc(file=sys.__stderr__)
+    finally:
+        os._exit(1)
 
-        with contextlib.suppress(EOFError):
-            jobs.serve(connection)
-    raise SystemExit
+
+def sweep(spare: Collection[int] = ()) -> None:
+    """Kill every child but those to `spare`, until no other is left: a dead one leaves its own to this process."""
+    me = os.getpid()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            left = {int(text) for text in Path(f"/proc/{me}/task/{me}/children").read_text().split()}.difference(spare)
+            if spare and not left:
+                return
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.002)
+
+
+def leave(*_: object) -> NoReturn:
+    """Kill all that this process started, and end at once; a signal's handler, too."""
+    sweep()
+    os._exit(1)
+
+
+def bound_memory(size: int) -> None:
+    """Let this process allocate `size` bytes more than it has now (0, or not on Linux: no bound).
+
+    RLIMIT_DATA counts private writable memory, also that of mmap; RLIMIT_AS would count reserved address space,
+    of which Arrow's allocator takes gigabytes that are never touched.
+    """
+    if sys.platform != "linux" or not size:
+        return
+    import resource
+
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    limit = int(status["VmData"].split()[0]) * 1024 + size
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
 from pipeline.render.headcount import Headcount
 from pipeline.render.index import write_index
-from pipeline.render.jobs import UNFINISHED
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import college_folder
 from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Guard, guard_page, write_failure
+from pipeline.render.prepared import Prepared, can_fork, prepare
 from pipeline.render.scope import headcount_of, open_page
 from pipeline.render.signed import FILES, SignedFolder
-from pipeline.render.starter import Prepared, can_fork, prepare
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.render.unchanged import college_digests, registry_digest
 from pipeline.run_folder import RunFolder
@@ -35,7 +34,7 @@ from pipeline.view.schools import are_many
 from pipeline.whole import sweep
 
 if TYPE_CHECKING:
-    from pipeline.render.cluster import Cluster
+    from pipeline.render.cluster import Run as RunOnWorkers
 
 
 @dataclass(frozen=True)
@@ -90,15 +89,15 @@ class Renderer:
         self._open = ExitStack()
         self._given_up = False
         self._prepared: Prepared | None = None
-        self._cluster: Cluster | None = None
+        self._on_workers: RunOnWorkers | None = None
 
     def __enter__(self) -> Renderer:
         if not self._options.notebooks or self._options.cold:
             return self
         if self._scheduler is not None:
-            from pipeline.render.cluster import Cluster
+            from pipeline.render.cluster import on_workers
 
-            self._cluster = self._open.enter_context(Cluster(self._scheduler))
+            self._on_workers = self._open.enter_context(on_workers(self._scheduler))
         elif can_fork():
             self._prepared = self._open.enter_context(prepare())
         return self
@@ -165,8 +164,8 @@ class Renderer:
                     self.kept.note(page_key(result.job.name, keys), made)
                 counter.done(result.job.name)
 
-            if self._cluster is not None:
-                self._cluster.run(jobs, done)
+            if self._on_workers is not None:
+                self._on_workers(jobs, done)
             else:
                 run_notebooks(
                     jobs,
@@ -240,9 +239,7 @@ def _point_to_final(folder: RunFolder, notebook: Path) -> None:
 
 def _sweep(run: Path) -> None:
     """Remove what jobs left behind that were killed while they wrote."""
-    for left in (run / "notebooks").glob(f".*{UNFINISHED}"):
-        left.unlink(missing_ok=True)
-    for folder in [run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
+    for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
         sweep(folder)
 
 

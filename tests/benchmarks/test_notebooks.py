@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.starter import can_fork, prepare
+from pipeline.render.prepared import can_fork, prepare
 from tests.benchmarks.measure import repeats
 
 pytestmark = [pytest.mark.bench, pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")]

@@ -21,7 +21,6 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.cohort_sections import Reports
-from pipeline.render.jobs import UNFINISHED
 from pipeline.review.desk import newest_run
 from pipeline.run_folder import start_run
 from tests.cohorts import make_cohort
@@ -66,7 +65,7 @@ def assert_same(cohort: Path, one: str, other: str) -> None:
 def leftovers(cohort: Path) -> list[str]:
     """Return what stands half-written: hidden runs, drafts of files, notebooks that were not executed to the end."""
     hidden = [path.name for path in (cohort / "reports").rglob(".*")]
-    return [name for name in hidden if name.startswith(".part-") or name.endswith((".part", UNFINISHED))]
+    return [name for name in hidden if name.startswith(".part-") or name.endswith(".part")]
 
 
 @pytest.fixture(scope="module")

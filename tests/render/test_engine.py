@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from pipeline.errors import UsageError
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
-from pipeline.render.starter import Prepared, can_fork, prepare
+from pipeline.render.prepared import Prepared, can_fork, prepare
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")
 
@@ -47,6 +47,7 @@ display({**picture, 'text/plain': '图'}, raw=True, metadata={'image/png': {'wid
     "print(sys.argv[0].split('/')[-1], __name__, os.path.basename(os.getcwd()), plt.get_backend())",
     "import asyncio\nawait asyncio.sleep(0.01)\n'异步'",
     "from IPython.display import clear_output\nprint('没了')\nclear_output()\nprint('还在')",
+    "import logging, warnings\nlogging.warning('记下')\nwarnings.warn('当心')\nlen(logging.getLogger().handlers)",
     "school",
     "raise KeyError('张三')",
     "print('到不了这里')",
@@ -143,6 +144,7 @@ def plain(notebook: nbformat.NotebookNode) -> dict:
         cell["outputs"] = merged(cell.get("outputs", []))
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
     text = re.sub(r"0x[0-9a-f]{6,}", "0x", text)
+    text = re.sub(r"ipykernel_[0-9]+", "ipykernel", text)
     text = re.sub(r"Wall time: [^\\]*|CPU times: [^\\]*", "", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{24}(_\d+)*", "message", text)
     ids: dict[str, str] = {}
@@ -363,7 +365,7 @@ import os; os._exit(3)"""
 STARTER = """import sys
 from pathlib import Path
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.starter import prepare
+from pipeline.render.prepared import prepare
 folder = Path(sys.argv[1])
 prepared = prepare()
 (folder / 'prepared').write_text(str(prepared.process.pid))
@@ -385,7 +387,7 @@ time.sleep(300)"""
     write_notebook(tmp_path / "sleeps.ipynb", sleeps)
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)])
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+    while len([*tmp_path.glob("*.pid"), *tmp_path.glob("*.detached")]) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
     server = (tmp_path / "prepared").read_text()
     children = Path(f"/proc/{server}/task/{server}/children").read_text().split()

@@ -16,8 +16,8 @@ from pages_support import COLLEGE, SCHOOL
 from PIL import Image
 
 from pipeline import resources
+from pipeline.render.cards import page
 from pipeline.render.clean import clean
-from pipeline.render.export import page
 from pipeline.render.frames import ROWS, as_table
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import Guard, guard_page
