@@ -15,6 +15,7 @@ import contextlib
 import json
 import logging
 import os
+import select
 import selectors
 import signal
 import sys
@@ -22,7 +23,6 @@ import threading
 import time
 import warnings
 from collections.abc import Generator, Iterator
-from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
@@ -40,13 +40,13 @@ from traitlets import Int
 from traitlets.config import Config
 
 from pipeline.render import prepared
-from pipeline.render.engine import MingceClient, Timer
+from pipeline.render.engine import MingceClient
 
 _REPLY, _HEARD = "execute_reply", b"heard"
 _PIPE = 1 << 16
 """What a pipe holds: one reading takes all that was written before."""
-_LEAVING = 3.0
-"""Seconds for the exit functions of cells."""
+_GRACE = 3.0
+"""Seconds for a cell that was interrupted, and for the exit functions of cells."""
 _FILTERS = warnings.filters[:]
 _sending = threading.Lock()
 
@@ -81,9 +81,8 @@ class ForkedClient(MingceClient):
         if cell.cell_type != "code" or not cell.source.strip() or skipped:
             return cell
         cell.outputs, self.clear_before_next_output = [], False
-        timers = self.timers(partial(self._fork.signal, signal.SIGINT), partial(self._fork.signal, signal.SIGKILL))
         with self.telling(cell):
-            for message in self._fork.run(cell.source, timers):
+            for message in self._fork.run(cell.source, self.deadline):
                 if message["msg_type"] == _REPLY:
                     cell["execution_count"] = message["content"]["execution_count"]
                     run_sync(self._check_raise_for_error)(cell, cell_index, message)
@@ -121,8 +120,10 @@ class _Fork:
             self._selector.register(reading, selectors.EVENT_READ)
             self._printed[name] = reading, codecs.getincrementaldecoder("utf-8")("replace")
 
-    def run(self, source: str, timers: list[Timer]) -> Iterator[dict[str, Any]]:
-        """Run a cell; give its messages in order, the reply last.
+    def run(self, source: str, deadline: float) -> Iterator[dict[str, Any]]:
+        """Run a cell; give its messages in order, the reply last. It is interrupted at the deadline (0: none).
+
+        One that takes no notice is killed `_GRACE` seconds later.
 
         Raises:
             DeadKernelError: the process ended before it replied.
@@ -130,13 +131,14 @@ class _Fork:
         header = {"msg_id": uuid4().hex, "msg_type": "execute_request"}
         self._parent = {"parent_header": header}
         self._send(json.dumps({"header": header, "content": {"code": source}}).encode())
+        timers = [(deadline, signal.SIGINT), (deadline + _GRACE, signal.SIGKILL)] if deadline else []
         while True:
             wait = max(timers[0][0] - time.monotonic(), 0) if timers else None
             ready = {key.fileobj: key.data for key, _ in self._selector.select(wait)}
             for leave in filter(None, ready.values()):
                 leave()
             while timers and timers[0][0] <= time.monotonic():
-                timers.pop(0)[1]()
+                self._signal(timers.pop(0)[1])
             message = self._receive() if self._way in ready else None
             yield from self._print()  # before the message, whose sender waits
             if message is not None:
@@ -147,19 +149,16 @@ class _Fork:
             elif self._end in ready:
                 raise DeadKernelError("Kernel died")
 
-    def signal(self, number: int) -> None:
-        """Signal the cell at hand, and what it has started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._pid, number)
-
     def end(self) -> None:
         """Let the process end; kill it where it does not, and all that is left of what its cells started."""
         self._way.close()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._end, selectors.EVENT_READ)
-            selector.select(_LEAVING)
-        self.signal(signal.SIGKILL)
+        select.select([self._end], [], [], _GRACE)
+        self._signal(signal.SIGKILL)
         prepared.sweep()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, number)
 
     def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has ended: the selector says so
@@ -219,7 +218,12 @@ def _serve(way: Connection) -> None:
         os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False) for number in (1, 2)
     )
     sys.argv = ["ipykernel_launcher.py"]
-    _forget_what_was_warmed()
+    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue] - the job hears neither warnings nor logs
+    logging.getLogger().handlers.clear()
+    package, name = "matplotlib_inline", "backend_inline"
+    if sys.modules.pop(f"{package}.{name}", None) is not None:  # its import makes the shell show open figures
+        vars(sys.modules[package]).pop(name, None)
+    np.random.seed()  # no two notebooks may share a generator
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with contextlib.suppress(EOFError):
@@ -249,17 +253,3 @@ async def _run(way: Connection) -> None:
         kernel.set_parent([], request)
         reply: dict[str, Any] = await kernel.do_execute(request["content"]["code"], silent=False)
         kernel.session.send(None, _REPLY, reply, request)
-
-
-def _forget_what_was_warmed() -> None:
-    """Leave no trace of the prepared process and the job that a cell could see.
-
-    The job hears neither warnings nor logs; cells do. matplotlib's inline backend is imported anew: its import is what
-    makes this shell show open figures. Numpy's global generator is seeded anew: no two notebooks may share one.
-    """
-    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue]
-    logging.getLogger().handlers.clear()
-    package, name = "matplotlib_inline", "backend_inline"
-    if sys.modules.pop(f"{package}.{name}", None) is not None:
-        vars(sys.modules[package]).pop(name, None)
-    np.random.seed()

@@ -31,9 +31,6 @@ class PreparedProcess(WorkerPlugin):
 
     process: Prepared | None = None
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
     def setup(self, worker: object) -> None:
         """Start the process; its imports happen while the worker does something else."""
         self.process = prepare()
@@ -53,7 +50,7 @@ def on_workers(scheduler: str) -> Generator[Run]:
     """
     name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
     with dask_client(scheduler) as client:
-        client.register_plugin(PreparedProcess(name))
+        client.register_plugin(PreparedProcess(), name)
         try:
             yield partial(_run, client, name)
         finally:

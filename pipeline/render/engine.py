@@ -8,19 +8,17 @@ output are called in the record, where papermill is not to raise for a dead kern
 # ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
 
-import asyncio
-import logging
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import zmq
-from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbclient.util import ensure_async, run_sync
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
@@ -32,15 +30,8 @@ from traitlets import Float
 from pipeline.errors import UsageError
 from pipeline.render import parameters
 
-GRACE = 3.0
-"""Seconds between the interrupt at a notebook's deadline and the kill of a kernel that took no notice."""
-_QUIET = (f"--log-level={logging.CRITICAL}", "--InteractiveShell.automagic=False")
-"""`run: str = ""` alone in a cell would be the magic %run."""
 TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 """The `ename` of the errors that this client records itself."""
-
-Timer = tuple[float, Callable[[], Any]]
-"""A moment of the monotonic clock, and what is done then."""
 
 
 class _Readable(PythonTranslator):
@@ -63,41 +54,37 @@ class MingceClient(PapermillNotebookClient):
 
     def execute(self, **kwargs: Any) -> Any:
         """Execute every cell until one fails, then shut the kernel down."""
-        self.deadline = time.monotonic() + self.budget if self.budget else 0.0
+        if self.budget:
+            self.deadline = time.monotonic() + self.budget
+            self.timeout_func = lambda _cell: max(self.deadline - time.monotonic(), 0.01)
         with suppress(DeadKernelError):  # told in its cell; it is asked for its language still
             super().execute(cleanup_kc=True, **kwargs)
         return self.nb
 
-    def create_kernel_manager(self) -> Any:
-        """Make the manager of a cold kernel: it talks by TCP, and any account of this machine could listen there.
-
-        What it would log is English; errors of cells stand in the notebook.
-        """
-        manager: Any = super().create_kernel_manager()
-        if zmq.has("curve"):
-            manager.transport_encryption = "auto"  # where the kernel knows how
-        if manager.ipykernel:
-            self.extra_arguments = [*self.extra_arguments, *_QUIET]
-        return manager
-
     def start_new_kernel(self, **kwargs: Any) -> None:
-        """Start a kernel whose own standard output and error lead nowhere: what cells print goes by sockets."""
+        """Start a kernel whose own standard output and error lead nowhere: what cells print goes by sockets.
+
+        It talks by TCP, and any account of this machine could listen there: it is encrypted where it knows how.
+        """
+        manager: Any = self.km
+        if zmq.has("curve"):
+            manager.transport_encryption = "auto"
+        if manager.ipykernel:  # `run: str = ""` alone in a cell would be the magic %run
+            self.extra_arguments = [*self.extra_arguments, "--InteractiveShell.automagic=False"]
         with self.starting:
             super().start_new_kernel(**kwargs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.start_new_kernel_client()
 
     async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
-        """Execute a cell; interrupt it at the deadline, kill its kernel `GRACE` seconds later."""
-        assert self.km is not None and self.km.provisioner is not None
-        timers = self.timers(self.km.interrupt_kernel, self.km.provisioner.kill)
-        loop, now = asyncio.get_running_loop(), time.monotonic()
-        handles = [loop.call_later(max(when - now, 0), self._do, action) for when, action in timers]
-        try:
-            with self.telling(cell):
+        """Execute a cell; at the notebook's deadline its kernel is killed."""
+        with self.telling(cell):
+            try:
                 return await super().async_execute_cell(cell, cell_index, *given, **keywords)
-        finally:
-            for handle in handles:
-                handle.cancel()
+            except CellTimeoutError as late:
+                if not self.is_overdue() or self.km is None or self.km.provisioner is None:
+                    raise
+                await self.km.provisioner.kill()
+                raise DeadKernelError from late
 
     execute_cell = run_sync(async_execute_cell)
 
@@ -121,7 +108,7 @@ class MingceClient(PapermillNotebookClient):
         try:
             yield
         except (DeadKernelError, CellExecutionError) as error:
-            if self.deadline and time.monotonic() >= self.deadline:
+            if self.is_overdue():
                 name, text = TIMEOUT, f"整个 notebook 超过 {self.budget:g} 秒，已停止"
             elif isinstance(error, DeadKernelError):
                 name, text = DIED, "内核中途退出：可能是内存不够或程序崩溃"
@@ -131,12 +118,9 @@ class MingceClient(PapermillNotebookClient):
             cell.outputs.insert(0, output)
             raise CellExecutionError(f"{name}: {text}", name, text) from None
 
-    def timers(self, interrupt: Callable[[], Any], kill: Callable[[], Any]) -> list[Timer]:
-        """Return what happens while a cell runs, and when."""
-        return [(self.deadline, interrupt), (self.deadline + GRACE, kill)] if self.deadline else []
-
-    def _do(self, action: Callable[[], Any]) -> None:
-        self._doing: Awaitable[Any] = asyncio.ensure_future(ensure_async(action()))
+    def is_overdue(self) -> bool:
+        """Return whether the notebook's time is up."""
+        return bool(self.deadline) and time.monotonic() >= self.deadline
 
 
 class MingceEngine(Engine):
@@ -152,14 +136,21 @@ class MingceEngine(Engine):
             UsageError: an unknown or badly typed parameter; no kernel was started.
             DeadKernelError: the kernel died.
         """
+        from papermill.execute import raise_for_execution_errors  # which imports the engines, this one too
+
         recorded: dict[str, str] = kwargs.pop("recorded", {})
         nb.metadata.papermill |= recorded
         values = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
         where = Path(str(nb.metadata.papermill.get("input_path") or "")).name
         parameters.check(parameters.documented(nb), values, where=where)
         executed = super().execute_notebook(nb, kernel_name, output_path, *given, **kwargs)
-        if not recorded:
-            _raise_dead(executed, output_path)
+        try:
+            if not recorded:
+                raise_for_execution_errors(executed, output_path)
+        except PapermillExecutionError as error:
+            if error.ename == DIED:
+                raise DeadKernelError(error.evalue) from error
+            raise
         return executed
 
     @classmethod
@@ -174,9 +165,15 @@ class MingceEngine(Engine):
         execution_timeout: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Execute the cells of `nb_man.nb`; errors, a timeout and the kernel's death are recorded in their cell."""
+        """Execute the cells of `nb_man.nb`; errors, a timeout and the kernel's death are recorded in their cell.
+
+        Raises:
+            UsageError: neither papermill nor the client knows an option; misspelt it would do nothing in silence.
+        """
         options = {name: value for name, value in kwargs.items() if name != "input_path"}
-        _check_options(options)
+        if unknown := sorted(set(options) - set(MingceClient.class_trait_names())):
+            remedy = "可用 nbclient 的选项，如 allow_errors、timeout"
+            raise UsageError(f"引擎 mingce 没有选项 {'、'.join(unknown)}", remedy=remedy)
         options |= {"timeout": execution_timeout or options.get("timeout"), "startup_timeout": int(start_timeout)}
         client(nb_man, kernel_name=kernel_name, log=logger, budget=notebook_timeout, **options).execute()
 
@@ -196,33 +193,3 @@ def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
             return given
     nb.metadata.papermill["parameters"] = {}
     return {}
-
-
-def _check_options(options: Iterable[str]) -> None:
-    """Refuse what neither papermill nor the notebook's client knows: a misspelt option would do nothing in silence.
-
-    Raises:
-        UsageError: names the options.
-    """
-    unknown = sorted(set(options) - set(MingceClient.class_trait_names()))
-    if unknown:
-        raise UsageError(
-            f"引擎 mingce 没有选项 {'、'.join(unknown)}", remedy="可用 nbclient 的选项，如 allow_errors、timeout"
-        )
-
-
-def _raise_dead(nb: Any, output_path: str | None) -> None:
-    """Fail as papermill does where a cell fails and, unlike its own engine here, where the kernel died.
-
-    Raises:
-        PapermillExecutionError: a cell failed.
-        DeadKernelError: the kernel died.
-    """
-    from papermill.execute import raise_for_execution_errors  # which imports the engines, this one too
-
-    try:
-        raise_for_execution_errors(nb, output_path)
-    except PapermillExecutionError as error:
-        if error.ename == DIED:
-            raise DeadKernelError(error.evalue) from error
-        raise

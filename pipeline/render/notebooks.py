@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -95,19 +95,16 @@ def run_notebooks(
                 running[start(job, timeout, memory)] = place, time.monotonic()
             for connection in wait(list(running)):
                 place, started = running.pop(connection)
-                results[place] = _result(connection, jobs[place], started)
+                kind, error = _heard(connection)
+                results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
                 on_done(results[place])
     return [results[place] for place in range(len(jobs))]
 
 
-def _result(connection: Any, job: NotebookJob, started: float) -> NotebookResult:  # noqa: ANN401 - Windows' is another
-    """Return what the job at the other end has sent, or that it ended without a word."""
-    with connection:
-        try:
-            kind, error = connection.recv()
-        except (EOFError, OSError):
-            kind, error = "died", "notebook 的执行进程中途退出：可能超时或内存不够，请重试，或加 --cold 用普通内核运行"
-    return NotebookResult(job, not kind, time.monotonic() - started, error, kind)
+def _heard(connection: Any) -> tuple[str, str]:  # noqa: ANN401 - Windows' is another
+    with connection, suppress(EOFError, OSError):
+        return connection.recv()
+    return "died", "notebook 的执行进程中途退出：可能超时或内存不够，请重试，或加 --cold 用普通内核运行"
 
 
 def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Connection:
@@ -187,10 +184,8 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
 def _told(name: str, text: str, cell: int) -> tuple[str, str]:
     """Return kind and Chinese text of the error `name`; its own text is repeated only where this program wrote it."""
     where = f"第 {cell + 1} 个单元格"
-    if name == "NotebookTimeout":
-        return "timeout", f"{where}：{text}"
-    if name == "KernelDied":
-        return "died", f"{where}：{text}"
+    if name in (ours := {"NotebookTimeout": "timeout", "KernelDied": "died"}):
+        return ours[name], f"{where}：{text}"
     if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
         return "memory", f"{where}：内存不够（{name}）"
     return "failed", f"{where}出错（{name}），详见执行后的 notebook"

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from symtable import symtable
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError, UsageError
@@ -34,11 +36,10 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One documented parameter: its name, the names of the types it takes (empty: any) and its line of help."""
+    """One documented parameter: its name and the names of the types it takes (empty: any)."""
 
     name: str
     types: tuple[str, ...]
-    help: str
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -65,9 +66,7 @@ def documented(notebook: Path | NotebookNode) -> dict[str, Parameter]:
     from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
     found: list[Any] = _infer_parameters(read_notebook(notebook) if isinstance(notebook, Path) else notebook)
-    return {
-        one.name: Parameter(one.name, _declared(one.inferred_type_name, one.default), one.help.strip()) for one in found
-    }
+    return {one.name: Parameter(one.name, _declared(one.inferred_type_name, one.default)) for one in found}
 
 
 def check(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
@@ -96,7 +95,7 @@ def check_parameters(**given: object) -> None:
     caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     namespace = caller.f_globals
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
-    known = {name: Parameter(name, _types(annotations.get(name)), "") for name in given}
+    known = {name: Parameter(name, _types(annotations.get(name))) for name in given}
     unknown = {name: namespace[name] for name in _assigned_before(namespace) if name in namespace and name not in known}
     check(known, {**given, **unknown}, where="notebook 参数")
 
@@ -110,35 +109,24 @@ def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
     parameters = cells[-2:] if cells and cells[-1].startswith("# Parameters") else cells[-1:]
     names: set[str] = set()
     for cell in parameters:
-        try:
-            tree = ast.parse(cell)
-        except SyntaxError:
-            continue
-        for node in tree.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+        with suppress(SyntaxError):
+            found = symtable(cell, "", "exec").get_symbols()
+            names |= {n.get_name() for n in found if n.is_assigned() and not (n.is_imported() or n.is_namespace())}
     return names
 
 
 def _declared(annotation: str, default: str) -> tuple[str, ...]:
     if annotation not in {"", "None"}:
-        return _split(annotation)
-    try:
-        value = ast.literal_eval(default)
-    except (ValueError, SyntaxError):
-        return ()
-    return () if value is None else (type(value).__name__,)
+        return _types(annotation)
+    with suppress(ValueError, SyntaxError):
+        if (value := ast.literal_eval(default)) is not None:
+            return (type(value).__name__,)
+    return ()
 
 
 def _types(annotation: object) -> tuple[str, ...]:
-    if annotation is None:
-        return ()
-    return _split(annotation.__name__ if isinstance(annotation, type) else str(annotation))
-
-
-def _split(annotation: str) -> tuple[str, ...]:
     """Return the type names in `str | None` or `Optional[str]`; of `list[str]` only `list` is looked at."""
-    text = annotation.strip()
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation or "").strip()
     if text.startswith("Optional[") and text.endswith("]"):
         text = f"{text.removeprefix('Optional[').removesuffix(']')} | None"
     names = tuple(part.split("[")[0].strip().replace("NoneType", "None") for part in text.split("|"))

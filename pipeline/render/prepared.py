@@ -1,9 +1,9 @@
 """The prepared process: imports everything once, stays single-threaded, and forks one job for each notebook.
 
-`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process's standard input is a socket
-on which each message brings the connection of one job: the job takes its request from there and sends back what became
-of it. When the connection closes, the job kills what it started and ends; when standard input closes (the starter has
-died), everything is killed. If the process is killed itself, its jobs are told, and sweep.
+`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process holds a socket on which each
+message brings the connection of one job: the job takes its request from there and sends back what became of it. When
+the connection closes, the job kills what it started and ends; when the socket closes (the starter has died), everything
+is killed. If the process is killed itself, its jobs are told, and sweep.
 """
 
 from __future__ import annotations
@@ -58,11 +58,10 @@ class Prepared:
     def close(self) -> None:
         """End the prepared process and every child of it."""
         self._control.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -94,12 +93,10 @@ def forget_secrets(environment: MutableMapping[str, str]) -> None:
 
 
 def main() -> NoReturn:
-    """Be the prepared process: import, then fork on request until standard input closes."""
+    """Be the prepared process: import, then fork on request until the socket closes."""
     control = socket.socket(fileno=os.dup(0))
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes the socket
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     from pipeline.render import warm
 
@@ -188,10 +185,9 @@ def bound_memory(size: int) -> None:
         return
     import resource
 
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    limit = int(status["VmData"].split()[0]) * 1024 + size
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    taken = Path("/proc/self/status").read_text().partition("VmData:")[2].split()[0]
+    limits = [int(taken) * 1024 + size, *resource.getrlimit(resource.RLIMIT_DATA)]
+    limit = min(limit for limit in limits if limit != resource.RLIM_INFINITY)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 
 import pandas
-import pyarrow
 import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
@@ -22,22 +21,19 @@ from pipeline.imports import GRAMMARS, without
 # that nobody attaches to a batch run
 with without("debugpy", GRAMMARS):
     import ipykernel.debugger
-    import jsonschema
+    import nbformat
 import IPython.core.completerlib
 import IPython.core.debugger
-import jedi
 import matplotlib.backends.backend_agg
 import matplotlib.backends.backend_svg
 import matplotlib.pyplot
 import matplotlib_inline.config
-import nbformat
-import numpy.random
 import papermill
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from pylopdf_fonts_zh_cn import sans_path
 
-from pipeline.render import cards, cells, college, counselor, engine, notebooks, overview, parameters, pieces, registry
+from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, registry
 
 
 def touch() -> None:
