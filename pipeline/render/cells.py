@@ -218,6 +218,7 @@ def _serve(way: Connection) -> None:
         os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False) for number in (1, 2)
     )
     sys.argv = ["ipykernel_launcher.py"]
+    sys.path.append("")  # an office's own notebook finds what stands beside it
     warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue] - the job hears neither warnings nor logs
     logging.getLogger().handlers.clear()
     package, name = "matplotlib_inline", "backend_inline"
