@@ -43,8 +43,6 @@ from pipeline.render import prepared
 from pipeline.render.engine import MingceClient
 
 _REPLY, _HEARD = "execute_reply", b"heard"
-_PIPE = 1 << 16
-"""What a pipe holds: one reading takes all that was written before."""
 _GRACE = 3.0
 """Seconds for a cell that was interrupted, and for the exit functions of cells."""
 _FILTERS = warnings.filters[:]
@@ -64,7 +62,7 @@ class ForkedClient(MingceClient):
     def setup_kernel(self, **kwargs: Any) -> Generator[None]:
         """Have a fork for the cells in the body; whatever they started ends with it."""
         self._fork = _Fork(self.watched, self.memory)
-        deaf = SimpleNamespace(send=lambda _: None)  # a widget that takes up output would send its state back
+        deaf = SimpleNamespace(send=id)  # a widget that takes up output would send its state back
         self.kc: Any = SimpleNamespace(session=Session(), shell_channel=deaf, kernel_info=str)
         try:
             yield
@@ -177,7 +175,7 @@ class _Fork:
         """Give what was printed until now."""
         for name, (reading, decoder) in self._printed.items():
             try:
-                data = os.read(reading, _PIPE)
+                data = os.read(reading, 1 << 16)  # what a pipe holds: all that was written before
             except BlockingIOError:
                 continue
             if not data and reading in self._selector.get_map():  # nobody is left who could print
@@ -192,7 +190,7 @@ class _Wire(Session):
 
     way = AnyTrait()
 
-    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Send a message after all that was printed before it, and wait until it was heard: their order is kept."""
         sys.stdout.flush()
         sys.stderr.flush()

@@ -56,7 +56,7 @@ class MingceClient(PapermillNotebookClient):
         """Execute every cell until one fails, then shut the kernel down."""
         if self.budget:
             self.deadline = time.monotonic() + self.budget
-            self.timeout_func = lambda _cell: max(self.deadline - time.monotonic(), 0.01)
+            self.timeout_func = self._left
         with suppress(DeadKernelError):  # told in its cell; it is asked for its language still
             super().execute(cleanup_kc=True, **kwargs)
         return self.nb
@@ -81,7 +81,7 @@ class MingceClient(PapermillNotebookClient):
             try:
                 return await super().async_execute_cell(cell, cell_index, *given, **keywords)
             except CellTimeoutError as late:
-                if not self.is_overdue() or self.km is None or self.km.provisioner is None:
+                if not self._is_overdue() or self.km is None or self.km.provisioner is None:
                     raise
                 await self.km.provisioner.kill()
                 raise DeadKernelError from late
@@ -108,7 +108,7 @@ class MingceClient(PapermillNotebookClient):
         try:
             yield
         except (DeadKernelError, CellExecutionError) as error:
-            if self.is_overdue():
+            if self._is_overdue():
                 name, text = TIMEOUT, f"整个 notebook 超过 {self.budget:g} 秒，已停止"
             elif isinstance(error, DeadKernelError):
                 name, text = DIED, "内核中途退出：可能是内存不够或程序崩溃"
@@ -118,8 +118,10 @@ class MingceClient(PapermillNotebookClient):
             cell.outputs.insert(0, output)
             raise CellExecutionError(f"{name}: {text}", name, text) from None
 
-    def is_overdue(self) -> bool:
-        """Return whether the notebook's time is up."""
+    def _left(self, _cell: object) -> Any:
+        return max(self.deadline - time.monotonic(), 0.01)
+
+    def _is_overdue(self) -> bool:
         return bool(self.deadline) and time.monotonic() >= self.deadline
 
 

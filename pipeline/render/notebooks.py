@@ -133,7 +133,7 @@ def serve(connection: Connection, starting: AbstractContextManager[Any] | None =
 
         client: Callable[..., Any] = partial(ForkedClient, watched=connection, memory=memory)
     else:
-        import papermill  # noqa: F401 - first, since it imports the engine
+        import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine
 
         from pipeline.render.engine import MingceClient
 

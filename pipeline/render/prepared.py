@@ -15,7 +15,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -23,6 +22,7 @@ from collections.abc import Collection, Generator, MutableMapping
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import NoReturn, Self
 
 import pipeline
@@ -40,7 +40,7 @@ def can_fork() -> bool:
 class Prepared:
     """The prepared process as its starter holds it; a context manager that ends it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    def __init__(self, process: Popen[bytes], control: socket.socket) -> None:
         self.process = process
         self._control = control
 
@@ -58,7 +58,7 @@ class Prepared:
     def close(self) -> None:
         """End the prepared process and every child of it."""
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(TimeoutExpired):
             self.process.wait(10)
         self.process.kill()
         self.process.wait()
@@ -82,7 +82,7 @@ def prepare() -> Prepared:
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
     command = [sys.executable, "-P", "-m", "pipeline.render.prepared"]
     with theirs:
-        process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, env=env, start_new_session=True)
+        process = Popen(command, stdin=theirs.fileno(), stdout=DEVNULL, env=env, start_new_session=True)
     return Prepared(process, ours)
 
 
