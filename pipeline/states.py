@@ -8,7 +8,9 @@ from functools import cache
 
 from pipeline import resources
 
-ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": "就业办"}
+OFFICE = "就业办"
+"""What our own sentences call the office; on pages and in mails `[office] name` takes its place."""
+ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": OFFICE}
 """Who mends what a rule finds."""
 _WHO = {**ACTORS, "college": "学院"}
 

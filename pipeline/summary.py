@@ -40,6 +40,7 @@ def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: dat
         "cohort": {
             "name": cohort.name,
             "office": cohort.office.name,
+            "asked": cohort.office.model_dump(exclude={"name"}),
             "year": cohort.year,
             "window": {
                 "opens": window.opens.isoformat(),

@@ -221,7 +221,7 @@ def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, .
     """Return HTML and text with as many chase rows, and then classes, as fit; the attachment has them all."""
     html = text = ""
     for fewer in _fewer_and_fewer(values, chase):
-        html, text = fill("dashboard", {**values, **fewer}, cohort.office)
+        html, text = fill("dashboard", {**values, **fewer}, cohort)
         if len(html.encode()) <= HTML_LIMIT - 2_000:
             break
     return html, text

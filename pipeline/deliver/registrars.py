@@ -78,7 +78,7 @@ def _message(
         "lead": _LEAD.format(office=cohort.office.name),
         "cohort": cohort.name,
     }
-    html, text = fill("registrar", values, cohort.office)
+    html, text = fill("registrar", values, cohort)
     check_private(recipient, html, text)
     workbook = errata_workbook(rows, cohort, school, source.as_of)
     attached = Attachment(f"勘误_{source.as_of:%Y%m%d}.xlsx", workbook, XLSX)

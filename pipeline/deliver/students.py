@@ -131,7 +131,7 @@ def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[st
         "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
         "cohort": cohort.name,
     }  # fmt: skip
-    html, text = fill("student", {**shared, **values}, cohort.office)
+    html, text = fill("student", {**shared, **values}, cohort)
     check_private(recipient, html, text)
     return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from pipeline.render.clean import active_parts, clean, picture, says_something
-from pipeline.render.pieces import render
+from pipeline.render.pieces import in_the_office_s_name, render
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -53,6 +53,8 @@ class Page:
     head: Markup | None = None
     cards: list[Card] = field(default_factory=list[Card])
     links: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+    office: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Who is asked: `name`, `contact`, `phone`, `form`."""
     opened: set[str] = field(default_factory=set[str])
     """The tokens of what the notebook has opened."""
     behind: Counter[str] = field(default_factory=Counter[str])
@@ -67,7 +69,8 @@ class Page:
 
 def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str = "") -> str:
     """Return the HTML of an executed notebook, code left out (see `page_of`)."""
-    return render("page/page.html.j2", page=page_of(notebook, token, line, folder))
+    made = page_of(notebook, token, line, folder)
+    return in_the_office_s_name(render("page/page.html.j2", page=made, office=made.office), made.office.get("name", ""))
 
 
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
@@ -137,7 +140,7 @@ def _take_heading(page: Page, facts: Mapping[str, Any], data: Mapping[str, Any])
         return
     page.head, page.title = html, str(facts["title"])
     page.token = page.token or str(facts["token"])
-    page.links = list(facts.get("links") or [])
+    page.links, page.office = list(facts.get("links") or []), dict(facts.get("office") or {})
 
 
 def _piece(cell: NotebookNode, facts: Mapping[str, Any], data: Mapping[str, Any]) -> Card:

@@ -41,6 +41,7 @@ def show_head(page: Scope) -> Piece:
         "title": title,
         "as_of": str(run.as_of),
         "links": [] if page.counselor else [BACK],
+        "office": run.office,
     }
     return piece(
         "head",

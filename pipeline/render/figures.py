@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 440, 264  # CSS pixels: text of 13 stays readable at phone width
 _DPI = 100
-_ROOM = 0.25
-"""Share of the width that the words beside the last dots take: they stand to its right, where no line runs."""
+_LEFT, _ACROSS, _UP = 0.105, 0.87, 0.82
+"""Where the axes begin, and the shares of width and height that they take."""
+_HEAD = 1.36
+"""How high the axes reach, in shares of all students: room for the words at the deadlines."""
+_LINE, _WORD = 19, 62
+"""Pixels of a line of words, and across of the words at a deadline."""
+_AFTER = 14  # days drawn after the deadline, if not a quarter of the season
 
 
 @cache
@@ -108,74 +114,125 @@ def _draw(course: Course) -> Figure:
 
     colours, ink = theme(), theme().ink
     figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI)
-    axes = figure.add_axes((0.095, 0.12, 0.88, 0.82))
-    top = max(course.total, 1)
-    end = max(course.college_due, course.as_of)
-    _frame(axes, course, top, end)
+    axes = figure.add_axes((_LEFT, 0.12, _ACROSS, _UP))
+    top, shown = max(course.total, 1), _shown(course)
+    submitted, approved = (
+        f"已{what} {points[-1][1]}" for what, points in (("提交", shown.submitted), ("通过", shown.approved))
+    )
+    _frame(axes, shown, top, _room(submitted, approved))
     done, review = colours.family("done"), colours.family("review")
-    last_submitted = _line(axes, course.submitted, review.text, "--", 1.6)
-    last_approved = _line(axes, course.approved, done.fill, "-", 2.6)
-    span, ahead = end - course.opens, course.college_due - course.as_of
+    _line(axes, shown.submitted, review.text, "--", 1.6)
+    _line(axes, shown.approved, done.fill, "-", 2.6)
+    last_submitted, last_approved = shown.submitted[-1][1], shown.approved[-1][1]
+    upper, lower = _apart(*(number / top / _HEAD * _UP * _HEIGHT for number in (last_submitted, last_approved)))
+    for text, number, at, colour in (
+        (submitted, last_submitted, upper, review.text), (approved, last_approved, lower, done.text),
+    ):  # fmt: skip
+        move = at - number / top / _HEAD * _UP * _HEIGHT
+        _label(axes, shown.as_of, number, text, colour, (8, move * 72 / _DPI))
+    span, ahead = course.college_due - course.opens, course.college_due - course.as_of
     if last_approved < top and ahead.days > 0:
         days: Any = [course.as_of, course.college_due]
         axes.plot(days, [last_approved, top], ls=(0, (1, 2)), lw=1.6, color=done.fill)
-        if ahead > span * (0.45 if last_submitted > top * 0.8 else 0.25):  # else the words would not fit
-            _label(axes, course.college_due, top, "要赶上的进度", ink["muted"], (-6, 5), "right", size=9)
-    low = last_approved < top * 0.15  # no room below
-    near = last_submitted - last_approved < top * 0.12
-    above = 22 if low and near else 4
-    _label(axes, course.as_of, last_submitted, f"已提交 {last_submitted}", review.text, (8, above), "left")
-    below = (8, 4) if low else (8, -16)
-    _label(axes, course.as_of, last_approved, f"已通过 {last_approved}", done.text, below, "left")
+        if ahead > span * (0.6 if upper > _HEIGHT * 0.45 else 0.3):  # else the words would not fit
+            _label(axes, course.college_due, top, "要赶上的进度", ink["muted"], (-6, 10), "right", size=9)
     return figure
 
 
-def _frame(axes: Axes, course: Course, top: int, end: date) -> None:
+def _shown(course: Course) -> Course:
+    """Return the course as far as it is drawn: long after the deadline nothing moves, and the season keeps its room."""
+    end = course.college_due + max(timedelta(days=_AFTER), (course.college_due - course.opens) / 4)
+    if course.as_of <= end:
+        return course
+    submitted, approved = (
+        [*(point for point in points if point[0] < end), (end, points[-1][1])]
+        for points in (course.submitted, course.approved)
+    )
+    return replace(course, submitted=submitted, approved=approved, as_of=end)
+
+
+def _room(*words: str) -> float:
+    """Return the share of the width that the words beside the last dots take: to its right, where no line runs."""
+    widest = max(sum(17 if ord(each) > 0x2E80 else 9.5 for each in word) for word in words)
+    return (widest + 14) / (_ACROSS * _WIDTH)
+
+
+def _apart(upper: float, lower: float) -> tuple[float, float]:
+    """Return the heights, in pixels, of two words beside their points so that neither stands over the other."""
+    lower = max(lower, _LINE / 2)
+    return max(upper, lower + _LINE), lower
+
+
+def _frame(axes: Axes, course: Course, top: int, share: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ink = theme().ink
-    axes.set_ylim(0, top * 1.3)
-    day = timedelta(days=1)
-    room = (course.as_of - course.opens + day) * _ROOM / (1 - _ROOM)
-    axes.set_xlim(course.opens - day, max(end + day, course.as_of + room))  # pyright: ignore[reportArgumentType]
+    ink, day = theme().ink, timedelta(days=1)
+    end = max(course.college_due, course.as_of)
+    room = (course.as_of - course.opens + day) * share / (1 - share)
+    right = max(end + day, course.as_of + room)
+    axes.set_ylim(0, top * _HEAD)
+    axes.set_xlim(course.opens - day, right)  # pyright: ignore[reportArgumentType]
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(ink["line"])
     axes.grid(axis="y", color=ink["line"], lw=0.8)
     axes.set_axisbelow(True)
     steps = MaxNLocator(nbins=4, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top)
-    axes.set_yticks([0, *(step for step in steps if 0 < step < top * 0.93), top])
+    numbers = [0, *(step for step in steps if 0 < step < top * 0.9), top]
+    axes.set_yticks(numbers, [f"{n / 10_000:g}万" if n >= 100_000 else f"{n:g}" for n in numbers])
     axes.tick_params(length=0, colors=ink["muted"], labelsize=9)
+    axes.tick_params(axis="x", pad=6)
     axes.axhline(top, color=ink["muted"], lw=0.8, ls=":")
-    ticks = [course.opens, course.closes, course.college_due]
-    axes.set_xticks(ticks, [f"{day.month}/{day.day}" for day in ticks])  # pyright: ignore[reportArgumentType]
-    for day, said in ((course.closes, "学生截止"), (course.college_due, "学院上报")):
-        axes.axvline(day, color=ink["muted"], lw=1, ls="--")  # pyright: ignore[reportArgumentType]
-        axes.annotate(
-            said,
-            (day, top * 1.29),
-            xytext=(-4, 0),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=ink["muted"],
-            fontsize=9,
-        )
+    wide = (_ACROSS * _WIDTH) / ((right - course.opens + day) / day)  # pixels of a day
+    ticks = _far_enough([course.opens, course.college_due, course.closes], 36 / wide)
+    axes.set_xticks(ticks, [f"{each.month}/{each.day}" for each in ticks])  # pyright: ignore[reportArgumentType]
+    close = (course.college_due - course.closes).days * wide < _WORD
+    for at, said, row in ((course.closes, "学生截止", 0), (course.college_due, "学院上报", int(close))):
+        _deadline(axes, at, said, row, fits=((at - course.opens) / day + 1) * wide > _WORD)
 
 
-def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, width: float) -> int:
-    """Draw one course with a dot at its end; return its last number."""
-    if not points:
-        return 0
-    days = [day for day, _ in points]
-    numbers = [number for _, number in points]
+def _far_enough(days: list[date], least: float) -> list[date]:
+    """Return the days, the first ones first, whose labels have room beside those already taken."""
+    taken: list[date] = []
+    for each in days:
+        if all(abs((each - other).days) >= least for other in taken):
+            taken.append(each)
+    return taken
+
+
+def _deadline(axes: Axes, day: date, said: str, row: int, *, fits: bool) -> None:
+    """Draw one deadline with its words at the top, to its left where they fit; `row` 1 stands below 0."""
+    ink, side = theme().ink, -4 if fits else 4
+    axes.axvline(day, color=ink["muted"], lw=1, ls="--")  # pyright: ignore[reportArgumentType]
+    axes.annotate(
+        said,
+        (day, 1),  # pyright: ignore[reportArgumentType]
+        xycoords=("data", "axes fraction"),
+        xytext=(side, -2 - 11 * row),
+        textcoords="offset points",
+        ha="right" if fits else "left",
+        va="top",
+        color=ink["muted"],
+        fontsize=9,
+    )
+
+
+def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, width: float) -> None:
+    """Draw one course with a dot at its end."""
+    days, numbers = [day for day, _ in points], [number for _, number in points]
     axes.plot(days, numbers, color=colour, lw=width, ls=dashes, solid_capstyle="round")  # pyright: ignore[reportArgumentType]
     axes.plot(days[-1:], numbers[-1:], "o", color=colour, ms=6)  # pyright: ignore[reportArgumentType]
-    return numbers[-1]
 
 
 def _label(
-    axes: Axes, day: date, number: int, text: str, colour: str, move: tuple[int, int], side: str, size: int = 12
+    axes: Axes,
+    day: date,
+    number: int,
+    text: str,
+    colour: str,
+    move: tuple[float, float],
+    side: str = "left",
+    size: int = 12,
 ) -> None:
     """Write words beside a point, on white, so that lines behind them do not run through."""
     axes.annotate(
@@ -184,6 +241,7 @@ def _label(
         xytext=move,
         textcoords="offset points",
         ha=side,
+        va="center",
         color=colour,
         fontsize=size,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from pipeline.render.overview import Overview, banners, college_folder, show_today
 from pipeline.render.own import OwnPage
-from pipeline.render.pieces import render
+from pipeline.render.pieces import in_the_office_s_name, render
 from pipeline.view.run import Run
 from pipeline.view.schools import school_page
 
@@ -44,8 +44,10 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
         groups=_groups(entries, overview),
         counts=overview.counts,
         extras=overview.extras.total(),
+        office=run.office,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
+    html = in_the_office_s_name(html, run.office["name"])
     path.write_text(html, encoding="utf-8", newline="\n")
 
 

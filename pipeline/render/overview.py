@@ -187,7 +187,7 @@ def show_head(page: Overview) -> Piece:
     if page.school:
         of, title = title, run.school_name(page.school)
     facts: dict[str, Any] = {"token": mark, "school": page.school, "college": "", "title": title}
-    facts |= {"as_of": str(run.as_of), "links": _links(page)}
+    facts |= {"as_of": str(run.as_of), "links": _links(page), "office": run.office}
     line = f"{of} · {len(page.entries)} 个院系"
     return piece("head", title, facts, title=title, line=line, as_of=str(run.as_of), token=mark, banners=banners(page))
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from pipeline import resources
+from pipeline.states import OFFICE
 from pipeline.view.theme import theme, tint
 from pipeline.view.work import grouped, left_in_words, month_day, percent
 
@@ -105,6 +106,11 @@ def glued(text: str) -> Markup:
         made += escape(text[at : found.start()]) + _ON_ONE_LINE.format(found.group().replace(" ", "\u00a0"))
         at = found.end()
     return made + escape(text[at:])
+
+
+def in_the_office_s_name(html: str, name: str) -> str:
+    """Return HTML in which the office is called by its own name; blank: as our sentences call it."""
+    return html.replace(OFFICE, str(escape(name))) if name else html
 
 
 def css_text(text: str) -> Markup:

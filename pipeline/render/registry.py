@@ -55,7 +55,7 @@ def show_head(page: RegistryPage) -> Piece:
     run = page.run
     mark = token(run.run_id, "", "")
     facts: dict[str, Any] = {"token": mark, "school": "", "college": "", "title": "学籍库的情况"}
-    facts |= {"as_of": str(run.as_of), "links": [FIRST_PAGE]}
+    facts |= {"as_of": str(run.as_of), "links": [FIRST_PAGE], "office": run.office}
     of = f"{len(run.schools)} 所学校" if schools.are_many(run) else "、".join(run.schools.values())
     line = f"{run.cohort} · {of}"
     return piece(

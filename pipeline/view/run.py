@@ -47,6 +47,13 @@ class Run:
         """The cohort's name, such as 2017届."""
         return str(self.summary["cohort"]["name"])
 
+    @property
+    def office(self) -> dict[str, str]:
+        """Who is asked: `name`, `contact`, `phone`, `form`, each blank where it is not known."""
+        told: dict[str, Any] = self.summary["cohort"]
+        given = {"name": told.get("office"), **(told.get("asked") or {})}
+        return {key: str(given.get(key) or "") for key in ("name", "contact", "phone", "form")}
+
     @cached_property
     def schools(self) -> dict[str, str]:
         """School code to name."""

@@ -37,6 +37,7 @@ KINDS: dict[str, list[tuple[str, bool]]] = {
     "to mend": [("2016-10-01 10:00", False)],
     "mended": [("2016-10-01 10:00", False), ("2016-10-05 10:00", True)],
     "mended, rows turned": [("2016-10-05 10:00", True), ("2016-10-01 10:00", False)],
+    "mended, once more": [("2016-10-01 10:00", False), ("2016-10-05 10:00", True), ("2016-10-08 10:00", True)],
     "spoilt": [("2016-10-01 10:00", True), ("2016-10-05 10:00", False)],
     "mended too late": [("2016-10-01 10:00", False), ("2016-11-02 10:00", True)],
     "once more": [("2016-10-01 10:00", True), ("2016-10-05 10:00", True)],

@@ -36,7 +36,7 @@ from tests.deliver.runs import make_cohort
 from tests.recount import plain
 from tests.render.invented_run import COLLEGES, SCHOOLS, make_run
 
-SEEDS = range(1, 4)
+SEEDS = (1, 3, 5)  # all done, nobody yet, a mixed day
 
 
 class Made(NamedTuple):

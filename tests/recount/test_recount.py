@@ -8,6 +8,7 @@ import pytest
 from pipeline.cohort import load_cohort
 from pipeline.explain import explain
 from pipeline.office.listing import Listing, Wanted
+from pipeline.render.table_words import in_words
 from pipeline.review.desk import lay_desk, load_tables
 from pipeline.review.ledger import open_ledger
 from pipeline.review.listing import listed
@@ -48,6 +49,7 @@ def test_colleges(season: Season, day: int):
             assert own[name] == pytest.approx(float(row[name]), abs=5e-5), (place, name)
         for name in ("score", "score_low", "score_high"):
             assert own[name] == pytest.approx(float(row[name]), abs=0.05 + 1e-9), (place, name)
+        assert in_words(found["rework"]).loc[[place]].iloc[0] == f"{float(row['rework']):.1%}"
         assert own["days_left"] == (pd.Timestamp("2016-11-20") - pd.Timestamp(season.days[day].as_of)).days
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -10,6 +11,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from invented_run import make_run
@@ -17,6 +19,7 @@ from pages_support import COLLEGE, SCHOOL
 
 from pipeline import resources, tables
 from pipeline.errors import InputError
+from pipeline.render import cards
 from pipeline.render.clean import picture
 from pipeline.render.college import (
     SECTIONS,
@@ -312,6 +315,18 @@ def test_every_figure_leads_to_people_and_every_page_back(season: Run, site: Pat
     assert "index.html" not in (site / "counselor.html").read_text(encoding="utf-8")  # it goes by mail, alone
     index = (site / "index.html").read_text(encoding="utf-8")
     assert "dashboard.html#chase" in index and 'href="#colleges"' in index
+
+
+def test_the_office_stands_on_every_page_by_its_own_name(season: Run) -> None:
+    told = {**season.summary["cohort"], "office": "招生<就业>处", "asked": {"contact": "江老师", "phone": "58291319"}}
+    run = dataclasses.replace(season, summary={**season.summary, "cohort": told})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()])
+    facts = {"token": "t", "title": "土木", "office": run.office}
+    shown = {"text/html": "<header>等就业办接收</header>"}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", shown, metadata={"mingce": facts})]
+    html = cards.page(notebook)
+    assert "等招生&lt;就业&gt;处接收" in html and "就业办" not in html
+    assert 'href="tel:58291319"' in html and "江老师" in html
 
 
 def test_a_title_ends_no_style_and_no_string() -> None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
+from pipeline.deliver import dashboard
+from pipeline.deliver.letters import fill
+from pipeline.deliver.recipients import Recipient
+from pipeline.deliver.source import open_run
 from pipeline.render.page_guard import write_failure
+from tests.deliver.runs import SCHOOL as RUN_SCHOOL
+from tests.deliver.runs import class_of, make_cohort, roster_of, write_run
 
 pytestmark = pytest.mark.browser
 PAGES = ("college", "headcount", "counselor", "overview", "registry", "index", "failure")
+MAILS = ("mail-counselor", "mail-secretary", "mail-student", "mail-registrar")
+OFFICE = '[office]\nname = "招生就业处"\ncontact = "江老师"\nphone = "58291319"\nform = "https://example.edu.cn/f"\n'
+SENDER = '[mail]\nserver = "localhost"\nport = 25\nsecurity = "none"\nsender = "招生就业处 <jyc@example.edu.cn>"\n'
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +54,52 @@ def browser() -> Iterator[Any]:
 def pages(site: Path) -> Path:
     write_failure(site / "failure.html", "土木工程学院", "页面的图是空白的")
     return site
+
+
+@pytest.fixture(scope="module")
+def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One mail of each kind, beside the pages, as a mail program shows them."""
+    cohort = make_cohort(tmp_path_factory.mktemp("mails") / "2017", OFFICE + SENDER)
+    run = write_run(cohort, "20161001-080000-aaaa", roster_of(2, each=9, night=4), as_of=date(2016, 10, 1))
+    source = open_run(cohort, run)
+    counselor = Recipient("counselor", "a@example.edu.cn", ("周老师",), frozenset({(RUN_SCHOOL, *class_of(0))}))
+    secretary = Recipient("secretary", "b@example.edu.cn", ("李书记",), frozenset({(RUN_SCHOOL, "学院0")}))
+    said = {"title": "毕业生信息核对", "about": [cohort.name], "preheader": "请更正", "cohort": cohort.name}
+    said |= {"greeting": "张三同学", "headline": "您提交的信息需要更正", "lead": "请按下面的提示更正，并重新提交一次。"}
+    student = {
+        "items": (("民族", "民族填错了"),),
+        "code": "K7Q2",
+        "code_note": "请填入表格。",
+        "steps": ("打开表格。",),
+    }
+    made = {
+        "mail-counselor": dashboard.counselor_draft(cohort, source, counselor, lambda _: ()).build().html,
+        "mail-secretary": dashboard.secretary_draft(cohort, source, secretary, lambda _: ()).build().html,
+        "mail-student": fill("student", said | student | {"deadline": "提交截止：2016年10月31日"}, cohort)[0],
+        "mail-registrar": fill("registrar", said, cohort)[0],
+    }
+    for name, html in made.items():
+        (pages / f"{name}.html").write_text(html.replace("cid:progress@mingce", "data:,"), encoding="utf-8")
+    return pages
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", MAILS)
+def test_axe_finds_nothing_in_a_mail_and_one_touch_reaches_the_office(
+    browser: Any, mails: Path, name: str, width: int
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, _ = open_at(browser, mails / f"{name}.html", width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    result = Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+    links = page.locator("a").evaluate_all("all => all.map((a) => [a.href, a.getBoundingClientRect().height])")
+    assert {"https://example.edu.cn/f", "tel:58291319", "mailto:jyc@example.edu.cn"} <= {href for href, _ in links}
+    assert [href for href, height in links if height < 40] == []
+    words = page.locator("body").inner_text()
+    assert "招生就业处" in words and "江老师" in words and "就业办" not in words
+    page.context.close()
 
 
 def open_at(browser: Any, path: Path, width: int) -> tuple[Any, list[str]]:
