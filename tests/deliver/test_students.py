@@ -164,7 +164,7 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
 
     window = SimpleNamespace(closes=date(2016, 10, 31))
     cohort = SimpleNamespace(
-        folder=tmp_path, name="2017届", window=window, code_of=lambda _: "10534", office=Office()
+        folder=tmp_path, name="2017届", window=window, code_of=lambda _: "10534", office=Office(), mail=None
     )  # fmt: skip
     rows = [
         ("甲大学", "1", "thief@qq.com", "", "home1@qq.com"),
