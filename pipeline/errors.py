@@ -39,6 +39,27 @@ def reason_of(error: Exception) -> str:
     return _REASONS.get(number or 0, type(error).__name__)
 
 
+SLIPS: dict[type[Exception], str] = {
+    ModuleNotFoundError: "没有这个模块，请检查拼写；自己写的模块要和 notebook 放在同一个文件夹",
+    NameError: "用到的名字没有定义，请检查拼写（大小写也要一样）；在别的单元格里定义的，那个单元格要排在前面",
+    KeyError: "没有这一列或这个名字，请检查拼写；page.roster.columns 列出有哪些列",
+    AttributeError: "没有这个属性或方法，请检查点号后面的拼写",
+    FileNotFoundError: "没有这个文件，请检查文件名和所在的文件夹",
+    ZeroDivisionError: "除数是 0，请先看看人数是不是 0",
+    IndexError: "序号超出了范围，请先看看一共有几行",
+    TypeError: "值的类型不对，例如文字和数相加，请检查这一行用到的值",
+    ValueError: "值不合适，请检查这一行用到的值",
+}
+"""What to do about the slips that people make in cells, the special classes before those that they belong to."""
+
+
+def slip_of(error: type[BaseException] | str) -> str:
+    """Return what to do about an error that a cell has raised (its class, or how that is called); blank: unknown."""
+    if isinstance(error, str):
+        return next((told for kind, told in SLIPS.items() if kind.__name__ == error), "")
+    return next((told for kind, told in SLIPS.items() if issubclass(error, kind)), "")
+
+
 def one_line(text: str) -> str:
     """Return others' words as they may stand within a line: a line break in them would begin a line of ours."""
     return " ".join(text.splitlines())

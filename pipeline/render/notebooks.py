@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError, UsageError, reason_of
+from pipeline.errors import InputError, UsageError, reason_of, slip_of
 from pipeline.logs import hush_libraries
 from pipeline.render.prepared import Prepared, bound_memory, can_fork, forget_secrets, prepare
 from pipeline.whole import appearing
@@ -188,4 +188,4 @@ def _told(name: str, text: str, cell: int) -> tuple[str, str]:
         return ours[name], f"{where}：{text}"
     if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
         return "memory", f"{where}：内存不够（{name}）"
-    return "failed", f"{where}出错（{name}），详见执行后的 notebook"
+    return "failed", f"{where}出错（{name}），{slip_of(name) or '详见执行后的 notebook'}"

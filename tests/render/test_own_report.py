@@ -45,6 +45,8 @@ def own(season: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     write(notebooks / "all.ipynb", "# 全校小结", 'run: str = ""', "import helper\nhelper.word")
     write(notebooks / "leak.ipynb", "# 漏", PARAMETERS, TABLE + "roster.groupby('college').size()")
     write(notebooks / "numbers.ipynb", "# 漏", PARAMETERS, TABLE + "print(list(roster.student_number))")
+    opening = f"from pipeline.render.college import open_page\npage = open_page(run, college, '{SCHOOL}')"
+    write(notebooks / "slip.ipynb", "# 手误", PARAMETERS, opening, "a = 1\npgae.roster")
     write(notebooks / "broken.ipynb", "# 错", 'run: str = ""', "1 / 0")
     (notebooks / "bad.ipynb").write_text("{}")
     (notebooks / "helper.py").write_text('word = "旁边的文件"')
@@ -81,6 +83,22 @@ def test_what_must_not_stand_on_a_page_closes_it(own: tuple[Path, dict[str, str]
     folder = next(site.glob(f"{SCHOOL}-*"))
     assert "本页没有生成" in (folder / "leak.html").read_text(encoding="utf-8")
     assert "ZeroDivisionError" in told["broken"] and "不是能读的 notebook" in told["bad"]
+
+
+def test_a_slip_is_told_in_a_calm_box_and_on_its_page(own: tuple[Path, dict[str, str]]) -> None:
+    site, told = own
+    assert "NameError" in told["slip"] and "请检查拼写" in told["slip"] and "除数是 0" in told["broken"]
+    executed = nbformat.read(next((site.parent / "notebooks").glob("*slip.ipynb")), 4)
+    (error,) = [output for output in executed.cells[-1].outputs if output.output_type == "error"]
+    box = "\n".join(error.traceback)
+    for words in (
+        "这个单元格没有做成",
+        "第 2 行：pgae.roster",
+        "name 'pgae' is not defined",
+        "怎么办：用到的名字没有定义",
+    ):
+        assert words in box
+    assert "Traceback" not in box
 
 
 def test_the_folder_must_be_there_and_names_must_be_free(tmp_path: Path, sample: Path) -> None:
