@@ -60,6 +60,7 @@ class House:
         """Run a command, keep what it cost, and return what its last line names."""
         cost = self.mingce(*words)
         self.costs.setdefault(step, []).append(cost)
+        print(f"\n  {self.checkout.name}: {STEPS[step]}: {cost.cpu:.1f} s CPU, {cost.peak:,.0f} MB", end="", flush=True)
         return Path((cost.output.splitlines() or [""])[-1])
 
     def best(self, step: str) -> float:
