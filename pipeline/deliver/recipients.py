@@ -10,6 +10,8 @@ from typing import Literal
 
 import pandas as pd
 
+from pipeline.knowledge.text import among
+
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
 Key = tuple[str, ...]
 KIND_NAMES: dict[str, str] = {
@@ -123,5 +125,6 @@ def within(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> pd.
     keys = set(scope)
     if not keys:
         return frame.iloc[0:0]
-    index = pd.MultiIndex.from_frame(frame[columns].astype("str"))
-    return frame[index.isin(list(keys))]
+    few = frame[among(frame[columns[-1]].astype("str"), {key[-1] for key in keys})]
+    index = pd.MultiIndex.from_frame(few[columns].astype("str"))
+    return few[index.isin(list(keys))]

@@ -81,7 +81,7 @@ def _notes(students: Students) -> list[str]:
 
 def _rows(students: Students, *, full: bool) -> list[dict[str, Any]]:
     given = students.submitted.to_dict("records")
-    marks = students.marks().to_dict("records")
+    marks = students.marks.to_dict("records")
     roster = students.roster.to_dict("records")
     return [
         _row(at, listed, values, signs, full=full)

@@ -42,10 +42,15 @@ class Students:
     certified: frozenset[str]
     """The submissions whose identity is certified."""
     class_name: str = ""
+    within: tuple[Students, np.ndarray] | None = None
+    """Of a class: its college, which works out what is dear for all classes at once, and its rows of that roster."""
 
     @cached_property
     def submitted(self) -> Frame:
         """What each row of the roster submitted: the fields, blank where nothing was."""
+        if self.within:
+            college, rows = self.within
+            return college.submitted.iloc[rows]
         return self.submissions[fields.names()].reindex(self.roster["submission_id"]).fillna("").astype("str")
 
     @property
@@ -70,18 +75,23 @@ class Students:
             part: frame[frame["class_name"] == name].reset_index(drop=True)
             for part, frame in (("roster", self.roster), ("outside", self.outside), ("findings", self.findings))
         }
-        return replace(self, **own, class_name=name)
+        rows = np.flatnonzero(self.roster["class_name"] == name)
+        return replace(self, **own, class_name=name, within=(self, rows))
 
     def outside_by_name(self) -> str:
         """Return who is outside by reason: 休学：张三、李四；参军入伍：王五."""
         return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(self.outside))
 
+    @cached_property
     def marks(self) -> Frame:
-        """Return for each row of the roster, and each field of the registry, `EQUAL`, `UNLIKE` or `UNCOMPARED`.
+        """For each row of the roster, and each field of the registry, `EQUAL`, `UNLIKE` or `UNCOMPARED`.
 
         They say what the findings say. Of a submission whose identity is not certified no finding compares the record,
         so its values are held against the row that it stands on here.
         """
+        if self.within:
+            college, rows = self.within
+            return college.marks.iloc[rows]
         names = fields.in_registry()
         given, held = self.submitted[names].reset_index(drop=True), self._held(names).reset_index(drop=True)
         ids = self.roster["submission_id"].reset_index(drop=True)
