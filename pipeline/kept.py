@@ -39,15 +39,16 @@ class Kept:
             return False
         files = _copied(*self.products[key], self.folder)
         if files is not None:
-            self._write(key, files)
+            self.write(key, files)
         return files is not None
 
     def note(self, key: str, paths: Iterable[Path]) -> None:
         """Record in the journal that these files are a product. Without a key it cannot be reused."""
         if key:
-            self._write(key, {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths})
+            self.write(key, {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths})
 
-    def _write(self, key: str, files: Files) -> None:
+    def write(self, key: str, files: Files) -> None:
+        """Write one line of the journal."""
         with (self.folder.path / JOURNAL).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, "files": files}, ensure_ascii=False) + "\n")
 
@@ -74,9 +75,15 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
     if found is None or found[1].get("fingerprint") != fingerprint:
         return None
     files = finished_files(found[0])
-    own = {name: digest for name, digest in files.items() if name != "summary.json"}
-    whole = bool(files) and _copied(RunFolder(folder.root, found[0].name), own, folder) is not None
-    return found[1] if whole else None
+    own = {name: digest for name, digest in files.items() if name not in ("summary.json", JOURNAL)}
+    copied = _copied(RunFolder(folder.root, found[0].name), own, folder) if files else None
+    if copied is None:
+        return None
+    kept = Kept(folder)
+    for key, product in _journal(found[0]):  # an executed notebook is another file now: it names this run
+        if all(own.get(name) == digest for name, digest in product.items()):
+            kept.write(key, {name: copied[name] for name in product})
+    return found[1]
 
 
 def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:

@@ -83,6 +83,13 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
+def test_an_unchanged_run_between_two_keeps_the_products(cohort: Cohort, finished: Path):
+    folder = begin(cohort, 3)
+    assert take_run(folder, "same") is not None
+    end(Kept(folder))
+    assert taken(open_kept(begin(cohort, 4))) == ["a", "b"]
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_what_was_damaged_is_made_again(cohort: Cohort, finished: Path, damage: str):
     DAMAGE[damage](finished / PAGES["a"])

@@ -75,7 +75,7 @@ def changed(university: Path, folder: Path) -> Path:
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
     target = folder / source.name
-    sheet.cell(100, headings.index("个人联系电话") + 1, f"139{len(list(folder.parent.iterdir())):08d}")
+    sheet.cell(100, headings.index("个人联系电话") + 1, f"1397302{len(list(folder.parent.iterdir())):04d}")
     book.save(target)
     return target
 
