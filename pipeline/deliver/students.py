@@ -27,6 +27,8 @@ from pipeline.states import states
 from pipeline.view.answers import reported_in_words
 from pipeline.view.run import load_run
 
+_LONGEST_GIVEN = 60  # characters of what was given that a mail repeats
+
 
 def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield a mail per student with a proved or known address: own state, what to mend, nothing else."""
@@ -41,7 +43,7 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
             continue
         items = mends.get(submission, ()) if status == "correct" and submission else ()
         if status == "returned" and (school, number) in source.returned:
-            items = (("退回原因", mask(source.returned[school, number])),)
+            items = (("退回原因", mask(source.returned[school, number]), ""),)
         state = states()[status]
         values: dict[str, object] = {
             "headline": state.headline,
@@ -55,7 +57,7 @@ def student_drafts(cohort: Cohort, source: Source, addresses: pd.DataFrame) -> I
         values |= {"lead": f"{reported_in_words(day)}。暂时不用再做什么。"} if day else {}
         values["deadline"] = _deadline(cohort, source.as_of) if state.until == "closes" else ""
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
-        content = digest(status, *(text for item in items for text in item), *filter(None, [day]))
+        content = digest(status, *(text for item in items for text in item[:2]), *filter(None, [day]))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
 
 
@@ -136,20 +138,21 @@ def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[st
     return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
 
 
-def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return, by submission, (label of the field, message) of what is the student's own to mend."""
+def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """Return, by submission, what is the student's own to mend: the field's label, what to do, what was given."""
     own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
     told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[tuple[str, str, str]]] = {}
     for submission, item in zip(own["submission_id"].astype(str), told, strict=True):
         found.setdefault(submission, []).append(item)
     return {submission: tuple(dict.fromkeys(items)) for submission, items in found.items()}
 
 
-def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str]:
-    """Return a finding as its student may see it: a message that quotes the registry is replaced."""
+def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str, str]:
+    """Return a finding as its student may see it: a message that quotes the registry is replaced, a number masked."""
     quotes = expected and expected in message and expected not in given
-    return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message)
+    own = mask(given) if len(given) <= _LONGEST_GIVEN else ""
+    return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message), own
 
 
 def _deadline(cohort: Cohort, as_of: date) -> str:

@@ -68,6 +68,7 @@ def test_a_typed_code_proves_the_address(cohort):
     mail = students(cohort)[address]
     text = body(mail)
     assert "民族" in text and "民族与学籍信息不一致" in text and "手机号码应为 11 位" in text
+    assert "您填的是：给的" in text and "学籍机密值" not in text
     assert "学籍机密值" not in text and "丝雀2" in text and not any(f"丝雀{n}" in text for n in (0, 1, 3, 4, 5))
 
 

@@ -124,7 +124,7 @@ def test_text_raw_cells_attachments_and_cells_kept_back() -> None:
         nbformat.v4.new_raw_cell("原样"),
     ]
     html = page(new_notebook(cells=cells), token="abc", line="土木工程学院")
-    assert "<title>我的报告</title>" in html and html.count("我的报告") == 2 and "土木工程学院" in html
+    assert "<title>我的报告</title>" in html and html.count("我的报告") == 3 and "土木工程学院" in html
     assert "data:image/png;base64,QUJD" in html and 'href="dashboard.html"' in html
     assert "<pre>原样</pre>" in html and "只在 notebook 里" not in html
     assert '<meta name="data-college" content="abc">' in html

@@ -67,7 +67,7 @@ def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = {"title": "毕业生信息核对", "about": [cohort.name], "preheader": "请更正", "cohort": cohort.name}
     said |= {"greeting": "张三同学", "headline": "您提交的信息需要更正", "lead": "请按下面的提示更正，并重新提交一次。"}
     student = {
-        "items": (("民族", "民族填错了"),),
+        "items": (("民族", "填错了", "汗"),),
         "code": "K7Q2",
         "code_note": "请填入表格。",
         "steps": ("打开表格。",),
