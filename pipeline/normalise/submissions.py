@@ -53,7 +53,7 @@ def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Fram
     given = pd.Series("", index=rows.index, dtype="str")
     for column in columns:
         changed = kept[column] != rows[column]
-        given[changed] = given[changed] + f"{column}\x1f" + rows[column][changed] + "\x1e"
+        given[changed] = given[changed] + f"{column}\x1f" + rows[column][changed] + "\x1f"
     return rows.assign(**{column: kept[column] for column in columns}, **{AS_GIVEN: given})
 
 
