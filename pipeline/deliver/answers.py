@@ -21,17 +21,15 @@ from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab,
 from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
 from pipeline.errors import RefusedError
 from pipeline.papers.errata import reported_students
+from pipeline.states import State, states
 from pipeline.tables import STATUSES
 from pipeline.view.answers import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.view.run import load_run
+from pipeline.view.theme import theme, tint
 
 _TRIES = 3  # when the worksheet is renamed or removed under our hands
-_COLOURS = {
-    "审核通过": (0.85, 0.94, 0.83),
-    "待学生更正": (0.99, 0.89, 0.80),
-    "已退回": (0.99, 0.89, 0.80),
-    "未提交": (0.97, 0.85, 0.85),
-}
+_COLOURED = ("done", "fix", "missing")
+"""The families of states whose cells are coloured: who is done, and who has something to do."""
 
 Values = list[list[str]]
 
@@ -231,7 +229,9 @@ def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]
         protected |= {"editors": {"users": [address]}} if address else {}
         requests.append({"addProtectedRange": {"protectedRange": protected}})
     coloured = {_told_by(rule) for rule in tab.formats}
-    requests += [_colour(tab, state) for state in _COLOURS if state not in coloured]
+    requests += [
+        _colour(tab, state) for state in states().values() if state.family in _COLOURED and state.word not in coloured
+    ]
     return requests
 
 
@@ -247,13 +247,14 @@ def _told_by(rule: dict[str, Any]) -> str:
     return str(values[0].get("userEnteredValue", "")) if condition.get("type") == "TEXT_EQ" else ""
 
 
-def _colour(tab: Tab, state: str) -> dict[str, Any]:
+def _colour(tab: Tab, state: State) -> dict[str, Any]:
     column = HEADER.index(STATE)
-    red, green, blue = _COLOURS[state]
+    shade = tint(theme().family(state.family).fill, 0.4)
+    red, green, blue = (int(shade[at : at + 2], 16) / 255 for at in (1, 3, 5))
     rule = {
         "ranges": [{"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": column, "endColumnIndex": column + 1}],
         "booleanRule": {
-            "condition": {"type": "TEXT_EQ", "values": [{"userEnteredValue": state}]},
+            "condition": {"type": "TEXT_EQ", "values": [{"userEnteredValue": state.word}]},
             "format": {"backgroundColor": {"red": red, "green": green, "blue": blue}},
         },
     }

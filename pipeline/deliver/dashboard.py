@@ -145,8 +145,10 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
         "groups": groups[:MAX_CLASSES],
         "groups_left": max(0, len(groups) - MAX_CLASSES),
         "reasons": [
-            (_cut(reason, _LONGEST_REASON), students)
-            for reason, students in people.reasons()[["reason", "students"]].head(_REASONS).itertuples(index=False)
+            (_cut(reason, _LONGEST_REASON), students, family)
+            for reason, students, family in people.reasons()[["reason", "students", "family"]]
+            .head(_REASONS)
+            .itertuples(index=False)
         ],
         "picture_id": PICTURE_ID,
         "picture_alt": figures.in_words(people.trend),
