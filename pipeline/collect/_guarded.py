@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _MEMORY = 900 << 20
 _CPU_SECONDS = 9  # of the processor: a machine that is busy reads a good file none the less
 _MOST_CELLS = 3_000_000  # of all worksheets together; the area that one spans may be four times as large
-_PORTION = 5_000
+_FIRST, _PORTION = 100, 5_000
+"""Rows of a worksheet that are sent at a time; the first ones, the header among them, as they are."""
 BETWEEN = "\x1f"
 """Parts the cells of a portion that is sent as one text."""
 
@@ -51,7 +52,7 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
         MemoryError: there is no room for their cells.
     """
     portion: list[list[Any]] = []
-    blank = 0
+    blank, most = 0, _FIRST
     for row in rows:
         while row and row[-1] == "":
             row.pop()
@@ -64,22 +65,26 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
         portion += [[] for _ in range(blank)]
         blank = 0
         portion.append(row)
-        if len(portion) >= _PORTION:
-            _send(_packed(portion))
-            portion = []
+        if len(portion) >= most:
+            _send(portion if most == _FIRST else _packed(portion))
+            portion, most = [], _PORTION
     if portion:
-        _send(_packed(portion))
+        _send(portion if most == _FIRST else _packed(portion))
     _send(None)
     return room
 
 
 def _packed(portion: list[list[Any]]) -> object:
-    """Return rows of text alone as their widths and one text (a third of the price on the way); others as they are."""
-    cells = list(chain.from_iterable(portion))
-    if set(map(type, cells)) != {str}:
+    """Return rows of text alone as their width and one text, which is read in no time; others as they are."""
+    width = max(map(len, portion))
+    if width * len(portion) > 2 * sum(map(len, portion)):  # one long row would make all of them long
         return portion
-    text = BETWEEN.join(cells)
-    return (list(map(len, portion)), text) if text.count(BETWEEN) == len(cells) - 1 else portion
+    even = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in portion]
+    try:
+        text = BETWEEN.join(chain.from_iterable(even)).encode()
+    except (TypeError, UnicodeError):  # other things than text, or no text
+        return portion
+    return (width, text) if text.count(BETWEEN.encode()) == width * len(portion) - 1 else portion
 
 
 def _send_workbook(data: bytes, first: int) -> None:

@@ -55,7 +55,7 @@ def read_dbf(content: Content) -> Reading:
         if memo is not None:
             (place / f"table{memo.suffix.lower()}").write_bytes(memo.read_bytes())
         rows = dbf_rows(content.name, place, encoding)
-    values, cells, table = values_in_portions(iter([names, *rows]), {})
+    values, cells, table = values_in_portions(iter([[names], *rows]), {})
     deleted = sum(data[at] == 0x2A for at in range(head, len(data) - record + 1, record))
     notes = [Note("info", content.name, "", 0, f"有 {deleted} 条记录已标为删除，未读取")] if deleted else []
     if any(block[11:12] in b"MGP" for block in blocks) and memo is None:

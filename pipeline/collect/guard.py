@@ -14,7 +14,7 @@ from threading import Timer
 from typing import Any
 
 from pipeline.collect._guarded import BETWEEN
-from pipeline.collect.text import Value
+from pipeline.collect.compact import Portion, table_of
 from pipeline.errors import InputError
 
 SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
@@ -32,13 +32,13 @@ _KNOWN = {
 class Sheet:
     """A worksheet: its rows are to be taken before the next one is asked for; None where it is too large to be read.
 
-    `merged` are 0-based ranges (top, left, bottom, right, inclusive).
+    Rows come in portions. `merged` are 0-based ranges (top, left, bottom, right, inclusive).
     """
 
     name: str
     visible: bool
     merged: list[tuple[int, int, int, int]]
-    rows: Iterator[list[Value]] | None
+    rows: Iterator[Portion] | None
 
 
 @dataclass
@@ -118,7 +118,7 @@ def sheets_of(file: str, data: bytes) -> Generator[Sheet]:
         first = at + 1  # a worksheet that was too much for it: a new one begins behind that
 
 
-def dbf_rows(file: str, folder: Path, encoding: str) -> list[list[Value]]:
+def dbf_rows(file: str, folder: Path, encoding: str) -> list[Portion]:
     """Return the records of `table.dbf` in this folder that are not deleted; its memos may stand beside it.
 
     Raises:
@@ -128,8 +128,8 @@ def dbf_rows(file: str, folder: Path, encoding: str) -> list[list[Value]]:
         return list(_rows(file, heard))
 
 
-def _rows(file: str, heard: _Heard) -> Iterator[list[Value]]:
-    """Yield the rows of one worksheet.
+def _rows(file: str, heard: _Heard) -> Iterator[Portion]:
+    """Yield the rows of one worksheet, portion by portion.
 
     Raises:
         InputError: the child process ended before they did.
@@ -137,14 +137,5 @@ def _rows(file: str, heard: _Heard) -> Iterator[list[Value]]:
     for portion in heard:
         if portion is None:
             return
-        yield from _unpacked(*portion) if isinstance(portion, tuple) else portion
+        yield table_of(*portion, BETWEEN) if isinstance(portion, tuple) else portion
     raise heard.error(file)
-
-
-def _unpacked(widths: list[int], text: str) -> Iterator[list[Value]]:
-    """Yield rows of text that were sent as one (`_guarded._packed`)."""
-    cells: list[Value] = [*text.split(BETWEEN)]
-    end = 0
-    for width in widths:
-        start, end = end, end + width
-        yield cells[start:end]

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from pipeline.collect.archive import Archive
 from pipeline.collect.collected import Grid, Note, Reading
-from pipeline.collect.compact import values_in_portions
+from pipeline.collect.compact import Portion, rows_in, values_in_portions
 from pipeline.collect.guard import Sheet, sheets_of
 from pipeline.collect.inputs import Content
 from pipeline.collect.ods import ods_facts
 from pipeline.collect.overlay import Facts, cell_notes, hidden_notes, reach
-from pipeline.collect.text import Value
 from pipeline.collect.xlsb import cells_passed_over
 from pipeline.collect.xlsx import XlsxFacts
 
@@ -50,14 +49,18 @@ def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:
     return replace(reading, notes=[*reading.notes, Note("warning", file, sheet, row, message)])
 
 
-def _without_nul(sheet: str, rows: Iterable[list[Value]], places: list[tuple[str, int]]) -> Iterator[list[Value]]:
+def _without_nul(sheet: str, portions: Iterable[Portion], places: list[tuple[str, int]]) -> Iterator[Portion]:
     """Yield the rows without NUL characters, and note where there were some."""
-    for number, row in enumerate(rows, 1):
-        for column, value in enumerate(row):
-            if isinstance(value, str) and "\0" in value:
-                places.append((sheet, number))
-                row[column] = value.replace("\0", "")
-        yield row
+    above = 0
+    for portion in portions:
+        rows = rows_in(portion)
+        for number, row in enumerate(rows, above + 1):
+            for column, value in enumerate(row):
+                if isinstance(value, str) and "\0" in value:
+                    places.append((sheet, number))
+                    row[column] = value.replace("\0", "")
+        above += len(rows)
+        yield rows
 
 
 def _passed_over(archive: Archive) -> list[Note]:
@@ -79,10 +82,16 @@ def _untold(file: str, kind: str) -> Note:
 def _with_ods_facts(archive: Archive, sheets: Iterable[Sheet]) -> tuple[Iterable[Sheet], Callable[[str], Facts]]:
     """Return all worksheets, and what each one's facts are: they are told as far as it was read."""
     held = [(sheet, None if sheet.rows is None else list(sheet.rows)) for sheet in sheets]
-    sizes = {sheet.name: (len(rows), max(map(len, rows), default=0)) for sheet, rows in held if rows is not None}
+    sizes = {
+        sheet.name: (sum(map(len, rows)), max(map(_width, rows), default=0)) for sheet, rows in held if rows is not None
+    }
     found = ods_facts(archive.part("content.xml"), sizes)
     again = [replace(sheet, rows=None if rows is None else iter(rows)) for sheet, rows in held]
     return again, lambda name: found.get(name, Facts())
+
+
+def _width(portion: Portion) -> int:
+    return max(map(len, portion), default=0) if isinstance(portion, list) else portion.num_columns
 
 
 def _read(file: str, sheets: Iterable[Sheet], facts: Callable[[str], Facts], notes: list[Note]) -> Reading:
@@ -96,7 +105,7 @@ def _read(file: str, sheets: Iterable[Sheet], facts: Callable[[str], Facts], not
     return Reading(grids, notes)
 
 
-def _grid(file: str, sheet: Sheet, rows: Iterator[list[Value]], told: Facts) -> Grid:
+def _grid(file: str, sheet: Sheet, rows: Iterator[Portion], told: Facts) -> Grid:
     values, cells, table = values_in_portions(rows, told.cells)
     notes = cell_notes(file, sheet.name, cells, told.cells)
     notes += hidden_notes(file, sheet.name, told.hidden_rows, told.hidden_columns, hidden=not sheet.visible)
