@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from pipeline.errors import InputError
 
 SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
 _CHILD = Path(__file__).with_name("_guarded.py")
+_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=33554432"
+"""A process that lives for one workbook spent a quarter of its time on asking for its memory page by page."""
 _BIG = "请删去右边和下边多余的内容，分成几个文件，或另存为 CSV"
 _SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来；打不开就请对方重新发来"
 _KNOWN = {
@@ -75,7 +78,10 @@ class _Heard:
 def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
     """Run the child process; it ends with the way out of here, or when its time is over."""
     command = [sys.executable, "-I", str(_CHILD), *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    known = {**os.environ, "GLIBC_TUNABLES": _PAGES}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=known
+    ) as process:
         heard = _Heard(process)
 
         def end() -> None:

@@ -25,7 +25,7 @@ _STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # Quick searches for what may be there: each begins with a fixed character, which takes 1 ms per MB. What they find
 # in a text makes the sheet be looked at for nothing, and changes nothing.
 _FORMULAS = (re.compile(rb"<f[\s>/]"), re.compile(rb":f[\s>/]"))
-_ERRORS = (b'"e"', b"'e'")
+_ERRORS = (re.compile(rb'"e"'), re.compile(rb"'e'"))
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
 _BEYOND = 1 << 40  # a row or column that no sheet has
 
@@ -75,7 +75,7 @@ def facts(sheet: SheetXml, styles: Mapping[int, str]) -> SheetFacts:
     rows = sheet.rows
     found = SheetFacts(hidden_columns=list(_hidden_columns(sheet.before)))
     formulas = any(each.search(rows) for each in _FORMULAS)
-    errors = any(each in rows for each in _ERRORS)
+    errors = any(each.search(rows) for each in _ERRORS)
     used = {int(style) for style in _STYLE.findall(rows)} if styles else set[int]()
     telling = {str(style) for style in styles if style in used}
     inside = bool(telling or formulas or errors)
