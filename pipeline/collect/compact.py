@@ -4,8 +4,9 @@
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +19,30 @@ from pipeline.collect.text import Value, text_rows
 HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
 _CHUNK = 50_000
 
-Portion = list[list[Value]] | pa.Table
+
+class Columns(Protocol):
+    """What is asked of an Arrow table, which has no types."""
+
+    @property
+    def num_columns(self) -> int:
+        """How many columns there are."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[Any]:
+        """The columns."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        ...
+
+
+Portion = list[list[Value]] | Columns
 """Rows of a worksheet: as lists, or where all of them are text as columns."""
 
 
-def table_of(width: int, data: bytes, between: str) -> pa.Table:
+def table_of(width: int, data: bytes, between: str) -> Columns:
     """Return a table of rows whose cells, `width` a row, stand one after the other in `data` with `between` between."""
     read = np.frombuffer(data, np.uint8)
     apart = read == ord(between)

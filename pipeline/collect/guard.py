@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, cast
 
 from pipeline.collect._guarded import BETWEEN
 from pipeline.collect.compact import Portion, table_of
+from pipeline.collect.text import Value
 from pipeline.errors import InputError
 
 SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
@@ -143,5 +144,9 @@ def _rows(file: str, heard: _Heard) -> Iterator[Portion]:
     for portion in heard:
         if portion is None:
             return
-        yield table_of(*portion, BETWEEN) if isinstance(portion, tuple) else portion
+        if isinstance(portion, list):
+            yield cast("list[list[Value]]", portion)
+        else:
+            width, text = portion
+            yield table_of(width, text, BETWEEN)
     raise heard.error(file)
