@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +24,17 @@ def register(app: typer.Typer) -> None:
 
         from pipeline.cohort import load_cohort
         from pipeline.office.server import prepare_folder, run_notebook, serve
+        from pipeline.office.waiting import waiting_page
 
         folder = prepare_folder(load_cohort(cohort))
         print("正在打开办公台，大约半分钟……", file=sys.stderr)
-        with serve(folder) as server:
+        with waiting_page() as waiting, ExitStack() as stack:
+            shown = not no_browser and webbrowser.open(waiting.address)
+            server = stack.enter_context(serve(folder))
             run_notebook(server)
+            waiting.over(server.address)
             print(server.address, flush=True)
-            if not no_browser and not webbrowser.open(server.address):
+            if not (shown or no_browser):
                 print("没有找到浏览器，请把上面的地址复制到浏览器里打开", file=sys.stderr)
             print("办公台已打开。用完以后在这里按 Ctrl+C 结束。", file=sys.stderr)
             with suppress(KeyboardInterrupt):

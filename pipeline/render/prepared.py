@@ -1,16 +1,14 @@
 """The prepared process: imports everything once, stays single-threaded, and forks one job for each notebook.
 
-`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process holds a socket on which each
-message brings the connection of one job: the job takes its request from there and sends back what became of it. When
-the connection closes, the job kills what it started and ends; when the socket closes (the starter has died), everything
-is killed. If the process is killed itself, its jobs are told, and sweep.
+`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process (`warm.py`) reads the
+connections of jobs from a socket: a job takes its request from there and sends back what became of it. When the
+connection closes, the job kills what it started and ends; when the socket closes (the starter has died), all are killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import os
 import re
 import signal
@@ -80,7 +78,7 @@ def prepare() -> Prepared:
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     root = str(Path(pipeline.__file__).resolve().parent.parent)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-P", "-m", "pipeline.render.prepared"]
+    command = [sys.executable, "-P", "-m", "pipeline.render.warm"]
     with theirs:
         process = Popen(command, stdin=theirs.fileno(), stdout=DEVNULL, env=env, start_new_session=True)
     return Prepared(process, ours)
@@ -90,40 +88,6 @@ def forget_secrets(environment: MutableMapping[str, str]) -> None:
     """Take passwords, tokens and keys out of an environment: no notebook needs the mail password."""
     for name in [name for name in environment if _SECRET.search(name)]:
         del environment[name]
-
-
-def main() -> NoReturn:
-    """Be the prepared process: import, then fork on request until the socket closes."""
-    control = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes the socket
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    from pipeline.render import warm
-
-    warm.touch()
-    gc.collect()
-    gc.freeze()  # what is shared stays shared: the collector writes into no page of it
-    jobs: set[int] = set()
-    while handles := socket.recv_fds(control, 16, 1)[1]:
-        with forking(signal.SIGTERM) as pid:
-            if pid == 0:
-                control.close()
-                _be_job(Connection(handles[0]))
-        os.close(handles[0])
-        jobs.add(pid)
-        sweep(spare=jobs)
-    sweep()
-    os._exit(0)
-
-
-def _be_job(connection: Connection) -> None:
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGTERM, leave)
-    from pipeline.render import notebooks
-
-    with contextlib.suppress(EOFError):
-        notebooks.serve(connection)
-    sweep()
 
 
 @contextlib.contextmanager
@@ -151,6 +115,11 @@ def forking(at_death: int) -> Generator[int]:
         traceback.print_exc(file=sys.__stderr__)
     finally:
         os._exit(1)
+
+
+def adopt_strays() -> None:
+    """Become the parent of whatever a descendant leaves, so that `sweep` finds it."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def sweep(spare: Collection[int] = ()) -> None:
@@ -194,10 +163,3 @@ def bound_memory(size: int) -> None:
 def _prctl(option: int, value: int) -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
-
-
-if __name__ == "__main__":
-    # the module as everyone imports it, not a second copy named __main__
-    from pipeline.render import prepared
-
-    prepared.main()

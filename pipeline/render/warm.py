@@ -1,4 +1,4 @@
-"""What the prepared process imports and touches, so that no fork has to: kernel, engine, exporter, drawing.
+"""The prepared process itself: what it imports and touches, so that no fork has to, and its forking.
 
 Each line here was found by comparing `sys.modules` before and after a notebook. Nothing may start a thread
 (polars and vl-convert do) or leave state that a notebook could see (pyplot's, pandas' options).
@@ -8,7 +8,13 @@ Each line here was found by comparing `sys.modules` before and after a notebook.
 # ruff: noqa: F401 - imported for those who are forked
 from __future__ import annotations
 
+import contextlib
+import gc
 import io
+import os
+import signal
+import socket
+from multiprocessing.connection import Connection
 
 import pandas
 import pyarrow.compute
@@ -33,7 +39,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from pylopdf_fonts_zh_cn import sans_path
 
-from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, registry
+from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, prepared, registry
 
 
 def touch() -> None:
@@ -59,3 +65,33 @@ def touch() -> None:
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
     nbformat.validate(node)
     cards.page(node)
+
+
+def main() -> None:
+    """Be the prepared process: fork on request until standard input closes."""
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
+    prepared.adopt_strays()
+    touch()
+    gc.collect()
+    gc.freeze()  # what is shared stays shared: the collector writes into no page of it
+    jobs: set[int] = set()
+    while handles := socket.recv_fds(control, 16, 1)[1]:
+        with prepared.forking(signal.SIGTERM) as pid:
+            if pid == 0:
+                control.close()
+                prepared.adopt_strays()
+                signal.signal(signal.SIGTERM, prepared.leave)
+                with contextlib.suppress(EOFError):
+                    notebooks.serve(Connection(handles[0]))
+                prepared.sweep()
+        os.close(handles[0])
+        jobs.add(pid)
+        prepared.sweep(spare=jobs)
+    prepared.sweep()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

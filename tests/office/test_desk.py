@@ -13,10 +13,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 
 from pipeline.cohort import load_cohort
 from pipeline.office import Office, open_office
 from pipeline.office.server import NOTEBOOK, prepare_folder
+from pipeline.office.waiting import waiting_page
 from tests.cohorts import make_cohort, settings
 from tests.command import run
 
@@ -52,6 +54,18 @@ def test_a_notebook_that_a_person_changed_is_kept(folder: Path):
     prepare_folder(cohort)
     kept = list(desk.glob("START-*.ipynb"))
     assert len(kept) == 1 and "我的笔记" in kept[0].read_text(encoding="utf-8")
+
+
+def test_whoever_waits_sees_it_and_comes_to_the_desk_by_himself():
+    with waiting_page() as waiting:
+        first = requests.get(waiting.address, allow_redirects=False, timeout=60)
+        assert first.status_code == 200 and "正在打开" in first.text and 'http-equiv="refresh"' in first.text
+        strange = requests.get(waiting.address.rpartition("/")[0] + "/", allow_redirects=False, timeout=60)
+        assert strange.status_code == 404
+        waiting.over("http://127.0.0.1:1/doc?token=x")
+        then = requests.get(waiting.address, allow_redirects=False, timeout=60)
+        assert (then.status_code, then.headers["Location"]) == (302, "http://127.0.0.1:1/doc?token=x")
+        assert requests.get(waiting.address.rpartition("/")[0] + "/", timeout=60).status_code == 404
 
 
 @pytest.mark.browser

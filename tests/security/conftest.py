@@ -85,7 +85,7 @@ def _watch(season: Season, over: threading.Event) -> None:
             try:
                 line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 season.lines.add(line)
-                if "pipeline.render.prepared" in line:  # kernels are forked from it
+                if "pipeline.render.warm" in line:  # kernels are forked from it
                     season.environments.add(path.with_name("environ").read_bytes().decode(errors="replace"))
             except OSError:
                 continue
