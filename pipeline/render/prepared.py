@@ -2,7 +2,7 @@
 
 `prepare()` starts it and returns at once, having imported nothing of Jupyter. The process (`warm.py`) reads the
 connections of jobs from a socket: a job takes its request from there and sends back what became of it. When the
-connection closes, the job kills what it started and ends; when the socket closes (the starter has died), all are killed.
+connection closes, the job kills what it started and ends; when the socket closes (its starter died), all are killed.
 """
 
 from __future__ import annotations
