@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dbf
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,6 +22,7 @@ from pipeline.collect.text import number_text
 from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.submissions import normalise
 from pipeline.normalise.vocabulary import vocabulary
+from tests.collect.xlsb import worksheet, xlsb
 
 from .conftest import KEY
 from .model import Book, Sheet
@@ -74,3 +78,65 @@ def test_the_same_table_means_the_same(google: Google, cohort, tmp_path: Path, r
     ]
     assert len(kept[0]) == len(rows)
     assert kept[0] == kept[1] == kept[2] == kept[3]
+
+
+_NUMBERS = {
+    "name": ["欧阳震华", "王一", "李𠮷"],
+    "student_number": [1305010101, "0042", 42],
+    "id_number": ["43030219950314123X", 430302950314123, "430302199503141234"],
+    "graduation_month": [2017.1, 2017.06, 201706, "2017-06", 42887],
+    "enrolment_month": [41518, 2013.09, 20130901, "2013.9"],
+    "postcode": [10084, 411201, "010084", ""],
+    "study_years": [4, 2.5, "4年"],
+    "exam_number": [13430300000001, "13430300000001"],
+    "submitted_at": ["2016-10-08 21:30", 42651.5],
+}
+_IN_DBF = {name for name in _NUMBERS if len(fields.label(name)) <= 5}
+"""Fields whose label fits into the ten bytes that a DBF table has for a name."""
+
+
+@pytest.mark.office
+@pytest.mark.parametrize("form", ["xls", "xlsb", "dbf"])
+def test_an_old_or_binary_file_means_the_same(cohort, tmp_path: Path, form: str):
+    rows = [{name: cells[at % len(cells)] for name, cells in _NUMBERS.items()} for at in range(12)]
+    frame = pd.DataFrame(rows, dtype=object).rename(columns=fields.label)
+    frame.to_excel(tmp_path / "a.xlsx", index=False, engine="xlsxwriter")
+    text = frame.map(lambda cell: cell if isinstance(cell, str) else number_text(cell))
+    path = tmp_path / f"a.{form}"
+    if form == "xls":
+        office = shutil.which("soffice") or pytest.skip("LibreOffice is not installed")
+        command = [office, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", form]
+        subprocess.run([*command, "--outdir", tmp_path, tmp_path / "a.xlsx"], check=True, capture_output=True)
+    elif form == "xlsb":
+        table = [list(text.columns), *text.to_numpy().tolist()]
+        cells = [(at, column, cell) for at, row in enumerate(table) for column, cell in enumerate(row)]
+        path.write_bytes(xlsb(worksheet(*cells)))
+    else:
+        _write_dbf(path, text[[fields.label(name) for name in _NUMBERS if name in _IN_DBF]])
+    words = vocabulary(cohort, pd.DataFrame(columns=pd.Index(COLLEGES), dtype="str"))
+    wanted = [name for name in _NUMBERS if form != "dbf" or name in _IN_DBF]
+    kept: list[list[list[str]]] = []
+    for file in (tmp_path / "a.xlsx", path):
+        read = collect_unit(Unit(Source(path=file.name), file), cohort, None).rows
+        kept.append(normalise(read, words, load_regions(), words.only_school)[0][wanted].to_numpy().tolist())
+    assert len(kept[0]) == len(rows)
+    assert kept[0] == kept[1]
+
+
+def _write_dbf(path: Path, text: pd.DataFrame) -> None:
+    """Write a table of text in GB18030 under its Chinese names."""
+    from dbf.tables import code_pages
+
+    known = code_pages.get(0x7A)
+    code_pages[0x7A] = ("gb18030", "gb18030")
+    try:
+        names = [f"F{at} C(40)" for at in range(len(text.columns))]
+        with dbf.Table(str(path), "; ".join(names), codepage="gb18030") as table:
+            for row in text.itertuples(index=False, name=None):
+                table.append(row)
+    finally:
+        code_pages[0x7A] = known
+    data = bytearray(path.read_bytes())
+    for at, label in enumerate(text.columns):
+        data[32 + 32 * at : 43 + 32 * at] = label.encode("gb18030").ljust(11, b"\0")
+    path.write_bytes(bytes(data))
