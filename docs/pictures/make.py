@@ -173,8 +173,10 @@ def every_picture() -> None:
 
     from pipeline import resources
     from pipeline.render.headcount_pdf import write_headcount_pdf
+    from pipeline.render.index import write_index
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.scope import headcount_of, open_page
+    from pipeline.view.run import load_run
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -194,6 +196,8 @@ def every_picture() -> None:
         shoot(folder / "college.html", HERE / "college-print.png", 794, 1123, paper=True)
         shoot(folder / "college.html", HERE / "college-grey.png", 1280, 1150, grey=True)
         shoot(folder / "overview.html", HERE / "overview.png", 1280, 1400)
+        write_index(folder / "index.html", load_run(run))
+        shoot(folder / "index.html", HERE / "index-phone.png", 390, 844, scale=2)
         write_headcount_pdf(folder / "headcount.pdf", headcount_of(open_page(**mine)))
         _pdf_picture(folder / "headcount.pdf", HERE / "headcount-pdf.png")
         shoot_lab(folder / "college.ipynb", HERE / "jupyterlab.png")

@@ -329,6 +329,12 @@ def test_the_office_stands_on_every_page_by_its_own_name(season: Run) -> None:
     assert 'href="tel:58291319"' in html and "江老师" in html
 
 
+def test_printed_pages_have_a_running_title_and_numbers(site: Path) -> None:
+    html = (site / "college.html").read_text(encoding="utf-8")
+    assert 'content:"第 " counter(page) " 页 共 " counter(pages) " 页"' in html
+    assert f'@top-left{{content:"{COLLEGE}"' in html
+
+
 def test_a_title_ends_no_style_and_no_string() -> None:
     said = css_text('"}</style><script>\\\n土木 A-1')
     assert not set(said) & set('"<>{}\n') and "土木 A-1" in said
