@@ -32,7 +32,7 @@ SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 EVIDENCE = [*POSITIONS, *SEVERAL.values(), "strays", "matched_row", "standing_row", "score"]
 
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
-_WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
+WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
 """What a person tells of himself rightly, whatever else he mistypes."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
 
@@ -119,7 +119,7 @@ class _People:
         self._left, self._right = submissions["name"].array, registry["name"].array
         numbers = ["student_number", "exam_number"]
         self._numbers = [(submissions[name].array, registry[name].array) for name in numbers]
-        self._witnesses = [(submissions[name].array, registry[name].array) for name in _WITNESSES]
+        self._witnesses = [(submissions[name].array, registry[name].array) for name in WITNESSES]
 
     def near(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.match.evidence import find_evidence
+from pipeline.match.evidence import WITNESSES, find_evidence
 from pipeline.match.keys import PERSON_KEYS, Bools, Keys, among, joined
 from pipeline.match.pairs import id_key
 from pipeline.match.settle import FLAGS, found_rows, settle, submission_keys
@@ -160,7 +160,7 @@ class Across:
         """Return the part of the registry row that each of these submissions stands on, its own where on none."""
         some = self.submissions.some(rows, PERSON_KEYS)
         held = found_rows(some, self.registry.columns(PERSON_KEYS))
-        submissions = self._submissions(settled, rows, [*PERSON_KEYS, "gender"])
+        submissions = self._submissions(settled, rows, [*PERSON_KEYS, *WITNESSES])
         evidence = find_evidence(submissions, self._registry(held))
         standing = evidence["standing_row"].to_numpy()
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
