@@ -13,8 +13,9 @@ $(UV):
 	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .uv 'uv>=0.8'
 
 .venv/.ready: requirements.lock pyproject.toml | $(UV)
+	@echo "正在安装程序包，第一次要几分钟，请稍候……"
 	test -x $(PY) || $(UV) venv --quiet --python python3 .venv
-	$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
+	$(UV) pip sync --compile-bytecode --python $(PY) --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
 	touch $@
 
