@@ -79,7 +79,9 @@ class Overview:
 
     @property
     def headline(self) -> str:
-        """How fast it goes and when that ends, in a sentence."""
+        """How fast it goes and when that ends, in a sentence; blank where the run does not know its course."""
+        if not self.run.has("course"):
+            return ""
         verdict = work.pace(self.course).verdict
         return f"{verdict}。{work.pace_sentence(self.course)}" if verdict else work.pace_sentence(self.course)
 
