@@ -19,10 +19,10 @@ from pipeline.cohort_sections import (
     Google,
     Handin,
     Keep,
-    Ledger,
+    LedgerSettings,
     Mail,
     Office,
-    People,
+    PeopleSettings,
     Reports,
     Review,
     Rules,
@@ -47,7 +47,7 @@ class Cohort(Section):
     window: Window
     schools: tuple[School, ...]
     submissions: Submissions
-    people: People
+    people: PeopleSettings
     reports: Reports = Reports()
     office: Office = Field(default_factory=Office)
     rules: Rules = Rules()
@@ -56,7 +56,7 @@ class Cohort(Section):
     keep: Keep = Keep()
     google: Google = Google()
     mail: Mail | None = None
-    ledger: Ledger = Ledger()
+    ledger: LedgerSettings = LedgerSettings()
     scale: Scale = Scale()
     handin: Handin = Handin()
 

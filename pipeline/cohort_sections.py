@@ -43,7 +43,7 @@ def _declared(given: dict[str, str]) -> dict[str, str]:
     """
     declared: dict[str, str] = {}
     for key, value in given.items():
-        name = fields.named(key)
+        name = fields.field_named(key)
         if not name:
             raise advice(f"没有字段 {key}，请写字段名或它的中文名（见 fields.csv），如 college 或 院系")
         if name in declared:
@@ -123,7 +123,7 @@ class Submissions(Section):
         return {**self.columns, **source.columns}
 
 
-class People(Section):
+class PeopleSettings(Section):
     """Who is responsible: the tables of colleges and of counselors."""
 
     colleges: Text
@@ -208,7 +208,7 @@ class Mail(Section):
         return self
 
 
-class Ledger(Section):
+class LedgerSettings(Section):
     """Where decisions are kept."""
 
     url: Annotated[

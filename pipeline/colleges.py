@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
-from pipeline.knowledge.text import among
-from pipeline.normalise.text import comparable, listed
+from pipeline.knowledge.text_columns import among
+from pipeline.normalise.text_repairs import comparable, names_in_cell
 from pipeline.tables import Frame
 
 _LISTED = 40  # candidates named in one message
@@ -76,7 +76,7 @@ def _choice(known: Sequence[str]) -> str:
 
 
 def _names(college: str, aliases: str) -> set[str]:
-    return {comparable(name) for name in (college, *listed(aliases)) if name}
+    return {comparable(name) for name in (college, *names_in_cell(aliases)) if name}
 
 
 _OF_COLLEGES = {

@@ -63,7 +63,7 @@ def _by_label() -> dict[str, str]:
     return {alias: field.name for field in every for alias in field.aliases} | own
 
 
-def named(key: str) -> str:
+def field_named(key: str) -> str:
     """Return the field that a name, a Chinese label or an alias of `fields.csv` means, or ""."""
     return key if key in fields() or key in registry_fields() else _by_label().get(key, "")
 

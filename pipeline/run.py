@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline import summary as summaries
+from pipeline.check.check_stage import judge_parts
 from pipeline.check.facts import facts_of
-from pipeline.check.results import added_results, slim_results
 from pipeline.check.rule import Rule
-from pipeline.check.shared import counted, decide
-from pipeline.check.stage import check
+from pipeline.check.shared import counted, shared_faults_of
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
+from pipeline.check.validation_results import added_results, slim_results
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people
 from pipeline.colleges import find_college, find_school
@@ -28,42 +28,42 @@ from pipeline.errors import UsageError
 from pipeline.kept import open_kept, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.match.scope import lay_scope
-from pipeline.match.stage import match_settled
-from pipeline.match.times import latest_moment
+from pipeline.match.match_stage import match_settled
+from pipeline.match.membership import lay_scope
+from pipeline.match.row_times import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.own import Notebooks
+from pipeline.render.render_stage import Renderer, RenderOptions
 from pipeline.render.signed import SignedFolder
-from pipeline.render.stage import Renderer, RenderOptions
+from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.decisions import standing_decisions, with_approved
-from pipeline.review.desk import people_of
 from pipeline.review.exceptions import settled_faults
 from pipeline.review.ledger import open_ledger
 from pipeline.review.previous import compare_years
-from pipeline.review.scope import scope_decisions
+from pipeline.review.review_snapshot import people_of
+from pipeline.review.review_stage import review
+from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows, take_scope_decisions
 from pipeline.review.signatures import college_states
-from pipeline.review.stage import review
 from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, latest_run, previous_run, start_run
 from pipeline.scale.part import Part, part_registry, part_submissions
 from pipeline.scale.parts import (
     Judging,
     PartJudged,
-    Settings,
-    Settled,
+    PartResult,
+    RunSettings,
     keep_judged,
     keep_settled,
     lay_shared,
     ledger_of,
     read_judged,
 )
-from pipeline.scale.plan import Run, open_run
+from pipeline.scale.plan import RunData, open_run_data
 from pipeline.scale.spool import Spool
 from pipeline.tables import SHARED_FAULTS, conform, read_table
-from pipeline.tabulate.stage import tabulate, tabulate_colleges
-from pipeline.unchanged import Fingerprint, fingerprint
+from pipeline.tabulate.tabulate_stage import tabulate, tabulate_colleges
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run left: its folder and its summary."""
 
     folder: Path
@@ -98,7 +98,7 @@ class Outcome:
         return not self.summary["complete"]
 
 
-def run_cohort(cohort: Cohort, options: RunOptions) -> Outcome:
+def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
     """Run the main job and return where its results are.
 
     Raises:
@@ -136,15 +136,15 @@ def _run(
     renderer: Renderer,
     known: Fingerprint,
     decisions: DecisionRows,
-) -> Outcome:
+) -> RunOutcome:
     """Run the stages. Parts of schools are tasks; steps across schools run between them."""
     stage = options.reporter.stage
     colleges, counselors = read_people(cohort)
     words = vocabulary(cohort, colleges)
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
     latest = latest_moment(options.now, options.as_of)
-    settings = Settings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
-    with open_run(settings, folder) as run:
+    settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
+    with open_run_data(settings, folder) as run:
         told = run.take_judged(renderer.kept, known.judged)
         if told is None:
             told = _judged(settings, options, rules, run)
@@ -153,7 +153,7 @@ def _run(
         with stage("review"):
             imported = run.import_decisions(decisions.rows)
         with stage("tabulate"):
-            settled = run.each_part(settle)
+            settled = run.each_part(review_and_tabulate)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
             shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
             beside = {"shared_faults": conform(shared, "shared_faults")}
@@ -176,7 +176,7 @@ def _run(
     return _finish(options, folder, summary)
 
 
-def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run) -> dict[str, Any]:
+def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
     """Collect, match and check; return what the summary tells of that."""
     stage, cohort = options.reporter.stage, settings.cohort
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
@@ -191,12 +191,12 @@ def _judged(settings: Settings, options: RunOptions, rules: list[Rule], run: Run
         run.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
         if not run.work.parallel:
             judges.join()
-        judged = run.each_part(judge)
+        judged = run.each_part(match_and_check)
         run.folder.write_validations(added_results([part.results for part in judged]))
         before = latest_run(cohort.reports_folder)
         found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
         signs, places = [part.signs for part in judged], [part.places for part in judged]
-        shared = decide(signs, places, found, settled_faults(run.entries))
+        shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
         run.each_part(lay_shared, shared)
     return {
         **summaries.of_inputs(read),
@@ -216,7 +216,7 @@ def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folde
 
 
 def _summed_up(
-    options: RunOptions, settings: Settings, folder: RunFolder, told: dict[str, Any], settled: list[Settled]
+    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[PartResult]
 ) -> dict[str, Any]:
     """Return the summary of a run whose pages are still to be made; `told` is what it says of inputs and check."""
     cohort = settings.cohort
@@ -238,21 +238,21 @@ def _summed_up(
     return summary
 
 
-def judge(spool: Spool, part: Part) -> PartJudged:
+def match_and_check(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part; its tables wait in the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
     registries = part_registry(spool, part, judging.unread)
     scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
     matched = match_settled(submissions, replace(registries, rows=scoped))
-    checked = check(matched, judging.rules, judging.facts, judging.lacking)
+    checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
     keep_judged(spool, part, matched, checked, changes)
     return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
 
 
-def settle(spool: Spool, part: Part) -> Settled:
+def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
     """Review and tabulate one part; its tables wait in the spool."""
-    settings, entries = Settings.of(spool), ledger_of(spool, part)
+    settings, entries = RunSettings.of(spool), ledger_of(spool, part)
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
@@ -260,7 +260,7 @@ def settle(spool: Spool, part: Part) -> Settled:
     schools = {school.code: school.name for school in settings.cohort.schools}
     people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
     states = summaries.of_colleges(people, college_states(entries))
-    return Settled(tabulated.for_ranking(), summaries.counts_of(tables), states)
+    return PartResult(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
@@ -273,7 +273,7 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     return [replace(rule, known_issue="") if rule.name in options.rules else rule for rule in rules]
 
 
-def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> Outcome:
+def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> RunOutcome:
     """Give the run its name; a run of all colleges, none's pages left out, becomes the latest by its tables."""
     rendered = summary["stages"].get("render") or {}
     summary["blemished"] = bool(rendered.get("failed"))
@@ -291,4 +291,4 @@ def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> 
         options.reporter.say(f"未完成：{line}")
     for line in summaries.doubts(summary):
         options.reporter.say(f"请核对：{line}")
-    return Outcome(final, summary)
+    return RunOutcome(final, summary)

@@ -10,7 +10,7 @@ from pipeline.collect import (
     Note,
     SourceColumns,
 )
-from pipeline.collect.lacking import Lacking
+from pipeline.collect.missing_fields import Lacking
 from pipeline.tables import Frame
 
 

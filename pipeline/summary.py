@@ -12,18 +12,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.check.shared import lines_of
+from pipeline.check.shared import shared_fault_lines
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Note
-from pipeline.collect.lacking import as_summary
+from pipeline.collect.missing_fields import as_summary
 from pipeline.errors import InputError
 from pipeline.logs import mask
-from pipeline.review.scope import lay_answers
+from pipeline.review.scope_decisions import lay_answers
 from pipeline.review.signed_set import signed_digest
 from pipeline.tables import Frame, read_table
 
 if TYPE_CHECKING:
-    from pipeline.check.stage import NotChecked
+    from pipeline.check.check_stage import NotChecked
     from pipeline.sources import SourcesRead
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
@@ -240,7 +240,7 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return what the office should check, a line each: columns, registries that shrank. `school` is a code."""
     names = _names(summary)
     mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
-    asked = year_questions(summary, school) + lines_of(mine)
+    asked = year_questions(summary, school) + shared_fault_lines(mine)
     asked += [
         f"{one['school']}：{one['reason']}"
         for one in summary.get("not_checked", [])

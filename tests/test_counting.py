@@ -17,11 +17,11 @@ from pipeline.colleges import College
 from pipeline.errors import InputError, MingceError, RefusedError
 from pipeline.progress import Reporter
 from pipeline.render import signed
-from pipeline.render.stage import RenderOptions
+from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve
-from pipeline.review.desk import open_tables
 from pipeline.review.ledger import open_ledger
-from pipeline.run import Outcome, RunOptions, run_cohort
+from pipeline.review.review_snapshot import open_tables
+from pipeline.run import RunOptions, RunOutcome, run_cohort
 from tests.cohorts import make_cohort
 from tests.command import run as mingce
 
@@ -29,7 +29,7 @@ DAY = date(2016, 10, 20)
 SECOND = "12649"
 
 
-def run(folder: Path, hour: int = 9, **more: object) -> Outcome:
+def run(folder: Path, hour: int = 9, **more: object) -> RunOutcome:
     now = datetime(2016, 10, 20, hour, tzinfo=SHANGHAI)
     made: dict[str, Any] = {"render": RenderOptions(notebooks=False), "reporter": Reporter(quiet=True), **more}
     options = RunOptions(DAY, now, **made)
@@ -40,7 +40,7 @@ def latest(folder: Path) -> str:
     return (load_cohort(folder).reports_folder / "latest.txt").read_text().strip()
 
 
-def colleges(outcome: Outcome, code: str) -> list[str]:
+def colleges(outcome: RunOutcome, code: str) -> list[str]:
     return sorted(key.partition("/")[2] for key in outcome.summary["colleges_state"] if key.startswith(code))
 
 
@@ -198,12 +198,12 @@ def test_after_any_change_the_tables_are_those_of_a_run_made_anew(cohort: Path):
         assert tables_of(taken) == tables_of(anew), what
 
 
-def tables_of(outcome: Outcome) -> dict[str, bytes]:
+def tables_of(outcome: RunOutcome) -> dict[str, bytes]:
     """The tables of a run, byte by byte."""
     return {path.name: path.read_bytes() for path in (outcome.folder / "tables").iterdir()}
 
 
-def taken_over(before: Outcome, outcome: Outcome) -> set[str]:
+def taken_over(before: RunOutcome, outcome: RunOutcome) -> set[str]:
     """The files that a run took from the one before: a product has one line in the journal of each."""
     made, known = (
         [json.loads(line) for line in (one.folder / "made.jsonl").read_text(encoding="utf-8").splitlines()]

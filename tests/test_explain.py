@@ -9,8 +9,8 @@ import pytest
 from pipeline import fields
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import UsageError
-from pipeline.explain import explain, masked, what_was_done
-from pipeline.review.desk import RunTables, load_tables
+from pipeline.review.review_snapshot import RunTables, load_tables
+from pipeline.student_facts import masked_facts, student_facts_of, what_was_done
 from pipeline.tables import CHANGES, FINDINGS, ROSTER, conform, empty, write_table
 from tests.review.small import SCHOOLS, TODAY, open_in
 
@@ -92,7 +92,7 @@ def ledger(tmp_path):
 
 
 def facts_of(known, run, ledger, number="1001"):
-    return explain(known, run, ledger.entries(), number, TODAY)
+    return student_facts_of(known, run, ledger.entries(), number, TODAY)
 
 
 @pytest.mark.parametrize("number", ["2013/05/01", "10534/2013/05/01"])
@@ -117,7 +117,7 @@ def test_place_repairs_findings_and_match_stand_with_the_submission(known, run, 
 
 
 def test_masked_leaves_no_number_and_keeps_the_student_number(known, run, ledger):
-    text = json.dumps(masked(facts_of(known, run, ledger)), ensure_ascii=False)
+    text = json.dumps(masked_facts(facts_of(known, run, ledger)), ensure_ascii=False)
     for secret in (ID, WRONG, ID[:10], "13812345678"):
         assert secret not in text
     assert "430***********9445" in text

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.kept import code_digest
+from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
-from pipeline.unchanged import Fingerprint, fingerprint
 from tests.cohorts import settings
 
 

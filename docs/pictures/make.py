@@ -175,8 +175,8 @@ def every_picture() -> None:
     from pipeline.render.headcount_pdf import write_headcount_pdf
     from pipeline.render.index import write_index
     from pipeline.render.notebooks import NotebookJob, run_notebooks
-    from pipeline.render.scope import headcount_of, open_page
-    from pipeline.view.run import load_run
+    from pipeline.render.page_scope import headcount_of, open_page
+    from pipeline.view.run_tables import load_run
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -210,11 +210,11 @@ def student_picture(cohort_folder: Path, out: Path) -> None:
     import pandas as pd
 
     from pipeline.cohort import load_cohort
-    from pipeline.deliver.source import newest_run, open_run
-    from pipeline.deliver.students import student_drafts
+    from pipeline.deliver.source import open_run, run_to_send
+    from pipeline.deliver.student_mail import student_drafts
 
     cohort = load_cohort(cohort_folder)
-    source = open_run(cohort, newest_run(cohort))
+    source = open_run(cohort, run_to_send(cohort))
     addresses = pd.DataFrame({"proved": "a@qq.com", "known": ""}, index=range(len(source.roster)))
     letters = (draft.build().html for draft in student_drafts(cohort, source, addresses))
     with tempfile.TemporaryDirectory() as place:

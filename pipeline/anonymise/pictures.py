@@ -13,7 +13,7 @@ _COAT = ((32, 44, 70), (60, 30, 40), (40, 60, 50), (70, 70, 80))
 _QUALITY = 55
 
 
-def picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
+def invented_picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
     """Return an invented person's picture as a file's bytes; `wrong` says how it is spoilt.
 
     Spoilt pictures are broken, large, landscape, narrow, twin or near_twin (of `mate`); missing gives no bytes.

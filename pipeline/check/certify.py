@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text import among
+from pipeline.knowledge.text_columns import among
 from pipeline.tables import Frame, conform
 
 

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from pipeline.check.columns import by_size, kind_of, sized
+from pipeline.check.column_kinds import by_size, kind_of, sized
 
 _COLUMN = {"isin", "between", "isna", "notna", "isnull", "notnull"}
 _TEXT = {"len", "startswith", "endswith", "contains", "match", "fullmatch", "isdigit"}

@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from pipeline import fields, resources
-from pipeline.check.results import FILE
 from pipeline.check.validate import context
+from pipeline.check.validation_results import FILE
 from pipeline.errors import InputError, reason_of
 from pipeline.states import ACTORS
 from pipeline.tables import SEVERITIES

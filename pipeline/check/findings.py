@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.check.validate import Verdict
+from pipeline.check.validate import RuleVerdict
 from pipeline.tables import Frame, conform, empty
 
 _TOLD = ("submission_id", "told_school", "told_college", "told_class_name", "told_student_number")
 
 
-def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
+def findings_of(table: Frame, verdicts: list[RuleVerdict]) -> Frame:
     """Return the findings of `verdicts` on `table`.
 
     Args:
@@ -22,7 +22,7 @@ def findings_of(table: Frame, verdicts: list[Verdict]) -> Frame:
     return conform(pd.concat(parts, ignore_index=True), "findings") if parts else empty("findings")
 
 
-def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Frame:
+def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], own: int) -> Frame:
     """Return `registry_findings`: what is wrong with the registry's own rows; values stay out of it.
 
     Args:
@@ -45,7 +45,7 @@ def registry_findings_of(table: Frame, verdicts: list[Verdict], own: int) -> Fra
     return conform(pd.concat(parts, ignore_index=True), "registry_findings") if parts else empty("registry_findings")
 
 
-def _findings_of_rule(table: Frame, verdict: Verdict) -> Frame:
+def _findings_of_rule(table: Frame, verdict: RuleVerdict) -> Frame:
     rule = verdict.rule
     rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
     field = pd.Series(rule.field, index=rows.index, dtype="str")

@@ -17,11 +17,11 @@ from pipeline import fields
 from pipeline.check import rules
 from pipeline.check.facts import Facts, facts_from
 from pipeline.check.rule import RULES, Broken, Mask, RuleFunction, as_broken, given
-from pipeline.check.rules.identity import enrolled_in
+from pipeline.check.rules.identity_rules import enrolled_in
 from pipeline.knowledge.codes import covered
 from pipeline.knowledge.names import equal_names
-from pipeline.knowledge.text import by_distinct, flag, matches
-from pipeline.normalise.text import comparable
+from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
+from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import SUBMISSIONS, Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
@@ -58,7 +58,7 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
 def at_fault(table: Frame, column: str) -> Mask:
     """Return where the matched registry row's own value of a field breaks a rule of the registry."""
     faults = table["registry_faults"]
-    return flag(faults, matches(faults, rf".* {column} .*"))
+    return flag(faults, fits_pattern(faults, rf".* {column} .*"))
 
 
 def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:

@@ -16,8 +16,8 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.facts import Facts
 from pipeline.check.logic import ORIGIN, equal_to_registry
-from pipeline.check.rules.entry import UNDERGRADUATE, is_month
-from pipeline.check.validate import Verdict
+from pipeline.check.rules.entry_rules import UNDERGRADUATE, is_month
+from pipeline.check.validate import RuleVerdict
 from pipeline.tables import Frame
 
 AS_REGISTRY = "所填与学籍一致，不用修改；学籍由教务核对"
@@ -35,7 +35,7 @@ _OF_SEVERAL_FIELDS = {
 _ELSEWHERE = {"required", "unique", "window", "registry"}
 
 
-def faults_of(verdicts: Iterable[Verdict], count: int) -> pd.Series:
+def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
     """Return for each of `count` registry rows the fields whose value breaks a rule of its own, parted by spaces."""
     found = np.full(count, "", dtype=object)
     for verdict in verdicts:
@@ -44,7 +44,7 @@ def faults_of(verdicts: Iterable[Verdict], count: int) -> pd.Series:
     return pd.Series(found, dtype="str")
 
 
-def registrar_findings(table: Frame, verdicts: Iterable[Verdict], findings: Frame) -> Frame:
+def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
     """Return findings for the registrar of the submissions whose matched row has a faulty ID number or name.
 
     Args:
@@ -122,12 +122,12 @@ def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
     return found
 
 
-def without_june(verdicts: list[Verdict], schools: pd.Series, asked: Collection[str]) -> list[Verdict]:
+def without_june(verdicts: list[RuleVerdict], schools: pd.Series, asked: Collection[str]) -> list[RuleVerdict]:
     """Return the verdicts without `graduation_month.june` for the schools in `asked`."""
     off = schools.isin(list(asked)).to_numpy()
     return [_only(v, ~off[v.rows]) if v.rule.expectation == "expect_graduation_month_june" else v for v in verdicts]
 
 
-def _only(verdict: Verdict, kept: np.ndarray) -> Verdict:
+def _only(verdict: RuleVerdict, kept: np.ndarray) -> RuleVerdict:
     told = {name: list(compress(values, kept)) for name, values in verdict.told.items()}
     return replace(verdict, rows=verdict.rows[kept], told=told)

@@ -62,7 +62,7 @@ def signs_of(findings: Frame, table: Frame) -> Frame:
 
 def _sides(rule: str, row: Mapping[Hashable, str]) -> tuple[str, str]:
     """Return the value that a rule judges and the expected value ("" if unknown)."""
-    name = field_of(rule)
+    name = judged_field(rule)
     held = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
     return row.get(name, ""), row.get(held, "")
 
@@ -84,7 +84,7 @@ def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable
     if expected.startswith(given):
         signs.append(("less_behind", expected.removeprefix(given)))
     others = [
-        name for name in fields.in_registry() if name != field_of(rule) and row.get(f"registry_{name}", "") == given
+        name for name in fields.in_registry() if name != judged_field(rule) and row.get(f"registry_{name}", "") == given
     ]
     return signs + [("column", fields.label(name)) for name in others]
 
@@ -104,7 +104,7 @@ def counted(signs: Frame) -> Frame:
     return groups.agg(rows=("submission_id", "size"), given=("given", "first"), expected=("expected", "first"))
 
 
-def decide(
+def shared_faults_of(
     counts: Iterable[Frame], places: Iterable[Frame], before: Iterable[str], settled: Mapping[str, str]
 ) -> Frame:
     """Return `shared_faults` of all parts together.
@@ -153,7 +153,7 @@ def _number(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def lay_on(findings: Frame, signs: Frame, faults: Frame) -> Frame:
+def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
     """Set `shared_fault` of the findings that belong to one, and make the office their actor.
 
     Args:
@@ -182,10 +182,10 @@ def lay_on(findings: Frame, signs: Frame, faults: Frame) -> Frame:
 
 def cause_of(fault: Mapping[str, object]) -> tuple[str, ...]:
     """Return the key by which faults of one cause are grouped: place, field and advice."""
-    return (*(str(fault[name]) for name in PLACE), field_of(str(fault["rule"])), str(fault["advice"]))
+    return (*(str(fault[name]) for name in PLACE), judged_field(str(fault["rule"])), str(fault["advice"]))
 
 
-def lines_of(faults: Iterable[Mapping[str, object]]) -> list[str]:
+def shared_fault_lines(faults: Iterable[Mapping[str, object]]) -> list[str]:
     """Return a line for the office of each cause that is still open (rows of `shared_faults`)."""
     causes = {cause_of(fault): fault for fault in faults if not fault["settled"]}
     return [_line(key, fault) for key, fault in causes.items()]
@@ -199,7 +199,7 @@ def _line(cause: tuple[str, ...], fault: Mapping[str, object]) -> str:
     )
 
 
-def field_of(rule: str) -> str:
+def judged_field(rule: str) -> str:
     """Return the field whose value a rule judges. For `class_name.college` it is the college."""
     base, _, kind = rule.partition(".")
     return kind if base == "class_name" and kind in ("college", "major") else base

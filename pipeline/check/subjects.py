@@ -16,12 +16,12 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.check.rule import Subject
-from pipeline.check.rules.match import cause
-from pipeline.knowledge.text import among, by_distinct
+from pipeline.check.rules.match_rules import cause
+from pipeline.knowledge.text_columns import among, by_distinct
 from pipeline.match.evidence import SEVERAL
+from pipeline.match.match_stage import PHOTOS
 from pipeline.match.matched import Matched
 from pipeline.match.persons import WITHDRAWN
-from pipeline.match.stage import PHOTOS
 from pipeline.tables import Frame
 
 _TOLD = ("school", "college", "class_name", "student_number")

@@ -19,7 +19,7 @@ from pipeline.tables import Frame
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleVerdict:
     """What Great Expectations said of one rule: failing positions, or why it could not run.
 
     `told` has what the rule tells of its failing rows, in their order: `field`, `given`, `expected`. `left_out` says
@@ -63,7 +63,9 @@ def context(**settings: Any) -> Any:  # noqa: ANN401 - the library's own, import
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, Any]]:
+def validate_rules(
+    table: Frame, rules: list[Rule], facts: Facts, name: str
+) -> tuple[list[RuleVerdict], dict[str, Any]]:
     """Return each rule's verdict on `table`, and the validation results for Data Docs by name.
 
     A rule that raises is reported as not run and does not affect the other rules. An office's stock expectations run
@@ -80,7 +82,7 @@ def validate(table: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[
     return verdicts, results
 
 
-def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[Verdict], dict[str, Any]]:
+def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[RuleVerdict], dict[str, Any]]:
     """Return what Great Expectations makes of `batch`: the verdict on each rule, and its outcome under its name."""
     from great_expectations import ExpectationSuite
 
@@ -100,16 +102,16 @@ def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
     return [_verdict(rule, found[rule.name]) for rule in rules], {name: outcome}
 
 
-def _verdict(rule: Rule, result: Any) -> Verdict:  # noqa: ANN401 - as above
+def _verdict(rule: Rule, result: Any) -> RuleVerdict:  # noqa: ANN401 - as above
     """Return one rule's verdict from Great Expectations' result; `mostly` may let some rows pass."""
     none = np.array([], dtype=np.int64)
     if raised := exceptions_of(result):
-        return Verdict(rule, none, could_not_run=_class_of(str(raised[0].get("exception_traceback", ""))))
+        return RuleVerdict(rule, none, could_not_run=_class_of(str(raised[0].get("exception_traceback", ""))))
     if result.success:
-        return Verdict(rule, none)
+        return RuleVerdict(rule, none)
     if not result.result.get("unexpected_index_list"):
-        return Verdict(rule, none, could_not_run="没有列出是哪几行")
-    return Verdict(rule, np.asarray(result.result["unexpected_index_list"]), result.result.get("details", {}))
+        return RuleVerdict(rule, none, could_not_run="没有列出是哪几行")
+    return RuleVerdict(rule, np.asarray(result.result["unexpected_index_list"]), result.result.get("details", {}))
 
 
 def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above

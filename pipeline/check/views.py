@@ -13,7 +13,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader
 from pipeline import resources
 
 
-class Page(DefaultJinjaPageView):
+class DocsPage(DefaultJinjaPageView):
     """A page about one suite or one validation."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - its own

@@ -15,7 +15,7 @@ from pipeline.cli.chinese import Commands
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.cli.signals import interrupt_on_signals, leave_no_core
 from pipeline.cli.terminal import PlainStream, system_failure, technical
-from pipeline.cli.usage import WRONG_WORDS, refuse_bytes, told
+from pipeline.cli.usage import WRONG_WORDS, refuse_bytes, usage_error
 from pipeline.errors import MingceError
 from pipeline.logs import hush_libraries
 
@@ -46,7 +46,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 
 for _name in _MODULES:
-    import_module(f"pipeline.cli.{_name}").register(app)
+    import_module(f"pipeline.cli.{_name}_command").register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         except MingceError as error:
             _end(error, error)
         except WRONG_WORDS as error:
-            _end(error, told(error))
+            _end(error, usage_error(error))
         except KeyboardInterrupt:
             _interrupted()
         except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here

@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
-    from pipeline.review.desk import RunTables
+    from pipeline.review.review_snapshot import RunTables
 
 CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
 By = Annotated[str, typer.Option("--by", help="经办人姓名")]
@@ -43,8 +43,8 @@ def say_older(cohort: Cohort, run_id: str) -> None:
 
 
 def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
-    """Return the newest run's tables and today (`pipeline.review.desk.open_tables`); see `say_older`."""
-    from pipeline.review.desk import open_tables
+    """Return the newest run's tables and today (`pipeline.review.review_snapshot.open_tables`); see `say_older`."""
+    from pipeline.review.review_snapshot import open_tables
 
     tables, today = open_tables(cohort, known)
     say_older(cohort, tables.run_id)

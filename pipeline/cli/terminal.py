@@ -29,7 +29,7 @@ _SAID = {
 _IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT}
 
 
-def plain(text: str) -> str:
+def without_controls(text: str) -> str:
     r"""Return `text` with every control character as \u001b, which a terminal shows and JSON reads back."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -42,7 +42,7 @@ class PlainStream:
 
     def write(self, text: str) -> int:
         """Write `text` without its control characters."""
-        self._stream.write(plain(text))
+        self._stream.write(without_controls(text))
         return len(text)
 
     def isatty(self) -> bool:

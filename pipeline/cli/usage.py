@@ -25,7 +25,7 @@ def refuse_bytes(words: list[str]) -> None:
             raise UsageError(f"{word} 里有不是文字的字节", remedy="请重新输入；是文件或文件夹的名字，请先改名")
 
 
-def told(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
+def usage_error(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
     """Return the error as a user is told it: what is wrong, and where the right words stand."""
     command = error.ctx.command_path if error.ctx else "mingce"
     return UsageError(_what(error), remedy=f"写法见 {command} --help")

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import fields
-from pipeline.collect.columns import SourceColumns
+from pipeline.collect.source_columns import SourceColumns
 from pipeline.errors import one_line
 
 Level = Literal["error", "warning", "info"]

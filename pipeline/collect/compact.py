@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from pipeline.collect.cell_text import Value, text_rows
 from pipeline.collect.collected import Cell, Grid
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.overlay import Overlay, lay_over
-from pipeline.collect.text import Value, text_rows
 
 HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
 _CHUNK = 50_000
@@ -82,11 +82,11 @@ def values_in_portions(
         if isinstance(portion, list) or any(start <= row < start + len(portion) for row, _ in overlay):
             values, found = _laid(rows_in(portion), start, overlay)
             cells += found
-            batches.append(columns_of(values))
+            batches.append(text_table(values))
         else:
             batches.append(portion)
         start += len(portion)
-    return head, cells, joined(batches)
+    return head, cells, joined_table(batches)
 
 
 def _laid(rows: list[list[Value]], start: int, overlay: Overlay) -> tuple[list[list[str]], list[Cell]]:
@@ -110,7 +110,7 @@ def _down_to(portions: Iterable[Portion], last: int) -> Iterator[Portion]:
         yield [[] for _ in range(more)]
 
 
-def columns_of(rows: list[list[str]]) -> pa.Table:
+def text_table(rows: list[list[str]]) -> pa.Table:
     """Return rows as a table of text columns; shorter rows are filled with blanks."""
     width = max(map(len, rows))
     padded = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
@@ -143,7 +143,7 @@ def filled_columns(table: pa.Table) -> list[int]:
     return [at for at, column in enumerate(table.columns) if column.nbytes > 8 * len(column)]  # more than its offsets
 
 
-def joined(batches: list[pa.Table]) -> pa.Table | None:
+def joined_table(batches: list[pa.Table]) -> pa.Table | None:
     """Return the batches as one table; narrower ones are filled with blanks."""
     if not batches:
         return None

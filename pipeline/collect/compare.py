@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.collect.collected import text_frame
-from pipeline.collect.registry import read_sources
+from pipeline.collect.registry_files import read_sources
 from pipeline.collect.rows import rows_of_grid
 from pipeline.errors import InputError
 
@@ -95,7 +95,7 @@ def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
     return rows.reset_index()[["school", "student_number", "name"]].assign(**named)[DIFFERENCES]
 
 
-def masked(differences: pd.DataFrame) -> pd.DataFrame:
+def masked_differences(differences: pd.DataFrame) -> pd.DataFrame:
     """Return the differences for the screen: ID numbers and exam numbers show first and last characters only."""
     secret = differences["field"].isin(["id_number", "exam_number"])
     hidden = {

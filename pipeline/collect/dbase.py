@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.collect.cell_text import Value
 from pipeline.collect.collected import Grid, Note, Reading
 from pipeline.collect.compact import values_in_portions
-from pipeline.collect.guard import dbf_rows
 from pipeline.collect.inputs import Content
-from pipeline.collect.text import Value
+from pipeline.collect.workbook_process import dbf_rows
 
 _KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # dBase III to Visual FoxPro
 _END = 0x0D  # stands where another field would begin

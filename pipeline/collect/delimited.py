@@ -14,7 +14,7 @@ from itertools import islice
 import pyarrow as pa
 
 from pipeline.collect.collected import Cell, Grid, Note, Reading
-from pipeline.collect.compact import HEAD, columns_of, joined
+from pipeline.collect.compact import HEAD, joined_table, text_table
 from pipeline.collect.delimiter import DELIMITERS, LONGEST, guess_delimiter, records_of
 from pipeline.collect.encoding import Text, decode
 from pipeline.collect.header import LOOK_DOWN
@@ -120,10 +120,10 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     while chunk := list(islice(records, _CHUNK)):
         chunk = _plain(start, chunk, cells, forced=forced)
         widths.see(start, chunk)
-        batches.append(columns_of([_folded(record, most, delimiter) for record in chunk]))
+        batches.append(text_table([_folded(record, most, delimiter) for record in chunk]))
         start += len(chunk)
     notes += widths.notes()
-    return Grid(name, "", values, cells, notes=notes, table=joined(batches))
+    return Grid(name, "", values, cells, notes=notes, table=joined_table(batches))
 
 
 def _folded(record: list[str], most: int, delimiter: str) -> list[str]:

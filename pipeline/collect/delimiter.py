@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.collect.header import LOOK_DOWN
-from pipeline.collect.headings import field_of
+from pipeline.collect.headings import field_of_heading
 
 if TYPE_CHECKING:
     import _csv
@@ -24,7 +24,7 @@ def guess_delimiter(text: str) -> str:
 
 def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
     head = list(islice(records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
-    labels = max((sum(bool(field_of(cell)) for cell in record[:200]) for record in head), default=0)
+    labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
     widths = [len(record) for record in head if record]
     usual = max(set(widths), key=widths.count, default=1)
     return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(DELIMITERS).index(delimiter)

@@ -25,7 +25,7 @@ _FIRMLY = ("gender", "education_level", "ethnicity", "political_status", "teache
 
 
 @dataclass(frozen=True)
-class Column:
+class FormColumn:
     """One column of the sheet."""
 
     at: int
@@ -49,11 +49,11 @@ class Column:
         return WIDTHS.get(self.field.name, 13)
 
 
-def columns_of(cohort: Cohort | None, first: int = 0) -> list[Column]:
+def form_columns(cohort: Cohort | None, first: int = 0) -> list[FormColumn]:
     """Return a column for each field of the form, from the column `first` on."""
     month = cohort.cohort.undergraduate_month if cohort else EXAMPLE_MONTH
     return [
-        Column(at, field, options_of(field.name, cohort), month)
+        FormColumn(at, field, options_of(field.name, cohort), month)
         for at, field in enumerate(fields.fields().values(), first)
     ]
 
@@ -69,7 +69,7 @@ def options_of(name: str, cohort: Cohort | None) -> list[str]:
 def _from_cohort(name: str, cohort: Cohort) -> list[str]:
     if name == "school":
         return [school.name for school in cohort.schools]
-    from pipeline.collect.people import read_people
+    from pipeline.collect.people_tables import read_people
 
     colleges, counselors = read_people(cohort)
     column = colleges["college"] if name == "college" else counselors["class_name"]
@@ -81,7 +81,7 @@ def style(book: Workbook, **more: Any) -> Any:  # noqa: ANN401  # XlsxWriter's f
     return book.add_format({"font_name": _FONT, "font_size": 10, "valign": "vcenter", **more})
 
 
-def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[Column], title: str, note: str) -> None:
+def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[FormColumn], title: str, note: str) -> None:
     """Write title, note, groups and labels."""
     bare = style(book, bg_color="#FFFFFF")
     for row, height, look in ((TITLE, 38, bare), (NOTE, 24, bare), (GROUPS, 20, None), (HEADER, 32, None)):
@@ -98,7 +98,7 @@ def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[Column], titl
     sheet.hide_gridlines(2)
 
 
-def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[Column]) -> None:
+def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[FormColumn]) -> None:
     """Write one page's band and its labels."""
     title, colour = PAGES.get(page, (page, "#444444"))
     band = style(book, bold=True, font_color="#FFFFFF", bg_color=colour, indent=1)
@@ -118,7 +118,7 @@ def label_style(book: Workbook, colour: str = "#444444") -> Any:  # noqa: ANN401
     return style(book, bold=True, text_wrap=True, align="center", bg_color="#EEF2F6", font_color=colour, **EDGE)
 
 
-def write_lists(book: Workbook, columns: Sequence[Column]) -> dict[str, str]:
+def write_lists(book: Workbook, columns: Sequence[FormColumn]) -> dict[str, str]:
     """Write the drop-downs' answers to a hidden sheet and return each field's range."""
     sheet = book.add_worksheet(LISTS)
     ranges: dict[str, str] = {}
@@ -135,7 +135,7 @@ def write_lists(book: Workbook, columns: Sequence[Column]) -> dict[str, str]:
     return ranges
 
 
-def validate(sheet: Worksheet, column: Column, source: str, first: int, last: int) -> None:
+def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int, last: int) -> None:
     """Give rows of the column their input message, and a drop-down or a length to keep to."""
     name, label = column.field.name, column.field.label
     need = {"yes": "必填。", "if": "按情况填写。"}.get(column.field.required, "选填。")

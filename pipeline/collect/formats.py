@@ -82,7 +82,7 @@ def _read_ole(content: Content) -> Reading:
 
 
 def _read_workbook(content: Content, kind: str) -> Reading:
-    from pipeline.collect.workbook import read_workbook
+    from pipeline.collect.workbook_reader import read_workbook
 
     reading = read_workbook(content, kind)
     return _with_input(reading, content, f"{kind}，{len(reading.grids)} 张工作表")

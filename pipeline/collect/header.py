@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import fields
-from pipeline.collect.headings import Dictionary, Meaning, Right, clean, field_of, is_of_another
+from pipeline.collect.headings import Dictionary, Meaning, Right, clean_heading, field_of_heading, is_of_another
 
 LOOK_DOWN = 40  # rows from the top in which the header is looked for
 _ENOUGH = 4  # fields that make a header certain, so that nothing further down is looked at
@@ -52,7 +52,7 @@ def find_header(rows: Sequence[Sequence[str]], declared: Mapping[str, str] | Non
     `declared` maps fields to headings that the source itself is said to use (`cohort.toml`).
     """
     best: Header | None = None
-    words = Dictionary({clean(label): name for name, label in (declared or {}).items()})
+    words = Dictionary({clean_heading(label): name for name, label in (declared or {}).items()})
     for top in range(min(LOOK_DOWN, len(rows))):
         if best is not None and len(best.columns) >= _ENOUGH and top > best.top + _DEPTH:
             break
@@ -84,7 +84,7 @@ def _is_title(upper: Sequence[str], lower: Sequence[str]) -> bool:
 
 def is_code_row(row: Sequence[str]) -> bool:
     """Say whether a row below a header names the columns once more for a program: field codes (XM), types (C(16))."""
-    filled = [clean(cell) for cell in row if cell.strip()]
+    filled = [clean_heading(cell) for cell in row if cell.strip()]
     if len(filled) < _DEPTH or is_data(row):
         return False
     codes = all(re.fullmatch(r"[a-z][a-z0-9_]*", cell) or _TYPE.fullmatch(cell) for cell in filled)
@@ -122,17 +122,17 @@ def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
             labels[column] = f"{upper} {parts[-1]}"
         elif meaning is not None:
             meant[column] = meaning
-            if meaning.field != field_of(parts[-1]) and meaning.right in ("label", "alias"):
+            if meaning.field != field_of_heading(parts[-1]) and meaning.right in ("label", "alias"):
                 labels[column] = f"{upper} {parts[-1]}"
-        elif field_of(parts[-1]):
+        elif field_of_heading(parts[-1]):
             labels[column] = f"{upper} {parts[-1]}"
-    others = sum(bool(field_of(stacks[column][-1])) for column in anothers)
+    others = sum(bool(field_of_heading(stacks[column][-1])) for column in anothers)
     return _settle((top, top + len(rows) - 1), labels, meant, words, (frozenset(anothers), others))
 
 
 def _groups_of_students(stacks: Mapping[int, list[str]]) -> set[str]:
     """Return what stands over the one student number: a title (户籍信息), or the students' own group."""
-    over = [parts[-2:-1] for parts in stacks.values() if field_of(parts[-1]) == "student_number"]
+    over = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
     return set(over[0]) if len(over) == 1 else set()
 
 
@@ -165,7 +165,7 @@ def _settle(
             (c for c, meaning in meant.items() if meaning.field == name), key=lambda c: (_rank(meant[c], labels[c]), c)
         )
         columns[name] = own[0]
-        same = [column for column in own if clean(labels[column]) == clean(labels[own[0]])]
+        same = [column for column in own if clean_heading(labels[column]) == clean_heading(labels[own[0]])]
         if len(same) > 1:
             twice.append((name, same))
         known = set(same)  # a merged heading may span all 16,384 columns
@@ -179,5 +179,5 @@ def _rank(meaning: Meaning, label: str) -> int:
     """Return how well a heading names its field: declared, known export, the field's label, its aliases in order."""
     if meaning.right in ("declared", "export"):
         return -2 if meaning.right == "declared" else -1
-    labels = [clean(each) for each in fields.field_of(meaning.field).labels]
-    return labels.index(clean(label)) if clean(label) in labels else len(labels)
+    labels = [clean_heading(each) for each in fields.field_of(meaning.field).labels]
+    return labels.index(clean_heading(label)) if clean_heading(label) in labels else len(labels)

@@ -70,21 +70,21 @@ class Dictionary:
 
     def among(self, headings: Iterable[str]) -> Dictionary:
         """Return the dictionary for a header row: with the known exports two of whose marks it holds."""
-        held = {clean(heading) for heading in headings}
+        held = {clean_heading(heading) for heading in headings}
         return Dictionary(self.declared, tuple(one for one in known_exports() if len(held & one.marks) >= 2))
 
     def meaning(self, upper: str, lower: str) -> Meaning | None:
         """Return what a heading means that stands under the group `upper` ("" for none), or None."""
         for text in (f"{upper} {lower}", lower):
-            if name := self.declared.get(clean(text)):
+            if name := self.declared.get(clean_heading(text)):
                 return Meaning(name, "declared")
         for export in self.exports:
-            if (name := export.columns.get(clean(lower))) is not None:
+            if (name := export.columns.get(clean_heading(lower))) is not None:
                 return Meaning(name, "export")
         name = joined_field(upper, lower)
         if not name:
             return None
-        return Meaning(name, "label" if clean(lower) == clean(fields.label(name)) else "alias")
+        return Meaning(name, "label" if clean_heading(lower) == clean_heading(fields.label(name)) else "alias")
 
 
 @cache
@@ -93,15 +93,15 @@ def known_exports() -> tuple[Export, ...]:
     found: list[Export] = []
     for path in sorted((resources.expectations() / "exports").glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        columns = {clean(heading): name for name, headings in data["columns"].items() for heading in headings}
-        columns |= {clean(heading): "" for heading in data.get("nobody", [])}
-        states = {clean(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
-        marks, numbered = frozenset(map(clean, data["marks"])), bool(data.get("option_numbers"))
+        columns = {clean_heading(heading): name for name, headings in data["columns"].items() for heading in headings}
+        columns |= {clean_heading(heading): "" for heading in data.get("nobody", [])}
+        states = {clean_heading(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
+        marks, numbered = frozenset(map(clean_heading, data["marks"])), bool(data.get("option_numbers"))
         found.append(Export(data["name"], marks, columns, states, numbered))
     return tuple(found)
 
 
-def clean(label: str) -> str:
+def clean_heading(label: str) -> str:
     """Return a label without width, spaces, marks and case; brackets that belong to it stay."""
     flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label[:_LONGEST])).lower()
     return _FRONT.sub("", flat).rstrip(":*_")
@@ -111,7 +111,7 @@ def clean(label: str) -> str:
 def _known() -> dict[str, str]:
     """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
     known: dict[str, str] = {}
-    for shorten in (clean, _bare):
+    for shorten in (clean_heading, _bare):
         for each in (*fields.fields().values(), *fields.registry_fields().values()):
             for label in each.labels:
                 known.setdefault(shorten(label), each.name)
@@ -122,7 +122,7 @@ def _known() -> dict[str, str]:
 
 def _shorter(label: str) -> Iterator[str]:
     """Yield a cleaned label, then with one mark or bracket less at its end each time."""
-    flat = clean(label)
+    flat = clean_heading(label)
     yield flat
     while (shorter := _LAST.sub("", flat)) != flat:
         flat = shorter
@@ -135,7 +135,7 @@ def _bare(label: str) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def field_of(label: str) -> str:
+def field_of_heading(label: str) -> str:
     """Return the field that a label means by itself, or the empty string."""
     known = _known()
     found = next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
@@ -155,8 +155,8 @@ def _others() -> dict[str, dict[str, tuple[str, ...]]]:
 
 def is_of_another(group: str, name: str) -> bool:
     """Say whether a group's name gives the columns under it to somebody or some place that is not asked about."""
-    found = _ABOUT.match(clean(group))
-    word = next((each for each in (clean(group), found[1] if found else "") if each in _others()), "")
+    found = _ABOUT.match(clean_heading(group))
+    word = next((each for each in (clean_heading(group), found[1] if found else "") if each in _others()), "")
     return bool(word) and not _stays(word, "under", name)
 
 
@@ -166,7 +166,7 @@ def _stays(word: str, where: str, name: str) -> bool:
 
 def _remark_of_another(label: str, name: str) -> bool:
     """Say whether a remark in brackets may give a field to others; 家庭住址（户籍所在地） only says which address."""
-    for remark in _BRACKETS.findall(clean(label)):
+    for remark in _BRACKETS.findall(clean_heading(label)):
         if _NOT.search(remark):
             continue
         words = [word for word in _others() if (word in remark if len(word) > 1 else _whole(remark) == word)]
@@ -183,23 +183,27 @@ def _whole(remark: str) -> str:
 def joined_field(upper: str, lower: str) -> str:
     """Return the field of a label that stands in two rows, such as 生源地 over 省; `upper` is "" for none."""
     if not lower:
-        return field_of(upper)
-    if not upper or clean(upper) == clean(lower):
-        return field_of(lower)
+        return field_of_heading(upper)
+    if not upper or clean_heading(upper) == clean_heading(lower):
+        return field_of_heading(lower)
     stems = [upper, *(_bare(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
-    lowers = dict.fromkeys([lower, _LEVELS.get(field_of(lower), lower)])
+    lowers = dict.fromkeys([lower, _LEVELS.get(field_of_heading(lower), lower)])
     for stem, part in product(stems, lowers):
         # As brackets, `part` must be in the label: what stands in a label's brackets is left out otherwise, and a
         # person's row below the header would read as its second row.
-        found = field_of(f"{stem}{part}") or field_of(f"{stem}所在{part}") or _known().get(clean(f"{stem}({part})"))
+        found = (
+            field_of_heading(f"{stem}{part}")
+            or field_of_heading(f"{stem}所在{part}")
+            or _known().get(clean_heading(f"{stem}({part})"))
+        )
         if found:
             return found
-    return "" if _is_part_of_other(upper, lower) else field_of(lower)
+    return "" if _is_part_of_other(upper, lower) else field_of_heading(lower)
 
 
 def _is_part_of_other(upper: str, lower: str) -> bool:
     """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
-    bare = field_of(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
+    bare = field_of_heading(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
     return bare and "家" not in upper and "通" not in upper
 
 
@@ -207,7 +211,7 @@ def _is_part_of_other(upper: str, lower: str) -> bool:
 def near_field(label: str) -> str:
     """Return the one field whose label differs by one character (added, left out, changed, swapped), or ""."""
     bare = _bare(label)
-    if len(bare) < 3 or field_of(label):
+    if len(bare) < 3 or field_of_heading(label):
         return ""
     close = {
         name for known, name in _known().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1

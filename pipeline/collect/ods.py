@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree
 
 from pipeline.collect.collected import Cell, Kind
-from pipeline.collect.overlay import Facts
+from pipeline.collect.overlay import OverlayFacts
 from pipeline.collect.sheet_xml import whole
 
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
@@ -22,7 +22,7 @@ _BEYOND_ROWS, _BEYOND_COLUMNS = 1_000, 64  # an error value, which calamine leav
 _MOST = 3_000_000  # cells of a workbook that are told of
 
 
-def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Facts]:
+def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, OverlayFacts]:
     """Return worksheet name → facts from `content.xml`; nothing where a quick search finds nothing to tell.
 
     `sizes` are the rows and columns of each worksheet as it was read: a cell may say that it is there a thousand
@@ -42,9 +42,9 @@ class _Walk:
     """One way through `content.xml`, row by row, letting go of each."""
 
     def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
-        self.found: dict[str, Facts] = {}
+        self.found: dict[str, OverlayFacts] = {}
         self._sizes = sizes
-        self._facts, self._row, self._size = Facts(), 0, (0, 0)
+        self._facts, self._row, self._size = OverlayFacts(), 0, (0, 0)
         self._told = 0
 
     def through(self, content: bytes) -> None:
@@ -70,7 +70,7 @@ class _Walk:
     def _enter(self, element: ElementTree.Element) -> None:
         if element.tag == f"{_TABLE}table":
             name = element.get(f"{_TABLE}name", "")
-            self._facts, self._row = Facts(), 0
+            self._facts, self._row = OverlayFacts(), 0
             rows, columns = self._sizes.get(name, (0, 0))
             self._size = rows + _BEYOND_ROWS, columns + _BEYOND_COLUMNS
             self.found[name] = self._facts

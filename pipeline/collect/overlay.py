@@ -21,7 +21,7 @@ Overlay = dict[tuple[int, int], tuple[str | Affix | None, Cell]]
 
 
 @dataclass
-class Facts:
+class OverlayFacts:
     """What calamine does not tell of a worksheet: all places 0-based; `pictures` by the names that cells hold."""
 
     cells: Overlay = field(default_factory=Overlay)

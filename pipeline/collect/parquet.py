@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.collect.cell_text import Value, cell_text
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.inputs import Content
-from pipeline.collect.text import Value, cell_text
 from pipeline.errors import InputError
 
 # A few bytes can say "the same again" a thousand million times. A person's row takes tens of bytes, so a file may hold

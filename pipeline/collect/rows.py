@@ -17,21 +17,21 @@ import pyarrow.compute as pc
 from pipeline import fields
 from pipeline.collect import skipping
 from pipeline.collect.collected import CELLS, EXTRAS, SKIPPED, Collected, Grid, Level, Note, cell_frame, text_frame
-from pipeline.collect.columns import (
+from pipeline.collect.compact import blank_column, filled_columns, widened
+from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
+from pipeline.collect.source_columns import (
     IN_REGISTRY,
     KEYS,
     SourceColumns,
-    columns_of,
     given_values,
     headings_found,
     joined_levels,
     lacking,
     option_numbers,
     short,
+    source_columns_of,
     with_proved,
 )
-from pipeline.collect.compact import blank_column, filled_columns, widened
-from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 
 Needs = tuple[tuple[str, ...], ...]
 """What a worksheet must have to be read: one field at least of each group."""
@@ -91,7 +91,7 @@ def rows_of_grid(
         kept = {name: at for name, at in header.columns.items() if name not in numbered}
         header = replace(header, columns=kept)
     place = (grid.file, grid.sheet, grid.first_row + header.bottom)
-    columns = columns_of(header, place, given, samples)
+    columns = source_columns_of(header, place, given, samples)
     columns = replace(columns, joined=joined_levels(header, body), numbered=tuple(numbered))
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
@@ -256,7 +256,7 @@ def _mapped(
     if len(doubtful) > _STRANGERS:
         message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
         return _nothing(grid, _note(grid, "error", message, header.bottom))
-    why = skipping.withdrawn_rows(body, header, skipping.reasons(body, header, doubtful))
+    why = skipping.withdrawn_rows(body, header, skipping.skip_reasons(body, header, doubtful))
     others = np.flatnonzero(why == skipping.OTHER_TABLE)
     if len(others):
         why[others[0] :] = skipping.OTHER_TABLE

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pipeline.collect.collected import SKIPPED, Collected, Note
 from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, is_code_row
-from pipeline.collect.headings import clean, field_of
+from pipeline.collect.headings import clean_heading, field_of_heading
 from pipeline.collect.template_text import EXAMPLES
 from pipeline.logs import mask
 from pipeline.tables import POSITION
@@ -85,7 +85,7 @@ def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
     return np.flatnonzero(_doubtful(body, header) & ~blank_rows(body))
 
 
-def reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
+def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
     """Return for every row why it is no person's row, or "", as for all that are not `doubtful`."""
     why = np.full(body.num_rows, "", dtype=object)
     if not len(doubtful):
@@ -106,7 +106,7 @@ def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarra
     states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
     why = why.copy()
     for column, label in header.labels.items():
-        words = states.get(clean(label))
+        words = states.get(clean_heading(label))
         if words and column < body.num_columns:
             given = body.column(column).to_pandas().str.strip()
             for at in np.flatnonzero(given.isin(list(words)).to_numpy() & (why == "")):
@@ -132,7 +132,7 @@ class _Look:
     def of(cls, header: Header, filled: list[int]) -> _Look:
         places = {column: at for at, column in enumerate(filled)}
         known = {name: places[column] for name, column in header.columns.items() if column in places}
-        labels = [(places[column], clean(label)) for column, label in header.labels.items() if column in places]
+        labels = [(places[column], clean_heading(label)) for column, label in header.labels.items() if column in places]
         numbers = [known[name] for name in ("id_number", "student_number") if name in known]
         meant = {at: name for name, at in known.items()}
         return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
@@ -210,7 +210,7 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "只有空格"
     name = "" if look.name is None else cells[look.name].strip()
     numbers = [cells[at].strip() for at in look.numbers]
-    if field_of(name) and _heads_other_table(cells, look):
+    if field_of_heading(name) and _heads_other_table(cells, look):
         return OTHER_TABLE
     if _repeats(cells, look):
         return "重复的表头"
@@ -246,17 +246,20 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
         if unlike < 0:
             return False
         cell = cells[at]
-        same = bool(cell) and field_of(cell) == look.meant.get(at)  # the same column by another name
-        unlike -= not (same or (label.endswith(clean(cell)) if cell else not label))  # a title may stand before it
+        same = bool(cell) and field_of_heading(cell) == look.meant.get(at)  # the same column by another name
+        unlike -= not (
+            same or (label.endswith(clean_heading(cell)) if cell else not label)
+        )  # a title may stand before it
     return unlike >= 0
 
 
 def _heads_other_table(cells: Sequence[str], look: _Look) -> bool:
     """Say whether a header stands here whose columns are in other places than this table's."""
-    found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of(cell))}
+    found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of_heading(cell))}
     labels = dict(look.labels)
     return set(found.values()) >= _KEYS and any(
-        name != look.meant.get(at) and not labels.get(at, "").endswith(clean(cells[at])) for at, name in found.items()
+        name != look.meant.get(at) and not labels.get(at, "").endswith(clean_heading(cells[at]))
+        for at, name in found.items()
     )
 
 

@@ -21,11 +21,11 @@ from pipeline.collect.collected import (
     row_columns,
     text_frame,
 )
-from pipeline.collect.columns import SourceColumns, undeclared
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.inputs import files_of, keep_bytes, read_content
 from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.collect.source_columns import SourceColumns, undeclared
 from pipeline.errors import ConfigurationError, InputError
 
 

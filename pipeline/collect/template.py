@@ -9,11 +9,21 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from pipeline.cohort import Cohort
-from pipeline.collect.form import BELOW, EDGE, SHEET, Column, columns_of, style, validate, write_head, write_lists
+from pipeline.collect.form import (
+    BELOW,
+    EDGE,
+    SHEET,
+    FormColumn,
+    add_validation,
+    form_columns,
+    style,
+    write_head,
+    write_lists,
+)
 from pipeline.collect.template_text import EXAMPLES
 from pipeline.errors import UsageError
 from pipeline.whole import appearing
-from pipeline.workbook import text_book
+from pipeline.workbook_writer import text_book
 
 GUIDE = "填写说明"
 _FIRST = BELOW + 1  # the example stands below the header
@@ -39,19 +49,19 @@ def write_template(path: Path, cohort: Cohort | None = None) -> None:
 def _write_book(book: Workbook, cohort: Cohort | None) -> None:
     year = f"{cohort.name} " if cohort else ""
     book.set_properties({"title": f"{year}毕业生信息登记表"})
-    columns = columns_of(cohort)
+    columns = form_columns(cohort)
     sheet, guide = book.add_worksheet(SHEET), book.add_worksheet(GUIDE)
     ranges = write_lists(book, columns)
     write_head(book, sheet, columns, f"{year}毕业生信息登记表", _NOTE)
     _write_rows(book, sheet, columns)
     for column in columns:
-        validate(sheet, column, ranges.get(column.field.name, ""), _FIRST, _LAST)
+        add_validation(sheet, column, ranges.get(column.field.name, ""), _FIRST, _LAST)
     _mark(book, sheet, columns)
     _protect(sheet)
     _write_guide(book, guide, columns)
 
 
-def _write_rows(book: Workbook, sheet: Worksheet, columns: list[Column]) -> None:
+def _write_rows(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
     """Write the example, and prepare the rows below it as text."""
     cell = style(book, num_format="@", locked=False, **EDGE)
     sample = style(book, italic=True, font_color="#8A94A0", bg_color="#F7F7F5", num_format="@", **EDGE)
@@ -64,13 +74,13 @@ def _write_rows(book: Workbook, sheet: Worksheet, columns: list[Column]) -> None
     sheet.set_default_row(20)
 
 
-def _example(column: Column) -> str:
+def _example(column: FormColumn) -> str:
     """Return the example of a field: one of its own answers where the cohort has some."""
     written = EXAMPLES.get(column.field.name, "").replace("{month}", column.month)
     return written if not column.options or written in column.options else column.options[0]
 
 
-def _mark(book: Workbook, sheet: Worksheet, columns: list[Column]) -> None:
+def _mark(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
     """Tint a required cell that is still blank in a row with a name."""
     name = next(column.letter for column in columns if column.field.name == "name")
     row = _FIRST + 1
@@ -88,7 +98,7 @@ def _protect(sheet: Worksheet) -> None:
     sheet.protect("", dict.fromkeys(allowed, True))
 
 
-def _write_guide(book: Workbook, sheet: Worksheet, columns: list[Column]) -> None:
+def _write_guide(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
     """Write the page of instructions: one line a field."""
     head = style(book, bold=True, font_color="#FFFFFF", bg_color="#1F4E79", **EDGE)
     text = style(book, text_wrap=True, indent=1, num_format="@", **EDGE)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from pipeline.collect.archive import Archive
 from pipeline.collect.collected import Cell, Note
-from pipeline.collect.overlay import Facts, Overlay
+from pipeline.collect.overlay import Overlay, OverlayFacts
 from pipeline.collect.sheet_xml import Formula, SheetFacts, facts, split
 from pipeline.collect.shown import affix, shown, telling_styles
 
@@ -30,13 +30,13 @@ class XlsxFacts:
         self._styles = telling_styles(archive.part(_linked(archive, "styles") or "xl/styles.xml"))
         self._images = _CellImages(archive)
 
-    def facts(self, name: str) -> Facts:
+    def facts(self, name: str) -> OverlayFacts:
         """Return what is to be laid over the worksheet of this name."""
         part = self._parts.get(name, "")
         found = facts(split(self._archive.part(part)), self._styles)
         self._archive.forget(part)
         overlay, pictures = _overlay(self._images, found, self._styles)
-        return Facts(overlay, found.hidden_rows, len(found.hidden_columns), pictures)
+        return OverlayFacts(overlay, found.hidden_rows, len(found.hidden_columns), pictures)
 
     def notes(self) -> list[Note]:
         """Return what is said of the whole workbook: its dates, its pictures that stand in no cell."""

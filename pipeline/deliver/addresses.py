@@ -11,16 +11,16 @@ from pipeline.cohort_sections import School
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import files_of, is_database, read_content
 from pipeline.collect.rows import rows_of_grid
-from pipeline.deliver.codes import LABELS, code_for, code_key, matches
+from pipeline.deliver.confirmation_codes import LABELS, code_for, code_key, is_code
 from pipeline.deliver.recipients import clean_address
-from pipeline.deliver.source import Source, newest_run
+from pipeline.deliver.source import MailSource, run_to_send
 from pipeline.errors import InputError, RefusedError
 from pipeline.tables import read_table
 
 COLUMNS = ["school", "student_number", "submitted", "proved", "known"]
 
 
-def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
+def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
     """Return one row per roster student: `school`, `student_number`, and three addresses, each "" where there is none.
 
     `submitted` stands in the submission that counts, `proved` is the same where its code was typed into the sheet,
@@ -34,7 +34,7 @@ def student_addresses(cohort: Cohort, source: Source) -> pd.DataFrame:
     typed = [codes.get(str(each), "") for each in roster["submission_id"]]
     key = code_key(cohort)
     proved = [
-        address if address and code and matches(code, _code(cohort, key, school, number, address)) else ""
+        address if address and code and is_code(code, _code(cohort, key, school, number, address)) else ""
         for address, code, school, number in zip(
             submitted, typed, roster["school"], roster["student_number"], strict=True
         )
@@ -56,7 +56,7 @@ def _code(cohort: Cohort, key: bytes, school: str, number: str, address: str) ->
     return code_for(key, cohort.name, cohort.code_of(school), number, address)
 
 
-def _typed_codes(source: Source) -> dict[str, str]:
+def _typed_codes(source: MailSource) -> dict[str, str]:
     """Return the codes typed into the sheet, by submission: they are columns that the form does not know."""
     try:
         extras = read_table(source.run, "extras")
@@ -68,7 +68,7 @@ def _typed_codes(source: Source) -> dict[str, str]:
     return dict(zip(joined["submission_id"].astype(str), joined["value"].astype(str), strict=True))
 
 
-def _known(cohort: Cohort, source: Source) -> dict[tuple[str, str], str]:
+def _known(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
     """Return addresses that the office has, by (school, student number); the registry's own come first."""
     return _last_year(cohort, source) | _registry(cohort)
 
@@ -95,13 +95,13 @@ def _addresses(school: School, cohort: Cohort) -> dict[tuple[str, str], str]:
     return found
 
 
-def _last_year(cohort: Cohort, source: Source) -> dict[tuple[str, str], str]:
+def _last_year(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
     """Return last year's submitted addresses of the same people (ID number and name), where there was a cohort."""
     if not cohort.cohort.previous:
         return {}
     person = ["id_number", "name"]
     try:
-        before = read_table(newest_run(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
+        before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
         registry = read_table(source.run, "registry", [*person, "school", "student_number"])
     except (RefusedError, InputError):
         return {}

@@ -6,7 +6,7 @@ import io
 
 from pipeline.view.chase import Chased
 from pipeline.view.theme import theme
-from pipeline.workbook import height, lay_page, text_book, write_row
+from pipeline.workbook_writer import height, lay_page, text_book, write_row
 
 _COLUMNS: dict[str, int] = {"院系": 20, "班级": 20, "学号": 14, "姓名": 12, "状态": 13, "谁来做": 9, "要做什么": 54}
 _FONT = {"font_name": "微软雅黑", "font_size": 10}

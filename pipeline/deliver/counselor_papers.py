@@ -9,11 +9,11 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.deliver.message import XLSX, Attachment
 from pipeline.deliver.recipients import Recipient
-from pipeline.deliver.source import Source
+from pipeline.deliver.source import MailSource
 from pipeline.papers import corrections, proof
+from pipeline.papers.class_roster import Students, paper_students
 from pipeline.papers.corrections import Form
-from pipeline.papers.students import Students, students_of
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 
 _COLLEGES = 8  # whose students are kept in memory
 MOST = 1_000_000  # bytes of all papers of one mail
@@ -22,10 +22,10 @@ MOST = 1_000_000  # bytes of all papers of one mail
 class CounselorPapers:
     """The papers of a run's counselors: colleges are read once for all of theirs."""
 
-    def __init__(self, cohort: Cohort, source: Source) -> None:
+    def __init__(self, cohort: Cohort, source: MailSource) -> None:
         self._cohort, self._run = cohort, load_run(source.run)
         self._form = Form.of(cohort)
-        self._students = lru_cache(_COLLEGES)(partial(students_of, self._run))
+        self._students = lru_cache(_COLLEGES)(partial(paper_students, self._run))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
         """Return the sheet to sign and the workbook of corrections of each class; none where they are too large."""

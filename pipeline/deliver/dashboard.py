@@ -12,18 +12,18 @@ from typing import Any
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Window
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.guard import check_private, check_scope
-from pipeline.deliver.letters import fill
+from pipeline.deliver.letters import render_letter
+from pipeline.deliver.mail_guard import check_scope, refuse_id_numbers
 from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
-from pipeline.deliver.recipients import Recipient, digest, within
-from pipeline.deliver.source import Source
+from pipeline.deliver.recipients import Recipient, mail_digest, within
+from pipeline.deliver.source import MailSource
 from pipeline.render import figures
 from pipeline.states import states
 from pipeline.view.chase import Chased, by_class
 from pipeline.view.people import People
+from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
 from pipeline.view.signature import SIGN_AGAIN
 from pipeline.view.theme import theme
-from pipeline.view.work import entries, grouped, left_in_words, month_day, tasks
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -52,7 +52,7 @@ _COUNSELOR = _Role(
 _SECRETARY = _Role("院系", ("college", "counselor", "student"), "核实、撤销以后才能签字，见附件“看板”")
 
 
-def counselor_draft(cohort: Cohort, source: Source, recipient: Recipient, full: FullPage) -> Draft:
+def counselor_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
     """Return the mail for one counselor: their classes only, fail closed."""
     classes = len(recipient.scope)
     first = min(recipient.scope)[2]
@@ -60,14 +60,14 @@ def counselor_draft(cohort: Cohort, source: Source, recipient: Recipient, full: 
     return _draft(cohort, source, recipient, _COUNSELOR, named, full)
 
 
-def secretary_draft(cohort: Cohort, source: Source, recipient: Recipient, full: FullPage) -> Draft:
+def secretary_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
     """Return the digest for one college's secretary."""
     colleges = sorted({key[1] for key in recipient.scope})
     named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
     return _draft(cohort, source, recipient, _SECRETARY, named, full)
 
 
-def _draft(cohort: Cohort, source: Source, recipient: Recipient, role: _Role, named: str, full: FullPage) -> Draft:
+def _draft(cohort: Cohort, source: MailSource, recipient: Recipient, role: _Role, named: str, full: FullPage) -> Draft:
     people = source.people(recipient)
     content = content_digest(people, recipient)
     return Draft(recipient, content, partial(_message, cohort, source, recipient, people, role, named, full, content))
@@ -80,11 +80,11 @@ def content_digest(people: People, recipient: Recipient) -> str:
         [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
         for each in entries(people.by_class())
     ]
-    return digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
+    return mail_digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
 
 
 def _message(
-    cohort: Cohort, source: Source, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage,
+    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage,
     content: str,
 ) -> Message:  # fmt: skip
     check_scope(recipient, people.chase)
@@ -107,7 +107,7 @@ def _message(
     }
     listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
     html, text = _within_limit(cohort, values, listed)
-    check_private(recipient, html, text)
+    refuse_id_numbers(recipient, html, text)
     return Message(
         recipient=recipient,
         subject=f"{cohort.name}毕业生信息核对：{named} {headline}",
@@ -151,7 +151,7 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
             .itertuples(index=False)
         ],
         "picture_id": PICTURE_ID,
-        "picture_alt": figures.in_words(people.trend),
+        "picture_alt": figures.figure_words(people.trend),
     }
 
 
@@ -162,7 +162,7 @@ def _note(people: People, group: dict[str, Any], recipient: Recipient) -> str:
     return str(group["college"]) if people.roster["college"].nunique() > 1 else ""
 
 
-def _closing(source: Source, recipient: Recipient) -> str:
+def _closing(source: MailSource, recipient: Recipient) -> str:
     """Return what follows the last approval: nothing more for a counselor; a secretary signs and hands in."""
     if recipient.kind != "secretary":
         return "谢谢您。"
@@ -223,7 +223,7 @@ def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, .
     """Return HTML and text with as many chase rows, and then classes, as fit; the attachment has them all."""
     html = text = ""
     for fewer in _fewer_and_fewer(values, chase):
-        html, text = fill("dashboard", {**values, **fewer}, cohort)
+        html, text = render_letter("dashboard", {**values, **fewer}, cohort)
         if len(html.encode()) <= HTML_LIMIT - 2_000:
             break
     return html, text

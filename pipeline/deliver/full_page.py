@@ -13,7 +13,7 @@ from pipeline.deliver.counselor_papers import CounselorPapers
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import Attachment
 from pipeline.deliver.recipients import Recipient, within
-from pipeline.deliver.source import Source, page_is_whole, site_folder
+from pipeline.deliver.source import MailSource, page_is_whole, site_folder
 from pipeline.errors import RefusedError
 from pipeline.render.pieces import BACK
 
@@ -25,7 +25,7 @@ MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
 
-def college_pages(cohort: Cohort, source: Source, recipient: Recipient) -> tuple[Attachment, ...]:
+def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
     """Return the pages of a secretary's colleges from the run's site, and the headcounts that can be signed.
 
     Raises:
@@ -52,14 +52,14 @@ def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
     return Attachment(f"{key[1][:12]}_{what}.html", alone, "text/html")
 
 
-def counselor_pages(cohort: Cohort, source: Source, who: list[Recipient]) -> FullPage:
+def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
     """Render each counselor's own page (one for each of their colleges), all at once, and return what gives them."""
     if not who:
         return _none
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.own import Notebooks
     from pipeline.render.page_guard import Guard
-    from pipeline.view.run import load_run
+    from pipeline.view.run_tables import load_run
 
     guard, notebooks = Guard(load_run(source.run)), Notebooks(cohort.notebooks_folder)
     made: dict[str, tuple[Attachment, ...]] = {}

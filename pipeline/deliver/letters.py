@@ -11,7 +11,7 @@ from pipeline.render.pieces import in_the_office_s_name, render
 from pipeline.states import OFFICE
 
 
-def fill(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[str, str]:
+def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[str, str]:
     """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
     office = cohort.office
     reply = parseaddr(cohort.mail.sender)[1] if cohort.mail else ""

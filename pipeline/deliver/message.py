@@ -18,7 +18,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote_to_bytes
 
-from pipeline.deliver.recipients import Recipient, clean_address, digest
+from pipeline.deliver.recipients import Recipient, clean_address, mail_digest
 from pipeline.errors import ConfigurationError, MingceError
 
 HTML_LIMIT = 90_000  # bytes; Gmail clips at 102 KB
@@ -134,7 +134,7 @@ def file_name(text: str) -> str:
 
 def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:
     """Return the Message-ID: the same mail has the same one, so a doubled delivery shows once in most clients."""
-    return f"<{digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
+    return f"<{mail_digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
 
 
 _CONTINUED = re.compile(

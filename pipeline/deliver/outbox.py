@@ -27,7 +27,7 @@ _SETTLED = ("accepted", "deferred", "refused", "unclear", "written")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Attempt:
     """How one attempt ended: `stage` is the SMTP command that was answered, `code` its reply."""
 
     action: Action
@@ -56,7 +56,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MailVerdict:
     """Whether a mail is to be sent now, and why not."""
 
     due: bool
@@ -89,7 +89,7 @@ class Outbox:
             self._remember(self._ledger.append_all([entry])[0].seq, entry)
         return len(open_claims)
 
-    def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> Verdict:
+    def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> MailVerdict:
         """Return whether `content` is due to `recipient`.
 
         Args:
@@ -103,34 +103,34 @@ class Outbox:
         if failed:
             return self._after_failure(past, last, content)
         if force:
-            return Verdict(True)
+            return MailVerdict(True)
         if self._holds(recipient):
-            return Verdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
+            return MailVerdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
         return self._after(past, last, content)
 
-    def _after_failure(self, past: list[Past], last: Past | None, content: str) -> Verdict:
+    def _after_failure(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
         if last is None or last.action not in ("refused", "deferred"):
-            return Verdict(False, "没有失败的记录")
+            return MailVerdict(False, "没有失败的记录")
         told = next((each for each in reversed(past) if each.action == self._done), None)
         same = told is not None and told.content == content  # what failed has been overtaken
-        return Verdict(not same, "与上次寄到的相同" if same else "")
+        return MailVerdict(not same, "与上次寄到的相同" if same else "")
 
-    def _after(self, past: list[Past], last: Past | None, content: str) -> Verdict:
+    def _after(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
         if last is None:
-            return Verdict(True)
+            return MailVerdict(True)
         told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
         if told and told.content == content and told.action == "unclear":
-            return Verdict(False, "上次是否送达不明，不自动重发", flagged=True)
+            return MailVerdict(False, "上次是否送达不明，不自动重发", flagged=True)
         if told and told.content == content:
-            return Verdict(False, SAME)
+            return MailVerdict(False, SAME)
         here = [each.action for each in past if each.run == self._run]
         if self._done in here:
-            return Verdict(False, "本次运行已寄出")
+            return MailVerdict(False, "本次运行已寄出")
         if "unclear" in here:
-            return Verdict(False, "是否送达不明，不自动重发", flagged=True)
+            return MailVerdict(False, "是否送达不明，不自动重发", flagged=True)
         if here and here[-1] == "refused":
-            return Verdict(False, "本次运行已被拒收，可用 --failed 重试", flagged=True)
-        return Verdict(True)
+            return MailVerdict(False, "本次运行已被拒收，可用 --failed 重试", flagged=True)
+        return MailVerdict(True)
 
     def _holds(self, recipient: Recipient) -> bool:
         return self._held.get(recipient.address_key, False)
@@ -158,7 +158,7 @@ class Outbox:
         self._remember(stored.seq, entry)
         return stored.seq
 
-    def settle(self, recipient: Recipient, content: str, outcome: Outcome, claim: int = 0) -> None:
+    def settle(self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0) -> None:
         """Write how the attempt ended; a claim can be settled once."""
         entry = Entry(
             KIND,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pipeline.cohort import safe_name
 from pipeline.deliver.message import Draft, Message
-from pipeline.deliver.outbox import Outbox, Outcome
+from pipeline.deliver.outbox import Attempt, Outbox
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import MingceError
@@ -22,10 +22,10 @@ DOWN_AFTER = 3  # failed connections in a row
 WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting lets go in minutes
 
 
-class Server(Protocol):
+class MailServer(Protocol):
     """Where mail is handed over: `smtp.SmtpServer`, or a test's."""
 
-    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Outcome:
+    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
         """Hand over one mail; call `claim` when only its content is left."""
         ...
 
@@ -56,7 +56,7 @@ class Post:
     """Sends drafts one after the other; `serialise` turns a message into the bytes that are sent and kept."""
 
     outbox: Outbox
-    server: Server | None
+    server: MailServer | None
     folder: Path
     serialise: Callable[[Message, str], bytes]
     clock: Clock
@@ -111,7 +111,7 @@ class Post:
         """Try once; return the seconds to wait before the next attempt, 0 where this was the last."""
         recipient = message.recipient
         if self.server is None:
-            self.outbox.settle(recipient, content, Outcome("written"))
+            self.outbox.settle(recipient, content, Attempt("written"))
             self._say(results, Result(recipient, "written", subject=message.subject))
             return 0
         claim, outcome = self._handed(self.server, recipient, raw, content)
@@ -127,7 +127,7 @@ class Post:
         self._say(results, Result(recipient, outcome.action, _why(outcome), message.subject))
         return 0
 
-    def _handed(self, server: Server, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Outcome]:
+    def _handed(self, server: MailServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
         claims: list[int] = []
 
         def claim() -> None:
@@ -191,7 +191,7 @@ _STAGES: dict[str, str] = {
 }
 
 
-def _why(outcome: Outcome) -> str:
+def _why(outcome: Attempt) -> str:
     if outcome.action == "accepted":
         return ""
     if outcome.action == "unclear":

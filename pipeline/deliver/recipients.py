@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from pipeline.knowledge.text import among
+from pipeline.knowledge.text_columns import among
 
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
 Key = tuple[str, ...]
@@ -40,12 +40,12 @@ class Recipient:
     def key(self) -> str:
         """What the ledger knows the recipient by: kind and a digest, no address."""
         whose = "|".join("/".join(key) for key in sorted(self.scope)) if self.kind in _PERSONAL else ""
-        return f"{self.kind}:{digest(self.address.casefold(), whose)[:20]}"
+        return f"{self.kind}:{mail_digest(self.address.casefold(), whose)[:20]}"
 
     @property
     def address_key(self) -> str:
         """What a refused address is held by, whatever was sent to it."""
-        return digest(self.address.casefold())[:20]
+        return mail_digest(self.address.casefold())[:20]
 
 
 _PERSONAL = ("student", "invite", "confirm", "changed", "registrar")
@@ -60,7 +60,7 @@ class NoAddress:
     why: str
 
 
-def digest(*parts: str) -> str:
+def mail_digest(*parts: str) -> str:
     """Return the SHA-256 of `parts`, in hex."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 

@@ -7,17 +7,17 @@ from functools import partial
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
-from pipeline.deliver.guard import check_private
-from pipeline.deliver.letters import fill
+from pipeline.deliver.letters import render_letter
+from pipeline.deliver.mail_guard import refuse_id_numbers
 from pipeline.deliver.message import XLSX, Attachment, Draft, Message
 from pipeline.deliver.outbox import SAME
 from pipeline.deliver.post import Result
-from pipeline.deliver.recipients import NoAddress, Recipient, clean_address, digest
-from pipeline.deliver.source import Source
+from pipeline.deliver.recipients import NoAddress, Recipient, clean_address, mail_digest
+from pipeline.deliver.source import MailSource
 from pipeline.papers.errata import KIND, REPORTED, Erratum, errata_of, remember
 from pipeline.papers.errata_xlsx import NAME, errata_workbook
 from pipeline.review.ledger import Ledger
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 
 _LEAD = (
     "附件是核对毕业生信息时发现的学籍库中的问题，每行写明需要的证明。请核对后更正学籍库，并重新导出给{office}；"
@@ -25,7 +25,7 @@ _LEAD = (
 )
 
 
-def registrar_drafts(cohort: Cohort, source: Source, ledger: Ledger) -> Iterator[Draft]:
+def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iterator[Draft]:
     """Yield the mail of each school whose registry has errata and whose registrar has an address."""
     entries, run = ledger.entries(KIND), load_run(source.run)
     for school in _schools(cohort, source):
@@ -33,11 +33,11 @@ def registrar_drafts(cohort: Cohort, source: Source, ledger: Ledger) -> Iterator
         rows = errata_of(run, school, entries) if address else []
         if rows:
             recipient = Recipient("registrar", address, (), frozenset({(school.name,)}))
-            content = digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
+            content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
             yield Draft(recipient, content, partial(_message, cohort, source, school, recipient, rows, content))
 
 
-def _schools(cohort: Cohort, source: Source) -> Iterator[School]:
+def _schools(cohort: Cohort, source: MailSource) -> Iterator[School]:
     """Yield the schools whose registry was read."""
     unread = {key[0] for key, why in source.unread.items() if "学籍库" in why}
     return (school for school in cohort.schools if school.name not in unread)
@@ -49,7 +49,7 @@ def bad_addresses(cohort: Cohort) -> list[NoAddress]:
     return [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
 
 
-def keep_reported(cohort: Cohort, source: Source, ledger: Ledger, results: Iterable[Result]) -> None:
+def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
     """Write into the ledger which errata went out: students on them read so from now on."""
     told = {key for result in results if _went_out(result) for key in result.recipient.scope}
     for school in cohort.schools:
@@ -65,7 +65,7 @@ def _went_out(result: Result) -> bool:
 
 
 def _message(
-    cohort: Cohort, source: Source, school: School, recipient: Recipient, rows: list[Erratum], content: str
+    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum], content: str
 ) -> Message:
     people = len({row.student_number for row in rows})
     headline = f"{len(rows)} 处待更正，{people} 人"
@@ -78,8 +78,8 @@ def _message(
         "lead": _LEAD.format(office=cohort.office.name),
         "cohort": cohort.name,
     }
-    html, text = fill("registrar", values, cohort)
-    check_private(recipient, html, text)
+    html, text = render_letter("registrar", values, cohort)
+    refuse_id_numbers(recipient, html, text)
     workbook = errata_workbook(rows, cohort, school, source.as_of)
     attached = Attachment(f"勘误_{source.as_of:%Y%m%d}.xlsx", workbook, XLSX)
     subject = f"{school.name}{cohort.name}{NAME}：{headline}"

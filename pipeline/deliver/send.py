@@ -18,18 +18,18 @@ from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draf
 from pipeline.deliver.full_page import college_pages, counselor_pages
 from pipeline.deliver.message import Attachment, Draft, Message, message_id, sender_address, to_bytes
 from pipeline.deliver.outbox import Outbox
-from pipeline.deliver.post import Clock, Post, Result, Server
+from pipeline.deliver.post import Clock, MailServer, Post, Result
 from pipeline.deliver.recipients import NoAddress, Recipient
 from pipeline.deliver.registrars import bad_addresses, keep_reported, registrar_drafts
 from pipeline.deliver.smtp import SmtpServer, password_of
-from pipeline.deliver.source import Source, newest_run, open_run
-from pipeline.deliver.students import invitation_drafts, student_drafts
+from pipeline.deliver.source import MailSource, open_run, run_to_send
+from pipeline.deliver.student_mail import invitation_drafts, student_drafts
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.whole import sweep
 
-Pages = Callable[[Cohort, Source, list[Recipient]], FullPage]
+Pages = Callable[[Cohort, MailSource, list[Recipient]], FullPage]
 _NO_SERVER = "就业办 <mingce@localhost.localdomain>"
 
 
@@ -72,12 +72,12 @@ def build_messages(cohort: Cohort, run: Path, pages: Pages | None = None) -> lis
     return [draft.build() for draft in [*_staff_drafts(cohort, source, who, full), *_students(cohort, source, False)]]
 
 
-def send(
+def send_due(
     cohort: Cohort,
     options: Options,
     clock: Clock,
     *,
-    server: Server | None = None,
+    server: MailServer | None = None,
     pages: Pages | None = None,
     told: Callable[[Result], None] = lambda _: None,
 ) -> Sent:
@@ -96,7 +96,7 @@ def send(
         BusyError: another process is sending for this cohort.
         ServerError: the mail server cannot be used.
     """
-    source = open_run(cohort, newest_run(cohort))
+    source = open_run(cohort, run_to_send(cohort))
     folder = cohort.reports_folder / "outbox" / source.run_id
     if options.dry_run:
         return _dry(cohort, options, source, folder)
@@ -126,7 +126,7 @@ def send(
 
 
 @contextmanager
-def _server(cohort: Cohort, given: Server | None) -> Generator[Server | None]:
+def _server(cohort: Cohort, given: MailServer | None) -> Generator[MailServer | None]:
     """Give the server that was handed in, or the one that `[mail]` names (None: there is none)."""
     if given or not cohort.mail:
         yield given
@@ -147,7 +147,7 @@ class _Later:
         return self.pages(recipient)
 
 
-def _dry(cohort: Cohort, options: Options, source: Source, folder: Path) -> Sent:
+def _dry(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, _Later())
@@ -155,7 +155,7 @@ def _dry(cohort: Cohort, options: Options, source: Source, folder: Path) -> Sent
 
 
 def _post(
-    cohort: Cohort, options: Options, outbox: Outbox, server: Server | None, folder: Path, clock: Clock,
+    cohort: Cohort, options: Options, outbox: Outbox, server: MailServer | None, folder: Path, clock: Clock,
     told: Callable[[Result], None],
 ) -> Post:  # fmt: skip
     sender = sender_address(cohort.mail.sender if cohort.mail else _NO_SERVER)
@@ -170,20 +170,20 @@ def _post(
     )
 
 
-def _staff(source: Source) -> tuple[list[Recipient], list[NoAddress]]:
+def _staff(source: MailSource) -> tuple[list[Recipient], list[NoAddress]]:
     counselors, without = recipients.counselors(source.counselors, source.roster)
     secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
     return counselors + secretaries, without + lacking
 
 
-def _staff_drafts(cohort: Cohort, source: Source, who: Iterable[Recipient], full: FullPage) -> Iterator[Draft]:
+def _staff_drafts(cohort: Cohort, source: MailSource, who: Iterable[Recipient], full: FullPage) -> Iterator[Draft]:
     for recipient in who:
         make = counselor_draft if recipient.kind == "counselor" else secretary_draft
         pages = full if recipient.kind == "counselor" else partial(college_pages, cohort, source)
         yield make(cohort, source, recipient, pages)
 
 
-def _students(cohort: Cohort, source: Source, invite: bool) -> Iterator[Draft]:
+def _students(cohort: Cohort, source: MailSource, invite: bool) -> Iterator[Draft]:
     if invite:
         yield from invitation_drafts(cohort, source, student_addresses(cohort, source))
     elif cohort.mail and cohort.mail.students:
@@ -191,7 +191,7 @@ def _students(cohort: Cohort, source: Source, invite: bool) -> Iterator[Draft]:
 
 
 def _plan(
-    cohort: Cohort, options: Options, source: Source, ledger: Ledger, outbox: Outbox, full: FullPage
+    cohort: Cohort, options: Options, source: MailSource, ledger: Ledger, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return what is due, what is not and why, and who has no address."""
     who, unreachable = ([], []) if options.invite else _staff(source)
@@ -215,7 +215,7 @@ def _plan(
     return due, passed, unreachable
 
 
-def _broken(source: Source, recipient: Recipient) -> str:
+def _broken(source: MailSource, recipient: Recipient) -> str:
     """Return why nothing may be sent to this recipient: a college of theirs is not whole, or was not all read."""
     if recipient.kind not in ("counselor", "secretary"):
         return "；".join(source.unread_students[key] for key in recipient.scope if key in source.unread_students)

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from pipeline.cohort_sections import Mail
 from pipeline.deliver.message import sender_address
-from pipeline.deliver.outbox import Outcome
+from pipeline.deliver.outbox import Attempt
 from pipeline.errors import ConfigurationError, MingceError
 
 TIMEOUT = 30.0  # seconds for connecting and for each whole reply
@@ -110,7 +110,7 @@ class SmtpServer:
         self._client: smtplib.SMTP | None = None
         self._sent = 0
 
-    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Outcome:
+    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
         """Hand over one mail; `claim` is called when the next thing to happen is its content.
 
         Raises:
@@ -120,19 +120,19 @@ class SmtpServer:
             client = self._connected()
         except (*_LOST, smtplib.SMTPException) as error:
             code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
-            return Outcome("deferred", "connect", code, type(error).__name__)
+            return Attempt("deferred", "connect", code, type(error).__name__)
         try:
             refused = self._opened(client) or _refusal("rcpt", *client.rcpt(to))
         except (*_LOST, smtplib.SMTPException) as error:
             self._drop()
-            return Outcome("deferred", "dialogue", 0, type(error).__name__)
+            return Attempt("deferred", "dialogue", 0, type(error).__name__)
         if refused:
             self._reset(refused)
             return refused
         claim()
         return self._content(client, raw)
 
-    def _opened(self, client: smtplib.SMTP) -> Outcome | None:
+    def _opened(self, client: smtplib.SMTP) -> Attempt | None:
         refused = _refusal("mail", *client.mail(self._sender))
         if refused and refused.action == "refused":
             raise ServerError(
@@ -151,29 +151,29 @@ class SmtpServer:
                 pass  # what was accepted stays accepted
             self._client = None
 
-    def _content(self, client: smtplib.SMTP, raw: bytes) -> Outcome:
+    def _content(self, client: smtplib.SMTP, raw: bytes) -> Attempt:
         try:
             code, reply = client.docmd("DATA")
             if code != 354:
-                refused = _refusal("data", code, reply) or Outcome("deferred", "data", code)
+                refused = _refusal("data", code, reply) or Attempt("deferred", "data", code)
                 self._reset(refused)
                 return refused
             with _cut_after(client.sock, self._timeout * CONTENT):
                 client.send(_quoted(raw))
         except (*_LOST, smtplib.SMTPResponseException) as error:
             self._drop()
-            return Outcome("deferred", "data", 0, type(error).__name__)  # its end was never sent
+            return Attempt("deferred", "data", 0, type(error).__name__)  # its end was never sent
         try:
             code, reply = self._last_reply(client)
         except (*_LOST, smtplib.SMTPResponseException) as error:
             self._drop()
-            return Outcome("unclear", "content", 0, type(error).__name__)
+            return Attempt("unclear", "content", 0, type(error).__name__)
         if not 200 <= code < 300 and not 400 <= code < 600:  # no answer to what was asked
             self._drop()
-            return Outcome("unclear", "content", 0, "reply")
+            return Attempt("unclear", "content", 0, "reply")
         refused = _refusal("content", code, reply)
         self._reset(refused) if refused else self._count()
-        return refused or Outcome("accepted", "content", code)
+        return refused or Attempt("accepted", "content", code)
 
     def _last_reply(self, client: smtplib.SMTP) -> tuple[int, bytes]:
         assert client.sock
@@ -189,10 +189,10 @@ class SmtpServer:
             return self._client
         self.close()
         self._sent = 0
-        self._client = connect(self._mail, self._password, self._timeout)
+        self._client = connect_smtp(self._mail, self._password, self._timeout)
         return self._client
 
-    def _reset(self, outcome: Outcome) -> None:
+    def _reset(self, outcome: Attempt) -> None:
         """Get ready for the next mail: 421 means that the server hangs up."""
         try:
             if self._client and outcome.code != 421:
@@ -211,7 +211,7 @@ class SmtpServer:
         self._sent += 1
 
 
-def connect(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> smtplib.SMTP:
+def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> smtplib.SMTP:
     """Connect, encrypt and log in.
 
     Raises:
@@ -297,12 +297,12 @@ def _from_keyring(user: str) -> str | None:
         return None
 
 
-def _refusal(stage: str, code: int, reply: bytes | str) -> Outcome | None:
+def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:
     """Return the outcome of a reply, or None where it says yes."""
     if 200 <= code < 300:
         return None
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return Outcome("refused" if code >= 500 else "deferred", stage, code, text)
+    return Attempt("refused" if code >= 500 else "deferred", stage, code, text)
 
 
 def _quoted(raw: bytes) -> bytes:

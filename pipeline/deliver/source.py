@@ -19,7 +19,7 @@ from pipeline.render.overview import college_folder
 from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
-from pipeline.review.scope import YEARS
+from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 from pipeline.tables import POSITION, read_table
@@ -30,7 +30,7 @@ _KEYS = ["school", "college", "class_name"]
 
 
 @dataclass(frozen=True)
-class Source:
+class MailSource:
     """The tables of one complete run, and the colleges whose pages are whole."""
 
     run: Path
@@ -77,7 +77,7 @@ class Source:
                 if (school, college) in self.unread}  # fmt: skip
 
 
-def newest_run(cohort: Cohort) -> Path:
+def run_to_send(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run of all colleges (`latest.txt`).
 
     Raises:
@@ -91,7 +91,7 @@ def newest_run(cohort: Cohort) -> Path:
     return run
 
 
-def open_run(cohort: Cohort, run: Path) -> Source:
+def open_run(cohort: Cohort, run: Path) -> MailSource:
     """Return the run's tables, opened for sending.
 
     Raises:
@@ -107,7 +107,7 @@ def open_run(cohort: Cohort, run: Path) -> Source:
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
     columns += POSITION
     submissions = read_table(run, "submissions", columns)
-    return Source(
+    return MailSource(
         run=run,
         run_id=str(summary.get("run_id") or run.name),
         as_of=date.fromisoformat(str(summary["as_of"])),

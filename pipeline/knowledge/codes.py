@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError, reason_of
-from pipeline.knowledge.text import by_distinct, flag_by_distinct
+from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct
 
 COLUMNS = ("code", "label", "aliases", "source")
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text import Bools, by_distinct, flag, flag_by_distinct, matches, text
+from pipeline.knowledge.text_columns import Bools, by_distinct, fits_pattern, flag, flag_by_distinct, text
 
 _MOBILE = r"1[3-9][0-9]{9}"
 _AREA = r"0(?:10|2[0-9]|[3-9][0-9]{2})"
@@ -87,7 +87,7 @@ def _landline(bare: str) -> str:
 def mobile_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is a mainland mobile number (a leading +86, spaces and hyphens are no fault)."""
     return _settle(
-        values, matches(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
+        values, fits_pattern(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
     )
 
 
@@ -97,7 +97,7 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
     Several numbers in one cell are right when each of them is; 400 and 800 numbers are right; a landline without
     its area code is the matter of `area_code_state`.
     """
-    plain = matches(values, rf"|{_MOBILE}|{_LANDLINE}")
+    plain = fits_pattern(values, rf"|{_MOBILE}|{_LANDLINE}")
     return _settle(values, plain, lambda value: all(map(_is_phone, telephones(value).split("/"))))
 
 
@@ -115,7 +115,7 @@ def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd
 
 def area_code_state(values: pd.Series) -> pd.Series:
     """Return the fault of each landline's area code: "missing", "abolished", "unknown" (never existed) or ""."""
-    mobile = matches(values, rf"|{_MOBILE}")
+    mobile = fits_pattern(values, rf"|{_MOBILE}")
     answers = values.where(~flag(values, mobile), "")
     if not mobile.all():
         answers[~mobile] = by_distinct(values[~mobile], _area_code_state)
@@ -154,7 +154,7 @@ _LATER_MERGED = frozenset({"0634"})  # 莱芜市, under 济南市 since 2019: th
 
 def area_code_successor(values: pd.Series) -> pd.Series:
     """Return the number as it is dialled today for landlines with an abolished area code, else "" (a proposal)."""
-    old = matches(values, rf".*(?:{'|'.join(_abolished())}).*")
+    old = fits_pattern(values, rf".*(?:{'|'.join(_abolished())}).*")
     answers = pd.Series("", index=values.index, dtype="str")
     answers[old] = by_distinct(values[old], _successor)
     return answers
@@ -178,12 +178,12 @@ def _abolished() -> dict[str, tuple[str, str]]:
 
 def postcode_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is six digits."""
-    return flag(values, matches(values, "|[0-9]{6}"))
+    return flag(values, fits_pattern(values, "|[0-9]{6}"))
 
 
 def qq_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is five to eleven digits without a leading zero."""
-    return flag(values, matches(values, "|[1-9][0-9]{4,10}"))
+    return flag(values, fits_pattern(values, "|[1-9][0-9]{4,10}"))
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -194,7 +194,7 @@ _ODD_EMAIL = r"(?i).*(?:--.*|\.(?:test|invalid|local|localhost|onion|arpa|exampl
 
 def email_ok(values: pd.Series) -> pd.Series:
     """Return whether each value, as it stands, is an address that mail could be sent to (syntax only, no DNS)."""
-    plain = matches(values, rf"|{_PLAIN_EMAIL}") & ~matches(values, _ODD_EMAIL)
+    plain = fits_pattern(values, rf"|{_PLAIN_EMAIL}") & ~fits_pattern(values, _ODD_EMAIL)
     return _settle(values, plain, _deliverable)
 
 
@@ -212,7 +212,7 @@ def email_misspelt(values: pd.Series) -> pd.Series:
     """Return the domain that was probably meant where an address has a known misspelling, else ""."""
     known = "|".join(map(re.escape, _misspellings()))
     answer = np.full(len(values), "", dtype=object)
-    odd = matches(values, rf"(?i).*@\s*(?:{known})\s*")
+    odd = fits_pattern(values, rf"(?i).*@\s*(?:{known})\s*")
     domains = (value.rpartition("@")[2].strip().casefold() for value in values[odd])  # (?i) takes ſ for s, too
     answer[odd] = [_misspellings()[domain] for domain in domains]
     return text(values, answer)

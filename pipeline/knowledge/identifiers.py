@@ -18,7 +18,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text import Bools, Bytes, byte_matrix, chosen, distinct, flag, lengths, matches, text
+from pipeline.knowledge.text_columns import (
+    Bools,
+    Bytes,
+    byte_matrix,
+    chosen,
+    distinct,
+    fits_pattern,
+    flag,
+    lengths,
+    text,
+)
 
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
@@ -56,7 +66,7 @@ class IdNumbers:
         kinds[self._long] = _kinds_of_18(self._long_digits)
         kinds[self._short] = _kinds_of_15(self._short_digits)
         odd = np.flatnonzero(kinds == _MALFORMED)
-        kinds[odd[matches(self._values.iloc[odd], _DAMAGED)]] = _DAMAGED_KIND
+        kinds[odd[fits_pattern(self._values.iloc[odd], _DAMAGED)]] = _DAMAGED_KIND
         return kinds
 
     @cached_property
@@ -76,7 +86,7 @@ class IdNumbers:
     @cached_property
     def travel(self) -> pd.Series:
         """Whether each number has the form of a passport or of a travel permit of Hong Kong, Macau or Taiwan."""
-        return flag(self._values, (self._kinds == _MALFORMED) & matches(self._values, _TRAVEL))
+        return flag(self._values, (self._kinds == _MALFORMED) & fits_pattern(self._values, _TRAVEL))
 
     @cached_property
     def checksum_ok(self) -> pd.Series:
@@ -176,12 +186,12 @@ def _months_since_1970(months: pd.Series) -> np.ndarray:
 
 def damaged(values: pd.Series) -> pd.Series:
     """Return which numbers of any kind a spreadsheet kept as such: 1.34303E+13, or 13430300000052.0."""
-    return flag(values, matches(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
+    return flag(values, fits_pattern(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
 
 
 def check_character(first17: pd.Series) -> pd.Series:
     """Return the eighteenth character (ISO 7064 MOD 11-2) of each seventeen digits, "" where they are none."""
-    fits = matches(first17, "[0-9]{17}")
+    fits = fits_pattern(first17, "[0-9]{17}")
     answer = np.full(len(first17), "", dtype=object)
     answer[fits] = _check_bytes(byte_matrix(first17[fits], 17)).view("S1").astype(str)
     return text(first17, answer)
@@ -228,7 +238,7 @@ def _exists(years: np.ndarray, months: np.ndarray, days: np.ndarray) -> Bools:
 
 def to_18(values15: pd.Series) -> pd.Series:
     """Return fifteen-digit numbers in the form of eighteen (19 before the year, check character); others as given."""
-    old = flag(values15, matches(values15, "[0-9]{15}"))
+    old = flag(values15, fits_pattern(values15, "[0-9]{15}"))
     first17 = values15.str[:6] + "19" + values15.str[6:]
     return values15.where(~old, first17 + check_character(first17))
 
@@ -239,7 +249,7 @@ def id_prefix(values: pd.Series) -> pd.Series:
     A spreadsheet keeps fifteen significant digits and drops zeros at their end; a mantissa of fewer than ten
     digits is what was displayed, and tells no prefix.
     """
-    whole = flag(values, matches(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
+    whole = flag(values, fits_pattern(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
     digits = values.str.replace(r"[Ee].*$", "", regex=True).str.replace(".", "", regex=False)
     enough = digits.str.len().between(_LEAST_DIGITS, 17)
     return digits.str[:15].str.pad(15, side="right", fillchar="0").where(whole & enough, "")

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 import pandas as pd
 
 from pipeline.knowledge import han
-from pipeline.knowledge.text import by_distinct, flag, matches
+from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
 
 _PLAIN = rf"[{han.HAN}]{{2,5}}"
 _LATIN = rf"[{han.LATIN}]+(?:(?: |[-'’]| ?{han.DOT} ?|\. ?|, ?)[{han.LATIN}]+)*\.?"
@@ -43,7 +43,7 @@ def clean_name(values: pd.Series) -> pd.Series:
     characters become the ones meant; invisible characters and spaces beside Han characters go; Latin names keep
     single spaces.
     """
-    plain = matches(values, _PLAIN)
+    plain = fits_pattern(values, _PLAIN)
     if plain.all():
         return values
     cleaned = values.copy()
@@ -67,7 +67,7 @@ def _visible(character: str) -> str:
 
 def name_ok(values: pd.Series) -> pd.Series:
     """Return whether each cleaned name is Han characters with middle dots, or Latin letters with spaces (or blank)."""
-    return flag(values, matches(values, rf"|{_GOOD}"))
+    return flag(values, fits_pattern(values, rf"|{_GOOD}"))
 
 
 def equal_names(values: pd.Series) -> pd.Series:
@@ -76,7 +76,7 @@ def equal_names(values: pd.Series) -> pd.Series:
     Latin letters count without regard to case, hyphens, apostrophes, dots and spaces; Han characters count as they
     stand.
     """
-    letters = flag(values, matches(values, rf"(?s).*[{han.LATIN}].*"))
+    letters = flag(values, fits_pattern(values, rf"(?s).*[{han.LATIN}].*"))
     if not letters.any():
         return values
     compared = values.copy()
@@ -91,7 +91,7 @@ def _without_joints(name: str) -> str:
 
 def name_latin(values: pd.Series) -> pd.Series:
     """Return whether each cleaned name is written in Latin letters."""
-    return flag(values, matches(values, _LATIN))
+    return flag(values, fits_pattern(values, _LATIN))
 
 
 @lru_cache(maxsize=200_000)

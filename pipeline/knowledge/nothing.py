@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline import resources
 from pipeline.knowledge.codes import CodeTable
-from pipeline.knowledge.text import flag, flag_by_distinct, lengths
+from pipeline.knowledge.text_columns import flag, flag_by_distinct, lengths
 
 WHY = "“无”等占位文字视为空"
 _LONGEST = 64  # bytes: no placeholder has more

@@ -21,7 +21,7 @@ import pandas as pd
 
 from pipeline.knowledge.same_pictures import near_same
 
-__all__ = ["COLUMNS", "Picture", "Shelf", "examine", "near_same", "read_picture"]
+__all__ = ["COLUMNS", "PhotoFile", "Shelf", "examine_photos", "near_same", "read_picture"]
 
 # What is decoded, whatever a file is called: Pillow knows forty more kinds, and would start Ghostscript for one of them
 _KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
@@ -33,7 +33,7 @@ COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "p
 
 
 @dataclass(frozen=True)
-class Picture:
+class PhotoFile:
     """One file: whether it decodes whole, its size in bytes and upright pixels, content digest, perceptual hash."""
 
     readable: bool
@@ -44,7 +44,7 @@ class Picture:
     phash: str
 
 
-def examine(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
+def examine_photos(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
     """Return what each row's photo is (columns `COLUMNS`, same index; `path` is relative to the folder of `shelf`).
 
     A photo is looked for by the given name, with or without extension and folder, then by student number, then by
@@ -61,7 +61,7 @@ def examine(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbe
     return frame.astype({**kinds, "sha256": "str", "phash": "str"})
 
 
-def _row(folder: Path, path: Path | None, pictures: dict[Path, Picture]) -> tuple[object, ...]:
+def _row(folder: Path, path: Path | None, pictures: dict[Path, PhotoFile]) -> tuple[object, ...]:
     if path is None:
         return (False, "", False, 0, 0, 0, "", "")
     seen = pictures[path]
@@ -137,19 +137,19 @@ def _without_suffix(key: str) -> str:
     return path.with_suffix("").as_posix() if path.suffix in IMAGE_SUFFIXES else key
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path) -> PhotoFile:
     """Return what one file is; a file that cannot be opened or decoded whole is not readable."""
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
         size = path.stat().st_size
         digest = hashlib.sha256(content).hexdigest() if content else _digest(path)
     except OSError:
-        return Picture(False, 0, 0, 0, "", "")
+        return PhotoFile(False, 0, 0, 0, "", "")
     measured = _decode(content) if content else None
     if measured is None:
-        return Picture(False, size, 0, 0, digest, "")
+        return PhotoFile(False, size, 0, 0, digest, "")
     width, height, phash = measured
-    return Picture(True, size, width, height, digest, phash)
+    return PhotoFile(True, size, width, height, digest, phash)
 
 
 def _digest(path: Path) -> str:

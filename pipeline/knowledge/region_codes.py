@@ -8,7 +8,7 @@ from functools import cache
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text import chosen, distinct_rows
+from pipeline.knowledge.text_columns import chosen, distinct_rows
 
 Names = tuple[str, ...]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pipeline.knowledge.region_table import Place, Table
+from pipeline.knowledge.region_table import Place, RegionTable
 
 _MOST_STEPS = 12
 
 
-def names_in(table: Table, place: Place, year: int) -> list[str]:
+def names_in(table: RegionTable, place: Place, year: int) -> list[str]:
     """Return the names that a place had in a year, as short as they stay clear; several where it was divided."""
     began = min(span.first for span in table.spans[place])
     found = _follow(table, place, year, backward=year < began)
     return sorted(_shown(place, other) for other in found)
 
 
-def _follow(table: Table, place: Place, year: int, *, backward: bool) -> set[Place]:
+def _follow(table: RegionTable, place: Place, year: int, *, backward: bool) -> set[Place]:
     ends: set[Place] = set()
     reached = {place}
     for _ in range(_MOST_STEPS):
@@ -26,7 +26,7 @@ def _follow(table: Table, place: Place, year: int, *, backward: bool) -> set[Pla
     return ends
 
 
-def _next(table: Table, place: Place, *, backward: bool) -> tuple[Place, ...]:
+def _next(table: RegionTable, place: Place, *, backward: bool) -> tuple[Place, ...]:
     return tuple(table.forebears.get(place, ())) if backward else table.heirs.get(place, ())
 
 
@@ -38,7 +38,7 @@ def _shown(place: Place, other: Place) -> str:
     return other.county
 
 
-def current_names(table: Table, place: Place) -> Place:
+def current_names(table: RegionTable, place: Place) -> Place:
     """Return the names of today where they are beyond doubt (one successor at each step), else the place as it is."""
     if place.county and place in table.spans:
         return _shown_today(table, place, place)
@@ -47,7 +47,7 @@ def current_names(table: Table, place: Place) -> Place:
     return _shown_today(table, place, known)
 
 
-def _shown_today(table: Table, place: Place, known: Place) -> Place:
+def _shown_today(table: RegionTable, place: Place, known: Place) -> Place:
     """Return the last names of the entry `known`, in the three levels of `place`."""
     latest = _latest(table, known)
     if latest.city and not latest.county:
@@ -56,7 +56,7 @@ def _shown_today(table: Table, place: Place, known: Place) -> Place:
     return Place(latest.province, latest.city or latest.county, latest.county) if latest in table.spans else place
 
 
-def _latest(table: Table, place: Place) -> Place:
+def _latest(table: RegionTable, place: Place) -> Place:
     seen = {place}
     while len(heirs := table.heirs.get(place, ())) == 1 and heirs[0] not in seen:
         place = heirs[0]

@@ -13,7 +13,7 @@ from pipeline.knowledge.region_table import (
     UNDIVIDED,
     XINJIANG,
     Place,
-    Table,
+    RegionTable,
 )
 
 Cells = tuple[str, str, str, str]
@@ -35,7 +35,7 @@ _DIVISION = re.compile(r"^(?:第|农)?[一二三四五六七八九十]+师")
 _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 
 
-def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
+def split_cells(table: RegionTable, province: str, city: str, county: str) -> Cells:
     """Return province, city and county by full names, and why they changed ("" where they did not)."""
     given = (province, city, county)
     cells = [_NOISE.sub("", cell) for cell in given]
@@ -52,7 +52,7 @@ def split_cells(table: Table, province: str, city: str, county: str) -> Cells:
     return (*answer, APART if moved else COMPLETED)
 
 
-def _part_province(table: Table, cells: list[str]) -> list[str]:
+def _part_province(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in table.provinces:
         official = table.provinces[province]
@@ -72,7 +72,7 @@ def _part_province(table: Table, cells: list[str]) -> list[str]:
     )
 
 
-def _province_of(table: Table, province: str, source: str) -> str:
+def _province_of(table: RegionTable, province: str, source: str) -> str:
     """Return the one province of a place written without it: 湘潭市雨湖区, or 浏阳市 in the province's own cell."""
     heads = [source[:end] for end in range(len(source), 1, -1) if _PLACE.search(source[:end])]
     for head in heads:
@@ -83,12 +83,12 @@ def _province_of(table: Table, province: str, source: str) -> str:
     return ""
 
 
-def _holds(table: Table, province: str, head: str, rest: str) -> bool:
+def _holds(table: RegionTable, province: str, head: str, rest: str) -> bool:
     """Whether nothing follows the name of a place, or a county of the city that it is."""
     return not rest or rest in table.counties.get((province, table.cities[province].get(head, "")), {})
 
 
-def _of_corps(table: Table, cells: list[str]) -> list[str]:
+def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:
     """新疆生产建设兵团's cities stand in the national table under 新疆: 第八师 is 石河子市."""
     province, city, county = cells
     if province != CORPS and not (province == XINJIANG and CORPS_UNIT.search(city)):
@@ -111,7 +111,7 @@ def _fill(rest: str, later: list[str]) -> list[str]:
     return later[:2]
 
 
-def _without(table: Table, province: str, cell: str) -> str:
+def _without(table: RegionTable, province: str, cell: str) -> str:
     """A cell without the province in front (湖南省长沙市, 湖南长沙); its name alone stays (吉林 may be 吉林市)."""
     if cell in table.cities.get(province, ()):
         return cell
@@ -123,13 +123,13 @@ def _without(table: Table, province: str, cell: str) -> str:
     return cell
 
 
-def _city_head(table: Table, province: str, text: str) -> str:
+def _city_head(table: RegionTable, province: str, text: str) -> str:
     """Return the longest city name (in full or short) that `text` begins with, "" where none."""
     names = [name for name in table.cities.get(province, ()) if text.startswith(name)]
     return max(names, key=len, default="")
 
 
-def _part_city(table: Table, cells: list[str]) -> list[str]:
+def _part_city(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in SPECIAL:
         return _special(table, province, city, county)
@@ -149,20 +149,20 @@ def _part_city(table: Table, cells: list[str]) -> list[str]:
     return _behind_city(table, province, city, county) or _county_as_city(table, cells) or cells
 
 
-def _lasts_without_city(table: Table, province: str, county: str) -> bool:
+def _lasts_without_city(table: RegionTable, province: str, county: str) -> bool:
     """Whether a county without a city level was last known as that (石河子市), not under a city (浏阳市) or as one."""
     last = table.last_year(Place(province, "", county))
     under = max((year for home, year in table.homes[province, county].items() if home), default=0)
     return last > max(under, table.last_year(Place(province, county, "")))
 
 
-def _ended_as_county(table: Table, province: str, city: str) -> bool:
+def _ended_as_county(table: RegionTable, province: str, city: str) -> bool:
     """Whether a city is none any more and a county-level city has its name today: 巢湖市, of 合肥市 since 2011."""
     homes = table.homes.get((province, city), {})
     return table.last_year(Place(province, city, "")) < NOW and NOW in homes.values()
 
 
-def _behind_city(table: Table, province: str, city: str, county: str) -> list[str] | None:
+def _behind_city(table: RegionTable, province: str, city: str, county: str) -> list[str] | None:
     """长沙市望城区 in the city cell: the city, and the county where that cell is blank or says the same."""
     head = _city_head(table, province, city)
     if not head:
@@ -177,7 +177,7 @@ def _behind_city(table: Table, province: str, city: str, county: str) -> list[st
     return [province, official, known[rest]]
 
 
-def _county_as_city(table: Table, cells: list[str]) -> list[str] | None:
+def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
     """浏阳市 or 湘潭县 in the city cell: a county of one prefecture, whose name the county cell repeats or leaves."""
     province, city, county = cells
     homes = table.homes_of_form.get((province, city), {})
@@ -188,7 +188,7 @@ def _county_as_city(table: Table, cells: list[str]) -> list[str] | None:
     return [province, *latest[0]] if len(latest) == 1 else None
 
 
-def _municipality(table: Table, province: str, city: str, county: str) -> list[str]:
+def _municipality(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     known = table.counties[province, province]
     short = province.removesuffix("市")
     bare = city.removeprefix(province) if city != province else city
@@ -199,7 +199,7 @@ def _municipality(table: Table, province: str, city: str, county: str) -> list[s
     return [province, city, county]
 
 
-def _special(table: Table, province: str, city: str, county: str) -> list[str]:
+def _special(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     """Hong Kong and Macau have no cities and stand for their own, like a municipality; 中西区 is what a county is."""
     if not city or table.provinces.get(city) == province:
         city = province
@@ -208,7 +208,7 @@ def _special(table: Table, province: str, city: str, county: str) -> list[str]:
     return [province, city, province if not county or table.provinces.get(county) == province else county]
 
 
-def _part_county(table: Table, cells: list[str]) -> list[str]:
+def _part_county(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in UNDIVIDED or not city:
         return cells
@@ -225,7 +225,7 @@ def _part_county(table: Table, cells: list[str]) -> list[str]:
     return [province, city, "" if county in {city, province + city} else county]
 
 
-def _of_undivided(table: Table, province: str, city: str, county: str) -> list[str]:
+def _of_undivided(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     """A city without counties (东莞市, 仙桃市) stands for its own county."""
     single = Place(province, city, "") in table.spans or Place(province, "", city) in table.spans
     same = county in {"", "市辖区", city, city.removesuffix("市"), f"{city}市辖区", province + city}

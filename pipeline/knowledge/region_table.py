@@ -41,7 +41,7 @@ class Span(NamedTuple):
 
 
 @dataclass
-class Table:
+class RegionTable:
     """Everything that look-ups need; made once by `load_table`."""
 
     spans: dict[Place, list[Span]] = field(default_factory=lambda: defaultdict(list))
@@ -76,9 +76,9 @@ class Table:
 
 
 @cache
-def load_table() -> Table:
+def load_table() -> RegionTable:
     """Return the table, read once."""
-    table = Table()
+    table = RegionTable()
     path = resources.expectations() / "regions" / "regions.csv"
     with path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
@@ -96,7 +96,7 @@ def load_table() -> Table:
     return table
 
 
-def _add(table: Table, row: dict[str, str]) -> None:
+def _add(table: RegionTable, row: dict[str, str]) -> None:
     place = Place(row["province"], row["city"], row["county"])
     span = Span(int(row["valid_from"]), int(row["valid_to"] or NOW))
     table.codes.add(row["code"])
@@ -105,14 +105,14 @@ def _add(table: Table, row: dict[str, str]) -> None:
         table.heirs[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
 
 
-def _name_provinces(table: Table) -> None:
+def _name_provinces(table: RegionTable) -> None:
     official = {place.province for place in table.spans}
     table.provinces = {name: name for name in official | UNDIVIDED}
     table.provinces |= {base_name(name): name for name in official} | PROVINCE_SHORT
     table.province_heads = sorted(table.provinces, key=len, reverse=True)
 
 
-def _name_cities(table: Table) -> None:
+def _name_cities(table: RegionTable) -> None:
     """Cities of each province by name and short form; of two that share one, the longer lasting counts."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for place in table.spans:
@@ -128,7 +128,7 @@ def _name_cities(table: Table) -> None:
             table.cities[province].setdefault(form, best)
 
 
-def _name_counties(table: Table) -> None:
+def _name_counties(table: RegionTable) -> None:
     """Counties of each city by name and short form; a form that two living counties share means neither."""
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for place in table.spans:
@@ -147,7 +147,7 @@ def _name_counties(table: Table) -> None:
                 table.counties[key].setdefault(form, best)
 
 
-def _name_by_alias(table: Table, path: Path) -> None:
+def _name_by_alias(table: RegionTable, path: Path) -> None:
     """Add what people call places (`aliases.csv`); a name that the table gives to another place stays that one's."""
     with path.open(encoding="utf-8", newline="") as lines:
         rows = [(row["province"], row["name"], row["alias"].split("|")) for row in csv.DictReader(lines)]
@@ -159,7 +159,7 @@ def _name_by_alias(table: Table, path: Path) -> None:
                 table.counties[province, city].setdefault(alias, name)
 
 
-def _name_across(table: Table) -> None:
+def _name_across(table: RegionTable) -> None:
     """Note for every form of a county's name where it is, and for every name the provinces that have it."""
     for (province, city), forms in table.counties.items():
         for form, name in forms.items():
@@ -170,7 +170,7 @@ def _name_across(table: Table) -> None:
             table.provinces_of[form].add(province)
 
 
-def _one_name(table: Table, city: tuple[str, str], names: list[str]) -> str:
+def _one_name(table: RegionTable, city: tuple[str, str], names: list[str]) -> str:
     last = {name: table.last_year(Place(*city, name)) for name in names}
     latest = [name for name in names if last[name] == max(last.values())]
     return latest[0] if len(latest) == 1 else ""

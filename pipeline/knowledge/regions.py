@@ -16,8 +16,17 @@ import pandas as pd
 
 from pipeline.knowledge.region_lineage import current_names, names_in
 from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
-from pipeline.knowledge.region_table import ABOVE, CORPS, CORPS_UNIT, UNDIVIDED, XINJIANG, Place, Table, load_table
-from pipeline.knowledge.text import Places, chosen, distinct_rows, flag, flag_by_distinct
+from pipeline.knowledge.region_table import (
+    ABOVE,
+    CORPS,
+    CORPS_UNIT,
+    UNDIVIDED,
+    XINJIANG,
+    Place,
+    RegionTable,
+    load_table,
+)
+from pipeline.knowledge.text_columns import Places, chosen, distinct_rows, flag, flag_by_distinct
 
 LEVELS = ["province", "city", "county"]
 VERDICTS = ["resolved_province", "resolved_city", "county_known", "hierarchy", "valid_then", "valid_now"]
@@ -28,12 +37,12 @@ _CELLS = 50_000  # split cells that are remembered: those of a province's studen
 class Regions:
     """The table of regions with the questions that normalise and check ask, over whole columns."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: RegionTable) -> None:
         self._table = table
         self._split = lru_cache(maxsize=_CELLS)(partial(split_cells, table))
         self._provinces = {code[:2] for code in table.codes}
 
-    def __reduce__(self) -> tuple[type[Regions], tuple[Table]]:
+    def __reduce__(self) -> tuple[type[Regions], tuple[RegionTable]]:
         """Go to another process as the table alone; what was remembered stays here."""
         return Regions, (self._table,)
 
@@ -131,22 +140,22 @@ def _of_xinjiang(place: Place) -> Place:
     return place._replace(province=XINJIANG) if place.province == CORPS else place
 
 
-def _city_known(table: Table, place: Place) -> bool:
+def _city_known(table: RegionTable, place: Place) -> bool:
     corps = place.province == XINJIANG and bool(CORPS_UNIT.search(place.city))
     return corps or place.city in table.city_names or _direct(table, place)
 
 
-def _direct(table: Table, place: Place) -> bool:
+def _direct(table: RegionTable, place: Place) -> bool:
     return Place(place.province, "", place.city) in table.spans
 
 
-def _county_known(table: Table, place: Place) -> bool:
+def _county_known(table: RegionTable, place: Place) -> bool:
     if not place.county:
         return False
     return place in table.spans or (_direct(table, place) and place.county == place.city)
 
 
-def _belongs(table: Table, place: Place) -> bool:
+def _belongs(table: RegionTable, place: Place) -> bool:
     """Whether the city was in the province and the county in the city, in one year at least."""
     if place.province in UNDIVIDED:
         return True
@@ -162,13 +171,13 @@ def _belongs(table: Table, place: Place) -> bool:
     return any(entry in table.spans for entry in (place, *below)) or _is_no_county(table, place.county)
 
 
-def _is_no_county(table: Table, name: str) -> bool:
+def _is_no_county(table: RegionTable, name: str) -> bool:
     """Whether this is an area that any city may have, such as 高新区 or 某林场: 碑林区 is a county, of 西安市 alone."""
     elsewhere = name in table.county_names and len(name) > 2 and not name.endswith("新区")
     return bool(ANY_COUNTY.search(name)) and not elsewhere
 
 
-def _dated(table: Table, place: Place) -> list[Place]:
+def _dated(table: RegionTable, place: Place) -> list[Place]:
     """The entries whose years are to be judged: the county, or else the city, longest lasting first."""
     if place in table.spans and place.county:
         return [place]
@@ -177,7 +186,7 @@ def _dated(table: Table, place: Place) -> list[Place]:
     return sorted(known, key=table.last_year, reverse=True)
 
 
-def _valid(table: Table, places: list[Place], year: int) -> bool:
+def _valid(table: RegionTable, places: list[Place], year: int) -> bool:
     return any(table.valid(place, year) or table.valid(place, year - 1) for place in places)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.match.keys import joined, key_frame
-from pipeline.normalise.times import in_order
+from pipeline.match.keys import joined_keys, key_frame
+from pipeline.normalise.dates import in_order
 from pipeline.tables import CHANGES, POSITION, Frame
 
 TARGET = "target"
@@ -61,7 +61,7 @@ class _Chain:
         return self.due.popleft() if self.due else self.timed.popleft() if self.timed else None
 
 
-def lay_on(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise) -> Amended:
+def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise) -> Amended:
     """Lay amendments on the submissions of their people.
 
     Args:
@@ -100,7 +100,7 @@ def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[
     found: dict[int, set[int]] = defaultdict(set)
     left, right = key_frame(amendments, AMENDING_KEYS), key_frame(bases, AMENDING_KEYS)
     for number in ("student_number", "id_number"):
-        wanted, held = (joined(k[number].to_numpy(), k["name"].to_numpy()) for k in (left, right))
+        wanted, held = (joined_keys(k[number].to_numpy(), k["name"].to_numpy()) for k in (left, right))
         places = pd.DataFrame({"key": held, "base": np.arange(len(held))})
         sought = pd.DataFrame({"key": wanted, "amendment": np.arange(len(wanted))})
         both = sought[sought["key"] != 0].merge(places, on="key")

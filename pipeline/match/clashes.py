@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.knowledge.photos import near_same
-from pipeline.match.keys import Bools, Keys, among, repeated
+from pipeline.match.keys import Bools, Keys, known_keys, repeated
 from pipeline.match.pairs import exam_key, id_key, student_key
 from pipeline.tables import Frame
 
@@ -54,6 +54,6 @@ def owners(values: Keys, own: Bools, certified: Bools) -> Bools:
         own: whether the registry has this value for the row's person.
         certified: whether the row's identity is certified.
     """
-    claimed = among(values, values[own])
+    claimed = known_keys(values, values[own])
     alone = certified & ~repeated(values, certified)
     return (values != 0) & np.where(claimed, own, alone)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from pipeline.knowledge.codes import covered
-from pipeline.normalise.times import AMBIGUOUS
+from pipeline.normalise.dates import AMBIGUOUS
 from pipeline.tables import Frame
 
 

@@ -56,7 +56,7 @@ def text_keys(column: pd.Series) -> Keys:
     return hashed
 
 
-def joined(left: Keys, right: Keys) -> Keys:
+def joined_keys(left: Keys, right: Keys) -> Keys:
     """Return the keys of both together, 0 where one of them is blank."""
     mixed = (left * _ODD[0]) ^ ((right * _ODD[1]) >> np.uint64(31)) ^ (right * _ODD[0] << np.uint64(17))
     mixed ^= mixed >> np.uint64(29)
@@ -66,7 +66,7 @@ def joined(left: Keys, right: Keys) -> Keys:
     return mixed
 
 
-def among(keys: Keys, wanted: Keys) -> Bools:
+def known_keys(keys: Keys, wanted: Keys) -> Bools:
     """Return which `keys` are one of `wanted`; blank ones never are."""
     known = np.unique(wanted[wanted != 0])
     if not len(known):
@@ -80,4 +80,4 @@ def repeated(keys: Keys, where: Bools) -> Bools:
     """Return which of the rows `where` share their key with another of them; blank ones never do."""
     given = np.sort(keys[where & (keys != 0)])
     twice = given[1:][given[1:] == given[:-1]]
-    return among(keys, twice) & where
+    return known_keys(keys, twice) & where

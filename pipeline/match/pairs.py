@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.match.keys import PERSON_KEYS, Keys, joined, key_frame
+from pipeline.match.keys import PERSON_KEYS, Keys, joined_keys, key_frame
 from pipeline.tables import Frame
 
 ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16
@@ -54,12 +54,12 @@ def id_key(keys: Frame) -> Keys:
 
 def student_key(keys: Frame) -> Keys:
     """Return the keys of student numbers within their school."""
-    return joined(keys["school"].to_numpy(), keys["student_number"].to_numpy())
+    return joined_keys(keys["school"].to_numpy(), keys["student_number"].to_numpy())
 
 
 def exam_key(keys: Frame) -> Keys:
     """Return the keys of exam numbers within their school."""
-    return joined(keys["school"].to_numpy(), keys["exam_number"].to_numpy())
+    return joined_keys(keys["school"].to_numpy(), keys["exam_number"].to_numpy())
 
 
 LOOK_UPS = ((id_key, ID), (student_key, STUDENT), (exam_key, EXAM))

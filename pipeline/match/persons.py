@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.match.keys import Bools, Keys, joined
+from pipeline.match.keys import Bools, Keys, joined_keys
 from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT
-from pipeline.match.times import ranks
+from pipeline.match.row_times import ranks
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
@@ -20,7 +20,7 @@ _NUMBERS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
 
 
 @dataclass(frozen=True)
-class People:
+class Persons:
     """Whom the registry knows in each row. `certified`: whether ID number and name are a row's of the named school.
 
     `person`: the position of the registry row whose person it surely is, -1 where none. A row that is torn between two
@@ -31,7 +31,7 @@ class People:
     certified: Bools
 
 
-def known_people(keys: Frame, pairs: Frame, registered: int) -> People:
+def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
     """Return whom the registry knows in each row, by exact keys alone.
 
     A row is a registry person's who has its ID number and name, or both its other numbers and one of the two, or every
@@ -57,7 +57,7 @@ def known_people(keys: Frame, pairs: Frame, registered: int) -> People:
     if torn.any():
         codes = pd.factorize(named[torn] * np.int64(registered) + both[torn])[0]
         person[torn] = registered + codes
-    return People(person, (certified >= 0) & ~torn)
+    return Persons(person, (certified >= 0) & ~torn)
 
 
 def _has(shares: np.ndarray, bits: int) -> Bools:
@@ -93,7 +93,7 @@ class Superseding:
     later: Bools
 
 
-def superseding(keys: Frame, people: People) -> Superseding:
+def superseding(keys: Frame, people: Persons) -> Superseding:
     """Return which row of each person counts: the latest certified one, else the latest of all.
 
     A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
@@ -119,7 +119,7 @@ def superseding(keys: Frame, people: People) -> Superseding:
 def person_keys(keys: Frame) -> list[Keys]:
     """Return the keys that rows of one person share: ID number and name, or student number and one of the two."""
     identity, name, number = (keys[column].to_numpy() for column in ("id_number", "name", "student_number"))
-    return [joined(identity, name), joined(number, identity), joined(number, name)]
+    return [joined_keys(identity, name), joined_keys(number, identity), joined_keys(number, name)]
 
 
 def _apart(key: Keys, person: Positions) -> Keys:
@@ -130,7 +130,7 @@ def _apart(key: Keys, person: Positions) -> Keys:
     if not len(shared):
         return key
     mixed = rows["key"].isin(shared).to_numpy()
-    own = joined(key, (person + 1).astype(np.uint64))  # 0, that is blank, where the person is not known
+    own = joined_keys(key, (person + 1).astype(np.uint64))  # 0, that is blank, where the person is not known
     return np.where(mixed, own, key)
 
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.match.clashes import CLASHES, KEY_OF, OWNED, clashing, owners, same_photos
-from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, Bools, Keys, among, key_frame, repeated, text_keys
+from pipeline.match.keys import PERSON_KEYS, SHARED_KEYS, Bools, Keys, key_frame, known_keys, repeated, text_keys
 from pipeline.match.pairs import LOOK_UPS, pairs_of_keys
-from pipeline.match.persons import People, Positions, known_people, person_keys, superseding
+from pipeline.match.persons import Persons, Positions, known_people, person_keys, superseding
 from pipeline.tables import Frame
 
 FLAGS = [*CLASHES, "photo_shared", *OWNED, "certified", "later"]
@@ -43,7 +43,7 @@ def submission_keys(rows: Frame) -> Frame:
     return keys
 
 
-def settle(keys: Frame, registry: Frame, live: Bools) -> Settled:
+def settle_persons(keys: Frame, registry: Frame, live: Bools) -> Settled:
     """Return which submission of each person counts, and what those that count share.
 
     Args:
@@ -71,7 +71,7 @@ def _bit(name: str, where: Bools) -> npt.NDArray[np.int32]:
     return where.astype(np.int32) << FLAGS.index(name)
 
 
-def find_people(keys: Frame, registry: Frame) -> tuple[People, Frame]:
+def find_people(keys: Frame, registry: Frame) -> tuple[Persons, Frame]:
     """Return whom the registry knows in each row, and the registry rows that `People.person` are positions of."""
     held = registry.iloc[found_rows(keys, registry)].reset_index(drop=True)
     return known_people(keys, pairs_of_keys(keys, held), len(held)), held
@@ -81,7 +81,7 @@ def found_rows(keys: Frame, registry: Frame) -> Positions:
     """Return the positions of all registry rows that one of the submissions' numbers leads to."""
     wanted = np.zeros(len(registry), dtype=bool)
     for key_of, _ in LOOK_UPS:
-        wanted |= among(key_of(registry), key_of(keys))
+        wanted |= known_keys(key_of(registry), key_of(keys))
     return np.flatnonzero(wanted)
 
 
@@ -106,7 +106,7 @@ def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, cou
         flags[rows] |= _bit(f"{name}_owned", owned)
 
 
-def _registered(name: str, keys: Frame, values: Keys, people: People, held: Frame) -> Bools:
+def _registered(name: str, keys: Frame, values: Keys, people: Persons, held: Frame) -> Bools:
     """Return where the registry has the value for the row's person: a number of theirs, a picture named by one."""
     known = (people.person >= 0) & (people.person < len(held))
     if name in _UNREGISTERED or not len(held):

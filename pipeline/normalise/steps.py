@@ -8,11 +8,11 @@ from functools import cache
 
 from pipeline import fields
 from pipeline.knowledge.contacts import telephones
-from pipeline.normalise import text, times
+from pipeline.normalise import dates, text_repairs
 
 
 @dataclass(frozen=True)
-class Step:
+class Repair:
     """One repair of one value and the reason that stands in `changes.why`."""
 
     repair: Callable[[str], str]
@@ -24,28 +24,36 @@ class Recipe:
     """The repairs of one field. Values that match `plain` as a whole need none of them."""
 
     plain: str
-    steps: tuple[Step, ...]
+    steps: tuple[Repair, ...]
 
 
-_VISIBLE = Step(text.visible, "去掉空格和不可见字符")
-_TRIMMED = Step(text.trimmed, "去掉首尾空格")
-_WIDTH = Step(text.half_width, "全角改半角")
-_LETTER_WIDTH = Step(text.half_width_letters, "全角字母数字改半角")
-_NO_SPACES = Step(text.without_spaces, "去掉空格")
-_NO_HAN_SPACES = Step(text.without_han_spaces, "去掉汉字间空格")
-_DASHES = Step(text.plain_dashes, "统一连接号")
-_APOSTROPHE = Step(text.without_apostrophe, "去掉表格软件留下的撇号")
-_LABEL = Step(text.without_label, "去掉号码前的文字")
-_REMARK = Step(text.without_remark, "去掉号码后的说明")
-_EDGES = Step(text.without_edges, "去掉号码前后的标点")
+_VISIBLE = Repair(text_repairs.visible, "去掉空格和不可见字符")
+_TRIMMED = Repair(text_repairs.trimmed, "去掉首尾空格")
+_WIDTH = Repair(text_repairs.half_width, "全角改半角")
+_LETTER_WIDTH = Repair(text_repairs.half_width_letters, "全角字母数字改半角")
+_NO_SPACES = Repair(text_repairs.without_spaces, "去掉空格")
+_NO_HAN_SPACES = Repair(text_repairs.without_han_spaces, "去掉汉字间空格")
+_DASHES = Repair(text_repairs.plain_dashes, "统一连接号")
+_APOSTROPHE = Repair(text_repairs.without_apostrophe, "去掉表格软件留下的撇号")
+_LABEL = Repair(text_repairs.without_label, "去掉号码前的文字")
+_REMARK = Repair(text_repairs.without_remark, "去掉号码后的说明")
+_EDGES = Repair(text_repairs.without_edges, "去掉号码前后的标点")
 _NUMBER = (_VISIBLE, _WIDTH, _APOSTROPHE, _EDGES, _LABEL, _REMARK, _EDGES, _NO_SPACES, _DASHES)
 _TELEPHONE = Recipe(
     r"1[0-9]{10}",
-    (_VISIBLE, _WIDTH, _APOSTROPHE, _EDGES, Step(telephones, "统一电话号码写法，去掉文字和分隔"), _NO_SPACES, _DASHES),
+    (
+        _VISIBLE,
+        _WIDTH,
+        _APOSTROPHE,
+        _EDGES,
+        Repair(telephones, "统一电话号码写法，去掉文字和分隔"),
+        _NO_SPACES,
+        _DASHES,
+    ),
 )
 
 
-def _identifier(*more: Step, plain: str) -> Recipe:
+def _identifier(*more: Repair, plain: str) -> Recipe:
     return Recipe(plain, (*_NUMBER, *more))
 
 
@@ -55,12 +63,12 @@ _BY_NAME: dict[str, Recipe] = {
     # the address is only trimmed: full-width characters break email.format (rules.csv)
     "email": Recipe(r"[!-~]+", (_TRIMMED,)),
     "id_number": _identifier(
-        Step(text.joined_id, "去掉号码中的分隔"),
-        Step(text.letters_upper, "字母改大写"),
-        Step(text.upper_x, "末位改为 X"),
+        Repair(text_repairs.joined_id, "去掉号码中的分隔"),
+        Repair(text_repairs.letters_upper, "字母改大写"),
+        Repair(text_repairs.upper_x, "末位改为 X"),
         plain=r"[0-9]{17}[0-9X]",
     ),
-    "exam_number": _identifier(Step(text.joined_digits, "去掉号码中的分隔"), plain=r"[0-9A-Za-z]+"),
+    "exam_number": _identifier(Repair(text_repairs.joined_digits, "去掉号码中的分隔"), plain=r"[0-9A-Za-z]+"),
     "student_number": _identifier(plain=r"[0-9A-Za-z]+"),
     "qq": _identifier(plain=r"[0-9]+"),
     "phone": _TELEPHONE,
@@ -74,13 +82,13 @@ _HAN = f"[{_BASIC_HAN}]*"
 _BY_TYPE: dict[str, Recipe] = {
     "datetime": Recipe(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?",
-        (_VISIBLE, _WIDTH, Step(times.moment, "统一时间写法")),
+        (_VISIBLE, _WIDTH, Repair(dates.moment, "统一时间写法")),
     ),
     "month": Recipe(
         r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])",
-        (_VISIBLE, _WIDTH, _DASHES, Step(times.month, "统一为年-月")),
+        (_VISIBLE, _WIDTH, _DASHES, Repair(dates.month, "统一为年-月")),
     ),
-    "number": Recipe(r"[1-9]", (_VISIBLE, _WIDTH, Step(times.study_years, "统一为数字"))),
+    "number": Recipe(r"[1-9]", (_VISIBLE, _WIDTH, Repair(dates.study_years, "统一为数字"))),
     "code": Recipe(_HAN, (_VISIBLE, _WIDTH, _NO_HAN_SPACES)),
     "region": Recipe(_HAN, (_VISIBLE, _NO_HAN_SPACES)),
     "text": Recipe(f"[0-9A-Za-z{_BASIC_HAN}]*", (_VISIBLE, _LETTER_WIDTH, _NO_HAN_SPACES)),

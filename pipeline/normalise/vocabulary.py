@@ -11,8 +11,8 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.knowledge.aliases import read_aliases
 from pipeline.knowledge.codes import CodeTable, load_codes
-from pipeline.knowledge.text import among, by_distinct, chosen, distinct_rows
-from pipeline.normalise.text import comparable, listed
+from pipeline.knowledge.text_columns import among, by_distinct, chosen, distinct_rows
+from pipeline.normalise.text_repairs import comparable, names_in_cell
 
 _KINDS = frozenset({"大学", "学院", "学校", "分校", "校区", "本部", "university", "college"})
 _LEAST = 2  # characters of a school's name that may stand for it
@@ -91,7 +91,7 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     }
     names: dict[tuple[str, str], str] = {}
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
-        for alias in listed(aliases):
+        for alias in names_in_cell(aliases):
             names.setdefault((school, comparable(alias)), college)
     # a current name always means itself, even where another college once bore it
     names |= {

@@ -3,12 +3,12 @@
 Every `show_…` returns a widget; nothing happens until a button is pressed, so that "run all cells" is harmless.
 """
 
-from pipeline.office.cohort import Office, open_office
 from pipeline.office.commands import show_look, show_more, show_run, show_send
-from pipeline.office.students import show_students
+from pipeline.office.desk_cohort import DeskCohort, open_office
+from pipeline.office.student_list import show_students
 
 __all__ = [
-    "Office",
+    "DeskCohort",
     "open_office",
     "show_look",
     "show_more",

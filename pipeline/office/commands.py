@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RefusedError, UsageError
-from pipeline.office.cohort import Office, show_in, told
+from pipeline.office.desk_cohort import DeskCohort, error_box, show_in
 from pipeline.render.pieces import Piece, piece
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ _COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
 _ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
 
 
-def show_run(office: Office) -> Widget:
+def show_run(office: DeskCohort) -> Widget:
     """Return a button that runs the main job and says which page to open."""
     return _command(office, "现在运行", ["run"], "核对全部数据，约几十秒到几分钟。")
 
 
-def show_send(office: Office) -> Widget:
+def show_send(office: DeskCohort) -> Widget:
     """Return the buttons of sending: first who would get what, then the sending itself, which asks for a tick."""
     import ipywidgets as widgets
 
@@ -42,7 +42,7 @@ def show_send(office: Office) -> Widget:
     return widgets.VBox([trial, sure, real])
 
 
-def show_more(office: Office) -> Widget:
+def show_more(office: DeskCohort) -> Widget:
     """Return the commands that are needed now and then, each behind one button."""
     import ipywidgets as widgets
 
@@ -84,7 +84,7 @@ _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
 
 
 def _command(
-    office: Office,
+    office: DeskCohort,
     label: str,
     words: list[str] | Callable[[], list[str]],
     said: str,
@@ -122,7 +122,7 @@ def _command(
         try:
             command = words() if callable(words) else [*words, str(office.cohort.folder)]
         except UsageError as error:
-            show_in(output, told(error))
+            show_in(output, error_box(error))
             return
         button.disabled, bar.value, bar.layout.visibility = True, 0, "visible"
         show_in(output, f"{label}……\n")
@@ -157,7 +157,7 @@ def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
     yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
-def show_look(office: Office) -> Widget:
+def show_look(office: DeskCohort) -> Widget:
     """Return what is left today in all colleges; it follows every run and decision."""
     import ipywidgets as widgets
 
@@ -171,12 +171,12 @@ def show_look(office: Office) -> Widget:
     return output
 
 
-def left_today(office: Office) -> Piece:
+def left_today(office: DeskCohort) -> Piece:
     """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
     from pipeline.render import overview
-    from pipeline.review.desk import newest_run
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.scope import YEARS
+    from pipeline.review.review_snapshot import newest_run
+    from pipeline.review.scope_decisions import YEARS
     from pipeline.run_folder import newer_attempt
     from pipeline.summary import doubts, with_answers
 

@@ -9,19 +9,19 @@ from html import escape
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import MingceError, UsageError
-from pipeline.office.cohort import Office, button, show_in, told
+from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
 from pipeline.office.listing import Listing
 from pipeline.render.pieces import Piece
 from pipeline.review.chain import TYPED
 from pipeline.review.exceptions import PROOFS
-from pipeline.review.scope import REASONS
+from pipeline.review.scope_decisions import REASONS
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
-    from pipeline.review.actions import Actor, Outcome
-    from pipeline.review.desk import RunTables
+    from pipeline.review.actions import ActionOutcome, Actor
     from pipeline.review.ledger import Ledger
+    from pipeline.review.review_snapshot import RunTables
 
 APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例外"
 ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
@@ -29,7 +29,7 @@ _WITH_PROOF = (OUT, IN, EXCEPT)
 _NAMED = 30  # students named before and after something is done
 
 
-class Table(Protocol):
+class StudentTable(Protocol):
     """The list of students, as the form needs it."""
 
     listing: Listing | None
@@ -49,7 +49,7 @@ class Decision:
     rule: str = ""
 
 
-def decide(office: Office, decision: Decision) -> tuple[str, list[int]]:
+def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[int]]:
     """Record one decision on these students; return what was done, and the entries by which it can be undone.
 
     Raises:
@@ -57,8 +57,8 @@ def decide(office: Office, decision: Decision) -> tuple[str, list[int]]:
         UsageError: nobody, or several students, have a number; a name, reason or proof is missing.
     """
     from pipeline.review.actions import Actor
-    from pipeline.review.desk import open_tables
     from pipeline.review.ledger import open_ledger
+    from pipeline.review.review_snapshot import open_tables
 
     if not decision.numbers:
         raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
@@ -72,7 +72,7 @@ def decide(office: Office, decision: Decision) -> tuple[str, list[int]]:
     return f"已登记：{done}{already}。{unchecked}网页和人数表在下次运行后更新。", outcome.entries
 
 
-def take_back(office: Office, entries: Sequence[int], by: str) -> str:
+def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
     """Undo the last action and return what was done; errors as of `review.undo.undo`."""
     from pipeline.review.actions import Actor
     from pipeline.review.ledger import open_ledger
@@ -83,10 +83,10 @@ def take_back(office: Office, entries: Sequence[int], by: str) -> str:
     return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_named(outcome.done)}。"
 
 
-def _acts(office: Office, decision: Decision) -> Callable[[RunTables, Ledger, Sequence[str], Actor], Outcome]:
+def _acts(office: DeskCohort, decision: Decision) -> Callable[[RunTables, Ledger, Sequence[str], Actor], ActionOutcome]:
     from pipeline.review.actions import approve, keep_approved, reopen, send_back
 
-    acts: dict[str, Callable[[RunTables, Ledger, Sequence[str], Actor], Outcome]] = {
+    acts: dict[str, Callable[[RunTables, Ledger, Sequence[str], Actor], ActionOutcome]] = {
         APPROVE: partial(approve, seen=office.seen),
         "退回": partial(send_back, seen=office.seen),
         "取消审核": reopen,
@@ -99,7 +99,7 @@ def _acts(office: Office, decision: Decision) -> Callable[[RunTables, Ledger, Se
     return acts[decision.action]
 
 
-def _withdraw(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+def _withdraw(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
     """Withdraw the counting submission of the one student who is ticked."""
     from pipeline.review.actions import withdraw
 
@@ -112,10 +112,10 @@ def _withdraw(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: 
 
 
 def _scope(
-    office: Office, decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
-) -> Outcome:
-    from pipeline.match.scope import with_scope
-    from pipeline.review.scope import decide_scope
+    office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
+) -> ActionOutcome:
+    from pipeline.match.membership import with_scope
+    from pipeline.review.scope_decisions import decide_scope
     from pipeline.tables import read_table
 
     registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
@@ -124,21 +124,23 @@ def _scope(
     return decide_scope(registry, ledger, numbers, actor, inside=inside, proof=decision.proof, reason=reason)
 
 
-def _except(decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
-    from pipeline.review.actions import Outcome
+def _except(
+    decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
+) -> ActionOutcome:
+    from pipeline.review.actions import ActionOutcome
     from pipeline.review.granting import Grant, add_exception
 
     if len(numbers) > 1:
         raise UsageError("例外一次只能办理一人", remedy="请只勾选一名学生")
     grant = Grant(decision.rule, decision.proof, None)
-    return Outcome(done=list(numbers), entries=add_exception(tables, ledger, numbers[0], grant, actor))
+    return ActionOutcome(done=list(numbers), entries=add_exception(tables, ledger, numbers[0], grant, actor))
 
 
 def _named(numbers: Sequence[str]) -> str:
     return f"：{'、'.join(numbers)}" if 0 < len(numbers) <= _NAMED else ""
 
 
-def decision_form(office: Office, table: Table) -> Widget:
+def decision_form(office: DeskCohort, table: StudentTable) -> Widget:
     """Return the form: it acts on those who are ticked, after showing whom, and takes the last action back."""
     return _Form(office, table).widget
 
@@ -146,7 +148,7 @@ def decision_form(office: Office, table: Table) -> Widget:
 class _Form:
     """The widgets of the form."""
 
-    def __init__(self, office: Office, table: Table) -> None:
+    def __init__(self, office: DeskCohort, table: StudentTable) -> None:
         import ipywidgets as widgets
 
         self._office, self._table = office, table
@@ -237,9 +239,9 @@ class _Form:
         if decision is None:
             return
         try:
-            line, self._last = decide(self._office, decision)
+            line, self._last = record_decision(self._office, decision)
         except MingceError as error:
-            show_in(self._said, told(error))
+            show_in(self._said, error_box(error))
             return
         self._done(line)
 
@@ -248,7 +250,7 @@ class _Form:
         try:
             line = take_back(self._office, self._last, str(self._by.value))
         except MingceError as error:
-            show_in(self._said, told(error))
+            show_in(self._said, error_box(error))
             return
         self._last = []
         self._done(line)

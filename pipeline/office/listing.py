@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from pipeline.review.desk import Desk, Student, records, student_name
+from pipeline.review.review_snapshot import Desk, Student, records, student_name
 from pipeline.tables import STATUSES
 
 EVERY = "全部"
@@ -18,7 +18,7 @@ _SEARCHED = ["name", "student_number", "class_name", "phone"]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ListFilter:
     """What is asked for: a college (`code/college`), a state (a word of `STATUSES`, or 申请修改) and words."""
 
     college: str = EVERY
@@ -35,7 +35,7 @@ class Listing:
     """
 
     desk: Desk
-    wanted: Wanted = Wanted()
+    wanted: ListFilter = ListFilter()
     page: int = 0
     ticked: dict[str, str] = field(default_factory=dict[str, str])
 

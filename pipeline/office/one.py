@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import fields
-from pipeline.explain import ROLES, by_whom, explain, what_was_done
-from pipeline.office.cohort import Office
+from pipeline.office.desk_cohort import DeskCohort
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.comparison import change_requested
-from pipeline.review.desk import Desk, Student, open_tables, student_name
 from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import Desk, Student, open_tables, student_name
 from pipeline.states import ACTORS
+from pipeline.student_facts import ROLES, by_whom, student_facts_of, what_was_done
 from pipeline.tables import STATUSES
 
 _LONGEST_PICTURE = 4_000_000  # bytes
 
 
-def one_student(office: Office, student: Student) -> tuple[Piece, bytes | None]:
+def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | None]:
     """Return what is known of a student as a piece, and the photo that was handed in, if there is one.
 
     Raises:
@@ -27,7 +27,7 @@ def one_student(office: Office, student: Student) -> tuple[Piece, bytes | None]:
     tables, today = open_tables(office.cohort)
     with open_ledger(office.cohort) as ledger:
         entries = ledger.entries()
-    facts = explain(tables, office.cohort.reports_folder / "runs" / tables.run_id, entries, name, today)
+    facts = student_facts_of(tables, office.cohort.reports_folder / "runs" / tables.run_id, entries, name, today)
     counting = next((one for one in facts["submissions"] if one["role"] == "counts"), None)
     shown = piece(
         "student",
@@ -79,7 +79,7 @@ def _place(about: dict[str, Any]) -> str:
     )
 
 
-def _side_by_side(given: dict[str, Any], registry: dict[str, Any], office: Office) -> list[dict[str, Any]]:
+def _side_by_side(given: dict[str, Any], registry: dict[str, Any], office: DeskCohort) -> list[dict[str, Any]]:
     """Return a line for each field that has a value: what was given, what the registry has, whether they differ."""
     compared = {*fields.compared(), "id_number", "name"}
     lines: list[dict[str, Any]] = []
@@ -102,7 +102,7 @@ def _entry(row: dict[str, Any]) -> tuple[str, str, str, str]:
     return str(row["at"])[:16].replace("T", " "), what, by_whom(row), str(row["why"])
 
 
-def _picture(office: Office, given: dict[str, Any], student: Student) -> bytes | None:
+def _picture(office: DeskCohort, given: dict[str, Any], student: Student) -> bytes | None:
     from pipeline.knowledge.photos import Shelf
 
     folder = office.cohort.photos_folder

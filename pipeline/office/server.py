@@ -52,7 +52,7 @@ class DeskError(MingceError):
 
 
 @dataclass(frozen=True)
-class Server:
+class JupyterServer:
     """A running JupyterLab: its address and the token that opens it."""
 
     port: int
@@ -141,7 +141,7 @@ def _environment(private: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serve(folder: Path) -> Generator[Server]:
+def serve_desk(folder: Path) -> Generator[JupyterServer]:
     """Give a JupyterLab of one folder; it ends with the block, its kernels with it.
 
     Raises:
@@ -163,7 +163,7 @@ def serve(folder: Path) -> Generator[Server]:
             )
         except OSError as error:
             raise DeskError("JupyterLab 启动不了", where=str(error), remedy="请检查安装") from None
-    server = Server(port, token, folder, process)
+    server = JupyterServer(port, token, folder, process)
     try:
         _wait_until_it_answers(server)
         yield server
@@ -177,7 +177,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_it_answers(server: Server) -> None:
+def _wait_until_it_answers(server: JupyterServer) -> None:
     end = time.monotonic() + _WAIT
     while time.monotonic() < end:
         if server.process.poll() is not None:
@@ -193,7 +193,7 @@ def _wait_until_it_answers(server: Server) -> None:
     raise DeskError("JupyterLab 没有启动", where=str(log), remedy=remedy)
 
 
-def _stop(server: Server) -> None:
+def _stop(server: JupyterServer) -> None:
     try:
         for session in server.ask("GET", "sessions").json():
             server.ask("DELETE", f"sessions/{session['id']}")
@@ -206,7 +206,7 @@ def _stop(server: Server) -> None:
         server.process.kill()
 
 
-def run_notebook(server: Server) -> None:
+def run_notebook(server: JupyterServer) -> None:
     """Run every cell of the desk in the kernel of its own session, and save it with its outputs, as trusted.
 
     The widgets live in that kernel: whoever opens the notebook then finds them ready, in a second tab too.

@@ -21,7 +21,7 @@ from pipeline.whole import sweep
 _SIDES = ("-wal", "-shm")  # what SQLite keeps beside a database that was not closed
 
 
-def backup(cohort: Cohort, destination: Path, now: datetime, by: str = "") -> tuple[Path, int]:
+def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = "") -> tuple[Path, int]:
     """Copy the ledger into `destination` (a folder, or a file name) and return the copy and its number of entries.
 
     The ledger lists the copy: where it is, when it was made, up to which entry it goes.

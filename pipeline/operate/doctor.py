@@ -16,7 +16,7 @@ from pipeline.cohort_sections import School
 from pipeline.collect.collected import Registry
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
-from pipeline.normalise.text import comparable, listed
+from pipeline.normalise.text_repairs import comparable, names_in_cell
 from pipeline.operate.last import last_done
 from pipeline.tables import Frame
 
@@ -33,7 +33,7 @@ class Check:
     remedy: str = ""
 
 
-def examine(cohort: Cohort, now: datetime) -> Iterator[Check]:
+def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
     """Yield the checks one by one; a look-up that fails is a line, never an end."""
     yield from machine()
     for look in (_placeholders, _folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
@@ -91,7 +91,7 @@ def _fonts() -> Check:
 
 def _placeholders(cohort: Cohort) -> Iterator[Check]:
     """Yield what still stands in `cohort.toml` as `mingce init` wrote it, all at once."""
-    from pipeline.starter import EXAMPLE
+    from pipeline.new_cohort import EXAMPLE
 
     for school in cohort.schools:
         given = zip(("代码", "全称"), EXAMPLE, (school.code, school.name), strict=True)
@@ -124,7 +124,7 @@ def _folders(cohort: Cohort) -> Iterator[Check]:
 def _inputs(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.gsheet import is_gsheet
     from pipeline.collect.inputs import files_of
-    from pipeline.collect.people import read_people
+    from pipeline.collect.people_tables import read_people
 
     yield from _columns(cohort)
     for source in cohort.submissions.paths:
@@ -146,8 +146,8 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
 def _columns(cohort: Cohort) -> Iterator[Check]:
     """Yield what each worksheet is read as, and the questions about columns (`mingce columns` answers them)."""
     from pipeline import fields
-    from pipeline.collect.columns import numbers_asked
-    from pipeline.operate.columns import look_at_columns
+    from pipeline.collect.source_columns import numbers_asked
+    from pipeline.operate.column_report import look_at_columns
 
     looked = look_at_columns(cohort)
     for line in looked.unread:
@@ -169,7 +169,7 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
 
 def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Check]:
     """Yield where a registry and the settings contradict each other: months, codes, the example's school."""
-    from pipeline.normalise.times import month
+    from pipeline.normalise.dates import month
 
     rows = registry.rows
     mine = {comparable(word) for word in (school.code, school.name, *school.aliases)}
@@ -187,8 +187,8 @@ def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Ch
 
 
 def _registries(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.people import read_people
-    from pipeline.collect.registry import read_registry
+    from pipeline.collect.people_tables import read_people
+    from pipeline.collect.registry_files import read_registry
 
     people = read_people(cohort)
     for school in cohort.schools:
@@ -205,7 +205,7 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
 def _other_years(cohort: Cohort) -> Iterator[Check]:
     """Yield the open questions about registries with many rows of another year, as of the newest run."""
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.scope import YEARS
+    from pipeline.review.scope_decisions import YEARS
     from pipeline.run_folder import latest_run
     from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 
@@ -219,7 +219,7 @@ def _other_years(cohort: Cohort) -> Iterator[Check]:
 def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:
     """Yield the colleges and classes of a registry that the tables of people do not name."""
     own = colleges[colleges["school"] == school]
-    known = {comparable(name) for cell in (*own["college"], *own["aliases"]) for name in listed(cell)}
+    known = {comparable(name) for cell in (*own["college"], *own["aliases"]) for name in names_in_cell(cell)}
     unknown = [name for name in sorted(registry["college"].unique()) if name and comparable(name) not in known]
     if unknown:
         told = f"{school}：学籍库中有 {len(unknown)} 个院系不在院系表中：{_some(unknown)}"
@@ -261,11 +261,11 @@ def _mail(cohort: Cohort) -> Iterator[Check]:
         return
     import smtplib
 
-    from pipeline.deliver.smtp import connect, password_of
+    from pipeline.deliver.smtp import connect_smtp, password_of
 
     name = f"邮件服务器 {cohort.mail.server}:{cohort.mail.port}"
     try:
-        connect(cohort.mail, password_of(cohort.mail), timeout=10).quit()
+        connect_smtp(cohort.mail, password_of(cohort.mail), timeout=10).quit()
     except (OSError, smtplib.SMTPException) as error:
         yield Check(f"{name}（{type(error).__name__}）", False, "连不上：请核对 server、port 和防火墙")
     else:
@@ -273,7 +273,7 @@ def _mail(cohort: Cohort) -> Iterator[Check]:
 
 
 def _google(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.google.doctor import check_google
+    from pipeline.collect.google.google_checks import check_google
 
     for what, ok, remedy in check_google(cohort):
         yield Check(what, ok, remedy)

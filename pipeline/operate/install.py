@@ -24,7 +24,7 @@ def default_kind() -> Kind:
     return "systemd" if Path("/run/systemd/system").is_dir() else "cron"
 
 
-def printed(table: Timetable, kind: Kind) -> str:
+def printed_timer(table: Timetable, kind: Kind) -> str:
     """Return what would be installed, as text to read or copy."""
     if kind == "cron":
         return cron_lines(table)

@@ -23,8 +23,8 @@ from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
-from pipeline.review.desk import newest_run
 from pipeline.review.ledger import Ledger, open_ledger
+from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import latest_run, read_summary
 
 COUNTS = ("headcount", "colleges", "course")  # tables without persons
@@ -70,7 +70,7 @@ def _newest(cohort: Cohort) -> set[Path]:
     return found
 
 
-def purge(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
+def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
     """Remove what is past its time and write down in the ledger what that was.
 
     Raises:

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
-from pipeline.deliver.recipients import digest
+from pipeline.deliver.recipients import mail_digest
 from pipeline.errors import UsageError
 
 Job = Literal["run", "send"]
@@ -41,7 +41,7 @@ class Timetable:
     @property
     def unit(self) -> str:
         """The timers' name: ASCII, one for each cohort folder of a machine."""
-        return f"mingce-{digest(str(self.folder))[:8]}"
+        return f"mingce-{mail_digest(str(self.folder))[:8]}"
 
 
 def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_at: list[str]) -> Timetable:

@@ -19,21 +19,21 @@ from pipeline.collect.form import (
     EDGE,
     HEADER,
     SHEET,
-    Column,
-    columns_of,
+    FormColumn,
+    add_validation,
+    form_columns,
     label_style,
     style,
-    validate,
     write_head,
     write_lists,
 )
-from pipeline.papers.students import Students
+from pipeline.papers.class_roster import Students
 from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.status import one_a_slip
 from pipeline.scale.amending import SUBMISSION_ID
 from pipeline.tables import Frame
 from pipeline.view.answers import safe_message
-from pipeline.workbook import LONGEST, height, text_book
+from pipeline.workbook_writer import LONGEST, height, text_book
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -164,7 +164,7 @@ def corrections_workbook(students: Students, form: Form, *, masked: bool = False
         ranges = write_lists(book, columns)
         for column in columns:
             sheet.set_column(column.at, column.at, column.width)
-            validate(sheet, column, ranges.get(column.field.name, ""), BELOW, BELOW + len(rows) - 1)
+            add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW, BELOW + len(rows) - 1)
         _write_own_columns(book, sheet, len(columns) + 1)
         looks = _Looks(book)
         for at, row in enumerate(rows, BELOW):
@@ -178,12 +178,12 @@ class Form:
     """The columns of the collection workbook of a cohort, and its name: what all its workbooks share."""
 
     cohort: str
-    columns: list[Column]
+    columns: list[FormColumn]
 
     @classmethod
     def of(cls, cohort: Cohort) -> Form:
         """Return the form of a cohort."""
-        return cls(cohort.name, columns_of(cohort, first=1))
+        return cls(cohort.name, form_columns(cohort, first=1))
 
 
 class _Looks:
@@ -211,7 +211,7 @@ def _write_own_columns(book: Workbook, sheet: Worksheet, last: int) -> None:
         sheet.write_string(HEADER, at, label, label_style(book))
 
 
-def _write_row(sheet: Worksheet, at: int, row: Row, columns: list[Column], looks: _Looks) -> None:
+def _write_row(sheet: Worksheet, at: int, row: Row, columns: list[FormColumn], looks: _Looks) -> None:
     sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
     sheet.write_string(at, 0, row.to_do[:LONGEST], looks.to_do)
     for column in columns:

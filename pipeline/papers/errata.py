@@ -21,7 +21,7 @@ from pipeline.cohort_sections import School
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 
 KIND = "errata"
 LISTED, REPORTED = "listed", "reported"

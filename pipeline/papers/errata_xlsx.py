@@ -10,8 +10,8 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.papers.errata import Erratum
-from pipeline.view.work import month_day
-from pipeline.workbook import height, lay_page, text_book, write_row
+from pipeline.view.remaining_work import month_day
+from pipeline.workbook_writer import height, lay_page, text_book, write_row
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -7,7 +7,7 @@ from datetime import date
 from pipeline.cohort import Cohort
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.typeset import BOXED, pdf_of, qr_svg
-from pipeline.view.work import month_day
+from pipeline.view.remaining_work import month_day
 
 NAME = "操作流程"
 _SOURCES = (

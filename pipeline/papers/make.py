@@ -10,13 +10,13 @@ from pipeline.cohort import Cohort, unmistakable
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.papers import corrections, errata, errata_xlsx, guide, proof, results
-from pipeline.papers.students import NO_CLASS, Students, students_of
+from pipeline.papers.class_roster import NO_CLASS, Students, paper_students
 from pipeline.render.overview import college_folder
-from pipeline.review.desk import newest_run
 from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import unread_of
 from pipeline.view.answers import answer_rows
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 from pipeline.whole import appearing
 
 FOLDER = "papers"
@@ -26,7 +26,7 @@ _LISTED = 30
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PaperRequest:
     """What was asked for: kinds, colleges (none: all), classes (none: all), ID numbers in full."""
 
     kinds: tuple[str, ...]
@@ -71,7 +71,7 @@ def make_guide(cohort: Cohort) -> Made:
     return made
 
 
-def make_papers(cohort: Cohort, run: Run, wanted: Wanted) -> Made:
+def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
     """Write the papers of a run.
 
     Raises:
@@ -87,12 +87,12 @@ def make_papers(cohort: Cohort, run: Run, wanted: Wanted) -> Made:
         if lacking:
             made.left.append(f"{college}：这次运行{lacking}")
             continue
-        found |= _make_of_college(cohort, students_of(run, college), wanted, made)
+        found |= _make_of_college(cohort, paper_students(run, college), wanted, made)
     _require_classes(run, wanted, found)
     return made
 
 
-def _colleges(run: Run, wanted: Wanted) -> Sequence[College]:
+def _colleges(run: Run, wanted: PaperRequest) -> Sequence[College]:
     """Return the colleges whose papers are asked for: none where only papers of a school, or of all, are."""
     if not any(kind in _KINDS for kind in wanted.kinds):
         return ()
@@ -105,7 +105,7 @@ def colleges_of(run: Run) -> list[College]:
     return [College(run.code_of(str(school)), str(school), str(name)) for school, name in rows.itertuples(index=False)]
 
 
-def _make_of_college(cohort: Cohort, students: Students, wanted: Wanted, made: Made) -> set[str]:
+def _make_of_college(cohort: Cohort, students: Students, wanted: PaperRequest, made: Made) -> set[str]:
     """Write a college's papers and return the names of its classes."""
     folder = made.folder / college_folder(students.college.code, students.college.name)
     for kind in [kind for kind in wanted.kinds if kind in _KINDS]:
@@ -124,7 +124,7 @@ def write_paper(root: Path, path: Path, content: bytes) -> Path:
     return path
 
 
-def _classes(students: Students, wanted: Wanted) -> Iterator[Students]:
+def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
     return (one for one in students.by_class() if not wanted.classes or one.class_name in wanted.classes)
 
 
@@ -133,13 +133,13 @@ def class_file(name: str, ending: str) -> str:
     return f"{unmistakable(name or NO_CLASS)}-{ending}"
 
 
-def _proofs(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File]:
+def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     for one in _classes(students, wanted):
         if len(one.roster):
             yield class_file(one.class_name, f"{proof.NAME}.pdf"), proof.proof_pdf(one, cohort.name, full=wanted.full)
 
 
-def _corrections(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File]:
+def _corrections(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     parts = _classes(students, wanted) if wanted.classes else [students]
     form = corrections.Form.of(cohort)
     for one in parts:
@@ -149,7 +149,7 @@ def _corrections(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator
             yield (class_file(one.class_name, name) if wanted.classes else name), content
 
 
-def _results(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[File]:
+def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     answers = answer_rows(students.run.path, errata.reported_students(cohort, students.run))
     own = answers[(answers["学校"] == students.college.school) & (answers["院系"] == students.college.name)]
     for one in _classes(students, wanted):
@@ -159,7 +159,7 @@ def _results(cohort: Cohort, students: Students, wanted: Wanted) -> Iterator[Fil
             yield class_file(one.class_name, f"{results.NAME}.xlsx"), content
 
 
-def _errata(cohort: Cohort, run: Run, wanted: Wanted) -> Iterator[File]:
+def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
     unread = {str(one["code"]) for one in (run.summary.get("unread") or {}).get("registries", [])}
     asked = {college.code for college in wanted.colleges}
     with open_ledger(cohort) as ledger:
@@ -176,7 +176,7 @@ def _errata(cohort: Cohort, run: Run, wanted: Wanted) -> Iterator[File]:
                 yield f"{unmistakable(school.code)}-{errata_xlsx.NAME}.xlsx", content
 
 
-def _guide(cohort: Cohort, run: Run, wanted: Wanted) -> Iterator[File]:
+def _guide(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
     return _guides(cohort)
 
 
@@ -185,16 +185,16 @@ def _guides(cohort: Cohort) -> Iterator[File]:
     yield f"{guide.NAME}.txt", guide.group_message(cohort).encode()
 
 
-_KINDS: dict[str, Callable[[Cohort, Students, Wanted], Iterator[File]]] = {
+_KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = {
     "proof": _proofs,
     "corrections": _corrections,
     "results": _results,
 }
-_OF_ALL: dict[str, Callable[[Cohort, Run, Wanted], Iterator[File]]] = {"errata": _errata, "guide": _guide}
+_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
 KINDS = ("proof", "errata", "corrections", "results", "guide")
 
 
-def _require_classes(run: Run, wanted: Wanted, found: set[str]) -> None:
+def _require_classes(run: Run, wanted: PaperRequest, found: set[str]) -> None:
     lacking = [name for name in wanted.classes if name not in found] if found else []
     if lacking:
         listed = "、".join(sorted(filter(None, found))[:_LISTED])

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import fields
-from pipeline.papers.students import EQUAL, NO_CLASS, Students
-from pipeline.render.headcount import outside_in_words
+from pipeline.papers.class_roster import EQUAL, NO_CLASS, Students
 from pipeline.render.mask import mask_id, mask_phone
+from pipeline.render.printed_headcount import outside_in_words
 from pipeline.states import states
 from pipeline.typeset import BOXED, pdf_of
-from pipeline.view.work import month_day
+from pipeline.view.remaining_work import month_day
 
 NAME = "核对签名表"
 PHOTOGRAPH = "本表印有完整的身份证号码：请勿拍照、转发，核对后由辅导员收回，用完销毁。"

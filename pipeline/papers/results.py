@@ -6,10 +6,10 @@ from collections import Counter
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from pipeline.papers.students import NO_CLASS, Students
+from pipeline.papers.class_roster import NO_CLASS, Students
 from pipeline.tables import Frame
 from pipeline.view.answers import ADVICE, NUMBER, STATE
-from pipeline.workbook import height, on_a4, text_book, write_row
+from pipeline.workbook_writer import height, on_a4, text_book, write_row
 
 NAME = "核对结果"
 if TYPE_CHECKING:

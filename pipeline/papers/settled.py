@@ -11,14 +11,14 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.logic import compared_form
 from pipeline.cohort import Cohort
-from pipeline.collect.people import read_people
+from pipeline.collect.people_tables import read_people
 from pipeline.knowledge.regions import load_regions
-from pipeline.normalise.submissions import normalise_registry
+from pipeline.normalise.normalise_rows import normalise_registry
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.papers.errata import KIND, Erratum, errata_of
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import Frame
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 
 SETTLED, OTHERWISE, SAME, GONE, UNKNOWN = "已更正", "已改动，与学生提交的不同", "没有改", "没有这个学号", "没有比较"
 _OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
@@ -57,7 +57,7 @@ def _same(one: str, other: str, name: str) -> bool:
     return bool(left == right)
 
 
-def in_words(found: list[tuple[Erratum, str]]) -> Iterator[str]:
+def settled_lines(found: list[tuple[Erratum, str]]) -> Iterator[str]:
     """Yield lines for people: how many of each outcome, then each row; no values."""
     counts = Counter(outcome for _, outcome in found)
     each = [f"{outcome} {counts[outcome]} 处" for outcome in _OUTCOMES if counts[outcome]]

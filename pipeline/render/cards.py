@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from pipeline.render.clean import active_parts, clean, picture, says_something
+from pipeline.render.clean import active_parts, clean_html, embedded_picture, says_something
 from pipeline.render.pieces import in_the_office_s_name, render
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _words(page: Page, source: str, attachments: Mapping[str, Any] | None, folde
         page.behind["缺少的图片"] += 1
         html = f"<pre>{escape(source)}</pre>"
     page.behind["脚本、表单、别处的图片"] += active_parts(html)
-    return clean(html)
+    return clean_html(html)
 
 
 def _shown(page: Page, output: NotebookNode) -> Iterator[Markup]:
@@ -214,7 +214,7 @@ def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     """Give the best of an output's forms: HTML, a picture, Markdown, text; HTML of which nothing is left gives way."""
     if "text/html" in data:
         page.behind["脚本、表单、别处的图片"] += active_parts(data["text/html"])
-        cleaned = clean(data["text/html"])
+        cleaned = clean_html(data["text/html"])
         if says_something(cleaned):
             yield Markup('<div class="wide" tabindex="0">{}</div>').format(cleaned)
             return
@@ -222,7 +222,7 @@ def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     text = _plain(str(data.get("text/plain", "")))
     if kind:
         alt = "" if _OBJECT.fullmatch(text) or text.startswith("<") else text
-        yield picture(kind, data[kind], alt or "图", metadata.get(kind, {}).get("width"))
+        yield embedded_picture(kind, data[kind], alt or "图", metadata.get(kind, {}).get("width"))
     elif "text/markdown" in data:
         yield _words(page, data["text/markdown"], None, "")
     elif "text/html" in data or not text:

@@ -152,7 +152,7 @@ class _Fork:
         self._way.close()
         select.select([self._end], [], [], _GRACE)
         self._signal(signal.SIGKILL)
-        prepared.sweep()
+        prepared.end_strays()
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -53,14 +53,14 @@ _DRAWN = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
 _STYLED = "#T_"  # how pandas' Styler begins the selectors of a frame of its own
 
 
-def clean(html: str) -> Markup:
+def clean_html(html: str) -> Markup:
     """Return `html` with its words, tables, colours and embedded pictures, and without all else."""
     rules = "".join(rule for sheet in _STYLE.findall(html) for rule in _rules(sheet))
-    cleaned = _cleaner().clean(_DRAWN.sub(lambda drawn: picture("image/svg+xml", _named(drawn[0]), ""), html))
+    cleaned = _cleaner().clean(_DRAWN.sub(lambda drawn: embedded_picture("image/svg+xml", _named(drawn[0]), ""), html))
     return Markup(f"<style>{rules}</style>{cleaned}" if rules else cleaned)
 
 
-def picture(kind: str, data: str, alt: str, width: int | None = None) -> Markup:
+def embedded_picture(kind: str, data: str, alt: str, width: int | None = None) -> Markup:
     """Return a picture (`image/svg+xml`, `image/png` …) as an image that holds its own data and can run nothing."""
     packed = b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
     sized = Markup(' width="{}"').format(width) if width else ""

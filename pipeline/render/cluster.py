@@ -21,7 +21,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.prepared import Prepared, prepare
-from pipeline.scale.work import dask_client
+from pipeline.scale.executors import dask_client
 
 Run = Callable[[Sequence[NotebookJob], Callable[[NotebookResult], None]], None]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.render import figures
-from pipeline.render.headcount import COLUMNS
 from pipeline.render.mask import mask_id, mask_phone
+from pipeline.render.page_scope import Scope, headcount_of, open_page
 from pipeline.render.pieces import BACK, Picture, Piece, piece
-from pipeline.render.scope import Scope, headcount_of, open_page
+from pipeline.render.printed_headcount import COLUMNS
 from pipeline.render.table_words import heading
 from pipeline.render.today import show_work
 from pipeline.tables import Frame
-from pipeline.view import work
+from pipeline.view import remaining_work
 from pipeline.view.chase import Group, by_class, by_counselor
 from pipeline.view.moves import COLUMNS as COLUMNS_COMPARED
 from pipeline.view.moves import moves
@@ -94,8 +94,8 @@ def show_progress(page: Scope) -> Piece:
         "progress",
         "离截止的进度",
         {"section": "progress"},
-        verdict=work.pace(page.trend).verdict,
-        sentence=sentence or work.pace_sentence(page.trend),
+        verdict=remaining_work.pace(page.trend).verdict,
+        sentence=sentence or remaining_work.pace_sentence(page.trend),
         counts=page.counts,
         total=page.total,
     )
@@ -149,15 +149,15 @@ def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
         section=section,
         kind=heading(of),
         lead=lead,
-        entries=[{**entry, "href": "#chase"} for entry in work.entries(groups)],
+        entries=[{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)],
     )
 
 
 def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
     """Return groups of students by state as bars; arguments as of `show_matrix`."""
     section = _SECTION_OF.get(str(groups.columns[0]), "groups")
-    entries = work.entries(groups)
-    counts = {name: int(groups[name].sum()) for name in work.family_counts({})}
+    entries = remaining_work.entries(groups)
+    counts = {name: int(groups[name].sum()) for name in remaining_work.family_counts({})}
     facts = {"section": section, "title": title}
     kind = heading(str(groups.columns[0]))
     return piece(
@@ -270,12 +270,12 @@ def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
         "名单外：提交人不在本届学籍名单里。校验码：与打印的人数表上的相同，就是同一份名单。",
-        f"学生提交 {work.month_day(window.opens)} 至 {work.month_day(window.closes)}，"
-        f"学院 {work.month_day(window.college_due)} 前上报。",
+        f"学生提交 {remaining_work.month_day(window.opens)} 至 {remaining_work.month_day(window.closes)}，"
+        f"学院 {remaining_work.month_day(window.college_due)} 前上报。",
     ]
     lines += run.not_checked(page.school_name)
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")
-    lines.append(work.asked_for(run.run_id, page.token))
+    lines.append(remaining_work.asked_for(run.run_id, page.token))
     return piece("notes", title, {"section": "notes"}, heading=title, lead=lead, lines=lines)

@@ -15,7 +15,7 @@ from pipeline.render.college import (
     show_reasons,
     show_today,
 )
-from pipeline.render.scope import of_classes
+from pipeline.render.page_scope import of_classes
 
 __all__ = [
     "open_counselor",

@@ -144,7 +144,7 @@ class MingceEngine(Engine):
         nb.metadata.papermill |= recorded
         values = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
         where = Path(str(nb.metadata.papermill.get("input_path") or "")).name
-        parameters.check(parameters.documented(nb), values, where=where)
+        parameters.refuse_parameters(parameters.documented(nb), values, where=where)
         executed = super().execute_notebook(nb, kernel_name, output_path, *given, **kwargs)
         try:
             if not recorded:

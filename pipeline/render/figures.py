@@ -14,9 +14,9 @@ from PIL import Image
 
 from pipeline.errors import MingceError
 from pipeline.render.pieces import Picture
-from pipeline.view.course import Course
+from pipeline.view.class_course import Course
+from pipeline.view.remaining_work import month_day
 from pipeline.view.theme import theme
-from pipeline.view.work import month_day
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def trend(course: Course, title: str) -> Picture:
         figure = _draw(course)
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), in_words(course), _WIDTH, title=title)
+        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), figure_words(course), _WIDTH, title=title)
 
 
 def trend_png(course: Course) -> bytes:
@@ -248,7 +248,7 @@ def _label(
     )
 
 
-def in_words(course: Course) -> str:
+def figure_words(course: Course) -> str:
     """Return what the picture shows, for who cannot see it."""
     submitted = course.submitted[-1][1] if course.submitted else 0
     approved = course.approved[-1][1] if course.approved else 0

@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from pipeline.render.pieces import render
-from pipeline.render.table_words import SHARES, heading, in_words
+from pipeline.render.table_words import SHARES, column_words, heading
 
 ROWS = 200
 """Rows that a page carries of a frame; it says how many more there are."""
@@ -62,5 +62,5 @@ def _words(column: pd.Series) -> list[str]:
     elif column.dtype.kind == "b":
         text = column.map({True: "是", False: "否"})
     else:
-        text = in_words(column)
+        text = column_words(column)
     return ["–" if gone else str(value) for gone, value in zip(column.isna(), text, strict=True)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import MingceError
-from pipeline.render.headcount import COLUMNS, DATE, DRAFT, SEAL, SIGNATURES, Headcount
+from pipeline.render.printed_headcount import COLUMNS, DATE, DRAFT, SEAL, SIGNATURES, Headcount
 from pipeline.typeset import pdf_of, qr_svg
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import segno
 
-from pipeline.render.headcount import COLUMNS, DATE, DRAFT, SEAL, SIGNATURES, Headcount
+from pipeline.render.printed_headcount import COLUMNS, DATE, DRAFT, SEAL, SIGNATURES, Headcount
 from pipeline.typeset import watermark
-from pipeline.workbook import A4, PAGES, height, text_book
+from pipeline.workbook_writer import A4, PAGES, height, text_book
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

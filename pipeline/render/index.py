@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pipeline.render.overview import Overview, banners, college_folder, show_today
 from pipeline.render.own import OwnPage
 from pipeline.render.pieces import in_the_office_s_name, render
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 from pipeline.view.schools import school_page
 
 _SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))

@@ -111,12 +111,12 @@ def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Conn
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     with theirs:
-        context.Process(target=serve, args=(theirs, starting), daemon=True).start()
+        context.Process(target=serve_notebooks, args=(theirs, starting), daemon=True).start()
     ours.send(request)
     return ours
 
 
-def serve(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
+def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
     """Be the job that comes by `connection`, and send back what became of it: the failure's kind and text.
 
     In a fork of the prepared process the cells run in a fork again. Elsewhere a cold kernel runs them. `starting` is

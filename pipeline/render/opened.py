@@ -29,7 +29,7 @@ class Mark:
         return {"text/plain": self.told}, {"mingce": {"opened": self.token}}
 
 
-def settle(mark: Mark | None = None) -> None:
+def ready_notebook(mark: Mark | None = None) -> None:
     """Make the notebook at hand ready for a page, and show its mark; outside a notebook do nothing."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

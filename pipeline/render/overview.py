@@ -16,19 +16,19 @@ from pipeline.cohort import unmistakable
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures
 from pipeline.render.college import changes_piece
-from pipeline.render.opened import settle
+from pipeline.render.opened import ready_notebook
 from pipeline.render.pieces import FIRST_PAGE, Picture, Piece, piece, token
 from pipeline.render.today import show_work
 from pipeline.review.standing import SMALL
-from pipeline.review.standing import formula as standing_formula
+from pipeline.review.standing import formula_text as standing_formula
 from pipeline.summary import doubts
 from pipeline.tables import Frame
-from pipeline.view import schools, work
-from pipeline.view.course import Course, course_of
-from pipeline.view.extras import count_extras
+from pipeline.view import remaining_work, schools
+from pipeline.view.class_course import Course, course_of
 from pipeline.view.moves import COLUMNS, Move, moves
-from pipeline.view.run import Run, load_run
-from pipeline.view.signature import ACCEPTED, SIGNED, Step, ahead, signature_of
+from pipeline.view.run_tables import Run, load_run
+from pipeline.view.signature import ACCEPTED, SIGNED, SigningStep, ahead, signature_of
+from pipeline.view.strangers import count_extras
 
 SECTIONS = ("today", "progress", "trend", "changes", "colleges", "risks", "standing", "registry", "notes")
 _SHOWN_NOTES = 30
@@ -63,7 +63,7 @@ class Overview:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Students per family of states, everywhere."""
-        return work.family_counts(self.statuses)
+        return remaining_work.family_counts(self.statuses)
 
     @property
     def total(self) -> int:
@@ -82,8 +82,12 @@ class Overview:
         """How fast it goes and when that ends, in a sentence; blank where the run does not know its course."""
         if not self.run.has("course"):
             return ""
-        verdict = work.pace(self.course).verdict
-        return f"{verdict}。{work.pace_sentence(self.course)}" if verdict else work.pace_sentence(self.course)
+        verdict = remaining_work.pace(self.course).verdict
+        return (
+            f"{verdict}。{remaining_work.pace_sentence(self.course)}"
+            if verdict
+            else remaining_work.pace_sentence(self.course)
+        )
 
     @cached_property
     def gates(self) -> list[tuple[str, int]]:
@@ -118,7 +122,7 @@ class Overview:
         return count_extras(self.run, **({"school": self.run.school_name(self.school)} if self.school else {}))
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[SigningStep]:
         """Where each college with students stands."""
         return [entry["at"] for entry in self.entries]
 
@@ -131,7 +135,7 @@ class Overview:
     def _entry(self, row: dict[Any, Any]) -> dict[str, Any]:
         school, college = str(row["school"]), str(row["college"])
         code = self.run.code_of(school)
-        counts = work.family_counts(self.run.statuses_of(code).get(college, {}))
+        counts = remaining_work.family_counts(self.run.statuses_of(code).get(college, {}))
         total = sum(counts.values())
         extras = self.extras[school, college]
         step = signature_of(self.run, row).step(total - counts["done"], extras)
@@ -174,7 +178,7 @@ def open_overview(run: str, school: str = "") -> Overview:
         InputError: no such run or school.
     """
     opened = load_run(run)
-    settle()
+    ready_notebook()
     if not school:
         return Overview(opened, opened.table("colleges"))
     return Overview(opened, opened.rows("colleges", school=opened.school_name(school)), school)
@@ -326,7 +330,7 @@ def show_standing(page: Overview) -> Piece:
         nothing="还没有学生提交；有人提交以后才有名次。",
         lines=[
             _RATES,
-            formula(page.run, intervals=not page.by_school),
+            show_formula(page.run, intervals=not page.by_school),
             *([schools.FORMULA] if page.by_school else []),
             *_among(page),
         ],
@@ -343,16 +347,16 @@ def _interval(row: dict[Any, Any]) -> str:
     return f"{row['score_low']:.0f}–{row['score_high']:.0f}" if int(row["submitted"]) < SMALL else ""
 
 
-def formula(run: Run, *, intervals: bool = True) -> str:
+def show_formula(run: Run, *, intervals: bool = True) -> str:
     """Return the formula of the standing in words, with the weights of `cohort.toml`; of intervals where shown."""
     return standing_formula(Standing(**run.summary["cohort"]["standing"]), intervals=intervals)
 
 
 def show_registry(page: Overview) -> Piece:
     """Return how sound the registry is: what is said of it in the run's findings about itself."""
-    from pipeline.render import registry
+    from pipeline.render import registry_page
 
-    return registry.show_problems(registry.open_registry(str(page.run.path), page.school))
+    return registry_page.show_problems(registry_page.open_registry(str(page.run.path), page.school))
 
 
 def show_notes(page: Overview) -> Piece:
@@ -362,7 +366,7 @@ def show_notes(page: Overview) -> Piece:
     if len(notes) > _SHOWN_NOTES:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
     lines += page.run.not_checked(page.run.school_name(page.school) if page.school else "")
-    lines.append(work.asked_for(page.run.run_id, token(page.run.run_id, page.school, "")))
+    lines.append(remaining_work.asked_for(page.run.run_id, token(page.run.run_id, page.school, "")))
     return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
 
 

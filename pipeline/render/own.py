@@ -19,7 +19,7 @@ from pipeline.render.notebooks import NotebookJob
 from pipeline.render.overview import college_folder
 from pipeline.render.parameters import documented, read_notebook
 from pipeline.render.pieces import token
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 from pipeline.view.schools import school_page
 
 _PER_RUN = ("overview", "registry")

@@ -21,7 +21,7 @@ import pandas as pd
 
 from pipeline.errors import MingceError
 from pipeline.render.pieces import render, token
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 
 _STROKES = 5  # an empty frame of a picture has fewer paths
 _INLINES = "a abbr b code del em font i ins kbd mark s samp small span strong sub sup u var wbr"
@@ -133,7 +133,7 @@ class Guard:
             PageError: it is empty, a picture on it is, its token is another one, somebody of another college stands
                 on it, or a whole ID number or telephone.
         """
-        reader = Reader(html)
+        reader = PageReader(html)
         if not reader.sections or reader.empty_pictures:
             raise PageError("页面是空的" if not reader.sections else "页面的图是空白的")
         words = reader.words
@@ -185,7 +185,7 @@ _OWN = {
 """Where a college's own people, and what they say of themselves, stand."""
 
 
-class Reader(HTMLParser):
+class PageReader(HTMLParser):
     """What stands on a page: tokens, student numbers, words, cells of tables, sections, strokes of pictures."""
 
     def __init__(self, html: str) -> None:
@@ -203,7 +203,7 @@ class Reader(HTMLParser):
         self.feed(html)
         self.close()
         for drawing in _SVG.findall(html):
-            within = Reader(b64decode(drawing).decode(errors="replace"))
+            within = PageReader(b64decode(drawing).decode(errors="replace"))
             self._pieces += ["\n", within.text]
             self._apart += within._apart
 
@@ -277,7 +277,7 @@ class Reader(HTMLParser):
 
 def students_on(html: str) -> set[str]:
     """Return the student numbers of the people that stand on a page."""
-    return Reader(html).numbers
+    return PageReader(html).numbers
 
 
 def guard_page(path: Path, guard: Guard, title: str, school: str = "", college: str = "") -> str:

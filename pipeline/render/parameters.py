@@ -69,7 +69,7 @@ def documented(notebook: Path | NotebookNode) -> dict[str, Parameter]:
     return {one.name: Parameter(one.name, _declared(one.inferred_type_name, one.default)) for one in found}
 
 
-def check(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
+def refuse_parameters(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
     """Refuse parameters that `known` lacks or whose value is of another type; all mistakes in one message.
 
     Raises:
@@ -97,7 +97,7 @@ def check_parameters(**given: object) -> None:
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
     known = {name: Parameter(name, _types(annotations.get(name))) for name in given}
     unknown = {name: namespace[name] for name in _assigned_before(namespace) if name in namespace and name not in known}
-    check(known, {**given, **unknown}, where="notebook 参数")
+    refuse_parameters(known, {**given, **unknown}, where="notebook 参数")
 
 
 def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from pipeline import resources
 from pipeline.states import OFFICE
+from pipeline.view.remaining_work import grouped, left_in_words, month_day, percent
 from pipeline.view.theme import theme, tint
-from pipeline.view.work import grouped, left_in_words, month_day, percent
 
 _WHOLE = re.compile(
     r"[0-9]{1,2}月[0-9]{1,2}日前?"

@@ -122,7 +122,7 @@ def adopt_strays() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def sweep(spare: Collection[int] = ()) -> None:
+def end_strays(spare: Collection[int] = ()) -> None:
     """Kill every child but those to `spare`, until no other is left: a dead one leaves its own to this process."""
     me = os.getpid()
     with contextlib.suppress(ChildProcessError):
@@ -140,7 +140,7 @@ def sweep(spare: Collection[int] = ()) -> None:
 
 def leave(*_: object) -> NoReturn:
     """Kill all that this process started, and end at once; a signal's handler, too."""
-    sweep()
+    end_strays()
     os._exit(1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.render.overview import Overview
+from pipeline.render.page_scope import Scope
 from pipeline.render.pieces import Piece, piece
-from pipeline.render.scope import Scope
 from pipeline.render.table_words import DIFFERENCES
 from pipeline.tables import Frame
 from pipeline.view.moved import who_moved

@@ -11,10 +11,10 @@ from pathlib import Path
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.render.headcount import Headcount, lines_of, outside_in_words
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
-from pipeline.review.desk import Desk, students_of
+from pipeline.render.printed_headcount import Headcount, headcount_lines, outside_in_words
+from pipeline.review.review_snapshot import Desk, college_students
 from pipeline.review.signed_set import code_of, signed_digest
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import make_headcount
@@ -75,7 +75,7 @@ def final_headcount(
         outside: the run's.
         day: the day that the data stand for.
     """
-    rows = students_of(desk.people, college)
+    rows = college_students(desk.people, college)
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
     extras = desk.tables.extras
     claimed = rows.iloc[:0] if extras is None else _repeated(extras, college)
@@ -84,7 +84,7 @@ def final_headcount(
         school=college.school,
         college=college.name,
         as_of=day,
-        lines=lines_of(make_headcount(rows, own, claimed)),
+        lines=headcount_lines(make_headcount(rows, own, claimed)),
         digest=signed_digest(rows),
         office=cohort.office.name,
         outside=outside_in_words(_of(outside, college)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipeline import fields
-from pipeline.render.headcount import COLUMNS as HEADCOUNT
+from pipeline.render.printed_headcount import COLUMNS as HEADCOUNT
 from pipeline.states import ACTORS
 from pipeline.tables import CERTIFIED, SEVERITIES, STATUSES
 from pipeline.view.theme import theme
@@ -126,7 +126,7 @@ def heading(column: str) -> str:
     return _HEADINGS.get(column) or fields.label(column)
 
 
-def in_words(column: pd.Series) -> pd.Series:
+def column_words(column: pd.Series) -> pd.Series:
     """Return a table's column as people read it: text, codes in words, shares in percent; all else as it stands."""
     name = str(column.name)
     if name in SHARES and column.dtype.kind == "f":

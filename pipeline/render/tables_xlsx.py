@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import xlsxwriter
 
-from pipeline.knowledge.text import distinct
-from pipeline.render.table_words import TITLES, heading, in_words
+from pipeline.knowledge.text_columns import distinct
+from pipeline.render.table_words import TITLES, column_words, heading
 from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
-from pipeline.workbook import A4, LONGEST, PAGES, room
+from pipeline.workbook_writer import A4, LONGEST, PAGES, room
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -98,7 +98,7 @@ def _fill(made: ZipFile, part: ZipInfo, outline: str, frame: Frame) -> None:
     style = re.search(r'<col [^>]*style="([0-9]+)"', outline)
     cell = f' s="{style[1]}" t="inlineStr"><is><t' if style else ' t="inlineStr"><is><t'
     letters = [_column(number) for number in range(1, len(frame.columns) + 1)]
-    columns = [_cells(in_words(frame[column]), cell) for column in frame.columns]
+    columns = [_cells(column_words(frame[column]), cell) for column in frame.columns]
     before, end, after = outline.partition("</sheetData>")
     if len(frame):
         before = re.sub(r'(<dimension ref="A1)[^"]*"', rf'\1:{letters[-1]}{len(frame) + 1}"', before)
@@ -137,7 +137,7 @@ def _outline(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> list
     """Write the headings of one table, and how it looks; return the names of its columns."""
     headings = [heading(str(column)) for column in frame.columns]
     first = frame.head(_LOOKED_AT)
-    widths = [_width(name, list(in_words(first[at]))) for name, at in zip(headings, frame.columns, strict=True)]
+    widths = [_width(name, list(column_words(first[at]))) for name, at in zip(headings, frame.columns, strict=True)]
     _page_setup(sheet, len(frame), widths)
     for at, (name, width) in enumerate(zip(headings, widths, strict=True)):
         sheet.set_column(at, at, width, text)

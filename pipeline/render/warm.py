@@ -39,7 +39,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from pylopdf_fonts_zh_cn import sans_path
 
-from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, prepared, registry
+from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, prepared, registry_page
 
 
 def touch() -> None:
@@ -84,12 +84,12 @@ def main() -> None:
                 prepared.adopt_strays()
                 signal.signal(signal.SIGTERM, prepared.leave)
                 with contextlib.suppress(EOFError):
-                    notebooks.serve(Connection(handles[0]))
-                prepared.sweep()
+                    notebooks.serve_notebooks(Connection(handles[0]))
+                prepared.end_strays()
         os.close(handles[0])
         jobs.add(pid)
-        prepared.sweep(spare=jobs)
-    prepared.sweep()
+        prepared.end_strays(spare=jobs)
+    prepared.end_strays()
     os._exit(0)
 
 

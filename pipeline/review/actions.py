@@ -13,15 +13,24 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.logs import mask
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
-from pipeline.review.desk import KINDS, Desk, RunTables, Student, lay_desk, records, student_name, students_of
 from pipeline.review.extras import extras_of
 from pipeline.review.ledger import Ledger
+from pipeline.review.review_snapshot import (
+    KINDS,
+    Desk,
+    RunTables,
+    Student,
+    college_students,
+    lay_desk,
+    records,
+    student_name,
+)
 from pipeline.review.seen import Seen, unseen
 from pipeline.tables import STATUSES
 
 
 @dataclass
-class Outcome:
+class ActionOutcome:
     """What an action did: `done` and `already` (nothing to do) hold SCHOOL/NUMBER, `rest` also why not."""
 
     done: list[str] = field(default_factory=list[str])
@@ -51,7 +60,7 @@ class Actor:
 
 def approve(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> Outcome:
+) -> ActionOutcome:
     """Approve these students' counting submissions: all of them or, where one is not ready, none.
 
     Args:
@@ -67,7 +76,7 @@ def approve(
         UsageError: a number that nobody, or more than one student, has.
     """
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         rows = _students(desk, numbers)
         refused = [(student_name(row), why) for row in rows if (why := refusal(desk, row) or unseen(row, seen))]
         if refused:
@@ -79,14 +88,14 @@ def approve(
 
 def approve_ready(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, seen: Seen | None = None
-) -> Outcome:
+) -> ActionOutcome:
     """Approve every student of the college who awaits the review; list all others with their reason.
 
     Who was not `seen` (see `approve`) as he is now is one of the others.
     """
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
-        own = students_of(desk.people, college)
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
+        own = college_students(desk.people, college)
         asking = desk.findings["rule"] == "cohort.contact_changed"
         changed = own["submission_id"].isin(list(desk.findings["submission_id"][asking]))
         awaits = (own["status"] == "awaiting") & ~own["change_request"] & ~changed
@@ -107,7 +116,7 @@ def approve_ready(
 
 def send_back(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> Outcome:
+) -> ActionOutcome:
     """Return these students' submissions to them, with the reason (all or none).
 
     Raises:
@@ -116,7 +125,7 @@ def send_back(
     """
     _need_reason(actor, "退回")
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         rows = _students(desk, numbers)
         empty = "未提交，没有可退回的"
         whys = [(row, unseen(row, seen) if row["submission_id"] else empty) for row in rows]
@@ -131,7 +140,7 @@ def send_back(
     return _decide(tables, ledger, actor, decide)
 
 
-def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> Outcome:
+def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
     """Undo these students' approvals (all or none).
 
     Raises:
@@ -140,7 +149,7 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
     """
     _need_reason(actor, "取消审核")
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         rows = _students(desk, numbers)
         open_already = [(student_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
         if open_already:
@@ -150,7 +159,7 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
     return _decide(tables, ledger, actor, decide)
 
 
-def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> Outcome:
+def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> ActionOutcome:
     """Withdraw one registration (wrong address, wrong school): it counts nowhere and its numbers are free again.
 
     Raises:
@@ -159,7 +168,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
     """
     _need_reason(actor, "撤销登记")
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         row = _submission(tables, submission)
         found = str(row["submission_id"])
         if (desk.people["approved_submission_id"] == found).any():
@@ -175,7 +184,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
     return _decide(tables, ledger, actor, decide)
 
 
-def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> Outcome:
+def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> ActionOutcome:
     """Withdraw every submission that claims the college and stands on no registry row.
 
     Raises:
@@ -183,7 +192,7 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
     """
     _need_reason(actor, "撤销登记")
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         own = records(extras_of(desk, college))
         outcome.done += [str(row["submission_id"]) for row in own]
         return [_withdrawal(tables, row, actor) for row in own]
@@ -193,7 +202,7 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
 
 def keep_approved(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> Outcome:
+) -> ActionOutcome:
     """Refuse these students' change requests (all or none): the newer submission is withdrawn, the approval stands.
 
     Raises:
@@ -202,7 +211,7 @@ def keep_approved(
     """
     _need_reason(actor, "不同意修改")
 
-    def decide(desk: Desk, outcome: Outcome) -> list[Entry]:
+    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         rows = _students(desk, numbers)
         whys = [(row, unseen(row, seen) if row["change_request"] else "没有申请修改") for row in rows]
         refused = [(student_name(row), why) for row, why in whys if why]
@@ -238,14 +247,14 @@ def returned_already(row: Student, by: str, why: str) -> bool:
     return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
 
 
-def _approval(desk: Desk, row: Student, actor: Actor, outcome: Outcome) -> Entry | None:
+def _approval(desk: Desk, row: Student, actor: Actor, outcome: ActionOutcome) -> Entry | None:
     if stands_already(row):
         outcome.already.append(student_name(row))
         return None
     return _decision(desk, row, "approve", actor, outcome)
 
 
-def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Outcome) -> Entry:
+def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
     outcome.done.append(student_name(row))
     outcome.told += overruled(desk, row, actor.by)
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
@@ -310,10 +319,10 @@ def _decided_on(row: Student) -> str:
 
 
 def _decide(
-    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, Outcome], Sequence[Entry]]
-) -> Outcome:
+    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, ActionOutcome], Sequence[Entry]]
+) -> ActionOutcome:
     """Write what `decide` returns for the desk of this moment, in one transaction, and return the outcome."""
-    outcome = Outcome()
+    outcome = ActionOutcome()
     stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
     outcome.entries += [one.seq for one in stored if one.new]
     return outcome

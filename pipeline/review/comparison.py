@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline import fields
-from pipeline.review.desk import Desk, Student
+from pipeline.review.review_snapshot import Desk, Student
 
 
 @dataclass(frozen=True)

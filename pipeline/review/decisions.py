@@ -15,8 +15,8 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text import among, joined_text
-from pipeline.normalise.text import half_width, plain_dashes, visible, without_spaces
+from pipeline.knowledge.text_columns import among, joined_text
+from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
 from pipeline.review.chain import name_checked
 from pipeline.tables import AS_GIVEN, given_of
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipeline.colleges import College
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.knowledge.text import among
-from pipeline.review.desk import Desk
+from pipeline.knowledge.text_columns import among
+from pipeline.review.review_snapshot import Desk
 
 OUTSIDE = "cohort.outside"
 """The rule that names submissions of people whom the registry has, but not in the class."""

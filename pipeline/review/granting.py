@@ -12,10 +12,10 @@ from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry, digest
-from pipeline.review.desk import KINDS, RunTables, Student, lay_desk, students_of
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger
 from pipeline.review.previous import explanations
+from pipeline.review.review_snapshot import KINDS, RunTables, Student, college_students, lay_desk
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
     """
     if not actor.why.strip():
         raise UsageError("说明人数变化要写明原因", where="--why")
-    registered = int((students_of(tables.people, college)["major"] == major).sum())
+    registered = int((college_students(tables.people, college)["major"] == major).sum())
     entry = Entry(
         "exception",
         action="add",

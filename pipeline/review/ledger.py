@@ -66,7 +66,9 @@ class Ledger:
 
     def _write(self, connection: Connection, new: Sequence[Entry]) -> list[Stored]:
         account = system_account()
-        return _write(connection, [named(entry, account, self._reviewers) for entry in new], self._clock(), account)
+        return _write(
+            connection, [with_account(entry, account, self._reviewers) for entry in new], self._clock(), account
+        )
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.
@@ -198,7 +200,7 @@ def system_account() -> str:
         return os.environ.get("USER", "")
 
 
-def named(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
+def with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
     """Return the entry with how its name is known: bound to the account of the machine, or typed and not checked.
 
     Args:

@@ -8,12 +8,12 @@ from typing import cast
 
 from pipeline.cohort import Cohort
 from pipeline.errors import MingceError, RefusedError, UsageError
-from pipeline.match.scope import with_scope
+from pipeline.match.membership import with_scope
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
-from pipeline.review.desk import newest_run
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.review.scope import KIND, REASONS, ScopeDesk
+from pipeline.review.review_snapshot import newest_run
+from pipeline.review.scope_decisions import KIND, REASONS, ScopeDesk
 from pipeline.review.worksheet import (
     Read,
     by_source,

@@ -11,7 +11,7 @@ from pipeline.cohort import Cohort
 from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import digest
 from pipeline.review.decisions import KEY
-from pipeline.review.desk import Student, people_of, records, student_name
+from pipeline.review.review_snapshot import Student, people_of, records, student_name
 from pipeline.run_folder import latest_run
 from pipeline.tables import read_table
 

@@ -6,7 +6,7 @@ import csv
 import io
 
 from pipeline import fields
-from pipeline.check.shared import cause_of, field_of
+from pipeline.check.shared import cause_of, judged_field
 from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError, UsageError
 from pipeline.knowledge.aliases import COLUMNS, FILE, read_aliases
@@ -47,7 +47,7 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
 
 def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> str:
     """Write what was given, with what it means, into the office's own table of aliases; the faults are of one cause."""
-    name = field_of(faults[0]["rule"])
+    name = judged_field(faults[0]["rule"])
     field = fields.fields()[name]
     if cohort.rules.folder is None:
         raise RefusedError("没有设置自己的规则文件夹", where="cohort.toml", remedy='请加上 [rules] folder = "rules"')

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.errors import InputError, UsageError
 from pipeline.knowledge import crockford
 from pipeline.review.chain import TYPED
-from pipeline.review.desk import Desk, of_college
+from pipeline.review.review_snapshot import Desk, of_college
 from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature
 from pipeline.review.signing import unsigned
 from pipeline.whole import sha256_of
@@ -28,7 +28,7 @@ _CODE_LENGTH = 19
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileVerdict:
     """Whether all is as it was signed; `told` says it in a line, `lines` the particulars."""
 
     equal: bool
@@ -50,7 +50,7 @@ def file_sha256(path: Path) -> str:
         raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
 
 
-def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
+def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
     """Compare a file's bytes with those that were kept at the signatures, then the data of now with what was signed.
 
     Args:
@@ -64,15 +64,15 @@ def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
     if signature is None and scan is not None:
         signature = next((one for one in reversed(made) if one.digest == scan["made_on"]), None)
     if signature is None:
-        return Verdict(False, _OTHER, _numbers_to_compare(entries))
+        return FileVerdict(False, _OTHER, _numbers_to_compare(entries))
     lines = [
         f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}",
         *_now(signature, desk, entries),
     ]
-    return Verdict(len(lines) == 1, _CHANGED if len(lines) > 1 else _ORIGINAL, lines)
+    return FileVerdict(len(lines) == 1, _CHANGED if len(lines) > 1 else _ORIGINAL, lines)
 
 
-def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
+def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
     """Return who signed what, when, under a code that was printed; not equal where nobody did.
 
     Raises:
@@ -83,8 +83,8 @@ def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> Verdict:
         raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
     signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
     if signature is None:
-        return Verdict(False, f"没有人签过校验码为 {code} 的人数表", [])
-    return Verdict(True, _who_signed(signature), [*_majors(signature), *_now(signature, desk, entries)])
+        return FileVerdict(False, f"没有人签过校验码为 {code} 的人数表", [])
+    return FileVerdict(True, _who_signed(signature), [*_majors(signature), *_now(signature, desk, entries)])
 
 
 def _who_signed(signature: Signature) -> str:

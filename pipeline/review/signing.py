@@ -18,9 +18,9 @@ from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
-from pipeline.review.desk import KINDS, Desk, RunTables, lay_desk, students_of
 from pipeline.review.extras import OUTSIDE, may_be_missing
 from pipeline.review.ledger import Ledger
+from pipeline.review.review_snapshot import KINDS, Desk, RunTables, college_students, lay_desk
 from pipeline.review.signatures import signatures, standing_signature
 from pipeline.review.signed_set import VERSION, changes, code_of, majors_of, person_parts, signed_digest
 from pipeline.review.status import open_critical
@@ -139,7 +139,7 @@ def accept(
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        refused = unsigned(entries, college.code, college.name, students_of(desk.people, college))
+        refused = unsigned(entries, college.code, college.name, college_students(desk.people, college))
         signature = standing_signature(entries, college.code, college.name)
         if refused or signature is None:
             raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_ANEW)
@@ -228,7 +228,7 @@ def _kept(entries: pd.DataFrame, digest: str) -> dict[str, str]:
 
 
 def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
-    rows = students_of(desk.people, college)
+    rows = college_students(desk.people, college)
     _scope_decided(desk, college)
     open_rows = rows[rows["status"] != "approved"]
     if open_rows.empty:

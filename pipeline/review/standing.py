@@ -71,7 +71,7 @@ def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
     return (middle - half).clip(0, 1).where(some, 0.0), (middle + half).clip(0, 1).where(some, 1.0)
 
 
-def formula(weights: Standing, *, intervals: bool = True) -> str:
+def formula_text(weights: Standing, *, intervals: bool = True) -> str:
     """Return the formula in Chinese, as it is printed under the table; `intervals`: whether the table shows them."""
     total = weights.first_pass + weights.on_time + weights.rework
     first, on_time, rework = (f"{100 * w / total:g}" for w in (weights.first_pass, weights.on_time, weights.rework))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline.errors import RefusedError
-from pipeline.review.actions import Actor, Outcome
+from pipeline.review.actions import ActionOutcome, Actor
 from pipeline.review.chain import Entry
 from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import standing_exceptions
@@ -20,7 +20,7 @@ _ABOUT = {"decision": ["school_code", "student_number"], "scope": ["school_code"
 _WHY = "撤销上一步"
 
 
-def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> Outcome:
+def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
     """Take back what these entries decided: all of it or nothing.
 
     A student's decision goes back to the one before it: an approval stands again on what it was made on, a return
@@ -34,7 +34,7 @@ def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> Outcome:
     Raises:
         RefusedError: somebody has decided on one of these students since, or it was taken back already.
     """
-    outcome = Outcome()
+    outcome = ActionOutcome()
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         own = entries[entries["seq"].isin(list(written))]

@@ -28,8 +28,8 @@ from pipeline.errors import InputError, UsageError, one_line
 from pipeline.logs import mask
 from pipeline.review.actions import decision_entry, has_approval, overruled, refusal, returned_already, stands_already
 from pipeline.review.chain import Entry, digest
-from pipeline.review.desk import KINDS, RunTables, Student, lay_desk
 from pipeline.review.ledger import Ledger
+from pipeline.review.review_snapshot import KINDS, RunTables, Student, lay_desk
 from pipeline.review.seen import Seen, unseen
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.match.evidence import WITNESSES, find_evidence
-from pipeline.match.keys import PERSON_KEYS, Bools, Keys, among, joined
+from pipeline.match.keys import PERSON_KEYS, Bools, Keys, joined_keys, known_keys
+from pipeline.match.match_stage import CLASSES
 from pipeline.match.pairs import id_key
-from pipeline.match.settle import FLAGS, found_rows, settle, submission_keys
-from pipeline.match.stage import CLASSES
+from pipeline.match.settle import FLAGS, found_rows, settle_persons, submission_keys
 from pipeline.scale.layout import Layout
 from pipeline.scale.reading import keys_name, no_rows, registry_name, rows_name
 from pipeline.scale.spool import Spool
@@ -74,7 +74,7 @@ class Keyed:
 
 
 @dataclass(frozen=True)
-class Settled:
+class SettledAcross:
     """What crosses schools, by submission (`order` and `home`, the part of its school).
 
     `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the row that counts, its own where it does.
@@ -106,7 +106,7 @@ class Across:
         homes = [np.full(size, part[name]) for name, size in zip(self.registry.names, self.registry.sizes, strict=True)]
         self.registry_home = np.concatenate([np.zeros(0), *homes]).astype(np.int32)
 
-    def settle(self, withdrawn: Positions) -> Settled:
+    def settle(self, withdrawn: Positions) -> SettledAcross:
         """Answer the three questions; `withdrawn` are the `order`s of submissions that a decision took out."""
         order = self.submissions.column("order").astype(np.int64)
         homes = [
@@ -117,16 +117,16 @@ class Across:
         live = ~np.isin(order, withdrawn)
         read = np.argsort(order, kind="stable")
         keys = self.submissions.columns().drop(columns="order").iloc[read].reset_index(drop=True)
-        found = settle(keys, self.registry.columns(PERSON_KEYS), live[read])
+        found = settle_persons(keys, self.registry.columns(PERSON_KEYS), live[read])
         flags, counts = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int64)
         flags[read], counts[read] = found.flags, read[found.counts]
         flags |= np.where(live, 0, OUT).astype(np.int32)
-        settled = Settled(order, home, flags, counts, home.copy())
+        settled = SettledAcross(order, home, flags, counts, home.copy())
         if self.layout.count > 1:
             self._move(settled, live & (counts == np.arange(len(order))))
         return settled
 
-    def _move(self, settled: Settled, counting: Bools) -> None:
+    def _move(self, settled: SettledAcross, counting: Bools) -> None:
         """Send each submission to the part where its student stands, and lend the parts what they compare with."""
         away, twins = self._known_elsewhere(settled.home)
         wandering = np.flatnonzero(away & counting)
@@ -146,7 +146,7 @@ class Across:
         by_id = np.lexsort((self.registry_home, ids))
         held, parts = ids[by_id], self.registry_home[by_id]
         twice = held[1:][(held[1:] == held[:-1]) & (parts[1:] != parts[:-1])]
-        twins = np.flatnonzero(among(ids, twice))
+        twins = np.flatnonzero(known_keys(ids, twice))
         del ids, by_id
         given = self.submissions.column("id_number")
         low = np.searchsorted(held, given, side="left")
@@ -156,7 +156,7 @@ class Across:
         away[found] = (parts[low[found]] != home[found]) | (parts[high[found] - 1] != home[found])
         return away, twins
 
-    def _standing_part(self, settled: Settled, rows: Positions) -> npt.NDArray[np.int32]:
+    def _standing_part(self, settled: SettledAcross, rows: Positions) -> npt.NDArray[np.int32]:
         """Return the part of the registry row that each of these submissions stands on, its own where on none."""
         some = self.submissions.some(rows, PERSON_KEYS)
         held = found_rows(some, self.registry.columns(PERSON_KEYS))
@@ -165,7 +165,7 @@ class Across:
         standing = evidence["standing_row"].to_numpy()
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
 
-    def _lend(self, settled: Settled, visitors: Positions, moved: Positions, twins: Positions) -> None:
+    def _lend(self, settled: SettledAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
         """Write, for each part, the submissions that move in, the guests of its registry, and their classes."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
@@ -185,7 +185,7 @@ class Across:
                 classes = known[known["school"].isin(list(names))]
                 self.spool.write(classes_name(part), classes.drop_duplicates(ignore_index=True))
 
-    def _guests(self, settled: Settled, visitors: Positions, moved: Positions) -> Frame:
+    def _guests(self, settled: SettledAcross, visitors: Positions, moved: Positions) -> Frame:
         """Return `part, row`: the registry rows of other parts that submissions worked on in each part may be."""
         found: list[Frame] = []
         for at, columns in ((visitors, ["id_number"]), *((moved, ["school", name]) for name in PERSON_KEYS[2:])):
@@ -193,7 +193,7 @@ class Across:
             wanted = pd.DataFrame({"key": _joined(keys, columns), "part": settled.place[at]}).drop_duplicates()
             wanted = wanted[wanted["key"] != 0]
             held = _joined(self.registry.columns(columns), columns)
-            rows = np.flatnonzero(among(held, wanted["key"].to_numpy(dtype=np.uint64)))
+            rows = np.flatnonzero(known_keys(held, wanted["key"].to_numpy(dtype=np.uint64)))
             both = pd.DataFrame({"key": held[rows], "row": rows}).merge(wanted, on="key")
             found.append(both[self.registry_home[both["row"].to_numpy()] != both["part"].to_numpy()][["part", "row"]])
         return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
@@ -212,7 +212,7 @@ class Across:
             return pd.DataFrame({name: pd.Series(dtype="str") for name in CLASSES})
         return self.spool.read_all(filled)
 
-    def _submissions(self, settled: Settled, rows: Positions, columns: list[str] | None = None) -> Frame:
+    def _submissions(self, settled: SettledAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
         """Return the submissions at positions, in their order: all of them with their ids, or some columns."""
         homes = settled.home[rows]
         wanted = [(int(part), settled.order[rows[homes == part]]) for part in np.unique(homes)]
@@ -238,7 +238,7 @@ class Across:
 
 def _joined(keys: Frame, columns: list[str]) -> Keys:
     parts = [keys[name].to_numpy(dtype=np.uint64) for name in columns]
-    return parts[0] if len(parts) == 1 else joined(parts[0], parts[1])
+    return parts[0] if len(parts) == 1 else joined_keys(parts[0], parts[1])
 
 
 def moved_name(part: int) -> str:
@@ -261,7 +261,7 @@ def special_name(part: int) -> str:
     return f"special/{part}"
 
 
-def write_special(spool: Spool, settled: Settled, count: int) -> None:
+def write_special(spool: Spool, settled: SettledAcross, count: int) -> None:
     """Write for each part what is special about its submissions: `order, flags, counts` (the `order` that counts).
 
     A part hears of the rows that it works on and of those of its schools that have moved away.

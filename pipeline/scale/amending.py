@@ -12,14 +12,14 @@ from pipeline import fields
 from pipeline.collect import Collected, Note, Unit, collect_unit
 from pipeline.collect.skipping import with_people
 from pipeline.knowledge.regions import load_regions
-from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, lay_on
-from pipeline.match.keys import among, joined, key_frame
-from pipeline.normalise.submissions import normalise
+from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, with_amendments
+from pipeline.match.keys import joined_keys, key_frame, known_keys
+from pipeline.normalise.normalise_rows import normalise
 from pipeline.scale.across import submissions_keyed
 from pipeline.scale.layout import Layout
 from pipeline.scale.part import Part, fetch_submissions
 from pipeline.scale.reading import UNIT, UnitRead, changes_name, lay_rows, photos_of
-from pipeline.scale.settings import Settings
+from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import POSITION, Frame
 
@@ -29,7 +29,7 @@ SUBMISSION_ID = "提交编号"
 
 def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
     """Read one unit of a source that amends into the spool: none of its rows is a submission."""
-    settings = Settings.of(spool)
+    settings = RunSettings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     collected = with_people(collected, (collected.rows["why"] == "").to_numpy())
     spool.write(_name(number), _amendments(collected, settings))
@@ -49,7 +49,7 @@ def _name(number: int) -> str:
     return f"amendments/{number}"
 
 
-def _amendments(collected: Collected, settings: Settings) -> Frame:
+def _amendments(collected: Collected, settings: RunSettings) -> Frame:
     """Return the rows as `lay_on` takes them."""
     rows = collected.rows.reset_index(drop=True)
     kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
@@ -76,9 +76,11 @@ def lay_amendments(
     """
     amendments = spool.read_all(_name(unit.number) for unit in units if spool.has(_name(unit.number)))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
-    settings = Settings.of(spool)
+    settings = RunSettings.of(spool)
     words = settings.words
-    amended = lay_on(amendments, bases, changes, lambda rows: normalise(rows, words, load_regions(), words.only_school))
+    amended = with_amendments(
+        amendments, bases, changes, lambda rows: normalise(rows, words, load_regions(), words.only_school)
+    )
     number = max(unit.number for unit in units) + 1
     rows = _with_photos(amended, settings.cohort.photos_folder, spool)
     filled = _lay(spool, number, rows, amended.changes, layout)
@@ -98,8 +100,8 @@ def _bases(
     held, sought = keyed.columns([*AMENDING_KEYS, "order"]), key_frame(amendments, AMENDING_KEYS)
     wanted = np.zeros(len(held), dtype=bool)
     for name in ("student_number", "id_number"):
-        own, theirs = (joined(keys[name].to_numpy(), keys["name"].to_numpy()) for keys in (held, sought))
-        wanted |= among(own, theirs)
+        own, theirs = (joined_keys(keys[name].to_numpy(), keys["name"].to_numpy()) for keys in (held, sought))
+        wanted |= known_keys(own, theirs)
     orders = held["order"].to_numpy().astype(np.int64)[wanted]
     found = pd.concat([fetch_submissions(spool, part, orders) for part in parts], ignore_index=True)
     found = found[~found["submission_id"].isin(list(withdrawn))].sort_values("order", ignore_index=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
+from pipeline.match.match_stage import CLASSES, Registries
 from pipeline.match.persons import WITHDRAWN
 from pipeline.match.settle import flag_columns
-from pipeline.match.stage import CLASSES, Registries
-from pipeline.normalise.submissions import distinct_ids
+from pipeline.normalise.normalise_rows import distinct_ids
 from pipeline.scale.across import MOVED, OUT, Positions, classes_name, guests_name, moved_name, special_name
 from pipeline.scale.reading import changes_name, no_rows, registry_name, rows_name
 from pipeline.scale.spool import Spool

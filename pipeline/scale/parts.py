@@ -8,19 +8,19 @@ from typing import Any
 import pandas as pd
 
 from pipeline.check.certify import without_shared
-from pipeline.check.shared import lay_on
-from pipeline.check.stage import Checked, NotChecked
-from pipeline.knowledge.text import among
+from pipeline.check.check_stage import Checked, NotChecked
+from pipeline.check.shared import with_shared_faults
+from pipeline.knowledge.text_columns import among
 from pipeline.match.matched import Matched
-from pipeline.review.stage import DeskRows, desk_rows
+from pipeline.review.review_stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
-from pipeline.scale.settings import Judging, Settings
+from pipeline.scale.settings import Judging, RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import Frame, conform
 from pipeline.tabulate.differences import CLAIMED, make_differences
-from pipeline.tabulate.stage import Judged, Tabulated, extra_submissions
+from pipeline.tabulate.tabulate_stage import Judged, Tabulated, extra_submissions
 
-__all__ = ["Judging", "PartJudged", "Settings", "Settled"]
+__all__ = ["Judging", "PartJudged", "PartResult", "RunSettings"]
 
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
 SETTLED = ("findings", "roster", "headcount", "course", "outside", "registry", "differences")
@@ -40,7 +40,7 @@ class PartJudged:
 
 
 @dataclass(frozen=True)
-class Settled:
+class PartResult:
     """What the run hears of a part: what ranks its colleges, its counts, the state of its colleges."""
 
     tabulated: Tabulated
@@ -69,9 +69,9 @@ def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, ch
 def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
     """Lay the shared faults on what was found of one part: they are the office's, and failed nobody's record."""
     signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
-    findings = lay_on(spool.read(part.name("judged")), signs, faults)
+    findings = with_shared_faults(spool.read(part.name("judged")), signs, faults)
     every = pd.concat([signs, spool.read(part.name("first_signs"))], ignore_index=True)
-    own = lay_on(first.assign(actor="", expected="", shared_fault=""), every, faults)
+    own = with_shared_faults(first.assign(actor="", expected="", shared_fault=""), every, faults)
     spool.write(part.name("judged"), findings)
     spool.write(part.name("first"), own.loc[own["shared_fault"] == "", ["submission_id", "rule"]])
     certifications = spool.read(part.name("certifications"))
@@ -89,7 +89,7 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
     return spool.read(part.name("students")), spool.read(part.name("judged")), judged
 
 
-def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: Settings) -> dict[str, Frame]:
+def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSettings) -> dict[str, Frame]:
     """Write the tables of one part, with the rows that are asked for, and return what is counted of them."""
     looked_at = _COUNTED if settings.all_asked else dict.fromkeys(JUDGED)
     judged = {name: spool.read(part.name(name), columns) for name, columns in looked_at.items()}

@@ -16,25 +16,25 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect import Note, SourceColumns, Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.collect.inputs import files_of, is_database
-from pipeline.collect.lacking import lacking_of, notes_of
+from pipeline.collect.missing_fields import lacking_of, notes_of
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.kept import Kept
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
-from pipeline.review.stage import Imported, import_from_file, student_numbers
+from pipeline.review.review_stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import is_scope, missing_file
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.amending import lay_amendments, read_amendments
+from pipeline.scale.executors import Work, open_work
 from pipeline.scale.gather import Pieces, gather_table
 from pipeline.scale.layout import Layout, SchoolRead, lay_out
 from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
 from pipeline.scale.parts import JUDGED, SETTLED, desk_of, ledger_name
-from pipeline.scale.reading import UnitRead, read_registries, read_unit, registry_name
-from pipeline.scale.settings import Settings
+from pipeline.scale.reading import UnitRead, read_registries, registry_name, spool_unit
+from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import Spool, open_spool
-from pipeline.scale.work import Work, open_work
 from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
 from pipeline.tabulate.headcount import put_together
@@ -50,10 +50,10 @@ _AT_ONCE = 16  # registries read by one task: a school's alone would cost more t
 
 
 @dataclass
-class Run:
+class RunData:
     """A run's data while it is made."""
 
-    settings: Settings
+    settings: RunSettings
     folder: RunFolder
     spool: Spool
     work: Work
@@ -114,12 +114,12 @@ class Run:
         """Read the units; shared sheets are read here, where their key is, and so are rows that amend."""
         here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
         apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
-        read = self.work.map(read_unit, [(self.spool, number, unit, layout) for number, unit in apart])
+        read = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in apart])
         for number, unit in here:
             if unit.source.amends:
                 read.append(read_amendments(self.spool, number, unit))
             else:
-                read.append(read_unit(self.spool, number, unit, layout))
+                read.append(spool_unit(self.spool, number, unit, layout))
         return sorted(read, key=lambda one: one.number)
 
     def _read(self, notes: list[Note]) -> SourcesRead:
@@ -279,14 +279,14 @@ class Run:
 
 
 @contextmanager
-def open_run(settings: Settings, folder: RunFolder) -> Generator[Run]:
+def open_run_data(settings: RunSettings, folder: RunFolder) -> Generator[RunData]:
     """Open a run's data and delete them at the end, also after an error."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
         open_work(settings.cohort.scale.scheduler, large=large) as work,
     ):
-        run = Run(settings, folder, spool, work)
+        run = RunData(settings, folder, spool, work)
         run.share(settings)
         yield run
 

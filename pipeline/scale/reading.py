@@ -17,15 +17,15 @@ from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
-from pipeline.match.keys import PERSON_KEYS, among, key_frame
+from pipeline.match.keys import PERSON_KEYS, key_frame, known_keys
+from pipeline.match.match_stage import CLASSES
+from pipeline.match.membership import own_rules, scope_by_registry, status_meanings, years_outside
 from pipeline.match.registries import merge_rows
-from pipeline.match.scope import own_rules, scope_by_registry, statuses, years_outside
+from pipeline.match.row_times import made_at
 from pipeline.match.settle import submission_keys
-from pipeline.match.stage import CLASSES
-from pipeline.match.times import made_at
-from pipeline.normalise.submissions import OTHER_SCHOOL, normalise, normalise_registry
+from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.scale.layout import Layout, SchoolRead
-from pipeline.scale.settings import Settings
+from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
@@ -69,7 +69,7 @@ def keys_name(of: str) -> str:
 
 def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     """Read and normalise the registries of some schools; one that cannot be read says why."""
-    settings = Settings.of(spool)
+    settings = RunSettings.of(spool)
     read: dict[int, Registry] = {}
     errors: dict[int, str] = {}
     for at in places:
@@ -79,7 +79,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             errors[at] = str(error)
     rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
     start, schools = 0, settings.cohort.schools
-    known = statuses(own_rules(settings.cohort))
+    known = status_meanings(own_rules(settings.cohort))
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
@@ -126,7 +126,7 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
     return rows.assign(school=rows["school"].mask(rows.index.isin(strange.index), school)), [note]
 
 
-def _normalised(registries: list[Registry], settings: Settings) -> Frame:
+def _normalised(registries: list[Registry], settings: RunSettings) -> Frame:
     """Return the rows of several registries, normalised together."""
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
     return normalise_registry(rows, settings.words, load_regions())
@@ -139,9 +139,9 @@ def no_rows() -> Frame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
-def read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
+def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
     """Read and normalise one unit of submissions and lay its rows, their keys and their changes into the spool."""
-    settings = Settings.of(spool)
+    settings = RunSettings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
     rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")
@@ -188,11 +188,11 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
         if spool.has(keys_name(registry_name(at))):
             held = spool.read(keys_name(registry_name(at)), _OWN_NUMBERS)
             for name in _OWN_NUMBERS:
-                people[doubted] |= among(given[name].to_numpy(), held[name].to_numpy())
+                people[doubted] |= known_keys(given[name].to_numpy(), held[name].to_numpy())
     return with_people(collected, people), people
 
 
-def _normalised_rows(collected: Collected, start: int, number: int, settings: Settings) -> tuple[Frame, Frame]:
+def _normalised_rows(collected: Collected, start: int, number: int, settings: RunSettings) -> tuple[Frame, Frame]:
     """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
     kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
@@ -231,11 +231,13 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.S
 
 def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
     """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
-    seen = photos.examine(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
+    seen = photos.examine_photos(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
         own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
         blank = pd.Series("", index=rows.index[own], dtype="str")
-        seen = pd.concat([seen[~own], photos.examine(taken, rows["photo"][own], blank, blank)]).reindex(rows.index)
+        seen = pd.concat([seen[~own], photos.examine_photos(taken, rows["photo"][own], blank, blank)]).reindex(
+            rows.index
+        )
     return seen.drop(columns="path").add_prefix("photo_")
 
 

@@ -10,7 +10,7 @@ from typing import Self
 from pipeline.check.facts import Facts
 from pipeline.check.rule import Rule
 from pipeline.cohort import Cohort
-from pipeline.collect.lacking import Lacking
+from pipeline.collect.missing_fields import Lacking
 from pipeline.colleges import College, only_colleges
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.scale.spool import Spool
@@ -18,7 +18,7 @@ from pipeline.tables import Frame
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """The cohort, its vocabulary and people, the day, where bytes read are kept, the colleges and rules asked for.
 
     `latest`: of `match.times.latest_moment`.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.knowledge.text import among, by_distinct
-from pipeline.normalise.text import comparable
+from pipeline.knowledge.text_columns import among, by_distinct
+from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import KEYS
 

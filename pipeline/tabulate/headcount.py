@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.knowledge.text import among
+from pipeline.knowledge.text_columns import among
 from pipeline.tables import HEADCOUNT, Frame, conform
 
 KEYS = ["school", "college", "education_level", "major"]

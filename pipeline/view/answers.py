@@ -18,7 +18,7 @@ from pipeline.review.status import one_a_slip
 from pipeline.run_folder import read_summary
 from pipeline.states import states
 from pipeline.tables import CERTIFIED, STATUSES, read_table
-from pipeline.view.work import month_day
+from pipeline.view.remaining_work import month_day
 
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]

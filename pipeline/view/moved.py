@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipeline.collect.compare import followed
 from pipeline.errors import InputError
-from pipeline.match.scope import ANOTHER_YEAR
+from pipeline.match.membership import ANOTHER_YEAR
 from pipeline.tables import Frame
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 
 MOVED = ["since", "school", "student_number", "name", "before", "now"]
 """Columns: with what it is compared, the student, and where he was and is, in words."""

@@ -15,10 +15,10 @@ import pandas as pd
 from pipeline.cohort_sections import Window
 from pipeline.states import states
 from pipeline.tables import Frame
-from pipeline.view import work
+from pipeline.view import remaining_work
 from pipeline.view.chase import Chased, chase
-from pipeline.view.course import Course, course_of
-from pipeline.view.work import Duty
+from pipeline.view.class_course import Course, course_of
+from pipeline.view.remaining_work import Duty
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class People:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Students per family of states, every family present."""
-        return work.family_counts(self.statuses)
+        return remaining_work.family_counts(self.statuses)
 
     @property
     def total(self) -> int:
@@ -67,7 +67,7 @@ class People:
     @property
     def duties(self) -> list[Duty]:
         """What is left to do, by date and by who acts."""
-        return work.duties(work.tasks(self.statuses, self.as_of, self.window))
+        return remaining_work.duties(remaining_work.tasks(self.statuses, self.as_of, self.window))
 
     def course(self) -> Frame:
         """Return how many had submitted and were approved by the end of each `day`: `submitted`, `approved`."""
@@ -77,15 +77,15 @@ class People:
 
     def reasons(self) -> Frame:
         """Return the reasons that hold students up, the most students first (`work.reasons`)."""
-        return work.reasons(self.roster, self.findings)
+        return remaining_work.open_reasons(self.roster, self.findings)
 
     def by_class(self) -> Frame:
         """Return the students of each class, the most left first (`work.by_group`)."""
-        return work.by_group(self.roster, "school", "college", "class_name")
+        return remaining_work.by_group(self.roster, "school", "college", "class_name")
 
     def by_major(self) -> Frame:
         """Return the students of each major, the most left first (`work.by_group`)."""
-        return work.by_group(self.roster, "school", "college", "major")
+        return remaining_work.by_group(self.roster, "school", "college", "major")
 
     @cached_property
     def chase(self) -> tuple[Chased, ...]:

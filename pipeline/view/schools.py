@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.tables import Frame
-from pipeline.view.run import Run
-from pipeline.view.signature import ACCEPTED, SIGNED, Step
-from pipeline.view.work import family_counts
+from pipeline.view.remaining_work import family_counts
+from pipeline.view.run_tables import Run
+from pipeline.view.signature import ACCEPTED, SIGNED, SigningStep
 
 MOST_SIDE_BY_SIDE = 5
 """Schools whose colleges can still be read side by side; where there are more, schools come first."""
@@ -39,7 +39,7 @@ def school_entries(run: Run, colleges: Frame, entries: list[dict[str, Any]]) -> 
     """
     if colleges.empty:
         return []
-    steps: dict[str, list[Step]] = {}
+    steps: dict[str, list[SigningStep]] = {}
     extras: Counter[str] = Counter()
     for each in entries:
         steps.setdefault(str(each["school"]), []).append(each["at"])
@@ -75,7 +75,7 @@ def _counts(run: Run, school: str) -> dict[str, int]:
     return family_counts(total)
 
 
-def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int], steps: list[Step]) -> dict[str, Any]:
+def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int], steps: list[SigningStep]) -> dict[str, Any]:
     code, total = run.code_of(str(row["school"])), sum(counts.values())
     return {
         **row,
@@ -91,7 +91,7 @@ def _entry(run: Run, row: dict[Any, Any], counts: dict[str, int], steps: list[St
     }
 
 
-def _step(steps: list[Step]) -> str:
+def _step(steps: list[SigningStep]) -> str:
     """Return how far a school's colleges are between signature and acceptance."""
     if all(step == ACCEPTED for step in steps):
         return ACCEPTED.word

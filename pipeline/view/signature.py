@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipeline.view.run import Run
-from pipeline.view.work import month_day
+from pipeline.view.remaining_work import month_day
+from pipeline.view.run_tables import Run
 
 
 @dataclass(frozen=True)
-class Step:
+class SigningStep:
     """Where a college stands: its word in tables, who must do what next (blank: nobody), and that as a sentence."""
 
     word: str
@@ -22,31 +22,31 @@ class Step:
     told: str = ""
 
 
-REVIEW = Step("审核中")
-SIGN = Step("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
-SETTLE = Step(
+REVIEW = SigningStep("审核中")
+SIGN = SigningStep("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
+SETTLE = SigningStep(
     "待签字", "辅导员", "核实名单外的提交", "有名单外的提交，不妨碍签字；可能是学籍库漏了的人，请辅导员核实。"
 )
-SIGN_AGAIN = Step(
+SIGN_AGAIN = SigningStep(
     "待重签",
     "副书记",
     "核对后重新签字",
     "签字之后数据有改动，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
 )
-SIGN_ANEW = Step(
+SIGN_ANEW = SigningStep(
     "待重签",
     "副书记",
     "核对后重新签字",
     "原来的签字只签了名单，没有签提交的内容和学籍信息，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
 )
-SIGNED = Step("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
-ACCEPTED = Step("已接收", told="就业办已接收，不用再做什么。")
-DONE = Step("已完成", told="不用再做什么，谢谢您。")
+SIGNED = SigningStep("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
+ACCEPTED = SigningStep("已接收", told="就业办已接收，不用再做什么。")
+DONE = SigningStep("已完成", told="不用再做什么，谢谢您。")
 """Of a counselor, who signs nothing."""
 
 
 @dataclass(frozen=True)
-class Signature:
+class SignatureState:
     """A college's signature and the office's acceptance (None: not yet), and whether the data have changed since."""
 
     signed: date | None = None
@@ -60,7 +60,7 @@ class Signature:
         """Whether the college has signed what the data still say."""
         return self.signed is not None and not self.broken
 
-    def step(self, left: int, extras: int = 0) -> Step:
+    def step(self, left: int, extras: int = 0) -> SigningStep:
         """Return where the college stands: `left` not approved, `extras` submissions outside its roster."""
         if self.stands:
             return ACCEPTED if self.accepted else SIGNED
@@ -77,7 +77,7 @@ class Signature:
         return f"学院 {month_day(self.signed)}签字，{held}。"
 
 
-def signature_of(run: Run, row: dict[Any, Any]) -> Signature:
+def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
     """Return the signature of one college.
 
     Args:
@@ -87,14 +87,14 @@ def signature_of(run: Run, row: dict[Any, Any]) -> Signature:
     state = run.state(run.code_of(str(row["school"])), str(row["college"]))
     broken = bool(state.get("signature_broken"))
     listed = bool(state.get("only_listed"))
-    return Signature(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken, listed)
+    return SignatureState(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken, listed)
 
 
 def _day(moment: str) -> date | None:
     return date.fromisoformat(moment[:10]) if moment else None
 
 
-def ahead(steps: Iterable[Step]) -> tuple[Step, str]:
+def ahead(steps: Iterable[SigningStep]) -> tuple[SigningStep, str]:
     """Return what comes first for several colleges, and how many of them stand where, review aside (may be blank)."""
     counts = Counter(steps)
     told = {
@@ -110,4 +110,4 @@ def ahead(steps: Iterable[Step]) -> tuple[Step, str]:
     to_sign = counts[SIGN] + counts[SIGN_AGAIN] + counts[SIGN_ANEW]
     shorts = {SETTLE: SETTLE.short, SIGNED: f"接收 {counts[SIGNED]} 个院系"}
     short = f"{to_sign} 个院系待签字" if to_sign else shorts.get(first, "")
-    return Step(first.word, first.who, short), f"{sentence}。" if sentence else ""
+    return SigningStep(first.word, first.who, short), f"{sentence}。" if sentence else ""

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
-from pipeline.match.stage import Registries, match
+from pipeline.match.match_stage import Registries, match
 from tests.cohorts import make_cohort
 from tests.spec.judge import LATEST
 

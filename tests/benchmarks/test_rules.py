@@ -126,7 +126,7 @@ def seconds(work):
 def test_what_great_expectations_costs(table, known, record):
     judging.warm_up()
     found = plain(table, known)
-    verdicts, _ = judging.validate(table, RULES, known, "submissions")
+    verdicts, _ = judging.validate_rules(table, RULES, known, "submissions")
     assert {verdict.rule.name: verdict.rows.tolist() for verdict in verdicts} == {
         name: rows.tolist() for name, rows in found.items()
     }
@@ -138,7 +138,7 @@ def test_what_great_expectations_costs(table, known, record):
     for _ in range(repeats()):
         fresh = table.copy(deep=False)  # what rules share is remembered of one table only
         bare.append(seconds(lambda table=fresh: plain(table, known)))
-        ours.append(seconds(lambda: judging.validate(table, RULES, known, "submissions")))
+        ours.append(seconds(lambda: judging.validate_rules(table, RULES, known, "submissions")))
         columns = {}
         fresh = table.copy(deep=False)
         logic.append(seconds(lambda table=fresh, kept=columns: kept.update(worked_out(table, known, with_logic))))

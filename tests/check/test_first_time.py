@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.check import shared
-from pipeline.check.stage import check
+from pipeline.check.check_stage import judge_parts
 from pipeline.check.suites import built_in_rules
-from pipeline.match.stage import Registries, match
-from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.match.match_stage import Registries, match
+from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.scale.part import Part
 from pipeline.scale.parts import lay_shared
 from pipeline.scale.spool import Spool
@@ -55,7 +55,7 @@ def test_what_belongs_to_registry_or_classmate_counts_against_nobody():
     rows, _ = normalise(frames.submissions(*given), known.words, known.regions)
     rules = [rule for rule in built_in_rules() if rule.needs != "photos"]
     matched = match(rows, Registries.of(registry), LATEST)
-    checked = check(matched, rules, known)
+    checked = judge_parts(matched, rules, known)
     counting = matched.counting.set_index("submission_id")["student_number"]
     failed = {counting[key] for key in checked.first["submission_id"] if counting[key] != owner["student_number"]}
     assert failed == {wrong["student_number"], mended["student_number"]}
@@ -67,7 +67,7 @@ def test_what_a_whole_source_breaks_alike_counts_against_nobody(tmp_path: Path):
     table = table_of("ethnicity", ["01"] * 10 + ["02"])
     findings = findings_of(table, "ethnicity.vocabulary", [True] * 11)
     signs = shared.signs_of(findings, table)
-    faults = shared.decide([shared.counted(signs)], [shared.places_of(table)], (), {})
+    faults = shared.shared_faults_of([shared.counted(signs)], [shared.places_of(table)], (), {})
     spool, part = Spool(tmp_path), Part(0, (0,), (0,))
     (tmp_path / "parts").mkdir()
     first = findings[["submission_id", "rule"]]

@@ -15,9 +15,9 @@ from pipeline.check.condition import unknown_names
 from pipeline.check.data_docs import write_data_docs
 from pipeline.check.findings import findings_of
 from pipeline.check.logic import LOGIC
-from pipeline.check.results import FILE, slim_results
 from pipeline.check.rule import Rule
 from pipeline.check.suites import built_in_rules, office_rules
+from pipeline.check.validation_results import FILE, slim_results
 from pipeline.errors import ConfigurationError
 from pipeline.tables import SEVERITIES
 from tests.check import whole
@@ -61,7 +61,7 @@ def judged(table, known):
         patch.setattr(socket, "getaddrinfo", _refuse)
         patch.setattr(socket, "create_connection", _refuse)
         TRIED.clear()
-        verdicts, results = judging.validate(table, rules_of_rows(), known, "submissions")
+        verdicts, results = judging.validate_rules(table, rules_of_rows(), known, "submissions")
     return {verdict.rule.name: verdict for verdict in verdicts}, results
 
 
@@ -136,7 +136,7 @@ def twins(known):
 def test_our_types_say_what_stock_expectations_say(judged, table, known):
     ours, _ = judged
     pairs = twins(known)
-    verdicts, _ = judging.validate(table, [rule for _, rule in pairs], known, "stock")
+    verdicts, _ = judging.validate_rules(table, [rule for _, rule in pairs], known, "stock")
     assert len(verdicts) > 40
     failing = 0
     for verdict in verdicts:
@@ -153,7 +153,7 @@ def test_a_rule_that_raises_could_not_run_and_leaves_the_others_standing(table, 
         raise ZeroDivisionError("430302199503141041")
 
     monkeypatch.setattr(TYPES["expect_email_format"], "broken", broken)
-    verdicts, _ = judging.validate(table, rules_of_rows(), known, "submissions")
+    verdicts, _ = judging.validate_rules(table, rules_of_rows(), known, "submissions")
     failed = [verdict for verdict in verdicts if verdict.could_not_run]
     assert [verdict.rule.name for verdict in failed] == ["email.format"]
     assert failed[0].could_not_run == "ZeroDivisionError"
@@ -165,14 +165,14 @@ def test_no_list_of_rows_is_ever_capped(table, known):
     many = pd.concat([table.head(1).assign(qq="x")] * 1_000, ignore_index=True)
     rules = [rule for rule in rules_of_rows() if rule.name == "qq.format"]
     office = _stock("office.qq", "expect_column_values_to_match_regex", column="qq", regex="^[0-9]+$")
-    verdicts, _ = judging.validate(many, [*rules, office], known, "submissions")
+    verdicts, _ = judging.validate_rules(many, [*rules, office], known, "submissions")
     assert [len(verdict.rows) for verdict in verdicts] == [1_000, 1_000]
     assert len(findings_of(many, verdicts)) == 2_000
 
 
 def test_an_offices_rules_give_findings_with_rows_like_ours(table, known):
     rules = office_rules(OFFICE)
-    verdicts, _ = judging.validate(table, rules, known, "submissions")
+    verdicts, _ = judging.validate_rules(table, rules, known, "submissions")
     assert not [verdict for verdict in verdicts if verdict.could_not_run]
     found = findings_of(table, verdicts)
     hunan = table[(table["origin_province"] == "湖南省") & (table["exam_number"] != "")]
@@ -266,7 +266,7 @@ def test_findings_of_a_rule_name_what_it_says_itself():
     frame = pd.DataFrame({"submission_id": ["s"], "qq": ["1"]}).assign(
         **{f"told_{name}": ["t"] for name in ("school", "college", "class_name", "student_number")}
     )
-    found = findings_of(frame, [judging.Verdict(rule, pd.Series([0]).to_numpy(), {"expected": ["2"]})])
+    found = findings_of(frame, [judging.RuleVerdict(rule, pd.Series([0]).to_numpy(), {"expected": ["2"]})])
     assert found[["field", "given", "expected"]].to_numpy().tolist() == [["qq", "1", "2"]]
 
 

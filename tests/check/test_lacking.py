@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.check.lacking import (
+from pipeline.check.not_judged import (
     records_without_columns,
     registry_without_lacking,
     rules_without_columns,
@@ -10,15 +10,15 @@ from pipeline.check.lacking import (
 )
 from pipeline.check.suites import built_in_rules
 from pipeline.cohort_sections import Source
-from pipeline.collect.columns import Column, SourceColumns
-from pipeline.collect.lacking import lacking_of
+from pipeline.collect.missing_fields import lacking_of
+from pipeline.collect.source_columns import SourceColumn, SourceColumns
 from pipeline.fields import in_registry, names
 
 FORM = frozenset(names())
 
 
 def source(sheet, *lost, **more):
-    columns = tuple(Column(at, name, name, "label") for at, name in enumerate(names()) if name not in lost)
+    columns = tuple(SourceColumn(at, name, name, "label") for at, name in enumerate(names()) if name not in lost)
     return SourceColumns("a.xlsx", sheet, 1, columns, **more)
 
 

@@ -5,10 +5,10 @@ import pytest
 from pipeline.check.logic import LOGIC
 from pipeline.check.subjects import subject_tables
 from pipeline.check.suites import built_in_rules
+from pipeline.match.match_stage import Registries, match
 from pipeline.match.registries import merge_rows
-from pipeline.match.stage import Registries, match
-from pipeline.match.standing import standing_submissions
-from pipeline.normalise.submissions import normalise, normalise_registry
+from pipeline.match.registry_rows import standing_submissions
+from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
 from tests.spec.judge import LATEST, MATE, facts
 

@@ -31,7 +31,7 @@ def findings_of(table, rule, broken):
 
 def faults_of(*judged, before=(), settled=None):
     signs = [shared.counted(shared.signs_of(findings, table)) for table, findings in judged]
-    return shared.decide(signs, [shared.places_of(table) for table, _ in judged], before, settled or {})
+    return shared.shared_faults_of(signs, [shared.places_of(table) for table, _ in judged], before, settled or {})
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_one_same_transformation_is_one_fault(rule, field, given, held, kind, wo
     signs = set(shared.signs_of(findings, table)[["kind", "word"]].itertuples(index=False, name=None))
     assert (kind, word) in signs
     assert found.iloc[0][["rule", "rows", "of", "settled"]].tolist() == [rule, 10, 12, ""]
-    laid = shared.lay_on(findings, shared.signs_of(findings, table), found)
+    laid = shared.with_shared_faults(findings, shared.signs_of(findings, table), found)
     assert set(laid["actor"]) == {"office"} and set(laid["shared_fault"]) == {found["number"].iloc[0]}
 
 
@@ -96,8 +96,8 @@ def test_once_found_it_stays_down_to_a_half_and_until_it_is_settled():
     assert faults_of((few, findings_of(few, "ethnicity.vocabulary", [True] * 4 + [False] * 6)), before=[number]).empty
     done = faults_of((table, findings), settled={number: "students"})
     assert done["settled"].tolist() == ["students"]
-    assert set(shared.lay_on(findings, shared.signs_of(findings, table), done)["actor"]) == {"student"}
-    assert shared.lines_of(done.to_dict("records")) == []
+    assert set(shared.with_shared_faults(findings, shared.signs_of(findings, table), done)["actor"]) == {"student"}
+    assert shared.shared_fault_lines(done.to_dict("records")) == []
 
 
 def test_a_student_with_another_fault_is_told_that_one():

@@ -60,7 +60,7 @@ def table():
 
 
 def rows_of(table, rules):
-    verdicts, _ = judging.validate(table, rules, facts(), "submissions")
+    verdicts, _ = judging.validate_rules(table, rules, facts(), "submissions")
     assert not [verdict for verdict in verdicts if verdict.could_not_run], verdicts
     return {verdict.rule.name: verdict.rows.tolist() for verdict in verdicts}, verdicts
 
@@ -129,7 +129,7 @@ def test_what_is_no_number_is_told_and_not_judged(tmp_path, table):
 def test_a_failure_without_rows_is_no_pass(table):
     rule = Rule("office.x", "o", "expect_table_row_count_to_equal", "", "info", "student", "m", stock=True)
     wrong = Rule(**{**vars(rule), "kwargs": {"value": 1}})
-    verdicts, _ = judging.validate(table, [wrong], facts(), "submissions")
+    verdicts, _ = judging.validate_rules(table, [wrong], facts(), "submissions")
     assert verdicts[0].could_not_run == "没有列出是哪几行"
 
 

@@ -11,7 +11,7 @@ from pipeline.cli import main
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError
-from pipeline.review.desk import newest_run
+from pipeline.review.review_snapshot import newest_run
 from pipeline.run import RunOptions, run_cohort
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort

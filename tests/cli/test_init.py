@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.collect.people import read_people
-from pipeline.operate.doctor import examine
+from pipeline.collect.people_tables import read_people
+from pipeline.operate.doctor import examine_cohort
 from tests.cohorts import make_cohort
 from tests.command import run
 
@@ -65,7 +65,7 @@ def test_init_with_a_registry_fills_schools_months_colleges_and_classes(tmp_path
     book = openpyxl.load_workbook(folder / "登记表.xlsx")
     words = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell}
     assert set(given["班级"]) <= words and set(given["院系"]) <= words
-    asked = {check.what for check in examine(cohort, datetime(2026, 1, 1, tzinfo=SHANGHAI)) if not check.ok}
+    asked = {check.what for check in examine_cohort(cohort, datetime(2026, 1, 1, tzinfo=SHANGHAI)) if not check.ok}
     assert any("代码还是示例" in what for what in asked) and any("[office]" in what for what in asked)
 
 

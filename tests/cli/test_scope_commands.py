@@ -11,13 +11,13 @@ import pytest
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.office.cohort import Office
 from pipeline.office.commands import left_today
-from pipeline.operate.doctor import examine
+from pipeline.office.desk_cohort import DeskCohort
+from pipeline.operate.doctor import examine_cohort
 from pipeline.render.overview import banners, open_overview
 from pipeline.render.sets import show_outside
 from pipeline.view.moved import ABSENT, who_moved
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 from tests.command import run
 
@@ -59,8 +59,10 @@ def _told(cohort: Path) -> list[bool]:
     loaded = load_cohort(cohort)
     newest = max((cohort / "reports").glob("*/runs/[!.]*"))
     page = "".join(each["text"] for each in banners(open_overview(str(newest))))
-    checks = [each.what for each in examine(loaded, datetime(2016, 11, 1, tzinfo=SHANGHAI)) if each.ok is False]
-    return ["就业办确认以前不寄任何邮件" in told for told in (page, left_today(Office(loaded)).html, " ".join(checks))]
+    checks = [each.what for each in examine_cohort(loaded, datetime(2016, 11, 1, tzinfo=SHANGHAI)) if each.ok is False]
+    return [
+        "就业办确认以前不寄任何邮件" in told for told in (page, left_today(DeskCohort(loaded)).html, " ".join(checks))
+    ]
 
 
 @pytest.mark.slow

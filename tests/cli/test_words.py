@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.errors import RefusedError, UsageError, one_line
+from pipeline.new_cohort import quoted
 from pipeline.office import commands
 from pipeline.review.actions import Actor
-from pipeline.starter import quoted
 from tests.deliver.runs import make_cohort
 from tests.security.hostile import PAYLOADS
 

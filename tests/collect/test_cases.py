@@ -8,7 +8,7 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import load_cohort
 from pipeline.collect import read_registry
-from pipeline.collect.columns import fields_read
+from pipeline.collect.source_columns import fields_read
 from pipeline.errors import InputError
 from tests.cohorts import settings
 from tests.collecting import collect_submissions

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.errors import UsageError
-from pipeline.explain import _find
-from pipeline.review.desk import load_tables
+from pipeline.review.review_snapshot import load_tables
+from pipeline.student_facts import _find
 from pipeline.summary import doubts, skipped_with_numbers
 from tests.cohorts import make_cohort
 from tests.scale.runs import check, table

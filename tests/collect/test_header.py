@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.collect.collected import Grid
 from pipeline.collect.header import find_header
-from pipeline.collect.headings import field_of, joined_field
+from pipeline.collect.headings import field_of_heading, joined_field
 from pipeline.collect.rows import rows_of_grid
 from pipeline.fields import fields, names
 
@@ -28,7 +28,7 @@ MEANS = [
 
 @pytest.mark.parametrize(("label", "field"), MEANS)
 def test_label_means_field(label, field):
-    assert field_of(label) == field
+    assert field_of_heading(label) == field
 
 
 JOINED = [
@@ -44,7 +44,7 @@ def test_label_in_two_rows_means_field(upper, lower, field):
 
 
 def test_every_label_of_the_field_table_means_its_field():
-    assert {label: field_of(label) for f in fields().values() for label in f.labels} == {
+    assert {label: field_of_heading(label) for f in fields().values() for label in f.labels} == {
         label: f.name for f in fields().values() for label in f.labels
     }
 

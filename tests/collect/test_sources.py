@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.cohort_sections import Source
 from pipeline.collect import read_people, read_registry
-from pipeline.collect.columns import fields_read
+from pipeline.collect.source_columns import fields_read
 from pipeline.collect.submissions import collect_unit, submission_units
 from pipeline.errors import ConfigurationError, InputError
 from pipeline.fields import in_registry, names

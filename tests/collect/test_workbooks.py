@@ -11,7 +11,7 @@ import xlsxwriter
 from PIL import Image
 
 from pipeline.collect import compact
-from pipeline.collect.text import number_text
+from pipeline.collect.cell_text import number_text
 from pipeline.errors import InputError
 from tests.collect import xlsb as binary
 

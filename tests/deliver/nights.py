@@ -20,13 +20,14 @@ from typing import Any
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.colleges import College
-from pipeline.deliver.send import Options, send
+from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.progress import Reporter
-from pipeline.render import notebooks, stage, starter
+from pipeline.render import notebooks, render_stage
+from pipeline.render.prepared import Prepared, prepare
 from pipeline.review.actions import Actor, approve_ready
-from pipeline.review.desk import open_tables
 from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import open_tables
 from pipeline.run import RunOptions, run_cohort
 from tests.deliver.season import Dying, FakeClock, own_page
 from tests.faults.driver import Dying as DyingReporter
@@ -85,7 +86,7 @@ def post(cohort: Cohort, now: datetime, death: Death, failed: bool = False) -> i
     server = SmtpServer(cohort.mail, None, timeout=1.0)
     dying = Dying(server, str(death["where"]), int(death["mail"])) if "where" in death else server
     try:
-        send(cohort, Options(failed=failed), FakeClock(now + timedelta(hours=4)).clock, server=dying, pages=pages)
+        send_due(cohort, Options(failed=failed), FakeClock(now + timedelta(hours=4)).clock, server=dying, pages=pages)
     except ServerError:
         return 4
     return 0
@@ -100,15 +101,19 @@ def approve_all(cohort: Cohort, now: datetime) -> int:
     return 0
 
 
-class _Shared(starter.Prepared):
+class _Shared(Prepared):
     """The notebooks' prepared process of the whole season: a run that ends, or is killed, leaves it standing."""
+
+    def close(self) -> None:
+        pass
 
 
 def share_prepared() -> AbstractContextManager[object]:
     """Start one prepared process for all nights: what it costs to start has its own tests."""
-    one = starter.prepare()
-    for module in (stage, notebooks):
-        module.prepare = lambda template=None: _Shared(one.folder, None)  # type: ignore[assignment]
+    one = prepare()
+    shared = _Shared(one.process, one._control)
+    for module in (render_stage, notebooks):
+        module.prepare = lambda: shared
     return one
 
 

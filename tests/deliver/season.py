@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pipeline.cohort import load_cohort
 from pipeline.deliver.message import Attachment
-from pipeline.deliver.outbox import Outcome
+from pipeline.deliver.outbox import Attempt
 from pipeline.deliver.post import Clock
-from pipeline.deliver.send import Options, send
+from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import SmtpServer
 
 MAIL = """
@@ -55,7 +55,7 @@ class Dying:
     where: str
     left: int
 
-    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Outcome:
+    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
         self.left -= 1
 
         def claim_and_die() -> None:
@@ -76,7 +76,7 @@ def night(folder: Path, at: datetime, death: tuple[str, int] | None, failed: boo
     assert cohort.mail
     server = SmtpServer(cohort.mail, None, timeout=3)
     dying = Dying(server, *death) if death else server
-    send(cohort, Options(failed=failed), FakeClock(at).clock, server=dying, pages=own_page)
+    send_due(cohort, Options(failed=failed), FakeClock(at).clock, server=dying, pages=own_page)
 
 
 def deaths(seed: int) -> Callable[[int], tuple[str, int] | None]:

@@ -15,7 +15,7 @@ from dbfread import DBF
 from openpyxl.styles import Font, PatternFill
 
 from pipeline import fields
-from pipeline.deliver.handin import Wanted, hand_in
+from pipeline.deliver.handin import HandinRequest, hand_in
 from pipeline.deliver.handin.mapping import DRAFT_WORDS, Mapping, load_mapping
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.review.actions import Actor, approve
@@ -67,7 +67,7 @@ def approved(ledger, *people, signed=True):
 
 def written(cohort, made, ledger, tmp_path, form="dbf", mapping="national", template=None, draft=False):
     described = mapping if isinstance(mapping, Mapping) else load_mapping(mapping, tmp_path)
-    wanted = Wanted(described, [COLLEGE], form, template, draft, tmp_path / "out")
+    wanted = HandinRequest(described, [COLLEGE], form, template, draft, tmp_path / "out")
     return hand_in(cohort, made, ledger.entries(), wanted, TODAY)
 
 

@@ -26,7 +26,7 @@ from openpyxl import load_workbook
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver import recipients
-from pipeline.deliver.source import Source, open_run
+from pipeline.deliver.source import MailSource, open_run
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import STATUSES
 from tests.cohorts import make_cohort
@@ -137,7 +137,7 @@ def standing(line: dict[str, Any]) -> list[str]:
     return [line["run killed"]["latest"]] if "after" in line["run killed"] else []
 
 
-def check_pages(cohort: Cohort, line: dict[str, Any], source: Source) -> None:
+def check_pages(cohort: Cohort, line: dict[str, Any], source: MailSource) -> None:
     """The night's run is whole, of that day, and every college's pages show its own students."""
     run = run_of(cohort, line)
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
@@ -175,7 +175,9 @@ def check_ledger(cohort: Cohort, server: RoughServer) -> None:
     assert sum(count.values()) < 200 or all(count[action] for action in ("accepted", "unclear", "refused", "deferred"))
 
 
-def check_told(cohort: Cohort, server: RoughServer, lines: list[dict[str, Any]], sources: dict[int, Source]) -> None:
+def check_told(
+    cohort: Cohort, server: RoughServer, lines: list[dict[str, Any]], sources: dict[int, MailSource]
+) -> None:
     """After each night the last mail of an inbox says what stands, or an entry says why not; none says it twice."""
     inboxes: dict[str, list[tuple[date, list[tuple[str, ...]]]]] = {}
     for to, mail in server.mails():
@@ -204,7 +206,7 @@ def check_told(cohort: Cohort, server: RoughServer, lines: list[dict[str, Any]],
     assert fresh > flagged
 
 
-def expected(source: Source, recipient: recipients.Recipient) -> set[tuple[str, ...]]:
+def expected(source: MailSource, recipient: recipients.Recipient) -> set[tuple[str, ...]]:
     """Who is to be chased in the recipient's classes or colleges, as the run's roster has it: number and state."""
     width = ["school", "college", "class_name"][: len(next(iter(recipient.scope)))]
     return {
@@ -225,7 +227,7 @@ def chased(mail: EmailMessage) -> list[tuple[str, ...]]:
     ]
 
 
-def check_canaries(server: RoughServer, source: Source) -> None:
+def check_canaries(server: RoughServer, source: MailSource) -> None:
     """No part of a mail holds the number or the name of a student of another class (or college), or an ID number."""
     roster = source.roster
     owner = {row["student_number"]: row for row in roster.to_dict("records")}

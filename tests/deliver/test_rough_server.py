@@ -9,7 +9,7 @@ from datetime import date, datetime
 import pytest
 
 from pipeline.clock import SHANGHAI
-from pipeline.deliver.send import Options, send
+from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.review.ledger import open_ledger
 from tests.deliver.rough_server import STEPS, RoughServer
@@ -48,7 +48,9 @@ def post(cohort, timeout=PATIENT, **options):
     client = SmtpServer(cohort.mail, None, timeout=timeout)
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)).clock
     with suppress(ServerError):
-        return [each.action for each in send(cohort, Options(**options), clock, server=client, pages=own_page).results]
+        return [
+            each.action for each in send_due(cohort, Options(**options), clock, server=client, pages=own_page).results
+        ]
     return []
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.outbox import Outcome
-from pipeline.deliver.send import Options, build_messages, newest_run, send
+from pipeline.deliver.outbox import Attempt
+from pipeline.deliver.send import Options, build_messages, run_to_send, send_due
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import RefusedError
 from pipeline.review.chain import Entry
@@ -39,7 +39,7 @@ class Server:
         self.sent = []
 
     def send(self, raw, to, claim):
-        answer = self.answers.pop(0) if self.answers else Outcome("accepted", "content", 250)
+        answer = self.answers.pop(0) if self.answers else Attempt("accepted", "content", 250)
         if isinstance(answer, Exception):
             raise answer
         if answer.stage == "content":
@@ -51,7 +51,7 @@ class Server:
 
 def post(cohort, server=None, **options):
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI))
-    sent = send(cohort, Options(**options), clock.clock, server=server, pages=own_page)
+    sent = send_due(cohort, Options(**options), clock.clock, server=server, pages=own_page)
     return sent, clock
 
 
@@ -180,7 +180,7 @@ def test_who_has_all_approved_is_told_to_sign_and_gets_the_paper_for_it(cohort):
 
 def test_a_temporary_refusal_waits_its_turn(cohort):
     server = Server(
-        Outcome("deferred", "rcpt", 450), *[Outcome("accepted", "content", 250)] * 4, Outcome("deferred", "rcpt", 450)
+        Attempt("deferred", "rcpt", 450), *[Attempt("accepted", "content", 250)] * 4, Attempt("deferred", "rcpt", 450)
     )
     sent, clock = post(cohort, server)
     assert len(server.sent) == 5 and {each.action for each in sent.results} == {"accepted"}
@@ -188,7 +188,7 @@ def test_a_temporary_refusal_waits_its_turn(cohort):
 
 
 def test_one_bad_address_stops_no_other_and_is_held(cohort):
-    server = Server(Outcome("refused", "rcpt", 550, "no such mailbox"))
+    server = Server(Attempt("refused", "rcpt", 550, "no such mailbox"))
     sent, _ = post(cohort, server)
     assert ("c0", "refused") in actions(sent) and len(server.sent) == 4
     write_run(cohort, "r2", roster_of(3, 10, night=14), as_of=date(2016, 10, 20))
@@ -200,8 +200,8 @@ def test_one_bad_address_stops_no_other_and_is_held(cohort):
 
 
 def test_a_mended_address_gets_its_mail_at_once(cohort):
-    post(cohort, Server(Outcome("refused", "rcpt", 550)))
-    counselors = read_table(newest_run(cohort), "counselors")
+    post(cohort, Server(Attempt("refused", "rcpt", 550)))
+    counselors = read_table(run_to_send(cohort), "counselors")
     counselors["email"] = counselors["email"].replace("c0@example.edu.cn", "right@example.edu.cn")
     write_run(cohort, "r2", roster_of(3, 10, night=9), as_of=DAY, counselors=counselors)
     _, _ = post(cohort, server := Server())
@@ -209,7 +209,7 @@ def test_a_mended_address_gets_its_mail_at_once(cohort):
 
 
 def test_unclear_is_flagged_and_not_repeated(cohort):
-    sent, _ = post(cohort, Server(Outcome("unclear", "content")))
+    sent, _ = post(cohort, Server(Attempt("unclear", "content")))
     assert ("c0", "unclear") in actions(sent)
     for options in ({}, {"failed": True}):
         sent, _ = post(cohort, server := Server(), **options)
@@ -221,13 +221,13 @@ def test_unclear_is_flagged_and_not_repeated(cohort):
 
 def test_a_server_that_refuses_all_ends_the_sending(cohort):
     with pytest.raises(ServerError):
-        post(cohort, Server(Outcome("accepted", "content", 250), ServerError("邮件服务器拒绝登录")))
+        post(cohort, Server(Attempt("accepted", "content", 250), ServerError("邮件服务器拒绝登录")))
     _, _ = post(cohort, server := Server())
     assert len(server.sent) == 4  # the rest, later
 
 
 def test_a_server_that_stays_away(cohort):
-    server = Server(*[Outcome("deferred", "connect")] * 40)
+    server = Server(*[Attempt("deferred", "connect")] * 40)
     with pytest.raises(ServerError, match="连不上"):
         post(cohort, server)
     _, _ = post(cohort, server := Server())
@@ -245,7 +245,7 @@ def test_a_server_that_goes_away_after_each_content_is_not_asked_for_all(tmp_pat
     cohort = make_cohort(tmp_path / "many", MAIL)
     write_run(cohort, "r1", roster_of(12, 4, night=9), as_of=DAY)
     with pytest.raises(ServerError):
-        post(cohort, Server(*[Outcome("unclear", "content")] * 40))
+        post(cohort, Server(*[Attempt("unclear", "content")] * 40))
     with open_ledger(cohort) as ledger:
         found = ledger.entries("delivery")["action"].value_counts()
     assert (found["unclear"], found["deferred"]) == (6, 8)  # three in a row, one after each wait; all others due
@@ -255,7 +255,7 @@ def test_what_failed_and_was_overtaken_is_not_sent(cohort):
     post(cohort, Server())
     changed = roster_of(3, 10, night=14)
     write_run(cohort, "r2", changed, as_of=date(2016, 10, 20))
-    post(cohort, Server(*[Outcome("refused", "content", 554)] * 40))
+    post(cohort, Server(*[Attempt("refused", "content", 554)] * 40))
     write_run(cohort, "r3", roster_of(3, 10, night=9), as_of=date(2016, 10, 21))  # as it was told first
     _, _ = post(cohort, server := Server(), failed=True)
     assert not server.sent
@@ -285,7 +285,7 @@ def test_no_run_yet(tmp_path):
 
 @pytest.mark.parametrize("page", ["", "<html data-college>cut", "<html>失败</html>", "another's"])
 def test_a_college_whose_page_is_broken_is_left_out(plain, page):
-    run = newest_run(plain)
+    run = run_to_send(plain)
     path = run / "site" / "10534-学院0" / "dashboard.html"
     path.write_text((path.parent.parent / "10534-学院1/dashboard.html").read_text() if "another" in page else page)
     sent, _ = post(plain)
@@ -304,10 +304,10 @@ def test_a_clock_that_is_set_meanwhile_changes_no_wait(cohort, jump):
     def waits(jump):
         passed, server = (
             FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)),
-            Server(Outcome("deferred", "rcpt", 450)),
+            Server(Attempt("deferred", "rcpt", 450)),
         )
         clock = replace(passed.clock, now=lambda: passed.at + jump * bool(server.sent))
-        sent = send(cohort, Options(force=True), clock, server=server, pages=own_page)
+        sent = send_due(cohort, Options(force=True), clock, server=server, pages=own_page)
         assert {each.action for each in sent.results} == {"accepted"}
         return passed.slept
 
@@ -324,7 +324,7 @@ def test_a_page_that_cannot_be_rendered_stops_its_mail_alone(plain):
         return page
 
     clock = FakeClock(datetime(2016, 10, 19, tzinfo=SHANGHAI)).clock
-    sent = send(plain, Options(), clock, pages=pages)
+    sent = send_due(plain, Options(), clock, pages=pages)
     assert ("c1", "failed") in actions(sent) and ("c0", "written") in actions(sent)
 
 
@@ -336,7 +336,7 @@ def test_dry_run_writes_nothing(cohort):
 
 
 def test_the_ledger_knows_no_address_outside_its_personal_side(cohort):
-    post(cohort, Server(Outcome("refused", "rcpt", 550, "<c0@example.edu.cn> no")))
+    post(cohort, Server(Attempt("refused", "rcpt", 550, "<c0@example.edu.cn> no")))
     with open_ledger(cohort) as ledger:
         entries = ledger.entries("delivery")
         assert "example.edu.cn" not in "".join(entries.drop(columns=["values", "why"]).astype(str).to_numpy().ravel())
@@ -371,7 +371,7 @@ def test_hostile_cells_are_only_text(tmp_path):
     roster["name"] = "=HYPERLINK(1)<img src=x onerror=alert(1)>430302199503141234"
     findings["message"] = "{{ 7*707 }}<b>430302199503141234"
     write_run(cohort, "r1", (roster, findings, submissions), as_of=DAY)
-    (message, *_) = build_messages(cohort, newest_run(cohort), own_page)
+    (message, *_) = build_messages(cohort, run_to_send(cohort), own_page)
     assert "<script>" not in message.html and "<img src=x" not in message.html and "4949" not in message.html
     assert "430302199503141234" not in message.html + message.text and "430***1234" in message.html
     sent, _ = post(cohort)
@@ -395,7 +395,7 @@ def test_a_long_list_stays_under_the_limit(tmp_path):
         severity="critical", actor="student", excepted=False, message="很长的原因" * 20 + findings["student_number"]
     )
     write_run(cohort, "r1", (roster, findings, submissions), as_of=DAY)
-    message = build_messages(cohort, newest_run(cohort), own_page)[0]
+    message = build_messages(cohort, run_to_send(cohort), own_page)[0]
     assert len(message.html.encode()) < 90_000 and "还有" in message.html
     book = load_workbook(io.BytesIO(message.attachments[-1].content))
     assert book.active.max_row == 903  # the attachment has them all
@@ -405,7 +405,7 @@ def test_everybody_done_is_told_once(tmp_path):
     cohort = make_cohort(tmp_path / "c")
     tables = roster_of(1, 4, night=200)
     write_run(cohort, "r1", tables, as_of=DAY)
-    message = build_messages(cohort, newest_run(cohort), own_page)[0]
+    message = build_messages(cohort, run_to_send(cohort), own_page)[0]
     assert "全部完成" in message.subject and "全部完成" in message.html
     post(cohort)
     write_run(cohort, "r2", tables, as_of=date(2016, 10, 25))
@@ -413,7 +413,7 @@ def test_everybody_done_is_told_once(tmp_path):
 
 
 def test_summary_is_unreadable(plain):
-    (newest_run(plain) / "summary.json").write_text(json.dumps([1]))
+    (run_to_send(plain) / "summary.json").write_text(json.dumps([1]))
     with pytest.raises(RefusedError, match=re.escape("summary.json")):
         post(plain)
 

@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from pipeline.cohort_sections import Mail
-from pipeline.deliver.smtp import ServerError, SmtpServer, connect, password_of
+from pipeline.deliver.smtp import ServerError, SmtpServer, connect_smtp, password_of
 from pipeline.errors import ConfigurationError
 from tests.deliver.post_office import PostOffice, free_port, start
 
@@ -81,7 +81,7 @@ def test_starttls_and_login(authority):
 def test_never_falls_back_to_plain():
     controller = start(PostOffice())  # offers no STARTTLS
     with pytest.raises(ServerError, match="不支持加密"):
-        connect(mail_settings(controller.port, "starttls"), None)
+        connect_smtp(mail_settings(controller.port, "starttls"), None)
     controller.stop()
 
 
@@ -90,7 +90,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path):
     trustme.CA().issue_cert("localhost").configure_cert(context)
     controller = start(PostOffice(), context)
     with pytest.raises(ServerError, match="证书不可信"):
-        connect(mail_settings(controller.port, "starttls"), None)
+        connect_smtp(mail_settings(controller.port, "starttls"), None)
     controller.stop()
 
 

@@ -7,10 +7,10 @@ from email.policy import default
 import pytest
 
 from pipeline.clock import SHANGHAI
-from pipeline.deliver.codes import code_for, code_key, matches
+from pipeline.deliver.confirmation_codes import code_for, code_key, is_code
 from pipeline.deliver.message import Attachment, Message, sender_address, to_bytes
 from pipeline.deliver.recipients import Recipient, clean_address
-from pipeline.deliver.send import Options, newest_run, send
+from pipeline.deliver.send import Options, run_to_send, send_due
 from pipeline.errors import ConfigurationError
 from pipeline.tables import typed, write_table
 from tests.deliver.runs import make_cohort, roster_of, write_run
@@ -36,7 +36,7 @@ def cohort(tmp_path):
 def students(cohort, **options):
     server = Server()
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)).clock
-    send(cohort, Options(**options), clock, server=server, pages=own_page)
+    send_due(cohort, Options(**options), clock, server=server, pages=own_page)
     return {to: mail for to, mail in server.sent if not to.startswith(("c0@", "college"))}
 
 
@@ -51,7 +51,7 @@ def type_code(cohort, number, code, column="确认码"):
     extras = pd.DataFrame(
         [("a.xlsx", "Sheet1", int(number[-1]), column, code)], columns=["file", "sheet", "row", "column", "value"]
     )
-    write_table(newest_run(cohort) / "tables", "extras", typed(extras))
+    write_table(run_to_send(cohort) / "tables", "extras", typed(extras))
 
 
 def code(cohort, number, address):
@@ -100,8 +100,8 @@ def test_codes(cohort):
     assert key == code_key(cohort) and (cohort.folder / ".mingce/confirmation.key").stat().st_mode & 0o077 == 0
     made = code_for(key, "2017届", "10534", "1305a", "A@b.cn")
     assert made == code_for(key, "2017届", "10534", "1305A", " a@B.cn ")
-    assert matches(made.lower().replace("0", "o").replace("1", "l"), made) and matches(f" {made[:4]}　{made[5:]}", made)
-    assert not matches("", made) and not matches(made[:-1], made)
+    assert is_code(made.lower().replace("0", "o").replace("1", "l"), made) and is_code(f" {made[:4]}　{made[5:]}", made)
+    assert not is_code("", made) and not is_code(made[:-1], made)
     assert made != code_for(b"x", "2017届", "10534", "1305a", "A@b.cn")
 
 
@@ -161,7 +161,7 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
 
     from pipeline.cohort_sections import Office
     from pipeline.deliver.addresses import COLUMNS
-    from pipeline.deliver.students import invitation_drafts
+    from pipeline.deliver.student_mail import invitation_drafts
 
     window = SimpleNamespace(closes=date(2016, 10, 31))
     cohort = SimpleNamespace(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.cohort import load_cohort
-from pipeline.collect.people import read_people
-from pipeline.review.desk import newest_run
+from pipeline.collect.people_tables import read_people
+from pipeline.review.review_snapshot import newest_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 

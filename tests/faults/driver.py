@@ -30,9 +30,9 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.lock import cohort_lock
 from pipeline.progress import Counter, Reporter
-from pipeline.render import stage
+from pipeline.render import render_stage
 from pipeline.render.own import Notebooks
-from pipeline.render.stage import RenderOptions
+from pipeline.render.render_stage import RenderOptions
 from pipeline.review.ledger import open_ledger
 
 NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
@@ -89,7 +89,7 @@ def harmful_notebooks(folder: Path) -> None:
             yield job
 
     Notebooks.jobs = jobs
-    stage.run_notebooks = partial(stage.run_notebooks, timeout=20.0)
+    render_stage.run_notebooks = partial(render_stage.run_notebooks, timeout=20.0)
 
 
 def one(cohort: Cohort, job: dict[str, Any]) -> None:

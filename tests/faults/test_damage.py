@@ -20,13 +20,13 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
 from pipeline.render import index, overview
+from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files
 from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
-from pipeline.unchanged import Fingerprint, fingerprint
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 from pipeline.whole import sha256_of
 from tests.cohorts import make_cohort as invented_class
 from tests.deliver.runs import make_cohort, roster_of, write_run

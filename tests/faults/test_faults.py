@@ -21,7 +21,7 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.cohort_sections import Reports
-from pipeline.review.desk import newest_run
+from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import start_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

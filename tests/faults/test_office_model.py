@@ -21,15 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.collect.people import read_people
+from pipeline.collect.people_tables import read_people
 from pipeline.colleges import find_college
 from pipeline.errors import MingceError, RefusedError
 from pipeline.progress import Reporter
-from pipeline.render.stage import RenderOptions
+from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve, reopen, send_back
-from pipeline.review.desk import open_tables
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import open_tables
 from pipeline.review.signing import Terms, sign
 from pipeline.run import RunOptions, run_cohort
 from pipeline.tables import read_table

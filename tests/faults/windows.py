@@ -36,8 +36,8 @@ from pipeline import cli
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import RefusedError
-from pipeline.review.desk import newest_run
 from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import finished_files, latest_run
 from pipeline.whole import sha256_of
 from tests.faults.driver import forked

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.anonymise.pictures import picture
+from pipeline.anonymise.pictures import invented_picture
 from tests.invented import numbers
 from tests.invented.arrow import Table
 from tests.invented.arrow import compute as pc
@@ -41,6 +41,6 @@ def _draw_school(folder: Path, planted: Planted, seed: int) -> None:
         if not name or path.exists():
             continue
         wrong, mate = planted.pictures.get(person, ("", person))
-        content = picture(int(index[person]), seed, wrong, int(index[mate]), path.suffix)
+        content = invented_picture(int(index[person]), seed, wrong, int(index[mate]), path.suffix)
         if content:
             path.write_bytes(content)

@@ -31,7 +31,7 @@ def portrait(seed, size=(295, 413)):
 def examine(folder, *cells, numbers=None, ids=None):
     names = column(*cells)
     blank = [""] * len(cells)
-    return photos.examine(photos.Shelf(folder), names, column(*(numbers or blank)), column(*(ids or blank)))
+    return photos.examine_photos(photos.Shelf(folder), names, column(*(numbers or blank)), column(*(ids or blank)))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_two_files_of_one_name_go_by_the_number(folder):
 
 def test_index_and_kinds_are_kept(folder):
     names = pd.Series(["李四", ""], index=[9, 4], dtype="str")
-    seen = photos.examine(photos.Shelf(folder), names, names, names)
+    seen = photos.examine_photos(photos.Shelf(folder), names, names, names)
     assert list(seen.columns) == photos.COLUMNS
     assert list(seen.index) == [9, 4]
     assert seen.dtypes.astype(str).to_dict() == {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import fields
-from pipeline.match.amend import AMENDING_KEYS, GIVEN, GONE, NOBODY, OUTDATED, SEVERAL, TARGET, Amended, lay_on
+from pipeline.match.amend import AMENDING_KEYS, GIVEN, GONE, NOBODY, OUTDATED, SEVERAL, TARGET, Amended, with_amendments
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS
 
 WANG = {"name": "王一", "student_number": "1305010101", "id_number": "430302199503141234", "school": "湖南科技大学"}
@@ -33,7 +33,7 @@ def as_given(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def amended(bases: list[dict[str, object]], amendments: list[dict[str, object]], changes=()) -> Amended:
     known = pd.DataFrame(list(changes), columns=pd.Index(CHANGES), dtype="str")
-    return lay_on(pd.DataFrame(amendments), pd.DataFrame(bases), known, as_given)
+    return with_amendments(pd.DataFrame(amendments), pd.DataFrame(bases), known, as_given)
 
 
 ONE = [

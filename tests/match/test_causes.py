@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.check.rules.match import cause, certified
+from pipeline.check.rules.match_rules import cause, certified
 from pipeline.match.evidence import find_evidence
 from pipeline.match.pairs import exact_pairs
 from tests.frames import GOOD, registry, submissions

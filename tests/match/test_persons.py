@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.match.stage import Registries, match
+from pipeline.match.match_stage import Registries, match
 from tests.frames import GOOD, registry, submissions
 from tests.spec.judge import LATEST
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
-from pipeline.match.scope import lay_scope, row_digests, scope_by_registry, statuses, years_outside
+from pipeline.match.membership import lay_scope, scope_by_registry, scope_digests, status_meanings, years_outside
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
-from pipeline.review.scope import answer_years, decide_scope, lay_answers, scope_decisions
+from pipeline.review.scope_decisions import answer_years, decide_scope, lay_answers, scope_decisions
 from pipeline.review.scope_rows import import_scope_rows
 from pipeline.scale.reading import read_registries, registry_name
-from pipeline.scale.settings import Settings
+from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import open_spool
 from tests.cohorts import settings
 
@@ -72,7 +72,7 @@ def rows(*told: tuple[str, str]) -> pd.DataFrame:
     ],
 )
 def test_what_the_registry_says(status: str, month: str, outside: str, unknown: bool):
-    found = scope_by_registry(rows((status, month)), statuses(), 2017).iloc[0]
+    found = scope_by_registry(rows((status, month)), status_meanings(), 2017).iloc[0]
     assert (found["outside_registry"], bool(found["status_unknown"])) == (outside, unknown)
 
 
@@ -135,7 +135,7 @@ def test_each_schools_own_export_under_its_own_heading(
     with open_spool(folder / "spool") as spool:
         words = vocabulary(cohort, pd.DataFrame(columns=["school", "college", "aliases"], dtype="str"))
         now = datetime(2016, 11, 1, tzinfo=SHANGHAI)
-        spool.write_object("Settings", Settings(cohort, words, folder, pd.DataFrame(), now.date(), (), (), now))
+        spool.write_object("Settings", RunSettings(cohort, words, folder, pd.DataFrame(), now.date(), (), (), now))
         (spool.folder / "registry").mkdir()
         (spool.folder / "classes").mkdir()
         read = read_registries(spool, [0, 1])
@@ -148,14 +148,14 @@ def test_the_office_explains_its_own_words(tmp_path: Path):
     (tmp_path / "enrolment_status.csv").write_text(
         "value,belongs,reason\n挂起,no,休学\n结业,yes,\n02,no,退学\n", encoding="utf-8"
     )
-    own = statuses(tmp_path)
+    own = status_meanings(tmp_path)
     found = scope_by_registry(rows(("挂起", "2017-06"), ("结业", "2017-06"), ("02", "2017-06")), own, 2017)
     assert list(found["outside_registry"]) == ["休学", "", "退学"] and not found["status_unknown"].any()
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     (wrong / "enrolment_status.csv").write_text("value,belongs,reason\n挂起,maybe,\n停,no,\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as refused:
-        statuses(wrong)
+        status_meanings(wrong)
     assert "第 2 行" in str(refused.value) and "第 3 行" in str(refused.value)
 
 
@@ -164,7 +164,7 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
     for name in ("colleges", "counselors"):
         (tmp_path / f"{name}.csv").write_text("", encoding="utf-8")
     cohort = load_cohort(tmp_path)
-    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), statuses(), 2017)
+    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), status_meanings(), 2017)
     actor = Actor("王老师", "校教字 12 号", date(2016, 11, 1))
     with open_ledger(cohort, lambda: datetime(2016, 11, 1, tzinfo=SHANGHAI)) as ledger:
         proof = "学籍异动证明"
@@ -185,12 +185,12 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
     assert laid["outside_by"].iloc[1] == "王老师" and not laid["scope_stale"].any()
     changed = lay_scope(registry.assign(name="改名"), decisions)
     assert list(changed["outside"]) == ["", "参军入伍", ""] and list(changed["scope_stale"]) == [True, True, False]
-    assert row_digests(registry).nunique() == 3
+    assert scope_digests(registry).nunique() == 3
 
 
 def test_more_than_a_tenth_of_another_year_is_asked_about():
     def others(*told: tuple[str, str]) -> dict[str, int]:
-        return years_outside(scope_by_registry(rows(*told), statuses(), 2017))
+        return years_outside(scope_by_registry(rows(*told), status_meanings(), 2017))
 
     mine, next_year, suspended = ("", "2017-06"), ("", "2018-06"), ("休学", "2018-06")
     assert others(*[mine] * 9, next_year) == {}
@@ -248,7 +248,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
     (tmp_path / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
     for name in ("colleges", "counselors"):
         (tmp_path / f"{name}.csv").write_text("", encoding="utf-8")
-    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), statuses(), 2017)
+    registry = scope_by_registry(rows(("休学", "2017-06"), ("", "2017-06"), ("", "2017-06")), status_meanings(), 2017)
     proof = "学籍异动证明"
     back = ("13000", "在本届", "王老师", "已复学，教字 3 号", proof)
     army = ("10534/13001", "不在本届", "王老师", "参军入伍，武装部 12 号", proof)

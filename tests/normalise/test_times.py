@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.normalise import times
+from pipeline.normalise import dates
 
 MONTHS = """
 2013-09              2013-09
@@ -82,18 +82,18 @@ def _cases(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("given_text", "kept"), _cases(MONTHS))
 def test_month(given_text: str, kept: str):
-    assert times.month(given_text) == kept
+    assert dates.month(given_text) == kept
 
 
 @pytest.mark.parametrize(("given_text", "kept"), _cases(MOMENTS))
 def test_moment(given_text: str, kept: str):
-    assert times.moment(given_text) == kept
+    assert dates.moment(given_text) == kept
 
 
 @pytest.mark.parametrize("line", YEARS.strip().splitlines())
 def test_study_years(line: str):
     given_text, kept = line.split()
-    assert times.study_years(given_text) == kept
+    assert dates.study_years(given_text) == kept
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_study_years(line: str):
     ],
 )
 def test_a_numeric_cell_as_a_month(number: str, kept: str):
-    assert times.month(number) == kept
+    assert dates.month(number) == kept
 
 
 @given(st.text(max_size=20))
 def test_reading_twice_changes_nothing(text: str):
-    for read in (times.month, times.moment, times.study_years):
+    for read in (dates.month, dates.moment, dates.study_years):
         assert read(read(text)) == read(text)

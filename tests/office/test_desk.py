@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from pipeline.cohort import load_cohort
-from pipeline.office import Office, open_office
+from pipeline.office import DeskCohort, open_office
 from pipeline.office.server import NOTEBOOK, prepare_folder
 from pipeline.office.waiting import waiting_page
 from tests.cohorts import make_cohort, settings
@@ -161,6 +161,6 @@ def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path)
             running.wait(240)
 
 
-def _status(office: Office, number: str) -> str:
+def _status(office: DeskCohort, number: str) -> str:
     people = office.desk().people
     return str(people["status"][people["student_number"] == number].iloc[0])

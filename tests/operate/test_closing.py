@@ -9,7 +9,7 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import RefusedError, UsageError
-from pipeline.operate.backup import backup, restore
+from pipeline.operate.backup import backup_ledger, restore
 from pipeline.operate.closing import close
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
@@ -61,14 +61,14 @@ def holding(folder):
 
 
 def test_no_canary_is_left_anywhere(cohort, tmp_path):
-    there, _ = backup(cohort, tmp_path / "copies", NOW, "王老师")
-    gone, _ = backup(cohort, tmp_path / "copies" / "moved.sqlite", NOW, "王老师")
+    there, _ = backup_ledger(cohort, tmp_path / "copies", NOW, "王老师")
+    gone, _ = backup_ledger(cohort, tmp_path / "copies" / "moved.sqlite", NOW, "王老师")
     gone.rename(tmp_path / "elsewhere.sqlite")
     with pytest.raises(UsageError, match="还有院系没有接收"):
         close(cohort, NOW, "王老师", "")
     assert holding(cohort.folder)
     restore(cohort, there, NOW, "王老师", "误删")  # the copy knows of no later copy, and of itself by this
-    backup(cohort, tmp_path / "copies" / "moved.sqlite", NOW, "王老师")
+    backup_ledger(cohort, tmp_path / "copies" / "moved.sqlite", NOW, "王老师")
     (tmp_path / "copies" / "moved.sqlite").unlink()
     closed = close(cohort, NOW, "王老师", "毕业生已离校")
     assert holding(cohort.folder) == [] and not there.exists()

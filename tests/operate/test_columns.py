@@ -9,7 +9,7 @@ from pipeline.cli import app
 from pipeline.cohort import load_cohort
 from pipeline.cohort_save import save_columns
 from pipeline.errors import ConfigurationError, UsageError
-from pipeline.operate.columns import look_at_columns
+from pipeline.operate.column_report import look_at_columns
 from tests.cohorts import settings
 from tests.collecting import collect_submissions
 

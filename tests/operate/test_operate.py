@@ -18,9 +18,9 @@ from pipeline.cohort_sections import Reports
 from pipeline.errors import BusyError, MingceError, RefusedError
 from pipeline.lock import cohort_lock, holder, is_held, lock_path
 from pipeline.logs import log, log_to, mask
-from pipeline.operate.backup import backup
-from pipeline.operate.doctor import examine
-from pipeline.operate.purge import overdue, purge
+from pipeline.operate.backup import backup_ledger
+from pipeline.operate.doctor import examine_cohort
+from pipeline.operate.purge import overdue, purge_cohort
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.deliver.runs import make_cohort, roster_of, write_run
@@ -109,21 +109,21 @@ def test_student_numbers_stay_in_messages():
 def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
     with open_ledger(cohort) as ledger:
         ledger.append_all([Entry("decision", action="approve", by="甲", why="好")])
-    path, count = backup(cohort, tmp_path / "copies", NOW)
+    path, count = backup_ledger(cohort, tmp_path / "copies", NOW)
     assert count == 1 and path.stat().st_mode & 0o077 == 0
     drafts = [path.with_name(f".part-{name}-20161020-020000.sqlite") for name in (cohort.name, f"{cohort.name}研究生")]
     for draft in drafts:
         draft.touch()
-    backup(cohort, tmp_path / "copies", NOW + timedelta(seconds=1))
+    backup_ledger(cohort, tmp_path / "copies", NOW + timedelta(seconds=1))
     assert [draft.exists() for draft in drafts] == [False, True]  # the other one is being written by another cohort's
     with pytest.raises(MingceError, match="已存在"):
-        backup(cohort, path, NOW)
+        backup_ledger(cohort, path, NOW)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no such name")
 def test_backup_into_a_folder_whose_name_looks_like_an_address(cohort, tmp_path):
     out = tmp_path / "out"
-    path, _ = backup(cohort, out / "备份?a=1#%20", NOW)
+    path, _ = backup_ledger(cohort, out / "备份?a=1#%20", NOW)
     assert path.exists()
     assert [each for each in out.rglob("*") if each.is_file()] == [path]
 
@@ -150,7 +150,7 @@ def test_purge_by_keeping_times(cohort):
     with open_ledger(cohort, lambda: NOW - timedelta(days=500)) as ledger:
         ledger.append_all([Entry("delivery", action="accepted", by="x", personal={"address": "a@b.cn"})])
     assert {path.name for path in overdue(cohort, NOW).inputs} == {"1-old", "unlisted"}
-    removed = purge(cohort, NOW, "李老师", "到期")
+    removed = purge_cohort(cohort, NOW, "李老师", "到期")
     assert removed.ledger == 1
     assert {path.name for path in (root / "inputs").iterdir()} == {"2-new", "both"}
     assert [path.name for kind in ("outbox", "papers") for path in (root / kind).iterdir()] == ["new", "new"]
@@ -168,7 +168,7 @@ def test_purge_by_keeping_times(cohort):
 
 
 def test_doctor_says_what_to_do(cohort):
-    checks = {check.what: check for check in examine(cohort, NOW)}
+    checks = {check.what: check for check in examine_cohort(cohort, NOW)}
     assert any(what.startswith("Python 3") and check.ok for what, check in checks.items())
     bad = [check for check in checks.values() if check.ok is False]
     assert bad and all(check.remedy for check in bad if "人员表" not in check.what)
@@ -185,7 +185,7 @@ def test_doctor_sees_a_broken_ledger_and_a_stale_run(cohort):
         ledger.append_all([Entry("decision", by="甲"), Entry("decision", by="乙")])
     with sqlite3.connect(cohort.folder / "ledger.sqlite") as database:
         database.execute("update entries set by='丙' where seq=1")
-    bad = [check.what for check in examine(cohort, NOW) if check.ok is False]
+    bad = [check.what for check in examine_cohort(cohort, NOW) if check.ok is False]
     assert any(what.startswith("账本") for what in bad) and any(what.startswith("最近一次") for what in bad)
 
 
@@ -214,9 +214,11 @@ def test_doctor_names_colleges_and_classes_without_people(cohort):
         ("1", "土木学院", "一班"), ("2", "土木工程系", "二班"), ("3", "法学院", "一班"),
     )]  # fmt: skip
     registry.write_text("\n".join(["学号,姓名,身份证号码,院系,班级,专业,学历,毕业时间", *rows]), encoding="utf-8")
-    checks = [check for check in examine(cohort, NOW) if "学籍库中有" in check.what or "没有辅导员" in check.what]
+    checks = [
+        check for check in examine_cohort(cohort, NOW) if "学籍库中有" in check.what or "没有辅导员" in check.what
+    ]
     assert [(check.what.rpartition("：")[2], check.ok) for check in checks] == [("法学院", False), ("二班", None)]
-    assert any("2010-06" in check.what and check.ok is False for check in examine(cohort, NOW))
+    assert any("2010-06" in check.what and check.ok is False for check in examine_cohort(cohort, NOW))
 
 
 def test_doctor_compares_schools_and_months_of_registry_and_settings(cohort):
@@ -226,6 +228,6 @@ def test_doctor_compares_schools_and_months_of_registry_and_settings(cohort):
     rows = [f"1,名,43010519941130944X,土木学院,一班,土木,本科,{month},别的大学" for month in ("2009-07", "2009-07")]
     head = "学号,姓名,身份证号码,院系,班级,专业,学历,毕业时间,学校名称"
     registry.write_text("\n".join([head, *rows]), encoding="utf-8")
-    bad = [check.what for check in examine(cohort, NOW) if check.ok is False]
+    bad = [check.what for check in examine_cohort(cohort, NOW) if check.ok is False]
     assert any("学校写作 别的大学" in what for what in bad)
     assert any("毕业年月是 2009-07" in what for what in bad)

@@ -13,7 +13,7 @@ import pytest
 from pipeline.cli.environment import add_environment, environment_file
 from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
-from pipeline.operate.install import default_kind, install, printed
+from pipeline.operate.install import default_kind, install, printed_timer
 from pipeline.operate.schedule import (
     Timetable,
     cron_lines,
@@ -178,7 +178,7 @@ def test_installing_for_systemd(tmp_path, monkeypatch):
     lines = install(table(), "systemd", tmp_path)
     units = list((tmp_path / ".config/systemd/user").iterdir())
     assert len(units) == 4 and calls[0] == ["systemctl", "--user", "daemon-reload"] and "linger" in lines[-1]
-    assert default_kind() in ("systemd", "cron", "windows") and "Persistent" in printed(table(), "systemd")
+    assert default_kind() in ("systemd", "cron", "windows") and "Persistent" in printed_timer(table(), "systemd")
 
 
 def test_a_timer_finds_the_password(tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.papers.make import Wanted, make_papers
-from pipeline.view.run import Run, load_run
+from pipeline.papers.make import PaperRequest, make_papers
+from pipeline.view.run_tables import Run, load_run
 from tests.cohorts import make_cohort
 from tests.conftest import Once, Ran, run_cohort_of
 
@@ -38,4 +38,4 @@ def run(faulty: Ran) -> Run:
 @pytest.fixture(scope="session")
 def papers(cohort: Cohort, run: Run, once: Once) -> Path:
     """The folder of all papers of that run."""
-    return once("papers", lambda _: make_papers(cohort, run, Wanted(("proof", "corrections"))).folder)
+    return once("papers", lambda _: make_papers(cohort, run, PaperRequest(("proof", "corrections"))).folder)

@@ -13,10 +13,10 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.papers.class_roster import paper_students
 from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import colleges_of
-from pipeline.papers.students import students_of
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Ran, run_cohort_of
 
 TOP, FIRST = 4, 5
@@ -91,7 +91,7 @@ def test_the_form_is_the_collection_workbooks(papers: Path):
 def test_each_open_finding_is_a_coloured_cell_with_its_advice(run: Run, papers: Path):
     found = run.table("findings")
     for college in colleges_of(run):
-        students = students_of(run, college)
+        students = paper_students(run, college)
         path = next(papers.glob(f"*-{college.name}/{NAME}.xlsx"))
         _, sheet, columns = sheet_of(path)
         ids = {sheet.cell(row, columns["提交编号"]).value: row for row in range(FIRST, sheet.max_row + 1)}
@@ -135,7 +135,7 @@ def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
 
 
 def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
-    students = students_of(run, colleges_of(run)[0])
+    students = paper_students(run, colleges_of(run)[0])
     (tmp_path / "a.xlsx").write_bytes(corrections_workbook(students, Form.of(cohort), masked=True))
     _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
     for row in range(FIRST, sheet.max_row + 1):
@@ -145,5 +145,5 @@ def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
 
 
 def test_rows_are_of_one_college_alone(run: Run):
-    ids = [{row.submission_id for row in rows_to_mend(students_of(run, college))} for college in colleges_of(run)]
+    ids = [{row.submission_id for row in rows_to_mend(paper_students(run, college))} for college in colleges_of(run)]
     assert sum(map(len, ids)) == len(set().union(*ids))

@@ -15,14 +15,14 @@ import pytest
 from pipeline import fields
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.deliver.send import Options, send
+from pipeline.deliver.send import Options, send_due
 from pipeline.papers.errata import KIND, LISTED, REPORTED, Erratum, errata_of, remember, reported_students
 from pipeline.papers.errata_xlsx import errata_workbook
-from pipeline.papers.make import Wanted, make_papers
+from pipeline.papers.make import PaperRequest, make_papers
 from pipeline.papers.settled import GONE, OTHERWISE, SAME, SETTLED, outcomes
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.view.answers import ADVICE, NUMBER, answer_rows
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Ran
 from tests.deliver.season import FakeClock
 
@@ -92,7 +92,7 @@ def test_send_mails_it_once_and_students_read_since_when(own: Cohort):
     summary = (run.path / "summary.json").read_text("utf-8").replace('"command": "check"', '"command": "run"')
     (run.path / "summary.json").write_text(summary, "utf-8")
     clock = FakeClock(datetime(2016, 10, 12, 8, tzinfo=SHANGHAI)).clock
-    sent = [send(own, Options(), clock, pages=lambda *_: lambda _: ()) for _ in range(2)]
+    sent = [send_due(own, Options(), clock, pages=lambda *_: lambda _: ()) for _ in range(2)]
     first, second = ([one for one in each.results if one.recipient.kind == "registrar"] for each in sent)
     assert [one.action for one in first] == ["written"] and [one.action for one in second] == ["skipped"]
     waiting = [row for row in errata(own) if row.own]
@@ -106,7 +106,7 @@ def test_who_carries_it_there_is_written_down(faulty: Ran, tmp_path: Path):
     """A school without an address: whoever makes the paper with --by hands it over."""
     shutil.copytree(faulty.cohort, tmp_path / "cohort")
     cohort = load_cohort(tmp_path / "cohort")
-    make_papers(cohort, run_of(cohort), Wanted(("errata",), by="江老师"))
+    make_papers(cohort, run_of(cohort), PaperRequest(("errata",), by="江老师"))
     with open_ledger(cohort) as ledger:
         entries = ledger.entries(KIND)
     assert list(entries["action"]) == [LISTED, REPORTED] and entries["by"].iloc[1] == "江老师"

@@ -13,11 +13,11 @@ from pipeline.cohort import Cohort
 from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
-from pipeline.papers.make import Wanted, colleges_of, make_papers
-from pipeline.review.desk import lay_desk, load_tables
+from pipeline.papers.make import PaperRequest, colleges_of, make_papers
+from pipeline.review.decision_sheet import write_sheet
 from pipeline.review.ledger import open_ledger
-from pipeline.review.sheet import write_sheet
-from pipeline.view.run import Run
+from pipeline.review.review_snapshot import lay_desk, load_tables
+from pipeline.view.run_tables import Run
 from tests.render.pages_support import program
 
 
@@ -33,7 +33,7 @@ def cells(path: Path) -> dict[str, list[list[str]]]:
 def test_each_workbook_is_saved_again_as_it_was(cohort: Cohort, run: Run, tmp_path: Path):
     office = program("soffice", "libreoffice")
     college = colleges_of(run)[0]
-    made = make_papers(cohort, run, Wanted(("errata", "corrections", "results"), (college,))).files
+    made = make_papers(cohort, run, PaperRequest(("errata", "corrections", "results"), (college,))).files
     with open_ledger(cohort) as ledger:
         desk = lay_desk(load_tables(cohort, run.path), ledger.entries(), run.as_of)
     books = [*made, write_sheet(tmp_path / "审核.xlsx", desk, college)]

@@ -13,11 +13,11 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.papers.make import Wanted, colleges_of, make_papers
+from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students
+from pipeline.papers.make import PaperRequest, colleges_of, make_papers
 from pipeline.papers.proof import proof_pdf
-from pipeline.papers.students import EQUAL, UNLIKE, Students, students_of
 from pipeline.render.mask import mask_id
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 
 
 def words_of(pdf: Path) -> list[str]:
@@ -28,7 +28,7 @@ def words_of(pdf: Path) -> list[str]:
 
 
 def classes(run: Run) -> list[Students]:
-    return [one for college in colleges_of(run) for one in students_of(run, college).by_class()]
+    return [one for college in colleges_of(run) for one in paper_students(run, college).by_class()]
 
 
 def test_every_student_has_a_line_and_no_id_number_is_whole(run: Run, papers: Path):
@@ -79,7 +79,7 @@ def test_papers_are_the_owners_alone(papers: Path):
 
 def test_one_class_alone(cohort: Cohort, run: Run):
     name = classes(run)[0].class_name
-    made = make_papers(cohort, run, Wanted(("proof", "corrections"), classes=(name,)))
+    made = make_papers(cohort, run, PaperRequest(("proof", "corrections"), classes=(name,)))
     assert {path.name for path in made.files} <= {f"{name}-核对签名表.pdf", f"{name}-问题表.xlsx"}
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
 from pipeline.papers.guide import group_message, guide_pdf
-from pipeline.papers.make import Wanted, make_papers
+from pipeline.papers.make import PaperRequest, make_papers
 from pipeline.papers.results import endings
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 from tests.papers.test_proof import words_of
 
 
@@ -28,7 +28,7 @@ def test_endings_tell_students_apart(numbers: list[str]):
 
 
 def test_answers_of_a_class_without_names(cohort: Cohort, run: Run):
-    made = make_papers(cohort, run, Wanted(("results",)))
+    made = make_papers(cohort, run, PaperRequest(("results",)))
     answers, roster = answer_rows(run.path), run.table("roster")
     told = 0
     for path in made.files:

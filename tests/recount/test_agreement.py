@@ -21,17 +21,17 @@ from pipeline.deliver.dashboard import counselor_draft, secretary_draft
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render import college, overview
-from pipeline.render.figures import in_words
-from pipeline.render.headcount import COLUMNS
+from pipeline.render.figures import figure_words
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
+from pipeline.render.printed_headcount import COLUMNS
 from pipeline.render.table_words import TITLES, heading
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.states import states
 from pipeline.tables import STATUSES, Tables
-from pipeline.view.run import load_run
-from pipeline.view.work import month_day
+from pipeline.view.remaining_work import month_day
+from pipeline.view.run_tables import load_run
 from tests.deliver.runs import make_cohort
 from tests.recount import plain
 from tests.render.invented_run import COLLEGES, SCHOOLS, make_run
@@ -84,7 +84,7 @@ def test_page_sheet_and_paper_of_a_college(made: Made, place: tuple[str, str], t
         assert page.counts[family] == number
         assert re.search(rf"<b>{number}</b>", college.show_progress(page).html)
     submitted = int((own["status"] != "missing").sum())
-    assert f"应有 {len(own)} 人，已提交 {submitted} 人，已通过 {approved} 人" in in_words(page.trend)
+    assert f"应有 {len(own)} 人，已提交 {submitted} 人，已通过 {approved} 人" in figure_words(page.trend)
     for groups in (page.by_class(), page.by_major()):
         assert (groups["registered"].sum(), groups["done"].sum(), groups["left"].sum()) == (
             len(own), approved, len(own) - approved,

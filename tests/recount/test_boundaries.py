@@ -11,14 +11,14 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.cohort_sections import Standing, Window
-from pipeline.normalise.times import moment
-from pipeline.render.headcount import lines_of
+from pipeline.normalise.dates import moment
+from pipeline.render.printed_headcount import headcount_lines
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import rework_rates
-from pipeline.tabulate.colleges import count_colleges, make_colleges
+from pipeline.tabulate.college_table import count_colleges, make_colleges
 from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.view.course import course_of
+from pipeline.view.class_course import course_of
 from tests.recount import plain
 
 WINDOW = (date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20))
@@ -128,7 +128,7 @@ def test_headcount_and_its_totals(students: list[dict]):
     numbers = ["registered", "male", "female", "submitted", "certified", "awaiting", "approved", "missing", "equal"]
     assert found[numbers].values.tolist() == wanted[numbers].values.tolist()
     for college, own in wanted.groupby("院系"):
-        total = lines_of(found[found["college"] == college])[-1]
+        total = headcount_lines(found[found["college"] == college])[-1]
         assert total.numbers[:-1] == tuple(own[numbers[:-1]].sum())
         assert total.equal == bool((own["approved"] == own["registered"]).all())
 

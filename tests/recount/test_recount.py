@@ -6,15 +6,15 @@ import pandas as pd
 import pytest
 
 from pipeline.cohort import load_cohort
-from pipeline.explain import explain
-from pipeline.office.listing import Listing, Wanted
-from pipeline.render.table_words import in_words
-from pipeline.review.desk import lay_desk, load_tables
+from pipeline.office.listing import ListFilter, Listing
+from pipeline.render.table_words import column_words
 from pipeline.review.ledger import open_ledger
-from pipeline.review.listing import listed
+from pipeline.review.review_list import listed_students
+from pipeline.review.review_snapshot import lay_desk, load_tables
+from pipeline.student_facts import student_facts_of
 from pipeline.tables import STATUSES, read_table
-from pipeline.view.course import course_of
-from pipeline.view.run import load_run
+from pipeline.view.class_course import course_of
+from pipeline.view.run_tables import load_run
 from tests.conftest import Once
 from tests.recount import plain
 from tests.recount.season import KINDS, Season, make_season
@@ -41,7 +41,7 @@ def test_colleges(season: Season, day: int):
     found = read_table(season.days[day].run, "colleges").set_index(["school", "college"])
     wanted = plain.colleges(season.people(day)).set_index(["school", "college"])
     assert set(found.index) == set(wanted.index) and len(found) > 1
-    shares = in_words(found["rework"]).to_dict()  # as tables.xlsx shows them
+    shares = column_words(found["rework"]).to_dict()  # as tables.xlsx shows them
     for place, row in wanted.to_dict("index").items():
         own = found.loc[[place]].iloc[0]
         for name in ("registered", "submitted", "certified", "approved", "rank"):
@@ -85,11 +85,11 @@ def test_desk_list_and_explain(season: Season):
     tables = load_tables(cohort, season.days[1].run)
     desk = lay_desk(tables, entries, season.days[1].as_of)
     for status, number in people["status"].value_counts().items():
-        assert len(Listing(desk, Wanted(status=STATUSES[status])).found()) == number
-        assert len(listed(desk, None, str(status))) == number
+        assert len(Listing(desk, ListFilter(status=STATUSES[status])).found()) == number
+        assert len(listed_students(desk, None, str(status))) == number
     for status, own in people.groupby("status"):
         code, number = season.codes[own["学校名称"].iloc[0]], own["学号"].iloc[0]
-        facts = explain(tables, season.days[1].run, entries, f"{code}/{number}", season.days[1].as_of)
+        facts = student_facts_of(tables, season.days[1].run, entries, f"{code}/{number}", season.days[1].as_of)
         assert facts["student"]["status"] == status
 
 

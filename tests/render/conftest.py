@@ -16,7 +16,7 @@ from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
 from pipeline.render.overview import college_folder
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Once
 
 
@@ -38,7 +38,7 @@ def _pages(season: Run, out: Path) -> Path:
     folder = out / college_folder(SCHOOL, COLLEGE)
     folder.mkdir()
     shutil.copy(out / "college.html", folder / "dashboard.html")
-    from pipeline.render.scope import headcount_of, open_page
+    from pipeline.render.page_scope import headcount_of, open_page
 
     headcount = headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
     write_headcount_xlsx(folder / "headcount.xlsx", headcount)

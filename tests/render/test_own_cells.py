@@ -17,11 +17,11 @@ from PIL import Image
 
 from pipeline import resources
 from pipeline.render.cards import page
-from pipeline.render.clean import clean
+from pipeline.render.clean import clean_html
 from pipeline.render.frames import ROWS, as_table
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import Guard, guard_page
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 
 CHART = """import matplotlib.pyplot as plt
 figure, axes = plt.subplots(figsize=(4, 2))
@@ -143,7 +143,7 @@ def test_text_raw_cells_attachments_and_cells_kept_back() -> None:
     ],
 )
 def test_html_of_others_keeps_its_words_and_loses_its_powers(given: str, made: str) -> None:
-    assert clean(given).replace(": ", ":") == made.replace(": ", ":")
+    assert clean_html(given).replace(": ", ":") == made.replace(": ", ":")
 
 
 def test_frames_are_our_tables() -> None:

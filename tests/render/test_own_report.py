@@ -18,7 +18,7 @@ from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
 from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Guard, guard_page
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 
 GUIDE = Path(__file__).parents[2] / "docs" / "own-report.md"
 PARAMETERS = 'run: str = ""\ncollege: str = ""'

@@ -20,7 +20,7 @@ from pages_support import COLLEGE, SCHOOL
 from pipeline import resources, tables
 from pipeline.errors import InputError
 from pipeline.render import cards
-from pipeline.render.clean import picture
+from pipeline.render.clean import embedded_picture
 from pipeline.render.college import (
     SECTIONS,
     open_page,
@@ -41,7 +41,7 @@ from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, Guard, PageError, guard_page, students_on
 from pipeline.render.pieces import css_text, glued, render
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 
 
 def text_of(html: str) -> str:
@@ -159,7 +159,7 @@ def test_guard_refuses_what_is_not_this_college(season: Run, site: Path) -> None
 
 def drawn(svg: str) -> str:
     """A drawing as our pages embed those of others."""
-    return str(picture("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{svg}</svg>', "图"))
+    return str(embedded_picture("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{svg}</svg>', "图"))
 
 
 def test_guards_read_student_numbers_as_they_were_before_they_were_escaped() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from pipeline.deliver import dashboard
-from pipeline.deliver.letters import fill
+from pipeline.deliver.letters import render_letter
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render.page_guard import write_failure
@@ -75,8 +75,8 @@ def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = {
         "mail-counselor": dashboard.counselor_draft(cohort, source, counselor, lambda _: ()).build().html,
         "mail-secretary": dashboard.secretary_draft(cohort, source, secretary, lambda _: ()).build().html,
-        "mail-student": fill("student", said | student | {"deadline": "提交截止：2016年10月31日"}, cohort)[0],
-        "mail-registrar": fill("registrar", said, cohort)[0],
+        "mail-student": render_letter("student", said | student | {"deadline": "提交截止：2016年10月31日"}, cohort)[0],
+        "mail-registrar": render_letter("registrar", said, cohort)[0],
     }
     for name, html in made.items():
         (pages / f"{name}.html").write_text(html.replace("cid:progress@mingce", "data:,"), encoding="utf-8")

@@ -17,7 +17,7 @@ from papermill.exceptions import PapermillExecutionError
 from pipeline import resources
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import Guard
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 
 
 @pytest.mark.slow

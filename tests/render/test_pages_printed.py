@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
-from pipeline.render.headcount import COLUMNS, Headcount, lines_of
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.overview import college_folder
-from pipeline.render.scope import headcount_of, open_page
+from pipeline.render.page_scope import headcount_of, open_page
+from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_set import code_of
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
 from pipeline.typeset import drawable
-from pipeline.view.run import Run
+from pipeline.view.run_tables import Run
 
 FOLDER = college_folder(SCHOOL, COLLEGE)
 
@@ -49,7 +49,7 @@ def test_lines_add_up(season: Run, headcount: Headcount) -> None:
 
 def test_one_level_has_no_subtotal(season: Run) -> None:
     table = season.rows("headcount", school="湖南科技大学", college=COLLEGE)
-    lines = lines_of(table[table["education_level"] == "本科"])
+    lines = headcount_lines(table[table["education_level"] == "本科"])
     assert "subtotal" not in {line.kind for line in lines}
 
 

@@ -11,8 +11,8 @@ import pytest
 from pipeline.cohort_sections import Window
 from pipeline.states import states
 from pipeline.tables import STATUSES
-from pipeline.view import work
-from pipeline.view.course import course_of
+from pipeline.view import remaining_work
+from pipeline.view.class_course import course_of
 from pipeline.view.theme import theme, tint
 
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
@@ -20,7 +20,7 @@ WINDOW = Window(opens=OPENS, closes=CLOSES, college_due=DUE)
 
 
 def duties(statuses: dict[str, int], as_of: date) -> list[tuple[str, int, date, int]]:
-    found = work.duties(work.tasks(statuses, as_of, WINDOW))
+    found = remaining_work.duties(remaining_work.tasks(statuses, as_of, WINDOW))
     return [(duty.who, duty.count, duty.due, duty.days_left) for duty in found]
 
 
@@ -44,13 +44,13 @@ def test_nearest_deadline_first_then_most_people() -> None:
 
 def test_last_day_of_the_window_is_inside_it() -> None:
     assert duties({"missing": 1}, CLOSES) == [("辅导员", 1, CLOSES, 0)]
-    assert work.left_in_words(0) == "今天截止"
+    assert remaining_work.left_in_words(0) == "今天截止"
 
 
 def test_after_the_window_students_must_still_mend_before_the_hand_in() -> None:
     assert duties({"missing": 1, "correct": 2}, date(2016, 11, 1)) == [("学生", 2, DUE, 19), ("辅导员", 1, DUE, 19)]
     assert duties({"correct": 1}, date(2016, 11, 22)) == [("学生", 1, DUE, -2)]
-    assert work.left_in_words(-2) == "已过 2 天"
+    assert remaining_work.left_in_words(-2) == "已过 2 天"
 
 
 def test_every_status_has_a_state_with_work_words_and_a_family() -> None:
@@ -65,7 +65,7 @@ def test_every_status_has_a_state_with_work_words_and_a_family() -> None:
             assert state.who and state.until in ("closes", "college_due")
             assert state.task and state.reason and state.advice and "{}" in state.short
     assert [state.name for state in states().values() if not state.left] == ["approved"]
-    assert work.tasks({"approved": 5}, CLOSES, WINDOW) == []
+    assert remaining_work.tasks({"approved": 5}, CLOSES, WINDOW) == []
 
 
 def course(approved: dict[str, int], total: int, as_of: date):
@@ -86,8 +86,8 @@ def course(approved: dict[str, int], total: int, as_of: date):
 )
 def test_pace(approved: dict[str, int], verdict: str, words: str) -> None:
     found = course(approved, 100, date(2016, 10, 28))
-    assert work.pace(found).verdict == verdict
-    assert words in work.pace_sentence(found)
+    assert remaining_work.pace(found).verdict == verdict
+    assert words in remaining_work.pace_sentence(found)
 
 
 def test_the_course_ends_with_the_numbers_of_the_tables() -> None:
@@ -126,7 +126,7 @@ def test_reasons_say_whom_each_alone_would_free() -> None:
         [rule("a", "x"), rule("b", "x"), rule("b", "y"), rule("c", "z", "counselor"), rule("a", "w", excepted=True)]
     )
     columns = ["reason", "students", "freed", "share"]
-    rows = work.reasons(roster, findings)[columns].itertuples(index=False, name=None)
+    rows = remaining_work.open_reasons(roster, findings)[columns].itertuples(index=False, name=None)
     found = {reason: (students, freed, share) for reason, students, freed, share in rows}
     assert found == {"x": (2, 1, 0.25), "y": (1, 0, 0.0), "z": (1, 1, 0.25), "还没有提交信息": (1, 1, 0.25)}
 
@@ -136,11 +136,19 @@ def test_one_slip_is_one_line() -> None:
     month = {"submission_id": "a", "field": "graduation_month", "severity": "critical", "actor": "student"}
     rules = ["graduation_month.june", "graduation_month.registry"]
     findings = pd.DataFrame([{**month, "rule": rule, "message": rule, "excepted": False} for rule in rules])
-    assert work.reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [[rules[0], 1, 1]]
+    assert remaining_work.open_reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [
+        [rules[0], 1, 1]
+    ]
 
 
 def test_percent_never_rounds_to_done_or_nothing() -> None:
-    assert [work.percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0%", "<1%", "50%", ">99%", "100%"]
+    assert [remaining_work.percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == [
+        "0%",
+        "<1%",
+        "50%",
+        ">99%",
+        "100%",
+    ]
 
 
 def _luminance(colour: str) -> float:

@@ -17,18 +17,18 @@ from pipeline.cohort import load_cohort
 from pipeline.cohort_sections import Reports
 from pipeline.errors import UsageError
 from pipeline.progress import Reporter
-from pipeline.render import overview, registry
+from pipeline.render import overview, registry_page
 from pipeline.render.index import write_index
-from pipeline.render.stage import RenderOptions
-from pipeline.render.unchanged import college_digests
-from pipeline.run import Outcome, RunOptions, run_cohort
-from pipeline.view.run import load_run
+from pipeline.render.page_digests import college_digests
+from pipeline.render.render_stage import RenderOptions
+from pipeline.run import RunOptions, RunOutcome, run_cohort
+from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 
 SCHOOLS = 7
 
 
-def _run(folder: Path, reports: Path, **pages: object) -> Outcome:
+def _run(folder: Path, reports: Path, **pages: object) -> RunOutcome:
     cohort = load_cohort(folder).model_copy(update={"reports": Reports(folder=str(reports))})
     now = datetime(2016, 10, 21, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
     made = RenderOptions(**pages)  # pyright: ignore[reportArgumentType]
@@ -41,14 +41,14 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def some(province: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def some(province: Path, tmp_path_factory: pytest.TempPathFactory) -> RunOutcome:
     """A run with all tables and one school's pages; the school is given by name."""
     name = load_cohort(province).schools[3].name
     return _run(province, tmp_path_factory.mktemp("reports"), schools=(name,))
 
 
 @pytest.mark.slow
-def test_a_run_of_some_schools_pages_has_all_tables_says_so_and_is_not_the_latest(province: Path, some: Outcome):
+def test_a_run_of_some_schools_pages_has_all_tables_says_so_and_is_not_the_latest(province: Path, some: RunOutcome):
     asked = load_cohort(province).schools[3].code
     assert some.summary["pages"] == [asked]
     assert some.summary["complete"]
@@ -62,7 +62,7 @@ def test_a_run_of_some_schools_pages_has_all_tables_says_so_and_is_not_the_lates
 
 
 @pytest.mark.slow
-def test_links_lead_only_to_pages_that_are_made(some: Outcome):
+def test_links_lead_only_to_pages_that_are_made(some: RunOutcome):
     site = some.folder / "site"
     for page in (site / "index.html", site / "overview.html", *site.glob("school-*.html")):
         hrefs = _hrefs(page.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def test_a_school_that_nobody_knows_is_refused_before_anything_is_read(province:
 
 
 @pytest.mark.slow
-def test_schools_add_up_their_colleges(some: Outcome):
+def test_schools_add_up_their_colleges(some: RunOutcome):
     page = overview.open_overview(str(some.folder))
     assert page.by_school
     assert len(page.units) == SCHOOLS
@@ -97,18 +97,18 @@ def test_schools_add_up_their_colleges(some: Outcome):
 
 
 @pytest.mark.slow
-def test_a_school_s_overview_is_about_its_colleges_alone(some: Outcome):
+def test_a_school_s_overview_is_about_its_colleges_alone(some: RunOutcome):
     run = load_run(some.folder)
     code, name = next(iter(run.schools.items()))
     page = overview.open_overview(str(some.folder), code)
     assert {entry["school"] for entry in page.entries} == {name}
     assert sum(page.statuses.values()) == 24
-    problems = registry.open_registry(str(some.folder), code)
+    problems = registry_page.open_registry(str(some.folder), code)
     assert set(problems.problems) <= {name}
 
 
 @pytest.mark.slow
-def test_digests_of_some_schools_are_those_of_all(some: Outcome):
+def test_digests_of_some_schools_are_those_of_all(some: RunOutcome):
     run = load_run(some.folder)
     code, name = list(run.schools.items())[2]
     every = college_digests(run)
@@ -118,7 +118,7 @@ def test_digests_of_some_schools_are_those_of_all(some: Outcome):
 
 
 @pytest.mark.slow
-def test_the_index_of_the_nation_stays_small(some: Outcome, tmp_path: Path):
+def test_the_index_of_the_nation_stays_small(some: RunOutcome, tmp_path: Path):
     (tmp_path / "tables").mkdir()
     schools = [{"code": f"{number:05d}", "name": f"第{number}大学"} for number in range(2800)]
     summary = {**some.summary, "cohort": {**some.summary["cohort"], "schools": schools}, "pages": []}

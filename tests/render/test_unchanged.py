@@ -15,11 +15,11 @@ from invented_run import make_run
 
 from pipeline.kept import Kept
 from pipeline.progress import Reporter
-from pipeline.render import stage
-from pipeline.render.unchanged import college_digests, registry_digest
+from pipeline.render import render_stage
+from pipeline.render.page_digests import college_digests, registry_page_digest
 from pipeline.run_folder import RunFolder
 from pipeline.tables import COLUMNS, write_table
-from pipeline.view.run import Run, load_run
+from pipeline.view.run_tables import Run, load_run
 
 CIVIL, MARX = "10534/土木工程学院", "10534/马克思主义学院"
 
@@ -39,21 +39,21 @@ def test_what_could_not_be_checked_is_on_the_pages_of_the_school(run: Run):
 
 
 def test_the_registrys_page_changes_with_its_rows_its_findings_and_what_was_read(run: Run):
-    digest = registry_digest(run)
+    digest = registry_page_digest(run)
     tables = run.path / "tables"
     roster = pd.read_parquet(tables / "roster.parquet")
     write_table(tables, "roster", roster.assign(status="approved"))
-    assert registry_digest(run) == digest
-    assert registry_digest(replace(run, summary={**run.summary, "inputs": [{"name": "另一个"}]})) != digest
+    assert registry_page_digest(run) == digest
+    assert registry_page_digest(replace(run, summary={**run.summary, "inputs": [{"name": "另一个"}]})) != digest
     colleges = pd.read_parquet(tables / "colleges.parquet")
     write_table(tables, "colleges", colleges.assign(registered=colleges["registered"] + 1))
-    assert registry_digest(run) != digest
+    assert registry_page_digest(run) != digest
     write_table(tables, "colleges", colleges)
     said = [pd.DataFrame([dict.fromkeys(COLUMNS["registry_findings"], word)]) for word in "12"]
     seen = {digest}
     for found in said:
         write_table(tables, "registry_findings", found)
-        seen.add(registry_digest(run))
+        seen.add(registry_page_digest(run))
     assert len(seen) == 3
 
 
@@ -88,12 +88,12 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
         begun.set()
         assert given_up.wait(60)
 
-    monkeypatch.setattr(stage, "ThreadPoolExecutor", Executor)
-    monkeypatch.setattr(stage, "run_notebooks", interrupted)
-    monkeypatch.setitem(stage.FILES, "headcount.pdf", printing)
+    monkeypatch.setattr(render_stage, "ThreadPoolExecutor", Executor)
+    monkeypatch.setattr(render_stage, "run_notebooks", interrupted)
+    monkeypatch.setitem(render_stage.FILES, "headcount.pdf", printing)
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
     tables = {"colleges": run.table("colleges")}
     with pytest.raises(KeyboardInterrupt):
-        stage.Renderer(stage.RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
+        render_stage.Renderer(render_stage.RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
     assert len(printed) == 1

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pipeline.clock import SHANGHAI
 from pipeline.colleges import College
 from pipeline.review.decisions import registry_digest
-from pipeline.review.desk import RunTables, people_of
 from pipeline.review.ledger import _open
+from pipeline.review.review_snapshot import RunTables, people_of
 from pipeline.review.signing import Terms
 
 SCHOOLS = {"10534": "甲大学", "12649": "甲大学乙学院"}

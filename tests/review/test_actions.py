@@ -10,10 +10,10 @@ import pytest
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review import actions
 from pipeline.review.actions import Actor, approve, send_back
-from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
-from pipeline.review.listing import listed, printed
 from pipeline.review.previous import compare_years
+from pipeline.review.review_list import listed_students, listing_lines
+from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.seen import seen_in
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
@@ -144,8 +144,8 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
     corrected = tables([person("1", exam_number="e9")], [submission("s1", "1")])
     desk = lay_desk(corrected, ledger.entries(), TODAY)
     assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "exam_number"]
-    rows = listed(desk, None, "通过后有改动")
-    told = printed(rows, "20161101-080000-abcd")
+    rows = listed_students(desk, None, "通过后有改动")
+    told = listing_lines(rows, "20161101-080000-abcd")
     assert told.splitlines() == [
         "土木学院（甲大学）",
         "10534/1  一班  通过后有改动  改动：考生号",
@@ -156,7 +156,7 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
     ]
     assert "名1" not in told
     with pytest.raises(UsageError, match="没有状态"):
-        listed(desk, None, "好")
+        listed_students(desk, None, "好")
     actions.approve(corrected, ledger, ["1"], WANG)
     assert status(corrected, ledger) == "approved"
 
@@ -215,7 +215,7 @@ def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledge
     (today,) = lay_desk(wrong, ledger.entries(), TODAY).people["status"]
     desk = lay_desk(wrong, ledger.entries(), TODAY + timedelta(days=1))
     assert (today, desk.people["status"].tolist()) == ("approved", ["stale"])
-    assert "例外已到期" in printed(listed(desk, None, None), "r1")
+    assert "例外已到期" in listing_lines(listed_students(desk, None, None), "r1")
     with pytest.raises(UsageError, match="已过"):
         add_exception(
             wrong, ledger, "1", Grant("phone.format", "其他", TODAY - timedelta(days=1)), Actor("王", "x", TODAY)

@@ -3,11 +3,11 @@
 import pytest
 
 from pipeline.errors import RefusedError, UsageError
-from pipeline.office.listing import Listing, Wanted
+from pipeline.office.listing import ListFilter, Listing
 from pipeline.office.one import change_request
 from pipeline.review.actions import Actor, approve, keep_approved, reopen
 from pipeline.review.comparison import change_requested
-from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.seen import seen_in
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -82,7 +82,7 @@ def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
 
 def test_change_requests_can_be_picked_from_the_table(ledger):
     _, desk = after_a_new_row(ledger)
-    wanted = Wanted(status="申请修改")
+    wanted = ListFilter(status="申请修改")
     assert list(Listing(desk, wanted).found()["name"]) == ["名1"]
     reopened = lay_desk(desk.tables, ledger.entries("exception"), TODAY)
     assert Listing(reopened, wanted).found().empty

@@ -12,8 +12,8 @@ import pytest
 from pipeline import cli
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
-from pipeline.office.deciding import Decision, decide, take_back
-from pipeline.office.listing import Listing, Wanted
+from pipeline.office.deciding import Decision, record_decision, take_back
+from pipeline.office.listing import ListFilter, Listing
 from tests.cohorts import make_cohort
 
 pytestmark = pytest.mark.slow
@@ -84,16 +84,16 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     office("sign", college, folder, "--by", "李书记", code=6)
     notebook = open_office(str(folder))
     with pytest.raises(RefusedError, match="还没有看过"):
-        decide(notebook, Decision("通过", (number,), "王老师"))
-    listing = Listing(notebook.desk(), Wanted(words=number))
+        record_decision(notebook, Decision("通过", (number,), "王老师"))
+    listing = Listing(notebook.desk(), ListFilter(words=number))
     notebook.remember(listing.shown())
     listing.tick_found()
     assert list(listing.ticked) == [f"{first['school_code']}/{number}"]
-    said, entries = decide(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
+    said, entries = record_decision(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
     assert number in said and people(office, "--status", "审核通过")[0]["student_number"] == number
     assert "恢复原状" in take_back(notebook, entries, "王老师")
     assert people(office, "--status", "已退回")[0]["student_number"] == number
-    decide(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
+    record_decision(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
     run = office("review", "list", folder).split()[-1]
     assert "没有运行" in office("review", "approve", folder, "--student", number, "--seen", "x", "--by", "王", code=2)
     again = office("review", "approve", folder, "--student", number, "--seen", run, "--by", "王老师")

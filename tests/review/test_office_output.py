@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 
 from pipeline.errors import UsageError
-from pipeline.office.cohort import show_in, told
+from pipeline.office.desk_cohort import error_box, show_in
 from pipeline.render.pieces import piece
 
 
@@ -13,6 +13,6 @@ def test_each_answer_takes_the_place_of_the_last():
     show_in(output, piece("notes", heading="已登记", lines=["通过 1 人"]))
     (shown,) = output.outputs
     assert "通过" in shown["data"]["text/html"] and "1\u00a0人" in shown["data"]["text/html"]
-    show_in(output, told(UsageError("退回要写明原因", where="--why")))
+    show_in(output, error_box(UsageError("退回要写明原因", where="--why")))
     (shown,) = output.outputs
     assert "说明：退回要写明原因" in shown["data"]["text/html"]  # the form has no --why

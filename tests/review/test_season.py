@@ -14,9 +14,9 @@ from pipeline.review import actions
 from pipeline.review import ledger as ledger_module
 from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
-from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
 from pipeline.review.granting import Grant, add_exception
+from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.signatures import college_states
 from pipeline.review.signed_set import signed_digest
 from pipeline.review.signing import accept, sign

@@ -15,7 +15,7 @@ def test_the_formula_is_all_there_is():
     found = s.standing(colleges(["甲", 100, 100, 0.8, 0.9, 0.1], ["乙", 100, 0, 0.0, 0.0, 0.0]), Standing())
     assert found["score"].tolist() == [85.0, 0.0]
     assert found["rank"].tolist() == [1, 2]
-    assert s.formula(Standing()).startswith("得分 = 50 × 一次通过率 + 30 × 按时提交率 + 20 ×（1 − 返工率）")
+    assert s.formula_text(Standing()).startswith("得分 = 50 × 一次通过率 + 30 × 按时提交率 + 20 ×（1 − 返工率）")
     doubled = s.standing(colleges(["甲", 100, 100, 0.8, 0.9, 0.1]), Standing(first_pass=5, on_time=3, rework=2))
     assert doubled["score"].tolist() == [85.0]
 

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.errors import RefusedError
 from pipeline.review.actions import Actor, approve, keep_approved, reopen, send_back, withdraw
-from pipeline.review.desk import KINDS, lay_desk
 from pipeline.review.granting import Grant, add_exception
+from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.undo import undo
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -89,8 +89,8 @@ def test_whoever_decided_since_is_not_overruled(ledger):
 
 
 def test_the_listing_finds_parts_and_ticks_outlive_pages():
-    from pipeline.office.listing import PAGE, Listing, Wanted
-    from pipeline.review.desk import records
+    from pipeline.office.listing import PAGE, ListFilter, Listing
+    from pipeline.review.review_snapshot import records
 
     people = [person(str(1305000 + n), name=f"张{n}", class_name=f"土木{n % 3}班") for n in range(40)]
     rows = [submission(f"s{n}", str(1305000 + n), phone=f"1380000{n:04d}") for n in range(40)]
@@ -120,14 +120,14 @@ def test_the_listing_finds_parts_and_ticks_outlive_pages():
             TODAY,
         )
     )
-    listing.wanted = Wanted(words="0007")
+    listing.wanted = ListFilter(words="0007")
     assert list(listing.found()["name"]) == ["张7"]  # the end of a telephone
-    listing.wanted = Wanted(words="土木1班 张1")
+    listing.wanted = ListFilter(words="土木1班 张1")
     assert set(listing.found()["class_name"]) == {"土木1班"}
-    listing.wanted = Wanted()
+    listing.wanted = ListFilter()
     listing.tick(records(listing.shown().iloc[:2]))
     listing.page = 99
     assert len(listing.shown()) == 40 % PAGE and listing.page == 40 // PAGE
     listing.tick(records(listing.shown().iloc[:1]))
-    listing.wanted = Wanted(words="没有这个人")
+    listing.wanted = ListFilter(words="没有这个人")
     assert listing.shown().empty and len(listing.ticked) == 3 and "已勾选 3 人" in listing.said()

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.office import open_office
-from pipeline.office.deciding import Decision, decide
+from pipeline.office.deciding import Decision, record_decision
 from pipeline.review.ledger import open_ledger, system_account
 from tests.command import run
 
@@ -72,14 +72,14 @@ def test_where_names_are_typed_the_record_says_so(cohort, capsys):
     assert "王老师（手工填写，未核对）" in "".join(capsys.readouterr().out.split())
     office = open_office(str(cohort))
     office.remember(office.desk().people)
-    said, _ = decide(office, Decision("退回", ("12649/13000000034",), "王老师", "照片"))
+    said, _ = record_decision(office, Decision("退回", ("12649/13000000034",), "王老师", "照片"))
     assert "经办人姓名系手工填写，未与账号核对" in said
     settings = cohort / "cohort.toml"
     bound = f'reviewers = {{ {system_account()} = "王老师" }}\n'
     settings.write_text(settings.read_text(encoding="utf-8") + bound, encoding="utf-8")
     office = open_office(str(cohort))
     office.remember(office.desk().people)
-    said, _ = decide(office, Decision("退回", ("12649/13000000036",), "王老师", "照片"))
+    said, _ = record_decision(office, Decision("退回", ("12649/13000000036",), "王老师", "照片"))
     assert "手工填写" not in said
     capsys.readouterr()
     assert run("review", "return", "--student", "12649/13000000037", cohort, "--by", "李老师", "--why", "照片") == 6

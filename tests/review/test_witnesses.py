@@ -11,7 +11,7 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import MingceError, RefusedError, UsageError
-from pipeline.operate.backup import backup, restore
+from pipeline.operate.backup import backup_ledger, restore
 from pipeline.review.ledger import open_ledger
 from pipeline.review.witnesses import head_of, keep_witness, known_heads, require_whole
 from tests.cohorts import settings
@@ -114,7 +114,7 @@ def test_a_signature_is_a_witness_too(cohort):
 
 def test_a_copy_that_is_put_back_names_what_is_lost_and_keeps_the_old_file(cohort):
     decide(cohort, 2)
-    copy, count = backup(cohort, cohort.folder / "copies", NOW, "王老师")
+    copy, count = backup_ledger(cohort, cohort.folder / "copies", NOW, "王老师")
     assert count == 2
     with open_ledger(cohort) as ledger:
         listed = json.loads(ledger.entries("backup")["data"].iloc[0])
@@ -142,7 +142,7 @@ def test_a_copy_that_is_put_back_names_what_is_lost_and_keeps_the_old_file(cohor
 @pytest.mark.parametrize("content", [b"", b"no database", "spoilt"])
 def test_what_is_no_copy_is_not_put_back(cohort, content):
     decide(cohort, 2)
-    copy, _ = backup(cohort, cohort.folder / "copies", NOW)
+    copy, _ = backup_ledger(cohort, cohort.folder / "copies", NOW)
     if content == "spoilt":
         with sqlite3.connect(copy) as database:
             database.execute("UPDATE entries SET \"by\" = 'x' WHERE seq = 1")

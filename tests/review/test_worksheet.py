@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.review import worksheet
-from pipeline.review.desk import KINDS, lay_desk
+from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.seen import seen_in
 from pipeline.review.worksheet import import_decisions, summary_lines
 

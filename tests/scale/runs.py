@@ -17,7 +17,7 @@ from pipeline.cohort_sections import Reports, Scale
 from pipeline.progress import Reporter
 from pipeline.run import RunOptions, run_cohort
 from pipeline.scale import layout, plan
-from pipeline.scale.work import Work
+from pipeline.scale.executors import Work
 from tests.cohorts import make_cohort
 
 TABLES = (

@@ -17,7 +17,7 @@ import pytest
 from pipeline.scale import plan
 from pipeline.scale.across import Across
 from pipeline.tables import ROW_GROUPS
-from pipeline.view.run import load_run
+from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT
 from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table

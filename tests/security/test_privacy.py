@@ -268,7 +268,7 @@ def _python(code: str) -> str:
 
 
 def test_a_timer_s_journal_tells_no_address_and_no_student(capsys: pytest.CaptureFixture[str]):
-    from pipeline.cli.send import _tell
+    from pipeline.cli.send_command import _tell
     from pipeline.deliver.post import Result
     from pipeline.deliver.recipients import Recipient
 

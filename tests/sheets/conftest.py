@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from pipeline.cohort import Cohort
-from pipeline.collect.google.client import Patience
+from pipeline.collect.google.http_client import Patience
 
 from .standin import Google, serve
 

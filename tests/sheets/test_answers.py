@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from pipeline import tables
 from pipeline.cli import app
-from pipeline.collect.google.client import Patience, SheetsClient
+from pipeline.collect.google.http_client import Patience, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK
-from pipeline.deliver.answers import write_answers
+from pipeline.deliver.write_back import write_answers
 from pipeline.errors import MingceError, PartialError, RefusedError
 from pipeline.view.answers import HEADER, safe_message
 from tests.cohorts import settings

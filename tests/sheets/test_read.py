@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.collect import google as sheets
 from pipeline.collect.google import read_decisions_sheet
-from pipeline.collect.google.cells import texts
-from pipeline.collect.google.client import Patience
+from pipeline.collect.google.http_client import Patience
+from pipeline.collect.google.sheet_cells import texts
 from pipeline.errors import ConfigurationError, InputError
 from tests.collecting import collect_submissions
 

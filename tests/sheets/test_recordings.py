@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline.collect.google import access
-from pipeline.collect.google.answers import Fault as Wait
-from pipeline.collect.google.answers import Refused, judge
+from pipeline.collect.google.api_responses import Fault as Wait
+from pipeline.collect.google.api_responses import Refused, fault_of_response
 
 from .model import Book, Sheet, number_of
 from .standin import Fault, Google
@@ -90,7 +90,7 @@ def lay_out(pair: dict[str, Any], answer: Any) -> Book:
 
 
 def test_the_recorded_answers(google: Google, cohort, pairs):
-    client = access.connect(cohort, write=True)
+    client = access.connect_google(cohort, write=True)
     replayed, differing = 0, []
     for pair in pairs:
         request, response = pair["request"], pair["response"]
@@ -129,11 +129,11 @@ def test_recorded_refusals_are_understood(pairs, shared: Path):
         answer.status_code = status
         text = body.get("text") or body.get("text_begins") or json.dumps(body.get("json") or {"error": {}})
         answer._content = text.encode()
-        assert isinstance(judge(answer, address="x"), meant.get(status, Wait)), (status, text[:80])
+        assert isinstance(fault_of_response(answer, address="x"), meant.get(status, Wait)), (status, text[:80])
     disabled = next(one for one in pairs if "service-disabled" in one["id"])
     answer = requests.Response()
     answer.status_code, answer._content = 403, json.dumps(disabled["response"]["json"]).encode()
-    fault = judge(answer, address="x")
+    fault = fault_of_response(answer, address="x")
     assert isinstance(fault, Refused) and "启用" in fault.remedy
 
 
@@ -157,6 +157,6 @@ def test_the_recorded_quota(google: Google, cohort, patience, shared: Path):
 
         google.before = [("/v4/", refuse)]
         google.books = {"k": Book()}
-        client = access.connect(cohort, patience=patience)
+        client = access.connect_google(cohort, patience=patience)
         client.spreadsheets_get("k")
         assert client.calls.reads <= 5 and span <= client.calls.waited <= 80

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from pipeline import fields
 from pipeline.cohort_sections import Source
 from pipeline.collect import Unit, collect_unit
-from pipeline.collect.people import COLLEGES
-from pipeline.collect.text import number_text
+from pipeline.collect.cell_text import number_text
+from pipeline.collect.people_tables import COLLEGES
 from pipeline.knowledge.regions import load_regions
-from pipeline.normalise.submissions import normalise
+from pipeline.normalise.normalise_rows import normalise
 from pipeline.normalise.vocabulary import vocabulary
 from tests.collect.xlsb import worksheet, xlsb
 

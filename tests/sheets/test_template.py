@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import fields
-from pipeline.collect.google.doctor import check_google
+from pipeline.collect.google.google_checks import check_google
+from pipeline.collect.google.google_template import complete_template
 from pipeline.collect.google.tabs import HEADER_MARK
-from pipeline.collect.google.template import complete_template
 from pipeline.errors import RefusedError
 
 from .conftest import KEY, make_cohort

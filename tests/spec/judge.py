@@ -15,14 +15,14 @@ from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
+from pipeline.match.match_stage import Registries, match, match_settled
+from pipeline.match.membership import lay_scope, scope_by_registry, status_meanings, with_scope
 from pipeline.match.registries import merge_rows
-from pipeline.match.scope import lay_scope, scope_by_registry, statuses, with_scope
+from pipeline.match.registry_rows import standing_submissions
+from pipeline.match.row_times import made_at
 from pipeline.match.settle import FLAGS
-from pipeline.match.stage import Registries, match, match_settled
-from pipeline.match.standing import standing_submissions
-from pipeline.match.times import made_at
-from pipeline.normalise.submissions import normalise, normalise_registry
-from pipeline.normalise.text import comparable
+from pipeline.normalise.normalise_rows import normalise, normalise_registry
+from pipeline.normalise.text_repairs import comparable
 from pipeline.normalise.vocabulary import Vocabulary
 from tests import frames
 
@@ -99,7 +99,7 @@ def _registry(case, known):
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
     registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
-    registry = merge_rows(scope_by_registry(with_scope(registry), statuses(), known.year))[0]
+    registry = merge_rows(scope_by_registry(with_scope(registry), status_meanings(), known.year))[0]
     decided = case.changes.get("decision", "")  # out or in: what the office has decided of the student
     registry = lay_scope(registry, _decisions(registry.iloc[:1], decided))
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}

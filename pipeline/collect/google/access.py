@@ -17,8 +17,8 @@ from google.oauth2 import service_account
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Google
-from pipeline.collect.google.client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
 from pipeline.collect.google.consent import ask_consent, consent_file
+from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
 
 READ_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -36,7 +36,7 @@ def key_file(cohort: Cohort | None) -> Path:
     return cohort.path(cohort.google.key_file)
 
 
-def connect(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
+def connect_google(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
     """Return a client that may read, or with `write` also write, spreadsheets; Drive is never asked for.
 
     Without a cohort the key file is the one of the environment, or at its usual place.
@@ -85,11 +85,11 @@ def credentials(path: Path, scope: str) -> Credentials:
 
 
 def _private_json(path: Path) -> dict[str, Any]:
-    check_private(path)
+    refuse_readable_key(path)
     return _content(path)
 
 
-def check_private(path: Path) -> None:
+def refuse_readable_key(path: Path) -> None:
     """Refuse a key file that anyone but its owner can read (POSIX; Windows keeps it by the profile's own rights).
 
     Raises:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import InstalledAppFlow
 
-from pipeline.collect.google.client import HOSTS, GoogleHostsAdapter
+from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter
 from pipeline.errors import ConfigurationError
 
 

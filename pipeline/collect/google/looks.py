@@ -13,10 +13,10 @@ from typing import Any
 
 from pipeline import fields
 from pipeline.collect.collected import Cell
-from pipeline.collect.google import keys
-from pipeline.collect.google.cells import Values, date_text
-from pipeline.collect.google.client import RejectedRequestError, SheetsClient
-from pipeline.collect.google.plan import LARGEST_RANGES
+from pipeline.collect.google import change_detection
+from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient
+from pipeline.collect.google.read_ranges import LARGEST_RANGES
+from pipeline.collect.google.sheet_cells import Values, serial_text
 from pipeline.collect.google.tabs import Tab
 
 _SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", "prettyPrint": "false"}
@@ -52,7 +52,7 @@ def wishes(tab: Tab, values: Values) -> list[Wish]:
     labels = {label: field.name for field in fields.fields().values() for label in field.labels}
     made: list[Wish] = []
     for column in range(max((len(row) for row in values), default=0)):
-        cells = [cell for cell in keys.column_of(values, column) if cell != ""]
+        cells = [cell for cell in change_detection.sheet_column(values, column) if cell != ""]
         if any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells)):
             made.append(Wish(tab, column, dates=True))
         named = {labels.get(str(cell).strip(" *＊")) for cell in cells[:40] if isinstance(cell, str)}
@@ -84,20 +84,20 @@ def look(client: SheetsClient, key: str, wanted: list[Wish], values: dict[int, V
 def _look(
     client: SheetsClient, key: str, wanted: list[Wish], values: dict[int, Values], seen: dict[int, Look | None]
 ) -> None:
-    own = {wish.tab.id: keys.key_column(values[wish.tab.id]) for wish in wanted}
+    own = {wish.tab.id: change_detection.key_column(values[wish.tab.id]) for wish in wanted}
     ranges = [wish.tab.columns_range(column) for wish in wanted for column in (own[wish.tab.id], wish.column)]
     try:
         columns = client.read_values(key, ranges, {**(_SERIAL if wanted[0].dates else _SHOWN)})
     except RejectedRequestError:
         seen.update({wish.tab.id: None for wish in wanted})
         return
-    got = [keys.column_of(rows, 0) for rows in columns]
+    got = [change_detection.sheet_column(rows, 0) for rows in columns]
     for place, wish in enumerate(wanted):
         before = values[wish.tab.id]
-        if not _same(keys.column_of(before, own[wish.tab.id]), got[2 * place]):
+        if not _same(change_detection.sheet_column(before, own[wish.tab.id]), got[2 * place]):
             seen[wish.tab.id] = None
         elif seen.setdefault(wish.tab.id, Look({}, [])) is not None:
-            _merge(seen[wish.tab.id], wish, keys.column_of(before, wish.column), got[2 * place + 1])
+            _merge(seen[wish.tab.id], wish, change_detection.sheet_column(before, wish.column), got[2 * place + 1])
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:
@@ -111,7 +111,7 @@ def _merge(found: Look | None, wish: Wish, before: list[Any], now: list[Any]) ->
         return
     for row, (old, new) in enumerate(zip(before, now, strict=False)):
         if wish.dates and isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999:
-            found.texts[row, wish.column] = date_text(new)
+            found.texts[row, wish.column] = serial_text(new)
             found.cells.append(Cell(row, wish.column, "date", repr(new)))
         elif not wish.dates and type(old) is int and _only_zeros_added(old, new):
             found.texts[row, wish.column] = str(new)

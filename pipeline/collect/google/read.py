@@ -10,11 +10,11 @@ from typing import Any
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Grid, Input, Note, Reading
 from pipeline.collect.google import looks
-from pipeline.collect.google.access import connect
-from pipeline.collect.google.cells import texts
-from pipeline.collect.google.client import Patience, SheetsClient
+from pipeline.collect.google.access import connect_google
+from pipeline.collect.google.http_client import Patience, SheetsClient
 from pipeline.collect.google.looks import Look
-from pipeline.collect.google.snapshot import Reader, Snapshot
+from pipeline.collect.google.sheet_cells import texts
+from pipeline.collect.google.snapshot import Snapshot, SnapshotReader
 from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab
 from pipeline.collect.gsheet import is_gsheet, parse_source
 from pipeline.collect.inputs import Content, keep_bytes
@@ -34,7 +34,7 @@ def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Pati
         ConfigurationError: the source or the key file is wrong.
     """
     key, title = parse_source(source)
-    client = connect(cohort, patience=patience)
+    client = connect_google(cohort, patience=patience)
     try:
         return _read(source, key, title, client, cohort, keep)
     except InputError as error:
@@ -43,7 +43,7 @@ def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Pati
 
 def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, keep: Path | None) -> Reading:
     own = _own_titles(cohort, key)
-    reader = Reader(client, key, lambda tab: tab.title == title if title else _is_students(tab, own))
+    reader = SnapshotReader(client, key, lambda tab: tab.title == title if title else _is_students(tab, own))
     snapshot = reader.read()
     if title and not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
@@ -67,8 +67,8 @@ def read_decisions_sheet(
         InputError: it cannot be read, or has no header with 学号.
     """
     key, title = parse_source(source)
-    client = connect(cohort, patience=patience)
-    snapshot = Reader(client, key, lambda tab: tab.title == title if title else tab.kind == "GRID").read()
+    client = connect_google(cohort, patience=patience)
+    snapshot = SnapshotReader(client, key, lambda tab: tab.title == title if title else tab.kind == "GRID").read()
     if not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称，或新建这个工作表")
     keep_bytes(_content(source, snapshot, {}), keep)
@@ -103,7 +103,7 @@ def _filled(snapshot: Snapshot, tab: Tab) -> bool:
     return any(any(cell != "" for cell in row) for row in snapshot.values.get(tab.id, []))
 
 
-def _second_looks(client: SheetsClient, reader: Reader, snapshot: Snapshot) -> tuple[dict[int, Look], set[int]]:
+def _second_looks(client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot) -> tuple[dict[int, Look], set[int]]:
     """Look again at the columns that need it; a worksheet that changed meanwhile is read again first, within bounds.
 
     Returns what was seen by worksheet id, and the ids that would not hold still.

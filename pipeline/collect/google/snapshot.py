@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.collect.google import keys
-from pipeline.collect.google.cells import Values
-from pipeline.collect.google.client import RejectedRequestError, SheetsClient
-from pipeline.collect.google.plan import ANSWER_BYTES, CELL_BYTES, LARGEST_RANGES, Rest, plan
+from pipeline.collect.google import change_detection
+from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient
+from pipeline.collect.google.read_ranges import ANSWER_BYTES, CELL_BYTES, LARGEST_RANGES, Rest, plan
+from pipeline.collect.google.sheet_cells import Values
 from pipeline.collect.google.tabs import Book, Tab, read_book
 from pipeline.errors import InputError
 
@@ -38,7 +38,7 @@ class Snapshot:
         return next(tab for tab in self.book.tabs if tab.id == number)
 
 
-class Reader:
+class SnapshotReader:
     """Reads the worksheets that `wanted` chooses, and reads again what changed meanwhile."""
 
     def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
@@ -123,7 +123,11 @@ class Reader:
         """Read the parts of one call, and of the worksheets `compared` the key columns; return those that differ."""
         tabs = self._tabs()
         compared_values = {tab.id: parts.get(tab.id, self.snapshot.values.get(tab.id, [])) for tab in compared}
-        checks = [check for tab in compared for check in keys.checks(tab, compared_values[tab.id], tab.id in self._cut)]
+        checks = [
+            check
+            for tab in compared
+            for check in change_detection.checks(tab, compared_values[tab.id], tab.id in self._cut)
+        ]
         ranges = [self._range(tabs[rest.tab], rest, rests) for rest in call]
         room = 2 * LARGEST_RANGES - len(ranges)
         answer = self._get([*ranges, *(check.range for check in checks[:room])])

@@ -8,8 +8,8 @@ from typing import Any
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
-from pipeline.collect.google.cells import readable
-from pipeline.collect.google.client import SheetsClient
+from pipeline.collect.google.http_client import SheetsClient
+from pipeline.collect.google.sheet_cells import readable
 from pipeline.errors import RefusedError
 
 ANSWERS_TITLE = "认证结果"

@@ -10,10 +10,10 @@ import pandas as pd
 
 from pipeline.cohort import Cohort, safe_name
 from pipeline.deliver.handin.files import write
+from pipeline.deliver.handin.handin_rows import approved_people, check_signed, handin_table
 from pipeline.deliver.handin.mapping import DRAFT_WORDS, Format, Mapping
-from pipeline.deliver.handin.rows import approved_people, check_signed, fill
 from pipeline.errors import RefusedError
-from pipeline.review.desk import KINDS, RunTables, lay_desk
+from pipeline.review.review_snapshot import KINDS, RunTables, lay_desk
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class HandedIn:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HandinRequest:
     """What to write: `form` and `template` may be None (the mapping's own format, no template)."""
 
     mapping: Mapping
@@ -38,7 +38,7 @@ class Wanted:
     folder: Path
 
 
-def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Wanted, today: date) -> HandedIn:
+def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: HandinRequest, today: date) -> HandedIn:
     """Write the file for the upper system and return where it is.
 
     Args:
@@ -60,14 +60,14 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Wa
     people = approved_people(desk, wanted.colleges)
     if people.empty:
         raise RefusedError("没有审核通过的学生", remedy="请先审核，再生成上报文件")
-    table, notes = fill(people, mapping, cohort.path(cohort.rules.folder) if cohort.rules.folder else None)
+    table, notes = handin_table(people, mapping, cohort.path(cohort.rules.folder) if cohort.rules.folder else None)
     form = wanted.form or mapping.format
     path = wanted.folder / _name(cohort, wanted, form)
     write(path, table, mapping, form, wanted.template)
     return HandedIn(path, len(table), notes)
 
 
-def _name(cohort: Cohort, wanted: Wanted, form: str) -> str:
+def _name(cohort: Cohort, wanted: HandinRequest, form: str) -> str:
     college = f"-{wanted.colleges[0][0]}-{wanted.colleges[0][1]}" if len(wanted.colleges) == 1 else ""
     draft = f"-{DRAFT_WORDS}" if wanted.draft else ""
     return f"{safe_name(f'{cohort.name}-{wanted.mapping.title}{college}{draft}')}.{form}"

@@ -23,11 +23,11 @@ import pandas as pd
 
 from pipeline.collect.archive import Archive
 from pipeline.collect.inputs import read_content
-from pipeline.deliver.handin.mapping import Column, Mapping
+from pipeline.deliver.handin.mapping import HandinColumn, Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
-from pipeline.knowledge.text import inert
+from pipeline.knowledge.text_columns import inert
 from pipeline.whole import appearing
-from pipeline.workbook import on_a4, room, text_book, write_row
+from pipeline.workbook_writer import on_a4, room, text_book, write_row
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -148,7 +148,7 @@ def _heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
     return 0, []
 
 
-def _place(words: list[str], column: Column) -> int:
+def _place(words: list[str], column: HandinColumn) -> int:
     return next((words.index(name) for name in (column.heading, column.name) if name in words), -1)
 
 
@@ -243,11 +243,11 @@ def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:
             table.append(cells)
 
 
-def _field(column: Column) -> str:
+def _field(column: HandinColumn) -> str:
     return f"{column.name} {column.type}({column.width}{f',{column.decimals}' if column.type == 'N' else ''})"
 
 
-def _cell(value: str, column: Column) -> object:
+def _cell(value: str, column: HandinColumn) -> object:
     if column.type == "N":
         return float(value) if value else None
     return value

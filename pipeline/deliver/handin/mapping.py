@@ -24,7 +24,7 @@ DRAFT_WORDS = "草稿未签字"
 _DBF_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,9}")
 
 
-class Column(BaseModel):
+class HandinColumn(BaseModel):
     """One column of the file; exactly one of `field`, `source`, `region` and `constant` says where it comes from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +45,7 @@ class Column(BaseModel):
     required: bool = False
 
     @model_validator(mode="after")
-    def _one_source(self) -> Column:
+    def _one_source(self) -> HandinColumn:
         if sum(map(bool, (self.field, self.source, self.region, self.constant))) != 1:
             raise ValueError("field、source、region、constant 四者要写且只写一个")
         if self.field and self.field not in fields.fields():
@@ -68,7 +68,7 @@ class Mapping(BaseModel):
     title: str
     format: Format = "dbf"
     encoding: Literal["gbk", "gb18030", "utf-8"] = "gbk"
-    columns: Annotated[list[Column], Field(min_length=1)]
+    columns: Annotated[list[HandinColumn], Field(min_length=1)]
     substitutes: dict[str, str] = Field(default_factory=dict)
     """Characters that the upper system writes otherwise, such as 䶮 as (上龙下天)."""
 
@@ -82,7 +82,7 @@ class Mapping(BaseModel):
 
     def drafted(self) -> Mapping:
         """Return the mapping with a last column that says in every row that this is a draft."""
-        note = Column(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
+        note = HandinColumn(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
         return self.model_copy(update={"columns": [*self.columns, note]})
 
 

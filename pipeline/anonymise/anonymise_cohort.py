@@ -1,0 +1,325 @@
+"""A cohort fit for a bug report: the same faults, other people, drawn pictures.
+
+Read through the same readers as a run, so what a run would see is what is disguised. Left out: unknown columns, mail
+and Google settings, the ledger, reports, last year's folder. Kept: schools, colleges, classes, majors, regions, dates
+and times, the office's own rules.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from operator import itemgetter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.anonymise.disguise import Disguise
+from pipeline.anonymise.pictures import invented_picture as drawn_picture
+from pipeline.anonymise.read_sources import Sources
+from pipeline.cohort import Cohort
+from pipeline.cohort_save import quoted
+from pipeline.collect.gsheet import is_gsheet
+from pipeline.collect.source_columns import fields_read
+from pipeline.knowledge.photos import PhotoFile, near_same, read_picture
+from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
+
+Sheet = Any  # XlsxWriter ships no types
+
+_NUMBERS = ("student_number", "exam_number", "qq", "phone", "family_phone")
+_KEYS = ("student_number", "exam_number", "id_number")
+_PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "submitted_at")
+_STRUCTURE = ("school", "college", "class_name", "major")
+_TELLING = 6  # digits of a number that belongs to one person
+_DRAWS = 12
+_MOST_BYTES = 200 * 1024
+_NARROW = 100
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path, secret: int | None = None) -> Path:
+    """Write the disguised cohort into `out` and return it; `secret` is drawn anew unless given (tests)."""
+    disguise = _chosen(sources) if secret is None else Disguise(secret)
+    out.mkdir(parents=True, exist_ok=True)
+    _learn(sources, disguise)
+    rows = sources.submissions.rows
+    stems = _Stems(rows, disguise)
+    bases = _bases(sources)
+    new = _disguised(rows, disguise, bases, sources)
+    for registry in sources.registries:
+        _write_registry(out, registry.rows, fields_read(registry.columns), disguise)
+    new["photo"] = [stems.name(name) for name in rows["photo"]]
+    _write_submissions(out, new, rows, sources, disguise)
+    _write_people(out, sources)
+    if cohort.photos_folder is not None:
+        _draw(cohort.photos_folder, out / "photos", stems)
+    _write_settings(cohort, out, disguise)
+    return out
+
+
+def _chosen(sources: Sources) -> Disguise:
+    """Return a disguise under which no number of a person is what another one's was, if some draws find one."""
+    given = {field: set(_column(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
+    real = {text for texts in given.values() for text in texts if sum(map(str.isdigit, text)) >= _TELLING}
+
+    def drawn() -> tuple[int, Disguise]:
+        disguise = Disguise(secrets.randbits(64))
+        new = {disguise.id_number(number) for number in given["id_number"]}
+        new |= {disguise.number(field, number) for field in _NUMBERS for number in given[field]}
+        return len(new & real), disguise
+
+    best, disguise = drawn()
+    for _ in range(_DRAWS):
+        if not best:
+            break
+        best, disguise = min((best, disguise), drawn(), key=itemgetter(0))
+    return disguise
+
+
+def _column(sources: Sources, field: str) -> Iterator[str]:
+    """Yield what stands under a field, in the registries and in what was submitted."""
+    for rows in [*(registry.rows for registry in sources.registries), sources.submissions.rows]:
+        yield from rows[field].str.strip() if field in rows else ()
+
+
+def _learn(sources: Sources, disguise: Disguise) -> None:
+    """Give the registry's people their new names first: what students typed is told from these."""
+    people = {str(name).strip() for registry in sources.registries for name in registry.rows["name"]}
+    disguise.know(people, (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field)))
+    given = [*(registry.rows["name"] for registry in sources.registries), sources.submissions.rows["name"]]
+    disguise.avoid({str(name).strip() for column in given for name in column.unique()})
+    for registry in sources.registries:
+        for name in sorted(set(registry.rows["name"])):
+            disguise.name(name)
+
+
+def _bases(sources: Sources) -> dict[tuple[str, str], str]:
+    """Return the registry's name for each number that it holds."""
+    bases: dict[tuple[str, str], str] = {}
+    for registry in sources.registries:
+        names = registry.rows["name"].tolist()
+        for field in _KEYS:
+            bases |= {(field, number): name for number, name in zip(registry.rows[field], names, strict=True) if number}
+    return bases
+
+
+def _disguised(
+    rows: pd.DataFrame, disguise: Disguise, bases: dict[tuple[str, str], str], sources: Sources
+) -> pd.DataFrame:
+    new = rows.copy()
+    for field in _NUMBERS:
+        if field in rows:
+            new[field] = _mapped(rows[field], lambda value, field=field: disguise.number(field, value))
+    new["id_number"] = _mapped(rows["id_number"], lambda value: id_number(value, disguise))
+    if "email" in rows:
+        new["email"] = _mapped(rows["email"], disguise.email)
+        new["home_address"] = _mapped(rows["home_address"], disguise.address)
+    keys = zip(*(rows[field].str.strip() for field in _KEYS), strict=True)
+    owners = [next((bases[key] for key in zip(_KEYS, numbers, strict=True) if key in bases), "") for numbers in keys]
+    new["name"] = [disguise.name(name, base.strip()) for name, base in zip(rows["name"], owners, strict=True)]
+    for field in fields.names():
+        if field in new and field not in _PERSONAL:
+            known = _known(sources, field)
+            new[field] = _mapped(new[field], lambda text, known=known: text if text in known else disguise.text(text))
+    return new.astype({name: "str" for name in fields.names() if name in new})
+
+
+def _known(sources: Sources, field: str) -> set[str]:
+    """Return the registry's schools, colleges, classes or majors: what looks like a person in them is none."""
+    if field not in _STRUCTURE:
+        return set()
+    return {str(name) for registry in sources.registries for name in registry.rows[field]}
+
+
+def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
+    answers = {value: change(value) if value else "" for value in column.unique()}
+    return column.map(answers)
+
+
+def id_number(given: str, disguise: Disguise) -> str:
+    """Return another ID number; of one that a spreadsheet damaged, its first 15 digits."""
+    head, mark, power = given.partition("E+")
+    if not mark or power != "17":
+        return disguise.id_number(given)
+    fifteen = disguise.prefix(head.replace(".", "").ljust(15, "0"))
+    return f"{fifteen[0]}.{fifteen[1:].rstrip('0')}E+17"
+
+
+def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disguise: Disguise) -> None:
+    new = rows.assign(
+        id_number=_mapped(rows["id_number"], lambda value: id_number(value, disguise)),
+        student_number=_mapped(rows["student_number"], lambda value: disguise.number("student_number", value)),
+        exam_number=_mapped(rows["exam_number"], lambda value: disguise.number("exam_number", value)),
+        name=_mapped(rows["name"], disguise.name),
+        commissioning_unit=_mapped(rows["commissioning_unit"], disguise.text),
+    )
+    kept = [field for field in fields.in_registry() if field in columns]
+    (out / "registry").mkdir(exist_ok=True)
+    for code, mine in new.groupby("school_code", sort=False):
+        table = mine[kept].rename(columns={field: fields.label(field) for field in kept})
+        table.to_csv(out / "registry" / f"{code}.csv", index=False, lineterminator="\n")
+
+
+def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources, disguise: Disguise) -> None:
+    """Write every worksheet in the order in which it was read, cells of the kind that they were."""
+    import xlsxwriter
+
+    given = fields_read(sources.submissions.columns)
+    kept = [field for field in fields.names() if field in given]
+    cells = sources.submissions.cells
+    kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
+    (out / "submissions").mkdir(exist_ok=True)
+    book: Any = xlsxwriter.Workbook(
+        str(out / "submissions" / "submissions.xlsx"), {"in_memory": True, "strings_to_formulas": False}
+    )
+    dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+    for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
+        sheet = book.add_worksheet(f"登记表{number}")
+        for column, field in enumerate(kept):
+            sheet.write_string(0, column, fields.label(field))
+            for row, (at, value) in enumerate(zip(mine.index, mine[field], strict=True), 1):
+                kind, raw = kinds.get((at, field), ("", ""))
+                _write_cell(sheet, row, column, value, kind, raw if value == old.at[at, field] else "", dated)
+    book.close()
+
+
+def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:
+    if kind == "number" and (number := _number(raw or value)) is not None:
+        sheet.write_number(row, column, number)
+    elif kind == "date" and (moment := _moment(value)) is not None:
+        sheet.write_datetime(row, column, moment, dated)
+    elif kind == "boolean" and value.lower() in ("true", "false"):
+        sheet.write_boolean(row, column, value.lower() == "true")
+    elif value:
+        sheet.write_string(row, column, value)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _write_people(out: Path, sources: Sources) -> None:
+    colleges, counselors = sources.colleges.copy(), sources.counselors.copy()
+    colleges["secretary"] = _numbered(colleges["secretary"], "书记{}")
+    colleges["email"] = _numbered(colleges["email"], "college{}@example.edu.cn")
+    counselors["name"] = _numbered(counselors["name"], "辅导员{}")
+    counselors["email"] = _numbered(counselors["email"], "counselor{}@example.edu.cn")
+    for name, table, labels in (
+        ("colleges", colleges, ["学校名称", "院系", "别名", "副书记", "邮箱"]),
+        ("counselors", counselors, ["学校名称", "院系", "班级", "姓名", "邮箱"]),
+    ):
+        table.set_axis(labels, axis=1).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def _numbered(column: pd.Series, form: str) -> pd.Series:
+    order = {value: form.format(number) for number, value in enumerate(filter(None, column.unique()), 1)}
+    return column.map(lambda value: order.get(value, ""))
+
+
+class _Stems:
+    """New names of picture files: a student's own number or ID number becomes the new one, all others are counted."""
+
+    def __init__(self, rows: pd.DataFrame, disguise: Disguise) -> None:
+        self._own: dict[str, str] = {}
+        for number in rows["student_number"].str.strip().unique():
+            self._own[number.lower()] = disguise.number("student_number", number)
+        for number in rows["id_number"].str.strip().unique():
+            self._own[number.lower()] = disguise.id_number(number)
+        self._other: dict[str, str] = {}
+
+    def name(self, given: str) -> str:
+        """Return the new name of a picture as a student wrote it, or of its file."""
+        if not given.strip():
+            return given
+        last = PurePosixPath(given.strip().replace("\\", "/"))
+        suffix = last.suffix if last.suffix.lower() in _SUFFIXES else ""
+        stem = last.name.removesuffix(suffix)
+        known = self._own.get(stem.lower())
+        return (known or self._other.setdefault(stem.lower(), f"photo{len(self._other):05d}")) + suffix
+
+
+def _draw(folder: Path, out: Path, stems: _Stems) -> None:
+    out.mkdir(exist_ok=True)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
+    pictures = [read_picture(path) for path in files]
+    frame = pd.DataFrame({"sha": [p.sha256 for p in pictures], "near": [p.phash for p in pictures]}, dtype="str")
+    groups = near_same(frame["near"], frame["sha"])
+    people: dict[str, tuple[int, str]] = {}
+    for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
+        person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
+        wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
+        content = drawn_picture(person, 0, wrong, person, path.suffix.lower())
+        (out / stems.name(path.name)).write_bytes(content)
+
+
+def _wrong(picture: PhotoFile) -> str:
+    if not picture.readable:
+        return "broken"
+    if picture.bytes > _MOST_BYTES:
+        return "large"
+    if picture.width > picture.height:
+        return "landscape"
+    return "narrow" if picture.width < _NARROW else ""
+
+
+def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
+    if cohort.rules.folder:
+        shutil.copytree(cohort.path(cohort.rules.folder), out / "rules", dirs_exist_ok=True)
+    decided = _write_decisions(cohort, out / "decisions.csv", disguise)
+    (out / "cohort.toml").write_text(_settings(cohort, decisions=decided), encoding="utf-8")
+
+
+def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
+    """Disguise the table of decisions; False where there are none (those of a shared sheet are left out)."""
+    online = is_gsheet(cohort.review.decisions)
+    rows = None if online else read_decision_rows(cohort)
+    if rows is None or rows.empty:
+        return False
+    new = rows.assign(
+        学号=[_decided(str(number), disguise) for number in rows["学号"]],
+        意见=rows["意见"].map(_opinion),
+        审核人=_numbered(rows["审核人"], "审核员{}"),
+        说明=rows["说明"].map(lambda why: "说明从略" if why else ""),
+    )
+    new[COLUMNS].to_csv(out, index=False, lineterminator="\n")
+    return True
+
+
+def _decided(given: str, disguise: Disguise) -> str:
+    school, slash, number = given.rpartition("/")
+    return school + slash + disguise.number("student_number", number)
+
+
+def _opinion(given: str) -> str:
+    return given if not given or given in OPINIONS else "看不懂的意见"
+
+
+def _settings(cohort: Cohort, *, decisions: bool) -> str:
+    section, window = cohort.cohort, cohort.window
+    lines = ["[cohort]", f"name = {quoted(section.name)}", f"year = {section.year}"]
+    lines += [f"undergraduate_month = {quoted(section.undergraduate_month)}"]
+    lines += [f"student_number = {quoted(section.student_number)}", "", "[window]", f"opens = {window.opens}"]
+    lines += [f"closes = {window.closes}", f"college_due = {window.college_due}"]
+    for school in cohort.schools:
+        place = f"registry/{school.code}.csv"
+        lines += ["", "[[schools]]", f"code = {quoted(school.code)}", f"name = {quoted(school.name)}"]
+        lines += [f"registry = {quoted(place)}"]
+    lines += ["", "[submissions]", 'from = "submissions/*"', *(['photos = "photos"'] if cohort.photos_folder else [])]
+    lines += ["", "[people]", 'colleges = "colleges.csv"', 'counselors = "counselors.csv"']
+    lines += ["", "[rules]", 'folder = "rules"'] if cohort.rules.folder else []
+    lines += ["", "[review]", 'decisions = "decisions.csv"'] if decisions else []
+    return "\n".join(lines) + "\n"

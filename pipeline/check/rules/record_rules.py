@@ -1,0 +1,120 @@
+"""Rules of the page 学籍信息: class, college, numbers, months and modes."""
+
+from __future__ import annotations
+
+import re
+from math import ceil, floor
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Broken, Mask, given, milder, rule
+from pipeline.check.rules.entry_rules import is_month
+from pipeline.knowledge.text_columns import distinct_rows, flag, flag_by_distinct
+from pipeline.normalise.text_repairs import comparable
+from pipeline.tables import Frame
+
+WITH_UNIT = ["定向", "委培"]
+
+
+@rule
+def exam_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different students submitted one exam number. It is an info for the owner by the registry."""
+    return Broken(table["exam_number_clash"], severity=milder(table["exam_number_clash_owned"]))
+
+
+@rule
+def college_vocabulary(table: Frame, facts: Facts) -> Mask:
+    """The college is not in the table of colleges (former names included) and is not the matched registry row's.
+
+    The school is the one where the student was found. A college that only the registry has is the registrar's.
+    """
+    known = facts.words.is_college(table["lookup_school"], table["college"])
+    known |= table["college"] == table["registry_college"]
+    return given(table["college"]) & table["lookup_school"].isin(list(facts.schools)) & ~known
+
+
+@rule
+def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
+    """No such class in the registry."""
+    looked_up = table["registry_read"] & table["lookup_school"].isin(list(facts.schools))
+    return given(table["class_name"]) & looked_up & ~table["class_known"]
+
+
+@rule
+def class_name_college(table: Frame, facts: Facts) -> Broken:
+    """The class belongs to another college."""
+    return _class_differs(table, "college")
+
+
+@rule
+def class_name_major(table: Frame, facts: Facts) -> Broken:
+    """A major was given and the class belongs to another one."""
+    return _class_differs(table, "major")
+
+
+def _class_differs(table: Frame, column: str) -> Broken:
+    told = table[f"class_{column}"]
+    differs = table["class_known"] & given(told) & given(table[column]) & (table[column] != told)
+    unlike = table[column][differs].map(comparable) != told[differs].map(comparable)
+    return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
+
+
+@rule
+def student_number_format(table: Frame, facts: Facts) -> Mask:
+    """The student number does not fit the cohort's pattern."""
+    numbers, pattern = table["student_number"], f"(?:{facts.student_number})"
+    try:
+        fits = numbers.str.fullmatch(pattern)
+    except pa.ArrowInvalid:  # a form that Python knows and Arrow does not, such as a count over 1,000
+        fits = flag_by_distinct(numbers, lambda number: re.fullmatch(pattern, number) is not None)
+    return given(numbers) & ~fits
+
+
+@rule
+def student_number_unique(table: Frame, facts: Facts) -> Broken:
+    """Two different people submitted one student number. It is an info for the owner by the registry."""
+    return Broken(table["student_number_clash"], severity=milder(table["student_number_clash_owned"]))
+
+
+@rule
+def enrolment_month_format(table: Frame, facts: Facts) -> Mask:
+    """The month of enrolment cannot be read as a month."""
+    return given(table["enrolment_month"]) & ~is_month(table["enrolment_month"])
+
+
+_HALF_YEARS = {f"{half / 2:g}" for half in range(3, 17)}  # 1.5 to 8
+
+
+@rule
+def study_years_range(table: Frame, facts: Facts) -> Mask:
+    """Not a number of half years from 1.5 to 8."""
+    return given(table["study_years"]) & ~table["study_years"].isin(list(_HALF_YEARS))
+
+
+@rule
+def study_years_span(table: Frame, facts: Facts) -> Mask:
+    """Enrolment plus study years is not the graduation year; a half year may end in either of the two."""
+    enrolled, graduated, years = table["enrolment_month"], table["graduation_month"], table["study_years"]
+    readable = is_month(enrolled) & is_month(graduated) & years.isin(list(_HALF_YEARS))
+    places, cells = distinct_rows(enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
+    return flag(readable, np.array([_off(*cell) for cell in cells], dtype=bool)[places])
+
+
+def _off(enrolled: str, graduated: str, years: str) -> bool:
+    """Whether the years between two are not the years of study; blank study years are not judged."""
+    return bool(years) and int(graduated) - int(enrolled) not in (floor(float(years)), ceil(float(years)))
+
+
+@rule
+def training_mode_unit_required(table: Frame, facts: Facts) -> Mask:
+    """定向 or 委培 without a unit."""
+    return table["training_mode"].isin(WITH_UNIT) & ~given(table["commissioning_unit"])
+
+
+@rule
+def training_mode_unit_unexpected(table: Frame, facts: Facts) -> Mask:
+    """Any other mode with a unit."""
+    mode = table["training_mode"]
+    return given(mode) & ~mode.isin(WITH_UNIT) & given(table["commissioning_unit"])

@@ -1,0 +1,115 @@
+"""Rules of the registry's own rows: what is repeated, shared between schools or at odds with itself.
+
+The rules of the form judge the rest, such as check characters and months (`expectations/registry_rows.yml`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.check.facts import Facts
+from pipeline.check.rule import Mask, given, rule
+from pipeline.check.rules.identity_rules import judged_origin
+from pipeline.knowledge.identifiers import damaged
+from pipeline.match.keys import person_id
+from pipeline.match.registries import DIFFERS, DOUBTED
+from pipeline.tables import Frame
+
+
+@rule
+def student_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two unequal rows of one school hold one student number, and ID number and name agree."""
+    return (_repeated(table["school"], table["student_number"]) | (table[DIFFERS] != "")) & ~table[DOUBTED]
+
+
+@rule
+def student_number_of_one(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one student number have different ID numbers or names: one person's, or two people's."""
+    return table[DOUBTED]
+
+
+@rule
+def exam_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one school hold one exam number."""
+    return _repeated(table["school"], table["exam_number"])
+
+
+@rule
+def id_number_once(table: Frame, facts: Facts) -> Mask:
+    """Two rows of one school hold one ID number."""
+    return _repeated(table["school"], person_id(table["id_number"]))
+
+
+@rule
+def id_number_one_school(table: Frame, facts: Facts) -> Mask:
+    """The ID number stands in the registries of two schools."""
+    people = person_id(table["id_number"])
+    pairs = pd.DataFrame({"id": people, "school": table["school"]})[given(people)].drop_duplicates()
+    return people.isin(list(pairs["id"][pairs["id"].duplicated()]))
+
+
+@rule
+def class_one_college(table: Frame, facts: Facts) -> Mask:
+    """The class stands under two colleges: every row of it."""
+    return _several_in_class(table, "college")
+
+
+@rule
+def class_one_major(table: Frame, facts: Facts) -> Mask:
+    """The class stands under two majors: every row of it."""
+    return _several_in_class(table, "major")
+
+
+@rule
+def college_listed(table: Frame, facts: Facts) -> Mask:
+    """The college is none of the school's in the table of colleges, former names included."""
+    return given(table["college"]) & ~facts.words.is_college(table["school"], table["college"])
+
+
+@rule
+def exam_number_damaged(table: Frame, facts: Facts) -> Mask:
+    """The cell of the exam number held a number, so digits are lost."""
+    return damaged(table["exam_number"])
+
+
+@rule
+def student_number_damaged(table: Frame, facts: Facts) -> Mask:
+    """The cell of the student number held a number, so digits are lost."""
+    return damaged(table["student_number"])
+
+
+@rule
+def origin_province_known(table: Frame, facts: Facts) -> Mask:
+    """The province of origin is none in any year."""
+    return given(table["origin_province"]) & ~judged_origin(table, facts)["resolved_province"]
+
+
+@rule
+def origin_city_known(table: Frame, facts: Facts) -> Mask:
+    """The city of origin is none in any year, or never was in the province."""
+    judged = judged_origin(table, facts)
+    alone = facts.regions.judge(table["origin_province"], table["origin_city"], _blank(table), facts.year)
+    wrong = ~judged["resolved_city"] | ~alone["hierarchy"]
+    return given(table["origin_city"]) & (wrong | ~judged["resolved_province"])
+
+
+@rule
+def origin_county_known(table: Frame, facts: Facts) -> Mask:
+    """The county of origin never was in the city."""
+    judged = judged_origin(table, facts)
+    return given(table["origin_county"]) & ~(judged["hierarchy"] & judged["resolved_city"])
+
+
+def _blank(table: Frame) -> pd.Series:
+    return pd.Series("", index=table.index, dtype="str")
+
+
+def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
+    return (schools + "\x1f" + numbers).duplicated(keep=False) & given(numbers)
+
+
+def _several_in_class(table: Frame, column: str) -> Mask:
+    named = given(table["class_name"]) & given(table[column])
+    keys = table["school"] + "\x1f" + table["class_name"]
+    groups = pd.DataFrame({"key": keys, "value": table[column]})[named].drop_duplicates()
+    return named & keys.isin(list(groups["key"][groups["key"].duplicated()]))

@@ -1,0 +1,161 @@
+"""`mingce columns`: what each column of each source is read as, what is missing, and answers written down."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline import fields
+from pipeline.cli.common import AsJson, CohortPath
+
+if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
+    from pipeline.operate.column_report import Looked, Proposal, SheetReport
+
+_RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("columns", help="逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。")(columns)
+
+
+def columns(
+    cohort: CohortPath = Path(),
+    save: Annotated[
+        bool, typer.Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")
+    ] = False,
+    settle: Annotated[str, typer.Option("--settle", metavar="编号", help="了结一个整体问题（shared_faults）")] = "",
+    how: Annotated[
+        str, typer.Option("--as", metavar="alias|students", help="写成自己的别名，或交回学生更正")
+    ] = "alias",
+    by: Annotated[str, typer.Option("--by", help="经办人（--settle 时必填）")] = "",
+    why: Annotated[str, typer.Option("--why", help="说明")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what columns are read as, ask in a terminal, and write answers with `--save`; or settle a shared fault."""
+    from pipeline.cohort import FILE_NAME, load_cohort
+
+    if settle:
+        from pipeline.review.shared_faults import settle_fault
+
+        print(settle_fault(load_cohort(cohort), settle, how, by, why))
+        return
+    from pipeline.cohort_save import save_columns
+    from pipeline.operate.column_report import look_at_columns
+
+    loaded = load_cohort(cohort)
+    looked = look_at_columns(loaded)
+    if not as_json:
+        _show(loaded, looked)
+    answers = _asked(loaded, looked) if sys.stdin.isatty() and not as_json else _proved(looked.proposals)
+    chosen = {whose: given for whose, given in answers.items() if given}
+    if save and chosen:
+        save_columns(loaded.folder / FILE_NAME, chosen)
+        told = "；".join(f"{name} = {text}" for given in chosen.values() for name, text in given.items())
+        typer.echo(f"已写入 {FILE_NAME}：{told}", err=True)
+    elif save:
+        typer.echo(f"没有可写入的：{FILE_NAME} 没有改动", err=True)
+    if as_json:
+        print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
+
+
+def _proved(proposals: Iterable[Proposal]) -> dict[str, dict[str, str]]:
+    """Return what values prove; where two columns prove one field, neither."""
+    proved = [each for each in proposals if each.proved]
+    places = [(each.whose, each.field) for each in proved]
+    answers: dict[str, dict[str, str]] = {}
+    for each in proved:
+        if places.count((each.whose, each.field)) == 1:
+            answers.setdefault(each.whose, {})[each.field] = each.text
+    return answers
+
+
+def _asked(cohort: Cohort, looked: Looked) -> dict[str, dict[str, str]]:
+    """Ask about each proposal, and return what was answered with yes."""
+    answers: dict[str, dict[str, str]] = {}
+    for each in looked.proposals:
+        if each.field in answers.get(each.whose, {}):
+            continue
+        why = "（内容与学籍相符）" if each.proved else ""
+        question = f"{_whose(cohort, each.whose)}：“{_told(each.text)}”{why}读作“{fields.label(each.field)}”吗？"
+        if typer.confirm(question, default=each.proved):
+            answers.setdefault(each.whose, {})[each.field] = each.text
+    return answers
+
+
+def _told(text: str) -> str:
+    return {"@sheet": "工作表名", "@title": "表头上面的一行"}.get(text, text)
+
+
+def _whose(cohort: Cohort, code: str) -> str:
+    school = cohort.school_of_code(code)
+    return f"{school.name}的学籍库" if school else "登记表"
+
+
+def _show(cohort: Cohort, looked: Looked) -> None:
+    for sheet in looked.sheets:
+        _show_sheet(cohort, sheet)
+    for line in looked.unread:
+        print(f"未能读取：{line}")
+    for whose, lost in looked.missing.items():
+        print(f"{_whose(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
+    for each in looked.proposals:
+        proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
+        print(f"{_whose(cohort, each.whose)}：{fields.label(each.field)} 可能是“{_told(each.text)}”（{proof}）")
+
+
+def _show_sheet(cohort: Cohort, sheet: SheetReport) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    has = sheet.has
+    known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
+    refused = f"。{has.refused}" if has.refused else ""
+    print(f"{_whose(cohort, sheet.whose)} {has.place}：表头在第 {has.row} 行{known}{refused}")
+    table = Table("列名", "读作", "依据", "前三个值（已遮盖）")
+    for shown in sheet.columns:
+        column = shown.column
+        likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
+        read = fields.label(column.field) if column.field else likely or "（不读）"
+        table.add_row(*map(escape, (column.heading, read, _RIGHTS.get(column.right, ""), "，".join(shown.values))))
+    Console().print(table)
+
+
+def _as_json(looked: Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
+    return {
+        "sources": [
+            {
+                "school": sheet.whose,
+                "file": sheet.has.file,
+                "sheet": sheet.has.sheet,
+                "row": sheet.has.row,
+                "exports": list(sheet.has.exports),
+                "refused": sheet.has.refused,
+                "columns": [
+                    {
+                        "heading": shown.column.heading,
+                        "field": shown.column.field,
+                        "right": shown.column.right,
+                        "likely": shown.column.likely,
+                        "values": list(shown.values),
+                    }
+                    for shown in sheet.columns
+                ],
+            }
+            for sheet in looked.sheets
+        ],
+        "missing": [{"school": whose, "fields": lost} for whose, lost in looked.missing.items()],
+        "proposals": [
+            {"school": each.whose, "field": each.field, "is": each.text, "proved": each.proved}
+            for each in looked.proposals
+        ],
+        "unread": looked.unread,
+        "saved": [{"school": whose, **given} for whose, given in saved.items()],
+    }

@@ -1,0 +1,230 @@
+"""`mingce explain`: one student on one screen, for the phone call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from pipeline.cli.common import AsJson, CohortPath, open_desk
+from pipeline.errors import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WARNING = "学籍库的内容只供核对：可以问学生“您的……是什么”，不可以念给学生听，也不可以转发。"
+_LONGEST = 300  # characters of one text on the screen
+_ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
+_SENT = {
+    "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被拒收",
+    "unclear": "是否送达不明", "claim": "开始寄送",
+}  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain", help="一名学生的全部情况和原因，接电话时用。")(explain)
+
+
+def explain(
+    number: Annotated[str, typer.Argument(help="学号，可写 学校代码/学号", metavar="NUMBER")],
+    cohort: CohortPath = Path(),
+    full: Annotated[bool, typer.Option("--full", help="身份证号码和电话不遮盖，并列出全部项目")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the newest complete run and the ledger know of one student."""
+    import json
+
+    from pipeline.cohort import load_cohort
+    from pipeline.review.ledger import open_ledger
+    from pipeline.student_facts import masked_facts
+    from pipeline.student_facts import student_facts_of as explained
+
+    opened = load_cohort(cohort)
+    tables, today = open_desk(opened, number)
+    with open_ledger(opened) as ledger:
+        entries = ledger.entries()
+    run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile
+    facts = explained(tables, run, entries, number, today)
+    facts = facts if full else masked_facts(facts)
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    _show(_for_a_screen(facts), full)
+
+
+def _show(facts: dict[str, Any], full: bool) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False, markup=False)
+    _head(console, facts)
+    console.print(_WARNING, style="bold red")
+    for given in reversed(facts["submissions"]):
+        _submission(console, given, facts["registry"], full)
+    if not facts["submissions"]:
+        console.print("没有收到提交")
+    _findings(console, facts["findings"])
+    _ledger(console, facts)
+
+
+def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
+    """Return facts with each text on one line and no longer than somebody reads; `--json` tells all of it."""
+    if isinstance(value, dict):
+        facts = cast("dict[str, Any]", value)
+        return {_for_a_screen(name): _for_a_screen(one) for name, one in facts.items()}
+    if isinstance(value, list):
+        return [_for_a_screen(one) for one in cast("list[Any]", value)]
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……（共 {len(text)} 字）"
+
+
+def _head(console: Console, facts: dict[str, Any]) -> None:
+    from pipeline import fields
+    from pipeline.tables import STATUSES
+
+    one = facts["student"]
+    number = f"{one['school_code']}/{one['student_number']}"
+    if not facts["registry"]:
+        console.print(f"{number}  学籍库中没有这名学生（{one['school']}）", style="bold")
+        return
+    status = STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
+    place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
+    console.print(f"{number}  {one['name']}  {status}", style="bold")
+    console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
+    if one["exception_expired"]:
+        console.print("通过时所依据的例外已到期，请重新办理例外或退回更正")
+    if one["changed_fields"]:
+        names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
+        console.print(f"通过之后改动了：{names}")
+
+
+def _place(row: dict[str, Any]) -> str:
+    sheet = f" 工作表 {row['sheet']}" if row.get("sheet") else ""
+    return f"{row.get('file', '')}{sheet} 第 {row.get('row', '')} 行"
+
+
+def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any], full: bool) -> None:
+    from pipeline.student_facts import ROLES
+
+    match = given["match"]
+    console.print()
+    console.print(
+        f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {ROLES[given['role']]}", style="bold"
+    )
+    console.print(_place(given))
+    if match:
+        console.print(_judged(match))
+    if given["role"] == "superseded":
+        console.print(f"取代它的是 {given['superseded_by']}")
+    if given["role"] in ("counts", "other") or full:
+        console.print(_compared(given, registry if given["role"] == "counts" else {}, full))
+    _findings(console, given["findings"])
+    if given["changes"]:
+        table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
+        _rows(table, given["changes"], ("field", "given", "kept", "why"))
+        console.print()
+        console.print(table)
+    if given["unknown_columns"]:
+        console.print(
+            "表中另有的列：" + "，".join(f"{name} {value}" for name, value in given["unknown_columns"].items())
+        )
+
+
+def _judged(match: dict[str, Any]) -> str:
+    from pipeline.tables import CERTIFIED
+
+    told = f"身份{CERTIFIED[match['identity']]}，学籍信息{CERTIFIED[match['record']]}"
+    if not match["matched_student_number"]:
+        return f"{told}；没有对应的学籍"
+    where = f"{match['matched_school']} {match['matched_student_number']}"
+    return f"{told}；最接近的学籍是 {where}，符合程度 {float(match['score']):g}"
+
+
+def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
+    """Return the submitted fields beside the registry's: all, or those that differ, are found fault with, or matter."""
+    from pipeline import fields
+
+    table = _table("", "项目", "填写", "学籍库（不可念出）", "")
+    wrong = {row["field"] for row in given["findings"]}
+    for name, value in given["fields"].items():
+        official = str(registry.get(name, ""))
+        differs = bool(official and value and official != value and name in fields.in_registry())
+        if full or differs or name in wrong or name in _ALWAYS:
+            table.add_row(
+                fields.label(name), value, official, "不同" if differs else "", style="red" if differs else ""
+            )
+    return table
+
+
+def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
+    from pipeline.states import ACTORS
+    from pipeline.tables import SEVERITIES
+
+    if not findings:
+        return
+    table = _table("核验发现的问题", "谁处理", "程度", "项目", "问题和依据（依据不可念出）")
+    for row in findings:
+        level = SEVERITIES[row["severity"]] + ("\n例外放行" if row["excepted"] else "")
+        style = "red" if row["severity"] == "critical" and not row["excepted"] else ""
+        evidence = f"\n依据：{row['expected']}" if row["expected"] else ""
+        told = f"{row['message']}  [{row['rule']}]{evidence}"
+        table.add_row(ACTORS[row["actor"]], level, _label(row["field"]), told, style=style)
+    console.print()
+    console.print(table)
+
+
+def _ledger(console: Console, facts: dict[str, Any]) -> None:
+    from pipeline.student_facts import by_whom, kind_name, what_was_done
+
+    console.print()
+    if facts["ledger"]:
+        table = _table("审核和例外", "时间", "事项", "经办人", "说明")
+        for row in facts["ledger"]:
+            what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
+            proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
+            table.add_row(_minute(row["at"]), what, by_whom(row), "  ".join(filter(None, (row["why"], proof))))
+        console.print(table)
+    else:
+        console.print("还没有审核记录")
+    college = facts["college"]
+    if college:
+        signed = (
+            f"{college['signed_by']} {_minute(college['signed_at'])} 签字" if college["signed_at"] else "还没有签字"
+        )
+        accepted = (
+            f"，{college['accepted_by']} {_minute(college['accepted_at'])} 接收" if college["accepted_at"] else ""
+        )
+        console.print(f"{college['college']}：{signed}{accepted}")
+    for row in facts["deliveries"]:
+        if row["action"] != "claim":
+            to = f"{kind_name(row['to'])} {row['whom'] or ''}".strip()
+            console.print(f"邮件 {_minute(row['at'])}  {to}  {_SENT.get(row['action'], row['action'])}")
+
+
+def _minute(at: str) -> str:
+    return at[:16].replace("T", " ")
+
+
+def _label(name: str) -> str:
+    from pipeline import fields
+
+    return fields.label(name)
+
+
+def _rows(table: Table, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    for row in rows:
+        table.add_row(*(_label(row[name]) if name == "field" else row[name] for name in names))
+
+
+def _table(title: str, *headers: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold", no_wrap=header in ("谁处理", "程度", "时间", "项目"))
+    return table

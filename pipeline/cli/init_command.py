@@ -1,0 +1,166 @@
+"""`mingce init`: a new cohort folder, ready to be filled in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.clock import SHANGHAI
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
+    from pipeline.new_cohort import Starter
+    from pipeline.tables import Frame
+
+
+_WORKBOOK = "登记表.xlsx"
+_NEXT = "请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor"
+_NEXT_WITH = "请依次：核对 cohort.toml，在两张人员表里补上副书记、辅导员的姓名和邮箱，再运行 mingce doctor"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(init)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="新建的文件夹", metavar="DIR")],
+    like: Annotated[
+        Path | None, typer.Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
+    ] = None,
+    registry: Annotated[
+        Path | None,
+        typer.Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    from pipeline import new_cohort
+    from pipeline.collect.template import write_template
+
+    if folder.is_file():
+        raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
+    if like is None:
+        beginnings, colleges = new_cohort.fresh(datetime.now(SHANGHAI).date()), new_cohort.COLLEGES
+    else:
+        older = _load(like)
+        beginnings = new_cohort.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
+        colleges = _colleges(older)
+    texts = {"colleges.csv": colleges, "counselors.csv": new_cohort.COUNSELORS}
+    given: dict[str, bytes] = {}
+    if registry:
+        beginnings, proposed = _by_registry(beginnings, registry)
+        texts |= proposed if like is None else {"counselors.csv": proposed["counselors.csv"]}
+        given[beginnings.schools[0].registry] = registry.read_bytes()
+    texts = {"cohort.toml": new_cohort.cohort_text(beginnings), **texts}
+    contents = {name: _bytes(name, text) for name, text in texts.items()} | given
+    _refuse(folder, contents)
+    _write(folder, contents)
+    write_template(folder / _WORKBOOK, _load(folder) if like or registry else None)
+    print(f"已新建 {folder}。{_NEXT_WITH if registry else _NEXT}")
+    print(folder / "cohort.toml")
+
+
+def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, str]]:
+    """Return the beginnings as a registry has them, and the tables of people with its colleges and classes.
+
+    Raises:
+        InputError: the registry cannot be read.
+        UsageError: last year's cohort has several schools: which one's it is, nobody says.
+    """
+    from pipeline.collect.registry_files import read_registry
+    from pipeline.new_cohort import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
+
+    old, *others = beginnings.schools
+    if others:
+        raise UsageError("那一届有几所学校", where="--registry", remedy="请把各校的学籍导出放进新文件夹的 registry")
+    if not file.is_file():
+        raise UsageError("没有这个文件", where=str(file), remedy="请核对学籍导出的位置")
+    school = old.model_copy(update={"registry": f"registry/{old.code}{file.suffix.lower()}"})
+    beginnings = replace(beginnings, schools=(school,))
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _write(folder, {
+            "cohort.toml": cohort_text(replace(beginnings, previous="", carried="")).encode(),
+            "colleges.csv": COLLEGES.encode(), "counselors.csv": COUNSELORS.encode(),
+            school.registry: file.read_bytes(),
+        })  # fmt: skip
+        rows = read_registry(school, _load(folder), None).rows
+    if school.name == EXAMPLE[1]:
+        school = school.model_copy(update={"name": str(rows["school"].mode().iloc[0])})
+    return replace(beginnings, schools=(school,), **_months(rows)), _people(school.name, rows)
+
+
+def _months(rows: Frame) -> dict[str, Any]:
+    """Return month and year in which most undergraduates of a registry end; nothing where it does not say."""
+    from pipeline.normalise.dates import month
+
+    months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
+    months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
+    if months.empty:
+        return {}
+    most = str(months.mode().iloc[0])
+    return {"month": most, "year": int(most[:4])}
+
+
+def _people(school: str, rows: Frame) -> dict[str, str]:
+    """Return the tables of people with each college and class of a registry, the people themselves left blank."""
+    from pipeline.collect.people_tables import COLLEGES, COUNSELORS
+
+    places = rows[["college", "class_name"]].map(str.strip)
+    tables = {"colleges.csv": (COLLEGES, ["college"]), "counselors.csv": (COUNSELORS, ["college", "class_name"])}
+    return {
+        name: places[(places[own] != "").all(axis=1)][own]
+        .drop_duplicates()
+        .sort_values(own)
+        .assign(school=school)
+        .reindex(columns=list(labels), fill_value="")
+        .rename(columns=labels)
+        .to_csv(index=False, lineterminator="\n")
+        for name, (labels, own) in tables.items()
+    }
+
+
+def _colleges(cohort: Cohort) -> str:
+    """Return the table of colleges as it stands; as a csv of ours where it is a workbook or of another encoding."""
+    from pipeline.collect.people_tables import COLLEGES, read_people
+
+    try:
+        return cohort.path(cohort.people.colleges).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
+
+
+def _load(path: Path) -> Cohort:
+    from pipeline.cohort import load_cohort
+
+    return load_cohort(path)
+
+
+def _bytes(name: str, text: str) -> bytes:
+    return text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8")
+
+
+def _refuse(folder: Path, contents: dict[str, bytes]) -> None:
+    """Refuse a folder in use. One without the workbook, its files as we write them, was left by a kill: go on."""
+    there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
+    whole = _WORKBOOK in there
+    taken = there if whole else [name for name in there if (folder / name).read_bytes() != contents[name]]
+    if taken:
+        raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    from pipeline.whole import appearing
+
+    for name in ("registry", "submissions"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        with appearing(folder / name) as draft:
+            draft.write_bytes(content)

@@ -1,0 +1,313 @@
+"""`mingce review …` and `mingce except …`: decisions and exceptions, from the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.chinese import Commands
+from pipeline.cli.common import AsJson, By, Why, open_desk, parse_date
+from pipeline.errors import UsageError, one_line
+
+if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
+    from pipeline.colleges import College as OneCollege
+    from pipeline.review.actions import ActionOutcome, Actor
+    from pipeline.review.ledger import Ledger
+    from pipeline.review.review_snapshot import RunTables
+
+Words = Annotated[list[str] | None, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
+Students = Annotated[
+    list[str] | None, typer.Option("--student", help="学号，可写 学校代码/学号，可多个", metavar="NUMBER")
+]
+College = Annotated[str | None, typer.Option("--college", help="院系，可写 学校代码/院系", metavar="COLLEGE")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    decisions = Commands(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
+    for name, command in (
+        ("approve", _approve), ("return", _return), ("reopen", _reopen), ("withdraw", _withdraw), ("list", _list),
+        ("sheet", _sheet),
+    ):  # fmt: skip
+        decisions.command(name)(command)
+    exceptions = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
+    for name, command in (("add", _except_add), ("list", _except_list), ("revoke", _except_revoke)):
+        exceptions.command(name)(command)
+    app.add_typer(decisions, name="review")
+    app.add_typer(exceptions, name="except")
+
+
+def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
+    """Return the COHORT among a command's words (default: the current folder) and the other words."""
+    given = words or []
+    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # too long a word is none
+    if len(cohorts) > 1:
+        raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
+    return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
+
+
+def open_cohort(words: list[str] | None) -> Cohort:
+    """Return the cohort that a command's words name.
+
+    Raises:
+        UsageError: there are words that name no cohort.
+    """
+    from pipeline.cohort import load_cohort
+
+    path, rest = cohort_and_rest(words)
+    if rest:
+        raise UsageError(f"{rest[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
+    return load_cohort(path)
+
+
+def college_named(text: str, cohort: Cohort) -> OneCollege:
+    """Return the college that a user wrote: former names too, the school only where it is needed.
+
+    Raises:
+        UsageError: no such college, or several schools have it; candidates are listed.
+    """
+    from pipeline.collect.people_tables import read_people
+    from pipeline.colleges import find_college
+
+    return find_college(text, cohort, read_people(cohort)[0])
+
+
+def _approve(
+    words: Words = None,
+    student: Students = None,
+    all_ready: Annotated[bool, typer.Option("--all-ready", help="通过该院系所有待审核的学生，列出其余")] = False,
+    college: College = None,
+    seen: Annotated[
+        str, typer.Option("--seen", help="只通过与这次运行中一样的：之后又有改动的不通过", metavar="RUN")
+    ] = "",
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """审核通过：有未解决的必须更正项的学生不能通过。"""
+    from pipeline.review.actions import approve, approve_ready
+    from pipeline.review.seen import seen_in_latest, seen_in_run
+
+    if all_ready == bool(student):
+        raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
+    if all_ready and not college:
+        raise UsageError("--all-ready 要写明院系", where="--college")
+    cohort = open_cohort([str(cohort_and_rest(words)[0])])
+    looked_at = seen_in_run(cohort, seen) if seen else None if all_ready else seen_in_latest(cohort)
+    if all_ready:
+        named = college_named(str(college), open_cohort(words))
+
+        def ready(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
+            return approve_ready(tables, ledger, named, actor, looked_at)
+
+        _act(words, by, why, ready, "已通过 {} 人")
+        return
+    _each(words, student, by, why, partial(approve, seen=looked_at), "已通过 {} 人")
+
+
+def _return(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
+    """退回给学生，原因随通知转达。"""
+    from pipeline.review.actions import send_back
+
+    _each(words, student, by, why, send_back, "已退回 {} 人")
+
+
+def _reopen(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
+    """取消审核：撤回已作出的通过。"""
+    from pipeline.review.actions import reopen
+
+    _each(words, student, by, why, reopen, "已取消审核 {} 人")
+
+
+def _withdraw(
+    words: Words = None,
+    submission: Annotated[str, typer.Option("--submission", help="提交编号", metavar="ID")] = "",
+    extras: Annotated[str, typer.Option("--extras", help="撤销这个院系名单外的全部提交", metavar="COLLEGE")] = "",
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
+    from pipeline.review.actions import withdraw, withdraw_extras
+
+    if bool(submission) == bool(extras):
+        raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
+    if extras:
+        named = college_named(extras, open_cohort(words))
+
+        def all_of(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
+            return withdraw_extras(tables, ledger, named, actor)
+
+        _act(words, by, why, all_of, "已撤销 {} 条登记")
+        return
+
+    def one(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
+        return withdraw(tables, ledger, submission, actor)
+
+    _act(words, by, why, one, "已撤销 {} 条登记", submission)
+
+
+def _list(
+    words: Words = None,
+    college: College = None,
+    status: Annotated[str | None, typer.Option("--status", help="只列这个状态", metavar="STATUS")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """列出学生现在的状态。"""
+    import json
+
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.review_list import listed_students, listing_lines
+    from pipeline.review.review_snapshot import KINDS, lay_desk
+
+    cohort = open_cohort(words)
+    tables, today = open_desk(cohort)
+    with open_ledger(cohort) as ledger:
+        desk = lay_desk(tables, ledger.entries(*KINDS), today)
+    rows = listed_students(desk, college_named(college, cohort) if college else None, status)
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else listing_lines(rows, tables.run_id))
+
+
+def _sheet(
+    words: Words = None,
+    college: College = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
+) -> None:
+    """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
+    from pipeline.review.decision_sheet import write_sheet
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.review_snapshot import KINDS, lay_desk, open_tables
+
+    if not college:
+        raise UsageError("没有写院系", where="--college")
+    from pipeline.cohort import safe_name
+
+    cohort = open_cohort(words)
+    named = college_named(college, cohort)
+    tables, today = open_tables(cohort)
+    with open_ledger(cohort) as ledger:
+        desk = lay_desk(tables, ledger.entries(*KINDS), today)
+    typer.echo(str(write_sheet(out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx"), desk, named)))
+
+
+def _except_add(
+    words: Words = None,
+    student: Annotated[str, typer.Option("--student", help="学号，可写 学校代码/学号", metavar="NUMBER")] = "",
+    rule: Annotated[str, typer.Option("--rule", help="规则名，例如 study_years.span", metavar="RULE")] = "",
+    proof: Annotated[
+        str, typer.Option("--proof", help="录取名册、公安证明、学籍异动证明、转学表、定向合同、其他", metavar="KIND")
+    ] = "",
+    expires: Annotated[str | None, typer.Option("--expires", help="有效期至（含当日）", metavar="DATE")] = None,
+    college: College = None,
+    major: Annotated[str, typer.Option("--major", help="与 --college 同用：说明该专业人数与上年的差异")] = "",
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """批准一个例外：这名学生、这条规则、现在这个值。"""
+    from pipeline.review.actions import Actor
+    from pipeline.review.granting import Grant, add_exception, explain_difference
+    from pipeline.review.ledger import open_ledger
+
+    if bool(student) == bool(college):
+        raise UsageError("请给 --student 学号 和 --rule 规则，或 --college 院系 和 --major 专业")
+    if (student and not rule) or (college and not major):
+        raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
+    last = parse_date(expires, "--expires") if expires else None
+    cohort = open_cohort(words)
+    tables, today = open_desk(cohort)
+    actor = Actor(by, why, today)
+    with open_ledger(cohort) as ledger:
+        if college:
+            made = explain_difference(tables, ledger, college_named(college, cohort), major, actor)
+        else:
+            made = add_exception(tables, ledger, student, Grant(rule, proof, last), actor)
+    typer.echo(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")
+
+
+def _except_list(words: Words = None, as_json: AsJson = False) -> None:
+    """列出有效的例外。"""
+    import json
+
+    from pipeline.review.exceptions import standing_exceptions
+    from pipeline.review.ledger import open_ledger
+
+    with open_ledger(open_cohort(words)) as ledger:
+        table = standing_exceptions(ledger.entries("exception"))
+    shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
+    if as_json:
+        typer.echo(json.dumps(shown.to_dict("records"), ensure_ascii=False, indent=1))
+        return
+    for row in shown.to_dict("records"):
+        who = row["student_number"] or row["college"]
+        until = f"至 {row['expires']}" if row["expires"] else "不限期"
+        by, why = one_line(row["by"]), one_line(row["why"])
+        typer.echo(f"{row['seq']}  {row['school']}  {who}  {row['rule']}  {row['proof']}  {until}  {by}  {why}")
+
+
+def _except_revoke(
+    words: Words = None,
+    number: Annotated[int, typer.Option("--number", help="例外的编号（except list 第一列）", metavar="N")] = 0,
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """撤销一个例外。"""
+    from datetime import date
+
+    from pipeline.review.actions import Actor
+    from pipeline.review.granting import revoke_exception
+    from pipeline.review.ledger import open_ledger
+
+    cohort = open_cohort(words)
+    with open_ledger(cohort) as ledger:
+        revoke_exception(ledger, number, Actor(by, why, date.min))
+    typer.echo(f"已撤销例外 {number}")
+
+
+def _each(
+    words: list[str] | None,
+    student: list[str] | None,
+    by: str,
+    why: str,
+    act: Callable[[RunTables, Ledger, list[str], Actor], ActionOutcome],
+    done: str,
+) -> None:
+    """Act on students; further numbers may follow `--student NUMBER` as bare words."""
+    if not student:
+        raise UsageError("没有写学号", where="--student")
+    path, more = cohort_and_rest(words)
+    _act([str(path)], by, why, lambda tables, ledger, actor: act(tables, ledger, [*student, *more], actor), done)
+
+
+def _act(
+    words: list[str] | None,
+    by: str,
+    why: str,
+    act: Callable[[RunTables, Ledger, Actor], ActionOutcome],
+    done: str,
+    known: str = "",
+) -> None:
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+
+    cohort = open_cohort(words)
+    tables, today = open_desk(cohort, known)
+    with open_ledger(cohort) as ledger:
+        _tell(act(tables, ledger, Actor(by, why, today)), done)
+
+
+def _tell(outcome: ActionOutcome, done: str) -> None:
+    if outcome.done or not outcome.already:
+        named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
+        typer.echo(done.format(len(outcome.done)) + named)
+    for line in outcome.told:
+        typer.echo(one_line(line))
+    if outcome.already:
+        typer.echo(f"{len(outcome.already)} 人此前已是如此，未重复记入")
+    if outcome.rest:
+        typer.echo(f"其余 {len(outcome.rest)} 人：")
+    for name, why in outcome.rest:
+        typer.echo(f"  {one_line(name)}：{one_line(why)}")

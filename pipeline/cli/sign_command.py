@@ -1,0 +1,204 @@
+"""`mingce sign`, `sign verify`, `sign revoke` and `accept`: a college's signature and the office's acceptance."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import By, Why, open_desk
+from pipeline.cli.review_command import college_named
+from pipeline.clock import SHANGHAI
+from pipeline.errors import RefusedError, UsageError
+from pipeline.review.chain import TYPED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.cohort import Cohort
+    from pipeline.colleges import College
+    from pipeline.review.actions import Actor
+    from pipeline.review.review_snapshot import Desk
+    from pipeline.review.signed_file import FileVerdict
+
+Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
+Code = Annotated[str, typer.Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
+Scan = Annotated[Path | None, typer.Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sign")(_sign)
+    app.command("accept")(_accept)
+
+
+def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
+    """副书记签字：mingce sign 院系 --by 姓名。
+
+    mingce sign verify 文件：是不是签字时保存的那份文件，数据是否已有改动。
+    mingce sign verify --code 校验码：谁在什么时候签了什么。
+    mingce sign revoke 院系 --by 姓名 --why 原因：撤销签字。
+    """
+    if words[0] == "verify":
+        _verify(words[1:], code)
+    elif words[0] == "revoke":
+        _revoke(words[1:], by, why)
+    else:
+        _sign_college(words, by, why, scan)
+
+
+def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
+    from pipeline.collect.people_tables import read_people
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.signatures import standing_signature
+    from pipeline.review.signing import Terms, file_scan, sign
+    from pipeline.review.witnesses import keep_witness, require_whole
+
+    college, cohort = _college(words)
+    with open_ledger(cohort) as ledger:
+        require_whole(cohort, ledger)
+        if scan is not None and standing_signature(ledger.entries("signature"), college.code, college.name):
+            new = file_scan(ledger, college, Actor(by, why), _kept_scan(cohort, scan))
+            typer.echo(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
+            return
+        tables, today = open_desk(cohort)
+        terms = Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
+        actor = Actor(by, why, today)
+        signed = sign(tables, ledger, college, terms, actor, partial(_final_files, cohort, actor))
+        made = standing_signature(ledger.entries("signature"), college.code, college.name)
+        if made is not None:
+            keep_witness(cohort.folder / "signed" / made.code, made.seq, made.hash, made.at)
+        if scan is not None:
+            file_scan(ledger, college, actor, _kept_scan(cohort, scan))
+    what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
+    typer.echo(f"{what}，校验码 {signed.code}")
+    typer.echo(f"人数表：{cohort.folder / 'signed' / signed.code}")
+    _say_typed(cohort)
+    for line in _outside(cohort, tables.run_id, college):
+        typer.echo(line)
+
+
+def _outside(cohort: Cohort, run_id: str, college: College) -> list[str]:
+    """Return a line for each reason why people of the college are outside the class, with their names."""
+    from pipeline.match.membership import names_by_reason
+    from pipeline.tables import read_table
+
+    rows = read_table(cohort.reports_folder / "runs" / run_id, "outside")
+    own = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
+    return [f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}" for reason, names in names_by_reason(own)]
+
+
+def _final_files(
+    cohort: Cohort, actor: Actor, desk: Desk, college: College, digest: str, known: Mapping[str, str]
+) -> dict[str, str]:
+    """Make a college's final headcount from what is signed, and return the files' SHA-256 by name."""
+    from pipeline.render.signed import SignedFolder, final_headcount
+    from pipeline.tables import read_table
+
+    run = cohort.reports_folder / "runs" / desk.tables.run_id
+    certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))
+    headcount = final_headcount(desk, college, cohort, certifications, outside, actor.today)
+    return SignedFolder.of(cohort).keep(headcount, known)
+
+
+def _kept_scan(cohort: Cohort, scan: Path) -> str:
+    """Keep a scan beside the inputs, by its digest, and return that."""
+    from pipeline.review.signed_file import file_sha256
+    from pipeline.whole import appearing
+
+    digest = file_sha256(scan)
+    place = cohort.reports_folder / "inputs" / digest
+    if not place.is_file():
+        with appearing(place) as draft:
+            shutil.copyfile(scan, draft)
+            draft.chmod(0o600)
+    return digest
+
+
+def _revoke(words: list[str], by: str, why: str) -> None:
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.signing import revoke
+
+    college, cohort = _college(words)
+    with open_ledger(cohort) as ledger:
+        revoke(ledger, college, Actor(by, why))
+    typer.echo(f"{college} 的签字已撤销")
+
+
+def _accept(words: Words, by: By = "", why: Why = "") -> None:
+    """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
+    from pipeline.review.actions import Actor
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.signing import accept
+    from pipeline.review.witnesses import require_whole
+    from pipeline.tables import read_table
+    from pipeline.tabulate.college_table import standing_of
+
+    college, cohort = _college(words)
+    tables, today = open_desk(cohort)
+    colleges = read_table(cohort.reports_folder / "runs" / tables.run_id, "colleges")
+    standing = standing_of(colleges, college.school, college.name)
+    with open_ledger(cohort) as ledger:
+        require_whole(cohort, ledger)
+        accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
+    typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
+    _say_typed(cohort)
+
+
+def _say_typed(cohort: Cohort) -> None:
+    if not cohort.review.reviewers:
+        typer.echo(f"经办人{TYPED}（[review] reviewers 没有设置）")
+
+
+def _verify(words: list[str], code: str) -> None:
+    from pipeline.cohort import load_cohort
+    from pipeline.review.ledger import open_ledger
+    from pipeline.review.review_snapshot import lay_desk
+    from pipeline.review.signed_file import file_sha256, verify_code, verify_file
+
+    file, cohort = ("", load_cohort(_folder(words))) if code else _subject(words, "文件")
+    sha256 = "" if code else file_sha256(Path(file))
+    tables, today = open_desk(cohort)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries()
+    desk = lay_desk(tables, entries, today)
+    _tell(verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries), Path(file).name)
+
+
+def _tell(verdict: FileVerdict, where: str) -> None:
+    if verdict.equal:
+        typer.echo(verdict.told)
+    for line in verdict.lines:
+        typer.echo(line)
+    if not verdict.equal:
+        raise RefusedError(verdict.told, where=where)
+
+
+def _folder(words: list[str]) -> Path:
+    if len(words) > 1:
+        raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
+    return Path(words[0]) if words else Path()
+
+
+def _college(words: list[str]) -> tuple[College, Cohort]:
+    given, cohort = _subject(words, "院系")
+    return college_named(given, cohort), cohort
+
+
+def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
+    """Return the first word and the cohort that the second one names (default: the current folder)."""
+    from pipeline.cohort import load_cohort
+
+    if not words:
+        raise UsageError(
+            f"没有写{what}", remedy=f"例如：mingce sign {'verify headcount.pdf' if what == '文件' else '土木工程学院'}"
+        )
+    if len(words) > 2:
+        raise UsageError(f"多了 {words[2]}", remedy=f"只写{what}和届别文件夹")
+    return words[0], load_cohort(Path(words[1]) if len(words) > 1 else Path())

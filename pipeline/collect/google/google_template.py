@@ -1,0 +1,168 @@
+"""The collection sheet in Google Sheets: headers, drop-downs, text cells, notes, a frozen and protected first row."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.collect.google.access import connect_google
+from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
+from pipeline.collect.google.snapshot import AS_STORED
+from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book, refused_by_protection
+from pipeline.collect.gsheet import spreadsheet_key
+from pipeline.collect.template_text import EXAMPLE_MONTH, hint_of
+from pipeline.errors import RefusedError
+from pipeline.fields import Field
+from pipeline.knowledge.codes import load_codes
+
+TITLE = "信息采集"
+_ROWS = 2_000
+_MOST_CHOICES = 200  # a longer list is no help in a drop-down
+_SHADE = {"red": 0.91, "green": 0.94, "blue": 0.98}
+_REQUIRED = {"yes": "必填", "if": "有条件必填", "no": "选填"}
+
+
+def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | None = None) -> str:
+    """Create the collection worksheet, or add what it lacks, in one batch; return in Chinese what was done.
+
+    Columns that are there stay where they are, whatever stands in them; a second call adds nothing.
+
+    Raises:
+        RefusedError: the worksheet's first row is filled with something else, or somebody else protects it.
+        PartialError, InputError: no access, or Google did not answer within attempts and time.
+    """
+    client = connect_google(cohort, write=True, patience=patience)
+    book = read_book(client, spreadsheet_key(key))
+    tab = _tab(client, book)
+    header = _header(client, book, tab)
+    wanted = [field for field in fields.fields().values() if not set(field.labels) & set(header)]
+    requests = _requests(tab, header, wanted, _choices(cohort), _month(cohort))
+
+    def done() -> bool:
+        now = _tab(client, read_book(client, book.key))
+        there = set(_header(client, book, now))
+        return HEADER_MARK in now.protections and all(there & set(field.labels) for field in wanted)
+
+    if requests:
+        try:
+            client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
+        except RejectedRequestError:
+            now = _tab(client, read_book(client, book.key))
+            if now.locked:
+                raise refused_by_protection(client, book, now) from None
+            raise
+    what = f"补了 {len(wanted)} 列" if header and wanted else "新建了表头" if wanted else "已经齐全"
+    return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
+
+
+def make_template(key: str, cohort: Cohort | None) -> None:
+    """Create or complete the collection sheet and say so; `mingce template --google KEY` calls it."""
+    print(complete_template(key, cohort), file=sys.stderr)
+
+
+def _tab(client: SheetsClient, book: Book) -> Tab:
+    """Return the worksheet to fill: the one marked or titled as ours, else a new one."""
+    found = _find(book)
+    if found is None:
+        grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
+        add = {"addSheet": {"properties": {"title": TITLE, "index": 0, "gridProperties": grid}}}
+        client.write(
+            lambda: client.batch_update(book.key, {"requests": [add]}),
+            lambda: _find(read_book(client, book.key)) is not None,
+        )
+        found = _find(read_book(client, book.key))
+    if found is None:
+        raise RefusedError("新建的工作表不见了", where=book.title, remedy="请再运行一次")
+    return found
+
+
+def _find(book: Book) -> Tab | None:
+    grids = [tab for tab in book.tabs if tab.kind == "GRID" and tab.title != ANSWERS_TITLE]
+    marked = [tab for tab in grids if HEADER_MARK in tab.protections]
+    return next(iter(marked or [tab for tab in grids if tab.title == TITLE]), None)
+
+
+def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
+    """Return the first row, as far as it is filled."""
+    (rows,) = client.read_values(book.key, [tab.rows_range(1, 1)], dict(AS_STORED))
+    header = [str(cell).strip() for cell in rows[0]] if rows else []
+    known = {label for field in fields.fields().values() for label in field.labels}
+    if header and not known & set(header):
+        raise RefusedError(
+            "第一行不是表头，没有改动",
+            where=f"{book.title} {tab.title}",
+            remedy=f"请清空第一行，或删去工作表 {TITLE} 再运行",
+        )
+    return header
+
+
+def _choices(cohort: Cohort | None) -> dict[str, list[str]]:
+    """Return the drop-down lists by field: labels of the code tables, the schools' names."""
+    tables = load_codes(cohort.path(cohort.rules.folder) if cohort and cohort.rules.folder else None)
+    coded = {name: list(table.labels) for name, table in tables.items() if fields.fields().get(name)}
+    coded["school"] = [school.name for school in cohort.schools] if cohort else []
+    return {name: labels for name, labels in coded.items() if name != "major" and 0 < len(labels) <= _MOST_CHOICES}
+
+
+def _requests(
+    tab: Tab, header: list[str], wanted: list[Field], choices: dict[str, list[str]], month: str
+) -> list[dict[str, Any]]:
+    """Return the batch that completes the worksheet: new columns go to the right of all that is filled."""
+    requests: list[dict[str, Any]] = []
+    width = len(header) + len(wanted)
+    if tab.columns < width:
+        requests.append({"appendDimension": {"sheetId": tab.id, "dimension": "COLUMNS", "length": width - tab.columns}})
+    if wanted:
+        cells = [{"userEnteredValue": {"stringValue": field.label}, "note": _note(field, month)} for field in wanted]
+        start = {"sheetId": tab.id, "rowIndex": 0, "columnIndex": len(header)}
+        written = "userEnteredValue,note"
+        requests.append({"updateCells": {"start": start, "rows": [{"values": cells}], "fields": written}})
+        requests.append(_text_cells(tab, len(header), width))
+    for place, field in enumerate(wanted, len(header)):
+        if field.name in choices:
+            requests.append(_drop_down(tab, place, choices[field.name]))
+    if HEADER_MARK not in tab.protections:
+        requests += [*_first_row(tab), _protection(tab)]
+    return requests
+
+
+def _month(cohort: Cohort | None) -> str:
+    return cohort.cohort.undergraduate_month if cohort else EXAMPLE_MONTH
+
+
+def _note(field: Field, month: str) -> str:
+    return "。".join(filter(None, [_REQUIRED.get(field.required, ""), hint_of(field.name, month)]))
+
+
+def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:
+    """Format the columns as text: an ID number typed into them stays as typed."""
+    area = {"sheetId": tab.id, "startRowIndex": 0, "startColumnIndex": left, "endColumnIndex": right}
+    cell = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}}}
+    return {"repeatCell": {"range": area, "cell": cell, "fields": "userEnteredFormat.numberFormat"}}
+
+
+def _drop_down(tab: Tab, column: int, labels: list[str]) -> dict[str, Any]:
+    """Offer the list without forbidding other answers: what is wrong is told by the check, not refused by the form."""
+    area = {"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": column, "endColumnIndex": column + 1}
+    condition = {"type": "ONE_OF_LIST", "values": [{"userEnteredValue": label} for label in labels]}
+    return {
+        "setDataValidation": {"range": area, "rule": {"condition": condition, "showCustomUi": True, "strict": False}}
+    }
+
+
+def _first_row(tab: Tab) -> list[dict[str, Any]]:
+    frozen = {"sheetId": tab.id, "gridProperties": {"frozenRowCount": 1}}
+    area = {"sheetId": tab.id, "startRowIndex": 0, "endRowIndex": 1}
+    shade = {"userEnteredFormat": {"backgroundColor": _SHADE, "textFormat": {"bold": True}, "wrapStrategy": "WRAP"}}
+    written = ",".join(f"userEnteredFormat.{name}" for name in ("backgroundColor", "textFormat.bold", "wrapStrategy"))
+    return [
+        {"updateSheetProperties": {"properties": frozen, "fields": "gridProperties.frozenRowCount"}},
+        {"repeatCell": {"range": area, "cell": shade, "fields": written}},
+    ]
+
+
+def _protection(tab: Tab) -> dict[str, Any]:
+    area = {"sheetId": tab.id, "startRowIndex": 0, "endRowIndex": 1}
+    return {"addProtectedRange": {"protectedRange": {"range": area, "description": HEADER_MARK, "warningOnly": False}}}

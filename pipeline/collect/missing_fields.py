@@ -1,0 +1,144 @@
+"""What sources lack, and what is told of it: once, to the office, never to students."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import Source
+from pipeline.collect.source_columns import SourceColumn, SourceColumns, fields_read, numbers_asked, short
+
+Fields = frozenset[str]
+_NAMED = 3  # worksheets that a message names
+_LISTED = 200  # unknown columns of a worksheet that the summary lists
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """The fields without a column: of all sources of submissions, of some worksheets, of each school's registry.
+
+    `sheets` has for file and worksheet what it lacks, fields that all sources lack among them; `registries` goes by
+    the school's name. What a source that amends has is lacking nowhere.
+    """
+
+    everywhere: Fields = frozenset()
+    sheets: dict[tuple[str, str], Fields] = field(default_factory=dict[tuple[str, str], Fields])
+    registries: dict[str, Fields] = field(default_factory=dict[str, Fields])
+
+
+NOTHING = Lacking()
+
+
+def lacking_of(
+    read: Sequence[tuple[Source, Sequence[SourceColumns]]],
+    registries: Mapping[str, Sequence[SourceColumns]],
+    *,
+    photos: bool,
+    alone: bool,
+) -> Lacking:
+    """Return what is lacking.
+
+    Args:
+        read: each source of submissions with what its worksheets have.
+        registries: by school, what its registry has; schools whose registry could not be read are left out.
+        photos: whether the cohort collects photos; without them nobody misses the column.
+        alone: whether the cohort has one school; then a form needs no column for it.
+    """
+    wanted = frozenset(fields.names()) - {"submitted_at"} - (set() if photos else {"photo"})
+    mended = fields_read(each for source, has in read if source.amends for each in has)
+    sheets = {
+        (each.file, each.sheet): wanted - each.fields - mended - ({"school"} if alone or source.school else set())
+        for source, has in read
+        if not source.amends
+        for each in has
+        if not each.refused
+    }
+    return Lacking(
+        everywhere=frozenset.intersection(*sheets.values()) if sheets else frozenset(),
+        sheets={place: lost for place, lost in sheets.items() if lost},
+        registries={
+            school: lost
+            for school, has in registries.items()
+            if has and (lost := frozenset(fields.in_registry()) - fields_read(has) - {"school"})
+        },
+    )
+
+
+def notes_of(
+    cohort: Cohort,
+    lacking: Lacking,
+    submissions: Iterable[SourceColumns],
+    registries: Mapping[str, Sequence[SourceColumns]],
+) -> list[dict[str, str]]:
+    """Return what the office is told of columns: `school` (its code; "" for all) and `message`, each thing once."""
+    told = [{"school": "", "message": line} for line in _of_submissions(lacking, submissions)]
+    for school in cohort.schools:
+        lost = lacking.registries.get(school.name, frozenset())
+        if lost:
+            message = f"{school.name}的学籍库没有{_named(lost)}：这些项目没有比对。请让教务处补上再导出"
+            told.append({"school": school.code, "message": message})
+        lines = _questions(registries.get(school.name, ()), lost, f"{school.name}的学籍库", "[schools.columns]")
+        told += [{"school": school.code, "message": line} for line in lines]
+    return told
+
+
+def _of_submissions(lacking: Lacking, submissions: Iterable[SourceColumns]) -> list[str]:
+    lines: list[str] = []
+    read = [each for each in submissions if not each.refused]
+    if lost := lacking.everywhere - {name for each in read for name in each.numbered}:
+        lines.append(
+            f"所有登记来源都没有{_named(lost)}：这些项目没有核对，也没有因此退回学生。"
+            "若其实有，请用 mingce columns 写明是哪一列"
+        )
+    alike: defaultdict[Fields, list[str]] = defaultdict(list)
+    for (file, sheet), lost in lacking.sheets.items():
+        if some := lost - lacking.everywhere:
+            alike[some].append(f"{file} {sheet}".strip())
+    for lost, places in alike.items():
+        more = f" 等 {len(places)} 张表" if len(places) > _NAMED else ""
+        lines.append(f"{'、'.join(places[:_NAMED])}{more}没有{_named(lost)}：这里的学生没有核对这些项目")
+    return lines + numbers_asked(read) + _questions(read, None, "登记表", "[submissions.columns]")
+
+
+def _questions(sources: Iterable[SourceColumns], lost: Fields | None, whose: str, table: str) -> list[str]:
+    """Return each question once: what a heading may mean, and how to answer."""
+    asked: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for source in sources:
+        for column in source.questions:
+            if lost is None or column.likely in lost:
+                asked[column.heading, column.likely].append(source.place)
+    return [
+        f"{whose}的列名“{short(heading)}”像是“{fields.label(name)}”，没有采用（{places[0]}"
+        f"{f' 等 {len(places)} 张表' if len(places) > 1 else ''}）。如果是，请在 {table} 里写"
+        f' {name} = "{short(heading)}"，或运行 mingce columns'
+        for (heading, name), places in asked.items()
+    ]
+
+
+def _named(lost: Fields) -> str:
+    labels = [fields.label(name) for name in fields.names() if name in lost]
+    return f"“{'”“'.join(labels)}”{'这' + str(len(labels)) + '列' if len(labels) > 1 else '这一列'}"
+
+
+def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
+    """Return what worksheets have, for `summary.json`: file, sheet, row, what is read by which right, what not."""
+    return [
+        {
+            "file": each.file,
+            "sheet": each.sheet,
+            "row": each.row,
+            "exports": list(each.exports),
+            "refused": each.refused,
+            "read": {c.field: {"heading": short(c.heading), "right": c.right} for c in each.columns if c.field},
+            "unknown": [_unknown(c) for c in each.columns if not c.field][:_LISTED],
+        }
+        for each in sources
+    ]
+
+
+def _unknown(column: SourceColumn) -> dict[str, str]:
+    return {"heading": short(column.heading), "likely": column.likely}

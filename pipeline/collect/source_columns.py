@@ -1,0 +1,257 @@
+"""The columns of a source: known ones with the reason, unknown ones with their likely field, missing fields."""
+
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import fields
+from pipeline.collect.header import Header
+from pipeline.collect.headings import Right, clean_heading, likely_field, near_field
+from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.nothing import without_placeholders
+from pipeline.knowledge.regions import LEVELS, load_regions
+from pipeline.logs import mask
+
+KEYS = ("name", "id_number", "student_number")
+IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
+"""What a registry must have; a constant will do (contract, *Columns*)."""
+_LONGEST = 40  # characters of a heading that a message tells
+_TOLD = 40  # headings that one message tells
+_PROVED = 0.9  # of the filled cells of a column that its values prove
+_HINTS = 4  # rows of hints that may stand between a header and its first student
+_MOST = 0.5  # of the places in a column that tell one more level
+_FIRST = 5_000  # rows of a column that are looked at
+_LOOKED_AT = 2_000  # filled cells from the top that are asked whether they prove their column
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column of a source.
+
+    `at` is its 0-based place, -1 for what `cohort.toml` gives instead of a column. `field` is what it is read as ("":
+    nothing), `right` why; `likely` the field that it may mean, where that is to be asked.
+    """
+
+    at: int
+    heading: str
+    field: str = ""
+    right: Right = ""
+    likely: str = ""
+
+
+@dataclass(frozen=True)
+class SourceColumns:
+    """What one worksheet has: `row` (1-based) of its headings, its columns, the exports that it is taken for.
+
+    `refused` says why it is not read; "" where it is. `joined` are fields that stand in another one's column,
+    `numbered` those that are not read because only options' numbers stand there.
+    """
+
+    file: str
+    sheet: str
+    row: int
+    columns: tuple[SourceColumn, ...]
+    exports: tuple[str, ...] = ()
+    refused: str = ""
+    joined: frozenset[str] = frozenset()
+    numbered: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that are read."""
+        return frozenset(column.field for column in self.columns if column.field) | self.joined
+
+    @property
+    def questions(self) -> list[SourceColumn]:
+        """The columns that may mean a field which nothing else here is read as."""
+        return [column for column in self.columns if column.likely and column.likely not in self.fields]
+
+    @property
+    def place(self) -> str:
+        """File and worksheet, for messages."""
+        return f"{self.file} 工作表 {self.sheet}" if self.sheet else self.file
+
+
+def source_columns_of(
+    header: Header, place: tuple[str, str, int], given: Mapping[str, str], samples: Mapping[int, pd.Series]
+) -> SourceColumns:
+    """Return what a worksheet has.
+
+    Args:
+        header: its header.
+        place: file, worksheet, row of the headings.
+        given: field to what stands in every row instead of a column.
+        samples: values of the unknown columns, to see whether they hold anything.
+    """
+    asked = header.unknown.keys() & samples.keys()
+    read = {column: name for name, column in header.columns.items() if name not in given}
+    columns: list[SourceColumn] = []
+    for at, label in header.labels.items():
+        name = read.get(at, "")
+        columns.append(
+            SourceColumn(at, label, name, header.rights.get(name, ""), likely_field(label) if at in asked else "")
+        )
+    columns += [SourceColumn(-1, value, name, "declared") for name, value in given.items()]
+    return SourceColumns(*place, tuple(columns), tuple(export.name for export in header.words.exports))
+
+
+def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
+    """Return the levels of a place that have no column but stand in another level's cells (湖南省湘潭市)."""
+    found: set[str] = set()
+    for place in ("origin", "home"):
+        names = {level: f"{place}_{level}" for level in LEVELS}
+        lost = [level for level, name in names.items() if name not in header.columns]
+        if 0 < len(lost) < len(names):
+            cells = pd.concat([values_of(header, body, name) for name in names.values()], axis=1)
+            rows = cells[(cells != "").any(axis=1)].head(_LOOKED_AT)
+            split = load_regions().split(*(rows.iloc[:, at] for at in range(len(names))))
+            found |= {names[level] for level in lost if split[level].ne("").mean() > _MOST}
+    return frozenset(found)
+
+
+def values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
+    """Return the first values of a field's column, blank where there is none."""
+    at = header.columns.get(name, body.num_columns)
+    if at >= body.num_columns:
+        return pd.Series("", index=range(min(body.num_rows, _FIRST)), dtype="str")
+    return body.column(at).slice(0, _FIRST).to_pandas().str.strip()
+
+
+def option_numbers(header: Header, body: pa.Table) -> list[str]:
+    """Return the coded fields whose columns hold a form tool's option numbers, which have no known meaning.
+
+    Columns that `cohort.toml` declares are read: the office's own aliases give each number its meaning.
+    """
+    if not any(export.numbered for export in header.words.exports):
+        return []
+    return [
+        name
+        for name, field in fields.fields().items()
+        if field.type == "code" and name in header.columns and header.rights.get(name) != "declared"
+        if _are_numbers(without_placeholders(name, values_of(header, body, name), None))
+    ]
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    filled = values[values != ""]
+    return len(filled) > 0 and bool(filled.str.fullmatch("[0-9]{1,2}").all())
+
+
+def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
+    """Return the header with the columns that have a near heading only and that their values prove.
+
+    ID numbers with right check characters prove 身份证号码. Where two columns would do, neither is taken.
+    """
+    if "id_number" in header.columns:
+        return header
+    near = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
+    proved = [at for at in near if are_id_numbers(samples[at])]
+    if len(proved) != 1:
+        return header
+    rights: dict[str, Right] = {**header.rights, "id_number": "values"}
+    return replace(header, columns={**header.columns, "id_number": proved[0]}, rights=rights)
+
+
+def are_id_numbers(values: pd.Series) -> bool:
+    """Say whether these values are ID numbers: almost all of 18 characters with the right check character.
+
+    What has no number among the first ones is a hint or a type (18位, C(18)) and no value.
+    """
+    filled = values.str.strip().str.upper()
+    filled = filled[filled != ""].head(_LOOKED_AT).reset_index(drop=True)
+    filled = filled[filled.str.contains("[0-9]{6}") | (filled.index >= _HINTS)].reset_index(drop=True)
+    if filled.empty:
+        return False
+    numbers = IdNumbers(filled)
+    right = numbers.is_kind("resident", "residence_permit", "foreigner") & numbers.checksum_ok
+    return bool(right.mean() >= _PROVED)
+
+
+def given_values(
+    declared: Mapping[str, str], sheet: str, titles: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return of `columns` the headings by field, and what stands in every row: "=本科", "@sheet", "@title"."""
+    headings = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
+    constants: dict[str, str] = {}
+    for name, text in declared.items():
+        if text.startswith("="):
+            constants[name] = text[1:].strip()
+        elif text == "@sheet":
+            constants[name] = labelled(name, [sheet])
+        elif text == "@title":
+            constants[name] = labelled(name, titles)
+    return headings, constants
+
+
+def labelled(name: str, texts: Sequence[str]) -> str:
+    """Return what titles say of a field: what follows its label (班级：13土木1班), else the last without a label."""
+    parts = [
+        part for text in texts for part in re.split(r"\s{2,}|[ \t\u3000]+(?=[^ \t\u3000]{1,8}[:：])", text) if part
+    ]
+    pairs = [(clean_heading(part[: colon.start()]), part[colon.end() :].strip()) for part in parts
+             if (colon := re.search("[:：]", part))]  # fmt: skip
+    mine = {clean_heading(label) for label in fields.field_of(name).labels}
+    told = [value for label, value in pairs if label in mine and value]
+    plain = [part.strip() for part in parts if not re.search("[:：]", part)]
+    return told[0] if told else plain[-1] if plain else ""
+
+
+def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
+    """Return the fields that some of the sources has."""
+    return frozenset(name for source in sources if not source.refused for name in source.fields)
+
+
+def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], where: str) -> list[str]:
+    """Return a line for each heading declared `where` that no source has, with those found; none if none was read."""
+    found = {clean_heading(column.heading): column.heading for source in sources for column in source.columns}
+    lost = {
+        name: text for name, text in declared.items() if text[:1] not in ("=", "@") and clean_heading(text) not in found
+    }
+    if not lost or not sources:
+        return []
+    told = headings_found(sources)
+    return [
+        f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{told}"
+        for name, text in lost.items()
+    ]
+
+
+def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
+    """Return the question about the fields of which only options' numbers stand in the sources."""
+    names = dict.fromkeys(name for source in sources for name in source.numbered)
+    if not names:
+        return []
+    return [
+        f"{'、'.join(map(fields.label, names))}里只有选项的序号，不知道各是哪一项，没有读取。请在表单工具里"
+        "按选项文字下载；只有序号的，在 [submissions.columns] 里写明是哪一列，"
+        "并在 [rules] 文件夹的 aliases.csv 里写明每个序号的意思"
+    ]
+
+
+def headings_found(sources: Iterable[SourceColumns]) -> str:
+    """Return the headings of sources as a message tells them."""
+    headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
+    more = f" 等 {len(headings)} 列" if len(headings) > _TOLD else ""
+    return "、".join(map(short, headings[:_TOLD])) + more
+
+
+def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
+    """Return what a source lacks of the wanted fields, for a message: each with the likeliest heading, where one is."""
+    likely = {column.likely: column.heading for column in source.questions}
+    return "、".join(
+        fields.label(name) + (f"（“{short(likely[name])}”是不是？）" if name in likely else "")
+        for name in wanted
+        if name not in source.fields
+    )
+
+
+def short(heading: str) -> str:
+    """Return a heading for a message: shortened, with numbers masked."""
+    return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")

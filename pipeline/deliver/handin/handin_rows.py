@@ -1,0 +1,145 @@
+"""Which students go into the file, and what stands in each column. Pure: tables in, text out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.deliver.handin.mapping import HandinColumn, Mapping
+from pipeline.errors import RefusedError
+from pipeline.knowledge.codes import code_numbers
+from pipeline.knowledge.region_codes import region_codes
+from pipeline.review.review_snapshot import Desk, of_college
+from pipeline.review.signing import unsigned
+
+_SHOWN = 20
+_DIGITS = 15  # that a float keeps
+
+
+def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, str]]) -> None:
+    """Raise where a college (school code, name) has not signed, or its data differ from what was signed.
+
+    Raises:
+        RefusedError: every such college with its reason.
+    """
+    reasons: list[str] = []
+    for code, name in colleges:
+        told = unsigned(entries, code, name, of_college(desk.people, code, name))
+        reasons += [f"{code}/{name} {line}" for line in told]
+    if reasons:
+        what, remedy = "有院系还不能上报", "请先签字；只想看看格式请加 --draft"
+        raise RefusedError(what, lines=reasons, remedy=remedy)
+
+
+def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:
+    """Return the approved students of the colleges: `school_code` and every field of the form as text.
+
+    Values are those that were approved; where the student left one blank, the registry's.
+    """
+    people = desk.people
+    chosen = pd.MultiIndex.from_frame(people[["school_code", "college"]]).isin(colleges)
+    people = people[chosen & (people["status"] == "approved")]
+    people = people.sort_values(["school_code", "college", "class_name", "student_number"])
+    given = desk.tables.submissions.drop_duplicates("submission_id").set_index("submission_id")
+    given = given.reindex(people["approved_submission_id"])
+    values: dict[str, pd.Series] = {"school_code": people["school_code"].reset_index(drop=True)}
+    for name in fields.names():
+        own = given[name].fillna("").astype("str").reset_index(drop=True)
+        if name in people.columns and name in fields.in_registry():
+            own = own.where(own != "", people[name].reset_index(drop=True))
+        values[name] = own
+    return pd.DataFrame(values).astype("str")
+
+
+def handin_table(people: pd.DataFrame, mapping: Mapping, rules: Path | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the file's table (columns by name, all text), and notes on what was left blank.
+
+    Args:
+        people: the table of `approved_people`.
+        mapping: the columns wanted.
+        rules: the office's own rules folder, for its code tables.
+
+    Raises:
+        RefusedError: every value that does not fit (no code, too wide, no such character), by student number.
+    """
+    wrong: list[str] = []
+    notes: list[str] = []
+    made: dict[str, pd.Series] = {}
+    for column in mapping.columns:
+        values = _values(people, column)
+        values, unknown = _coded(values, column, rules)
+        if unknown.any() and column.unknown == "blank":
+            notes.append(f"{column.heading}：{int(unknown.sum())} 人没有对应的代码，留空")
+        elif column.unknown == "refuse":
+            wrong += _named(people, unknown, column, "没有对应的代码")
+        for character, instead in mapping.substitutes.items():
+            values = values.str.replace(character, instead, regex=False)
+        wrong += _unfit(people, values, column, mapping.encoding)
+        made[column.name] = values
+    if wrong:
+        more = [f"等共 {len(wrong)} 处"] if len(wrong) > _SHOWN else []
+        raise RefusedError(
+            f"有 {len(wrong)} 处写不进文件，没有生成",
+            lines=[*wrong[:_SHOWN], *more],
+            remedy="请更正这些学生的数据，或在上报格式文件里改宽度、编码（gb18030）、代码、substitutes",
+        )
+    return pd.DataFrame(made).astype("str"), notes
+
+
+def _values(people: pd.DataFrame, column: HandinColumn) -> pd.Series:
+    if column.constant:
+        return pd.Series(column.constant, index=people.index, dtype="str")
+    if column.region:
+        return region_codes(*(people[f"{column.region}_{level}"] for level in ("province", "city", "county")))
+    values = people[column.source or column.field]
+    if column.month:
+        digits = values.str.replace("-", "", regex=False)
+        return digits.str.slice(0, len(column.month))
+    return values
+
+
+def _coded(values: pd.Series, column: HandinColumn, rules: Path | None) -> tuple[pd.Series, pd.Series]:
+    """Return the codes of answers, and where an answer has none."""
+    if not column.codes and not column.values:
+        unknown = (values == "") & bool(column.region)
+        return values, unknown
+    table = {**(code_numbers(column.field, rules) if column.codes else {}), **column.values}
+    found = pd.Series([table.get(str(value), "") for value in values], index=values.index, dtype="str")
+    unknown = (values != "") & (found == "")
+    return (found.where(~unknown, values) if column.unknown == "keep" else found).astype("str"), unknown
+
+
+def _unfit(people: pd.DataFrame, values: pd.Series, column: HandinColumn, encoding: str) -> list[str]:
+    wrong = _named(people, (values == "") & column.required, column, "没有内容")
+    if column.type == "N":
+        number = values.str.fullmatch(r"-?[0-9]+(\.[0-9]+)?|")
+        room = f"超过 {column.width} 位，或小数多于 {column.decimals} 位"
+        too_wide = number & ~values.map(lambda value: _has_room(str(value), column))
+        return [*wrong, *_named(people, ~number, column, "不是数字"), *_named(people, too_wide, column, room)]
+    for value in values.unique():
+        try:
+            too_wide = len(str(value).encode(encoding)) > column.width
+        except UnicodeEncodeError as error:
+            character = f"U+{ord(str(value)[error.start]):04X}"
+            wrong += _named(people, values == value, column, f"的字符 {character} 不能用 {encoding.upper()} 写入")
+            continue
+        if too_wide:
+            wrong += _named(people, values == value, column, f"超过 {column.width} 字节")
+    return wrong
+
+
+def _has_room(value: str, column: HandinColumn) -> bool:
+    """Return whether a number, or nothing, fits into its column of a DBF file, which keeps it as a float."""
+    whole, _, rest = value.partition(".")
+    point = column.decimals + 1 if column.decimals else 0
+    return (
+        len(whole) + point <= column.width
+        and len(rest.rstrip("0")) <= column.decimals
+        and len(whole) + len(rest) <= _DIGITS
+    )
+
+
+def _named(people: pd.DataFrame, where: pd.Series, column: HandinColumn, what: str) -> list[str]:
+    return [f"学号 {number}：{column.heading}{what}" for number in people["student_number"][where.to_numpy()]]

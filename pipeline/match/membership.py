@@ -1,0 +1,175 @@
+"""Who belongs to the class: what the registry says of it, and what people have decided (contract, tables/outside)."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import resources
+from pipeline.cohort import Cohort
+from pipeline.errors import ConfigurationError
+from pipeline.knowledge.nothing import without_placeholders
+from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct, joined_text
+from pipeline.tables import Frame
+
+STATUS = "enrolment_status"
+ANOTHER_YEAR = "非本届"
+BY_REGISTRY = ["outside_registry", "status_unknown"]
+"""Columns of a registry row: why the registry puts the person outside (blank: inside); whether its status is a word
+that nobody has explained."""
+LAID = ["outside", "outside_source", "outside_by", "outside_at", "scope_stale"]
+"""Columns of a registry row: why the person is outside the class (blank: inside), who says so (registry, decision),
+by whom and when that was decided, and whether the row has changed since."""
+DECISIONS = ["school_code", "student_number", "inside", "reason", "row_digest", "by", "at"]
+_DIGESTED = [STATUS, "graduation_month", "id_number", "name"]
+_PLAIN = re.compile(r"[\s（）()、，,：:/.~～—–－_-]+|[0-9]+[年月日]?|至|^已(?!故)")
+_YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:-[0-9]{2}|年|届.*)?")
+_BELONGS = ("yes", "no", "ask")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What one word of 学籍状态 means: whether its students belong to the class (yes, no, ask), and the reason."""
+
+    belongs: str
+    reason: str
+
+
+def plain_status(word: str) -> str:
+    """Return a status without spaces, brackets, codes, dates and the 已 before it.
+
+    已退学 is 退学, and so are 03退学 and 退学（2016-09）. A code alone stays what it is.
+    """
+    return _PLAIN.sub("", word.strip()) or word.strip()
+
+
+@cache
+def status_meanings(folder: Path | None = None) -> dict[str, Status]:
+    """Return what each status means, by its `plain` word.
+
+    Args:
+        folder: of the office's own rules; its `enrolment_status.csv` adds words and replaces ours.
+
+    Raises:
+        ConfigurationError: a row of the office's file cannot be understood.
+    """
+    known = _read(resources.expectations() / "enrolment_status.csv")
+    own = folder / "enrolment_status.csv" if folder else None
+    return known | _read(own) if own and own.is_file() else known
+
+
+def own_rules(cohort: Cohort) -> Path | None:
+    """Return the folder of the office's own rules, or None."""
+    return cohort.path(cohort.rules.folder) if cohort.rules.folder else None
+
+
+def _read(path: Path) -> dict[str, Status]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    wrong = [
+        f"第 {place} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
+        for place, row in enumerate(rows, 2)
+        if not _is_whole(row)
+    ]
+    if wrong:
+        raise ConfigurationError(wrong, where=str(path))
+    return {plain_status(row["value"]): Status(row["belongs"], row["reason"] or "") for row in rows}
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    belongs = row.get("belongs")
+    return bool(row.get("value")) and belongs in _BELONGS and (belongs != "no" or bool(row.get("reason")))
+
+
+def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:
+    """Return registry rows with `BY_REGISTRY`.
+
+    Args:
+        rows: normalised rows, with `enrolment_status` as it was given and `graduation_month`.
+        known: of `statuses`.
+        year: of the cohort; a graduation month of another year puts a person outside.
+    """
+    given = without_placeholders(STATUS, rows[STATUS], None)
+    reason = by_distinct(given, lambda word: _reason(word, known))
+    other_year = flag_by_distinct(rows["graduation_month"], lambda month: year_of(month) not in ("", f"{year:04d}"))
+    outside = reason.mask((reason == "") & other_year, ANOTHER_YEAR).astype("str")
+    unknown = flag_by_distinct(given, lambda word: _is_unknown(word, known))
+    return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
+
+
+def year_of(month: str) -> str:
+    """Return the year of a graduation month, or of a year alone (2018, 2018届); blank where it is none."""
+    found = _YEAR.fullmatch(month)
+    return found[1] if found else ""
+
+
+def years_outside(rows: Frame) -> dict[str, int]:
+    """Return how many rows of one registry end in each other year, where these are more than a tenth of it; else none.
+
+    Many mean a question to the office: is this the export of a whole campus, or is a year wrong?
+
+    Args:
+        rows: with `BY_REGISTRY` and `graduation_month`.
+    """
+    others = rows[rows["outside_registry"] == ANOTHER_YEAR]
+    counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
+    return {str(year): int(n) for year, n in counted.items()} if len(others) > len(rows) / 10 else {}
+
+
+def _reason(word: str, known: dict[str, Status]) -> str:
+    status = known.get(plain_status(word))
+    return status.reason if status and status.belongs == "no" else ""
+
+
+def _is_unknown(word: str, known: dict[str, Status]) -> bool:
+    status = known.get(plain_status(word))
+    return bool(plain_status(word)) and (status is None or status.belongs == "ask")
+
+
+def scope_digests(rows: Frame) -> pd.Series:
+    """Return the digest of what a decision on the scope looked at: status, graduation month and identity."""
+    texts = joined_text(rows.reindex(columns=_DIGESTED, fill_value=""), _DIGESTED)
+    return pd.Series([hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts], index=rows.index, dtype="str")
+
+
+def lay_scope(rows: Frame, decisions: Frame) -> Frame:
+    """Return registry rows with `LAID`: a decision goes before the registry's word, and outlives its changes.
+
+    Args:
+        rows: with `BY_REGISTRY`.
+        decisions: `DECISIONS`, the last one of each student.
+    """
+    key = ["school_code", "student_number"]
+    both = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)
+    decided = both["inside"].notna()
+    inside = both["inside"].fillna(True).astype(bool)
+    reason = rows["outside_registry"].where(~decided, both["reason"].fillna("").where(~inside, ""))
+    source = pd.Series("registry", index=rows.index, dtype="str").mask(decided, "decision").where(reason != "", "")
+    stale = decided & (both["row_digest"].fillna("") != scope_digests(rows))
+    return rows.assign(
+        outside=reason.astype("str"),
+        outside_source=source,
+        outside_by=both["by"].fillna("").astype("str"),
+        outside_at=both["at"].fillna("").astype("str"),
+        scope_stale=stale,
+        status_unknown=rows["status_unknown"] & ~decided,
+    )
+
+
+def with_scope(rows: Frame) -> Frame:
+    """Return registry rows with the columns of this module; those that nobody laid say that all are inside."""
+    flags = ("status_unknown", "scope_stale")
+    lacking = [name for name in (STATUS, *BY_REGISTRY, *LAID) if name not in rows]
+    return rows.assign(**{name: False if name in flags else "" for name in lacking})
+
+
+def names_by_reason(outside: Frame) -> list[tuple[str, list[str]]]:
+    """Return each reason in the table `outside` with the names of its people, the most frequent reason first."""
+    order = outside["reason"].value_counts().index
+    return [(str(reason), sorted(outside["name"][outside["reason"] == reason])) for reason in order]

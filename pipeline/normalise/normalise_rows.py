@@ -1,0 +1,158 @@
+"""Normalise: rows as they were typed become `submissions` and `changes`; a registry becomes comparable rows."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.knowledge import names as name_knowledge
+from pipeline.knowledge.nothing import WHY, without_placeholders
+from pipeline.knowledge.regions import Regions, postcode_whole
+from pipeline.knowledge.text_columns import joined_text
+from pipeline.normalise.steps import recipe, repair
+from pipeline.normalise.vocabulary import Vocabulary
+from pipeline.tables import AS_GIVEN, CHANGES, POSITION, SUBMISSIONS, Frame
+
+ONLY_SCHOOL = "只可能是这所学校"
+OTHER_SCHOOL = "不是本届的学校名，按唯一可能的学校读取"
+ORIGIN = ["origin_province", "origin_city", "origin_county"]
+HOME = ["home_province", "home_city", "home_county"]
+
+
+def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
+    """Return `submissions` (not yet superseding each other) and `changes`, which has the position `at` in `rows` too.
+
+    Row by row: `submission_id` is the digest of each row's content; `distinct_ids` tells identical rows apart once
+    all of a school's rows are together.
+
+    Args:
+        rows: `file, sheet, row` and every field as given text.
+        words: the cohort's vocabulary.
+        regions: the table of regions.
+        school: the one school that the rows can be of: a blank or unknown name is that one.
+    """
+    kept, reasons = _repaired(rows, fields.names())
+    _apply_vocabulary(kept, reasons, words, regions, school)
+    digests = row_digests(rows)
+    submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=digests, superseded_by="")
+    changes = _changes(rows, kept, reasons, digests)
+    return submissions[SUBMISSIONS], changes
+
+
+def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
+    """Return a registry's rows with every field normalised like a submission's; other columns stay.
+
+    The column `AS_GIVEN` holds the fields that normalising changed as they were given, or "".
+    """
+    columns = fields.in_registry()
+    kept, reasons = _repaired(rows, columns)
+    _apply_vocabulary(kept, reasons, words, regions)
+    given = pd.Series("", index=rows.index, dtype="str")
+    for column in columns:
+        changed = kept[column] != rows[column]
+        given[changed] = given[changed] + f"{column}\x1f" + rows[column][changed] + "\x1f"
+    return rows.assign(**{column: kept[column] for column in columns}, **{AS_GIVEN: given})
+
+
+def row_digests(rows: Frame) -> pd.Series:
+    """Return each row's digest of every field as given, school, number and time among them (20 hex digits).
+
+    It is the same for identical rows: a row's position never enters.
+    """
+    return pd.Series([_digest(text) for text in joined_text(rows, fields.names())], index=rows.index, dtype="str")
+
+
+def distinct_ids(digests: pd.Series) -> pd.Series:
+    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them.
+
+    The last copy keeps the plain digest, so copying an approved row does not change the approved id.
+    """
+    if digests.is_unique:
+        return digests
+    copies = digests.groupby(digests).cumcount(ascending=False)
+    again = copies > 0
+    pairs = zip(digests[again], copies[again], strict=True)
+    told = pd.Series([_digest(f"{digest}\x1f{n}") for digest, n in pairs], index=digests.index[again], dtype="str")
+    return digests.where(~again, told.reindex(digests.index).fillna("").astype("str"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def _repaired(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, pd.Series]]:
+    """Return the repaired columns and, for each, the reasons of the values that changed."""
+    kept: dict[str, pd.Series] = {}
+    reasons: dict[str, pd.Series] = {}
+    for name in columns:
+        kept[name], reasons[name] = _repaired_column(name, rows[name])
+    return pd.DataFrame(kept, index=rows.index), reasons
+
+
+def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Repair one column. Each distinct value that may need a repair is processed once."""
+    column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
+    odd = ~given.str.fullmatch(recipe(name).plain) & (given != "")
+    if odd.any():
+        values = given[odd]
+        found = {value: repair(name, value) for value in values.unique()}
+        column[odd] = values.map({value: kept for value, (kept, _) in found.items()})
+        why[odd] = values.map({value: reason for value, (_, reason) in found.items()})
+    return column, why
+
+
+def _apply_vocabulary(
+    kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions, school: str = ""
+) -> None:
+    """Replace aliases by the terms they mean, in place."""
+
+    def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
+        changed = column != kept[name]
+        if changed.any():
+            told = why if isinstance(why, str) else why[changed]
+            old = reasons[name][changed]
+            reasons[name][changed] = old.where(old == "", old + "；") + told
+            kept[name] = column
+
+    for name in kept:
+        put(str(name), without_placeholders(str(name), kept[name], words.codes.get(str(name))), WHY)
+    for name in map(str, kept):
+        put(name, words.own_alias(name, kept[name]), "按本校别名表")
+    put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
+    put("school", words.school(kept["school"]), "统一为学校全称")
+    put("school", words.school(kept["school"], school), kept["school"].map({"": ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
+    put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
+    for name, table in words.codes.items():
+        if name in kept:
+            put(name, table.canonical(kept[name]), "统一为规定名称")
+    for levels in (ORIGIN, HOME):
+        if levels[0] in kept:
+            split = regions.split(*(kept[level] for level in levels))
+            for level, part in zip(levels, ("province", "city", "county"), strict=True):
+                put(level, split[part], "统一为省、市、县三级的规范名称")
+    if "postcode" in kept:
+        put("postcode", postcode_whole(kept["postcode"], kept["home_province"]), "补回表格软件去掉的首位 0")
+
+
+def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifiers: pd.Series) -> Frame:
+    parts: list[Frame] = []
+    for name in kept.columns:
+        changed = (kept[name] != rows[name]).to_numpy()
+        if changed.any():
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "submission_id": identifiers[changed],
+                        "field": name,
+                        "given": rows[name][changed],
+                        "kept": kept[name][changed],
+                        "why": reasons[name][changed],
+                        "at": np.flatnonzero(changed),
+                    }
+                )
+            )
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index([*CHANGES, "at"]))
+    return table[[*CHANGES, "at"]].astype({**dict.fromkeys(CHANGES, "str"), "at": "int64"})

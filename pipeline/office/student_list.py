@@ -1,0 +1,220 @@
+"""The students on the desk: a list to filter, search and tick; one student with all that is known of him."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+from pipeline.errors import MingceError
+from pipeline.office.deciding import decision_form
+from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
+from pipeline.office.listing import EVERY, PAGE, REQUEST, ListFilter, Listing
+from pipeline.office.one import change_request, one_student
+from pipeline.render.pieces import Piece
+from pipeline.tables import STATUSES
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+    from pipeline.review.review_snapshot import Student
+
+_GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
+_GAP = '<div style="height:12px"></div>'
+_CUT = 60  # characters of the reasons that a line shows
+
+
+def show_students(office: DeskCohort) -> Widget:
+    """Return the list of students, the form that decides on those who are ticked, and the view of one of them."""
+    import ipywidgets as widgets
+
+    table = _Table(office)
+    office.on_change(table.reload)
+    parts = [table.filters, table.head, table.body, table.feet, decision_form(office, table), table.detail]
+    return widgets.VBox(parts, layout=widgets.Layout(max_width="1080px"))
+
+
+class _Table:
+    """The widgets of the list. Each page is made of new ones: a late tick on an old page hits nobody."""
+
+    def __init__(self, office: DeskCohort) -> None:
+        import ipywidgets as widgets
+
+        self._office = office
+        self.listing: Listing | None = None
+        self.on_tick: Callable[[], None] = lambda: None
+        self._filling = False
+        narrow, wide = widgets.Layout(width="auto"), widgets.Layout(width="320px")
+        self._words = widgets.Text(
+            placeholder="姓名、学号、班级、电话尾号，可只写一部分",
+            description="查找",
+            layout=wide,
+            continuous_update=True,
+        )
+        self._college = widgets.Dropdown(options=[EVERY], description="院系", layout=wide)
+        states = [EVERY, *STATUSES.values(), REQUEST]
+        self._status = widgets.Dropdown(options=states, description="状态", layout=widgets.Layout(width="220px"))
+        again = widgets.Button(description="刷新", tooltip="按最新的运行和审核记录重新列出", layout=narrow)
+        self.filters = widgets.HBox(
+            [self._words, self._college, self._status, again], layout=widgets.Layout(flex_flow="row wrap")
+        )
+        self.head = widgets.HTML()
+        self.body = widgets.VBox()
+        self._at = widgets.Label()
+        self.ticked = widgets.HTML()
+        buttons = [
+            ("上一页", lambda: self._turn(-1)),
+            ("下一页", lambda: self._turn(1)),
+            ("勾选找到的全部", self._tick_found),
+            ("全部不勾", self._tick_none),
+        ]
+        self.feet = widgets.VBox([widgets.HBox([self._at, *(button(*each) for each in buttons)]), self.ticked])
+        self.detail = widgets.VBox()
+        for box in (self._words, self._college, self._status):
+            box.observe(self._asked, names="value")
+        again.on_click(self._again)
+        self.reload()
+
+    def _again(self, _: object) -> None:
+        self.reload()
+
+    def reload(self) -> None:
+        """List the newest run's students under the decisions of this moment; ticks and filters stay."""
+        try:
+            desk = self._office.desk()
+        except MingceError as error:
+            self.listing, self.body.children, self.detail.children = None, (), ()
+            self.head.value = error_box(error).html
+            return
+        ticked = self.listing.ticked if self.listing else {}
+        known = {
+            f"{code}/{number}"
+            for code, number in zip(*(desk.people[n] for n in ("school_code", "student_number")), strict=True)
+        }
+        self.listing = Listing(desk, ticked={name: who for name, who in ticked.items() if name in known})
+        self._filling = True
+        chosen = self._college.value
+        self._college.options = self.listing.colleges
+        self._college.value = chosen if chosen in self.listing.colleges else EVERY
+        self._filling = False
+        self._asked(None)
+
+    def only(self, student: Student) -> None:
+        """Tick this student and nobody else."""
+        if self.listing:
+            self.listing.ticked.clear()
+            self.listing.tick([student])
+            self._fill()
+
+    def _asked(self, _: object) -> None:
+        if self.listing is None or self._filling:
+            return
+        self.listing.wanted = ListFilter(str(self._college.value), str(self._status.value), str(self._words.value))
+        self.listing.page = 0
+        self._fill()
+
+    def _turn(self, pages: int) -> None:
+        if self.listing:
+            self.listing.page += pages
+            self._fill()
+
+    def _tick_found(self) -> None:
+        if self.listing:
+            self._office.remember(self.listing.found())
+            self.listing.tick_found()
+            self._fill()
+
+    def _tick_none(self) -> None:
+        if self.listing:
+            self.listing.ticked.clear()
+            self._fill()
+
+    def _fill(self) -> None:
+        """Show the page that is asked for."""
+        from pipeline.review.review_snapshot import records
+
+        if self.listing is None:
+            return
+        rows, total = self.listing.shown(), len(self.listing.found())
+        self._office.remember(rows)
+        old = self.body.children
+        heads = "".join(f"<span>{head}</span>" for head in ("学号", "班级", "状态", "未解决"))
+        self.head.value = f'<div style="{_GRID};padding-left:130px;color:#5a6675;font-size:13px">{heads}</div>'
+        self.body.children = tuple(self._row(student) for student in records(rows))
+        for line in old:
+            for part in (*line.children, line):
+                part.close()
+        pages = (total + PAGE - 1) // PAGE
+        self._at.value = f"找到 {total} 人，第 {self.listing.page + 1 if pages else 0} / {pages} 页"
+        self._say_ticked()
+
+    def _say_ticked(self) -> None:
+        if self.listing:
+            self.ticked.value = f"<b>{escape(self.listing.said())}</b>"
+        self.on_tick()
+
+    def _row(self, student: Student) -> Widget:
+        import ipywidgets as widgets
+
+        listing = self.listing
+        assert listing is not None
+        name = f"{student['school_code']}/{student['student_number']}"
+        layout = widgets.Layout(width="130px", margin="0")
+        tick = widgets.Checkbox(
+            value=name in listing.ticked, description=str(student["name"])[:12], indent=False, layout=layout
+        )
+
+        def changed(change: dict[str, object]) -> None:
+            listing.tick([student], bool(change["new"]))
+            self._say_ticked()
+
+        tick.observe(changed, names="value")
+        look = button("查看", lambda: self._open(student))
+        words = widgets.HTML(_cells(student, listing.desk.reasons(str(student["submission_id"]))))
+        words.layout.flex = "1 1 auto"
+        line = widgets.Layout(border_bottom="1px solid #e3e8ee", align_items="center", width="100%")
+        return widgets.HBox([tick, words, look], layout=line)
+
+    def _open(self, student: Student) -> None:
+        """Show one student below, with the way to the next and to the form."""
+        import ipywidgets as widgets
+
+        output = widgets.Output()
+        try:
+            shown, picture = one_student(self._office, student)
+            asked = change_request(self.listing.desk, student) if self.listing else None
+            shown = Piece(f"{asked.html}{_GAP}{shown.html}", shown.title) if asked else shown
+        except MingceError as error:
+            shown, picture = error_box(error), None
+        show_in(output, shown)
+        ways = [
+            button("上一名", lambda: self._beside(student, -1)),
+            button("下一名", lambda: self._beside(student, 1)),
+            button("只勾选这名学生", lambda: self.only(student)),
+        ]
+        photo = [widgets.Image(value=picture, layout=widgets.Layout(width="150px"))] if picture else []
+        self.detail.children = (widgets.HBox(ways), *photo, output)
+
+    def _beside(self, student: Student, step: int) -> None:
+        """Show the student before or after this one in what was found."""
+        from pipeline.review.review_snapshot import records
+
+        if self.listing is None:
+            return
+        found = records(self.listing.found())
+        names = [(each["school_code"], each["student_number"]) for each in found]
+        here = (student["school_code"], student["student_number"])
+        at = names.index(here) + step if here in names else 0
+        if 0 <= at < len(found):
+            self._office.remember(self.listing.found().iloc[[at]])
+            self._open(found[at])
+
+
+def _cells(student: Student, reasons: list[str]) -> str:
+    state = STATUSES[str(student["status"])] + (f"，{REQUEST}" if student["change_request"] else "")
+    number = f"{student['school_code']}/{student['student_number']}"
+    why = "；".join(reasons)
+    short = why if len(why) <= _CUT else f"{why[:_CUT]}……"
+    cells = (number, str(student["class_name"]), state, short)
+    spans = "".join(f'<span style="overflow-wrap:anywhere">{escape(cell)}</span>' for cell in cells)
+    return f'<div style="{_GRID}" title="{escape(why)}">{spans}</div>'

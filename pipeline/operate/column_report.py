@@ -1,0 +1,199 @@
+"""What each column of each source is read as, its first values masked, and what is proposed for what is missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from pipeline import fields
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
+from pipeline.collect.collected import Grid, Reading
+from pipeline.collect.people_tables import read_people
+from pipeline.collect.registry_files import read_sources
+from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, SheetRows, rows_of_grid, title_texts, values_below
+from pipeline.collect.source_columns import SourceColumn, SourceColumns, are_id_numbers, fields_read, labelled
+from pipeline.collect.submissions import read_unit, submission_units
+from pipeline.errors import InputError
+from pipeline.logs import mask
+from pipeline.normalise.text_repairs import comparable, names_in_cell
+
+_SHOWN = 3  # values of a column that are shown
+_PROVED = 0.9  # of a column's values that the registry must have
+_PLACES = ("college", "class_name", "major")  # what a worksheet's name or title may say
+_BY_VALUES = ("student_number", "exam_number", "name", *_PLACES)  # what the registry's values prove
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column on the screen: `values` are its first ones, masked."""
+
+    column: SourceColumn
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SheetReport:
+    """One worksheet with people. `whose` is the school's code where it is a registry's, "" for submissions."""
+
+    whose: str
+    has: SourceColumns
+    columns: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What may be written into `cohort.toml`: `field` is `text` (a heading, "@sheet", "@title"); `proved` by values."""
+
+    whose: str
+    field: str
+    text: str
+    proved: bool
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found: the worksheets, what is proposed, the fields missing by whose they are, what was not read."""
+
+    sheets: list[SheetReport]
+    proposals: list[Proposal]
+    missing: dict[str, list[str]]
+    unread: list[str]
+
+
+def look_at_columns(cohort: Cohort) -> Looked:
+    """Open every source and return what its columns are read as.
+
+    Raises:
+        InputError: a source names no file, or the tables of people are unreadable.
+    """
+    unread: list[str] = []
+    known = _people(cohort)
+    sheets: list[SheetReport] = []
+    proposals: list[Proposal] = []
+    for school in cohort.schools:
+        parts = list(_registry(school, cohort, unread))
+        sheets += [_sheet(school.code, grid, part) for grid, part in parts if part.columns]
+        proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
+        for grid, part in parts:
+            for column in part.columns.columns if part.columns else ():
+                if part.columns and column.field in _BY_VALUES:
+                    known[column.field] |= set(map(comparable, values_below(grid, part.columns, column.at)))
+    parts = list(_submissions(cohort, unread))
+    sheets += [_sheet("", grid, part) for grid, part in parts if part.columns]
+    proposals += _proposals("", parts, known, set(fields.names()))
+    return Looked(sheets, proposals, _missing(cohort, sheets), unread)
+
+
+def _people(cohort: Cohort) -> defaultdict[str, set[str]]:
+    """Return the colleges and classes that the tables of people name."""
+    colleges, counselors = read_people(cohort)
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    known["college"] = {
+        comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)
+    }
+    known["class_name"] = set(map(comparable, counselors["class_name"])) - {""}
+    return known
+
+
+def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[tuple[Grid, SheetRows]]:
+    try:
+        readings = read_sources(school.registry, cohort.folder, None)
+    except InputError as error:
+        unread.append(f"{school.name}的学籍库：{error}")
+        return
+    yield from _parts(readings, fields.in_registry(), school.columns, REGISTRY)
+
+
+def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[tuple[Grid, SheetRows]]:
+    for unit in submission_units(cohort):
+        reading = read_unit(unit, cohort, None)
+        unread += [str(note) for note in reading.notes if note.level == "error"]
+        needs = () if unit.source.amends else SUBMISSION
+        yield from _parts([reading], fields.names(), cohort.submissions.declared(unit.source), needs)
+
+
+def _parts(
+    readings: Iterable[Reading], wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
+) -> Iterator[tuple[Grid, SheetRows]]:
+    for reading in readings:
+        for grid in reading.grids:
+            yield grid, rows_of_grid(grid, wanted, declared, needs)
+
+
+def _sheet(whose: str, grid: Grid, part: SheetRows) -> SheetReport:
+    has = part.columns
+    if has is None:
+        raise TypeError("a worksheet without a header has no columns")
+    shown = [Shown(each, _masked(each, values_below(grid, has, each.at)[:_SHOWN])) for each in has.columns]
+    return SheetReport(whose, has, tuple(shown))
+
+
+def _masked(column: SourceColumn, values: Sequence[str]) -> tuple[str, ...]:
+    """Return values as a screen may show them: of persons no more than tells what kind of value it is."""
+    field = fields.fields().get(column.field or column.likely)
+    open_ = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
+    return tuple(mask(value) if open_ else _hidden(value) for value in values)
+
+
+def _hidden(value: str) -> str:
+    """Return a value with its middle hidden: 张*三, 430***********1234, 130***01."""
+    if len(value) <= 1:
+        return value
+    front, back = (3, 4 if len(value) > 12 else 2) if len(value) > 6 else (1, 0 if len(value) == 2 else 1)
+    return value[:front] + "*" * (len(value) - front - back) + (value[-back:] if back else "")
+
+
+def _proposals(
+    whose: str, parts: Sequence[tuple[Grid, SheetRows]], known: Mapping[str, set[str]], wanted: set[str]
+) -> list[Proposal]:
+    """Return what may be written for the fields that no worksheet of these has, what is proved before what is like."""
+    has = [part.columns for _, part in parts if part.columns]
+    lost = [name for name in fields.names() if name in wanted - fields_read(has)]
+    found: dict[tuple[str, str], Proposal] = {}
+    for grid, part in parts:
+        if part.columns is None:
+            continue
+        for column in part.columns.columns:
+            if not column.field:
+                for name, proved in _may_be(column, values_below(grid, part.columns, column.at), known, lost):
+                    found.setdefault((name, column.heading), Proposal(whose, name, column.heading, proved))
+        for name in (name for name in _PLACES if name in lost):
+            for text, told in (("@sheet", [grid.sheet]), ("@title", title_texts(grid, part.columns))):
+                if comparable(labelled(name, told)) in known[name] - {""}:
+                    found.setdefault((name, text), Proposal(whose, name, text, proved=True))
+    return sorted(found.values(), key=lambda each: (lost.index(each.field), not each.proved))
+
+
+def _may_be(
+    column: SourceColumn, values: Sequence[str], known: Mapping[str, set[str]], lost: Sequence[str]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the missing fields that a column may be, and whether its values prove it."""
+    import pandas as pd
+
+    proved = [name for name in _BY_VALUES if name in lost and _are_of(values, known[name])]
+    if "id_number" in lost and are_id_numbers(pd.Series(values, dtype="str")):
+        proved.append("id_number")
+    for name in proved:
+        yield name, len(proved) == 1 or name == column.likely
+    if column.likely in lost and column.likely not in proved:
+        yield column.likely, False
+
+
+def _are_of(values: Sequence[str], known: set[str]) -> bool:
+    return bool(values) and sum(comparable(value) in known for value in values) >= _PROVED * len(values)
+
+
+def _missing(cohort: Cohort, sheets: Sequence[SheetReport]) -> dict[str, list[str]]:
+    """Return the fields that submissions ("") and the registry of each school (its code) have no column for."""
+    photo = set() if cohort.photos_folder else {"photo"}
+    missing: dict[str, list[str]] = {}
+    for whose in ("", *(school.code for school in cohort.schools)):
+        own = [sheet.has for sheet in sheets if sheet.whose == whose]
+        wanted = set(fields.in_registry()) - {"school"} if whose else set(fields.names()) - {"school"} - photo
+        lost = [name for name in fields.names() if name in wanted - fields_read(own)]
+        if own and lost:
+            missing[whose] = lost
+    return missing

@@ -1,0 +1,183 @@
+"""The headcount by major as it is printed: one table of lines from which page, xlsx and PDF are all made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from pipeline.match.membership import names_by_reason
+from pipeline.review.signed_set import code_of
+from pipeline.review.signing import attestation
+from pipeline.tables import Frame
+from pipeline.tabulate.headcount import UNLISTED
+
+LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
+# column of the table → heading, in print order
+COLUMNS: dict[str, str] = {
+    "registered": "在册",
+    "male": "男",
+    "female": "女",
+    "submitted": "已提交",
+    "certified": "已认证",
+    "awaiting": "待审核",
+    "approved": "已通过",
+    "missing": "未提交",
+    "extra": "名单外",
+}
+NOTE = "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
+SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章。"
+DRAFT = "未定稿"
+SIGNATURES = ("填表人", "电话", "院党委副书记（签字）")
+SEAL, DATE = "单位（盖章）", "　　　　年　　月　　日"
+_PORTRAIT = 20
+"""Characters of a major that a page of A4 upright has room for, on two lines."""
+
+_ONE_PAGE = {True: (30, 11), False: (18, 17)}
+"""Upright or not: lines beside the block below them on one page, and characters of a major that a line holds."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: `kind` is major, subtotal or total; `numbers` stand in the order of `COLUMNS`."""
+
+    kind: str
+    level: str
+    major: str
+    numbers: tuple[int, ...]
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Headcount:
+    """The printed headcount of one college, with the digest of what is signed (blank while it may not be signed)."""
+
+    cohort: str
+    school: str
+    college: str
+    as_of: date
+    lines: tuple[Line, ...]
+    digest: str = ""
+    signed_on: str = ""
+    """The day of the college's signature under these very data."""
+    office: str = ""
+    """To whom it is handed in."""
+    outside: str = ""
+    """How many of the registry are outside the class, by reason: 休学 2、参军入伍 1."""
+
+    @property
+    def title(self) -> str:
+        """The heading of the printed table."""
+        return f"{self.school}{self.cohort}毕业生信息核对人数统计表"
+
+    @property
+    def attestation(self) -> str:
+        """The text above the signature; while sets differ, what stands between the college and its signature."""
+        if self.ready:
+            return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
+        left = self._number("registered") - self._number("approved")
+        extra = f"，名单外的提交 {self._number('extra')} 条" if self._number("extra") else ""
+        return f"{DRAFT}，不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the college may sign: the approved are the registered."""
+        return self.total.equal and bool(self.digest)
+
+    @property
+    def code(self) -> str:
+        """The code that is printed and that `mingce sign verify --code` takes; blank while it may not be signed."""
+        return code_of(self.digest) if self.ready else ""
+
+    @property
+    def note(self) -> str:
+        """What the columns mean, who is outside the class, and what is to be done with the sheet."""
+        outside = f"不在本届：{self.outside}。" if self.outside else ""
+        return NOTE + outside + (SIGN_HERE if self.ready else "")
+
+    @property
+    def addressee(self) -> str:
+        """To whom it is handed in; blank where the office's name is not known."""
+        return f"{self.office}：" if self.office else ""
+
+    @property
+    def day(self) -> str:
+        """The day that the data stand for, in words."""
+        return f"{self.as_of.year}年{self.as_of.month}月{self.as_of.day}日"
+
+    @property
+    def portrait(self) -> bool:
+        """Whether it is printed upright: no major is too long for it."""
+        return all(len(line.major) <= _PORTRAIT for line in self.lines)
+
+    @property
+    def one_page(self) -> bool:
+        """Whether table and block fit on one page; a longer table sends the whole block to the next."""
+        lines, characters = _ONE_PAGE[self.portrait]
+        return sum(-(-len(line.major) // characters) for line in self.lines) <= lines
+
+    def levels(self) -> list[tuple[Line, int]]:
+        """Return each line, and how many lines its cell of the level spans: 0 where another line's spans it.
+
+        In a table of several pages each line has a cell of its own, so that no page lacks the level.
+        """
+        if not self.one_page:
+            return [(line, int(line.kind == "major")) for line in self.lines]
+        spans: list[tuple[Line, int]] = []
+        for (own, _), lines in groupby(self.lines, key=lambda line: (line.kind == "major", line.level)):
+            first, *rest = lines
+            spans += [(first, 1 + len(rest) if own else 0), *((line, 0) for line in rest)]
+        return spans
+
+    @property
+    def foot(self) -> str:
+        """What stands at the foot of each page: the code, or that the table is not final."""
+        return f"校验码 {self.code}" if self.ready else DRAFT
+
+    def _number(self, column: str) -> int:
+        return self.total.numbers[list(COLUMNS).index(column)]
+
+    @property
+    def total(self) -> Line:
+        """The line of totals."""
+        return self.lines[-1]
+
+
+def headcount_lines(table: Frame) -> tuple[Line, ...]:
+    """Return majors by level, a subtotal for each level where there are several, strangers of no major, and the total.
+
+    Args:
+        table: the rows of `headcount` of one college.
+    """
+    lines: list[Line] = []
+    listed = table[table["major"] != UNLISTED]
+    levels = sorted(listed["education_level"].unique(), key=_level_order)
+    for level in levels:
+        rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
+        majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
+        lines += majors
+        if len(levels) > 1:
+            lines.append(_line("subtotal", str(level), f"{level}小计", rows))
+    lines += [_line("major", "", UNLISTED, [row]) for row in table[table["major"] == UNLISTED].to_dict("records")]
+    lines.append(_line("total", "", "合计", table.to_dict("records")))
+    return tuple(lines)
+
+
+def outside_in_words(outside: Frame) -> str:
+    """Return how many are outside the class by reason: 休学 2、参军入伍 1.
+
+    Args:
+        outside: the rows of `outside` of one college.
+    """
+    return "、".join(f"{reason} {len(names)}" for reason, names in names_by_reason(outside))
+
+
+def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
+    numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
+    registered = [row for row in rows if int(row["registered"])]  # a major that strangers alone claim is of no set
+    return Line(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))
+
+
+def _level_order(level: str) -> tuple[int, str]:
+    return (LEVELS.index(level) if level in LEVELS else len(LEVELS), level)

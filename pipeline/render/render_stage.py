@@ -1,0 +1,247 @@
+"""The render stage: the executed notebooks and their pages, the printed headcounts, the workbook of tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.colleges import College
+from pipeline.errors import MingceError
+from pipeline.kept import Kept, digest_of
+from pipeline.progress import Reporter
+from pipeline.render.index import write_index
+from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
+from pipeline.render.overview import college_folder
+from pipeline.render.own import Notebooks
+from pipeline.render.page_digests import college_digests, registry_page_digest
+from pipeline.render.page_guard import Guard, guard_page, write_failure
+from pipeline.render.page_scope import headcount_of, open_page
+from pipeline.render.prepared import Prepared, can_fork, prepare
+from pipeline.render.printed_headcount import Headcount
+from pipeline.render.signed import FILES, SignedFolder
+from pipeline.render.tables_xlsx import write_tables_xlsx
+from pipeline.run_folder import RunFolder
+from pipeline.tables import Frame
+from pipeline.view.run_tables import Run, load_run
+from pipeline.view.schools import are_many
+from pipeline.whole import sweep
+
+if TYPE_CHECKING:
+    from pipeline.render.cluster import Run as RunOnWorkers
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew.
+
+    `schools` are the codes of the schools whose pages are made (none: of all).
+    """
+
+    notebooks: bool = True
+    jobs: int = 0
+    cold: bool = False
+    force: bool = False
+    schools: tuple[str, ...] = ()
+
+
+@dataclass
+class Rendered:
+    """What became of each page: `pages` by name (ok, seconds, error), `taken_over` those that an earlier run had."""
+
+    pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    taken_over: list[str] = field(default_factory=list[str])
+
+    def tell(self, name: str, seconds: float, error: str = "") -> None:
+        """Write down what became of one page."""
+        self.pages[name] = {"ok": not error, "seconds": round(seconds, 2), "error": error}
+
+    def as_summary(self) -> dict[str, Any]:
+        """Return what the summary says of the render."""
+        failed = [name for name, page in self.pages.items() if not page["ok"]]
+        return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
+
+
+class Renderer:
+    """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that.
+
+    With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
+    """
+
+    def __init__(
+        self,
+        options: RenderOptions,
+        reporter: Reporter,
+        kept: Kept,
+        scheduler: str | None = None,
+        signed: SignedFolder | None = None,
+        notebooks: Notebooks | None = None,
+    ) -> None:
+        self._notebooks = notebooks or Notebooks()
+        self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
+        self.kept = kept
+        self._open = ExitStack()
+        self._given_up = False
+        self._prepared: Prepared | None = None
+        self._on_workers: RunOnWorkers | None = None
+
+    def __enter__(self) -> Renderer:
+        if not self._options.notebooks or self._options.cold:
+            return self
+        if self._scheduler is not None:
+            from pipeline.render.cluster import on_workers
+
+            self._on_workers = self._open.enter_context(on_workers(self._scheduler))
+        elif can_fork():
+            self._prepared = self._open.enter_context(prepare())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
+        """Render everything into the run's folder. A page that fails says so itself and stops no other."""
+        run = load_run(folder.path)
+        every = [
+            College(run.code_of(school), school, college)
+            for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
+        ]
+        colleges = [college for college in every if run.has_pages(college.code)]
+        rendered = Rendered()
+        keys = college_digests(run, [run.school_name(code) for code in self._options.schools])
+        keys |= {"registry": registry_page_digest(run)}
+        for college in colleges:
+            site = folder.path / "site" / college_folder(college.code, college.name)
+            site.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
+            writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
+            writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder.path / "tables.xlsx", tables)))
+            printing = beside.submit(self._print, writers, rendered)
+            try:
+                if self._options.notebooks:
+                    jobs = list(self._notebooks.jobs(run, folder.path, colleges, by_school=are_many(run)))
+                    left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
+                    self._run_notebooks(run, folder, left, keys, rendered)
+                printing.result()
+            finally:  # whoever interrupts waits for the table at hand, not for a province's
+                self._given_up = not printing.done()
+        index = partial(write_index, folder.path / "site" / "index.html", run, self._notebooks.added)
+        self._print([("index", index)], rendered)
+        return rendered
+
+    def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
+        """Take a page of a college from an earlier run, where it would be the same."""
+        taken = self.kept.take(page_key(name, keys))
+        if taken:
+            rendered.tell(name, 0.0)
+            rendered.taken_over.append(name)
+        return taken
+
+    def _run_notebooks(
+        self, run: Run, folder: RunFolder, jobs: list[NotebookJob], keys: Mapping[str, str], rendered: Rendered
+    ) -> None:
+        (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
+        guard = Guard(run)
+        with self._reporter.counting("页面", len(jobs)) as counter:
+
+            def done(result: NotebookResult) -> None:
+                rendered.tell(result.job.name, result.seconds, "" if result.ok else result.error)
+                _point_to_final(folder, result.job.output_notebook)
+                if not result.ok and result.job.output_html is not None:
+                    write_failure(result.job.output_html, result.job.name, result.error)
+                elif error := _guarded(guard, result.job):
+                    rendered.tell(result.job.name, result.seconds, error)
+                elif result.ok and result.job.output_html is not None and not result.job.own:
+                    made = [result.job.output_notebook, result.job.output_html]
+                    self.kept.note(page_key(result.job.name, keys), made)
+                counter.done(result.job.name)
+
+            if self._on_workers is not None:
+                self._on_workers(jobs, done)
+            else:
+                run_notebooks(
+                    jobs,
+                    processes=self._options.jobs,
+                    cold=self._options.cold,
+                    on_done=done,
+                    prepared=self._prepared,
+                )
+        _sweep(folder.path)
+
+    def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
+        """Write what needs no kernel; what fails is told like a page."""
+        for name, write in writers:
+            if self._given_up:
+                return
+            started = time.perf_counter()
+            try:
+                write()
+                rendered.tell(name, time.perf_counter() - started)
+            except MingceError as error:
+                rendered.tell(name, time.perf_counter() - started, str(error))
+
+    def _printed(
+        self, run: Run, folder: Path, college: College, keys: Mapping[str, str], rendered: Rendered
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Give the writers of a college's printed headcounts, each with its name, less those that are taken over.
+
+        While a signature stands, they are the files that were signed.
+        """
+        state = run.state(college.code, college.name)
+        site = folder / "site" / college_folder(college.code, college.name)
+        if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
+            for name, sha256 in state["signed_files"].items():
+                show = partial(self._signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                yield f"{college}/{name}", show
+            return
+        headcount = cache(lambda: headcount_of(open_page(str(run.path), college.name, college.code)))
+        for name, write in FILES.items():
+            page = f"{college}/{name}"
+            if self._taken(page, keys, rendered):
+                continue
+            path = site / name
+
+            def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
+                write(path, headcount())
+                self.kept.note(page_key(page, keys), [path])
+
+            yield page, writer
+
+
+def page_key(name: str, keys: Mapping[str, str]) -> str:
+    """Return the key of a page: of a college, or of the registry; blank for the overview, which is always made."""
+    shown = keys.get(name) or keys.get(name.rpartition("/")[0], "")
+    return shown and digest_of(name, shown)
+
+
+def _guarded(guard: Guard, job: NotebookJob) -> str:
+    """Hold a page to its college: one that shows another's rows is replaced by a page that says so, returned."""
+    if job.output_html is None:
+        return ""
+    school, college = job.of_college or ("", "")
+    return guard_page(job.output_html, guard, college or job.name, school, college)
+
+
+def _point_to_final(folder: RunFolder, notebook: Path) -> None:
+    """Let an executed notebook name the folder where the run will stand, not the hidden one it is made in."""
+    if notebook.is_file():
+        text = notebook.read_text(encoding="utf-8")
+        notebook.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
+
+
+def _sweep(run: Path) -> None:
+    """Remove what jobs left behind that were killed while they wrote."""
+    for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
+        sweep(folder)
+
+
+def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:
+    return lambda: write(path, what)

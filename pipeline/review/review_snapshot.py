@@ -1,0 +1,258 @@
+"""The desk: the newest run's tables combined with today's decisions and exceptions.
+
+The command line, the table of decisions and the notebook all decide through it, so that they accept and refuse alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.clock import SHANGHAI
+from pipeline.cohort import Cohort
+from pipeline.colleges import College
+from pipeline.errors import RefusedError, UsageError
+from pipeline.review.decisions import (
+    KEY,
+    decision_states,
+    registry_digest,
+    standing_decisions,
+    withdrawn_submission_ids,
+)
+from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
+from pipeline.review.status import open_critical, statuses
+from pipeline.run_folder import counts, newer_runs, read_summary, unread_of
+from pipeline.tables import AS_GIVEN, read_table
+
+Student = Mapping[str, Any]  # one row of a desk's people
+
+KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # what a desk reads of the ledger
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """What decisions look at. `people`: the roster with `school_code`, `registry_digest` and the registry's fields."""
+
+    run_id: str
+    people: pd.DataFrame
+    submissions: pd.DataFrame
+    findings: pd.DataFrame
+    schools: dict[str, str]
+    """School code to name."""
+    extras: pd.DataFrame | None = None
+    """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
+    unread: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the run could not read, `unread` of its summary."""
+    made_at: str = ""
+    """When the run was made (ISO): who decided later, decided after what people look at."""
+
+    def place(self, text: str) -> int:
+        """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
+
+        Raises:
+            UsageError: nobody has the number, or several have it: those of several schools are listed.
+        """
+        code, number = self.named(text)
+        own = self._places.get(number, [])
+        at = [position for position in own if not code or self.people["school_code"].iat[position] == code]
+        if not at:
+            raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
+        if len({str(self.people["school_code"].iat[position]) for position in at}) > 1:
+            candidates = _candidates(self.people.iloc[at], "student_number")
+            raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
+        if len(at) > 1:
+            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
+        return at[0]
+
+    def named(self, text: str) -> tuple[str, str]:
+        """Split SCHOOL/NUMBER; the first part is empty where no school of this code is named."""
+        code, _, number = text.partition("/")
+        return (code.strip(), number.strip()) if code.strip() in self.schools else ("", text.strip())
+
+    def knows(self, text: str) -> bool:
+        """Return whether a student has this number (NUMBER or SCHOOL/NUMBER) or a submission's begins so."""
+        _, number = self.named(text)
+        known = self.people["student_number"].eq(number).any() or self.submissions["student_number"].eq(number).any()
+        return bool(known or self.submissions["submission_id"].str.startswith(text).any())
+
+    def refuse_unread(self, college: College) -> None:
+        """Refuse what may not be done with a college of which something was not read.
+
+        Raises:
+            RefusedError: its registry, or a source that its students stand in, could not be read.
+        """
+        lacking = unread_of(self.unread, college.code, college.name)
+        if lacking:
+            raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for position, number in enumerate(self.people["student_number"]):
+            places.setdefault(number, []).append(position)
+        return places
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One row per registry student in `people`, with `status` and the columns of `decision_states` of this moment."""
+
+    tables: RunTables
+    people: pd.DataFrame
+    findings: pd.DataFrame
+    withdrawn: frozenset[str] = frozenset()
+    """Submissions that count nowhere any more."""
+
+    def student(self, text: str) -> Student:
+        """Return the row of the student that NUMBER or SCHOOL/NUMBER names; errors as of `RunTables.place`."""
+        return self.students([self.tables.place(text)])[0]
+
+    def students(self, places: Iterable[int]) -> list[Student]:
+        """Return the rows at these positions (of `RunTables.place`)."""
+        return records(self.people.iloc[list(places)])
+
+    def reasons(self, submission_id: str) -> list[str]:
+        """Return why this submission cannot be approved: the messages of its open critical findings."""
+        return self._blocking.get(submission_id, [])
+
+    def submission(self, submission_id: str) -> Mapping[str, Any]:
+        """Return the row of one submission."""
+        row = self.tables.submissions.iloc[self._places[submission_id]]
+        return cast("dict[str, Any]", row.to_dict())
+
+    @cached_property
+    def _blocking(self) -> dict[str, list[str]]:
+        blocking = open_critical(self.findings)[["submission_id", "message"]].drop_duplicates()
+        return {str(key): list(group) for key, group in blocking.groupby("submission_id")["message"]}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {submission_id: at for at, submission_id in enumerate(self.tables.submissions["submission_id"])}
+
+
+def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
+    """Return the desk of `today`: the run's tables under the ledger's entries (of `KINDS`)."""
+    granted = standing_exceptions(entries)
+    findings = apply_exceptions(tables.findings, granted, today)
+    lapsed = lapsed_submissions(findings, granted, today)
+    withdrawn = withdrawn_submission_ids(entries)
+    people = tables.people.assign(
+        submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
+    )
+    people = people.assign(later_id=_later(findings, people["submission_id"], withdrawn))
+    known = set(tables.submissions["submission_id"]) - withdrawn
+    states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
+    people = people.assign(**{str(column): states[column] for column in states.columns})
+    refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
+    counting = people["submission_id"].mask(refused, people["approved_submission_id"])
+    status = statuses(counting, people["decision_state"], findings)
+    return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
+
+
+def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str]) -> pd.Series:
+    """Return for each submission the later one of the same person that was not taken and nobody withdrew, or ""."""
+    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
+    later = told.drop_duplicates("submission_id").set_index("submission_id")["given"]
+    return submission_ids.map(later).astype("str").fillna("")
+
+
+def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
+    """Return the newest run's tables and the day on which decisions are made.
+
+    That is today; where the run was made for another day (`--as-of`), the office works as of that day.
+
+    Args:
+        cohort: whose.
+        known: a student's or a submission's number. Where the run does not know it and a newer one of some colleges
+            does, that one's tables are returned.
+    """
+    run = newest_run(cohort)
+    summary = read_summary(run) or {}
+    as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
+    day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
+    tables = load_tables(cohort, run)
+    if known and not tables.knows(known):
+        newer = sorted((run.parent / name for name in newer_runs(cohort.reports_folder, run.name)), reverse=True)
+        others = (load_tables(cohort, path) for path in newer if (path / "tables" / "roster.parquet").is_file())
+        tables = next((other for other in others if other.knows(known)), tables)
+    return tables, day
+
+
+def newest_run(cohort: Cohort) -> Path:
+    """Return the folder of the newest complete run or check of all colleges.
+
+    Raises:
+        RefusedError: there is none yet.
+    """
+    runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
+    found = next((run for run in runs if counts(read_summary(run))), None)
+    if found is None:
+        raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
+    return found
+
+
+def load_tables(cohort: Cohort, run: Path) -> RunTables:
+    """Return what decisions look at from the tables of a run folder."""
+    schools = {school.code: school.name for school in cohort.schools}
+    people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
+    submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
+    extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
+    summary = read_summary(run) or {}
+    unread, made_at = summary.get("unread") or {}, str(summary.get("started_at", ""))
+    return RunTables(run.name, people, submissions, findings, schools, extras, unread, made_at)
+
+
+def records(people: pd.DataFrame) -> list[Student]:
+    """Return rows of a desk's people one by one."""
+    return cast("list[Student]", people.to_dict("records"))
+
+
+def student_name(row: Student) -> str:
+    """Return SCHOOL/NUMBER, by which every message and every list names a student."""
+    return f"{row['school_code']}/{row['student_number']}"
+
+
+def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:
+    """Return the roster with `school_code`, `registry_digest` and the registry's other fields.
+
+    Args:
+        roster: the table.
+        registry: normalised registry rows: `school_code` and the fields; `registry_digest` where already computed.
+        schools: school code to name.
+    """
+    codes = {name: code for code, name in schools.items()}
+    digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
+    more = [*fields.in_registry(), AS_GIVEN]
+    more = [name for name in more if name in registry.columns and name not in roster.columns]
+    rows = registry.assign(registry_digest=digests)[[*KEY, *more, "registry_digest"]].drop_duplicates(KEY)
+    coded = roster.assign(school_code=roster["school"].map(codes).fillna("").astype("str"))
+    both = coded.merge(rows, on=KEY, how="left", validate="m:1")
+    return both.assign(**{name: both[name].fillna("").astype("str") for name in [*more, "registry_digest"]})
+
+
+def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
+    """Return the rows of one college of one school."""
+    return people[(people["school_code"] == code) & (people["college"] == college)]
+
+
+def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
+    """Return the rows of one college, which has some.
+
+    Raises:
+        UsageError: no registry student is of this college.
+    """
+    rows = of_college(people, college.code, college.name)
+    if rows.empty:
+        raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{_candidates(people, 'college')}")
+    return rows
+
+
+def _candidates(rows: pd.DataFrame, column: str) -> str:
+    return "、".join(sorted({f"{code}/{name}" for code, name in zip(rows["school_code"], rows[column], strict=True)}))

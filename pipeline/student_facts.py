@@ -1,0 +1,343 @@
+"""Gather all that is known of one student, and why, for `mingce explain`. Reads only."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from pipeline import fields
+from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secretaries
+from pipeline.errors import UsageError
+from pipeline.logs import mask
+from pipeline.render.mask import mask_id, mask_phone
+from pipeline.review.chain import name_checked
+from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
+from pipeline.review.signatures import college_states
+from pipeline.run_folder import read_summary
+from pipeline.summary import skipped_with_numbers
+from pipeline.tables import Frame, read_table
+
+Facts = dict[str, Any]
+
+ROLES = {
+    "counts": "计入",
+    "superseded": "已被后来的提交取代",
+    "withdrawn": "已撤销登记",
+    "other": "写了这名学生的号码，没有计在其名下",
+}
+_KIND = {"decision": "审核", "exception": "例外", "withdrawal": "撤销登记", "reading": "审核表", "scope": "是否在本届"}
+_ACTS = {
+    "approve": "通过",
+    "return": "退回",
+    "reopen": "取消审核",
+    "add": "批准",
+    "revoke": "撤销",
+    "refused": "未采纳",
+    "in": "列入本届",
+    "out": "不在本届",
+    "undo": "收回",
+}
+_DELIVERY = "delivery"
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*[0-9]){10})[0-9A-Za-z]{15,19}(?![0-9A-Za-z])")
+_MOBILE = re.compile(r"(?<![0-9A-Za-z])(?<!学号 )1[3-9][0-9]{9}(?![0-9A-Za-z])")
+_PLAIN = (
+    "submission_id", "superseded_by", "file", "student_number", "matched_student_number", "exam_number", "email", "qq",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """The student to explain. `person` is the row of the run's people, None if no registry has the student."""
+
+    school_code: str
+    school: str
+    number: str
+    person: Frame | None
+
+
+def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, today: date) -> Facts:
+    """Return what is known of NUMBER or SCHOOL/NUMBER, ready for JSON, nothing masked.
+
+    Args:
+        tables: the newest run's.
+        run: its folder: certifications, changes, registry, extras, people are read from it.
+        entries: every entry of the ledger.
+        number: as the contract writes it.
+        today: the day for which exceptions hold.
+
+    Raises:
+        UsageError: nobody has the number, or several schools have it (all are listed).
+    """
+    found = _find(tables, number, skipped_with_numbers(read_summary(run) or {}))
+    certifications = read_table(run, "certifications")
+    mine = _entries_about(entries, found)
+    ids = _submissions_of(found, tables, certifications, mine)
+    mine = pd.concat([mine, entries[entries["submission_id"].isin(ids)]]).drop_duplicates("seq").sort_values("seq")
+    desk = _narrow_desk(tables, entries, found, ids, today)
+    return {
+        "run": run.name,
+        "student": _student(found, desk),
+        "registry": _registry_row(found, run),
+        "submissions": _submissions(desk, run, certifications, entries, ids),
+        "findings": _records(_of_student(desk.findings, found), _FINDING),
+        "ledger": [
+            _said(row) for row in mine[mine["kind"].isin(list(_KIND)) & (mine["action"] != "seen")].to_dict("records")
+        ],
+        "college": _college(found, entries),
+        "deliveries": _deliveries(found, run, entries, tables),
+    }
+
+
+def masked_facts(facts: Facts) -> Facts:
+    """Return `facts` with ID numbers and phones masked; a student number may look like a phone and is not."""
+    return {key: value if key in ("run", "college") else _masked(value, "") for key, value in facts.items()}
+
+
+def _masked(value: object, field: str) -> object:
+    if isinstance(value, dict):
+        given = cast("dict[str, Any]", value)
+        about = str(given.get("field", ""))
+        named = {"given": about, "kept": about, "expected": about if about in _PLAIN else ""}
+        return {key: _masked(one, named.get(key, key)) for key, one in given.items()}
+    if isinstance(value, list):
+        return [_masked(one, field) for one in cast("list[Any]", value)]
+    if not isinstance(value, str) or field in _PLAIN:
+        return value
+    if field == "id_number":
+        return mask_id(value)
+    if field in ("phone", "family_phone"):
+        return mask_phone(value)
+    return _MOBILE.sub(lambda hit: mask_phone(hit[0]), _NUMBER.sub(lambda hit: mask_id(hit[0][:18]), value))
+
+
+def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Found:
+    people = tables.people
+    code, number = tables.named(text)
+    registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
+    if registered.any():
+        row = people.iloc[[tables.place(text)]]
+        return Found(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
+    claims = tables.submissions[tables.submissions["student_number"] == number]
+    schools = claims[claims["school"] == tables.schools.get(code)] if code else claims
+    names = sorted(schools["school"].unique())
+    places = "；".join(place for place, given in skipped if given in (number, mask(number)))
+    if not names and places:
+        raise UsageError(f"{text} 所在的行没有读作学生：{places}", remedy="是学生的，请改正这一行，再运行 mingce run")
+    if not names:
+        raise UsageError(f"学籍库和登记表中都没有学号 {text}", remedy="请核对学号；刚登记的学生，请先运行 mingce run")
+    if len(names) > 1:
+        codes = {name: key for key, name in tables.schools.items()}
+        listed = "、".join(f"{codes.get(name, name or '未写学校')}/{number}" for name in names)
+        raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{listed}")
+    own = next((key for key, name in tables.schools.items() if name == names[0]), "")
+    return Found(own, names[0], number, None)
+
+
+def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine: Frame) -> list[str]:
+    """Return the ids of every submission that stands on, was replaced by, or claims this student, oldest first."""
+    given = tables.submissions
+    elsewhere = given["school"].isin(list(tables.schools.values())) & (given["school"] != found.school)
+    own = (given["student_number"] == found.number) & ~elsewhere
+    ids = set(given["submission_id"][own]) | set(mine["submission_id"])
+    if found.person is not None:
+        person = found.person.iloc[0]
+        ids.add(str(person["submission_id"]))
+        if person["id_number"]:
+            ids |= set(given["submission_id"][given["id_number"] == person["id_number"]])
+        matched = certifications["matched_school"] == found.school
+        matched &= certifications["matched_student_number"] == found.number
+        ids |= set(certifications["submission_id"][matched])
+    while more := set(given["submission_id"][given["superseded_by"].isin(ids - {""})]) - ids:
+        ids |= more
+    rows = given[given["submission_id"].isin(ids - {""})].sort_values(["submitted_at", "row"], kind="stable")
+    return list(rows["submission_id"])
+
+
+def _entries_about(entries: Frame, found: Found) -> Frame:
+    named = (entries["student_number"] == found.number) & (entries["school_code"] == found.school_code)
+    return entries[named & (found.number != "")]
+
+
+def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str], today: date) -> Desk:
+    """Return the desk of this student alone, by the same rules as the desk of all students."""
+    people = tables.people.iloc[0:0] if found.person is None else found.person
+    findings = tables.findings
+    near = findings["submission_id"].isin(ids) | (findings["student_number"] == found.number)
+    submissions = tables.submissions[tables.submissions["submission_id"].isin(ids)]
+    return lay_desk(RunTables(tables.run_id, people, submissions, findings[near], tables.schools), entries, today)
+
+
+_PERSON = (
+    "school_code", "school", "college", "class_name", "major", "education_level", "student_number", "name", "status",
+    "submission_id", "approved_submission_id", "change_request", "exception_expired", "changed_fields", "counselor",
+    "decided_by", "decided_at", "decided_why",
+)  # fmt: skip
+_FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected", "excepted")
+
+
+def _student(found: Found, desk: Desk) -> Facts:
+    if found.person is None:
+        return {
+            "school_code": found.school_code, "school": found.school, "student_number": found.number, "status": ""
+        }  # fmt: skip
+    row = desk.people.iloc[0]
+    return {name: _plain(row[name]) for name in _PERSON if name in row.index}
+
+
+def _registry_row(found: Found, run: Path) -> Facts:
+    if found.person is None:
+        return {}
+    registry = read_table(run, "registry")
+    own = registry[(registry["school"] == found.school) & (registry["student_number"] == found.number)]
+    named = [name for name in ("file", "row", *fields.in_registry()) if name in own.columns]
+    return {name: _plain(own.iloc[0][name]) for name in named} if len(own) else {}
+
+
+def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
+    standing = set(desk.people["submission_id"])
+    withdrawn = withdrawn_submission_ids(entries)
+    changes, judged = read_table(run, "changes"), certifications.set_index("submission_id")
+    extras = read_table(run, "extras") if (run / "tables" / "extras.parquet").is_file() else None
+    told: list[Facts] = []
+    for submission_id in ids:
+        row = desk.submission(submission_id)
+        superseded = bool(row["superseded_by"])
+        role = "superseded" if superseded else "counts" if submission_id in standing else "other"
+        role = "withdrawn" if submission_id in withdrawn else role
+        told.append(
+            {name: _plain(row[name]) for name in ("submission_id", "file", "sheet", "row", "superseded_by")}
+            | {"role": role, "fields": {name: str(row[name]) for name in fields.names()}}
+            | {"match": _verdict(judged, submission_id)}
+            | {"changes": _records(_of(changes, submission_id), ("field", "given", "kept", "why"))}
+            | {"findings": _records(_of(desk.findings, submission_id), _FINDING)}
+            | {"unknown_columns": _extra_cells(extras, row)}
+        )
+    return told
+
+
+def _verdict(judged: Frame, submission_id: str) -> Facts:
+    if submission_id not in judged.index:
+        return {}
+    row = judged.loc[submission_id]
+    return {
+        name: _plain(row[name])
+        for name in ("identity", "cause", "record", "matched_school", "matched_student_number", "score")
+    }
+
+
+def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]:
+    if extras is None or extras.empty:
+        return {}
+    own = extras[(extras["file"] == row["file"]) & (extras["sheet"] == row["sheet"])]
+    own = own[own["row"].astype("str") == str(row["row"])]
+    return dict(zip(own["column"], own["value"], strict=True))
+
+
+def _of(frame: Frame, submission_id: str) -> Frame:
+    return frame[frame["submission_id"] == submission_id]
+
+
+def _of_student(findings: Frame, found: Found) -> Frame:
+    """Return the findings about the student where there is no submission, such as that there is none."""
+    own = (findings["submission_id"] == "") & (findings["student_number"] == found.number)
+    return findings[own & (findings["school"] == found.school)]
+
+
+def _said(row: dict[Any, Any]) -> Facts:
+    """Return a ledger entry about the student as it may be shown."""
+    data, values = (cast("dict[str, Any]", json.loads(row[name] or "{}")) for name in ("data", "values"))
+    told = {
+        name: row[name] for name in ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
+    }
+    told["name_checked"] = name_checked(data)
+    told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
+    return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
+
+
+def _college(found: Found, entries: Frame) -> Facts:
+    if found.person is None:
+        return {}
+    college = str(found.person.iloc[0]["college"])
+    states = college_states(entries)
+    own = states[(states["school_code"] == found.school_code) & (states["college"] == college)]
+    row = dict.fromkeys(states.columns, "") if own.empty else own.iloc[0]
+    told = {name: str(row[name]) for name in ("signed_at", "signed_by", "accepted_at", "accepted_by")}
+    return {"college": college, **told}
+
+
+def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
+    """Return the mails about this student: to the class's counselor, the college, and the student."""
+    sent = entries[entries["kind"] == _DELIVERY]
+    if sent.empty:
+        return []
+    keys = _people_keys(found, run, tables)
+    told: list[Facts] = []
+    for row in sent.to_dict("records"):
+        data, values = (cast("dict[str, Any]", json.loads(row[name] or "{}")) for name in ("data", "values"))
+        key = str(data.get("recipient", ""))
+        kind = key.partition(":")[0]
+        if key in keys or key == _own_key(kind, str(values.get("address", "")), found):
+            told.append(
+                {
+                    "at": row["at"],
+                    "to": kind,
+                    "action": row["action"],
+                    "run": data.get("run", ""),
+                    "whom": keys.get(key),
+                }
+            )
+    return told
+
+
+def _own_key(kind: str, address: str, found: Found) -> str:
+    if kind not in ("student", "invite", "confirm", "changed") or not address:
+        return "-"
+    return Recipient(kind, address, (), frozenset({(found.school, found.number)})).key
+
+
+def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
+    """Map the ledger's keys of the recipients of mail about this student to their names."""
+    if found.person is None:
+        return {}
+    row = found.person.iloc[0]
+    scope = (found.school, str(row["college"]), str(row["class_name"]))
+    both: list[Recipient] = []
+    if (run / "tables" / "counselors.parquet").is_file():
+        both += counselors(read_table(run, "counselors"), tables.people)[0]
+    if (run / "tables" / "college_people.parquet").is_file():
+        both += secretaries(read_table(run, "college_people"), tables.people)[0]
+    return {one.key: "、".join(one.names) for one in both if scope in one.scope or scope[:2] in one.scope}
+
+
+def _records(frame: Frame, names: tuple[str, ...]) -> list[Facts]:
+    return [{str(key): _plain(value) for key, value in row.items()} for row in frame[list(names)].to_dict("records")]
+
+
+def _plain(value: object) -> object:
+    """Return a cell as JSON knows it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def what_was_done(kind: str, action: str) -> str:
+    """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
+    named, act = kind_name(kind), _ACTS.get(action, "")
+    return act if named in act or kind == "scope" else f"{named}{act}"
+
+
+def by_whom(entry: Facts) -> str:
+    """Return who made an entry of the ledger, and where nobody has checked that name, so."""
+    return str(entry["by"]) + ("（手工填写，未核对）" if entry["by"] and not entry["name_checked"] else "")
+
+
+def kind_name(kind: str) -> str:
+    """Return the Chinese name of a ledger entry's or a recipient's kind."""
+    return _KIND.get(kind) or KIND_NAMES.get(kind, kind)

@@ -1,0 +1,259 @@
+"""What is left to do, for whom and by when: tasks, pace, reasons, and the words for days and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import ceil
+from typing import Any
+
+import pandas as pd
+
+from pipeline.cohort_sections import Window
+from pipeline.logs import mask
+from pipeline.review.status import one_a_slip, open_critical
+from pipeline.states import ACTORS, family_of, states
+from pipeline.tables import Frame
+from pipeline.view.class_course import Course
+from pipeline.view.theme import theme
+
+_RECENT = 7  # days that the present speed is taken from
+_FAR = 90  # days: a forecast beyond says nothing
+# What to call the work of one who has several kinds of it by the same date.
+_HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
+_SEVERAL = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work that is left: who, what, how many people, the last day (inclusive) and how many days that leaves."""
+
+    actor: str
+    who: str
+    what: str
+    short: str
+    count: int
+    due: date
+    days_left: int
+    family: str
+
+    @property
+    def when(self) -> str:
+        """The deadline in words."""
+        return f"{month_day(self.due)} {left_in_words(self.days_left)}"
+
+
+@dataclass(frozen=True)
+class Duty:
+    """All that one person or office has to do by one date, largest part first."""
+
+    who: str
+    parts: tuple[Task, ...]
+
+    @property
+    def count(self) -> int:
+        """People concerned."""
+        return sum(task.count for task in self.parts)
+
+    @property
+    def due(self) -> date:
+        """The last day, inclusive."""
+        return self.parts[0].due
+
+    @property
+    def days_left(self) -> int:
+        """Days left until `due`."""
+        return self.parts[0].days_left
+
+    @property
+    def short(self) -> str:
+        """The work in a few words."""
+        return self.parts[0].short if len(self.parts) == 1 else _SEVERAL[self.who].format(grouped(self.count))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Progress against the deadline: people a day that are needed, and people a day of late (None: not known)."""
+
+    needed: float
+    recent: float | None
+    recent_days: int
+    verdict: str
+
+
+def month_day(day: date) -> str:
+    """Return a date as 10月31日."""
+    return f"{day.month}月{day.day}日"
+
+
+def left_in_words(days: int) -> str:
+    """Return days left as 还有 3 天, 今天截止, 已过 2 天."""
+    return f"还有 {days} 天" if days > 0 else "今天截止" if days == 0 else f"已过 {-days} 天"
+
+
+def grouped(number: float) -> str:
+    """Return a number of people as read: 9654, 12,000; where few come a day, with one decimal: 4.7, but 5."""
+    if isinstance(number, float) and number < 100:
+        return f"{number:.1f}".removesuffix(".0")
+    return f"{number:,.0f}" if number >= 10_000 else f"{number:.0f}"
+
+
+def family_counts(statuses: dict[str, int]) -> dict[str, int]:
+    """Return students per family of states, every family present, in the theme's order."""
+    counts = {family.name: 0 for family in theme().families}
+    for status, number in statuses.items():
+        counts[family_of(status)] += number
+    return counts
+
+
+def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
+    """Return the work that is left, what binds first at the top: by deadline, then by number of people.
+
+    Once the students' window is over, what was theirs must still be done until the college hands in.
+    """
+    found: list[Task] = []
+    for state in states().values():
+        count = statuses.get(state.name, 0)
+        if count and state.left:
+            due = window.closes if state.until == "closes" and as_of <= window.closes else window.college_due
+            short = state.short.format(grouped(count))
+            found.append(Task(state.actor, state.who, state.task, short, count, due, (due - as_of).days, state.family))
+    return sorted(found, key=lambda task: (task.due, -task.count))
+
+
+def duties(found: list[Task]) -> list[Duty]:
+    """Return the tasks gathered by date and person: by deadline, then by number of people."""
+    gathered: dict[tuple[date, str], list[Task]] = {}
+    for task in found:
+        gathered.setdefault((task.due, task.who), []).append(task)
+    made = [Duty(who, tuple(parts)) for (_, who), parts in gathered.items()]
+    return sorted(made, key=lambda duty: (duty.due, -duty.count))
+
+
+def pace(course: Course) -> Pace:
+    """Return how fast approvals must come until the hand-in and how fast they came in the last seven days.
+
+    Before anybody is approved no speed is known.
+    """
+    done, left = course.approved_by(course.as_of), course.total - course.approved_by(course.as_of)
+    days = (course.college_due - course.as_of).days
+    needed = left / max(days, 1)
+    since = max(course.opens, course.as_of - timedelta(days=_RECENT))
+    span = (course.as_of - since).days
+    recent = (done - course.approved_by(since)) / span if span > 0 and done else None
+    if left == 0:
+        verdict = "全部通过"
+    elif days < 0:
+        verdict = "已过上报截止"
+    elif recent is None:
+        verdict = ""
+    else:
+        verdict = "进度正常" if recent >= needed else "进度偏慢"
+    return Pace(needed, recent, span, verdict)
+
+
+def pace_sentence(course: Course) -> str:
+    """Return the pace in words: share approved, deadline, people a day needed and of late, when that ends."""
+    found, done, due_day = pace(course), course.approved_by(course.as_of), course.college_due
+    days = (due_day - course.as_of).days
+    due = f"学院上报截止 {month_day(due_day)}（{left_in_words(days)}）"
+    left = course.total - done
+    if left <= 0:
+        return f"{due}。"
+    needed = f"，按期完成每天要通过 {grouped(found.needed)} 人" if days >= 0 and found.needed >= 0.1 else ""
+    return f"已通过 {percent(done / course.total)}。{due}{needed}{_forecast(course, found, left)}。"
+
+
+def _forecast(course: Course, found: Pace, left: int) -> str:
+    """Return how fast it went of late and when that ends; nothing where the days are too few to say."""
+    if found.recent is None:
+        return "；还没有人通过，推算不出哪天完成" if (course.as_of - course.opens).days >= _RECENT else ""
+    recent = f"；近 {found.recent_days} 天平均每天 {grouped(found.recent)} 人"
+    if not found.recent:
+        return f"{recent}，照这样完不成"
+    days = ceil(left / found.recent)
+    if days > _FAR:
+        return f"{recent}，按现在的速度 {_FAR} 天内完不成"
+    end = course.as_of + timedelta(days=days)
+    late = (end - course.college_due).days
+    return f"{recent}，按现在的速度 {month_day(end)} 完成{f'，比上报截止晚 {late} 天' if late > 0 else ''}"
+
+
+def asked_for(run: str, token: str) -> str:
+    """Return the line that tells which page of which run this is, for who asks about it."""
+    return f"运行编号 {run}，页面校验 {token}：询问这一页时，请一起说明。"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that never claims 100 % or 0 % before it is so."""
+    if 0 < share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
+def open_reasons(roster: Frame, findings: Frame) -> Frame:
+    """Return the reasons that hold students up, the most students first.
+
+    Args:
+        roster: the students.
+        findings: their findings; open critical ones count, one for each slip.
+
+    Returns:
+        One row for each: `reason` and `who` acts, both in Chinese; `students` it touches, those whom mending it alone
+        would have `freed`, their `share` of all who are left, and the `family` of their states.
+    """
+    left = roster[roster["status"] != "approved"]
+    held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
+    mine = one_a_slip(open_critical(findings))
+    mine = mine[mine["submission_id"].isin(held["submission_id"])].drop_duplicates(["submission_id", "rule"])
+    alone = mine.groupby("submission_id")["rule"].transform("size").eq(1)
+    found: list[tuple[str, str, int, int, str]] = []
+    for _, group in mine.assign(alone=alone).groupby("rule"):
+        first, freed = group.iloc[0], int(group["alone"].sum())
+        family = "fix" if first["actor"] == "student" else "verify"
+        found.append((mask(str(first["message"])), ACTORS[str(first["actor"])], len(group), freed, family))
+    missing = int((left["status"] == "missing").sum())
+    if missing:
+        found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))
+    found.sort(key=lambda row: (-row[2], row[0]))
+    frame = pd.DataFrame(found, columns=["reason", "who", "students", "freed", "family"])
+    return frame.assign(share=frame["freed"] / max(len(left), 1))
+
+
+def by_group(roster: Frame, *columns: str) -> Frame:
+    """Return the students of each group, the most left first.
+
+    Args:
+        roster: the students.
+        columns: of the roster, whose values together make a group.
+
+    Returns:
+        One row for each: the last of `columns`, the `counselor` of its first student, the students `registered`, those
+        in each family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
+    """
+    rows: list[dict[str, Any]] = []
+    for key, group in roster.groupby(list(columns)):
+        counts = family_counts({str(status): int(n) for status, n in group["status"].value_counts().items()})
+        of = dict(zip(columns, map(str, key), strict=True))
+        row = {**of, "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
+        rows.append({**row, **counts, "left": len(group) - counts["done"]})
+    *others, name = columns
+    rows.sort(key=lambda row: (-row["left"], row[name]))
+    families = [family.name for family in theme().families]
+    return pd.DataFrame(rows, columns=[name, "counselor", "registered", *families, "left", *others])
+
+
+def entries(groups: Frame) -> list[dict[str, Any]]:
+    """Return groups as templates take them: their own columns, `name`, `total`, and `counts` by family of states."""
+    families, name = [family.name for family in theme().families], str(groups.columns[0])
+    return [
+        {
+            **{str(column): row[column] for column in row if column not in families},
+            "name": str(row[name]),
+            "total": int(row["registered"]),
+            "counts": {family: int(row[family]) for family in families},
+        }
+        for row in groups.to_dict("records")
+    ]
