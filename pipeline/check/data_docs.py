@@ -56,7 +56,7 @@ def write_data_docs(run: Path, folder: Path) -> Path:
 
 def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folder: Path) -> None:
     """Have Great Expectations build its whole site: an index, each suite, each validation."""
-    page, index = ({"module_name": _VIEWS, "class_name": name} for name in ("Page", "Index"))
+    page, index = ({"module_name": _VIEWS, "class_name": name} for name in ("DocsPage", "Index"))
     section = {"class_name": "DefaultSiteSectionBuilder", "view": page}
     built = context(
         data_docs_sites={
