@@ -67,47 +67,40 @@ def columns(
 
 def _proved(proposals: Iterable[Proposal]) -> dict[str, dict[str, str]]:
     """Return what values prove; where two columns prove one field, neither."""
+    from pipeline.operate.column_report import answers_of
+
     proved = [each for each in proposals if each.proved]
     places = [(each.whose, each.field) for each in proved]
-    answers: dict[str, dict[str, str]] = {}
-    for each in proved:
-        if places.count((each.whose, each.field)) == 1:
-            answers.setdefault(each.whose, {})[each.field] = each.text
-    return answers
+    return answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
 
 
 def _asked(cohort: Cohort, looked: Looked) -> dict[str, dict[str, str]]:
     """Ask about each proposal, and return what was answered with yes."""
-    answers: dict[str, dict[str, str]] = {}
+    from pipeline.operate.column_report import answers_of
+
+    accepted: list[Proposal] = []
     for each in looked.proposals:
-        if each.field in answers.get(each.whose, {}):
+        if each.field in answers_of(accepted).get(each.whose, {}):
             continue
-        why = "（内容与学籍相符）" if each.proved else ""
-        question = f"{_whose(cohort, each.whose)}：“{_told(each.text)}”{why}读作“{fields.label(each.field)}”吗？"
-        if typer.confirm(question, default=each.proved):
-            answers.setdefault(each.whose, {})[each.field] = each.text
-    return answers
-
-
-def _told(text: str) -> str:
-    return {"@sheet": "工作表名", "@title": "表头上面的一行"}.get(text, text)
-
-
-def _whose(cohort: Cohort, code: str) -> str:
-    school = cohort.school_of_code(code)
-    return f"{school.name}的学籍库" if school else "登记表"
+        if typer.confirm(each.question(cohort), default=each.proved):
+            accepted.append(each)
+    return answers_of(accepted)
 
 
 def _show(cohort: Cohort, looked: Looked) -> None:
+    from pipeline.operate.column_report import place_name, whose_name
+
     for sheet in looked.sheets:
         _show_sheet(cohort, sheet)
     for line in looked.unread:
         print(f"未能读取：{line}")
     for whose, lost in looked.missing.items():
-        print(f"{_whose(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
+        print(f"{whose_name(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
     for each in looked.proposals:
         proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
-        print(f"{_whose(cohort, each.whose)}：{fields.label(each.field)} 可能是“{_told(each.text)}”（{proof}）")
+        print(
+            f"{whose_name(cohort, each.whose)}：{fields.label(each.field)} 可能是“{place_name(each.text)}”（{proof}）"
+        )
 
 
 def _show_sheet(cohort: Cohort, sheet: SheetReport) -> None:
@@ -115,10 +108,12 @@ def _show_sheet(cohort: Cohort, sheet: SheetReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from pipeline.operate.column_report import whose_name
+
     has = sheet.has
     known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
     refused = f"。{has.refused}" if has.refused else ""
-    print(f"{_whose(cohort, sheet.whose)} {has.place}：表头在第 {has.row} 行{known}{refused}")
+    print(f"{whose_name(cohort, sheet.whose)} {has.place}：表头在第 {has.row} 行{known}{refused}")
     table = Table("列名", "读作", "依据", "前三个值（已遮盖）")
     for shown in sheet.columns:
         column = shown.column

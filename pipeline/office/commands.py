@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RefusedError, UsageError
+from pipeline.office.columns_form import show_columns
 from pipeline.office.desk_cohort import DeskCohort, error_box, show_in
 from pipeline.render.pieces import Piece, piece
 
@@ -50,25 +51,30 @@ def show_more(office: DeskCohort) -> Widget:
     college = widgets.Text(description="院系", placeholder="学校代码/院系；签字、接收、上报必填")
     by = widgets.Text(description="经办人", placeholder="签字、接收必填")
     why = widgets.Text(description="说明", placeholder="需要说明原因时填写")
+    number = widgets.Text(description="编号", placeholder="整体问题的编号")
+    boxes = {"college": college, "by": by, "why": why, "number": number}
 
     def words() -> list[str]:
         command, needs = _MORE[str(which.value)]
-        named = {"college": str(college.value).strip(), "by": str(by.value).strip(), "why": str(why.value).strip()}
+        named = {name: str(box.value).strip() for name, box in boxes.items()}
         lacking = [_NEEDED[need] for need in needs if not named[need]]
         if lacking:
             raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
+        command = [named["number"] if word == "NUMBER" else word for word in command]
         place = [named["college"]] if "college" in needs else []
         whose = ["--by", named["by"], *(["--why", named["why"]] if named["why"] else [])] if "by" in needs else []
         return [*command, *place, str(office.cohort.folder), *whose]
 
-    form = widgets.HBox([which, college, by, why], layout=widgets.Layout(flex_flow="row wrap"))
-    return widgets.VBox([form, _command(office, "执行", words, "")])
+    form = widgets.HBox([which, *boxes.values()], layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.VBox([form, _command(office, "执行", words, ""), show_columns(office)])
 
 
-_NEEDED = {"college": "院系", "by": "经办人", "why": "说明"}
+_NEEDED = {"college": "院系", "by": "经办人", "why": "说明", "number": "编号"}
 _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "检查设置、数据来源和环境": (["doctor"], ()),
     "看每一列读成了什么": (["columns"], ()),
+    "整体问题：大家的写法是对的，记作别名": (["columns", "--settle", "NUMBER", "--as", "alias"], ("number", "by")),
+    "整体问题：交回学生更正": (["columns", "--settle", "NUMBER", "--as", "students"], ("number", "by")),
     "谁不在本届": (["scope", "list"], ()),
     "确认全校导出：别的年份毕业的不在本届": (["scope", "years"], ("by", "why")),
     "把状态写回共享表格": (["write-back"], ()),
@@ -80,6 +86,8 @@ _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "规则的核验记录（Data Docs）": (["docs"], ()),
     "学院签字": (["sign"], ("college", "by")),
     "就业办接收": (["accept"], ("college", "by")),
+    "上报文件的草稿（看格式）": (["handin", "--draft"], ()),
+    "上报文件（已签字的院系）": (["handin"], ()),
 }
 
 

@@ -52,6 +52,11 @@ class Proposal:
     text: str
     proved: bool
 
+    def question(self, cohort: Cohort) -> str:
+        """Return the question to the office in Chinese; yes means that the answer is written."""
+        why = "（内容与学籍相符）" if self.proved else ""
+        return f"{whose_name(cohort, self.whose)}：“{place_name(self.text)}”{why}读作“{fields.label(self.field)}”吗？"
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -61,6 +66,25 @@ class Looked:
     proposals: list[Proposal]
     missing: dict[str, list[str]]
     unread: list[str]
+
+
+def whose_name(cohort: Cohort, code: str) -> str:
+    """Return the Chinese name of a registry by its school's code, or of the submissions for ""."""
+    school = cohort.school_of_code(code)
+    return f"{school.name}的学籍库" if school else "登记表"
+
+
+def place_name(text: str) -> str:
+    """Return a proposal's text in Chinese: a heading as it is, "@sheet" and "@title" in words."""
+    return {"@sheet": "工作表名", "@title": "表头上面的一行"}.get(text, text)
+
+
+def answers_of(accepted: Iterable[Proposal]) -> dict[str, dict[str, str]]:
+    """Return accepted proposals as `save_columns` takes them. Of several for one field the first counts."""
+    answers: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for each in accepted:
+        answers[each.whose].setdefault(each.field, each.text)
+    return dict(answers)
 
 
 def look_at_columns(cohort: Cohort) -> Looked:
