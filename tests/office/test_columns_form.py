@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from ipywidgets import Button, Checkbox
 
@@ -19,7 +20,8 @@ def test_a_ticked_question_is_written_and_another_is_not(tmp_path: Path):
     cohort = make_cohort(tmp_path / "2017", 40, 1, kind="one-school", faults=0)
     renamed(cohort, ",院系,", ",院系部,")
     renamed(cohort, ",政治面貌,", ",政治面帽,")
-    look, questions, output = show_columns(open_office(str(cohort))).children
+    form: Any = show_columns(open_office(str(cohort)))
+    look, questions, output = form.children
     look.click()
     *asked, save = questions.children
     assert isinstance(save, Button) and all(isinstance(each, Checkbox) for each in asked)
@@ -35,6 +37,7 @@ def test_a_ticked_question_is_written_and_another_is_not(tmp_path: Path):
 
 def test_a_cohort_whose_columns_are_all_known_asks_nothing(tmp_path: Path):
     cohort = make_cohort(tmp_path / "2017", 40, 1, kind="one-school", faults=0)
-    look, questions, output = show_columns(open_office(str(cohort))).children
+    form: Any = show_columns(open_office(str(cohort)))
+    look, questions, output = form.children
     look.click()
     assert not questions.children and "没有要确认的" in output.outputs[0]["text"]
