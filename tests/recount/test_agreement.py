@@ -37,6 +37,7 @@ from tests.recount import plain
 from tests.render.invented_run import COLLEGES, SCHOOLS, make_run
 
 SEEDS = (1, 3, 5)  # all done, nobody yet, a mixed day
+MORE = [pytest.param(seed, marks=pytest.mark.soak) for seed in range(101, 118)]
 
 
 class Made(NamedTuple):
@@ -50,7 +51,7 @@ class Made(NamedTuple):
         return self.roster[(self.roster["school"] == SCHOOLS[code]) & (self.roster["college"] == name)]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
+@pytest.fixture(scope="module", params=[*SEEDS, *MORE])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A small day of a seed: its own sizes, day and progress."""
     drawn = Random(request.param)
