@@ -178,10 +178,10 @@ def _behind_city(table: RegionTable, province: str, city: str, county: str) -> l
 
 
 def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
-    """浏阳市 or 湘潭县 in the city cell: a county of one prefecture, whose name the county cell repeats or leaves."""
+    """浏阳市 or 湘潭县 in the city cell: a county of one prefecture; the county cell names none other."""
     province, city, county = cells
     homes = table.homes_of_form.get((province, city), {})
-    if not homes or county not in {"", city, *(name for _, name in homes)}:
+    if not homes or county not in {"", "市辖区", city, *(name for _, name in homes)}:
         return None
     last = max(homes.values())
     latest = [home for home, year in homes.items() if year == last and home[0]]

@@ -4,7 +4,7 @@ import csv
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import resources
@@ -95,6 +95,8 @@ def test_a_county_under_a_city_of_another_province_breaks_the_hierarchy(referenc
 
 
 @given(CELLS, CELLS, CELLS)
+@example("莱西市", "市辖区", "")
+@example("湖南省", "浏阳市", "市辖区")
 def test_splitting_twice_changes_nothing(province, city, county):
     known = regions.load_regions()
     cells = frame([(province, city, county)])
