@@ -137,9 +137,9 @@ def test_workers_end_with_a_run_that_was_killed(tmp_path: Path):
     script = (
         "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from pipeline.scale import work\n"
+        "from pipeline.scale import executors\n"
         "if __name__ == '__main__':\n"
-        "    pool = work._pool()\n"
+        "    pool = executors._pool()\n"
         "    pids = {pool.submit(os.getpid).result(), pool.submit(os.getppid).result()}\n"
         "    Path(sys.argv[1]).write_text(' '.join(map(str, pids)))\n"
         "    time.sleep(300)\n"

@@ -231,8 +231,8 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
 def test_cold_kernels_are_given_no_secret():
     printed = _python(
         "import os\nfrom multiprocessing import Pipe\nfrom contextlib import nullcontext, suppress\n"
-        "from pipeline.render.notebooks import serve\nours, theirs = Pipe()\nours.close()\n"
-        "with suppress(EOFError):\n    serve(theirs, nullcontext())\nprint(dict(os.environ))"
+        "from pipeline.render.notebooks import serve_notebooks\nours, theirs = Pipe()\nours.close()\n"
+        "with suppress(EOFError):\n    serve_notebooks(theirs, nullcontext())\nprint(dict(os.environ))"
     )
     assert "PATH" in printed
     assert not _found(set(SECRETS.values()), printed)
