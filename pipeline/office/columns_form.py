@@ -39,7 +39,7 @@ def show_columns(office: DeskCohort) -> Widget:
         questions.children = [*(box for _, box in asked), save] if asked else []
         show_in(output, _summary(office, looked))
 
-    return widgets.VBox([button("每一列读成了什么：逐列确认", look), questions, output])
+    return widgets.VBox([button("逐列核对：每一列读成了什么", look), questions, output])
 
 
 def _summary(office: DeskCohort, looked: Looked) -> str:
