@@ -58,19 +58,23 @@ def register(app: typer.Typer) -> None:
         college: Annotated[str, typer.Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
         as_json: AsJson = False,
     ) -> None:
-        from pipeline.cohort import load_cohort
+        _list(cohort, college, as_json=as_json)
 
-        loaded = load_cohort(cohort)
-        rows = _outside(loaded, _newest(loaded), college)
-        if as_json:
-            print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
-            return
-        for row in rows.to_dict("records"):
-            said = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
-            stale = "，登记后学籍有变化，请复核" if row["stale"] else ""
-            who = f"{row['school']} {row['college']} {row['student_number']} {row['name']}"
-            print(f"{who}：{row['reason']}（{said}{stale}）")
-        print(f"不在本届共 {len(rows)} 人")
+
+def _list(cohort: Path, college: str, *, as_json: bool) -> None:
+    from pipeline.cohort import load_cohort
+
+    loaded = load_cohort(cohort)
+    rows = _outside(loaded, _newest(loaded), college)
+    if as_json:
+        print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
+        return
+    for row in rows.to_dict("records"):
+        said = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
+        stale = "，登记后学籍有变化，请复核" if row["stale"] else ""
+        who = f"{row['school']} {row['college']} {row['student_number']} {row['name']}"
+        print(f"{who}：{row['reason']}（{said}{stale}）")
+    print(f"不在本届共 {len(rows)} 人")
 
 
 def _newest(cohort: Cohort) -> Path:

@@ -90,15 +90,11 @@ def decision_states(
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
-    counting = both["submission_id"]
-    undecided = pd.Series(False, index=keys.index)
-    if "later_id" in keys:
-        undecided = (keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, ""))
     return pd.DataFrame(
         {
             "decision_state": state,
             "approved_submission_id": both["made_on"].where(approved, ""),
-            "change_request": ((state == "approved") & (counting != "") & (counting != both["made_on"])) | undecided,
+            "change_request": _change_requested(keys, both, approved, state),
             "decided_by": both["by"],
             "decided_at": both["at"],
             "decided_why": both["why"],
@@ -107,6 +103,15 @@ def decision_states(
             "changed_fields": _changed(keys, both, state == "stale", submissions),
         }
     )
+
+
+def _change_requested(keys: pd.DataFrame, both: pd.DataFrame, approved: pd.Series, state: pd.Series) -> pd.Series:
+    """Return where a newer submission than the approved one counts, or a later one was not taken and not decided on."""
+    counting = both["submission_id"]
+    newer = (state == "approved") & (counting != "") & (counting != both["made_on"])
+    if "later_id" not in keys:
+        return newer
+    return newer | ((keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, "")))
 
 
 def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -> pd.Series:
