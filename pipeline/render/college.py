@@ -14,8 +14,8 @@ from pipeline.render.today import show_work
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
 from pipeline.view.chase import Group, by_class, by_counselor
-from pipeline.view.moves import COLUMNS as COLUMNS_COMPARED
-from pipeline.view.moves import moves
+from pipeline.view.status_moves import COLUMNS as COLUMNS_COMPARED
+from pipeline.view.status_moves import moves
 from pipeline.view.theme import theme
 
 __all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here

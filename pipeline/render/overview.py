@@ -25,9 +25,9 @@ from pipeline.summary import doubts
 from pipeline.tables import Frame
 from pipeline.view import remaining_work, schools
 from pipeline.view.class_course import Course, course_of
-from pipeline.view.moves import COLUMNS, Move, moves
 from pipeline.view.run_tables import Run, load_run
 from pipeline.view.signature import ACCEPTED, SIGNED, SigningStep, ahead, signature_of
+from pipeline.view.status_moves import COLUMNS, Move, moves
 from pipeline.view.strangers import count_extras
 
 SECTIONS = ("today", "progress", "trend", "changes", "colleges", "risks", "standing", "registry", "notes")

@@ -9,12 +9,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline.render.opened import ready_notebook
-from pipeline.render.pieces import FIRST_PAGE, Piece, piece, short_digest, token
+from pipeline.render.pieces import FIRST_PAGE, LISTED, Piece, listing, piece, short_digest, token
 from pipeline.tables import Frame, empty
 from pipeline.view import schools
 from pipeline.view.run_tables import Run, load_run
-
-_ROWS = 300
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def open_registry(run: str, school: str = "") -> RegistryPage:
     first = empty("registry_findings")
     for rows in opened.batches("registry_findings", [opened.school_name(school)] if school else []):
         problems.update(rows["school"])
-        first = pd.concat([first, rows.head(_ROWS - len(first))], ignore_index=True)
+        first = pd.concat([first, rows.head(LISTED - len(first))], ignore_index=True)
     return RegistryPage(opened, colleges, problems, first)
 
 
@@ -76,21 +74,7 @@ def show_schools(page: RegistryPage) -> Piece:
         rows.append((code, name, str(colleges[name]), str(students[name]), str(page.problems[name] or "–"), unread))
     if schools.are_many(page.run):  # what needs a hand first
         rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
-    headings = ("代码", "学校", "院系", "在册", "学籍问题", "说明")
-    if not any(row[-1] for row in rows):  # an empty column takes the place of the names on a phone
-        headings, rows = headings[:-1], [row[:-1] for row in rows]
-    return piece(
-        "listing",
-        "各学校",
-        {"section": "schools", "title": "各学校"},
-        title="各学校",
-        section="schools",
-        lead="",
-        rows=rows[:_ROWS],
-        headings=headings,
-        hidden=max(len(rows) - _ROWS, 0),
-        nothing="没有学校。",
-    )
+    return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
 
 
 def show_problems(page: RegistryPage) -> Piece:
@@ -100,17 +84,14 @@ def show_problems(page: RegistryPage) -> Piece:
     if page.first is not None:
         wanted = ["school", "row", "student_number", "message"]
         rows = [tuple(str(value) for value in row) for row in page.first[wanted].itertuples(index=False)]
-    return piece(
-        "listing",
-        "学籍库",
-        {"section": "registry", "title": "学籍库"},
-        title="学籍库的问题",
-        section="registry",
-        lead="学籍库自身的错请教务处更正；不算学生的错。" if rows else "",
-        rows=rows,
-        headings=("学校", "行", "学号", "问题"),
-        hidden=sum(page.problems.values()) - len(rows),
-        nothing=nothing,
+    return listing(
+        "学籍库的问题",
+        "registry",
+        "学籍库自身的错请教务处更正；不算学生的错。",
+        rows,
+        ("学校", "行", "学号", "问题"),
+        nothing,
+        left_out=sum(page.problems.values()) - len(rows),
     )
 
 
@@ -120,16 +101,5 @@ def show_inputs(page: RegistryPage) -> Piece:
         (str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", short_digest(str(one["sha256"])))
         for one in page.run.summary.get("inputs", [])
     ]
-    return piece(
-        "listing",
-        "读入的文件",
-        {"section": "inputs", "title": "文件"},
-        title="读入的文件",
-        section="inputs",
-        lead="",
-        rows=rows[:_ROWS],
-        headings=("文件", "读法", "大小", "指纹（前 16 位）"),
-        hidden=max(len(rows) - _ROWS, 0),
-        beyond="summary.json",
-        nothing="没有读入文件。",
-    )
+    headings = ("文件", "读法", "大小", "指纹（前 16 位）")
+    return listing("读入的文件", "inputs", "", rows, headings, "没有读入文件。", beyond="summary.json")

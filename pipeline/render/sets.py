@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pipeline.render.overview import Overview
 from pipeline.render.page_scope import Scope
-from pipeline.render.pieces import Piece, piece
+from pipeline.render.pieces import Piece, listing
 from pipeline.render.table_words import DIFFERENCES
 from pipeline.tables import Frame
-from pipeline.view.moved import who_moved
+from pipeline.view.registry_moves import who_moved
 
-_ROWS = 400
 _MOVED = ["student_number", "name", "since", "before", "now"]
 _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 
@@ -24,7 +23,7 @@ def show_differences(page: Scope) -> Piece:
     columns = ["major", "kind", "student_number", "name", "elsewhere"]
     rows = [] if table is None else [tuple(row) for row in table[columns].itertuples(index=False)]
     told = [(major, DIFFERENCES[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]
-    return _listing(
+    return listing(
         "名单差异",
         "differences",
         "人数相同而人不同，也不算一致。",
@@ -45,7 +44,7 @@ def show_years(page: Overview) -> Piece | None:
     table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
     rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
-    return _listing(
+    return listing(
         "与上一届相比",
         "years",
         "人数增减达到 20% 的专业，请学院说明；就业办用 mingce except add --college 院系 --major 专业 登记。",
@@ -67,7 +66,7 @@ def show_outside(page: Overview) -> Piece | None:
     table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
     columns = ["college", "class_name", "student_number", "name", "reason", "said"]
     rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
-    return _listing(
+    return listing(
         "不在本届",
         "outside",
         "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
@@ -86,7 +85,7 @@ def show_moved(page: Overview) -> Piece | None:
     if moved is None or moved.empty:
         return None
     rows = [tuple(map(str, row)) for row in moved[_MOVED].itertuples(index=False)]
-    return _listing(
+    return listing(
         "谁变动了",
         "moved",
         "来了谁、走了谁、从哪个班到了哪个班。只供就业办核对，请不要转发。",
@@ -101,22 +100,3 @@ def _of_school(page: Overview, name: str) -> Frame | None:
     if not page.run.has(name):
         return None
     return page.run.rows(name, school=page.run.school_name(page.school)) if page.school else page.run.table(name)
-
-
-def _listing(
-    title: str, section: str, lead: str, rows: list[tuple[str, ...]], headings: tuple[str, ...], nothing: str
-) -> Piece:
-    if not any(row[-1] for row in rows):  # an empty column takes the place of the names on a phone
-        headings, rows = headings[:-1], [row[:-1] for row in rows]
-    return piece(
-        "listing",
-        title,
-        {"section": section, "title": title},
-        title=title,
-        section=section,
-        lead=lead if rows else "",
-        rows=rows[:_ROWS],
-        headings=headings,
-        hidden=max(len(rows) - _ROWS, 0),
-        nothing=nothing,
-    )
