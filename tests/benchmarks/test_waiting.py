@@ -54,7 +54,7 @@ class House:
     def mingce(self, *words: str) -> measure.Cost:
         """Run a command to its end."""
         env = {"PYTHONPATH": str(self.checkout), "PYTHONDONTWRITEBYTECODE": ""}
-        return measure.run(["-m", "pipeline", *words], self.cohort.parent / "log", env, python=self.python)
+        return measure.run(["-P", "-m", "pipeline", *words], self.cohort.parent / "log", env, python=self.python)
 
     def take(self, step: str, *words: str) -> Path:
         """Run a command, keep what it cost, and return what its last line names."""
