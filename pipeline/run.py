@@ -15,12 +15,11 @@ import pandas as pd
 
 from pipeline import summary as summaries
 from pipeline.check.check_stage import judge_parts
-from pipeline.check.facts import facts_of
-from pipeline.check.rule import Rule
+from pipeline.check.data_docs import added_results, slim_results
+from pipeline.check.rule import Rule, facts_of
 from pipeline.check.shared import counted, shared_faults_of
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
-from pipeline.check.validation_results import added_results, slim_results
 from pipeline.cohort import Cohort
 from pipeline.collect import read_people
 from pipeline.colleges import find_college, find_school
@@ -30,7 +29,7 @@ from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.match.match_stage import match_settled
 from pipeline.match.membership import lay_scope
-from pipeline.match.row_times import latest_moment
+from pipeline.match.persons import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
 from pipeline.render.own import Notebooks

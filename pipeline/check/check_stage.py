@@ -8,25 +8,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.check.certify import certify
-from pipeline.check.facts import Facts
-from pipeline.check.findings import findings_of, registry_findings_of
-from pipeline.check.not_judged import (
+from pipeline.check.findings import (
+    certify,
+    findings_of,
     records_without_columns,
+    registry_findings_of,
     registry_without_lacking,
     rules_without_columns,
     without_lacking,
 )
 from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
-from pipeline.check.rule import Rule, Subject
-from pipeline.check.rules.match_rules import REGISTRAR, UNNAMED
+from pipeline.check.rule import Facts, Rule, Subject
+from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED
 from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import RuleVerdict, validate_rules
 from pipeline.collect.missing_fields import NOTHING, Lacking
 from pipeline.match.evidence import find_evidence
-from pipeline.match.matched import MARKS, Matched
-from pipeline.match.registry_rows import first_submissions, standing_submissions
+from pipeline.match.match_stage import MARKS, Matched, first_submissions, standing_submissions
 from pipeline.tables import Frame
 
 _UNSPOKEN = "判断身份的规则已停用或未能运行，本条未核验"

@@ -22,11 +22,12 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.expectations.model_field_types import ConditionParser, MostlyField
 from great_expectations.expectations.row_conditions import RowConditionType
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 
 from pipeline import fields, resources
-from pipeline.check.facts import facts_from
 from pipeline.check.logic import DOCS, LOGIC, Logic, columns_read, own_field
-from pipeline.check.rule import Broken, Rule
+from pipeline.check.rule import Broken, Rule, facts_from
 from pipeline.check.stock import expectation_type
 from pipeline.check.suites import read_suite
 from pipeline.tables import SUBMISSIONS, Frame
@@ -227,3 +228,25 @@ class TableDatasource(PandasDatasource):
 
     type: Literal["mingce"] = "mingce"  # pyright: ignore[reportIncompatibleVariableOverride]
     execution_engine_override: ClassVar[Any] = TableEngine
+
+
+class DocsPage(DefaultJinjaPageView):
+    """A page of Data Docs about one suite or one validation."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - its own
+        super().__init__(**settings)
+        _ours_first(self.env)
+
+
+class Index(DefaultJinjaIndexPageView):
+    """The page of Data Docs that leads to the others."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**settings)
+        _ours_first(self.env)
+
+
+def _ours_first(pages: Environment) -> None:
+    """Use the templates of `reports/data_docs/`, which load no external files, before Great Expectations' own."""
+    ours = FileSystemLoader(resources.templates() / "data_docs")
+    pages.loader = ChoiceLoader([ours, *([pages.loader] if pages.loader else [])])

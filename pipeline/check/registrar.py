@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.facts import Facts
 from pipeline.check.logic import ORIGIN, equal_to_registry
-from pipeline.check.rules.entry_rules import UNDERGRADUATE, is_month
+from pipeline.check.rule import Facts
+from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
 from pipeline.tables import Frame
 

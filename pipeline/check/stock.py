@@ -17,8 +17,16 @@ import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields
-from pipeline.check.column_kinds import by_size, kind_of, never_there, office_table, sized, unreadable
-from pipeline.check.condition import read_condition, unknown_names
+from pipeline.check.condition import (
+    by_size,
+    kind_of,
+    never_there,
+    office_table,
+    read_condition,
+    sized,
+    unknown_names,
+    unreadable,
+)
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
 from pipeline.tables import Frame

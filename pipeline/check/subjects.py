@@ -16,11 +16,10 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.check.rule import Subject
-from pipeline.check.rules.match_rules import cause
+from pipeline.check.rules.identity_rules import cause
 from pipeline.knowledge.text_columns import among, by_distinct
 from pipeline.match.evidence import SEVERAL
-from pipeline.match.match_stage import PHOTOS
-from pipeline.match.matched import Matched
+from pipeline.match.match_stage import PHOTOS, Matched
 from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 

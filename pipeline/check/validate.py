@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.check.facts import Facts
-from pipeline.check.rule import Rule
+from pipeline.check.rule import Facts, Rule
 from pipeline.check.stock import stock_table
 from pipeline.tables import Frame
 

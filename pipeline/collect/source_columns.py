@@ -14,8 +14,8 @@ import pyarrow as pa
 from pipeline import fields
 from pipeline.collect.header import Header
 from pipeline.collect.headings import Right, clean_heading, likely_field, near_field
+from pipeline.knowledge.codes import without_placeholders
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.knowledge.nothing import without_placeholders
 from pipeline.knowledge.regions import LEVELS, load_regions
 from pipeline.logs import mask
 

@@ -1,4 +1,4 @@
-"""Code tables: the answers a field may have, and the other words that mean one of them.
+"""What an answer means: code tables, the office's own aliases, and placeholders, which mean nothing.
 
 Built-in tables are `expectations/codes/FIELD.csv`; a file of the same name in a cohort's own folder replaces one.
 Columns: code, label, aliases (separated by |), source. `docs/code-tables.md` tells an office how to replace one.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError, reason_of
-from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct
+from pipeline.knowledge.text_columns import by_distinct, flag, flag_by_distinct, lengths
 
 COLUMNS = ("code", "label", "aliases", "source")
 
@@ -205,3 +207,74 @@ def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[Code
     if not labels and not mistakes:
         mistakes.append(f"{path.name}：表中没有内容")
     return CodeTable(path.stem, tuple(labels), words, codes), mistakes
+
+
+ALIASES = "aliases.csv"
+ALIAS_COLUMNS = ("field", "word", "meant")
+
+
+def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
+    """Return what each word of a field means; empty where the folder has no such table.
+
+    Raises:
+        ConfigurationError: the table cannot be read, or names a field that there is not, with its line.
+    """
+    path = folder / ALIASES if folder else None
+    if path is None or not path.is_file():
+        return {}
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise ConfigurationError([f"{ALIASES}：读不出，请在表格软件中另存为“CSV UTF-8”"], where=str(path)) from None
+    wrong = [
+        f"{ALIASES} 第 {line} 行：应有 {','.join(ALIAS_COLUMNS)} 三列，字段名见 fields.csv"
+        for line, row in enumerate(rows, 2)
+        if row.get("field") not in fields.fields() or not row.get("word") or not row.get("meant")
+    ]
+    if wrong:
+        raise ConfigurationError(wrong, where=str(path))
+    return {(row["field"], row["word"]): row["meant"] for row in rows}
+
+
+WHY = "“无”等占位文字视为空"
+_LONGEST = 64  # bytes: no placeholder has more
+_AROUND = "()[]{}<>（）【】〔〕《》「」『』“”\"'"
+
+
+def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) -> pd.Series:
+    """Return the values of the field `name`, blank where they are no answer.
+
+    Args:
+        name: the field.
+        values: repaired values.
+        table: the field's code table, if it has one.
+    """
+    short = np.flatnonzero((lengths(values) <= _LONGEST) & (values != "").to_numpy())
+    asked = values.iloc[short]
+    empty = flag_by_distinct(asked, lambda value: _is_nothing(name, value) and not (table and table.has(value)))
+    nothing = np.zeros(len(values), dtype=bool)
+    nothing[short] = empty
+    return values.mask(flag(values, nothing), "") if nothing.any() else values
+
+
+def _is_nothing(name: str, value: str) -> bool:
+    known = _words()
+    if value.isalnum() and unicodedata.is_normalized("NFKC", value):  # nearly all: nothing stands around the word
+        bare = value.casefold()
+        return bare in known[""] or bare in known.get(name, ())
+    folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
+    bare = folded.strip(_AROUND)
+    return bare in known[""] or bare in known.get(name, ()) or re.fullmatch(r"[\W_]+", value) is not None
+
+
+@cache
+def _words() -> dict[str, frozenset[str]]:
+    """Return the words of each field that has its own, and under "" those of all fields."""
+    with (resources.expectations() / "placeholders.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    words = {field: {row["word"].casefold() for row in rows if row["field"] == field} for field in ("", *_fields(rows))}
+    return {field: frozenset(found) for field, found in words.items()}
+
+
+def _fields(rows: list[dict[str, str]]) -> set[str]:
+    return {row["field"] for row in rows}

@@ -1,7 +1,11 @@
-"""Names: cleaned, judged, and made comparable.
+"""Names: characters, cleaned, judged, and made comparable.
 
 A name as it stands on an ID card is Han characters, with U+00B7 between the parts of a minority name; a foreigner's
 is Latin letters with single spaces. Names as short words of other languages (Null, None, NA, 那, 无) are names.
+
+Sources of look-alikes: Unicode's EquivalentUnifiedIdeograph.txt (radicals supplement), its compatibility mappings
+(Kangxi radicals, compatibility ideographs, full-width Latin), and the private-use characters of GBK and GB18030 (rows
+FE50 to FEA0): what GB18030-2022 and Unicode 4.1 and later call U+9FB4 to U+9FBB and six characters of extension B.
 """
 
 from __future__ import annotations
@@ -13,15 +17,68 @@ from functools import cache, lru_cache
 
 import pandas as pd
 
-from pipeline.knowledge import han
 from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
 
-_PLAIN = rf"[{han.HAN}]{{2,5}}"
-_LATIN = rf"[{han.LATIN}]+(?:(?: |[-'’]| ?{han.DOT} ?|\. ?|, ?)[{han.LATIN}]+)*\.?"
-_LATIN_JOINTS = re.compile(r"[-'’.,\s]|" + han.DOT)
-_GOOD = rf"[{han.HAN}]+(?:{han.DOT}[{han.HAN}]+)*|{_LATIN}"
-_BESIDE_HAN = re.compile(rf"(?<=[{han.HAN}{han.DOT}]) +| +(?=[{han.HAN}{han.DOT}])")
-_DOTS = re.compile(rf"(?<=[{han.HAN}]) *[{re.escape(han.DOT_LOOKALIKES)}]+ *(?=[{han.HAN}])")
+DOT = "\u00b7"
+# what people type for the middle dot of a minority name
+DOT_LOOKALIKES = (
+    "\u2022\u2027\u30fb\uff65\uff0e.\u2219\u22c5\u25cf\u2981\u25e6\u2024\u0387\u1427\u2e31\ua78f\u02d9\u16eb"
+    "\u2e33\u25aa\u3002\uff61\ufe52\ufe45\ufe46\u318d\u119e\u2e30\u2218\u26ac\u2b2a\u2b1d\u2025\u205a\U00010101\u00b7"
+)
+# 〇 and 々 are written in names; planes 2 and 3 hold the extensions B and later
+HAN = (
+    "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"
+    "\U00020000-\U0003fffd"
+)
+LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
+
+_RADICALS = (
+    "⺁厂⺂乛⺃乚⺄乙⺅亻⺆冂⺇𠘨⺈刀⺉刂⺊卜⺋㔾⺌小⺍小⺎兀⺏尣⺐尢⺑𡯂⺒巳⺓幺⺔彑⺕𫜹⺖忄⺗心⺘扌⺙攵⺛旡⺜日⺝月⺞歺⺟母⺠民"
+    "⺡氵⺢氺⺣灬⺤爫⺥爫⺦丬⺧牛⺨犭⺩王⺪𤴔⺫目⺬示⺭礻⺮𥫗⺯糹⺰纟⺱罓⺲罒⺳㓁⺴冗⺵𦉫⺶羊⺷𦍌⺸𦍋⺹耂⺺肀⺻聿⺼肉⺽𦥑⺾艹"
+    "⺿艹⻀艹⻁虎⻂衤⻃覀⻄西⻅见⻆角⻇𧢲⻈讠⻉贝⻊𧾷⻋车⻌辶⻍辶⻎辶⻏邑⻐钅⻑長⻒镸⻓长⻔门⻕𨸏⻖阝⻗雨⻘青⻙韦⻚页⻛风"
+    "⻜飞⻝食⻞𩙿⻟飠⻠饣⻡𩠐⻢马⻣骨⻤鬼⻥鱼⻦鸟⻧卤⻨麦⻩黄⻪黾⻫斉⻬齐⻭歯⻮齿⻯竜⻰龙⻱龜⻲亀⻳龟"
+)
+# GB18030-2000 put these in private use; Python's codec still does (traps.md: FE59 decodes to U+E81E)
+_PRIVATE = {
+    0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE81E: 0x9FB4, 0xE826: 0x9FB5, 0xE82B: 0x9FB6,
+    0xE82C: 0x9FB7, 0xE831: 0x215D7, 0xE832: 0x9FB8, 0xE83B: 0x2298F, 0xE843: 0x9FB9, 0xE854: 0x9FBA,
+    0xE855: 0x241FE, 0xE864: 0x9FBB,
+}  # fmt: skip
+
+
+@cache
+def lookalikes() -> dict[int, str]:
+    """Return the characters that stand for Han or Latin ones, each with the one meant (for `str.translate`)."""
+    table = {**_gbk_private(), **_compatible()}
+    table.update({ord(radical): meant for radical, meant in zip(_RADICALS[::2], _RADICALS[1::2], strict=True)})
+    table.update({private: chr(meant) for private, meant in _PRIVATE.items()})
+    return {given: _unradical(meant, table) for given, meant in table.items()}
+
+
+def _unradical(meant: str, table: dict[int, str]) -> str:
+    return table.get(ord(meant), meant) if len(meant) == 1 else meant
+
+
+def _compatible() -> dict[int, str]:
+    """Kangxi radicals, compatibility ideographs, full-width Latin and digits, by Unicode's own mappings."""
+    ranges = ((0x2F00, 0x2FD6), (0xF900, 0xFB00), (0x2F800, 0x2FA20), (0xFF01, 0xFF5F))
+    pairs = ((code, unicodedata.normalize("NFKC", chr(code))) for start, end in ranges for code in range(start, end))
+    return {code: meant for code, meant in pairs if meant != chr(code)}
+
+
+def _gbk_private() -> dict[int, str]:
+    """GBK's private-use characters E815 to E864 (FE50 to FEA0), as GB18030 reads the same bytes."""
+    trails = [*range(0x50, 0x7F), *range(0x80, 0xA1)]
+    pairs = ((0xE815 + place, bytes((0xFE, trail)).decode("gb18030")) for place, trail in enumerate(trails))
+    return {code: meant for code, meant in pairs if ord(meant) != code}
+
+
+_PLAIN = rf"[{HAN}]{{2,5}}"
+_LATIN = rf"[{LATIN}]+(?:(?: |[-'’]| ?{DOT} ?|\. ?|, ?)[{LATIN}]+)*\.?"
+_LATIN_JOINTS = re.compile(r"[-'’.,\s]|" + DOT)
+_GOOD = rf"[{HAN}]+(?:{DOT}[{HAN}]+)*|{_LATIN}"
+_BESIDE_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
+_DOTS = re.compile(rf"(?<=[{HAN}]) *[{re.escape(DOT_LOOKALIKES)}]+ *(?=[{HAN}])")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")
 _MOST_READINGS = 512  # of one name; more come only from long names of many-voiced characters
 
@@ -53,9 +110,9 @@ def clean_name(values: pd.Series) -> pd.Series:
 
 def _clean(name: str) -> str:
     shown = "".join(_visible(character) for character in _VARIATION.sub("", name))
-    meant = unicodedata.normalize("NFC", shown).translate(han.lookalikes())
+    meant = unicodedata.normalize("NFC", shown).translate(lookalikes())
     spaced = " ".join(meant.split())
-    return _BESIDE_HAN.sub("", _DOTS.sub(han.DOT, spaced))
+    return _BESIDE_HAN.sub("", _DOTS.sub(DOT, spaced))
 
 
 def _visible(character: str) -> str:
@@ -76,7 +133,7 @@ def equal_names(values: pd.Series) -> pd.Series:
     Latin letters count without regard to case, hyphens, apostrophes, dots and spaces; Han characters count as they
     stand.
     """
-    letters = flag(values, fits_pattern(values, rf"(?s).*[{han.LATIN}].*"))
+    letters = flag(values, fits_pattern(values, rf"(?s).*[{LATIN}].*"))
     if not letters.any():
         return values
     compared = values.copy()
@@ -100,7 +157,7 @@ def key_of(name: str) -> str:
 
     For matching only: 徐乾 gets the key 徐干, so a key never replaces a name.
     """
-    bare = "".join(name.split()).replace(han.DOT, "").casefold()
+    bare = "".join(name.split()).replace(DOT, "").casefold()
     return "".join(_simplified(character) for character in bare)
 
 

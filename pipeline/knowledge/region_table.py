@@ -1,4 +1,4 @@
-"""The table of regions, `expectations/regions/regions.csv`, indexed for look-ups by name and by code."""
+"""The table of regions, `expectations/regions/regions.csv`, by name and code; what a region was called in a year."""
 
 from __future__ import annotations
 
@@ -10,8 +10,68 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from pipeline import resources
-from pipeline.knowledge.region_names import PROVINCE_SHORT, base_name, short_forms
+from pipeline.knowledge.text_columns import chosen, distinct_rows
+
+PEOPLES = (
+    "土家族|蒙古族|蒙古|回族|藏族|维吾尔族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族"
+    "|傈僳族|佤族|畲族|拉祜族|水族|东乡族|纳西族|景颇族|柯尔克孜族|柯尔克孜|土族|达斡尔族|达斡尔|仫佬族|羌族|布朗族|撒拉族|毛南族"
+    "|仡佬族|锡伯族|锡伯|普米族|塔吉克族|塔吉克|怒族|鄂温克族|德昂族|崩龙族|保安族|裕固族|独龙族|鄂伦春族|各族|毛难族|蒙古族藏族|僮族"
+)
+_AUTONOMOUS = re.compile(rf"(?:{PEOPLES})*自治(?:州|县|旗|区)$")
+_SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|地区|省|市|盟|县|区|旗|林区|特区|州)$")
+
+
+@cache
+def base_name(name: str) -> str:
+    """Return a region's name without its kind and peoples: 望城县 and 望城区 → 望城, 靖州苗族侗族自治县 → 靖州."""
+    bare = _AUTONOMOUS.sub("", name)
+    if not bare:
+        bare = re.sub(r"自治(?:州|县|旗|区)$", "", name)
+    if bare != name:
+        return bare
+    stem = _SUFFIX.sub("", name)
+    return stem if len(stem) >= 2 else name
+
+
+PROVINCE_SHORT = {
+    "内蒙": "内蒙古自治区", "内蒙古": "内蒙古自治区", "内蒙古省": "内蒙古自治区", "内蒙古区": "内蒙古自治区",
+    "广西": "广西壮族自治区", "广西省": "广西壮族自治区", "广西自治区": "广西壮族自治区", "广西区": "广西壮族自治区",
+    "西藏": "西藏自治区", "西藏省": "西藏自治区", "西藏区": "西藏自治区", "宁夏": "宁夏回族自治区",
+    "宁夏省": "宁夏回族自治区", "宁夏自治区": "宁夏回族自治区", "宁夏区": "宁夏回族自治区",
+    "新疆": "新疆维吾尔自治区", "新疆省": "新疆维吾尔自治区", "新疆自治区": "新疆维吾尔自治区",
+    "新疆区": "新疆维吾尔自治区", "香港": "香港特别行政区", "香港特区": "香港特别行政区", "中国香港": "香港特别行政区",
+    "澳门": "澳门特别行政区", "澳门特区": "澳门特别行政区", "中国澳门": "澳门特别行政区", "台湾": "台湾省",
+    "中国台湾": "台湾省", "台湾地区": "台湾省", "兵团": "新疆生产建设兵团", "新疆兵团": "新疆生产建设兵团",
+    "建设兵团": "新疆生产建设兵团", "新疆建设兵团": "新疆生产建设兵团",
+    "新疆维吾尔自治区生产建设兵团": "新疆生产建设兵团",
+}  # fmt: skip
+
+
+_PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{PEOPLES})+区$")
+_WING = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
+
+
+def short_forms(name: str) -> set[str]:
+    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州.
+
+    管城回族区 is 管城区, 浦东新区 is 浦东, 科尔沁左翼中旗 is 科左中旗.
+    """
+    stem = base_name(name)
+    forms = {stem} if len(stem) >= 2 else set()
+    for kind in ("州", "县", "旗"):
+        if name.endswith(f"自治{kind}"):
+            forms |= {f"{stem}{kind}", f"{stem}自治{kind}"}
+    if _PEOPLES_DISTRICT.search(name):
+        forms |= {_PEOPLES_DISTRICT.sub("区", name), _PEOPLES_DISTRICT.sub("", name)}
+    if name.endswith("新区") and len(name) >= 4:
+        forms |= {name[:-2], f"{name[:-2]}区"}
+    if wing := _WING.match(name):
+        forms.add(f"{wing[1]}{wing[2]}{wing[3]}旗")
+    return forms - {name}
+
 
 CORPS = "新疆生产建设兵团"
 MUNICIPALITIES = frozenset({"北京市", "天津市", "上海市", "重庆市"})
@@ -174,3 +234,89 @@ def _one_name(table: RegionTable, city: tuple[str, str], names: list[str]) -> st
     last = {name: table.last_year(Place(*city, name)) for name in names}
     latest = [name for name in names if last[name] == max(last.values())]
     return latest[0] if len(latest) == 1 else ""
+
+
+_MOST_STEPS = 12
+
+
+def names_in(table: RegionTable, place: Place, year: int) -> list[str]:
+    """Return the names that a place had in a year, as short as they stay clear; several where it was divided."""
+    began = min(span.first for span in table.spans[place])
+    found = _follow(table, place, year, backward=year < began)
+    return sorted(_shown(place, other) for other in found)
+
+
+def _follow(table: RegionTable, place: Place, year: int, *, backward: bool) -> set[Place]:
+    ends: set[Place] = set()
+    reached = {place}
+    for _ in range(_MOST_STEPS):
+        step = {other for one in reached for other in _next(table, one, backward=backward)}
+        ends |= {other for other in step if table.valid(other, year) or table.valid(other, year - 1)}
+        reached = step - ends
+        if not reached:
+            break
+    return ends
+
+
+def _next(table: RegionTable, place: Place, *, backward: bool) -> tuple[Place, ...]:
+    return tuple(table.forebears.get(place, ())) if backward else table.heirs.get(place, ())
+
+
+def _shown(place: Place, other: Place) -> str:
+    if other.province != place.province:
+        return "".join(dict.fromkeys(other))
+    if other.city != place.city or not other.county:
+        return "".join(other[1:])
+    return other.county
+
+
+def current_names(table: RegionTable, place: Place) -> Place:
+    """Return the names of today where they are beyond doubt (one successor at each step), else the place as it is."""
+    if place.county and place in table.spans:
+        return _shown_today(table, place, place)
+    entry = Place(place.province, "", place.city) if Place(place.province, "", place.city) in table.spans else place
+    known = entry if entry in table.spans else Place(place.province, place.city, "")
+    return _shown_today(table, place, known)
+
+
+def _shown_today(table: RegionTable, place: Place, known: Place) -> Place:
+    """Return the last names of the entry `known`, in the three levels of `place`."""
+    latest = _latest(table, known)
+    if latest.city and not latest.county:
+        county = place.county if table.divided(latest.province, latest.city) else latest.city
+        return Place(latest.province, latest.city, county)
+    return Place(latest.province, latest.city or latest.county, latest.county) if latest in table.spans else place
+
+
+def _latest(table: RegionTable, place: Place) -> Place:
+    seen = {place}
+    while len(heirs := table.heirs.get(place, ())) == 1 and heirs[0] not in seen:
+        place = heirs[0]
+        seen.add(place)
+    return place
+
+
+Names = tuple[str, ...]
+
+
+def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.Series:
+    """Return the six-digit code of each place as `Regions.split` names it; without a county the city's, else "".
+
+    A name with several codes over the years gets the latest; an abolished unit keeps its last one.
+    """
+    table = _codes()
+    places, names = distinct_rows(province, city, county)
+    return chosen(places, [table.get(name, "") for name in names], province.index)
+
+
+@cache
+def _codes() -> dict[Names, str]:
+    found: dict[Names, tuple[int, str]] = {}
+    with (resources.expectations() / "regions" / "regions.csv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            key, last = (row["province"], row["city"], row["county"]), int(row["valid_to"] or 9999)
+            found[key] = max(found.get(key, (0, "")), (last, row["code"]))
+    codes = {key: code for key, (_, code) in found.items()}
+    # cities without counties are written with themselves for a county (东莞市)
+    codes |= {(p, c, c): code for (p, c, d), code in codes.items() if c and not d and (p, c, c) not in codes}
+    return codes

@@ -14,7 +14,6 @@ from functools import cache, lru_cache, partial
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.region_lineage import current_names, names_in
 from pipeline.knowledge.region_split import ANY_COUNTY, split_cells
 from pipeline.knowledge.region_table import (
     ABOVE,
@@ -24,7 +23,9 @@ from pipeline.knowledge.region_table import (
     XINJIANG,
     Place,
     RegionTable,
+    current_names,
     load_table,
+    names_in,
 )
 from pipeline.knowledge.text_columns import Places, chosen, distinct_rows, flag, flag_by_distinct
 

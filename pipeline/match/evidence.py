@@ -11,8 +11,7 @@ import pandas as pd
 
 from pipeline.knowledge.identifiers import IdNumbers, id_prefix
 from pipeline.knowledge.names import key_of
-from pipeline.match.pairs import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
-from pipeline.match.similar import distance, likeness, names_near
+from pipeline.match.keys import EXAM, HERE, ID, NAME, STUDENT, distance, exact_pairs, likeness, names_near
 from pipeline.tables import Frame
 
 NONE = -1

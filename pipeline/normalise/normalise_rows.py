@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge import names as name_knowledge
-from pipeline.knowledge.nothing import WHY, without_placeholders
+from pipeline.knowledge.codes import WHY, without_placeholders
 from pipeline.knowledge.regions import Regions, postcode_whole
 from pipeline.knowledge.text_columns import joined_text
 from pipeline.normalise.steps import recipe, repair

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.knowledge.aliases import read_aliases
-from pipeline.knowledge.codes import CodeTable, load_codes
+from pipeline.knowledge.codes import CodeTable, load_codes, read_aliases
 from pipeline.knowledge.text_columns import among, by_distinct, chosen, distinct_rows
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 

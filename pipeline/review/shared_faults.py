@@ -9,7 +9,7 @@ from pipeline import fields
 from pipeline.check.shared import cause_of, judged_field
 from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError, UsageError
-from pipeline.knowledge.aliases import COLUMNS, FILE, read_aliases
+from pipeline.knowledge.codes import ALIAS_COLUMNS, ALIASES, read_aliases
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import latest_run, write_atomically
@@ -58,12 +58,12 @@ def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) 
     pairs = pairs[(pairs["given"] != "") & (pairs["expected"] != "")]
     if pairs.empty or pairs["given"].duplicated().any():
         raise RefusedError("同一写法对应学籍中的几个值，不能作别名", remedy="请核对来源，或用 --as students 交回学生")
-    path = cohort.path(cohort.rules.folder) / FILE
+    path = cohort.path(cohort.rules.folder) / ALIASES
     known = read_aliases(path.parent)
     known |= {(name, given): meant for given, meant in pairs.itertuples(index=False, name=None)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *((of, word, meant) for (of, word), meant in sorted(known.items()))])
+    writer.writerows([ALIAS_COLUMNS, *((of, word, meant) for (of, word), meant in sorted(known.items()))])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.getvalue())
-    return f"已把 {len(pairs)} 个写法作为别名写入 {cohort.rules.folder}/{FILE}"
+    return f"已把 {len(pairs)} 个写法作为别名写入 {cohort.rules.folder}/{ALIASES}"

@@ -18,9 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.match.evidence import WITNESSES, find_evidence
-from pipeline.match.keys import PERSON_KEYS, Bools, Keys, joined_keys, known_keys
+from pipeline.match.keys import PERSON_KEYS, Bools, Keys, id_key, joined_keys, known_keys
 from pipeline.match.match_stage import CLASSES
-from pipeline.match.pairs import id_key
 from pipeline.match.settle import FLAGS, found_rows, settle_persons, submission_keys
 from pipeline.scale.layout import Layout
 from pipeline.scale.reading import keys_name, no_rows, registry_name, rows_name

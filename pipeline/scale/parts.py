@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.check.certify import without_shared
 from pipeline.check.check_stage import Checked, NotChecked
+from pipeline.check.findings import without_shared
 from pipeline.check.shared import with_shared_faults
 from pipeline.knowledge.text_columns import among
-from pipeline.match.matched import Matched
+from pipeline.match.match_stage import Matched
 from pipeline.review.review_stage import DeskRows, desk_rows
 from pipeline.scale.part import Part
 from pipeline.scale.settings import Judging, RunSettings

@@ -19,9 +19,8 @@ from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, key_frame, known_keys
 from pipeline.match.match_stage import CLASSES
-from pipeline.match.membership import own_rules, scope_by_registry, status_meanings, years_outside
-from pipeline.match.registries import merge_rows
-from pipeline.match.row_times import made_at
+from pipeline.match.membership import merge_rows, own_rules, scope_by_registry, status_meanings, years_outside
+from pipeline.match.persons import made_at
 from pipeline.match.settle import submission_keys
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.scale.layout import Layout, SchoolRead

@@ -7,8 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
-from pipeline.check.facts import Facts
-from pipeline.check.rule import Rule
+from pipeline.check.rule import Facts, Rule
 from pipeline.cohort import Cohort
 from pipeline.collect.missing_fields import Lacking
 from pipeline.colleges import College, only_colleges

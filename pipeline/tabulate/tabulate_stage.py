@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.knowledge.text_columns import among
-from pipeline.match.matched import Matched
+from pipeline.match.match_stage import Matched
 from pipeline.review.review_stage import Reviewed
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import returned_students, rework_rates

@@ -12,7 +12,7 @@ from great_expectations.checkpoint.actions import ValidationAction
 
 from pipeline.check import suite
 from pipeline.check.expectations import SUITES, TYPES, TableDatasource
-from pipeline.check.facts import facts_from
+from pipeline.check.rule import facts_from
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.run import RunOptions, run_cohort

@@ -4,7 +4,7 @@ import warnings
 
 import pandas as pd
 
-from pipeline.check.certify import certify
+from pipeline.check.findings import certify
 
 
 def test_a_table_without_findings_is_certified_without_a_warning():

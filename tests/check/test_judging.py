@@ -12,12 +12,11 @@ import pytest
 
 from pipeline.check import validate as judging
 from pipeline.check.condition import unknown_names
-from pipeline.check.data_docs import write_data_docs
+from pipeline.check.data_docs import FILE, slim_results, write_data_docs
 from pipeline.check.findings import findings_of
 from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Rule
 from pipeline.check.suites import built_in_rules, office_rules
-from pipeline.check.validation_results import FILE, slim_results
 from pipeline.errors import ConfigurationError
 from pipeline.tables import SEVERITIES
 from tests.check import whole

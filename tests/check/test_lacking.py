@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.check.not_judged import (
+from pipeline.check.findings import (
     records_without_columns,
     registry_without_lacking,
     rules_without_columns,

@@ -5,9 +5,8 @@ import pytest
 from pipeline.check.logic import LOGIC
 from pipeline.check.subjects import subject_tables
 from pipeline.check.suites import built_in_rules
-from pipeline.match.match_stage import Registries, match
-from pipeline.match.registries import merge_rows
-from pipeline.match.registry_rows import standing_submissions
+from pipeline.match.match_stage import Registries, match, standing_submissions
+from pipeline.match.membership import merge_rows
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
 from tests.spec.judge import LATEST, MATE, facts

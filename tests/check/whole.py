@@ -3,8 +3,8 @@
 import pandas as pd
 
 from pipeline.check.subjects import submissions_table
-from pipeline.match.clashes import CLASHES
 from pipeline.match.match_stage import Registries, match_settled
+from pipeline.match.settle import CLASHES
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
 from tests.spec import judge

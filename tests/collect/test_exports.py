@@ -10,7 +10,7 @@ from pipeline.collect.collected import Grid
 from pipeline.collect.headings import known_exports
 from pipeline.collect.rows import REGISTRY, rows_of_grid
 from pipeline.collect.source_columns import numbers_asked
-from pipeline.knowledge.nothing import without_placeholders
+from pipeline.knowledge.codes import without_placeholders
 
 PERSON = {"姓名": "张三", "身份证号码": "110101199003077619", "学号": "1305030101", "政治面貌": "群众"}
 FORMS = [

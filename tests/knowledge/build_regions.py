@@ -25,7 +25,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.knowledge.region_names import base_name
+from pipeline.knowledge.region_table import base_name
 
 MUNICIPALITIES = ("11", "12", "31", "50")
 NPM_YEARS = {2019: "2.3.1", 2020: "2.4.0", 2021: "2.5.0", 2022: "2.6.1", 2023: "2.7.0"}

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from pipeline.check.rules.match_rules import cause, certified
+from pipeline.check.rules.identity_rules import cause, certified
 from pipeline.match.evidence import find_evidence
-from pipeline.match.pairs import exact_pairs
+from pipeline.match.keys import exact_pairs
 from tests.frames import GOOD, registry, submissions
 
 MATE = {

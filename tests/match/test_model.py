@@ -7,8 +7,7 @@ import random
 import pandas as pd
 import pytest
 
-from pipeline.match.match_stage import Registries, match
-from pipeline.match.registry_rows import standing_submissions
+from pipeline.match.match_stage import Registries, match, standing_submissions
 from tests.frames import registry, submissions
 from tests.spec.judge import LATEST
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.match.registries import merge_rows
+from pipeline.match.membership import merge_rows
 from tests.frames import GOOD, registry
 
 MATE = {

@@ -9,17 +9,15 @@ from datetime import datetime
 
 import pandas as pd
 
-from pipeline.check.facts import Facts
 from pipeline.check.logic import LOGIC
+from pipeline.check.rule import Facts
 from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
-from pipeline.match.match_stage import Registries, match, match_settled
-from pipeline.match.membership import lay_scope, scope_by_registry, status_meanings, with_scope
-from pipeline.match.registries import merge_rows
-from pipeline.match.registry_rows import standing_submissions
-from pipeline.match.row_times import made_at
+from pipeline.match.match_stage import Registries, match, match_settled, standing_submissions
+from pipeline.match.membership import lay_scope, merge_rows, scope_by_registry, status_meanings, with_scope
+from pipeline.match.persons import made_at
 from pipeline.match.settle import FLAGS
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.normalise.text_repairs import comparable

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, milder, once, rule
+from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule
 from pipeline.knowledge.contacts import (
     area_code_state,
     area_code_successor,

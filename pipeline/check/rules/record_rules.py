@@ -1,4 +1,4 @@
-"""Rules of the page 学籍信息: class, college, numbers, months and modes."""
+"""Rules of the pages 登记 and 学籍信息: school, address, level, months, class, college, numbers and modes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,85 @@ import re
 from math import ceil, floor
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from pipeline.check.facts import Facts
-from pipeline.check.rule import Broken, Mask, given, milder, rule
-from pipeline.check.rules.entry_rules import is_month
+from pipeline.check.rule import Broken, Facts, Mask, given, milder, rule
+from pipeline.knowledge.contacts import email_misspelt, email_ok
 from pipeline.knowledge.text_columns import distinct_rows, flag, flag_by_distinct
 from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import Frame
+
+_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+UNDERGRADUATE = ["本科", "专科"]
+
+
+def is_month(months: pd.Series) -> pd.Series:
+    """Return where a month can be read: YYYY-MM of this century or the last."""
+    return flag_by_distinct(months, lambda month: bool(_MONTH.fullmatch(month)))
+
+
+@rule
+def school_vocabulary(table: Frame, facts: Facts) -> Mask:
+    """The school is none of the cohort's."""
+    return given(table["school"]) & ~table["school"].isin(list(facts.schools))
+
+
+@rule
+def submitted_at_window(table: Frame, facts: Facts) -> Mask:
+    """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
+    opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
+    days = table["submitted_at"].str.slice(0, 10)
+    off = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    return off & ~table["untimed"] if "untimed" in table else off  # a time that is none is `unreadable`'s alone
+
+
+@rule
+def submitted_at_unreadable(table: Frame, facts: Facts) -> Mask:
+    """The time cannot be read, lies in the future, or is blank while other rows of the sheet have one."""
+    return table["untimed"]
+
+
+@rule
+def email_format(table: Frame, facts: Facts) -> Mask:
+    """The address is not deliverable by syntax."""
+    return given(table["email"]) & ~email_ok(table["email"])
+
+
+@rule
+def email_domain_typo(table: Frame, facts: Facts) -> Broken:
+    """The domain is a known misspelling of a large provider's; the right one is proposed."""
+    meant = email_misspelt(table["email"])
+    return Broken(meant != "", expected=meant)
+
+
+@rule
+def email_qq_preferred(table: Frame, facts: Facts) -> Mask:
+    """The address is no QQ mailbox."""
+    return given(table["email"]) & ~table["email"].str.lower().str.endswith("@qq.com")
+
+
+@rule
+def graduation_month_format(table: Frame, facts: Facts) -> Mask:
+    """The month of graduation cannot be read as a month."""
+    return given(table["graduation_month"]) & ~is_month(table["graduation_month"])
+
+
+@rule
+def graduation_month_cohort(table: Frame, facts: Facts) -> Broken:
+    """The year of graduation is not the cohort's."""
+    month = table["graduation_month"]
+    return Broken(is_month(month) & ~month.str.startswith(f"{facts.year}-"))
+
+
+@rule
+def graduation_month_june(table: Frame, facts: Facts) -> Mask:
+    """An undergraduate's month is not the one that the cohort sets; the year is `graduation_month_cohort`'s."""
+    month = table["graduation_month"]
+    other = is_month(month) & ~month.str.endswith(facts.undergraduate_month[4:])
+    return other & table["education_level"].isin(UNDERGRADUATE)
+
 
 WITH_UNIT = ["定向", "委培"]
 

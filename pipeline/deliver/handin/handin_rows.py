@@ -10,7 +10,7 @@ from pipeline import fields
 from pipeline.deliver.handin.mapping import HandinColumn, Mapping
 from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import code_numbers
-from pipeline.knowledge.region_codes import region_codes
+from pipeline.knowledge.region_table import region_codes
 from pipeline.review.review_snapshot import Desk, of_college
 from pipeline.review.signing import unsigned
 
