@@ -18,8 +18,6 @@ from pipeline.knowledge.region_table import (
 
 Cells = tuple[str, str, str, str]
 
-APART = "一格中填了多级，已按省、市、县分开"
-COMPLETED = "按行政区划全称写全"
 # areas that are administered like counties and are no counties in the national table
 ANY_COUNTY = re.compile(
     r"市辖区$|高新|经开|开发区|新区|园区|管理区|管委会|示范区|实验区|试验区|风景|度假|农场|林场|牧场|林区|矿区|垦区|"
@@ -38,18 +36,14 @@ _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 def split_cells(table: RegionTable, province: str, city: str, county: str) -> Cells:
     """Return province, city and county by full names, and why they changed ("" where they did not)."""
     given = (province, city, county)
-    cells = [_NOISE.sub("", cell) for cell in given]
-    cells = _of_corps(table, _part_province(table, cells))
+    cells = _of_corps(table, _part_province(table, [_NOISE.sub("", cell) for cell in given]))
     if cells[0] in table.provinces:
-        cells = _part_city(table, cells)
-        cells = _part_county(table, cells)
+        cells = _part_county(table, _part_city(table, cells))
     answer = (cells[0], cells[1], cells[2])
     if answer == given:
         return (*given, "")
-    moved = any(new and not old for new, old in zip(answer, given, strict=True)) or any(
-        old and len(new) < len(old) and new not in ("",) for new, old in zip(answer, given, strict=True)
-    )
-    return (*answer, APART if moved else COMPLETED)
+    moved = any(new and (not old or len(new) < len(old)) for new, old in zip(answer, given, strict=True))
+    return (*answer, "一格中填了多级，已按省、市、县分开" if moved else "按行政区划全称写全")
 
 
 def _part_province(table: RegionTable, cells: list[str]) -> list[str]:

@@ -7,79 +7,28 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text_columns import chosen, distinct_rows
+from pipeline.knowledge.text_columns import text_by_rows
 
-PEOPLES = (
+_PEOPLES = (
     "土家族|蒙古族|蒙古|回族|藏族|维吾尔族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族"
     "|傈僳族|佤族|畲族|拉祜族|水族|东乡族|纳西族|景颇族|柯尔克孜族|柯尔克孜|土族|达斡尔族|达斡尔|仫佬族|羌族|布朗族|撒拉族|毛南族"
     "|仡佬族|锡伯族|锡伯|普米族|塔吉克族|塔吉克|怒族|鄂温克族|德昂族|崩龙族|保安族|裕固族|独龙族|鄂伦春族|各族|毛难族|蒙古族藏族|僮族"
 )
-_AUTONOMOUS = re.compile(rf"(?:{PEOPLES})*自治(?:州|县|旗|区)$")
+_AUTONOMOUS = re.compile(rf"(?:{_PEOPLES})*自治(?:州|县|旗|区)$")
 _SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|地区|省|市|盟|县|区|旗|林区|特区|州)$")
-
-
-@cache
-def base_name(name: str) -> str:
-    """Return a region's name without its kind and peoples: 望城县 and 望城区 → 望城, 靖州苗族侗族自治县 → 靖州."""
-    bare = _AUTONOMOUS.sub("", name)
-    if not bare:
-        bare = re.sub(r"自治(?:州|县|旗|区)$", "", name)
-    if bare != name:
-        return bare
-    stem = _SUFFIX.sub("", name)
-    return stem if len(stem) >= 2 else name
-
-
-PROVINCE_SHORT = {
-    "内蒙": "内蒙古自治区", "内蒙古": "内蒙古自治区", "内蒙古省": "内蒙古自治区", "内蒙古区": "内蒙古自治区",
-    "广西": "广西壮族自治区", "广西省": "广西壮族自治区", "广西自治区": "广西壮族自治区", "广西区": "广西壮族自治区",
-    "西藏": "西藏自治区", "西藏省": "西藏自治区", "西藏区": "西藏自治区", "宁夏": "宁夏回族自治区",
-    "宁夏省": "宁夏回族自治区", "宁夏自治区": "宁夏回族自治区", "宁夏区": "宁夏回族自治区",
-    "新疆": "新疆维吾尔自治区", "新疆省": "新疆维吾尔自治区", "新疆自治区": "新疆维吾尔自治区",
-    "新疆区": "新疆维吾尔自治区", "香港": "香港特别行政区", "香港特区": "香港特别行政区", "中国香港": "香港特别行政区",
-    "澳门": "澳门特别行政区", "澳门特区": "澳门特别行政区", "中国澳门": "澳门特别行政区", "台湾": "台湾省",
-    "中国台湾": "台湾省", "台湾地区": "台湾省", "兵团": "新疆生产建设兵团", "新疆兵团": "新疆生产建设兵团",
-    "建设兵团": "新疆生产建设兵团", "新疆建设兵团": "新疆生产建设兵团",
-    "新疆维吾尔自治区生产建设兵团": "新疆生产建设兵团",
-}  # fmt: skip
-
-
-_PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{PEOPLES})+区$")
+_PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{_PEOPLES})+区$")
 _WING = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
-
-
-def short_forms(name: str) -> set[str]:
-    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州.
-
-    管城回族区 is 管城区, 浦东新区 is 浦东, 科尔沁左翼中旗 is 科左中旗.
-    """
-    stem = base_name(name)
-    forms = {stem} if len(stem) >= 2 else set()
-    for kind in ("州", "县", "旗"):
-        if name.endswith(f"自治{kind}"):
-            forms |= {f"{stem}{kind}", f"{stem}自治{kind}"}
-    if _PEOPLES_DISTRICT.search(name):
-        forms |= {_PEOPLES_DISTRICT.sub("区", name), _PEOPLES_DISTRICT.sub("", name)}
-    if name.endswith("新区") and len(name) >= 4:
-        forms |= {name[:-2], f"{name[:-2]}区"}
-    if wing := _WING.match(name):
-        forms.add(f"{wing[1]}{wing[2]}{wing[3]}旗")
-    return forms - {name}
-
-
+_MOST_STEPS = 12  # from a place to its successors' successors
 CORPS = "新疆生产建设兵团"
 MUNICIPALITIES = frozenset({"北京市", "天津市", "上海市", "重庆市"})
-# regions that the national table does not divide: every answer below them is right
-UNDIVIDED = frozenset({"台湾省", "香港特别行政区", "澳门特别行政区", CORPS})
 SPECIAL = frozenset({"香港特别行政区", "澳门特别行政区"})
-# 塔城 and 阿勒泰 are prefectures of the table, and of 伊犁哈萨克自治州 as people there write it
-ABOVE = {"塔城地区": "伊犁哈萨克自治州", "阿勒泰地区": "伊犁哈萨克自治州"}
+# regions that the national table does not divide: every answer below them is right
+UNDIVIDED = SPECIAL | {"台湾省", CORPS}
 NOW = 9999
 XINJIANG = "新疆维吾尔自治区"
 CORPS_UNIT = re.compile(r"兵团|^(?:第.+|农.+)师(?:.*市)?$")
@@ -108,6 +57,8 @@ class RegionTable:
     heirs: dict[Place, tuple[Place, ...]] = field(default_factory=dict)
     forebears: dict[Place, list[Place]] = field(default_factory=lambda: defaultdict(list))
     codes: set[str] = field(default_factory=set)
+    code_of: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    """By place: the year in which its latest code ended, and this code."""
     latest: int = 0
     provinces: dict[str, str] = field(default_factory=dict)
     cities: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -126,94 +77,88 @@ class RegionTable:
         return max((span.last for span in self.spans.get(place, ())), default=0)
 
     def valid(self, place: Place, year: int) -> bool:
-        """Return whether a place was valid at the end of a year (later than the table: as the table ends)."""
-        asked = min(year, self.latest)
-        return any(span.first <= asked <= span.last for span in self.spans.get(place, ()))
-
-    def divided(self, province: str, city: str) -> bool:
-        """Return whether a city has counties of its own in any year (东莞市, 中山市, 嘉峪关市, 仙桃市 have none)."""
-        return bool(self.counties.get((province, city)))
+        """Return whether a place was valid at the end of a year or of the one before (at most the table's last)."""
+        asked = (min(year, self.latest), min(year - 1, self.latest))
+        return any(span.first <= one <= span.last for span in self.spans.get(place, ()) for one in asked)
 
 
 @cache
 def load_table() -> RegionTable:
     """Return the table, read once."""
     table = RegionTable()
-    path = resources.expectations() / "regions" / "regions.csv"
-    with path.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            _add(table, row)
-    table.codes |= set((path.parent / "other_codes.csv").read_text(encoding="utf-8").split()[1:])
+    for row in region_rows("regions.csv"):
+        _add(table, row)
+    other = resources.expectations() / "regions" / "other_codes.csv"
+    table.codes |= set(other.read_text(encoding="utf-8").split()[1:])
     table.latest = max((span.first for spans in table.spans.values() for span in spans), default=0)
     for place, heirs in table.heirs.items():
         for heir in heirs:
             table.forebears[heir].append(place)
-    _name_provinces(table)
+    official = {place.province for place in table.spans}
+    table.provinces = {name: name for name in official | UNDIVIDED} | {base_name(name): name for name in official}
     _name_cities(table)
     _name_counties(table)
-    _name_by_alias(table, path.parent / "aliases.csv")
+    _name_by_alias(table)
+    table.province_heads = sorted(table.provinces, key=len, reverse=True)
     _name_across(table)
     return table
+
+
+def region_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in `expectations/regions/`."""
+    with (resources.expectations() / "regions" / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def _add(table: RegionTable, row: dict[str, str]) -> None:
     place = Place(row["province"], row["city"], row["county"])
     span = Span(int(row["valid_from"]), int(row["valid_to"] or NOW))
     table.codes.add(row["code"])
+    table.code_of[place] = max(table.code_of.get(place, (0, "")), (span.last, row["code"]))
     table.spans[place].append(span)
     if row["successors"] and span.last >= table.last_year(place):
         table.heirs[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
 
 
-def _name_provinces(table: RegionTable) -> None:
-    official = {place.province for place in table.spans}
-    table.provinces = {name: name for name in official | UNDIVIDED}
-    table.provinces |= {base_name(name): name for name in official} | PROVINCE_SHORT
-    table.province_heads = sorted(table.provinces, key=len, reverse=True)
-
-
 def _name_cities(table: RegionTable) -> None:
     """Cities of each province by name and short form; of two that share one, the longer lasting counts."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for place in table.spans:
-        if place.county or not place.city:
-            continue
-        table.city_names.add(place.city)
-        table.cities[place.province][place.city] = place.city
-        for form in short_forms(place.city):
-            found[place.province][form].append(place.city)
-    for province, forms in found.items():
-        for form, names in forms.items():
-            best = max(names, key=lambda name: table.last_year(Place(province, name, "")))
-            table.cities[province].setdefault(form, best)
+        if place.city and not place.county:
+            table.city_names.add(place.city)
+            table.cities[place.province][place.city] = place.city
+            for form in short_forms(place.city):
+                found[place.province, form].append(place.city)
+    for (province, form), names in found.items():
+        last = {name: table.last_year(Place(province, name, "")) for name in names}
+        table.cities[province].setdefault(form, max(names, key=lambda name: last[name]))
 
 
 def _name_counties(table: RegionTable) -> None:
     """Counties of each city by name and short form; a form that two living counties share means neither."""
-    found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for place in table.spans:
-        if not place.county:
-            continue
-        key = (place.province, place.city)
-        table.county_names.add(place.county)
-        table.counties[key][place.county] = place.county
-        table.homes[place.province, place.county][place.city] = table.last_year(place)
-        for form in short_forms(place.county):
-            found[key][form].append(place.county)
-    for key, forms in found.items():
-        for form, names in forms.items():
-            best = _one_name(table, key, names)
-            if best:
-                table.counties[key].setdefault(form, best)
+        if place.county:
+            table.county_names.add(place.county)
+            table.counties[place.province, place.city][place.county] = place.county
+            table.homes[place.province, place.county][place.city] = table.last_year(place)
+            for form in short_forms(place.county):
+                found[place.province, place.city, form].append(place.county)
+    for (province, city, form), names in found.items():
+        last = {name: table.last_year(Place(province, city, name)) for name in names}
+        latest = [name for name in names if last[name] == max(last.values())]
+        if len(latest) == 1:
+            table.counties[province, city].setdefault(form, latest[0])
 
 
-def _name_by_alias(table: RegionTable, path: Path) -> None:
+def _name_by_alias(table: RegionTable) -> None:
     """Add what people call places (`aliases.csv`); a name that the table gives to another place stays that one's."""
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = [(row["province"], row["name"], row["alias"].split("|")) for row in csv.DictReader(lines)]
-    for province, name, aliases in rows:
-        for alias in aliases:
-            if name in table.cities[province]:
+    for row in region_rows("aliases.csv"):
+        province, name = row["province"], row["name"]
+        for alias in row["alias"].split("|"):
+            if name == province:
+                table.provinces[alias] = province
+            elif name in table.cities[province]:
                 table.cities[province].setdefault(alias, name)
             for city in table.homes.get((province, name), {}):
                 table.counties[province, city].setdefault(alias, name)
@@ -230,36 +175,45 @@ def _name_across(table: RegionTable) -> None:
             table.provinces_of[form].add(province)
 
 
-def _one_name(table: RegionTable, city: tuple[str, str], names: list[str]) -> str:
-    last = {name: table.last_year(Place(*city, name)) for name in names}
-    latest = [name for name in names if last[name] == max(last.values())]
-    return latest[0] if len(latest) == 1 else ""
+@cache
+def base_name(name: str) -> str:
+    """Return a region's name without its kind and peoples: 望城县 and 望城区 → 望城, 靖州苗族侗族自治县 → 靖州."""
+    bare = _AUTONOMOUS.sub("", name) or re.sub(r"自治(?:州|县|旗|区)$", "", name)
+    if bare != name:
+        return bare
+    stem = _SUFFIX.sub("", name)
+    return stem if len(stem) >= 2 else name
 
 
-_MOST_STEPS = 12
+def short_forms(name: str) -> set[str]:
+    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州.
+
+    管城回族区 is 管城区, 浦东新区 is 浦东, 科尔沁左翼中旗 is 科左中旗.
+    """
+    stem = base_name(name)
+    forms = {stem} if len(stem) >= 2 else set()
+    for kind in ("州", "县", "旗"):
+        if name.endswith(f"自治{kind}"):
+            forms |= {f"{stem}{kind}", f"{stem}自治{kind}"}
+    if _PEOPLES_DISTRICT.search(name):
+        forms |= {_PEOPLES_DISTRICT.sub("区", name), _PEOPLES_DISTRICT.sub("", name)}
+    if name.endswith("新区") and len(name) >= 4:
+        forms |= {name[:-2], f"{name[:-2]}区"}
+    if wing := _WING.match(name):
+        forms.add(f"{wing[1]}{wing[2]}{wing[3]}旗")
+    return forms - {name}
 
 
 def names_in(table: RegionTable, place: Place, year: int) -> list[str]:
     """Return the names that a place had in a year, as short as they stay clear; several where it was divided."""
-    began = min(span.first for span in table.spans[place])
-    found = _follow(table, place, year, backward=year < began)
-    return sorted(_shown(place, other) for other in found)
-
-
-def _follow(table: RegionTable, place: Place, year: int, *, backward: bool) -> set[Place]:
+    backward = year < min(span.first for span in table.spans[place])
     ends: set[Place] = set()
     reached = {place}
     for _ in range(_MOST_STEPS):
-        step = {other for one in reached for other in _next(table, one, backward=backward)}
-        ends |= {other for other in step if table.valid(other, year) or table.valid(other, year - 1)}
+        step = {near for one in reached for near in (table.forebears if backward else table.heirs).get(one, ())}
+        ends |= {near for near in step if table.valid(near, year)}
         reached = step - ends
-        if not reached:
-            break
-    return ends
-
-
-def _next(table: RegionTable, place: Place, *, backward: bool) -> tuple[Place, ...]:
-    return tuple(table.forebears.get(place, ())) if backward else table.heirs.get(place, ())
+    return sorted(_shown(place, found) for found in ends)
 
 
 def _shown(place: Place, other: Place) -> str:
@@ -272,51 +226,30 @@ def _shown(place: Place, other: Place) -> str:
 
 def current_names(table: RegionTable, place: Place) -> Place:
     """Return the names of today where they are beyond doubt (one successor at each step), else the place as it is."""
-    if place.county and place in table.spans:
-        return _shown_today(table, place, place)
-    entry = Place(place.province, "", place.city) if Place(place.province, "", place.city) in table.spans else place
-    known = entry if entry in table.spans else Place(place.province, place.city, "")
-    return _shown_today(table, place, known)
-
-
-def _shown_today(table: RegionTable, place: Place, known: Place) -> Place:
-    """Return the last names of the entry `known`, in the three levels of `place`."""
-    latest = _latest(table, known)
+    entries = [Place(place.province, "", place.city), Place(place.province, place.city, "")]
+    known = next((one for one in ([place] if place.county else []) + entries if one in table.spans), entries[-1])
+    latest, seen = known, {known}
+    while len(heirs := table.heirs.get(latest, ())) == 1 and heirs[0] not in seen:
+        latest = heirs[0]
+        seen.add(latest)
     if latest.city and not latest.county:
-        county = place.county if table.divided(latest.province, latest.city) else latest.city
+        county = place.county if table.counties.get((latest.province, latest.city)) else latest.city
         return Place(latest.province, latest.city, county)
     return Place(latest.province, latest.city or latest.county, latest.county) if latest in table.spans else place
 
 
-def _latest(table: RegionTable, place: Place) -> Place:
-    seen = {place}
-    while len(heirs := table.heirs.get(place, ())) == 1 and heirs[0] not in seen:
-        place = heirs[0]
-        seen.add(place)
-    return place
-
-
-Names = tuple[str, ...]
-
-
 def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.Series:
-    """Return the six-digit code of each place as `Regions.split` names it; without a county the city's, else "".
+    """Return the six-digit code (GB/T 2260) of each place as `Regions.split` names it; without a county the city's.
 
-    A name with several codes over the years gets the latest; an abolished unit keeps its last one.
+    A name with several codes over the years gets the latest; an abolished unit keeps its last one; others get "".
     """
-    table = _codes()
-    places, names = distinct_rows(province, city, county)
-    return chosen(places, [table.get(name, "") for name in names], province.index)
+    return text_by_rows(_code, province, city, county)
 
 
-@cache
-def _codes() -> dict[Names, str]:
-    found: dict[Names, tuple[int, str]] = {}
-    with (resources.expectations() / "regions" / "regions.csv").open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            key, last = (row["province"], row["city"], row["county"]), int(row["valid_to"] or 9999)
-            found[key] = max(found.get(key, (0, "")), (last, row["code"]))
-    codes = {key: code for key, (_, code) in found.items()}
+def _code(province: str, city: str, county: str) -> str:
+    known = load_table().code_of
     # cities without counties are written with themselves for a county (东莞市)
-    codes |= {(p, c, c): code for (p, c, d), code in codes.items() if c and not d and (p, c, c) not in codes}
-    return codes
+    found = known.get(Place(province, city, county)) or (
+        known.get(Place(province, city, "")) if city == county else None
+    )
+    return found[1] if found else ""

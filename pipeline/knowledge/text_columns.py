@@ -1,4 +1,4 @@
-"""Small helpers that every knowledge module uses: patterns over a column, work on distinct values."""
+"""Columns of text: patterns over them, work on their distinct values."""
 
 from __future__ import annotations
 
@@ -90,14 +90,24 @@ def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 
 def by_distinct(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
     """Return `answer(value)` for each value, asked once per distinct one."""
-    places, known = distinct(values)
-    return chosen(places, [answer(value) for value in known], values.index)
+    return text_by_rows(answer, values)
 
 
 def flag_by_distinct(values: pd.Series, answer: Callable[[str], bool]) -> pd.Series:
     """Return `answer(value)` for each value as true or false, asked once per distinct one."""
-    places, known = distinct(values)
-    return flag(values, np.array([answer(value) for value in known], dtype=bool)[places])
+    return flag_by_rows(answer, values)
+
+
+def text_by_rows(answer: Callable[..., str], *columns: pd.Series) -> pd.Series:
+    """Return `answer(*values)` for each row of columns of one length as text, asked once per distinct row."""
+    places, rows = distinct_rows(*columns)
+    return chosen(places, [answer(*row) for row in rows], columns[0].index)
+
+
+def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
+    """Return `answer(*values)` for each row of columns of one length as true or false, asked once per distinct row."""
+    places, rows = distinct_rows(*columns)
+    return flag(columns[0], np.array([answer(*row) for row in rows], dtype=bool)[places])
 
 
 def begins_with(values: pd.Series, characters: bytes) -> Bools:
