@@ -16,8 +16,6 @@ from pipeline.knowledge.region_table import (
     RegionTable,
 )
 
-Cells = tuple[str, str, str, str]
-
 # areas that are administered like counties and are no counties in the national table
 ANY_COUNTY = re.compile(
     r"市辖区$|高新|经开|开发区|新区|园区|管理区|管委会|示范区|实验区|试验区|风景|度假|农场|林场|牧场|林区|矿区|垦区|"
@@ -33,17 +31,12 @@ _DIVISION = re.compile(r"^(?:第|农)?[一二三四五六七八九十]+师")
 _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 
 
-def split_cells(table: RegionTable, province: str, city: str, county: str) -> Cells:
-    """Return province, city and county by full names, and why they changed ("" where they did not)."""
-    given = (province, city, county)
+def split_cells(table: RegionTable, *given: str) -> Place:
+    """Return province, city and county by full names."""
     cells = _of_corps(table, _part_province(table, [_NOISE.sub("", cell) for cell in given]))
     if cells[0] in table.provinces:
         cells = _part_county(table, _part_city(table, cells))
-    answer = (cells[0], cells[1], cells[2])
-    if answer == given:
-        return (*given, "")
-    moved = any(new and (not old or len(new) < len(old)) for new, old in zip(answer, given, strict=True))
-    return (*answer, "一格中填了多级，已按省、市、县分开" if moved else "按行政区划全称写全")
+    return Place(*cells)
 
 
 def _part_province(table: RegionTable, cells: list[str]) -> list[str]:

@@ -48,12 +48,12 @@ class Regions:
         return Regions, (self._table,)
 
     def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
-        """Return the cells as full names of one level each, with `why` ("" where nothing changed).
+        """Return the cells as full names of one level each.
 
         Text that is no known region stays as given; splitting twice changes nothing.
         """
         places, cells = distinct_rows(province, city, county)
-        return _spread(places, [self._split(*cell) for cell in cells], [*LEVELS, "why"], province.index)
+        return _spread(places, [self._split(*cell) for cell in cells], LEVELS, province.index)
 
     def same(self, here: Sequence[pd.Series], there: Sequence[pd.Series], years: pd.Series) -> pd.DataFrame:
         """Return, level by level, where two sides (their `LEVELS`) name one region, each by its names of any year.
@@ -68,7 +68,7 @@ class Regions:
 
     def _same(self, one: Place, other: Place, year: str) -> list[bool]:
         table = self._table
-        one, other = Place(*self._split(*one)[:3]), Place(*self._split(*other)[:3])
+        one, other = self._split(*one), self._split(*other)
         then = int(year) if re.fullmatch("[0-9]{4}", year) else table.latest
         if not all(place in table.spans and table.valid(place, then) for place in (one, other)):
             one, other = (_of_xinjiang(current_names(table, place)) for place in (one, other))
@@ -115,7 +115,9 @@ class Regions:
         return len(code) == 6 and code[:2] in self._provinces and code[4:] in {"00", "01"}
 
 
-def _spread(places: Places, answers: list[tuple[str | bool, ...]], columns: list[str], index: pd.Index) -> pd.DataFrame:
+def _spread(
+    places: Places, answers: Sequence[tuple[str | bool, ...]], columns: list[str], index: pd.Index
+) -> pd.DataFrame:
     """Return the answer of its distinct cells for every row: verdicts as true and false, the rest as text."""
     kinds = {name: bool if name in _VERDICTS else "str" for name in columns}
     return pd.DataFrame(answers, columns=pd.Index(columns)).astype(kinds).take(places).set_axis(index)
