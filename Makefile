@@ -25,9 +25,10 @@ demo: setup
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/pyright
-	.venv/bin/pyright -p tests
+	.venv/bin/pyright -p tests & tests=$$!; .venv/bin/pyright; product=$$?; wait $$tests && exit $$product
 
+# commands that tests start find their modules compiled
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint
 	$(PY) -m pytest -n 2 --dist worksteal -m 'not soak and not bench'
 

@@ -4,6 +4,7 @@ What is dear and only read is made once for all of pytest's workers: `once("name
 run of the sample (`sample_run`) and the run of an invented cohort with its pages (`invented_run`) are made so.
 """
 
+import gc
 import os
 import pickle
 import shutil
@@ -23,6 +24,18 @@ settings.register_profile("any machine", deadline=None)  # a busy machine is no 
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spend no time on what no test in this process asks about, unless it is time that is measured.
+
+    Garbage is collected seldom: every pass looks at all of Great Expectations (15 % of a small run). Files are not
+    forced to the disk: a run waits for sixty of them. Tests of what a power cut leaves have processes of their own
+    (tests/faults).
+    """
+    if config.getoption("-m") != "bench":
+        gc.set_threshold(200_000, 20, 100)
+        os.fsync = lambda _: None
 
 
 @pytest.fixture(scope="session")
