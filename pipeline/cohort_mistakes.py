@@ -9,31 +9,7 @@ from typing import cast
 
 from pydantic_core import ErrorDetails
 
-_TOLD = {
-    "missing": "缺少这一项，请补上",
-    "extra_forbidden": "没有这个设置项，请核对拼写或删去",
-    "string_type": "应为文字，请加英文双引号",
-    "int_type": "应为整数，不加引号",
-    "int_parsing": "应为整数，不加引号",
-    "int_from_float": "应为整数，不加小数",
-    "float_type": "应为数字，不加引号",
-    "float_parsing": "应为数字，不加引号",
-    "bool_type": "应为 true 或 false",
-    "bool_parsing": "应为 true 或 false",
-    "date_type": "应为日期，写作 2016-09-20，不加引号",
-    "date_parsing": "不是正确的日期，写作 2016-09-20",
-    "date_from_datetime_parsing": "不是正确的日期，写作 2016-09-20",
-    "date_from_datetime_inexact": "只写日期，不写时间，例如 2016-09-20",
-    "string_too_short": "不能为空，请填写",
-    "string_too_long": "太长，请缩短",
-    "too_short": "不能为空，请至少填一个",
-    "model_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "model_attributes_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "dict_type": "应是一段，写作 [段名]，下面逐行写 键 = 值",
-    "list_type": "应为文字，或方括号里的几段文字",
-    "tuple_type": "应写作一段或几段 [[schools]]",
-    "finite_number": "应为普通的数字",
-}
+from pipeline.resources import report_table
 
 
 def unusable(value: object, kind: object) -> str | None:
@@ -74,7 +50,7 @@ def what_is_wrong(detail: ErrorDetails) -> str:
         return "格式不对，请照注释中的例子填写"
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
-    return _TOLD.get(kind, "值不正确，请改正")
+    return report_table("words")["mistakes"].get(kind, "值不正确，请改正")
 
 
 def line_of(keys: list[str], text: str) -> int:

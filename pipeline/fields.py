@@ -98,19 +98,7 @@ def label(name: str) -> str:
     return field_of(name).label if name in fields() or name in registry_fields() else name
 
 
-_SUBJECTS = {
-    "origin": "生源地",
-    "home": "家庭所在地",
-    "contact": "联系方式",
-    "text": "可疑文字",
-    "identity": "身份",
-    "registry": "学籍库自身",
-    "cohort": "名单",
-}
-"""What rules are about that concern no one field: the part of their names before the point."""
-
-
 def rule_subject(rule: str) -> str:
     """Return what a rule is about, in Chinese: its field (`photo.size` 证件照), or what else it looks at."""
     about = rule.partition(".")[0]
-    return _SUBJECTS.get(about) or label(about)
+    return resources.report_table("words")["subjects"].get(about) or label(about)

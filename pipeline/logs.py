@@ -1,4 +1,4 @@
-"""Logs as JSON lines: what happened, when and how long it took; never who.
+"""Personal numbers masked, and logs as JSON lines: what happened, when and how long it took; never who.
 
 Only fields of a fixed list are written, and what looks like an ID number, a phone or an address is masked even
 there: a traceback of a library may carry a cell.
@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = "mingce"
+_ID = re.compile(r"[0-9A-Za-z]{15,18}")
+_PHONE = re.compile(r"1[0-9]{10}")
 # What a log line may say beside its message. Student numbers at most; no names, no addresses.
 FIELDS = (
     "run", "stage", "school", "college", "recipient", "seconds", "rows", "count", "attempt", "code", "outcome",
@@ -37,6 +39,22 @@ def mask(text: str) -> str:
     for pattern, kept in _PRIVATE:
         text = pattern.sub(kept, text)
     return _ADDRESS.sub(lambda found: f"***{found[1]}" if found[1] else found[0], text)
+
+
+def mask_id(number: str) -> str:
+    """Return an ID number as 430***********1234; what has no such form shows its first and last character only."""
+    if _ID.fullmatch(number):
+        return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}"
+    return _ends(number)
+
+
+def mask_phone(number: str) -> str:
+    """Return a mobile number as 138****5678; a landline or odd value shows its first and last character only."""
+    return f"{number[:3]}****{number[-4:]}" if _PHONE.fullmatch(number) else _ends(number)
+
+
+def _ends(text: str) -> str:
+    return f"{text[0]}****{text[-1]}" if len(text) > 4 else "*" * len(text)
 
 
 class JsonLines(logging.Formatter):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -28,3 +30,9 @@ def notebooks() -> Path:
 def templates() -> Path:
     """Return the folder of page, mail and print templates."""
     return resource_root() / "reports"
+
+
+@cache
+def report_table(name: str) -> dict[str, Any]:
+    """Return `reports/<name>.toml`, read once."""
+    return tomllib.loads((templates() / f"{name}.toml").read_text(encoding="utf-8"))

@@ -1,12 +1,11 @@
-"""The states of a student: `reports/states.toml`, read once. Whatever knows a state reads this table."""
+"""The states of a student (`reports/states.toml`), and the families and colours that show them (`theme.toml`)."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 
-from pipeline import resources
+from pipeline.resources import report_table
 
 OFFICE = "就业办"
 """What our own sentences call the office; on pages and in mails `[office] name` takes its place."""
@@ -47,11 +46,49 @@ class State:
 @cache
 def states() -> dict[str, State]:
     """Return every state by name, in the order of the file."""
-    data = tomllib.loads((resources.templates() / "states.toml").read_text(encoding="utf-8"))
-    return {name: State(name, **values) for name, values in data.items()}
+    return {name: State(name, **values) for name, values in report_table("states").items()}
 
 
 def family_of(status: str) -> str:
     """Return the colour family of a roster status; blank for a word that is none."""
     state = states().get(status)
     return state.family if state else ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of states: name, Chinese labels, fill for bars, text colour, sign (for readers without colour)."""
+
+    name: str
+    label: str
+    short: str
+    fill: str
+    text: str
+    sign: str
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The typeface, as CSS writes it, colours by use, and the families in the order in which bars show them."""
+
+    font: str
+    ink: dict[str, str]
+    families: tuple[Family, ...]
+
+    def family(self, name: str) -> Family:
+        """Return the family called `name`."""
+        return next(family for family in self.families if family.name == name)
+
+
+@cache
+def theme() -> Theme:
+    """Return the theme that every page, mail and picture shares."""
+    data = report_table("theme")
+    return Theme(data["font"], data["ink"], tuple(Family(name, **values) for name, values in data["family"].items()))
+
+
+def tint(colour: str, share: float) -> str:
+    """Return `colour` mixed into white by `share` (0 to 1): the shade of a cell, light enough for dark text."""
+    weight = max(0.0, min(1.0, share)) * 0.52
+    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * weight):02x}" for part in parts)

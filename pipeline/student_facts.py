@@ -16,8 +16,8 @@ import pandas as pd
 from pipeline import fields
 from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secretaries
 from pipeline.errors import UsageError
-from pipeline.logs import mask
-from pipeline.render.mask import mask_id, mask_phone
+from pipeline.logs import mask, mask_id, mask_phone
+from pipeline.resources import report_table
 from pipeline.review.chain import name_checked
 from pipeline.review.decisions import withdrawn_submission_ids
 from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
@@ -28,24 +28,9 @@ from pipeline.tables import Frame, read_table
 
 Facts = dict[str, Any]
 
-ROLES = {
-    "counts": "计入",
-    "superseded": "已被后来的提交取代",
-    "withdrawn": "已撤销登记",
-    "other": "写了这名学生的号码，没有计在其名下",
-}
-_KIND = {"decision": "审核", "exception": "例外", "withdrawal": "撤销登记", "reading": "审核表", "scope": "是否在本届"}
-_ACTS = {
-    "approve": "通过",
-    "return": "退回",
-    "reopen": "取消审核",
-    "add": "批准",
-    "revoke": "撤销",
-    "refused": "未采纳",
-    "in": "列入本届",
-    "out": "不在本届",
-    "undo": "收回",
-}
+_WORDS = report_table("words")
+_KINDS: dict[str, str] = _WORDS["ledger_kinds"]
+ROLES: dict[str, str] = _WORDS["roles"]
 _DELIVERY = "delivery"
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*[0-9]){10})[0-9A-Za-z]{15,19}(?![0-9A-Za-z])")
 _MOBILE = re.compile(r"(?<![0-9A-Za-z])(?<!学号 )1[3-9][0-9]{9}(?![0-9A-Za-z])")
@@ -90,7 +75,7 @@ def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, 
         "submissions": _submissions(desk, run, certifications, entries, ids),
         "findings": _records(_of_student(desk.findings, found), _FINDING),
         "ledger": [
-            _said(row) for row in mine[mine["kind"].isin(list(_KIND)) & (mine["action"] != "seen")].to_dict("records")
+            _said(row) for row in mine[mine["kind"].isin(list(_KINDS)) & (mine["action"] != "seen")].to_dict("records")
         ],
         "college": _college(found, entries),
         "deliveries": _deliveries(found, run, entries, tables),
@@ -329,7 +314,7 @@ def _plain(value: object) -> object:
 
 def what_was_done(kind: str, action: str) -> str:
     """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
-    named, act = kind_name(kind), _ACTS.get(action, "")
+    named, act = kind_name(kind), _WORDS["ledger_actions"].get(action, "")
     return act if named in act or kind == "scope" else f"{named}{act}"
 
 
@@ -340,4 +325,4 @@ def by_whom(entry: Facts) -> str:
 
 def kind_name(kind: str) -> str:
     """Return the Chinese name of a ledger entry's or a recipient's kind."""
-    return _KIND.get(kind) or KIND_NAMES.get(kind, kind)
+    return _KINDS.get(kind) or KIND_NAMES.get(kind, kind)

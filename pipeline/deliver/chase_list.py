@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from pipeline.view.chase import Chased
-from pipeline.view.theme import theme
+from pipeline.states import theme
+from pipeline.view.people import Chased
 from pipeline.workbook_writer import height, lay_page, text_book, write_row
 
 _COLUMNS: dict[str, int] = {"院系": 20, "班级": 20, "学号": 14, "姓名": 12, "状态": 13, "谁来做": 9, "要做什么": 54}

@@ -18,12 +18,10 @@ from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, D
 from pipeline.deliver.recipients import Recipient, mail_digest, within
 from pipeline.deliver.source import MailSource
 from pipeline.render import figures
-from pipeline.states import states
-from pipeline.view.chase import Chased, by_class
-from pipeline.view.people import People
+from pipeline.states import states, theme
+from pipeline.view.people import Chased, People, by_class
 from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
 from pipeline.view.signature import SIGN_AGAIN
-from pipeline.view.theme import theme
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
-from pipeline.view.chase import Chased
+from pipeline.view.people import Chased
 
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
 

@@ -21,11 +21,10 @@ from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab,
 from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
 from pipeline.errors import RefusedError
 from pipeline.papers.errata import reported_students
-from pipeline.states import State, states
+from pipeline.states import State, states, theme, tint
 from pipeline.tables import STATUSES
 from pipeline.view.answers import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.view.run_tables import load_run
-from pipeline.view.theme import theme, tint
 
 _TRIES = 3  # when the worksheet is renamed or removed under our hands
 _COLOURED = ("done", "fix", "missing")

@@ -27,8 +27,8 @@ from pipeline.collect.form import (
     write_head,
     write_lists,
 )
+from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students
-from pipeline.render.mask import mask_id, mask_phone
 from pipeline.review.status import one_a_slip
 from pipeline.scale.amending import SUBMISSION_ID
 from pipeline.tables import Frame

@@ -11,12 +11,11 @@ from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.papers import corrections, errata, errata_xlsx, guide, proof, results
 from pipeline.papers.class_roster import NO_CLASS, Students, paper_students
-from pipeline.render.overview import college_folder
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import unread_of
 from pipeline.view.answers import answer_rows
-from pipeline.view.run_tables import Run
+from pipeline.view.run_tables import Run, college_folder
 from pipeline.whole import appearing
 
 FOLDER = "papers"

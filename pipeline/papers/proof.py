@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import fields
+from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import EQUAL, NO_CLASS, Students
-from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.printed_headcount import outside_in_words
 from pipeline.states import states
 from pipeline.typeset import BOXED, pdf_of

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
-from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.page_scope import Scope, headcount_of, open_page
 from pipeline.render.pieces import BACK, Picture, Piece, piece
 from pipeline.render.printed_headcount import COLUMNS
+from pipeline.render.sections import changes_piece, first_run, head_piece, show_work
 from pipeline.render.table_words import heading
-from pipeline.render.today import show_work
+from pipeline.states import theme
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
-from pipeline.view.chase import Group, by_class, by_counselor
-from pipeline.view.status_moves import COLUMNS as COLUMNS_COMPARED
-from pipeline.view.status_moves import moves
-from pipeline.view.theme import theme
+from pipeline.view.moves import COMPARED, moves
+from pipeline.view.people import Group, by_class, by_counselor
 
 __all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
 
@@ -31,49 +28,31 @@ _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本
 
 def show_head(page: Scope) -> Piece:
     """Return the heading: which college, which day, what stands signed or has changed since."""
-    run = page.run
-    line = f"{run.school_name(page.school)} · {run.cohort}毕业生信息核对"
+    line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
     title = f"{page.college} · {page.counselor}" if page.counselor else page.college
-    facts = {
-        "token": page.token,
-        "school": page.school,
-        "college": page.college,
-        "title": title,
-        "as_of": str(run.as_of),
-        "links": [] if page.counselor else [BACK],
-        "office": run.office,
-    }
-    return piece(
-        "head",
-        title,
-        facts,
-        title=title,
-        line=line,
-        as_of=run.as_of.isoformat(),
-        token=page.token,
-        banners=_banners(page),
-    )
+    links = [] if page.counselor else [BACK]
+    place = {"school": page.school, "college": page.college}
+    return head_piece(page.run, title, line, **place, links=links, banners=_banners(page))
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
     """Return what must be known before the figures: a signature, and whether the data still equal it."""
-    signature = page.signature
-    fix, done = theme().family("missing"), theme().family("done")
+    signature, colours = page.signature, theme()
     banners: list[dict[str, str]] = []
     stale = page.statuses.get("stale", 0)
     if signature.signed and signature.broken:
         text = f"{signature.signed} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
-        banners.append({"head": "签字后有改动", "text": text, "line": fix.text, "ground": "#fdf1f1", "sign": "!"})
+        line = colours.family("missing").text
+        banners.append({"head": "签字后有改动", "text": text, "line": line, "ground": "#fdf1f1", "sign": "!"})
     elif signature.signed:
-        text = f"学院已于 {signature.signed} 签字" + (
-            f"，就业办已于 {signature.accepted} 接收。" if signature.accepted else "，等就业办接收。"
-        )
-        banners.append({"head": "已签字", "text": text, "line": done.text, "ground": "#f0f6fc", "sign": "✓"})
+        then = f"就业办已于 {signature.accepted} 接收" if signature.accepted else "等就业办接收"
+        text = f"学院已于 {signature.signed} 签字，{then}。"
+        line = colours.family("done").text
+        banners.append({"head": "已签字", "text": text, "line": line, "ground": "#f0f6fc", "sign": "✓"})
     if stale:
         text = f"{stale} 名学生审核通过后，提交的信息或学籍又有改动，请学院复核。"
-        banners.append(
-            {"head": "通过后有改动", "text": text, "line": theme().family("fix").text, "ground": "#fff8ea", "sign": "!"}
-        )
+        line = colours.family("fix").text
+        banners.append({"head": "通过后有改动", "text": text, "line": line, "ground": "#fff8ea", "sign": "!"})
     return banners
 
 
@@ -165,16 +144,6 @@ def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
     )
 
 
-def show_classes(page: Scope) -> Piece:
-    """Return states by class, as notebooks of version 1.0 ask for them."""
-    return show_matrix(page.by_class(), "各班级", "还差人数多的班级在前；颜色越深，没做完的人占本班越多。")
-
-
-def show_majors(page: Scope) -> Piece:
-    """Return states by major, as notebooks of version 1.0 ask for them."""
-    return show_bars(page.by_major(), "各专业")
-
-
 def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
     """Return the students to chase by counselor and class, numbers masked."""
     groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
@@ -242,8 +211,8 @@ def show_changes(page: Scope) -> Piece:
     """Return which students moved between states since the last run."""
     before = page.run.previous
     if before is None:
-        return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
-    then = before.rows("roster", columns=COLUMNS_COMPARED, school=page.school_name, college=page.college)
+        return first_run()
+    then = before.rows("roster", columns=COMPARED, school=page.school_name, college=page.college)
     if page.counselor:
         then = then[then["student_number"].isin(page.roster["student_number"])]
     lines = [
@@ -251,11 +220,6 @@ def show_changes(page: Scope) -> Piece:
         for move in moves(page.roster, then)
     ]
     return changes_piece(f"与 {before.called}相比。", lines)
-
-
-def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
-    """Return 比上次变了什么: of each `move` the `people` who are named, and `where` (name, link, number) they are."""
-    return piece("changes", "比上次变了什么", {"section": "changes"}, lead=lead, lines=lines, nothing=nothing)
 
 
 def _named(people: Frame) -> list[tuple[str, str]]:

@@ -7,7 +7,6 @@ from pipeline.render.college import (
     Scope,
     open_page,
     show_chase,
-    show_classes,
     show_head,
     show_matrix,
     show_notes,
@@ -20,7 +19,6 @@ from pipeline.render.page_scope import of_classes
 __all__ = [
     "open_counselor",
     "show_chase",
-    "show_classes",
     "show_head",
     "show_matrix",
     "show_notes",

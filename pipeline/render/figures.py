@@ -14,9 +14,8 @@ from PIL import Image
 
 from pipeline.errors import MingceError
 from pipeline.render.pieces import Picture
-from pipeline.view.class_course import Course
-from pipeline.view.remaining_work import month_day
-from pipeline.view.theme import theme
+from pipeline.states import theme
+from pipeline.view.remaining_work import Course, month_day
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from pipeline.render.overview import Overview, banners, college_folder, show_today
+from pipeline.render.overview import banners, show_today
 from pipeline.render.own import OwnPage
 from pipeline.render.pieces import in_the_office_s_name, render
-from pipeline.view.run_tables import Run
-from pipeline.view.schools import school_page
+from pipeline.view.all_colleges import Overview
+from pipeline.view.run_tables import Run, college_folder, school_page
 
 _SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
@@ -35,7 +35,7 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
     html = render(
         "page/site_index.html.j2",
         cohort=run.cohort,
-        schools=f"{len(run.schools)} 所学校" if overview.by_school else "、".join(run.schools.values()),
+        schools=run.schools_in_words,
         as_of=str(run.as_of),
         links=[{"href": quote(href), "title": title} for href, title in site_pages if (site / href).is_file()],
         banners=banners(overview),

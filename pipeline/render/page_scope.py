@@ -1,19 +1,28 @@
-"""What a page is about: the students of a college, or of a counselor's classes, gathered once."""
+"""What a page is about: the students of a college, or of a counselor's classes, gathered once.
+
+Opening it readies the notebook: our font and colours, frames as our tables, slips told in Chinese, and a mark, an
+output that says, to people and to the page's guard, which college of which run is open.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from linecache import getline
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any
 
-from pipeline.errors import InputError
-from pipeline.render.opened import Mark, ready_notebook
+from pipeline.errors import SLIPS, InputError, one_line, slip_of
+from pipeline.render.figures import settings
+from pipeline.render.frames import as_bundle
 from pipeline.render.pieces import token
 from pipeline.render.printed_headcount import Headcount, headcount_lines, outside_in_words
 from pipeline.tables import Frame, empty
-from pipeline.view.people import People
+from pipeline.view.people import Extra, People, college_extras, count_extras
 from pipeline.view.run_tables import Run, load_run
 from pipeline.view.signature import DONE, SETTLE, SignatureState, SigningStep, signature_of
-from pipeline.view.strangers import Extra, college_extras, count_extras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +133,48 @@ def headcount_of(page: Scope) -> Headcount:
         outside=outside_in_words(outside),
         signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
     )
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Which college of which run has been opened; a line in the notebook, a token on the page."""
+
+    token: str
+    told: str
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/plain": self.told}, {"mingce": {"opened": self.token}}
+
+
+def ready_notebook(mark: Mark | None = None) -> None:
+    """Make the notebook at hand ready for a page, and show its mark; outside a notebook do nothing."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None:
+        return
+    import matplotlib as mpl
+    import pandas as pd
+
+    shell.set_custom_exc(tuple(SLIPS), _tell_slip)
+    mpl.rcParams.update(settings())
+    for kind in (pd.DataFrame, pd.Series):
+        shell.display_formatter.mimebundle_formatter.for_type(kind, as_bundle)
+    if mark is not None:
+        from IPython.display import display
+
+        display(mark)
+
+
+def _tell_slip(
+    shell: Any,  # noqa: ANN401 - IPython's own
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+    tb_offset: int | None = None,
+) -> None:
+    """Show a slip in a cell as a calm box: which line, what Python says, what to do; in place of its traceback."""
+    own = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
+    place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in own[:1]]
+    body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{slip_of(kind)}。"]
+    body.append("改好后，按菜单 运行 → 运行全部单元格。")
+    shell._showtraceback(kind, error, ["┌─ 这个单元格没有做成", *(f"│ {line}" for line in body), "└─"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,9 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from pipeline import resources
-from pipeline.states import OFFICE
+from pipeline.states import OFFICE, theme, tint
 from pipeline.view.remaining_work import grouped, left_in_words, month_day, percent
-from pipeline.view.theme import theme, tint
 
 _WHOLE = re.compile(
     r"[0-9]{1,2}月[0-9]{1,2}日前?"
@@ -23,11 +21,8 @@ _WHOLE = re.compile(
     r"|[0-9]+(?:[.,:][0-9]+)*%? ?[\u4e00-\u9fff]",  # 4.3 人, 1班
     re.ASCII,
 )
-FIRST_PAGE = {"href": "index.html", "title": "← 首页"}
 BACK = {"href": "../index.html", "title": "← 全部院系"}
-"""The ways back, from a page of the site and from one in a college's folder; `deliver` takes it off what it mails."""
-LISTED = 400
-"""Rows of a listing: what more there is stands in the tables."""
+"""The way back from a page in a college's folder; `deliver` takes it off what it mails."""
 _ON_ONE_LINE = Markup('<span style="white-space:nowrap">{}</span>')
 
 
@@ -124,44 +119,3 @@ def css_text(text: str) -> Markup:
 def token(run_id: str, school: str, college: str) -> str:
     """Return the token that ties a page to one college of one run."""
     return hashlib.sha256(f"{run_id}/{school}/{college}".encode()).hexdigest()[:12]
-
-
-def listing(
-    title: str,
-    section: str,
-    lead: str,
-    rows: Sequence[tuple[str, ...]],
-    headings: tuple[str, ...],
-    nothing: str,
-    *,
-    left_out: int = 0,
-    **more: object,
-) -> Piece:
-    """Return a section that lists rows, at most 400 of them.
-
-    Args:
-        title: the heading.
-        section: the section's name on the page.
-        lead: the sentence above the rows; it is left out where there are none.
-        rows: the cells of each row. A last column without any word is left out, for room on a phone.
-        headings: of the columns.
-        nothing: the sentence in place of no rows.
-        left_out: rows that the caller has not given.
-        more: further values for the template.
-    """
-    shown = list(rows[:LISTED])
-    if not any(row[-1] for row in rows):
-        headings, shown = headings[:-1], [row[:-1] for row in shown]
-    return piece(
-        "listing",
-        title,
-        {"section": section, "title": title},
-        title=title,
-        section=section,
-        lead=lead if rows else "",
-        rows=shown,
-        headings=headings,
-        hidden=len(rows) - len(shown) + left_out,
-        nothing=nothing,
-        **more,
-    )

@@ -8,24 +8,15 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.match.membership import names_by_reason
+from pipeline.resources import report_table
 from pipeline.review.signed_set import code_of
 from pipeline.review.signing import attestation
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import UNLISTED
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
-# column of the table → heading, in print order
-COLUMNS: dict[str, str] = {
-    "registered": "在册",
-    "male": "男",
-    "female": "女",
-    "submitted": "已提交",
-    "certified": "已认证",
-    "awaiting": "待审核",
-    "approved": "已通过",
-    "missing": "未提交",
-    "extra": "名单外",
-}
+COLUMNS: dict[str, str] = report_table("words")["headcount"]
+"""Headings by column of the table, in print order."""
 NOTE = "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
 SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章。"
 DRAFT = "未定稿"

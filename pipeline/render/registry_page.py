@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from pipeline.render.opened import ready_notebook
-from pipeline.render.pieces import FIRST_PAGE, LISTED, Piece, listing, piece, short_digest, token
+from pipeline.render.page_scope import ready_notebook
+from pipeline.render.pieces import Piece, short_digest
+from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing
 from pipeline.tables import Frame, empty
-from pipeline.view import schools
 from pipeline.view.run_tables import Run, load_run
 
 
@@ -50,29 +49,21 @@ def open_registry(run: str, school: str = "") -> RegistryPage:
 
 def show_head(page: RegistryPage) -> Piece:
     """Return the heading."""
-    run = page.run
-    mark = token(run.run_id, "", "")
-    facts: dict[str, Any] = {"token": mark, "school": "", "college": "", "title": "学籍库的情况"}
-    facts |= {"as_of": str(run.as_of), "links": [FIRST_PAGE], "office": run.office}
-    of = f"{len(run.schools)} 所学校" if schools.are_many(run) else "、".join(run.schools.values())
-    line = f"{run.cohort} · {of}"
-    return piece(
-        "head", "学籍库的情况", facts, title="学籍库的情况", line=line, as_of=str(run.as_of), token=mark, banners=[]
-    )
+    line = f"{page.run.cohort} · {page.run.schools_in_words}"
+    return head_piece(page.run, "学籍库的情况", line, links=[FIRST_PAGE])
 
 
 def show_schools(page: RegistryPage) -> Piece:
     """Return how many students and colleges each school's registry holds."""
     with_students = page.colleges[page.colleges["registered"] > 0]
     colleges: Counter[str] = Counter(with_students["school"])
-    students: Counter[str] = Counter()
-    for school, number in zip(with_students["school"], with_students["registered"], strict=True):
-        students[school] += number
+    students = with_students.groupby("school")["registered"].sum().to_dict()
     rows: list[tuple[str, ...]] = []
     for code, name in page.run.schools.items():
-        unread = "" if students[name] else "没有学生：请检查学籍库能否读取"
-        rows.append((code, name, str(colleges[name]), str(students[name]), str(page.problems[name] or "–"), unread))
-    if schools.are_many(page.run):  # what needs a hand first
+        unread = "" if name in students else "没有学生：请检查学籍库能否读取"
+        counts = (colleges[name], students.get(name, 0), page.problems[name] or "–")
+        rows.append((code, name, *map(str, counts), unread))
+    if page.run.many_schools:  # what needs a hand first
         rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
     return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
 

@@ -18,7 +18,6 @@ from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
-from pipeline.render.overview import college_folder
 from pipeline.render.own import Notebooks
 from pipeline.render.page_digests import college_digests, registry_page_digest
 from pipeline.render.page_guard import Guard, guard_page, write_failure
@@ -29,8 +28,7 @@ from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame
-from pipeline.view.run_tables import Run, load_run
-from pipeline.view.schools import are_many
+from pipeline.view.run_tables import Run, college_folder, load_run
 from pipeline.whole import sweep
 
 if TYPE_CHECKING:
@@ -127,7 +125,7 @@ class Renderer:
             printing = beside.submit(self._print, writers, rendered)
             try:
                 if self._options.notebooks:
-                    jobs = list(self._notebooks.jobs(run, folder.path, colleges, by_school=are_many(run)))
+                    jobs = list(self._notebooks.jobs(run, folder.path, colleges, by_school=run.many_schools))
                     left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
                     self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pipeline.render.overview import Overview
 from pipeline.render.page_scope import Scope
-from pipeline.render.pieces import Piece, listing
+from pipeline.render.pieces import Piece
+from pipeline.render.sections import listing
 from pipeline.render.table_words import DIFFERENCES
 from pipeline.tables import Frame
-from pipeline.view.registry_moves import who_moved
+from pipeline.view.all_colleges import Overview
+from pipeline.view.moves import who_moved
 
-_MOVED = ["student_number", "name", "since", "before", "now"]
 _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 
 
 def show_differences(page: Scope) -> Piece:
     """Return the people by whom the sets of a college differ, by name; those only awaiting approval are left out."""
-    table = None
+    told: list[tuple[str, ...]] = []
     if page.run.has("differences"):
-        school = page.run.school_name(page.school)
-        table = page.run.rows("differences", school=school, college=page.college)
-        table = table[table["kind"].isin(_SHOWN)]
-    columns = ["major", "kind", "student_number", "name", "elsewhere"]
-    rows = [] if table is None else [tuple(row) for row in table[columns].itertuples(index=False)]
-    told = [(major, DIFFERENCES[kind], number, name, elsewhere) for major, kind, number, name, elsewhere in rows]
+        columns = ["major", "kind", "student_number", "name", "elsewhere"]
+        rows = page.run.rows("differences", columns=columns, school=page.school_name, college=page.college)
+        told = _rows(rows[rows["kind"].isin(_SHOWN)].assign(kind=rows["kind"].map(DIFFERENCES)), columns)
     return listing(
         "名单差异",
         "differences",
@@ -38,17 +35,16 @@ def show_years(page: Overview) -> Piece | None:
 
     None where no year before is set: the page has no such section then.
     """
-    table = _of_school(page, "years")
+    table = page.run.of_school("years", page.school) if page.run.has("years") else None
     if table is None:
         return None
     table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
-    rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
     return listing(
         "与上一届相比",
         "years",
         "人数增减达到 20% 的专业，请学院说明；就业办用 mingce except add --college 院系 --major 专业 登记。",
-        rows,
+        _rows(table, columns),
         ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
         "没有增减达到 20% 的专业。",
     )
@@ -59,18 +55,17 @@ def show_outside(page: Overview) -> Piece | None:
 
     None where nobody is: the page has no such section then.
     """
-    table = _of_school(page, "outside")
+    table = page.run.of_school("outside", page.school) if page.run.has("outside") else None
     if table is None or table.empty:
         return None
     decided = table["by"] + " " + table["at"].str.slice(0, 10) + " 登记"
     table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
     columns = ["college", "class_name", "student_number", "name", "reason", "said"]
-    rows = [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
     return listing(
         "不在本届",
         "outside",
         "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
-        rows,
+        _rows(table, columns),
         ("院系", "班级", "学号", "姓名", "原因", "依据"),
         "没有。",
     )
@@ -84,19 +79,15 @@ def show_moved(page: Overview) -> Piece | None:
     moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
     if moved is None or moved.empty:
         return None
-    rows = [tuple(map(str, row)) for row in moved[_MOVED].itertuples(index=False)]
     return listing(
         "谁变动了",
         "moved",
         "来了谁、走了谁、从哪个班到了哪个班。只供就业办核对，请不要转发。",
-        rows,
+        _rows(moved, ["student_number", "name", "since", "before", "now"]),
         ("学号", "姓名", "相比", "原来", "现在"),
         "没有。",
     )
 
 
-def _of_school(page: Overview, name: str) -> Frame | None:
-    """Return the rows of a table that are about the page's school, or all; None where the run has no such table."""
-    if not page.run.has(name):
-        return None
-    return page.run.rows(name, school=page.run.school_name(page.school)) if page.school else page.run.table(name)
+def _rows(table: Frame, columns: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]

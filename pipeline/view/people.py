@@ -1,10 +1,11 @@
 """People: the students of a college, of a counselor's classes or of several colleges, and what is true of them.
 
-Page, mail, paper and desk take every number and every list from here.
+Page, mail, paper and desk take every number and every list from here, the chase lists and 名单外的提交 included.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,21 +14,77 @@ from functools import cached_property
 import pandas as pd
 
 from pipeline.cohort_sections import Window
-from pipeline.states import states
+from pipeline.logs import mask
+from pipeline.review.status import one_a_slip, open_critical
+from pipeline.states import State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
-from pipeline.view.chase import Chased, chase
-from pipeline.view.class_course import Course, course_of
-from pipeline.view.remaining_work import Duty
+from pipeline.view.remaining_work import Course, Duty, course_of
+from pipeline.view.run_tables import Run
+
+_REASONS_SHOWN = 3
+_CHASED = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
+
+
+@dataclass(frozen=True)
+class Chased:
+    """One student who is not done: where, who, in which state, and why. Long numbers in texts are masked."""
+
+    school: str
+    college: str
+    class_name: str
+    counselor: str
+    student_number: str
+    name: str
+    status: str
+    submission_id: str
+    reasons: tuple[str, ...]
+
+    @property
+    def state(self) -> State:
+        """The state: its word, its colours, who acts."""
+        return states()[self.status]
+
+    @property
+    def reason(self) -> str:
+        """The first reasons in one line."""
+        more = f"；等 {len(self.reasons)} 项" if len(self.reasons) > _REASONS_SHOWN else ""
+        return "；".join(self.reasons[:_REASONS_SHOWN]) + more
+
+
+@dataclass(frozen=True)
+class Group:
+    """One counselor's students who must be gone after."""
+
+    counselor: str
+    students: tuple[Chased, ...]
+
+    @property
+    def classes(self) -> int:
+        """How many classes they are of."""
+        return len({student.class_name for student in self.students})
+
+    def count(self, family: str) -> int:
+        """Return how many are in states of one family."""
+        return sum(student.state.family == family for student in self.students)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One submission of somebody who is not on the roster, as it claims."""
+
+    student_number: str
+    name: str
+    class_name: str
 
 
 @dataclass(frozen=True)
 class People:
     """Some students of one run.
 
-    `findings` are theirs, `course` holds the rows of their classes of the table `course`, `extras` counts the
-    submissions of people outside the roster that claim a place among them, `returned` holds the reason of each return
-    by (school, student number).
+    `findings` are theirs, `course_rows` those of their classes of the table `course`, `extras` counts the submissions
+    of people outside the roster that claim a place among them, `returned` holds the reason of each return by (school,
+    student number).
     """
 
     roster: Frame
@@ -67,7 +124,7 @@ class People:
     @property
     def duties(self) -> list[Duty]:
         """What is left to do, by date and by who acts."""
-        return remaining_work.duties(remaining_work.tasks(self.statuses, self.as_of, self.window))
+        return remaining_work.duties(self.statuses, self.as_of, self.window)
 
     def course(self) -> Frame:
         """Return how many had submitted and were approved by the end of each `day`: `submitted`, `approved`."""
@@ -76,18 +133,116 @@ class People:
         return pd.DataFrame({"day": [day.isoformat() for day in days], "submitted": submitted, "approved": approved})
 
     def reasons(self) -> Frame:
-        """Return the reasons that hold students up, the most students first (`work.reasons`)."""
+        """Return the reasons that hold students up, the most students first (`open_reasons`)."""
         return remaining_work.open_reasons(self.roster, self.findings)
 
     def by_class(self) -> Frame:
-        """Return the students of each class, the most left first (`work.by_group`)."""
+        """Return the students of each class, the most left first (`by_group`)."""
         return remaining_work.by_group(self.roster, "school", "college", "class_name")
 
     def by_major(self) -> Frame:
-        """Return the students of each major, the most left first (`work.by_group`)."""
+        """Return the students of each major, the most left first (`by_group`)."""
         return remaining_work.by_group(self.roster, "school", "college", "major")
 
     @cached_property
     def chase(self) -> tuple[Chased, ...]:
-        """The students who are not done, with their reasons."""
-        return chase(self.roster, self.findings, self.returned)
+        """The students who are not done, by state (in the order of `states.toml`), college, class and number.
+
+        Their reasons are the findings that the state's own actor has to mend, one for each slip.
+        """
+        reasons = _reasons(self.roster, self.findings)
+        order = {name: place for place, name in enumerate(states())}
+        rows: list[Chased] = []
+        for place, row in enumerate(self.roster[_CHASED].itertuples(index=False, name=None)):
+            school, college, class_name, counselor, number, name, status, submission = map(str, row)
+            state = states()[status]
+            if not state.left:
+                continue
+            why = reasons.get((place, state.actor), (state.reason,))
+            if status == "returned" and self.returned.get((school, number)):
+                why = (f"退回：{mask(self.returned[school, number])}",)
+            rows.append(Chased(school, college, class_name, counselor, number, mask(name), status, submission, why))
+        return tuple(sorted(rows, key=lambda c: (order[c.status], c.school, c.college, c.class_name, c.student_number)))
+
+
+def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> list[Group]:
+    """Return the students of some families of states by counselor, the most students first; by class within."""
+    found: dict[str, list[Chased]] = {}
+    for student in sorted(
+        students,
+        key=lambda c: (
+            c.class_name,
+            families.index(c.state.family) if c.state.family in families else 0,
+            c.student_number,
+        ),
+    ):
+        if student.state.family in families:
+            found.setdefault(student.counselor or "未指定辅导员", []).append(student)
+    groups = [Group(who, tuple(each)) for who, each in found.items()]
+    return sorted(groups, key=lambda group: (-len(group.students), group.counselor))
+
+
+def by_class(students: list[Chased]) -> list[tuple[str, list[Chased]]]:
+    """Return the students by class, in their order."""
+    classes: dict[tuple[str, str, str], list[Chased]] = {}
+    for student in students:
+        classes.setdefault((student.school, student.college, student.class_name), []).append(student)
+    return [(key[2], members) for key, members in classes.items()]
+
+
+def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str, ...]]:
+    """Return the messages of open critical findings by roster position and by who must act."""
+    found: dict[tuple[int, str], dict[str, None]] = {}
+    mine = _owned(one_a_slip(open_critical(findings)), roster)
+    for owner, actor, message in zip(mine["owner"].tolist(), mine["actor"], mine["message"], strict=True):
+        found.setdefault((int(owner), str(actor)), {})[mask(str(message))] = None
+    return {key: tuple(messages) for key, messages in found.items()}
+
+
+def _owned(findings: Frame, roster: Frame) -> Frame:
+    """Return the findings of the roster's students, each with the student's `owner` (roster position).
+
+    A finding belongs to the submission it names; one that names none, to the student number in the school.
+    """
+    ids = pd.Series(range(len(roster)), index=roster["submission_id"].to_numpy(), dtype="float64")
+    ids = ids[(ids.index != "") & ~ids.index.duplicated()]
+    numbers = pd.Series(
+        range(len(roster)), index=pd.MultiIndex.from_frame(roster[["school", "student_number"]]), dtype="float64"
+    )
+    numbers = numbers[~numbers.index.duplicated()]
+    asked = pd.MultiIndex.from_frame(findings[["school", "student_number"]])
+    by_number = pd.Series(numbers.reindex(asked).to_numpy(), index=findings.index)
+    owner = by_number.mask(findings["submission_id"] != "", findings["submission_id"].map(ids))
+    return findings.assign(owner=owner)[owner.notna()].astype({"owner": "int64"})
+
+
+def college_extras(run: Run, school: str, college: str) -> list[Extra]:
+    """Return the submissions that claim a college (`school` is a name) and stand on no row of the roster."""
+    if not run.has("differences"):
+        return []
+    columns = ["kind", "student_number", "name", "submission_id"]
+    rows = run.rows("differences", columns=columns, school=school, college=college)
+    rows = rows[rows["kind"] == "extra"]
+    claimed = run.rows_in(
+        "submissions", "submission_id", list(rows["submission_id"]), ["submission_id", "class_name"], school
+    )
+    classes = dict(zip(claimed["submission_id"], claimed["class_name"], strict=True))
+    told = zip(rows["student_number"], rows["name"], rows["submission_id"], strict=True)
+    return [Extra(str(number), str(name), str(classes.get(each, ""))) for number, name, each in told]
+
+
+def count_extras(run: Run, **of: str) -> Counter[tuple[str, str]]:
+    """Return the submissions outside the rosters by (school's name, college).
+
+    Args:
+        run: the run.
+        of: `school` (a name) and `college`, where not all are wanted.
+    """
+    if not run.has("headcount"):
+        return Counter()
+    columns = ["school", "college", "extra"]
+    rows = run.rows("headcount", columns=columns, **of) if of else run.table("headcount", columns)
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, college, number in rows[rows["extra"] > 0].itertuples(index=False):
+        counts[str(name), str(college)] += int(number)
+    return counts

@@ -1,4 +1,4 @@
-"""What is left to do, for whom and by when: tasks, pace, reasons, and the words for days and numbers."""
+"""What is left to do, for whom and by when: tasks, course and pace, reasons, and the words for days and numbers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import pandas as pd
 from pipeline.cohort_sections import Window
 from pipeline.logs import mask
 from pipeline.review.status import one_a_slip, open_critical
-from pipeline.states import ACTORS, family_of, states
+from pipeline.states import ACTORS, family_of, states, theme
 from pipeline.tables import Frame
-from pipeline.view.class_course import Course
-from pipeline.view.theme import theme
 
 _RECENT = 7  # days that the present speed is taken from
 _FAR = 90  # days: a forecast beyond says nothing
-# What to call the work of one who has several kinds of it by the same date.
 _HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
+# What to call the work of one who has several kinds of it by the same date.
 _SEVERAL = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
 
 
@@ -69,6 +67,43 @@ class Duty:
     def short(self) -> str:
         """The work in a few words."""
         return self.parts[0].short if len(self.parts) == 1 else _SEVERAL[self.who].format(grouped(self.count))
+
+
+@dataclass(frozen=True)
+class Course:
+    """How many had submitted and were approved by the end of each day from the opening to `as_of`; dates that bind."""
+
+    submitted: list[tuple[date, int]]
+    approved: list[tuple[date, int]]
+    total: int
+    as_of: date
+    opens: date
+    closes: date
+    college_due: date
+
+    def approved_by(self, day: date) -> int:
+        """Return how many were approved by the end of `day`."""
+        return max((number for at, number in self.approved if at <= day), default=0)
+
+
+def course_of(rows: Frame, total: int, as_of: date, window: Window) -> Course:
+    """Return the course of some students.
+
+    Args:
+        rows: their rows of the table `course`. What has no day, or one before the opening, counts from the opening;
+            what has a later day than `as_of` counts on `as_of`: the last numbers are those of the tables.
+        total: how many students there are.
+        as_of: the last day.
+        window: of the cohort.
+    """
+    opens = min(window.opens, as_of)
+    days = [opens + timedelta(days=n) for n in range((as_of - opens).days + 1)]
+    first, last = opens.isoformat(), as_of.isoformat()
+    at = rows["day"].mask(rows["day"] < first, first).mask(rows["day"] > last, last)
+    by_day = rows[["submitted", "approved"]].groupby(at).sum().cumsum()
+    by_day = by_day.reindex([day.isoformat() for day in days]).ffill().fillna(0).astype("int64")
+    submitted, approved = (list(zip(days, by_day[name].tolist(), strict=True)) for name in ("submitted", "approved"))
+    return Course(submitted, approved, total, as_of, opens, window.closes, window.college_due)
 
 
 @dataclass(frozen=True)
@@ -121,10 +156,10 @@ def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
     return sorted(found, key=lambda task: (task.due, -task.count))
 
 
-def duties(found: list[Task]) -> list[Duty]:
-    """Return the tasks gathered by date and person: by deadline, then by number of people."""
+def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
+    """Return the `tasks` gathered by date and person: by deadline, then by number of people."""
     gathered: dict[tuple[date, str], list[Task]] = {}
-    for task in found:
+    for task in tasks(statuses, as_of, window):
         gathered.setdefault((task.due, task.who), []).append(task)
     made = [Duty(who, tuple(parts)) for (_, who), parts in gathered.items()]
     return sorted(made, key=lambda duty: (duty.due, -duty.count))

@@ -12,15 +12,18 @@ from functools import cached_property, reduce
 from operator import and_
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pyarrow import dataset
 
+from pipeline.cohort import unmistakable
 from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
 from pipeline.run_folder import counts, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
+_SIDE_BY_SIDE = 5  # schools whose colleges can still be read side by side
 _FEW = 4  # schools named in one line
 _NAMED = 40  # schools named in an error's remedy
 
@@ -64,6 +67,16 @@ class Run:
         """When students submit and when colleges hand in."""
         return Window.model_validate(self.summary["cohort"]["window"])
 
+    @property
+    def many_schools(self) -> bool:
+        """Whether the overview shows schools first: they are too many for their colleges to be read side by side."""
+        return len(self.schools) > _SIDE_BY_SIDE
+
+    @property
+    def schools_in_words(self) -> str:
+        """The schools by name, or how many they are."""
+        return f"{len(self.schools)} 所学校" if self.many_schools else "、".join(self.schools.values())
+
     def school_name(self, code: str) -> str:
         """Return the name of the school with this code.
 
@@ -98,6 +111,12 @@ class Run:
     def table(self, name: str, columns: list[str] | None = None) -> Frame:
         """Return a whole table of the run."""
         return read_table(self.path, name, columns)
+
+    def of_school(self, name: str, code: str, columns: list[str] | None = None) -> Frame:
+        """Return the rows of table `name` that are about the school with this code; blank: all."""
+        if not code:
+            return self.table(name, columns)
+        return self.rows(name, columns=columns, school=self.school_name(code))
 
     def rows(self, name: str, *, columns: list[str] | None = None, **equal: str) -> Frame:
         """Return the rows of table `name` whose columns equal the given words, without loading the others.
@@ -211,3 +230,21 @@ def load_run(run: Path | str) -> Run:
     if summary is None:
         raise InputError("这里没有一次完整的运行", where=str(path), remedy="请给出 reports/…/runs/ 下的文件夹")
     return Run(path, summary)
+
+
+def college_folder(school: str, college: str) -> str:
+    """Return the folder of a college's files in `site/`: school code and college, harmless on every system.
+
+    A name that had to be changed for that carries a digest: two colleges never share a folder.
+    """
+    return unmistakable(f"{school}-{college}")
+
+
+def college_href(school: str, college: str) -> str:
+    """Return the relative address of a college's dashboard from `site/`."""
+    return f"{quote(college_folder(school, college))}/dashboard.html"
+
+
+def school_page(code: str) -> str:
+    """Return the file in `site/` of the page of one school's colleges."""
+    return f"school-{code}.html"

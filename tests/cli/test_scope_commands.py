@@ -16,7 +16,7 @@ from pipeline.office.desk_cohort import DeskCohort
 from pipeline.operate.doctor import examine_cohort
 from pipeline.render.overview import banners, open_overview
 from pipeline.render.sets import show_outside
-from pipeline.view.registry_moves import ABSENT, who_moved
+from pipeline.view.moves import ABSENT, who_moved
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 from tests.command import run

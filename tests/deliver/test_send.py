@@ -23,7 +23,7 @@ from pipeline.errors import RefusedError
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
-from pipeline.view.chase import Chased
+from pipeline.view.people import Chased
 from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page
 

@@ -13,10 +13,10 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.logs import mask_id
 from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers
 from pipeline.papers.proof import proof_pdf
-from pipeline.render.mask import mask_id
 from pipeline.view.run_tables import Run
 
 

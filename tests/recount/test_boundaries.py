@@ -18,7 +18,7 @@ from pipeline.review.standing import rework_rates
 from pipeline.tabulate.college_table import count_colleges, make_colleges
 from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.view.class_course import course_of
+from pipeline.view.remaining_work import course_of
 from tests.recount import plain
 
 WINDOW = (date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20))

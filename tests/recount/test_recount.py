@@ -13,7 +13,7 @@ from pipeline.review.review_list import listed_students
 from pipeline.review.review_snapshot import lay_desk, load_tables
 from pipeline.student_facts import student_facts_of
 from pipeline.tables import STATUSES, read_table
-from pipeline.view.class_course import course_of
+from pipeline.view.remaining_work import course_of
 from pipeline.view.run_tables import load_run
 from tests.conftest import Once
 from tests.recount import plain

@@ -15,8 +15,7 @@ from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
-from pipeline.render.overview import college_folder
-from pipeline.view.run_tables import Run, load_run
+from pipeline.view.run_tables import Run, college_folder, load_run
 from tests.conftest import Once
 
 

@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 
 from pipeline.cohort import Window
 from pipeline.render import figures
-from pipeline.view.class_course import Course, course_of
+from pipeline.view.remaining_work import Course, course_of
 
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
 WINDOW = Window(opens=OPENS, closes=CLOSES, college_due=DUE)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.render.overview import open_overview
 from pipeline.render.sets import show_moved
-from pipeline.view.registry_moves import who_moved
+from pipeline.view.moves import who_moved
 from pipeline.view.run_tables import load_run
 from tests.render.test_pages import text_of
 

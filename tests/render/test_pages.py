@@ -19,6 +19,7 @@ from pages_support import COLLEGE, SCHOOL
 
 from pipeline import resources, tables
 from pipeline.errors import InputError
+from pipeline.logs import mask_id, mask_phone
 from pipeline.render import cards
 from pipeline.render.clean import embedded_picture
 from pipeline.render.college import (
@@ -34,7 +35,6 @@ from pipeline.render.college import (
 )
 from pipeline.render.counselor import open_counselor
 from pipeline.render.index import write_index
-from pipeline.render.mask import mask_id, mask_phone
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates

@@ -15,7 +15,6 @@ from pages_support import COLLEGE, SCHOOL, program
 
 from pipeline.render.headcount_pdf import write_headcount_pdf
 from pipeline.render.headcount_xlsx import write_headcount_xlsx
-from pipeline.render.overview import college_folder
 from pipeline.render.page_scope import headcount_of, open_page
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines
 from pipeline.render.tables_xlsx import write_tables_xlsx
@@ -23,7 +22,7 @@ from pipeline.review.signed_set import code_of
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
 from pipeline.typeset import drawable
-from pipeline.view.run_tables import Run
+from pipeline.view.run_tables import Run, college_folder
 
 FOLDER = college_folder(SCHOOL, COLLEGE)
 

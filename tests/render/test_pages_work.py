@@ -9,18 +9,17 @@ import pandas as pd
 import pytest
 
 from pipeline.cohort_sections import Window
-from pipeline.states import states
+from pipeline.states import states, theme, tint
 from pipeline.tables import STATUSES
 from pipeline.view import remaining_work
-from pipeline.view.class_course import course_of
-from pipeline.view.theme import theme, tint
+from pipeline.view.remaining_work import course_of
 
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
 WINDOW = Window(opens=OPENS, closes=CLOSES, college_due=DUE)
 
 
 def duties(statuses: dict[str, int], as_of: date) -> list[tuple[str, int, date, int]]:
-    found = remaining_work.duties(remaining_work.tasks(statuses, as_of, WINDOW))
+    found = remaining_work.duties(statuses, as_of, WINDOW)
     return [(duty.who, duty.count, duty.due, duty.days_left) for duty in found]
 
 

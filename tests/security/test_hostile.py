@@ -219,7 +219,7 @@ def test_a_name_becomes_one_harmless_segment(name: str):
 
 
 def test_two_colleges_never_share_a_folder():
-    from pipeline.render.overview import college_folder
+    from pipeline.view.run_tables import college_folder
 
     names = ["a/b", "a:b", "a_b", "名" * 90 + "甲", "名" * 90 + "乙", "CON", "_CON", "x.", "x"]
     assert len({college_folder("10534", name) for name in names}) == len(names)

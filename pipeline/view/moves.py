@@ -1,36 +1,103 @@
-"""Who moved: came, went or changed class since the last export of the registry, and since the year before."""
+"""Who moved: between states since the run before, and in the registry since its last export and the year before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import pandas as pd
 
-from pipeline.collect.compare import followed
 from pipeline.errors import InputError
 from pipeline.match.membership import ANOTHER_YEAR
+from pipeline.states import family_of, states
 from pipeline.tables import Frame
 from pipeline.view.run_tables import Run, load_run
 
-MOVED = ["since", "school", "student_number", "name", "before", "now"]
-"""Columns: with what it is compared, the student, and where he was and is, in words."""
-ABSENT = "学籍库里没有"
-_LOOKED_BACK = 60  # runs: a season's nights
 _KEY = ["school", "student_number"]
+COMPARED = ["school", "college", "student_number", "name", "status"]
+"""What of both rosters `moves` looks at."""
+ABSENT = "学籍库里没有"
+_MOVED = ["since", "school", "student_number", "name", "before", "now"]
 _READ = [*_KEY, "id_number", "name", "college", "class_name", "graduation_month", "outside"]
+_LOOKED_BACK = 60  # runs: a season's nights
+
+
+@dataclass(frozen=True)
+class Move:
+    """All who went from one state to another; a blank state is that of one who was, or is, not on the roster.
+
+    `people` are `school, college, student_number, name` of each, as they are now or, of one who left, were then.
+    """
+
+    before: str
+    after: str
+    people: Frame
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.people)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Both states in words."""
+        of = states()
+        before = of[self.before].word if self.before else "不在册"
+        return before, of[self.after].word if self.after else "不再在册"
+
+    @property
+    def families(self) -> tuple[str, str]:
+        """Both states' colour families, blank for none."""
+        return family_of(self.before), family_of(self.after)
+
+    def by_college(self) -> list[tuple[str, str, int]]:
+        """Return school, college and how many of each, the most first."""
+        counts = self.people.groupby(["school", "college"]).size().sort_values(ascending=False, kind="stable")
+        return [(str(school), str(college), int(n)) for (school, college), n in counts.items()]  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def moves(now: Frame, then: Frame) -> list[Move]:
+    """Return who moved, the most first.
+
+    Args:
+        now: today's students, with `COMPARED`.
+        then: those of the run before.
+    """
+    both = _numbered(then).merge(_numbered(now), on=[*_KEY, "nth"], how="outer", suffixes=("_old", "_new")).fillna("")
+    moved = both[both["status_old"] != both["status_new"]]
+    found = [
+        Move(str(before), str(after), _people(group, "_new" if after else "_old"))
+        for (before, after), group in moved.groupby(["status_old", "status_new"])
+    ]
+    return sorted(found, key=lambda move: -move.count)
+
+
+def _numbered(roster: Frame) -> Frame:
+    """Return students with `nth`, which tells apart two people whom the registry gives one number."""
+    own = roster[COMPARED]
+    return own.assign(nth=own.groupby(["school", "student_number"]).cumcount())
+
+
+def _people(group: Frame, side: str) -> Frame:
+    own = group[["school", f"college{side}", "student_number", f"name{side}"]]
+    return own.set_axis(["school", "college", "student_number", "name"], axis=1)
 
 
 def who_moved(run: Run, school: str = "") -> Frame:
-    """Return `MOVED`: against the newest earlier run in which somebody stood elsewhere, and against last year's cohort.
+    """Return who moved since the newest run before in which somebody stood elsewhere, and since last year's cohort.
 
     Args:
         run: whose registry is looked at.
         school: the name of the one school that is asked about; blank: all.
+
+    Returns:
+        `since`: with what it is compared; the student's `school, student_number, name`; `before`, `now`: the place then
+        and now, in words.
     """
     now = _registry(run, school)
     parts = [*_since_last_export(run, now, school), *_since_last_year(run, now, school)]
-    return pd.concat(parts, ignore_index=True)[MOVED] if parts else pd.DataFrame(columns=pd.Index(MOVED))
+    return pd.concat(parts, ignore_index=True)[_MOVED] if parts else pd.DataFrame(columns=pd.Index(_MOVED))
 
 
 def _registry(run: Run, school: str) -> Frame:
@@ -90,6 +157,8 @@ def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
 
 def _told(before: Frame, now: Frame) -> Frame:
     """Return every student of either side with his place `before` and `now`; one whose number changed is one."""
+    from pipeline.collect.compare import followed  # takes a second, and few pages ask for it
+
     then = followed(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)
     both = then.merge(now[[*_KEY, "name", "place"]], on=_KEY, how="outer", suffixes=("_then", ""))
     name = both["name"].fillna(both["name_then"])

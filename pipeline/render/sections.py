@@ -1,0 +1,180 @@
+"""Sections that several pages share: the heading, what is left today, what changed, lists of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipeline.cohort_sections import Window
+from pipeline.render.pieces import Piece, piece, token
+from pipeline.states import theme
+from pipeline.view.remaining_work import Duty, duties, family_counts, grouped, left_in_words, month_day
+from pipeline.view.run_tables import Run
+from pipeline.view.signature import SignatureState, SigningStep
+
+FIRST_PAGE = {"href": "index.html", "title": "← 首页"}
+LISTED = 400
+"""Rows of a listing: what more there is stands in the tables."""
+
+
+def head_piece(
+    run: Run,
+    title: str,
+    line: str,
+    *,
+    school: str = "",
+    college: str = "",
+    links: Sequence[dict[str, str]] = (),
+    banners: Sequence[dict[str, str]] = (),
+) -> Piece:
+    """Return the heading of a page.
+
+    Args:
+        run: the run.
+        title: of the page.
+        line: stands under it.
+        school: the code of the school that the page is about; blank: all.
+        college: that the page is about.
+        links: where else to go, each with `href` and `title`.
+        banners: what must be known before the figures, each with `head`, `text`, `line`, `ground`, `sign`.
+    """
+    mark, as_of = token(run.run_id, school, college), str(run.as_of)
+    facts: dict[str, Any] = {"token": mark, "school": school, "college": college, "title": title}
+    facts |= {"as_of": as_of, "links": list(links), "office": run.office}
+    return piece("head", title, facts, title=title, line=line, as_of=as_of, token=mark, banners=banners)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the large words at the top: what it is, the word, what belongs to it, its colour."""
+
+    label: str
+    big: str
+    small: str
+    colour: str
+
+
+def show_work(
+    statuses: dict[str, int],
+    as_of: date,
+    window: Window,
+    step: SigningStep,
+    nothing_left: str,
+    signature: SignatureState | None = None,
+    *,
+    after: str = "",
+    headline: str = "",
+    people: str = "#colleges",
+) -> Piece:
+    """Return the work of a college, or of several: how many are left, who acts first, by when; then everybody's work.
+
+    Args:
+        statuses: students per status.
+        as_of: the day.
+        window: of the cohort.
+        step: what comes once all are approved.
+        nothing_left: what is said once all are approved.
+        signature: of the one college that the page is about.
+        after: what is said under the table of work.
+        headline: the sentence above all, on a page that has no progress of its own.
+        people: where on the page the people behind the figures are.
+    """
+    work = duties(statuses, as_of, window)
+    due = work[0].due if work else None
+    return piece(
+        "today",
+        "今天要做的",
+        {"section": "today"},
+        tiles=(_number(statuses), _first(work, step), _when(as_of, window.college_due, due, signature)),
+        duties=work,
+        nothing_left=nothing_left,
+        after=after,
+        headline=headline,
+        people=people,
+    )
+
+
+def _number(statuses: dict[str, int]) -> Tile:
+    """Return how many are left."""
+    counts = family_counts(statuses)
+    total = sum(counts.values())
+    left = total - counts["done"]
+    return Tile("还差", grouped(left), f"共 {grouped(total)} 人", theme().family("missing" if left else "done").text)
+
+
+def _first(work: list[Duty], step: SigningStep) -> Tile:
+    """Return who acts first."""
+    link = theme().ink["link"]
+    if work:
+        return Tile("先动手", work[0].who, work[0].short, link)
+    if step.who:
+        return Tile("先动手", step.who, step.short, link)
+    return Tile("进展", step.word, "不用再做什么", theme().family("done").text)
+
+
+def _when(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> Tile:
+    """Return the date that binds next; of a college that has signed, the day on which that was done."""
+    ink = theme().ink["text"]
+    if due is None and signature and signature.signed and signature.stands:
+        signed = month_day(signature.signed)
+        if signature.accepted:
+            return Tile("就业办接收", month_day(signature.accepted), f"学院 {signed}签字", ink)
+        late = (signature.signed - college_due).days
+        return Tile("学院签字", signed, f"晚 {late} 天" if late > 0 else "按期", ink)
+    binding = due or college_due
+    days = (binding - as_of).days
+    urgent = theme().family("missing").text if days <= 3 and due else ink
+    return Tile("最近截止", month_day(binding), left_in_words(days), urgent)
+
+
+def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
+    """Return 比上次变了什么: of each `move` the `people` who are named, and `where` (name, link, number) they are."""
+    return piece("changes", "比上次变了什么", {"section": "changes"}, lead=lead, lines=lines, nothing=nothing)
+
+
+def first_run() -> Piece:
+    """Return 比上次变了什么 of the first run."""
+    return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
+
+
+def listing(
+    title: str,
+    section: str,
+    lead: str,
+    rows: Sequence[tuple[str, ...]],
+    headings: tuple[str, ...],
+    nothing: str,
+    *,
+    left_out: int = 0,
+    **more: object,
+) -> Piece:
+    """Return a section that lists rows, at most 400 of them.
+
+    Args:
+        title: the heading.
+        section: the section's name on the page.
+        lead: the sentence above the rows; it is left out where there are none.
+        rows: the cells of each row. A last column without any word is left out, for room on a phone.
+        headings: of the columns.
+        nothing: the sentence in place of no rows.
+        left_out: rows that the caller has not given.
+        more: further values for the template.
+    """
+    shown = list(rows[:LISTED])
+    if not any(row[-1] for row in rows):
+        headings, shown = headings[:-1], [row[:-1] for row in shown]
+    return piece(
+        "listing",
+        title,
+        {"section": section, "title": title},
+        title=title,
+        section=section,
+        lead=lead if rows else "",
+        rows=shown,
+        headings=headings,
+        hidden=len(rows) - len(shown) + left_out,
+        nothing=nothing,
+        **more,
+    )

@@ -1,0 +1,180 @@
+"""All colleges side by side, or all schools: what its colleges are to a school, its schools are to a province."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from pipeline.review.standing import SMALL
+from pipeline.tables import Frame
+from pipeline.view.people import count_extras
+from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
+from pipeline.view.run_tables import Run, college_href, school_page
+from pipeline.view.signature import ACCEPTED, SIGNED, SigningStep, signature_of
+
+_GATES = {"registered": "在册", "submitted": "提交", "certified": "认证", "approved": "通过"}
+_RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
+"""Each column that is a mean, with the people that it is a mean of."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run with its table of colleges: of all schools, or of the one whose code is `school`."""
+
+    run: Run
+    colleges: Frame
+    school: str = ""
+
+    @cached_property
+    def statuses(self) -> dict[str, int]:
+        """Students per status, everywhere."""
+        return _added(self.run.statuses_of(self.school) if self.school else self.run.statuses)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Students per family of states, everywhere."""
+        return family_counts(self.statuses)
+
+    @property
+    def total(self) -> int:
+        """Students, everywhere."""
+        return sum(self.statuses.values())
+
+    @cached_property
+    def course(self) -> Course:
+        """Submissions and approvals by day, everywhere."""
+        run = self.run
+        return course_of(run.of_school("course", self.school), self.total, run.as_of, run.window)
+
+    @property
+    def headline(self) -> str:
+        """How fast it goes and when that ends, in a sentence; blank where the run does not know its course."""
+        if not self.run.has("course"):
+            return ""
+        verdict, sentence = pace(self.course).verdict, pace_sentence(self.course)
+        return f"{verdict}。{sentence}" if verdict else sentence
+
+    @cached_property
+    def gates(self) -> list[tuple[str, int]]:
+        """How many students are past each gate, from the registry to their college's signature."""
+        signed = sum(int(entry["total"]) for entry in self.entries if entry["at"] in (SIGNED, ACCEPTED))
+        return [*((word, int(self.colleges[name].sum())) for name, word in _GATES.items()), ("签字", signed)]
+
+    @property
+    def several(self) -> bool:
+        """Whether the page is about more than one school."""
+        return not self.school and len(self.run.schools) > 1
+
+    @property
+    def by_school(self) -> bool:
+        """Whether the page shows schools instead of colleges."""
+        return not self.school and self.run.many_schools
+
+    @property
+    def unit(self) -> str:
+        """What the page shows side by side, in Chinese."""
+        return "学校" if self.by_school else "院系"
+
+    @cached_property
+    def units(self) -> list[dict[str, Any]]:
+        """One entry per school or college, whichever the page shows side by side; the most left first."""
+        return self._schools() if self.by_school else self.entries
+
+    @cached_property
+    def extras(self) -> Counter[tuple[str, str]]:
+        """Submissions outside the rosters by school and college, those that name no college with students included."""
+        return count_extras(self.run, **({"school": self.run.school_name(self.school)} if self.school else {}))
+
+    @property
+    def steps(self) -> list[SigningStep]:
+        """Where each college with students stands."""
+        return [entry["at"] for entry in self.entries]
+
+    @cached_property
+    def entries(self) -> list[dict[str, Any]]:
+        """One entry per college: name, students per family, step, rank; the most left first."""
+        entries = [self._college(row) for row in self.colleges.to_dict("records")]
+        return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
+
+    def _college(self, row: dict[Any, Any]) -> dict[str, Any]:
+        school, college = str(row["school"]), str(row["college"])
+        code = self.run.code_of(school)
+        counts = family_counts(self.run.statuses_of(code).get(college, {}))
+        total = sum(counts.values())
+        extras = self.extras[school, college]
+        step = signature_of(self.run, row).step(total - counts["done"], extras)
+        return {
+            **row,
+            "name": college,
+            "note": school if self.several else "",
+            "interval": f"{row['score_low']:.0f}–{row['score_high']:.0f}" if int(row["submitted"]) < SMALL else "",
+            "counts": counts,
+            "total": total,
+            "extras": extras,
+            "left": total - counts["done"],
+            "href": college_href(code, college) if self.run.has_pages(code) else "",
+            "at": step,
+            "step": step.word,
+        }
+
+    def _schools(self) -> list[dict[str, Any]]:
+        """Return one entry per school: name, students per family, step, rates, rank; the most left first."""
+        if self.colleges.empty:
+            return []
+        colleges: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.entries:
+            colleges.setdefault(str(entry["school"]), []).append(entry)
+        rows = _added_up(self.colleges).to_dict("records")
+        schools = [self._school(row, colleges.get(str(row["school"]), [])) for row in rows]
+        return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
+
+    def _school(self, row: dict[Any, Any], colleges: list[dict[str, Any]]) -> dict[str, Any]:
+        name = str(row["school"])
+        code = self.run.code_of(name)
+        counts = family_counts(_added(self.run.statuses_of(code)))
+        total = sum(counts.values())
+        return {
+            **row,
+            "open_findings": int(row["open_findings"]),
+            "name": name,
+            "note": "",
+            "interval": "",
+            "counts": counts,
+            "total": total,
+            "extras": sum(int(entry["extras"]) for entry in colleges),
+            "left": total - counts["done"],
+            "href": school_page(code) if self.run.has_pages(code) else "",
+            "step": _step_of_school([entry["at"] for entry in colleges]),
+        }
+
+
+def _added(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Return students per status, added up over colleges."""
+    total: Counter[str] = Counter()
+    for of_college in statuses.values():
+        total.update(of_college)
+    return dict(total)
+
+
+def _added_up(colleges: Frame) -> Frame:
+    """Return the table of colleges added up to schools, ranked."""
+    people = {name: pd.to_numeric(colleges[name]).astype("float64") for name in ("registered", "submitted")}
+    shares = {name: pd.to_numeric(colleges[name]) * people[of] for name, of in _RATES.items()}
+    counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"])}
+    added = pd.DataFrame({"school": colleges["school"], **counts, **shares})
+    schools = added.groupby("school", sort=False).sum().reset_index()
+    for name, of in _RATES.items():
+        schools[name] = (schools[name] / schools[of].where(schools[of] > 0)).fillna(0.0)
+    return schools.assign(rank=schools["score"].round(1).rank(method="min", ascending=False).astype("int64"))
+
+
+def _step_of_school(steps: list[SigningStep]) -> str:
+    """Return how far a school's colleges are between signature and acceptance."""
+    if all(step == ACCEPTED for step in steps):
+        return ACCEPTED.word
+    signed = sum(step in (SIGNED, ACCEPTED) for step in steps)
+    return SIGNED.word if signed == len(steps) else f"签字 {signed}/{len(steps)}"
