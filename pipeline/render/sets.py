@@ -19,7 +19,8 @@ def show_differences(page: Scope) -> Piece:
     if page.run.has("differences"):
         columns = ["major", "kind", "student_number", "name", "elsewhere"]
         rows = page.run.rows("differences", columns=columns, school=page.school_name, college=page.college)
-        told = _rows(rows[rows["kind"].isin(_SHOWN)].assign(kind=rows["kind"].map(DIFFERENCES)), columns)
+        rows = rows[rows["kind"].isin(_SHOWN)]
+        told = _rows(rows.assign(kind=rows["kind"].map(DIFFERENCES)), columns)
     return listing(
         "名单差异",
         "differences",

@@ -199,8 +199,11 @@ def test_hostile_words_are_inert(tmp_path: Path) -> None:
     page = open_page(str(run), "马克思主义学院", SCHOOL)
     from pipeline.render import college
 
-    for name in ("head", *SECTIONS):
-        shown = getattr(college, f"show_{name}")(page)
+    groups = [college.show_matrix(page.by_class(), "各班级"), college.show_bars(page.by_major(), "各专业")]
+    sections = [
+        getattr(college, f"show_{name}")(page) for name in ("head", *SECTIONS) if name not in ("classes", "majors")
+    ]
+    for shown in [*groups, *sections]:
         html = shown.html if hasattr(shown, "html") else ""
         tags = Tags(html)
         assert not tags.named("script") and not tags.named("img")
