@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -56,6 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     What is printed on the way holds others' words, so it leaves without control characters.
     """
     os.umask(0o077)  # personal data: files 0600, folders 0700
+    gc.set_threshold(20_000, 50, 100)  # libraries make a million objects that stay: looking through them takes 1 s CPU
+    atexit.register(gc.freeze)  # nor are they taken apart at the end
     add_environment(environment_file(), os.environ)
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:  # wherever it stands in the line

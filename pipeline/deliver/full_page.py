@@ -76,7 +76,8 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
             }  # fmt: skip
             notebook, own = notebooks.source("counselor")
             page = folder / "page.html"
-            jobs.append(NotebookJob(notebook, folder / "counselor.ipynb", page, parameters, str(place), own=own))
+            made_here = folder / "counselor.ipynb"
+            jobs.append(NotebookJob(notebook, made_here, page, parameters, str(place), own=own, ours=not own))
             whose.append((recipient, key))
         for result, (recipient, key) in zip(run_notebooks(jobs), whose, strict=True):
             try:

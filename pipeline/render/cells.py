@@ -43,6 +43,7 @@ from pipeline.render import prepared
 from pipeline.render.engine import MingceClient
 
 _REPLY, _HEARD = "execute_reply", b"heard"
+_MOST = 60  # notebooks of ours that one process runs: what they leave in memory stays bounded
 _GRACE = 3.0
 """Seconds for a cell that was interrupted, and for the exit functions of cells."""
 _FILTERS = warnings.filters[:]
@@ -57,17 +58,26 @@ class ForkedClient(MingceClient):
 
     watched = AnyTrait()
     memory = Int(0)
+    left = AnyTrait()
+    """Of a notebook of ours: where the fork of the one before waits, and this one's is left if all went well."""
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Generator[None]:
         """Have a fork for the cells in the body; whatever they started ends with it."""
-        self._fork = _Fork(self.watched, self.memory)
+        self._fork = self.left.pop() if self.left else _Fork(self.watched, self.memory)
         deaf = SimpleNamespace(send=id)  # a widget that takes up output would send its state back
         self.kc: Any = SimpleNamespace(session=Session(), shell_channel=deaf, kernel_info=str)
+        self._whole = True
         try:
             yield
+        except BaseException:
+            self._whole = False
+            raise
         finally:
-            self._fork.end()
+            if self.left is not None and self._whole and self._fork.renew():
+                self.left.append(self._fork)
+            else:
+                self._fork.end()
 
     def wait_for_reply(self, *_: Any) -> Any:
         """Return what the kernel says of itself: it is known."""
@@ -79,6 +89,7 @@ class ForkedClient(MingceClient):
         if cell.cell_type != "code" or not cell.source.strip() or skipped:
             return cell
         cell.outputs, self.clear_before_next_output = [], False
+        self._whole = False
         with self.telling(cell):
             for message in self._fork.run(cell.source, self.deadline):
                 if message["msg_type"] == _REPLY:
@@ -86,6 +97,7 @@ class ForkedClient(MingceClient):
                     run_sync(self._check_raise_for_error)(cell, cell_index, message)
                 else:
                     self.process_message(message, cell, cell_index)
+        self._whole = True
         return cell
 
 
@@ -107,6 +119,7 @@ class _Fork:
                 _serve(theirs)
         theirs.close()
         self._parent: dict[str, Any] = {}
+        self._notebooks = 0
         self._end = os.pidfd_open(self._pid)
         self._selector = selectors.DefaultSelector()
         for each, act in ((self._way, None), (self._end, None), (watched, prepared.leave)):
@@ -146,6 +159,12 @@ class _Fork:
                 self._send(_HEARD)
             elif self._end in ready:
                 raise DeadKernelError("Kernel died")
+
+    def renew(self) -> bool:
+        """Let the next notebook begin with nothing of this one; return whether the process will do for it."""
+        self._notebooks += 1
+        self._send(b"{}")
+        return self._notebooks < _MOST
 
     def end(self) -> None:
         """Let the process end; kill it where it does not, and all that is left of what its cells started."""
@@ -249,6 +268,9 @@ async def _run(way: Connection) -> None:
         await came.wait()  # what a cell has left to the loop goes on meanwhile
         came.clear()
         request: dict[str, Any] = json.loads(way.recv_bytes())
+        if not request:
+            kernel.shell.reset()
+            continue
         kernel.set_parent([], request)
         reply: dict[str, Any] = await kernel.do_execute(request["content"]["code"], silent=False)
         kernel.session.send(None, _REPLY, reply, request)

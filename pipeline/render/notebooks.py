@@ -1,8 +1,9 @@
 """Run many notebooks side by side and turn each into a page; one that fails stops no other.
 
 On Linux every notebook is a job: a fork of the prepared process (papermill, ipykernel and the exporter are there
-already), which forks once more for the notebook's cells. Elsewhere, and with `cold`, it is a new process whose kernel
-is a cold one.
+already), which forks once more for the notebook's cells. Notebooks of ours follow each other in one job and one
+process of cells, each in a namespace of its own: a fork costs more than many of them. Elsewhere, and with `cold`,
+every notebook is a new process whose kernel is a cold one.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class NotebookJob:
 
     `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page;
     `own` is an office's own notebook, which runs in its folder; `of_college` is whose page it is (school's code, name).
+    `ours` is one of this program, which may follow another of them in its process.
     """
 
     notebook: Path
@@ -48,6 +50,7 @@ class NotebookJob:
     line: str = ""
     own: bool = False
     of_college: tuple[str, str] | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,28 +84,36 @@ def run_notebooks(
     """
     processes = processes or (os.cpu_count() or 1) + 1
     results: dict[int, NotebookResult] = {}
-    waiting = deque(enumerate(jobs))
+    waiting = deque(range(len(jobs)))
     running: dict[Any, tuple[int, float]] = {}
     with ExitStack() as stack:
-        if cold or not can_fork():
+        alone = cold or not can_fork()
+        if alone:
             start = partial(_start_cold, get_context("spawn").Lock())
         else:
             start = (prepared or stack.enter_context(prepare())).job
         stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:
-                place, job = waiting.popleft()
-                running[start(job, timeout, memory)] = place, time.monotonic()
+                place = waiting.popleft()
+                running[start(jobs[place], timeout, memory)] = place, time.monotonic()
             for connection in wait(list(running)):
                 place, started = running.pop(connection)
                 kind, error = _heard(connection)
                 results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
+                following = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
+                if following:
+                    connection.send((jobs[following[0]], timeout, memory))
+                    waiting.remove(following[0])
+                    running[connection] = following[0], time.monotonic()
+                else:
+                    connection.close()
                 on_done(results[place])
     return [results[place] for place in range(len(jobs))]
 
 
 def _heard(connection: Any) -> tuple[str, str]:  # noqa: ANN401 - Windows' is another
-    with connection, suppress(EOFError, OSError):
+    with suppress(EOFError, OSError):
         return connection.recv()
     return "died", "notebook 的执行进程中途退出：可能超时或内存不够，请重试，或加 --cold 用普通内核运行"
 
@@ -117,7 +128,7 @@ def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Conn
 
 
 def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
-    """Be the job that comes by `connection`, and send back what became of it: the failure's kind and text.
+    """Be the job that comes by `connection`, send back what became of it (the failure's kind and text), and so on.
 
     In a fork of the prepared process the cells run in a fork again. Elsewhere a cold kernel runs them. `starting` is
     held while it starts; it inherits the bound on memory, and the environment without its secrets.
@@ -125,29 +136,41 @@ def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any
     hush_libraries()
     os.umask(0o077)
     forget_secrets(os.environ)
-    job, timeout, memory = connection.recv()
-    if timeout and os.name == "posix":
-        signal.alarm(int(timeout) + _MARGIN)
+    left: list[Any] = []
+    with suppress(EOFError):  # no other job comes
+        while True:
+            job, timeout, memory = connection.recv()
+            if timeout and os.name == "posix":
+                signal.alarm(int(timeout) + _MARGIN)
+            connection.send(_told_of(job, timeout, _client(connection, starting, memory, left if job.ours else None)))
+
+
+def _client(
+    connection: Connection, starting: AbstractContextManager[Any] | None, memory: int, left: list[Any] | None
+) -> Callable[..., Any]:
+    """Return what runs the cells of a notebook."""
     if starting is None:
         from pipeline.render.cells import ForkedClient
 
-        client: Callable[..., Any] = partial(ForkedClient, watched=connection, memory=memory)
-    else:
-        import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine
+        return partial(ForkedClient, watched=connection, memory=memory, left=left)
+    import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine
 
-        from pipeline.render.engine import MingceClient
+    from pipeline.render.engine import MingceClient
 
-        bound_memory(memory)
-        client = partial(MingceClient, starting=starting)
+    bound_memory(memory)
+    return partial(MingceClient, starting=starting)
+
+
+def _told_of(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
+    """Return what became of a job, whatever it was: the failure's kind and text, both blank where there is none."""
     try:
-        told = _execute(job, timeout, client)
+        return _execute(job, timeout, client)
     except (UsageError, InputError) as refused:
-        told = "usage", str(refused)
+        return "usage", str(refused)
     except OSError as failed:
-        told = "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
+        return "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
     except RuntimeError as failed:
-        told = "died", f"内核没有启动（{type(failed).__name__}），请重试"
-    connection.send(told)
+        return "died", f"内核没有启动（{type(failed).__name__}），请重试"
 
 
 def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:

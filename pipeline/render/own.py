@@ -126,6 +126,7 @@ class _Maker:
             " · ".join(filter(None, parts)),
             own,
             (code, college) if college else None,
+            not own,
         )
 
 

@@ -8,7 +8,6 @@ Each line here was found by comparing `sys.modules` before and after a notebook.
 # ruff: noqa: F401 - imported for those who are forked
 from __future__ import annotations
 
-import contextlib
 import gc
 import io
 import os
@@ -83,8 +82,7 @@ def main() -> None:
                 control.close()
                 prepared.adopt_strays()
                 signal.signal(signal.SIGTERM, prepared.leave)
-                with contextlib.suppress(EOFError):
-                    notebooks.serve_notebooks(Connection(handles[0]))
+                notebooks.serve_notebooks(Connection(handles[0]))
                 prepared.end_strays()
         os.close(handles[0])
         jobs.add(pid)
