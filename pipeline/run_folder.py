@@ -63,7 +63,8 @@ class RunFolder:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
-        write_atomically(self.path / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+        lines = (f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in summary.items())
+        write_atomically(self.path / "summary.json", "{\n" + ",\n".join(lines) + "\n}\n")
 
     def finish(self, *, latest: bool) -> Path:
         """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder.

@@ -19,6 +19,8 @@ from pipeline.tables import SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 NEEDS = ("", "photos", "registry")
+_QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads our own suites in a tenth of the time; what somebody nests deeply on purpose would crash it."""
 
 
 def built_in_rules() -> list[Rule]:
@@ -147,7 +149,8 @@ def read_suite(path: Path) -> list[Rule]:
 def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
     """Return the nodes of one YAML file; raises ConfigurationError where it is none."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+        loader = _QUICK if path.parent == resources.expectations() else yaml.SafeLoader
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=loader)
         whole = root is None or _size(root) <= _MOST
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)

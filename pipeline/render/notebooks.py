@@ -97,7 +97,8 @@ def run_notebooks(
             while waiting and len(running) < processes:
                 place = waiting.popleft()
                 running[start(jobs[place], timeout, memory)] = place, time.monotonic()
-            for connection in wait(list(running)):
+            ready: list[Any] = wait(list(running))
+            for connection in ready:
                 place, started = running.pop(connection)
                 kind, error = _heard(connection)
                 results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
