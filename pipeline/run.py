@@ -32,9 +32,9 @@ from pipeline.match.membership import lay_scope
 from pipeline.match.persons import latest_moment
 from pipeline.normalise.vocabulary import vocabulary
 from pipeline.progress import Reporter
+from pipeline.render.headcount_files import SignedFolder
 from pipeline.render.own import Notebooks
 from pipeline.render.render_stage import Renderer, RenderOptions
-from pipeline.render.signed import SignedFolder
 from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.decisions import standing_decisions, with_approved
 from pipeline.review.exceptions import settled_faults

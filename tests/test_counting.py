@@ -16,7 +16,7 @@ from pipeline.cohort import load_cohort
 from pipeline.colleges import College
 from pipeline.errors import InputError, MingceError, RefusedError
 from pipeline.progress import Reporter
-from pipeline.render import signed
+from pipeline.render import headcount_files
 from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve
 from pipeline.review.ledger import open_ledger
@@ -124,7 +124,7 @@ def test_a_page_that_cannot_be_made_is_made_by_the_next_run(cohort: Path, monkey
         raise MingceError("画不出", where=path.name)
 
     with monkeypatch.context() as changed:
-        changed.setitem(signed.FILES, "headcount.pdf", failing)
+        changed.setitem(headcount_files.FILES, "headcount.pdf", failing)
         outcome = run(cohort)
     assert (outcome.summary["blemished"], outcome.summary["partial"], outcome.lacking) == (True, False, True)
     assert latest(cohort) == outcome.folder.name

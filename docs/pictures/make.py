@@ -172,7 +172,7 @@ def every_picture() -> None:
     from invented_run import make_season  # pyright: ignore[reportMissingImports]
 
     from pipeline import resources
-    from pipeline.render.headcount_pdf import write_headcount_pdf
+    from pipeline.render.headcount_files import write_headcount_pdf
     from pipeline.render.index import write_index
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.page_scope import headcount_of, open_page

@@ -97,7 +97,7 @@ def _final_files(
     cohort: Cohort, actor: Actor, desk: Desk, college: College, digest: str, known: Mapping[str, str]
 ) -> dict[str, str]:
     """Make a college's final headcount from what is signed, and return the files' SHA-256 by name."""
-    from pipeline.render.signed import SignedFolder, final_headcount
+    from pipeline.render.headcount_files import SignedFolder, final_headcount
     from pipeline.tables import read_table
 
     run = cohort.reports_folder / "runs" / desk.tables.run_id

@@ -22,9 +22,7 @@ SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章�
 DRAFT = "未定稿"
 SIGNATURES = ("填表人", "电话", "院党委副书记（签字）")
 SEAL, DATE = "单位（盖章）", "　　　　年　　月　　日"
-_PORTRAIT = 20
-"""Characters of a major that a page of A4 upright has room for, on two lines."""
-
+_PORTRAIT = 20  # characters of a major that a page of A4 upright has room for, on two lines
 _ONE_PAGE = {True: (30, 11), False: (18, 17)}
 """Upright or not: lines beside the block below them on one page, and characters of a major that a line holds."""
 
@@ -38,6 +36,11 @@ class Line:
     major: str
     numbers: tuple[int, ...]
     equal: bool
+
+    @property
+    def same(self) -> str:
+        """Whether the approved are the registered, in a word."""
+        return "是" if self.equal else "否"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
+from pipeline.render.headcount_files import FILES, SignedFolder
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.own import Notebooks
@@ -24,7 +25,6 @@ from pipeline.render.page_guard import Guard, guard_page, write_failure
 from pipeline.render.page_scope import headcount_of, open_page
 from pipeline.render.prepared import Prepared, can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
-from pipeline.render.signed import FILES, SignedFolder
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RunFolder
 from pipeline.tables import Frame

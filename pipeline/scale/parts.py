@@ -17,7 +17,7 @@ from pipeline.scale.part import Part
 from pipeline.scale.settings import Judging, RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import Frame, conform
-from pipeline.tabulate.differences import CLAIMED, make_differences
+from pipeline.tabulate.headcount import CLAIMED, make_differences
 from pipeline.tabulate.tabulate_stage import Judged, Tabulated, extra_submissions
 
 __all__ = ["Judging", "PartJudged", "PartResult", "RunSettings"]

@@ -7,14 +7,14 @@ from datetime import date
 
 import pandas as pd
 
-from pipeline.cohort_sections import Standing
+from pipeline.cohort_sections import Standing, Window
 from pipeline.knowledge.text_columns import among
 from pipeline.review.standing import rank_of, standing
 from pipeline.tables import COLLEGES, Frame, typed
 
 _BESIDE = ["rework", "score_low", "score_high"]
 _STANDING = ["first_pass_rate", "submitted_on_time", "score", *_BESIDE]
-KEYS = ["school", "college"]
+_KEYS = ["school", "college"]
 
 
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
@@ -29,7 +29,7 @@ def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Stan
         weights: of the standing.
         codes: school name to code.
     """
-    both = counts.merge(rework, on=KEYS, how="left")
+    both = counts.merge(rework, on=_KEYS, how="left")
     both["rework"] = both["rework"].fillna(0.0)
     ranked = standing(both, weights)
     coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
@@ -60,7 +60,7 @@ def count_colleges(
     headcount: Frame,
     submitted_at: pd.Series,
     first_failed: set[str],
-    window: tuple[date, date, date],
+    window: Window,
     as_of: date,
 ) -> Frame:
     """Return `colleges` without signatures and standing.
@@ -70,30 +70,28 @@ def count_colleges(
         headcount: the headcount.
         submitted_at: by submission id, when the counted submission was made.
         first_failed: counting submissions whose person's first one the student had to mend.
-        window: opens, closes, college_due.
+        window: of the cohort.
         as_of: the day for which days are counted.
     """
-    opens, closes, due = window
-    day = roster["submission_id"].map(submitted_at).fillna("").astype("str").str.slice(0, 10)
+    day = submitted_at.astype("str").reindex(roster["submission_id"]).fillna("").str.slice(0, 10).set_axis(roster.index)
     has = roster["status"] != "missing"
-    on_time = has & (day >= opens.isoformat()) & (day <= closes.isoformat())
+    on_time = has & (day >= window.opens.isoformat()) & (day <= window.closes.isoformat())
     marks = pd.DataFrame(
         {
-            **{key: roster[key] for key in KEYS},
+            **{key: roster[key] for key in _KEYS},
             "open_findings": roster["open_findings"],
             "with_submission": has,
             "first_passed": has & ~among(roster["submission_id"], first_failed),
             "on_time": on_time,
         }
     )
-    counts = (
-        headcount[headcount["registered"] > 0].groupby(KEYS)[["registered", "submitted", "certified", "approved"]].sum()
-    )
-    sums = counts.join(marks.groupby(KEYS).sum()).reset_index()
+    added = ["registered", "submitted", "certified", "approved"]
+    counts = headcount[headcount["registered"] > 0].groupby(_KEYS)[added].sum()
+    sums = counts.join(marks.groupby(_KEYS).sum()).reset_index()
     return sums.assign(
         first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),
         submitted_on_time=_share(sums["on_time"], sums["registered"]),
-        days_left=(due - as_of).days,
+        days_left=(window.college_due - as_of).days,
     )
 
 

@@ -1,4 +1,4 @@
-"""The roster: one row per registry student, with the state of their verification."""
+"""The roster, one row per registry student with the state of their verification, and the course, by class and day."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.review.status import statuses
 from pipeline.tables import Frame, conform
 
+_CLASS = ["school", "college", "class_name"]
 _FROM_REGISTRY = (
     "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
 )  # fmt: skip
@@ -50,8 +51,40 @@ def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> 
 
 
 def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
-    keys = ["school", "college", "class_name"]
     if registry.empty:  # no student and no counselor: pandas cannot join two such tables of texts
         return pd.Series("", index=registry.index, dtype="str")
-    names = counselors.drop_duplicates(keys).set_index(keys)["name"]
-    return registry[keys].join(names, on=keys)["name"].fillna("").astype("str")
+    names = counselors.drop_duplicates(_CLASS).set_index(_CLASS)["name"]
+    return registry[_CLASS].join(names, on=_CLASS)["name"].fillna("").astype("str")
+
+
+def make_course(roster: Frame, submissions: Frame) -> Frame:
+    """Return `course`: how many of each class first submitted, and how many of the approved were approved, by day.
+
+    `day` is blank where it is not known.
+
+    Args:
+        roster: the roster.
+        submissions: `submission_id, superseded_by, submitted_at` of the table.
+    """
+    first = roster["submission_id"].map(_first_submitted(submissions))
+    kept = {
+        "submitted": (roster["status"] != "missing", first),
+        "approved": (roster["status"] == "approved", roster["decided_at"]),
+    }
+    marks = [
+        roster.loc[counts, _CLASS].assign(day=_day(moments[counts]), **{each: int(each == name) for each in kept})
+        for name, (counts, moments) in kept.items()
+    ]
+    return conform(pd.concat(marks, ignore_index=True).groupby([*_CLASS, "day"], as_index=False).sum(), "course")
+
+
+def _day(moments: pd.Series) -> pd.Series:
+    days = moments.astype("str").fillna("").str.slice(0, 10)
+    return days.where(days.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "")
+
+
+def _first_submitted(submissions: Frame) -> pd.Series:
+    """Return the earliest `submitted_at` of each person's submissions, by the id of the one that counts."""
+    counts = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
+    dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
+    return dated.groupby(counts).min().replace("9999", "").astype("str")

@@ -15,9 +15,11 @@ from pipeline.review.signatures import college_states
 from pipeline.review.standing import returned_students, rework_rates
 from pipeline.tables import Frame, conform
 from pipeline.tabulate.college_table import count_colleges, make_colleges
-from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import KEYS, make_headcount
-from pipeline.tabulate.roster import make_roster
+from pipeline.tabulate.roster import make_course, make_roster
+
+_OUTSIDE = {"outside": "reason", "outside_source": "source", "outside_by": "by", "outside_at": "at"}
+"""Columns of students that say why somebody does not belong to the class, and who says so, by those of `outside`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Tabulated:
 
 
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
-    """Return `roster`, `headcount`, `course`, `findings` and `registry` (normalised rows with their digest).
+    """Return `roster`, `headcount`, `course`, `outside`, `findings` and `registry` (normalised rows with their digest).
 
     Args:
         cohort: its window.
@@ -62,25 +64,18 @@ def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Fra
     decisions = reviewed.decisions[belongs]
     roster = make_roster(students, students["submission_id"], reviewed.findings, decisions, counselors)
     headcount = make_headcount(roster, judged.certifications, judged.extras)
-    window = (cohort.window.opens, cohort.window.closes, cohort.window.college_due)
     counting = judged.submissions[judged.submissions["superseded_by"] == ""]
     submitted_at = counting.set_index("submission_id")["submitted_at"]
-    counts = count_colleges(roster, headcount, submitted_at, judged.first_failed, window, as_of)
+    counts = count_colleges(roster, headcount, submitted_at, judged.first_failed, cohort.window, as_of)
     tables = {
         "findings": reviewed.findings,
         "roster": roster,
         "headcount": headcount,
         "course": make_course(roster, judged.submissions),
-        "outside": make_outside(reviewed.students[~belongs]),
+        "outside": conform(reviewed.students[~belongs].rename(columns=_OUTSIDE), "outside"),
         "registry": reviewed.students.drop(columns="submission_id").reset_index(drop=True),
     }
     return Tabulated(tables, counts, rework_rates(_rounds(judged.submissions, reviewed, _codes(cohort))))
-
-
-def make_outside(students: Frame) -> Frame:
-    """Return `outside`: the registry rows of people who do not belong to the class, with why and who says so."""
-    renamed = {"outside": "reason", "outside_source": "source", "outside_by": "by", "outside_at": "at"}
-    return conform(students.rename(columns=renamed), "outside")
 
 
 def tabulate_colleges(cohort: Cohort, parts: list[Tabulated], entries: Frame) -> Frame:
@@ -98,13 +93,12 @@ def _codes(cohort: Cohort) -> dict[str, str]:
 def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
     """Return per student whether they handed in again, and whether they were ever returned."""
     students = reviewed.students[reviewed.students["outside"] == ""]
-    again = submissions["superseded_by"].unique()
     returned = returned_students(reviewed.entries)
-    back = returned["school_code"] + "/" + returned["student_number"]
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
+    again = among(students["submission_id"], submissions["superseded_by"].unique())
     return students[["school", "college", "submission_id"]].assign(
-        resubmitted=among(students["submission_id"], again) & (students["submission_id"] != ""),
-        returned=among(keys, back),
+        resubmitted=again & (students["submission_id"] != ""),
+        returned=among(keys, returned["school_code"] + "/" + returned["student_number"]),
     )
 
 

@@ -22,8 +22,7 @@ from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render import college, overview
 from pipeline.render.figures import figure_words
-from pipeline.render.headcount_pdf import write_headcount_pdf
-from pipeline.render.headcount_xlsx import write_headcount_xlsx
+from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.printed_headcount import COLUMNS
 from pipeline.render.table_words import TITLES, heading

@@ -16,12 +16,13 @@ from pipeline.render.printed_headcount import headcount_lines
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import rework_rates
 from pipeline.tabulate.college_table import count_colleges, make_colleges
-from pipeline.tabulate.course import make_course
 from pipeline.tabulate.headcount import make_headcount
+from pipeline.tabulate.roster import make_course
 from pipeline.view.remaining_work import course_of
 from tests.recount import plain
 
 WINDOW = (date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20))
+OF_COHORT = Window(opens=WINDOW[0], closes=WINDOW[1], college_due=WINDOW[2])
 SCHOOL = "甲大学"
 # as people and forms write them, at both ends of the window; the last has no date
 MOMENTS = (
@@ -112,7 +113,7 @@ def made_colleges(roster: pd.DataFrame, submissions: pd.DataFrame, people: pd.Da
     failed = set(counted[~people["first_passed"].to_numpy()]) - {""}
     headcount = make_headcount(roster, certifications, roster.iloc[:0])
     times = submissions[submissions["superseded_by"] == ""].set_index("submission_id")["submitted_at"]
-    counts = count_colleges(roster, headcount, times, failed, WINDOW, as_of)
+    counts = count_colleges(roster, headcount, times, failed, OF_COHORT, as_of)
     nothing = college_states(pd.DataFrame({"kind": []}))
     return make_colleges(counts, rework_rates(handed), nothing, Standing(), {SCHOOL: "10534"})
 
@@ -137,8 +138,7 @@ def test_headcount_and_its_totals(students: list[dict]):
 @given(CLASS, st.sampled_from([*WINDOW, date(2016, 11, 30)]))
 def test_course(students: list[dict], as_of: date):
     roster, submissions, people = frames(students)
-    window = Window(opens=WINDOW[0], closes=WINDOW[1], college_due=WINDOW[2])
-    found = course_of(make_course(roster, submissions), len(roster), as_of, window)
+    found = course_of(make_course(roster, submissions), len(roster), as_of, OF_COHORT)
     submitted, approved = dict(found.submitted), dict(found.approved)
     assert {str(day): (submitted[day], approved[day]) for day in submitted} == plain.course(people, str(as_of))
     assert found.approved_by(as_of) == int((people["status"] == "approved").sum())

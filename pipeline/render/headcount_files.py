@@ -1,0 +1,294 @@
+"""The headcount as PDF/A and as a workbook that prints on A4; a college's final ones, made when it is signed and kept.
+
+Both have the same lines, words and code as the page. The final ones stand beside `cohort.toml`: every run shows them.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import segno
+
+from pipeline.cohort import Cohort
+from pipeline.colleges import College
+from pipeline.errors import MingceError
+from pipeline.render.printed_headcount import (
+    COLUMNS,
+    DATE,
+    DRAFT,
+    SEAL,
+    SIGNATURES,
+    Headcount,
+    headcount_lines,
+    outside_in_words,
+)
+from pipeline.review.review_snapshot import Desk, college_students
+from pipeline.review.signed_set import code_of, signed_digest
+from pipeline.tables import Frame
+from pipeline.tabulate.headcount import make_headcount
+from pipeline.typeset import pdf_of, qr_svg, watermark
+from pipeline.whole import appearing, sha256_of
+from pipeline.workbook_writer import A4, PAGES, height, text_book
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+_HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致")
+_TOP = 3  # 0-based row of the headings
+_LAST = len(_HEADINGS) - 1
+
+
+def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
+    """Write the printed headcount; where the college may not sign yet without places to sign, and without a code.
+
+    Raises:
+        MingceError: typst could not make it.
+    """
+    pictures = {"qr": qr_svg(headcount.code) if headcount.code else ""}
+    try:
+        pdf = pdf_of("headcount", headcount.as_of, _pdf_data(headcount), pictures)
+    except MingceError as error:
+        what, remedy = f"人数表 {error.what}", "请先用 headcount.xlsx 打印"
+        raise MingceError(what, where=headcount.college, remedy=remedy) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pdf)
+
+
+def _pdf_data(headcount: Headcount) -> dict[str, Any]:
+    return {
+        "title": headcount.title,
+        "addressee": headcount.addressee,
+        "about": [f"院系：{headcount.college}", f"统计日期：{headcount.day}", "单位：人"],
+        "as_of": f"数据截至 {headcount.as_of.isoformat()}",
+        "foot": headcount.foot,
+        "flipped": not headcount.portrait,
+        "draft": "" if headcount.ready else DRAFT,
+        "headings": list(COLUMNS.values()),
+        "note": headcount.note,
+        "boxed_note": "表中的□是字体里没有的字，原字见 headcount.xlsx。",
+        "attestation": headcount.attestation,
+        "ready": headcount.ready,
+        "signatures": list(SIGNATURES) if headcount.ready else [],
+        "seal": [SEAL, DATE],
+        "lines": [
+            {
+                "kind": line.kind,
+                "span": span,
+                "level": line.level,
+                "major": line.major,
+                "cells": [*map(str, line.numbers), line.same],
+            }
+            for line, span in headcount.levels()
+        ],
+    }
+
+
+def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
+    """Write the workbook: one sheet 人数统计, without places to sign and without a code while it may not be signed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with text_book(path) as book:
+        book.set_properties({"title": headcount.title, "author": ""})
+        sheet, formats = book.add_worksheet("人数统计"), _Formats(book)
+        _write_heads(sheet, formats, headcount)
+        _write_lines(sheet, formats, headcount)
+        end = _write_below(sheet, formats, headcount, _TOP + 1 + len(headcount.lines))
+        _page_setup(sheet, headcount, end)
+
+
+class _Formats:
+    """The formats of the workbook."""
+
+    def __init__(self, book: Workbook) -> None:
+        def form(**more: object) -> Format:
+            return book.add_format({"font_name": "宋体", "font_size": 11, "valign": "vcenter", **more})
+
+        self.title = form(font_size=18, align="center", bold=True)
+        self.plain = form()
+        self.right = form(align="right")
+        self.center = form(align="center")
+        self.head = form(border=1, align="center", bg_color="#ECECEC", text_wrap=True, bold=True)
+        self.text = form(border=1, indent=1, text_wrap=True, num_format="@")
+        self.level = form(border=1, align="center", text_wrap=True, num_format="@")
+        self.number = form(border=1, align="center")
+        self.total = form(border=1, bold=True, align="center")
+        self.note = form(text_wrap=True, valign="top", font_size=10)
+        self.warning = form(text_wrap=True, bold=True, border=1, indent=1, font_size=10)
+        self.attested = form(text_wrap=True, indent=1)
+        self.line = form(bottom=1, locked=False)
+
+
+def _merged(sheet: Worksheet, row: int, start: int, until: int, text: str, form: Format) -> None:
+    sheet.merge_range(row, start, row, until, "", form)
+    sheet.write_string(row, start, text, form)
+
+
+def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
+    """Write title, addressee, what it is about, and the headings."""
+    _merged(sheet, 0, 0, _LAST, headcount.title, formats.title)
+    for row, high in enumerate((44, 26, 22)):
+        sheet.set_row(row, high)
+    sheet.write_string(1, 0, headcount.addressee, formats.plain)
+    sheet.write_string(2, 0, f"院系：{headcount.college}", formats.plain)
+    sheet.write_string(2, _LAST, f"统计日期：{headcount.day}　单位：人", formats.right)
+    sheet.set_row(_TOP, 30)
+    for at, heading in enumerate(_HEADINGS):
+        sheet.write_string(_TOP, at, heading, formats.head)
+
+
+def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
+    """Write the lines, the cells of one level merged."""
+    wide = _widths(headcount)[1] - 2
+    for row, (line, span) in enumerate(headcount.levels(), _TOP + 1):
+        number = formats.number if line.kind == "major" else formats.total
+        sheet.set_row(row, height([line.major], [wide], line=15, least=24))
+        if span > 1:
+            sheet.merge_range(row, 0, row + span - 1, 0, "", formats.level)
+        if span:
+            sheet.write_string(row, 0, line.level, formats.level)
+        if line.kind == "major":
+            sheet.write_string(row, 1, line.major, formats.text)
+        else:
+            _merged(sheet, row, 0, 1, line.major, formats.total)
+        for at, value in enumerate(line.numbers, 2):
+            sheet.write_number(row, at, value, number)
+        sheet.write_string(row, _LAST, line.same, number)
+
+
+def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row: int) -> int:
+    """Write notes, attestation, the places to sign and, at the foot, seal and code; return the last row."""
+    wide = sum(_widths(headcount)) + _LAST
+    attested = formats.attested if headcount.ready else formats.warning
+    for at, (text, form) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
+        _merged(sheet, at, 0, _LAST, text, form)
+        sheet.set_row(at, height([text], [wide - 6], line=15, least=22))
+    if not headcount.ready:
+        behind = {"image_data": io.BytesIO(watermark(DRAFT)), "object_position": 3, "description": DRAFT}
+        sheet.insert_image(_TOP, 1, "draft.png", {**behind, "x_offset": 20})
+        return max(row + 1, _TOP + 20)  # room for what lies over it
+    place = row + 3
+    sheet.set_row(place, 30)
+    for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), SIGNATURES, strict=True):
+        _merged(sheet, place, start, until, f"{name}：", formats.line)
+    _seal_and_code(sheet, formats, headcount.code, place + 2)
+    return place + 5
+
+
+def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> None:
+    """Write 单位（盖章） over the date at the lower right, and the code with its QR code at the lower left."""
+    picture = io.BytesIO()
+    segno.make(code, micro=False, error="m").save(picture, kind="png", scale=3, border=2)
+    for at in range(row, row + 4):
+        sheet.set_row(at, 22)
+    for at, text in ((row, SEAL), (row + 2, DATE)):
+        _merged(sheet, at, 7, _LAST, text, formats.center)
+    sheet.insert_image(row, 0, "code.png", {"image_data": picture, "object_position": 1, "description": code})
+    sheet.write_string(row + 3, 0, f"校验码 {code}", formats.plain)
+
+
+def _widths(headcount: Headcount) -> list[int]:
+    """Return the columns' widths in characters."""
+    level, major, number, equal = (11, 22, 6, 6) if headcount.portrait else (13, 34, 8, 8)
+    return [level, major, *[number] * len(COLUMNS), equal]
+
+
+def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
+    for at, width in enumerate(_widths(headcount)):
+        sheet.set_column(at, at, width)
+    if not headcount.portrait:
+        sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.set_margins(left=0.6, right=0.6, top=0.8, bottom=0.8)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(_TOP)
+    sheet.print_area(0, 0, end, _LAST)
+    sheet.center_horizontally()
+    sheet.set_footer(f"&L{headcount.foot}{PAGES}&R数据截至 {headcount.as_of.isoformat()}")
+    sheet.freeze_panes(_TOP + 1, 2)
+    sheet.protect("", {"format_columns": True, "format_rows": True})
+    sheet.hide_gridlines(2)
+    if not headcount.one_page:
+        sheet.set_h_pagebreaks([_TOP + 1 + len(headcount.lines)])
+
+
+FILES = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount_xlsx}
+
+
+@dataclass(frozen=True)
+class SignedFolder:
+    """`<cohort>/signed/`: a folder for each code."""
+
+    path: Path
+
+    @staticmethod
+    def of(cohort: Cohort) -> SignedFolder:
+        """Return the cohort's."""
+        return SignedFolder(cohort.folder / "signed")
+
+    def keep(self, headcount: Headcount, known: Mapping[str, str]) -> dict[str, str]:
+        """Make the final files and return their SHA-256; those that still are as `known` says stay."""
+        kept: dict[str, str] = {}
+        for name, write in FILES.items():
+            path = self.path / code_of(headcount.digest) / name
+            if not (known.get(name) and path.is_file() and sha256_of(path) == known[name]):
+                with appearing(path) as draft:
+                    write(draft, headcount)
+                    draft.chmod(0o600)
+            kept[name] = sha256_of(path)
+        return kept
+
+    def show(self, digest: str, name: str, sha256: str, place: Path) -> None:
+        """Copy a final file to where a run shows it.
+
+        Raises:
+            MingceError: it is gone, or no more what was signed.
+        """
+        kept = self.path / code_of(digest) / name
+        if not kept.is_file() or sha256_of(kept) != sha256:
+            raise MingceError(
+                "签字时保存的文件不见了，或被改动过", where=str(kept), remedy="请从备份找回；找不回来的，请学院重新签字"
+            )
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(kept, place)
+
+
+def final_headcount(
+    desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
+) -> Headcount:
+    """Return the headcount that is signed now.
+
+    Args:
+        desk: the newest run's tables under the decisions of this moment.
+        college: whose students are all approved.
+        cohort: its name and last day.
+        certifications: the run's.
+        outside: the run's.
+        day: the day that the data stand for.
+    """
+    rows = college_students(desk.people, college)
+    own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
+    claimed = rows.iloc[:0]
+    if desk.tables.extras is not None:  # one row for each submission outside the roster
+        claimed = _of(desk.tables.extras, college)
+        claimed = claimed.loc[claimed.index.repeat(claimed["extra"])].reset_index(drop=True)
+    return Headcount(
+        cohort=cohort.name,
+        school=college.school,
+        college=college.name,
+        as_of=day,
+        lines=headcount_lines(make_headcount(rows, own, claimed)),
+        digest=signed_digest(rows),
+        office=cohort.office.name,
+        outside=outside_in_words(_of(outside, college)),
+    )
+
+
+def _of(rows: Frame, college: College) -> Frame:
+    return rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
