@@ -22,7 +22,7 @@ from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import invented_picture as drawn_picture
 from pipeline.anonymise.read_sources import Sources
 from pipeline.cohort import Cohort
-from pipeline.cohort_save import quoted
+from pipeline.cohort_text import quoted
 from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.source_columns import fields_read
 from pipeline.knowledge.photos import PhotoFile, near_same, read_picture

@@ -46,7 +46,7 @@ def columns(
 
         print(settle_fault(load_cohort(cohort), settle, how, by, why))
         return
-    from pipeline.cohort_save import save_columns
+    from pipeline.cohort_text import save_columns
     from pipeline.operate.column_report import look_at_columns
 
     loaded = load_cohort(cohort)

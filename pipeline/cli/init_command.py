@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
-    from pipeline.new_cohort import Starter
+    from pipeline.cohort_text import Starter
     from pipeline.tables import Frame
 
 
@@ -41,24 +41,24 @@ def init(
     ] = None,
 ) -> None:
     """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
-    from pipeline import new_cohort
+    from pipeline import cohort_text
     from pipeline.collect.template import write_template
 
     if folder.is_file():
         raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
     if like is None:
-        beginnings, colleges = new_cohort.fresh(datetime.now(SHANGHAI).date()), new_cohort.COLLEGES
+        beginnings, colleges = cohort_text.fresh(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
     else:
         older = _load(like)
-        beginnings = new_cohort.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
+        beginnings = cohort_text.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
         colleges = _colleges(older)
-    texts = {"colleges.csv": colleges, "counselors.csv": new_cohort.COUNSELORS}
+    texts = {"colleges.csv": colleges, "counselors.csv": cohort_text.COUNSELORS}
     given: dict[str, bytes] = {}
     if registry:
         beginnings, proposed = _by_registry(beginnings, registry)
         texts |= proposed if like is None else {"counselors.csv": proposed["counselors.csv"]}
         given[beginnings.schools[0].registry] = registry.read_bytes()
-    texts = {"cohort.toml": new_cohort.cohort_text(beginnings), **texts}
+    texts = {"cohort.toml": cohort_text.cohort_text(beginnings), **texts}
     contents = {name: _bytes(name, text) for name, text in texts.items()} | given
     _refuse(folder, contents)
     _write(folder, contents)
@@ -74,8 +74,8 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
         InputError: the registry cannot be read.
         UsageError: last year's cohort has several schools: which one's it is, nobody says.
     """
+    from pipeline.cohort_text import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
     from pipeline.collect.registry_files import read_registry
-    from pipeline.new_cohort import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
 
     old, *others = beginnings.schools
     if others:

@@ -56,7 +56,7 @@ def _summary(office: DeskCohort, looked: Looked) -> str:
 
 def _save(office: DeskCohort, asked: list[tuple[Proposal, Checkbox]], output: Output) -> None:
     """Write the ticked proposals into `cohort.toml`, and say what was written."""
-    from pipeline.cohort_save import save_columns
+    from pipeline.cohort_text import save_columns
     from pipeline.operate.column_report import answers_of
 
     answers = answers_of(each for each, box in asked if box.value)

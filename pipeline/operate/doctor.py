@@ -91,7 +91,7 @@ def _fonts() -> Check:
 
 def _placeholders(cohort: Cohort) -> Iterator[Check]:
     """Yield what still stands in `cohort.toml` as `mingce init` wrote it, all at once."""
-    from pipeline.new_cohort import EXAMPLE
+    from pipeline.cohort_text import EXAMPLE
 
     for school in cohort.schools:
         given = zip(("代码", "全称"), EXAMPLE, (school.code, school.name), strict=True)

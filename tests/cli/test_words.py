@@ -8,8 +8,8 @@ import tomllib
 import pytest
 
 from pipeline.cli import main
+from pipeline.cohort_text import quoted
 from pipeline.errors import RefusedError, UsageError, one_line
-from pipeline.new_cohort import quoted
 from pipeline.office import commands
 from pipeline.review.actions import Actor
 from tests.deliver.runs import make_cohort

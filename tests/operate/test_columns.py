@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
-from pipeline.cohort_save import save_columns
+from pipeline.cohort_text import save_columns
 from pipeline.errors import ConfigurationError, UsageError
 from pipeline.operate.column_report import look_at_columns
 from tests.cohorts import settings

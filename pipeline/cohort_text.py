@@ -1,0 +1,177 @@
+"""The text of `cohort.toml`: a new cohort's, and answers about columns written into one that is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipeline import resources
+from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
+from pipeline.errors import UsageError
+from pipeline.whole import appearing
+
+EXAMPLE = ("10000", "某某大学")
+"""Code and name of the school in a new cohort's file, until the office writes its own."""
+COLLEGES = "学校名称,院系,别名,副书记,邮箱\n"
+COUNSELORS = "学校名称,院系,班级,姓名,邮箱\n"
+_HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z_.\"]+)\s*\]\]?\s*(?:#.*)?$")
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a TOML string."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and that one
+
+
+def _lines(values: Mapping[str, object]) -> list[str]:
+    """Return settings as TOML writes them."""
+    written = {key: quoted(value) if isinstance(value, str) else value for key, value in values.items()}
+    return [f"{key} = {str(value).lower() if isinstance(value, bool) else value}" for key, value in written.items()]
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What a new cohort's file begins with."""
+
+    year: int
+    month: str
+    opens: date
+    closes: date
+    college_due: date
+    schools: tuple[School, ...]
+    previous: str = ""
+    student_number: str = ""
+    carried: str = ""
+    """Sections taken over from last year, as TOML."""
+
+
+def fresh(today: date) -> Starter:
+    """Return the beginnings for the class that graduates next summer."""
+    year = today.year + (1 if today.month >= 7 else 0)
+    code, name = EXAMPLE
+    school = School(code=code, name=name, registry=f"registry/{code}.xlsx")
+    opens = date(year - 1, 9, 20)
+    return Starter(year, f"{year}-06", opens, date(year - 1, 10, 31), date(year - 1, 11, 20), (school,))
+
+
+def following(cohort: Cohort, previous: str) -> Starter:
+    """Return the beginnings of the class one year after `cohort`, which lies at the relative path `previous`."""
+    window, year = cohort.window, cohort.year + 1
+    month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
+    opens, closes, due = (_year_later(day) for day in (window.opens, window.closes, window.college_due))
+    pattern, carried = cohort.cohort.student_number, _carried(cohort, previous)
+    return Starter(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
+
+
+def _carried(cohort: Cohort, previous: str) -> str:
+    """Return last year's sections that hold for this year too: rules, standing, keep, mail."""
+    sections: dict[str, dict[str, object]] = {
+        "standing": cohort.standing.model_dump(exclude_unset=True),
+        "keep": cohort.keep.model_dump(exclude_unset=True),
+        "mail": cohort.mail.model_dump(exclude_unset=True, exclude_none=True) if cohort.mail else {},
+    }
+    if cohort.rules.folder:
+        sections["rules"] = {"folder": f"{previous}/{cohort.rules.folder}"}
+    if cohort.reports.notebooks:
+        sections["reports"] = {"notebooks": f"{previous}/{cohort.reports.notebooks}"}
+    parts = ["\n".join(["", f"[{name}]", *_lines(section), ""]) for name, section in sections.items() if section]
+    return "\n# 以下沿用上一届的设置\n" + "".join(parts) if parts else ""
+
+
+def _year_later(day: date) -> date:
+    return day.replace(year=day.year + 1) if (day.month, day.day) != (2, 29) else day + timedelta(days=365)
+
+
+def cohort_text(starter: Starter) -> str:
+    """Return `cohort.toml`, each setting under a comment that says what belongs there (`reports/new_cohort.txt`)."""
+    own = starter.student_number
+    return (
+        (resources.templates() / "new_cohort.txt")
+        .read_text(encoding="utf-8")
+        .format(
+            starter=starter,
+            previous=f"previous = {quoted(starter.previous)}" if starter.previous else '# previous = "../2016"',
+            pattern=f"student_number = {quoted(own)}" if own else '# student_number = "[0-9A-Z]{4,15}"',
+            schools="\n".join(map(_school, starter.schools)),
+        )
+    )
+
+
+def _school(school: School) -> str:
+    given = {"code": school.code, "name": school.name, "registry": school.registry}
+    columns = ["[schools.columns]", *_lines(school.columns)] if school.columns else []
+    return "\n".join(["[[schools]]", *_lines(given), *columns, ""])
+
+
+def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
+    """Write `columns` into the file: of submissions under "", of a school's registry under its code.
+
+    Raises:
+        UsageError: the file is built in a way in which they cannot be put in without touching the rest.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    wanted = tomllib.loads(text)
+    for whose, columns in answers.items():
+        place = _place(wanted, whose) if whose else None
+        table: dict[str, Any] = wanted["schools"][place] if place is not None else wanted["submissions"]
+        table.setdefault("columns", {}).update(columns)
+        text = _with_columns(text, place, columns)
+    if _parsed(text) != wanted:
+        lines = "；".join(
+            f"{name} = {quoted(heading)}" for given in answers.values() for name, heading in given.items()
+        )
+        raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{lines}")
+    with appearing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _place(data: Mapping[str, Any], code: str) -> int:
+    """Return the place of a school among `[[schools]]`."""
+    codes = [str(school.get("code")) for school in data.get("schools", [])]
+    if code not in codes:
+        raise UsageError(
+            f"没有写入：学校 {code} 不在 cohort.toml 的 [[schools]] 里（学校写在另一张表里）",
+            remedy="请把学籍库的列名改成模板的写法，或把这所学校写成 [[schools]]",
+        )
+    return codes.index(code)
+
+
+def _with_columns(text: str, place: int | None, columns: Mapping[str, str]) -> str:
+    """Return the text with `columns` in the table of the school at `place`, or in that of submissions."""
+    lines = text.splitlines()
+    heads = [(number, found[1], found[2]) for number, line in enumerate(lines) if (found := _HEADER.match(line))]
+    section = "submissions" if place is None else "schools"
+    starts = [number for number, kind, name in heads if name == section and (kind == "[[") == (place is not None)]
+    if not starts or (place or 0) >= len(starts):
+        return text
+    start = starts[place or 0]
+    ends = [number for number, _, name in heads if number > start and not name.startswith(f"{section}.")]
+    end = ends[0] if ends else len(lines)
+    own = [number for number, _, name in heads if start < number < end and name == f"{section}.columns"]
+    if own:
+        return _filled(lines, own[0], columns)
+    inner = [number for number, _, _ in heads if start < number < end]
+    last = max(n for n in range(start, inner[0] if inner else end) if lines[n].strip()[:1] not in ("", "#"))
+    lines[last + 1 : last + 1] = ["", f"[{section}.columns]", *_lines(columns)]
+    return "\n".join(lines) + "\n"
+
+
+def _filled(lines: list[str], head: int, columns: Mapping[str, str]) -> str:
+    """Return the lines with `columns` right below the head of their table; keys that stand there already go."""
+    end = next((n for n in range(head + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
+    again = re.compile(rf"\s*(?:{'|'.join(map(re.escape, columns))})\s*=")
+    kept = [line for line in lines[head + 1 : end] if not again.match(line)]
+    return "\n".join([*lines[: head + 1], *_lines(columns), *kept, *lines[end:]]) + "\n"
