@@ -41,10 +41,8 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     wanted = comparable(rest if school else text)
     codes = {school.name: school.code for school in cohort.schools}
     rows = [
-        (College(codes.get(school_name, ""), school_name, name), _names(name, aliases))
-        for school_name, name, aliases in zip(
-            *(list(colleges[c]) for c in ("school", "college", "aliases")), strict=True
-        )
+        (College(codes.get(of, ""), of, name), {comparable(each) for each in (name, *names_in_cell(aliases)) if each})
+        for of, name, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False, name=None)
     ]
     matching = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
     found = list(dict.fromkeys(matching))  # a college that stands on two rows, one for each secretary, is one
@@ -75,10 +73,6 @@ def _choice(known: Sequence[str]) -> str:
     return f"可选：{'、'.join(known[:_LISTED])}{' 等' if len(known) > _LISTED else ''}"
 
 
-def _names(college: str, aliases: str) -> set[str]:
-    return {comparable(name) for name in (college, *names_in_cell(aliases)) if name}
-
-
 _OF_COLLEGES = {
     "findings", "roster", "headcount", "colleges", "course", "outside", "registry", "registry_findings",
 }  # fmt: skip
@@ -90,16 +84,7 @@ def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[s
         return tables
     wanted = [f"{college.school}\x1f{college.name}" for college in chosen]
     kept = dict(tables)
-    for name in {
-        "findings",
-        "roster",
-        "headcount",
-        "colleges",
-        "course",
-        "outside",
-        "registry",
-        "registry_findings",
-    } & tables.keys():
+    for name in _OF_COLLEGES & tables.keys():
         kept[name] = tables[name][_named(tables[name], wanted)].reset_index(drop=True)
     if "submissions" not in tables:
         return kept

@@ -42,18 +42,16 @@ def registry_fields() -> dict[str, Field]:
 
 
 def _read(name: str) -> dict[str, Field]:
+    plain = ("label", "page", "required", "type", "registry_check", "sensitive", "note")
     with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
-        rows = [_field(row) for row in csv.DictReader(lines)]
-    return {field.name: field for field in rows}
-
-
-def _field(row: dict[str, str]) -> Field:
-    plain = {key: row[key] for key in ("label", "page", "required", "type", "registry_check", "sensitive", "note")}
-    return Field(name=row["field"], aliases=_split(row["aliases"]), **plain)
-
-
-def _split(aliases: str) -> tuple[str, ...]:
-    return tuple(filter(None, aliases.split("|")))
+        return {
+            row["field"]: Field(
+                name=row["field"],
+                aliases=tuple(filter(None, row["aliases"].split("|"))),
+                **{key: row[key] for key in plain},
+            )
+            for row in csv.DictReader(lines)
+        }
 
 
 @cache

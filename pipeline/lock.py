@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -32,13 +32,8 @@ def lock_path(cohort: Cohort, work: Work = "run") -> Path:
 def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = _GRACE) -> Generator[None]:
     """Hold the cohort for `work`; sending has a lock of its own, so that a long one holds up no run.
 
-    A run holds its results folder too: two cohort folders of one name may write into the same one.
-
-    Args:
-        cohort: whose lock.
-        now: written beside the lock, for those who find it taken.
-        work: what is being done.
-        wait: seconds to wait for another holder.
+    A run holds its results folder too: two cohort folders of one name may write into the same one. `now` is written
+    beside the lock, for those who find it taken. Another holder is waited for `wait` seconds.
 
     Raises:
         BusyError: another process holds one of them.
@@ -50,18 +45,17 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
     try:
         _acquire(lock, cohort)
     except Timeout:
+        note = holder(cohort, work)
+        who = f"（进程 {note.get('pid', '')}，始于 {note.get('since', '')}）" if note else ""
         raise BusyError(
-            f"另一个{_NAMES[work]}正在进行{_told(holder(cohort, work))}",
+            f"另一个{_NAMES[work]}正在进行{who}",
             where=cohort.name,
             remedy="请等它结束后再试；若确知它已停住，请结束该进程，锁会自动释放",
         ) from None
     try:
         note = {"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}
         _note(path).write_text(json.dumps(note), encoding="utf-8")
-        if work == "run":
-            with _results_held(cohort):
-                yield
-        else:
+        with _results_held(cohort) if work == "run" else nullcontext():
             yield
     finally:
         _note(path).unlink(missing_ok=True)
@@ -69,18 +63,10 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
 
 
 def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
-    """Acquire the lock.
-
-    Raises:
-        Timeout: another process holds it.
-        MingceError: the file system of the cohort folder has no locks.
-    """
     try:
         lock.acquire()
-    except Timeout:
-        raise
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in _NO_LOCKS:  # a Timeout is one too
             raise
         raise MingceError(
             "届别文件夹所在的文件系统不能加锁（多见于网络共享）",
@@ -91,11 +77,7 @@ def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
 
 @contextmanager
 def _results_held(cohort: Cohort) -> Generator[None]:
-    """Hold the cohort's folder of runs, too: a cohort folder of the same name may have the same results folder.
-
-    Raises:
-        BusyError: another cohort's run holds it.
-    """
+    """Hold the cohort's folder of runs, too: a cohort folder of the same name may have the same results folder."""
     runs = cohort.reports_folder / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold_folder(runs) as alone:
@@ -133,7 +115,3 @@ def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
 
 def _note(path: Path) -> Path:
     return path.with_suffix(".json")  # Windows lets nobody read a locked file, so the note stands beside it
-
-
-def _told(note: dict[str, str]) -> str:
-    return f"（进程 {note.get('pid', '')}，始于 {note.get('since', '')}）" if note else ""

@@ -31,7 +31,6 @@ Facts = dict[str, Any]
 _WORDS = report_table("words")
 _KINDS: dict[str, str] = _WORDS["ledger_kinds"]
 ROLES: dict[str, str] = _WORDS["roles"]
-_DELIVERY = "delivery"
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*[0-9]){10})[0-9A-Za-z]{15,19}(?![0-9A-Za-z])")
 _MOBILE = re.compile(r"(?<![0-9A-Za-z])(?<!学号 )1[3-9][0-9]{9}(?![0-9A-Za-z])")
 _PLAIN = (
@@ -52,31 +51,28 @@ class Found:
 def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, today: date) -> Facts:
     """Return what is known of NUMBER or SCHOOL/NUMBER, ready for JSON, nothing masked.
 
-    Args:
-        tables: the newest run's.
-        run: its folder: certifications, changes, registry, extras, people are read from it.
-        entries: every entry of the ledger.
-        number: as the contract writes it.
-        today: the day for which exceptions hold.
+    `tables` are the newest run's, `run` its folder, `entries` all of the ledger, `today` the day for which exceptions
+    hold.
 
     Raises:
         UsageError: nobody has the number, or several schools have it (all are listed).
     """
     found = _find(tables, number, skipped_with_numbers(read_summary(run) or {}))
     certifications = read_table(run, "certifications")
-    mine = _entries_about(entries, found)
+    named = (entries["student_number"] == found.number) & (entries["school_code"] == found.school_code)
+    mine = entries[named & (found.number != "")]
     ids = _submissions_of(found, tables, certifications, mine)
     mine = pd.concat([mine, entries[entries["submission_id"].isin(ids)]]).drop_duplicates("seq").sort_values("seq")
     desk = _narrow_desk(tables, entries, found, ids, today)
+    own = (desk.findings["submission_id"] == "") & (desk.findings["student_number"] == found.number)
+    told = mine[mine["kind"].isin(list(_KINDS)) & (mine["action"] != "seen")]
     return {
         "run": run.name,
         "student": _student(found, desk),
         "registry": _registry_row(found, run),
         "submissions": _submissions(desk, run, certifications, entries, ids),
-        "findings": _records(_of_student(desk.findings, found), _FINDING),
-        "ledger": [
-            _said(row) for row in mine[mine["kind"].isin(list(_KINDS)) & (mine["action"] != "seen")].to_dict("records")
-        ],
+        "findings": _records(desk.findings[own & (desk.findings["school"] == found.school)], _FINDING),
+        "ledger": [_said(row) for row in told.to_dict("records")],
         "college": _college(found, entries),
         "deliveries": _deliveries(found, run, entries, tables),
     }
@@ -147,11 +143,6 @@ def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine
     return list(rows["submission_id"])
 
 
-def _entries_about(entries: Frame, found: Found) -> Frame:
-    named = (entries["student_number"] == found.number) & (entries["school_code"] == found.school_code)
-    return entries[named & (found.number != "")]
-
-
 def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str], today: date) -> Desk:
     """Return the desk of this student alone, by the same rules as the desk of all students."""
     people = tables.people.iloc[0:0] if found.person is None else found.person
@@ -171,9 +162,8 @@ _FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected"
 
 def _student(found: Found, desk: Desk) -> Facts:
     if found.person is None:
-        return {
-            "school_code": found.school_code, "school": found.school, "student_number": found.number, "status": ""
-        }  # fmt: skip
+        named = {"school_code": found.school_code, "school": found.school, "student_number": found.number}
+        return {**named, "status": ""}
     row = desk.people.iloc[0]
     return {name: _plain(row[name]) for name in _PERSON if name in row.index}
 
@@ -202,8 +192,8 @@ def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, i
             {name: _plain(row[name]) for name in ("submission_id", "file", "sheet", "row", "superseded_by")}
             | {"role": role, "fields": {name: str(row[name]) for name in fields.names()}}
             | {"match": _verdict(judged, submission_id)}
-            | {"changes": _records(_of(changes, submission_id), ("field", "given", "kept", "why"))}
-            | {"findings": _records(_of(desk.findings, submission_id), _FINDING)}
+            | {"changes": _records(changes, ("field", "given", "kept", "why"), submission_id)}
+            | {"findings": _records(desk.findings, _FINDING, submission_id)}
             | {"unknown_columns": _extra_cells(extras, row)}
         )
     return told
@@ -212,11 +202,8 @@ def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, i
 def _verdict(judged: Frame, submission_id: str) -> Facts:
     if submission_id not in judged.index:
         return {}
-    row = judged.loc[submission_id]
-    return {
-        name: _plain(row[name])
-        for name in ("identity", "cause", "record", "matched_school", "matched_student_number", "score")
-    }
+    names = ("identity", "cause", "record", "matched_school", "matched_student_number", "score")
+    return {name: _plain(judged.loc[submission_id][name]) for name in names}
 
 
 def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]:
@@ -227,23 +214,18 @@ def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]
     return dict(zip(own["column"], own["value"], strict=True))
 
 
-def _of(frame: Frame, submission_id: str) -> Frame:
-    return frame[frame["submission_id"] == submission_id]
+_ENTRY = ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
 
 
-def _of_student(findings: Frame, found: Found) -> Frame:
-    """Return the findings about the student where there is no submission, such as that there is none."""
-    own = (findings["submission_id"] == "") & (findings["student_number"] == found.number)
-    return findings[own & (findings["school"] == found.school)]
+def _written(row: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return `data` and `values` of a ledger entry."""
+    return json.loads(row["data"] or "{}"), json.loads(row["values"] or "{}")
 
 
 def _said(row: dict[Any, Any]) -> Facts:
     """Return a ledger entry about the student as it may be shown."""
-    data, values = (cast("dict[str, Any]", json.loads(row[name] or "{}")) for name in ("data", "values"))
-    told = {
-        name: row[name] for name in ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
-    }
-    told["name_checked"] = name_checked(data)
+    data, values = _written(row)
+    told = {name: row[name] for name in _ENTRY} | {"name_checked": name_checked(data)}
     told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
     return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
 
@@ -261,25 +243,18 @@ def _college(found: Found, entries: Frame) -> Facts:
 
 def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
     """Return the mails about this student: to the class's counselor, the college, and the student."""
-    sent = entries[entries["kind"] == _DELIVERY]
+    sent = entries[entries["kind"] == "delivery"]
     if sent.empty:
         return []
     keys = _people_keys(found, run, tables)
     told: list[Facts] = []
     for row in sent.to_dict("records"):
-        data, values = (cast("dict[str, Any]", json.loads(row[name] or "{}")) for name in ("data", "values"))
+        data, values = _written(row)
         key = str(data.get("recipient", ""))
         kind = key.partition(":")[0]
         if key in keys or key == _own_key(kind, str(values.get("address", "")), found):
-            told.append(
-                {
-                    "at": row["at"],
-                    "to": kind,
-                    "action": row["action"],
-                    "run": data.get("run", ""),
-                    "whom": keys.get(key),
-                }
-            )
+            mail = {"at": row["at"], "to": kind, "action": row["action"], "run": data.get("run", "")}
+            told.append({**mail, "whom": keys.get(key)})
     return told
 
 
@@ -296,15 +271,16 @@ def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
     row = found.person.iloc[0]
     scope = (found.school, str(row["college"]), str(row["class_name"]))
     both: list[Recipient] = []
-    if (run / "tables" / "counselors.parquet").is_file():
-        both += counselors(read_table(run, "counselors"), tables.people)[0]
-    if (run / "tables" / "college_people.parquet").is_file():
-        both += secretaries(read_table(run, "college_people"), tables.people)[0]
+    for name, recipients in (("counselors", counselors), ("college_people", secretaries)):
+        if (run / "tables" / f"{name}.parquet").is_file():
+            both += recipients(read_table(run, name), tables.people)[0]
     return {one.key: "、".join(one.names) for one in both if scope in one.scope or scope[:2] in one.scope}
 
 
-def _records(frame: Frame, names: tuple[str, ...]) -> list[Facts]:
-    return [{str(key): _plain(value) for key, value in row.items()} for row in frame[list(names)].to_dict("records")]
+def _records(frame: Frame, names: tuple[str, ...], submission_id: str = "") -> list[Facts]:
+    """Return rows with these columns: of one submission, or all."""
+    rows = frame[frame["submission_id"] == submission_id] if submission_id else frame
+    return [{str(key): _plain(value) for key, value in row.items()} for row in rows[list(names)].to_dict("records")]
 
 
 def _plain(value: object) -> object:

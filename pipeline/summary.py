@@ -63,15 +63,12 @@ def _version(name: str) -> str:
 
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
+    unread = [Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()]
     return {
         "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
         "notes": [
             {"level": n.level, "file": mask(n.file), "sheet": n.sheet, "row": n.row, "message": n.message}
-            for n in read.notes
-        ]
-        + [
-            {"level": "error", "file": "", "sheet": "", "row": 0, "message": f"{school}：学籍库未能读取。{why}"}
-            for school, why in read.unread.items()
+            for n in [*read.notes, *unread]
         ],
         "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
         "columns": as_summary(read.columns),
@@ -87,16 +84,10 @@ def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
-    """Return what a run could not read, and whom it concerns.
+    """Return what a run could not read, and whom it concerns; `before` is the latest run before with its summary.
 
-    Args:
-        read: what was read.
-        cohort: its schools.
-        before: the latest run before this one with its summary: it tells who stood in a source.
-
-    Returns:
-        `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the
-        `colleges` (school code/college) that had a student in it by the run before, or that it is declared to be of.
+    `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the `colleges`
+    (school code/college) that had a student in it by the run before, or that it is declared to be of.
     """
     registries = [
         {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
@@ -155,11 +146,6 @@ def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
     return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
 
 
-def of_results(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the counts of a run: `counts_of` its parts, added up."""
-    return _added(list(counts))
-
-
 def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
     """Return the counts of these tables."""
     submissions, findings, roster = tables["submissions"], tables["findings"], tables["roster"]
@@ -179,13 +165,13 @@ def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
     }
 
 
-def _added(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return numbers of the same name added up, at every depth; where several parts name them, in order of name."""
+def of_results(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the counts of a run: those of its parts, added up by name at every depth, inner names in their order."""
     total: dict[str, Any] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         values = [part[name] for part in parts if name in part]
         if isinstance(values[0], dict):
-            added = _added(values)
+            added = of_results(values)
             total[name] = {key: added[key] for key in sorted(added)}
         else:
             total[name] = sum(values)
@@ -193,16 +179,15 @@ def _added(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
-    """Return, by school code and college, the students per status, what may be signed, and the standing signature.
+    """Return by school code/college what may be signed, and the standing signature.
+
+    For each college `statuses`: its students; where all are approved the `digest` that a signature covers now; where
+    it has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
+    (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`).
 
     Args:
         people: the roster with `school_code`, `registry_digest` and `approved_submission_id`.
         signatures: of `college_states`.
-
-    Returns:
-        For each college `statuses`; where all are approved the `digest` that a signature covers now; where the college
-        has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
-        (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`).
     """
     columns = ["school_code", "college", "signed_digest", "signed_at", "signed_files", "only_listed"]
     signed = {(row[0], row[1]): row for row in signatures[columns].itertuples(index=False, name=None) if row[3]}

@@ -23,7 +23,6 @@ from pipeline.view.remaining_work import month_day
 HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间", "身份认证", "学籍认证", "学校"]
 KEY = ["学校", "学号"]
 NUMBER, STATE, ADVICE, TIME = "学号", "状态", "需要更正", "核验时间"
-_SHOWN_SEVERITIES = ("critical", "warning")
 _WAITING = ("registrar", "counselor", "correct", "returned", "not_checked")
 _LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
@@ -32,13 +31,12 @@ _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None) -> pd.DataFrame:
     """Return a row per registry student: the columns of `HEADER` as text, and `file`, where the submission stands.
 
-    Sorted by school, college, class and student number.
-
-    Args:
-        run: the run's folder.
-        reported: by (school, student number) the day on which the registrar was told of what a student waits for.
+    Sorted by school, college, class and student number. `reported` is by (school, student number) the day on which the
+    registrar was told of what a student waits for.
     """
     roster = read_table(run, "roster")
+    submissions = read_table(run, "submissions", ["submission_id", "file"])
+    files = dict(zip(submissions["submission_id"], submissions["file"], strict=True))
     rows = pd.DataFrame(
         {
             "院系": roster["college"],
@@ -48,7 +46,7 @@ def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None
             ADVICE: _with_reported(roster, _advice(roster, read_table(run, "findings")), reported or {}),
             TIME: checked_at(run),
             "学校": roster["school"],
-            "file": _files(run, roster),
+            "file": _looked_up(roster["submission_id"], files),
         }
     )
     certified = read_table(run, "certifications", ["submission_id", "identity", "record"])
@@ -71,13 +69,6 @@ def checked_at(run: Path) -> str:
     return moment.strftime("%Y-%m-%d %H:%M" if "T" in text else "%Y-%m-%d")
 
 
-def _files(run: Path, roster: pd.DataFrame) -> pd.Series:
-    submissions = read_table(run, "submissions", ["submission_id", "file"])
-    return _looked_up(
-        roster["submission_id"], dict(zip(submissions["submission_id"], submissions["file"], strict=True))
-    )
-
-
 def _looked_up(column: pd.Series, words: dict[str, str]) -> pd.Series:
     """Return for each value its word, "" where it has none."""
     return column.map({value: words.get(value, "") for value in column.unique()}).astype("str")
@@ -89,13 +80,13 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     told = findings[
         (findings["actor"] == "student")
         & ~findings["excepted"]
-        & findings["severity"].isin(_SHOWN_SEVERITIES)
+        & findings["severity"].isin(["critical", "warning"])
         & findings["submission_id"].isin(list(filter(None, names)))
     ]
     items: dict[str, dict[str, None]] = {}  # in order, each message once
-    columns = ("submission_id", "severity", "field", "message", "expected")
+    columns = ["submission_id", "field", "message", "expected"]
     ordered = one_a_slip(told.sort_values("severity", kind="stable"))  # critical before warning
-    for submission, _, field, message, expected in ordered[[*columns]].itertuples(index=False):
+    for submission, field, message, expected in ordered[columns].itertuples(index=False):
         items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
     joined = {submission: _numbered(list(messages)) for submission, messages in items.items()}
     fixed = _looked_up(roster["status"], {state.name: state.sheet for state in states().values()})
@@ -116,7 +107,7 @@ def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tu
 
 
 def reported_in_words(day: str) -> str:
-    """Return what a student reads who waits for the registrar; `day` is the day of the report, 2016-10-12."""
+    """Return what a student who waits for the registrar reads; `day` is the day of the report, 2016-10-12."""
     return f"等教务更正，已上报 {month_day(date.fromisoformat(day))}"
 
 

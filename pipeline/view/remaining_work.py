@@ -87,14 +87,10 @@ class Course:
 
 
 def course_of(rows: Frame, total: int, as_of: date, window: Window) -> Course:
-    """Return the course of some students.
+    """Return the course of some students; `rows` are theirs of the table `course`.
 
-    Args:
-        rows: their rows of the table `course`. What has no day, or one before the opening, counts from the opening;
-            what has a later day than `as_of` counts on `as_of`: the last numbers are those of the tables.
-        total: how many students there are.
-        as_of: the last day.
-        window: of the cohort.
+    What has no day, or one before the opening, counts from the opening; what has a later day than `as_of` counts on
+    `as_of`: the last numbers are those of the tables.
     """
     opens = min(window.opens, as_of)
     days = [opens + timedelta(days=n) for n in range((as_of - opens).days + 1)]
@@ -229,15 +225,11 @@ def percent(share: float) -> str:
 
 
 def open_reasons(roster: Frame, findings: Frame) -> Frame:
-    """Return the reasons that hold students up, the most students first.
+    """Return a row for each reason that holds students up, the most students first.
 
-    Args:
-        roster: the students.
-        findings: their findings; open critical ones count, one for each slip.
-
-    Returns:
-        One row for each: `reason` and `who` acts, both in Chinese; `students` it touches, those whom mending it alone
-        would have `freed`, their `share` of all who are left, and the `family` of their states.
+    Of `findings` open critical ones count, one for each slip. A row holds `reason` and `who` acts, both in Chinese;
+    `students` it touches, those whom mending it alone would have `freed`, their `share` of all who are left, and the
+    `family` of their states.
     """
     left = roster[roster["status"] != "approved"]
     held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
@@ -258,15 +250,10 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
 
 
 def by_group(roster: Frame, *columns: str) -> Frame:
-    """Return the students of each group, the most left first.
+    """Return a row for each group of students with equal values in `columns`, the most left first.
 
-    Args:
-        roster: the students.
-        columns: of the roster, whose values together make a group.
-
-    Returns:
-        One row for each: the last of `columns`, the `counselor` of its first student, the students `registered`, those
-        in each family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
+    It holds the last of `columns`, the `counselor` of its first student, the students `registered`, those in each
+    family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
     """
     rows: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):

@@ -129,9 +129,8 @@ class Run:
 
     def rows_in(self, name: str, column: str, values: list[str], columns: list[str], school: str) -> Frame:
         """Return the rows of table `name` whose `column` is one of `values`, all of students of one school (a name)."""
-        if not values:  # Arrow knows no type of an empty set
-            return self._read(name, dataset.scalar(False), columns, school)
-        return self._read(name, dataset.field(column).isin(values), columns, school)
+        wanted = dataset.field(column).isin(values) if values else dataset.scalar(False)  # Arrow: a set has a type
+        return self._read(name, wanted, columns, school)
 
     def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
         """Return students per status of each college of the school with this code."""
@@ -147,7 +146,7 @@ class Run:
 
     def batches(self, name: str, schools: Iterable[str] = (), columns: list[str] | None = None) -> Iterable[Frame]:
         """Return the rows of table `name` some tens of thousands at a time, of these schools (names; none: of all)."""
-        data = dataset.dataset(self.path / "tables" / f"{name}.parquet")
+        data = dataset.dataset(self._file(name))
         wanted = list(schools)
         only = dataset.field("school").isin(wanted) if wanted else None
         # read ahead by one: what is ready and not asked for yet stands in memory
@@ -156,12 +155,15 @@ class Run:
 
     def has(self, name: str) -> bool:
         """Return whether the run holds table `name`."""
-        return (self.path / "tables" / f"{name}.parquet").is_file()
+        return self._file(name).is_file()
+
+    def _file(self, name: str) -> Path:
+        return self.path / "tables" / f"{name}.parquet"
 
     def _read(self, name: str, wanted: dataset.Expression, columns: list[str] | None, school: str | None) -> Frame:
         if not self.has(name):
             raise InputError(f"运行结果中没有表 {name}", where=str(self.path), remedy="请确认这是一次完整运行的文件夹")
-        (file,) = dataset.dataset(self.path / "tables" / f"{name}.parquet").get_fragments()
+        (file,) = dataset.dataset(self._file(name)).get_fragments()
         told = (file.metadata.metadata or {}).get(ROW_GROUPS.encode())
         if told is not None and school is not None:
             file = file.subset(row_group_ids=json.loads(told).get(school, []))
@@ -183,7 +185,7 @@ class Run:
         for (reason, where), rules in reasons.items():
             alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
         return [
-            f"未能核验{_these(list(filter(None, schools)))}：{reason}。没有核对的是：{rules}。"
+            f"未能核验{_these([*filter(None, schools)])}：{reason}。没有核对的是：{rules}。"
             for (reason, rules), schools in alike.items()
         ]
 
@@ -193,10 +195,11 @@ class Run:
         names = sorted(path.name for path in self.path.parent.iterdir() if path.is_dir() and path.name[0] != ".")
         for name in reversed([name for name in names if name < self.run_id]):
             summary = read_summary(self.path.parent / name)
-            if summary and _of_all(summary) and str(summary.get("as_of", "")) <= self.as_of.isoformat():
-                earlier = Run(self.path.parent / name, summary)
-                if earlier.has("roster"):
-                    return earlier
+            if not summary or not counts(summary) or summary.get("partial") or summary.get("command", "run") != "run":
+                continue
+            earlier = Run(self.path.parent / name, summary)
+            if str(summary.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):
+                return earlier
         return None
 
     @property
@@ -204,11 +207,6 @@ class Run:
         """The run in words, by date and by the moment it was made, for two may share a date."""
         made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
         return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
-
-
-def _of_all(summary: dict[str, Any]) -> bool:
-    """Return whether a summary is of a complete `run` of all colleges, nothing unread."""
-    return counts(summary) and not summary.get("partial") and summary.get("command", "run") == "run"
 
 
 def _these(schools: list[str]) -> str:

@@ -27,18 +27,10 @@ SIGN = SigningStep("待签字", "副书记", "签字、盖章后上报", "请打
 SETTLE = SigningStep(
     "待签字", "辅导员", "核实名单外的提交", "有名单外的提交，不妨碍签字；可能是学籍库漏了的人，请辅导员核实。"
 )
-SIGN_AGAIN = SigningStep(
-    "待重签",
-    "副书记",
-    "核对后重新签字",
-    "签字之后数据有改动，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
-)
-SIGN_ANEW = SigningStep(
-    "待重签",
-    "副书记",
-    "核对后重新签字",
-    "原来的签字只签了名单，没有签提交的内容和学籍信息，请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。",
-)
+_AGAIN = ("待重签", "副书记", "核对后重新签字")
+_PRINT_AGAIN = "请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。"
+SIGN_AGAIN = SigningStep(*_AGAIN, f"签字之后数据有改动，{_PRINT_AGAIN}")
+SIGN_ANEW = SigningStep(*_AGAIN, f"原来的签字只签了名单，没有签提交的内容和学籍信息，{_PRINT_AGAIN}")
 SIGNED = SigningStep("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
 ACCEPTED = SigningStep("已接收", told="就业办已接收，不用再做什么。")
 DONE = SigningStep("已完成", told="不用再做什么，谢谢您。")
@@ -78,20 +70,11 @@ class SignatureState:
 
 
 def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
-    """Return the signature of one college.
-
-    Args:
-        run: the run.
-        row: its row of the table `colleges`.
-    """
+    """Return the signature of one college; `row` is its row of the table `colleges`."""
     state = run.state(run.code_of(str(row["school"])), str(row["college"]))
-    broken = bool(state.get("signature_broken"))
-    listed = bool(state.get("only_listed"))
-    return SignatureState(_day(str(row["signed_at"])), _day(str(row["accepted_at"])), broken, listed)
-
-
-def _day(moment: str) -> date | None:
-    return date.fromisoformat(moment[:10]) if moment else None
+    moments = (str(row[name]) for name in ("signed_at", "accepted_at"))
+    signed, accepted = (date.fromisoformat(moment[:10]) if moment else None for moment in moments)
+    return SignatureState(signed, accepted, bool(state.get("signature_broken")), bool(state.get("only_listed")))
 
 
 def ahead(steps: Iterable[SigningStep]) -> tuple[SigningStep, str]:
