@@ -1,6 +1,6 @@
 """Nights of real runs, a server that fails in every way, random kills: each due digest once, or flagged.
 
-The suite plays four nights with eight counselors, `make soak` sixty, and sixty with 120;
+The suite plays three nights with five counselors, `make soak` sixty with twelve, and sixty with 120;
 `MINGCE_SEASON_NIGHTS=4` is for trying.
 """
 
@@ -46,23 +46,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the nights are 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_first_nights_of_a_season(tmp_path: Path):
-    run_season(tmp_path, min(NIGHTS, 4), counselors=8)
+    """In the second night the run dies at a page and the sending behind an answer; all else goes on."""
+    run_season(tmp_path, min(NIGHTS, 3), counselors=5, seed=12)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(14400)
 @pytest.mark.parametrize("counselors", [12, 120])
 def test_a_season(tmp_path: Path, counselors: int):
-    run_season(tmp_path, NIGHTS, counselors)
+    run_season(tmp_path, NIGHTS, counselors, seed=counselors)
 
 
-def run_season(folder: Path, nights: int, counselors: int) -> None:
+def run_season(folder: Path, nights: int, counselors: int, seed: int) -> None:
     cycle = itertools.cycle([each for fate in FATES for each in (fate, "ok", "ok")])
     server = RoughServer(lambda: next(cycle))
     cohort = season_cohort(folder / "cohort", counselors, server.port)
     report = folder / "nights.jsonl"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.deliver.nights", str(cohort.folder), str(report), str(nights), str(counselors)],
+        [sys.executable, "-m", "tests.deliver.nights", str(cohort.folder), str(report), str(nights), str(seed)],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

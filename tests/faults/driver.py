@@ -66,7 +66,7 @@ class Dying(Reporter):
 
 
 HARM = {
-    "registry": "while True:\n    pass",
+    "registry": "import time\nwhile True:\n    time.sleep(0.01)",
     "overview": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
     "headcount": "eaten = [bytes(1 << 28) for _ in range(64)]",
 }
