@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.check.shared import shared_fault_lines
 from pipeline.cohort import Cohort
-from pipeline.collect.collected import Note
-from pipeline.collect.missing_fields import as_summary
 from pipeline.errors import InputError
 from pipeline.logs import mask
-from pipeline.review.scope_decisions import lay_answers
 from pipeline.review.signed_set import signed_digest
 from pipeline.tables import Frame, read_table
 
@@ -63,6 +60,9 @@ def _version(name: str) -> str:
 
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
     """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
+    from pipeline.collect.collected import Note  # pages tell what is here, and read nothing
+    from pipeline.collect.missing_fields import as_summary
+
     unread = [Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()]
     return {
         "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
@@ -129,6 +129,8 @@ def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[st
 
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     """Return what a run could not do, a Chinese line each for people: unread inputs, pages that failed."""
+    from pipeline.collect.collected import Note
+
     lines = [
         str(Note(note["level"], note["file"], note["sheet"], note["row"], note["message"]))
         for note in summary["notes"]
@@ -251,6 +253,8 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
 
 def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
     """Return a summary with what the ledger says of the questions about other years: `other_years` with `answered`."""
+    from pipeline.review.scope_decisions import lay_answers
+
     year = int(summary.get("cohort", {}).get("year", 0))
     return {**summary, "other_years": lay_answers(summary.get("other_years", {}), year, entries)}
 

@@ -1,4 +1,4 @@
-"""Pictures by matplotlib with the bundled font: SVG and PNG of one drawing, with words for who cannot see it."""
+"""Pictures by matplotlib with the bundled font: SVG for pages, PNG for mail, with words for who cannot see it."""
 
 from __future__ import annotations
 
@@ -44,16 +44,12 @@ def _family() -> str:
 
 
 def trend(course: Course, title: str) -> Picture:
-    """Return the course of submissions and approvals against the two deadlines, as SVG and PNG.
-
-    Raises:
-        MingceError: the drawing came out empty.
-    """
+    """Return the course of submissions and approvals against the two deadlines, as SVG."""
     with _style():
         figure = _draw(course)
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        return Picture(_trim(svg.getvalue().decode("utf-8")), _png(figure), figure_words(course), _WIDTH, title=title)
+        return Picture(_trim(svg.getvalue().decode("utf-8")), figure_words(course), title=title)
 
 
 def trend_png(course: Course) -> bytes:

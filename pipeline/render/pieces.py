@@ -40,21 +40,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its words: SVG for pages, PNG where SVG is stripped, `alt` for who cannot see it."""
+    """A picture with its words: SVG, and `alt` for who cannot see it."""
 
     svg: str
-    png: bytes
     alt: str
-    width: int
     section: str = "trend"
     title: str = ""
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        from base64 import b64encode
-
-        data = {"image/svg+xml": self.svg, "image/png": b64encode(self.png).decode(), "text/plain": self.alt}
         facts = {"section": self.section, "title": self.title, "alt": self.alt}
-        return data, {"image/png": {"width": self.width, "alt": self.alt}, "mingce": facts}
+        return {"image/svg+xml": self.svg, "text/plain": self.alt}, {"mingce": facts}
 
 
 @cache

@@ -27,6 +27,8 @@ import pipeline
 
 _SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY(_|$)", re.IGNORECASE)
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS", "ARROW_NUM_THREADS")
+_BEGIN = "import gc; gc.disable(); from pipeline.render.warm import main; main()"
+"""What is imported stays: nobody need look through it for what may go."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -78,7 +80,7 @@ def prepare() -> Prepared:
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     root = str(Path(pipeline.__file__).resolve().parent.parent)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-P", "-m", "pipeline.render.warm"]
+    command = [sys.executable, "-P", "-c", _BEGIN]
     with theirs:
         process = Popen(command, stdin=theirs.fileno(), stdout=DEVNULL, env=env, start_new_session=True)
     return Prepared(process, ours)

@@ -10,7 +10,6 @@ from typing import Any
 from pipeline.match.membership import names_by_reason
 from pipeline.resources import report_table
 from pipeline.review.signed_set import code_of
-from pipeline.review.signing import attestation
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import UNLISTED
 
@@ -69,7 +68,10 @@ class Headcount:
     def attestation(self) -> str:
         """The text above the signature; while sets differ, what stands between the college and its signature."""
         if self.ready:
-            return attestation(self.cohort, self.school, self.college, self.total.numbers[0])
+            return (
+                f"本人确认：{self.school}{self.college}{self.cohort}毕业生共 {self.total.numbers[0]} 人，"
+                "已逐人核对并全部审核通过，各专业审核通过的名单与学籍库在册名单完全一致。"
+            )
         left = self._number("registered") - self._number("approved")
         extra = f"，名单外的提交 {self._number('extra')} 条" if self._number("extra") else ""
         return f"{DRAFT}，不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"

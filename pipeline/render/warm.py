@@ -9,10 +9,10 @@ Each line here was found by comparing `sys.modules` before and after a notebook.
 from __future__ import annotations
 
 import gc
-import io
 import os
 import signal
 import socket
+from datetime import date
 from multiprocessing.connection import Connection
 
 import pandas
@@ -20,13 +20,15 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
 
-from pipeline.imports import GRAMMARS, without
+from pipeline.imports import FORMATS, when_asked, without
 
 # debugpy compiles its vendored pydevd anew in every process: 0.4 s of a kernel's 0.5 s start, for a debugger
 # that nobody attaches to a batch run
-with without("debugpy", GRAMMARS):
+with without("debugpy", *FORMATS):
     import ipykernel.debugger
     import nbformat
+
+    when_asked("requests")  # papermill's, for notebooks from elsewhere
 import IPython.core.completerlib
 import IPython.core.debugger
 import matplotlib.backends.backend_agg
@@ -34,11 +36,20 @@ import matplotlib.backends.backend_svg
 import matplotlib.pyplot
 import matplotlib_inline.config
 import papermill
-from matplotlib import font_manager
-from matplotlib.figure import Figure
-from pylopdf_fonts_zh_cn import sans_path
 
-from pipeline.render import cards, cells, college, counselor, notebooks, overview, pieces, prepared, registry_page
+from pipeline.render import (
+    cards,
+    cells,
+    college,
+    counselor,
+    figures,
+    notebooks,
+    overview,
+    pieces,
+    prepared,
+    registry_page,
+)
+from pipeline.view.remaining_work import Course
 
 
 def touch() -> None:
@@ -49,14 +60,10 @@ def touch() -> None:
     frame.to_html()
     repr(frame)
     frame.groupby("a", as_index=False).size()
-    path = str(sans_path())
-    font_manager.fontManager.addfont(path)
-    figure = Figure(figsize=(1, 1))
-    axes = figure.subplots()
-    axes.barh([0], [1])
-    axes.set_title("名册 0123", fontfamily=font_manager.FontProperties(fname=path).get_name())
-    for kind in ("svg", "png"):
-        figure.savefig(io.BytesIO(), format=kind)
+    season = [date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)]
+    course = Course([(day, 1) for day in season], [(season[0], 0)], 2, season[1], *season)
+    figures.trend(course, "名册 0123")
+    figures.trend_png(course)
     known = pieces.environment()
     for name in known.list_templates(extensions=["j2"]):
         if name.startswith(("pieces/", "page/page.")):
@@ -75,6 +82,7 @@ def main() -> None:
     touch()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector writes into no page of it
+    gc.enable()
     jobs: set[int] = set()
     while handles := socket.recv_fds(control, 16, 1)[1]:
         with prepared.forking(signal.SIGTERM) as pid:
@@ -89,7 +97,3 @@ def main() -> None:
         prepared.end_strays(spare=jobs)
     prepared.end_strays()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

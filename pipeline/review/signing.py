@@ -192,14 +192,6 @@ def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bo
     return ledger.append_if(decide, *KINDS)[0].new
 
 
-def attestation(cohort: str, school: str, college: str, count: int) -> str:
-    """Return the text that stands above the signature."""
-    return (
-        f"本人确认：{school}{college}{cohort}毕业生共 {count} 人，已逐人核对并全部审核通过，"
-        "各专业审核通过的名单与学籍库在册名单完全一致。"
-    )
-
-
 def _entry(
     kind: str,
     action: str,
