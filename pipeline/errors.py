@@ -55,9 +55,10 @@ SLIPS: dict[type[Exception], str] = {
 
 def slip_of(error: type[BaseException] | str) -> str:
     """Return what to do about an error that a cell has raised (its class, or how that is called); blank: unknown."""
-    if isinstance(error, str):
-        return next((told for kind, told in SLIPS.items() if kind.__name__ == error), "")
-    return next((told for kind, told in SLIPS.items() if issubclass(error, kind)), "")
+    for kind, told in SLIPS.items():
+        if kind.__name__ == error if isinstance(error, str) else issubclass(error, kind):
+            return told
+    return ""
 
 
 def one_line(text: str) -> str:

@@ -172,10 +172,10 @@ def every_picture() -> None:
     from invented_run import make_season  # pyright: ignore[reportMissingImports]
 
     from pipeline import resources
+    from pipeline.render.college import headcount_of, open_page
     from pipeline.render.headcount_files import write_headcount_pdf
     from pipeline.render.index import write_index
     from pipeline.render.notebooks import NotebookJob, run_notebooks
-    from pipeline.render.page_scope import headcount_of, open_page
     from pipeline.view.run_tables import load_run
 
     with tempfile.TemporaryDirectory() as place:

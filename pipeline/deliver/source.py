@@ -15,7 +15,6 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Window
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.errors import RefusedError
-from pipeline.render.pieces import token
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import YEARS
@@ -23,7 +22,7 @@ from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 from pipeline.tables import POSITION, read_table
 from pipeline.view.people import People
-from pipeline.view.run_tables import college_folder
+from pipeline.view.run_tables import college_folder, token
 
 Key = tuple[str, ...]
 _KEYS = ["school", "college", "class_name"]

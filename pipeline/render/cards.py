@@ -146,13 +146,12 @@ def _take_heading(page: Page, facts: Mapping[str, Any], data: Mapping[str, Any])
 def _piece(cell: NotebookNode, facts: Mapping[str, Any], data: Mapping[str, Any]) -> Card:
     section = str(facts["section"])
     title = str(facts.get("title") or data.get("text/plain", ""))
-    if "image/svg+xml" in data:
-        drawn = render("pieces/figure.html.j2", section=section, facts=facts, svg=Markup(data["image/svg+xml"]))
-        html = Markup(drawn)
+    if svg := data.get("image/svg+xml"):
+        html = render("pieces/figure.html.j2", section=section, facts=facts, svg=Markup(svg))
     else:
-        html = Markup(data["text/html"])
+        html = data["text/html"]
     short = ("short",) if facts.get("short") else ()
-    return Card([html], True, section, _NAV.get(section, title), (*_layout(cell), *short))
+    return Card([Markup(html)], True, section, _NAV.get(section, title), (*_layout(cell), *short))
 
 
 def _layout(cell: NotebookNode) -> tuple[str, ...]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
-from pipeline.render.page_scope import Scope, headcount_of, open_page
 from pipeline.render.pieces import BACK, Picture, Piece, piece
-from pipeline.render.printed_headcount import COLUMNS
-from pipeline.render.sections import changes_piece, first_run, head_piece, show_work
+from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
+from pipeline.render.sections import Mark, changes_piece, first_run, head_piece, ready_notebook, show_work
 from pipeline.render.table_words import heading
 from pipeline.states import theme
-from pipeline.tables import Frame
+from pipeline.tables import Frame, empty
 from pipeline.view import remaining_work
 from pipeline.view.moves import COMPARED, moves
-from pipeline.view.people import Group, by_class, by_counselor
-
-__all__ = ["SECTIONS", "Scope", "headcount_of", "open_page"]  # notebooks take all from here
+from pipeline.view.people import Group, Scope, by_class, by_counselor, count_extras
+from pipeline.view.run_tables import load_run
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
 _REASONS = 8
@@ -24,6 +23,37 @@ _CHASED = 1000
 _CHASED_FAMILIES = ("missing", "fix", "verify")
 _NAMED = 12  # people named in one line of changes
 _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
+
+
+def open_page(run: str, college: str, school: str) -> Scope:
+    """Gather the students of one college.
+
+    Args:
+        run: path of the run folder.
+        college: the college's name.
+        school: the school's code.
+
+    Raises:
+        InputError: no such run, school or college; or the college has no students.
+    """
+    opened = load_run(run)
+    name = opened.school_name(school)
+    roster = opened.rows("roster", school=name, college=college)
+    if roster.empty:
+        raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
+    page = Scope(
+        roster=roster,
+        findings=opened.rows("findings", school=name, college=college),
+        course_rows=opened.rows("course", school=name, college=college),
+        as_of=opened.as_of,
+        window=opened.window,
+        extras=count_extras(opened, school=name, college=college).total(),
+        run=opened,
+        school=school,
+        college=college,
+    )
+    ready_notebook(Mark(page.token, f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）"))
+    return page
 
 
 def show_head(page: Scope) -> Piece:
@@ -188,6 +218,26 @@ def _capped(groups: list[Group]) -> tuple[list[Group], int]:
             shown.append(Group(group.counselor, group.students[:room]))
         room -= len(group.students)
     return shown, max(-room, 0)
+
+
+def headcount_of(page: Scope) -> Headcount:
+    """Return the college's headcount as it is printed and signed."""
+    run = page.run
+    school = page.school_name
+    table = run.rows("headcount", school=school, college=page.college)
+    signature = page.signature
+    outside = run.rows("outside", school=school, college=page.college) if run.has("outside") else empty("outside")
+    return Headcount(
+        cohort=run.cohort,
+        school=school,
+        college=page.college,
+        as_of=run.as_of,
+        lines=headcount_lines(table),
+        digest=str(run.state(page.school, page.college).get("digest", "")),
+        office=str(run.summary["cohort"].get("office", "")),
+        outside=outside_in_words(outside),
+        signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
+    )
 
 
 def show_headcount(

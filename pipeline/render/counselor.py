@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipeline.errors import InputError
 from pipeline.render.college import (
-    Scope,
     open_page,
     show_chase,
     show_head,
@@ -14,7 +13,7 @@ from pipeline.render.college import (
     show_reasons,
     show_today,
 )
-from pipeline.render.page_scope import of_classes
+from pipeline.view.people import Scope
 
 __all__ = [
     "open_counselor",
@@ -47,7 +46,7 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
         raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
     if mine["email"].nunique() > 1:
         raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")
-    own = of_classes(page, set(mine["class_name"]), str(mine["name"].iloc[0]))
+    own = page.of_classes(set(mine["class_name"]), str(mine["name"].iloc[0]))
     if own.roster.empty:
         raise InputError("这位辅导员的班级里没有本届学生", remedy="请核对 counselors.csv 中的班级名称")
     return own

@@ -10,16 +10,15 @@ from typing import Any
 
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures
-from pipeline.render.page_scope import ready_notebook
-from pipeline.render.pieces import Picture, Piece, piece, token
+from pipeline.render.pieces import Picture, Piece, piece
 from pipeline.render.registry_page import open_registry, show_problems
-from pipeline.render.sections import FIRST_PAGE, changes_piece, first_run, head_piece, show_work
+from pipeline.render.sections import FIRST_PAGE, changes_piece, first_run, head_piece, ready_notebook, show_work
 from pipeline.review.standing import formula_text
 from pipeline.summary import doubts
 from pipeline.view import remaining_work
 from pipeline.view.all_colleges import Overview
 from pipeline.view.moves import COMPARED, Move, moves
-from pipeline.view.run_tables import load_run
+from pipeline.view.run_tables import load_run, token
 from pipeline.view.signature import ahead
 
 _SHOWN_NOTES = 30

@@ -17,8 +17,7 @@ from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.render.notebooks import NotebookJob
 from pipeline.render.parameters import documented, read_notebook
-from pipeline.render.pieces import token
-from pipeline.view.run_tables import Run, college_folder, school_page
+from pipeline.view.run_tables import Run, college_folder, school_page, token
 
 _PER_RUN = ("overview", "registry")
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import MingceError
-from pipeline.render.pieces import render, token
-from pipeline.view.run_tables import Run
+from pipeline.render.pieces import render
+from pipeline.view.run_tables import Run, token
 
 _STROKES = 5  # an empty frame of a picture has fewer paths
 _INLINES = "a abbr b code del em font i ins kbd mark s samp small span strong sub sup u var wbr"

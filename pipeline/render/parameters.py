@@ -1,8 +1,7 @@
 """What a notebook may be given, read from its cell tagged `parameters`, and the refusal of anything else.
 
-The declaration is the notebook's own: `school: str = "10534"  # 学校代码`. Papermill's inspection reads it.
-A number given where text is declared is refused and never turned into text: `-p school 0534` would already
-have lost its zero.
+A number given where text is declared is refused and never turned into text: `-p school 0534` would already have lost
+its zero.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import ast
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING, Any
@@ -34,12 +32,8 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 """What each declared type is called, and what values it takes."""
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One documented parameter: its name and the names of the types it takes (empty: any)."""
-
-    name: str
-    types: tuple[str, ...]
+Parameters = Mapping[str, tuple[str, ...]]
+"""The documented parameters by name, each with the names of the types it takes (empty: any)."""
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -60,23 +54,22 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def documented(notebook: Path | NotebookNode) -> dict[str, Parameter]:
-    """Return the parameters that a notebook (a file, or loaded) documents, by name."""
+def documented(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that a notebook (a file, or loaded) documents, by name, each with its types."""
     # what inspect_notebook itself calls once the file is read
     from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
     found: list[Any] = _infer_parameters(read_notebook(notebook) if isinstance(notebook, Path) else notebook)
-    return {one.name: Parameter(one.name, _declared(one.inferred_type_name, one.default)) for one in found}
+    return {one.name: _declared(one.inferred_type_name, one.default) for one in found}
 
 
-def refuse_parameters(known: Mapping[str, Parameter], given: Mapping[str, Any], *, where: str) -> None:
+def refuse_parameters(known: Parameters, given: Mapping[str, Any], *, where: str) -> None:
     """Refuse parameters that `known` lacks or whose value is of another type; all mistakes in one message.
 
     Raises:
         UsageError: names the parameters, never their values (they may be personal data).
     """
-    mistakes = [_mistake(known.get(name), name, value) for name, value in given.items()]
-    found = [mistake for mistake in mistakes if mistake]
+    found = [mistake for name, value in given.items() if (mistake := _mistake(known.get(name), name, value))]
     if found:
         names = "、".join(known) or "（无）"
         raise UsageError("；".join(found), where=where, remedy=f"这个 notebook 的参数有：{names}")
@@ -95,7 +88,7 @@ def check_parameters(**given: object) -> None:
     caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     namespace = caller.f_globals
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
-    known = {name: Parameter(name, _types(annotations.get(name))) for name in given}
+    known = {name: _types(annotations.get(name)) for name in given}
     unknown = {name: namespace[name] for name in _assigned_before(namespace) if name in namespace and name not in known}
     refuse_parameters(known, {**given, **unknown}, where="notebook 参数")
 
@@ -133,15 +126,15 @@ def _types(annotation: object) -> tuple[str, ...]:
     return names if all(name in _KINDS for name in names) else ()
 
 
-def _mistake(parameter: Parameter | None, name: str, value: object) -> str:
-    if parameter is None:
+def _mistake(types: tuple[str, ...] | None, name: str, value: object) -> str:
+    if types is None:
         return f"没有参数 {name}"
-    if not parameter.types or any(_fits(value, kind) for kind in parameter.types):
+    if not types or any(_fits(value, kind) for kind in types):
         return ""
-    wanted = "或".join(_KINDS[kind][0] for kind in parameter.types)
-    hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in parameter.types and isinstance(value, int | float) else ""
-    name_of = type(value).__name__
-    return f"参数 {name} 应为{wanted}，给的是{_KINDS[name_of][0] if name_of in _KINDS else name_of}{hint}"
+    wanted = "或".join(_KINDS[kind][0] for kind in types)
+    hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in types and isinstance(value, int | float) else ""
+    given = type(value).__name__
+    return f"参数 {name} 应为{wanted}，给的是{_KINDS[given][0] if given in _KINDS else given}{hint}"
 
 
 def _fits(value: object, kind: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -62,19 +61,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    look = theme()
-    known: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font)}
-    known |= {"tint": tint}
-    files = {"css": "page.css", "script": "page.js"}
-    known |= {name: Markup(_static(file)) for name, file in files.items()}
+    look, page = theme(), resources.templates() / "page"
+    known: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font), "tint": tint}
+    for name, file in (("css", "page.css"), ("script", "page.js")):
+        known[name] = Markup((page / file).read_text(encoding="utf-8").strip())
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
-    made.filters.update({"month_day": month_day, "left_in_words": left_in_words, "percent": percent})
-    made.filters.update({"grouped": grouped, "glued": glued, "css_text": css_text})
+    made.filters.update({each.__name__: each for each in (month_day, left_in_words, percent, grouped, glued, css_text)})
     return made
-
-
-def _static(file: str) -> str:
-    return (resources.templates() / "page" / file).read_text(encoding="utf-8").strip()
 
 
 def render(name: str, /, **values: object) -> str:
@@ -109,8 +102,3 @@ def in_the_office_s_name(html: str, name: str) -> str:
 def css_text(text: str) -> Markup:
     """Return a text as CSS writes it between quotes: whatever ends a string, a rule or the sheet is a code point."""
     return Markup("".join(each if each.isalnum() or each in " ·，、（）-" else f"\\{ord(each):x} " for each in text))
-
-
-def token(run_id: str, school: str, college: str) -> str:
-    """Return the token that ties a page to one college of one run."""
-    return hashlib.sha256(f"{run_id}/{school}/{college}".encode()).hexdigest()[:12]

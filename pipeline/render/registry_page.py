@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.render.page_scope import ready_notebook
 from pipeline.render.pieces import Piece, short_digest
-from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing
+from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing, ready_notebook
 from pipeline.tables import Frame, empty
 from pipeline.view.run_tables import Run, load_run
 

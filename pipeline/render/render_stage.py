@@ -16,13 +16,13 @@ from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.kept import Kept, digest_of
 from pipeline.progress import Reporter
+from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import FILES, SignedFolder
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.own import Notebooks
 from pipeline.render.page_digests import college_digests, registry_page_digest
 from pipeline.render.page_guard import Guard, guard_page, write_failure
-from pipeline.render.page_scope import headcount_of, open_page
 from pipeline.render.prepared import Prepared, can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.render.page_scope import Scope
 from pipeline.render.pieces import Piece
 from pipeline.render.sections import listing
 from pipeline.render.table_words import DIFFERENCES
 from pipeline.tables import Frame
 from pipeline.view.all_colleges import Overview
 from pipeline.view.moves import who_moved
+from pipeline.view.people import Scope
 
 _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 

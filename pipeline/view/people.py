@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -20,7 +20,8 @@ from pipeline.states import State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
 from pipeline.view.remaining_work import Course, Duty, course_of
-from pipeline.view.run_tables import Run
+from pipeline.view.run_tables import Run, token
+from pipeline.view.signature import DONE, SETTLE, SignatureState, SigningStep, signature_of
 
 _REASONS_SHOWN = 3
 _CHASED = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
@@ -163,6 +164,62 @@ class People:
                 why = (f"退回：{mask(self.returned[school, number])}",)
             rows.append(Chased(school, college, class_name, counselor, number, mask(name), status, submission, why))
         return tuple(sorted(rows, key=lambda c: (order[c.status], c.school, c.college, c.class_name, c.student_number)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope(People):
+    """The students of a college, or of one counselor's classes in it."""
+
+    run: Run
+    school: str
+    college: str
+    counselor: str = ""
+
+    @property
+    def school_name(self) -> str:
+        """The school's name."""
+        return self.run.school_name(self.school)
+
+    @cached_property
+    def submissions(self) -> Frame:
+        """With which phone the students submitted."""
+        ids = [submission for submission in self.roster["submission_id"] if submission]
+        return self.run.rows_in("submissions", "submission_id", ids, ["submission_id", "phone"], self.school_name)
+
+    @cached_property
+    def listed_extras(self) -> list[Extra]:
+        """The submissions outside the roster that claim the college, or one of the counselor's classes."""
+        return self._claiming(set(self.roster["class_name"]) if self.counselor else None)
+
+    def _claiming(self, classes: set[str] | None) -> list[Extra]:
+        found = college_extras(self.run, self.school_name, self.college)
+        return [each for each in found if classes is None or each.class_name in classes]
+
+    def of_classes(self, classes: set[str], counselor: str) -> Scope:
+        """Return the part of a college that is one counselor's: the students of these classes."""
+        own = {
+            name: frame[frame["class_name"].isin(list(classes))].reset_index(drop=True)
+            for name, frame in (("roster", self.roster), ("findings", self.findings), ("course_rows", self.course_rows))
+        }
+        return replace(self, **own, extras=len(self._claiming(classes)), counselor=counselor)
+
+    @property
+    def step(self) -> SigningStep:
+        """Where the college stands; a counselor, who signs nothing, is done once nobody is left."""
+        if self.counselor:
+            return SETTLE if self.extras else DONE
+        return self.signature.step(self.left, self.extras)
+
+    @cached_property
+    def signature(self) -> SignatureState:
+        """The college's signature."""
+        rows = self.run.rows("colleges", school=self.school_name, college=self.college)
+        return SignatureState() if rows.empty else signature_of(self.run, rows.iloc[0].to_dict())
+
+    @property
+    def token(self) -> str:
+        """The token that the page carries."""
+        return token(self.run.run_id, self.school, self.college)
 
 
 def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> list[Group]:

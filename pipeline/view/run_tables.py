@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -246,3 +247,8 @@ def college_href(school: str, college: str) -> str:
 def school_page(code: str) -> str:
     """Return the file in `site/` of the page of one school's colleges."""
     return f"school-{code}.html"
+
+
+def token(run_id: str, school: str, college: str) -> str:
+    """Return the token that ties a page to one college of one run."""
+    return hashlib.sha256(f"{run_id}/{school}/{college}".encode()).hexdigest()[:12]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.render.pieces import token
 from pipeline.tables import FINDINGS, typed, write_table
 from pipeline.tabulate.roster import make_course
+from pipeline.view.run_tables import token
 from tests.cohorts import settings
 
 SCHOOL = "湖南科技大学"

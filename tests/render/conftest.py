@@ -36,7 +36,7 @@ def _pages(season: Run, out: Path) -> Path:
     folder = out / college_folder(SCHOOL, COLLEGE)
     folder.mkdir()
     shutil.copy(out / "college.html", folder / "dashboard.html")
-    from pipeline.render.page_scope import headcount_of, open_page
+    from pipeline.render.college import headcount_of, open_page
 
     headcount = headcount_of(open_page(str(season.path), COLLEGE, SCHOOL))
     write_headcount_xlsx(folder / "headcount.xlsx", headcount)

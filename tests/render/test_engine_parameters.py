@@ -32,8 +32,8 @@ def notebook(tmp_path: Path) -> Path:
 def test_the_documented_parameters_are_read(notebook: Path):
     known = documented(notebook)
     assert list(known) == ["run", "school", "college", "limit", "share", "names", "masked", "as_of"]
-    assert known["school"].types == ("str",)
-    assert (known["college"].types, known["as_of"].types) == (("str",), ())
+    assert known["school"] == ("str",)
+    assert (known["college"], known["as_of"]) == (("str",), ())
 
 
 @pytest.mark.parametrize(

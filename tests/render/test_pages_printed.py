@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
+from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
-from pipeline.render.page_scope import headcount_of, open_page
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signed_set import code_of
