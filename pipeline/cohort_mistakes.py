@@ -60,6 +60,7 @@ def line_of(keys: list[str], text: str) -> int:
     """
     names = [key for key in keys if not key.isdigit()]
     which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
+    key = re.compile(rf"\s*\"?{re.escape(names[-1] if names else '')}\"?\s*=")
     section, of_kind, found = "", -1, 0
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*(\[+)([^\]]+)\]+", line)
@@ -73,16 +74,9 @@ def line_of(keys: list[str], text: str) -> int:
             found = found or number
             if len(names) == 1:
                 return number
-        elif len(names) > 1 and section and of_kind in (-1, which) and _is_key(names[-1], line):
+        elif len(names) > 1 and section and of_kind in (-1, which) and key.match(line):
             return number
     return found
-
-
-def _is_key(key: str, line: str) -> bool:
-    return bool(re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line))
-
-
-_TWICE = ("twice", "overwrite", "already")
 
 
 def undecodable(error: UnicodeDecodeError) -> str:
@@ -98,6 +92,6 @@ def unparsable(error: ValueError | RecursionError) -> str:
     told = str(error)
     place = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", told)
     where = f"第 {place[1]} 行第 {place[2]} 个字符附近" if place else "文件末尾"
-    if any(word in told for word in _TWICE):
+    if any(word in told for word in ("twice", "overwrite", "already")):
         return f"不是正确的 TOML：{where}，同一个键或段写了两次，请保留一个"
     return f"不是正确的 TOML：{where}，请核对该行的引号（中文的键也要加引号）、等号和括号"

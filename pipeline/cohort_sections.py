@@ -89,8 +89,8 @@ class Window(Section):
 class Source(Section):
     """Where submitted rows come from: a glob of files or `gsheet:<key>`, and what holds for all rows of it.
 
-    `school` is a school's code; `college` tells whose rows these are where they cannot be read; the rows of one that
-    `amends` never stand alone; `columns` goes before that of all submissions.
+    `school` is a code; `college` tells whose rows these are where they cannot be read; `columns` goes before that of
+    all submissions.
     """
 
     path: Text

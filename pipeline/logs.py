@@ -1,7 +1,6 @@
 """Personal numbers masked, and logs as JSON lines: what happened, when and how long it took; never who.
 
-Only fields of a fixed list are written, and what looks like an ID number, a phone or an address is masked even
-there: a traceback of a library may carry a cell.
+Only fields of a fixed list are written, and personal numbers are masked even there: a traceback may carry a cell.
 """
 
 from __future__ import annotations

@@ -185,11 +185,8 @@ def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
 
     For each college `statuses`: its students; where all are approved the `digest` that a signature covers now; where
     it has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
-    (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`).
-
-    Args:
-        people: the roster with `school_code`, `registry_digest` and `approved_submission_id`.
-        signatures: of `college_states`.
+    (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`). `people` are the
+    roster with `school_code`, `registry_digest` and `approved_submission_id`; `signatures` are of `college_states`.
     """
     columns = ["school_code", "college", "signed_digest", "signed_at", "signed_files", "only_listed"]
     signed = {(row[0], row[1]): row for row in signatures[columns].itertuples(index=False, name=None) if row[3]}

@@ -76,11 +76,8 @@ def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
     """Return the page of an executed notebook.
 
-    Args:
-        notebook: it, with its outputs.
-        token: ties the page to what it was made for; blank: its heading says.
-        line: stands under the title of a page whose notebook shows no heading of ours.
-        folder: where pictures stand that the notebook's text names.
+    `token` ties it to what it was made for (blank: its heading says), `line` stands under the title where the notebook
+    shows no heading of ours, in `folder` stand pictures that the notebook's text names.
     """
     page = Page(token, title_of(notebook), line)
     for cell in notebook.cells:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
@@ -26,12 +28,7 @@ _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本
 
 
 def open_page(run: str, college: str, school: str) -> Scope:
-    """Gather the students of one college.
-
-    Args:
-        run: path of the run folder.
-        college: the college's name.
-        school: the school's code.
+    """Gather the students of one college: `run` is the path of the run folder, `school` a code.
 
     Raises:
         InputError: no such run, school or college; or the college has no students.
@@ -47,7 +44,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
         course_rows=opened.rows("course", school=name, college=college),
         as_of=opened.as_of,
         window=opened.window,
-        extras=count_extras(opened, school=name, college=college).total(),
+        extras=count_extras(opened, school)[name, college],
         run=opened,
         school=school,
         college=college,
@@ -116,13 +113,9 @@ def show_trend(page: Scope, title: str = "") -> Picture:
 
 
 def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Piece:
-    """Return the reasons that hold students up as bars, with those whom each alone would free.
+    """Return the reasons that hold students up as bars, with those whom each alone would free; `lead` comes first.
 
-    Args:
-        reasons: rows of `page.reasons()`; or the page, for all of them.
-        title: the section's heading.
-        lead: its first sentence.
-        rows: how many reasons are listed.
+    `reasons` are rows of `page.reasons()`, or the page, for all of them; so many `rows` are listed.
     """
     found = reasons.reasons() if isinstance(reasons, Scope) else reasons
     return piece(
@@ -141,13 +134,7 @@ _SECTION_OF = {"class_name": "classes", "major": "majors"}
 
 
 def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
-    """Return groups of students by state as a table with shaded cells.
-
-    Args:
-        groups: rows of `page.by_class()` or `page.by_major()`.
-        title: the section's heading.
-        lead: its first sentence.
-    """
+    """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells, under `lead`."""
     of = str(groups.columns[0])
     section = _SECTION_OF.get(of, of)
     return piece(
@@ -179,6 +166,8 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
     groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
     waiting = by_class([student for student in page.chase if student.state.family == "review"])
     listed = sum(len(group.students) for group in groups)
+    columns = ["student_number", "id_number"]
+    registry = page.run.rows("registry", columns=columns, school=page.school_name, college=page.college)
     return piece(
         "chase",
         title,
@@ -192,21 +181,9 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
         extras=page.listed_extras,
         settle=_SETTLE,
         open=listed <= 60 or bool(page.counselor),
-        id_numbers=_id_numbers(page),
-        phones=_phones(page),
+        id_numbers=dict(zip(registry["student_number"], registry["id_number"].map(mask_id), strict=True)),
+        phones=dict(zip(page.submissions["submission_id"], page.submissions["phone"].map(mask_phone), strict=True)),
     )
-
-
-def _id_numbers(page: Scope) -> dict[str, str]:
-    """Return the masked ID number of each student of the college, by student number."""
-    columns = ["student_number", "id_number"]
-    registry = page.run.rows("registry", columns=columns, school=page.school_name, college=page.college)
-    return dict(zip(registry["student_number"], registry["id_number"].map(mask_id), strict=True))
-
-
-def _phones(page: Scope) -> dict[str, str]:
-    """Return the masked telephone of each submission, by its id."""
-    return dict(zip(page.submissions["submission_id"], page.submissions["phone"].map(mask_phone), strict=True))
 
 
 def _capped(groups: list[Group]) -> tuple[list[Group], int]:
@@ -265,16 +242,12 @@ def show_changes(page: Scope) -> Piece:
     then = before.rows("roster", columns=COMPARED, school=page.school_name, college=page.college)
     if page.counselor:
         then = then[then["student_number"].isin(page.roster["student_number"])]
-    lines = [
-        {"move": move, "people": _named(move.people) if move.after else [], "where": []}
-        for move in moves(page.roster, then)
-    ]
+    lines: list[dict[str, Any]] = []
+    for move in moves(page.roster, then):
+        named = move.people if move.after and move.count <= _NAMED else move.people.iloc[:0]
+        people = list(zip(named["student_number"], named["name"], strict=True))
+        lines.append({"move": move, "people": people, "where": []})
     return changes_piece(f"与 {before.called}相比。", lines)
-
-
-def _named(people: Frame) -> list[tuple[str, str]]:
-    """Return numbers and names where they are few."""
-    return list(zip(people["student_number"], people["name"], strict=True)) if len(people) <= _NAMED else []
 
 
 def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:

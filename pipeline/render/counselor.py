@@ -28,13 +28,7 @@ __all__ = [
 
 
 def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:
-    """Gather the students of one counselor's classes in one college.
-
-    Args:
-        run: path of the run folder.
-        college: the college's name.
-        school: the school's code.
-        counselor: the counselor's name or e-mail address.
+    """Gather the students of one counselor's classes in one college; `counselor` is a name or an e-mail address.
 
     Raises:
         InputError: nobody of that name looks after a class of this college, or the name is two people's.

@@ -262,15 +262,10 @@ class SignedFolder:
 def final_headcount(
     desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
 ) -> Headcount:
-    """Return the headcount that is signed now.
+    """Return the headcount that is signed now, of a college whose students are all approved.
 
-    Args:
-        desk: the newest run's tables under the decisions of this moment.
-        college: whose students are all approved.
-        cohort: its name and last day.
-        certifications: the run's.
-        outside: the run's.
-        day: the day that the data stand for.
+    `desk` is the newest run under the decisions of this moment, `certifications` and `outside` are that run's tables,
+    `day` is the one that its data stand for.
     """
     rows = college_students(desk.people, college)
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]

@@ -33,11 +33,7 @@ _SHOWN = 200  # schools or colleges in one table: what more there is stands in i
 
 
 def open_overview(run: str, school: str = "") -> Overview:
-    """Gather what the overview shows.
-
-    Args:
-        run: path of the run folder.
-        school: the code of the school whose colleges are shown; blank: of all schools.
+    """Gather what the overview shows of the run in folder `run`: the colleges of one school (a code), or of all.
 
     Raises:
         InputError: no such run or school.
@@ -68,7 +64,7 @@ def banners(page: Overview) -> list[dict[str, str]]:
 
 def show_today(page: Overview) -> Piece:
     """Return what is left in all colleges: how many, who first, by when; and which wait for a signature."""
-    first, told = ahead(page.steps)
+    first, told = ahead(entry["at"] for entry in page.entries)
     if number := page.extras.total():
         told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
     nothing_left = f"所有院系的学生都已审核通过。{told}"

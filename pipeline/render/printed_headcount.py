@@ -141,14 +141,14 @@ class Headcount:
 
 
 def headcount_lines(table: Frame) -> tuple[Line, ...]:
-    """Return majors by level, a subtotal for each level where there are several, strangers of no major, and the total.
+    """Return the lines of one college's rows of `headcount`: majors by level, with a subtotal for each of several.
 
-    Args:
-        table: the rows of `headcount` of one college.
+    Below them stand strangers of no major, and the total.
     """
     lines: list[Line] = []
     listed = table[table["major"] != UNLISTED]
-    levels = sorted(listed["education_level"].unique(), key=_level_order)
+    order = {level: at for at, level in enumerate(LEVELS)}
+    levels = sorted(listed["education_level"].unique(), key=lambda level: (order.get(level, len(order)), level))
     for level in levels:
         rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
         majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
@@ -161,11 +161,7 @@ def headcount_lines(table: Frame) -> tuple[Line, ...]:
 
 
 def outside_in_words(outside: Frame) -> str:
-    """Return how many are outside the class by reason: 休学 2、参军入伍 1.
-
-    Args:
-        outside: the rows of `outside` of one college.
-    """
+    """Return how many are outside the class by reason, of one college's rows of `outside`: 休学 2、参军入伍 1."""
     return "、".join(f"{reason} {len(names)}" for reason, names in names_by_reason(outside))
 
 
@@ -173,7 +169,3 @@ def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
     numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
     registered = [row for row in rows if int(row["registered"])]  # a major that strangers alone claim is of no set
     return Line(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))
-
-
-def _level_order(level: str) -> tuple[int, str]:
-    return (LEVELS.index(level) if level in LEVELS else len(LEVELS), level)

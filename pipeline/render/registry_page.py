@@ -24,11 +24,7 @@ class RegistryPage:
 
 
 def open_registry(run: str, school: str = "") -> RegistryPage:
-    """Gather what is known of the registry, or of that of one school.
-
-    Args:
-        run: path of the run folder.
-        school: the school's code; blank: all schools.
+    """Gather what is known of the registry of one school (a code), or of all, in the run in folder `run`.
 
     Raises:
         InputError: no such run or school.

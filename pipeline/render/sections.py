@@ -36,16 +36,9 @@ def head_piece(
     links: Sequence[dict[str, str]] = (),
     banners: Sequence[dict[str, str]] = (),
 ) -> Piece:
-    """Return the heading of a page.
+    """Return the heading of a page: title, the line under it, where else to go, what must be known before the figures.
 
-    Args:
-        run: the run.
-        title: of the page.
-        line: stands under it.
-        school: the code of the school that the page is about; blank: all.
-        college: that the page is about.
-        links: where else to go, each with `href` and `title`.
-        banners: what must be known before the figures, each with `head`, `text`, `line`, `ground`, `sign`.
+    A link has `href` and `title`; a banner `head`, `text`, `line`, `ground`, `sign`. `school` is a code; blank: all.
     """
     mark, as_of = token(run.run_id, school, college), str(run.as_of)
     facts: dict[str, Any] = {"token": mark, "school": school, "college": college, "title": title}
@@ -82,7 +75,7 @@ def show_work(
         as_of: the day.
         window: of the cohort.
         step: what comes once all are approved.
-        nothing_left: what is said once all are approved.
+        nothing_left: what is said then.
         signature: of the one college that the page is about.
         after: what is said under the table of work.
         headline: the sentence above all, on a page that has no progress of its own.
@@ -104,7 +97,6 @@ def show_work(
 
 
 def _number(statuses: dict[str, int]) -> Tile:
-    """Return how many are left."""
     counts = family_counts(statuses)
     total = sum(counts.values())
     left = total - counts["done"]
@@ -112,7 +104,6 @@ def _number(statuses: dict[str, int]) -> Tile:
 
 
 def _first(work: list[Duty], step: SigningStep) -> Tile:
-    """Return who acts first."""
     link = theme().ink["link"]
     if work:
         return Tile("先动手", work[0].who, work[0].short, link)
@@ -157,17 +148,10 @@ def listing(
     left_out: int = 0,
     **more: object,
 ) -> Piece:
-    """Return a section that lists rows, at most 400 of them.
+    """Return a section that lists rows, at most 400 of them: under `lead`, or `nothing` where there are none.
 
-    Args:
-        title: the heading.
-        section: the section's name on the page.
-        lead: the sentence above the rows; it is left out where there are none.
-        rows: the cells of each row. A last column without any word is left out, for room on a phone.
-        headings: of the columns.
-        nothing: the sentence in place of no rows.
-        left_out: rows that the caller has not given.
-        more: further values for the template.
+    A last column without any word is left out, for room on a phone. `section` is the section's name on the page,
+    `left_out` counts rows that the caller has not given, `more` are further values for the template.
     """
     shown = list(rows[:LISTED])
     if not any(row[-1] for row in rows):

@@ -20,14 +20,8 @@ _KEYS = ["school", "college"]
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
     """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
 
-    The standing of a college stands still from its acceptance on; only its rank moves, as others' scores do.
-
-    Args:
-        counts: of `count_colleges`.
-        rework: `school, college, rework` of `review.standing.rework_rates`.
-        signatures: of `review.signing.college_states`.
-        weights: of the standing.
-        codes: school name to code.
+    The standing of a college stands still from its acceptance on; only its rank moves, as others' scores do. `counts`
+    are of `count_colleges`, `rework` of `rework_rates`, `signatures` of `college_states`; `codes` maps school names.
     """
     both = counts.merge(rework, on=_KEYS, how="left")
     both["rework"] = both["rework"].fillna(0.0)
@@ -65,13 +59,8 @@ def count_colleges(
 ) -> Frame:
     """Return `colleges` without signatures and standing.
 
-    Args:
-        roster: the roster.
-        headcount: the headcount.
-        submitted_at: by submission id, when the counted submission was made.
-        first_failed: counting submissions whose person's first one the student had to mend.
-        window: of the cohort.
-        as_of: the day for which days are counted.
+    `submitted_at` says by submission id when the counted submission was made; `first_failed` are the counting
+    submissions whose person's first one the student had to mend; days are counted for `as_of`.
     """
     day = submitted_at.astype("str").reindex(roster["submission_id"]).fillna("").str.slice(0, 10).set_axis(roster.index)
     has = roster["status"] != "missing"

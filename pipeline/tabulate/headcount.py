@@ -22,10 +22,7 @@ UNLISTED = "（名单外）"
 def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame:
     """Return `headcount`: a row per major of the registry, and one `UNLISTED` per college that strangers claim.
 
-    Args:
-        roster: the roster.
-        certifications: one row per submission that counts.
-        extras: submissions without a registry row, with the columns of `KEYS` as they claim them.
+    `extras` are submissions without a registry row, with the columns of `KEYS` as they claim them.
     """
     whole = certifications[(certifications["identity"] == "certified") & (certifications["record"] == "certified")]
     marks = pd.DataFrame(
@@ -79,10 +76,7 @@ def make_differences(roster: Frame, counting: Frame) -> Frame:
     Columns: `KEYS` of the major concerned; `kind`: missing (registered, nothing submitted), not_approved (registered
     and submitted, not approved), extra (submitted and in no registry), moved_out (registered here, submitted for
     `elsewhere`), moved_in (submitted here, registered in `elsewhere`); `student_number`, `name`, `submission_id`.
-
-    Args:
-        roster: the roster.
-        counting: the submissions that count, with `CLAIMED`; who stands on no registry row is extra.
+    `counting` are the submissions that count, with `CLAIMED`; who stands on no registry row is extra.
     """
     extras = counting[~among(counting["submission_id"], roster["submission_id"])]
     standing = roster[roster["submission_id"] != ""]

@@ -20,8 +20,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
         registry: normalised registry rows of the cohort.
         submissions: by registry index, the id of the submission that stands on the row, or blank.
         findings: all findings, exceptions applied.
-        decisions: by registry index: `decision_state` (approved, stale, returned or blank),
-            `decided_by`, `decided_at`.
+        decisions: by registry index: `decision_state` (approved, stale, returned, blank), `decided_by`, `decided_at`.
         counselors: `school, college, class_name, name`.
     """
     status = statuses(submissions, decisions["decision_state"], findings)
@@ -60,11 +59,7 @@ def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
 def make_course(roster: Frame, submissions: Frame) -> Frame:
     """Return `course`: how many of each class first submitted, and how many of the approved were approved, by day.
 
-    `day` is blank where it is not known.
-
-    Args:
-        roster: the roster.
-        submissions: `submission_id, superseded_by, submitted_at` of the table.
+    `day` is blank where it is not known. Of `submissions` it takes `submission_id, superseded_by, submitted_at`.
     """
     first = roster["submission_id"].map(_first_submitted(submissions))
     kept = {

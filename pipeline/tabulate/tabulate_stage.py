@@ -52,12 +52,7 @@ class Tabulated:
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
     """Return `roster`, `headcount`, `course`, `outside`, `findings` and `registry` (normalised rows with their digest).
 
-    Args:
-        cohort: its window.
-        judged: of match and check.
-        reviewed: students with decisions.
-        counselors: `school, college, class_name, name, email`.
-        as_of: the day for which days are counted.
+    `counselors` are `school, college, class_name, name, email`; days are counted for `as_of`.
     """
     belongs = reviewed.students["outside"] == ""
     students = reviewed.students[belongs]

@@ -87,12 +87,7 @@ class Overview:
     @cached_property
     def extras(self) -> Counter[tuple[str, str]]:
         """Submissions outside the rosters by school and college, those that name no college with students included."""
-        return count_extras(self.run, **({"school": self.run.school_name(self.school)} if self.school else {}))
-
-    @property
-    def steps(self) -> list[SigningStep]:
-        """Where each college with students stands."""
-        return [entry["at"] for entry in self.entries]
+        return count_extras(self.run, self.school)
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:

@@ -58,12 +58,7 @@ class Move:
 
 
 def moves(now: Frame, then: Frame) -> list[Move]:
-    """Return who moved, the most first.
-
-    Args:
-        now: today's students, with `COMPARED`.
-        then: those of the run before.
-    """
+    """Return who moved between the run before (`then`) and today, the most first; both have the columns `COMPARED`."""
     both = _numbered(then).merge(_numbered(now), on=[*_KEY, "nth"], how="outer", suffixes=("_old", "_new")).fillna("")
     moved = both[both["status_old"] != both["status_new"]]
     found = [
@@ -87,13 +82,8 @@ def _people(group: Frame, side: str) -> Frame:
 def who_moved(run: Run, school: str = "") -> Frame:
     """Return who moved since the newest run before in which somebody stood elsewhere, and since last year's cohort.
 
-    Args:
-        run: whose registry is looked at.
-        school: the name of the one school that is asked about; blank: all.
-
-    Returns:
-        `since`: with what it is compared; the student's `school, student_number, name`; `before`, `now`: the place then
-        and now, in words.
+    `school` is a name; blank: all. Columns are `since` (with what it is compared), `school, student_number, name`, and
+    `before`, `now` (the place then and now, in words).
     """
     now = _registry(run, school)
     parts = [*_since_last_export(run, now, school), *_since_last_year(run, now, school)]

@@ -288,17 +288,11 @@ def college_extras(run: Run, school: str, college: str) -> list[Extra]:
     return [Extra(str(number), str(name), str(classes.get(each, ""))) for number, name, each in told]
 
 
-def count_extras(run: Run, **of: str) -> Counter[tuple[str, str]]:
-    """Return the submissions outside the rosters by (school's name, college).
-
-    Args:
-        run: the run.
-        of: `school` (a name) and `college`, where not all are wanted.
-    """
+def count_extras(run: Run, code: str = "") -> Counter[tuple[str, str]]:
+    """Return the submissions outside the rosters by (school's name, college), of the school with this code, or all."""
     if not run.has("headcount"):
         return Counter()
-    columns = ["school", "college", "extra"]
-    rows = run.rows("headcount", columns=columns, **of) if of else run.table("headcount", columns)
+    rows = run.of_school("headcount", code, ["school", "college", "extra"])
     counts: Counter[tuple[str, str]] = Counter()
     for name, college, number in rows[rows["extra"] > 0].itertuples(index=False):
         counts[str(name), str(college)] += int(number)

@@ -212,10 +212,9 @@ class Run:
 
 def _these(schools: list[str]) -> str:
     """Return schools in brackets, a few of them by name."""
-    if not schools:
-        return ""
-    few = schools if len(schools) <= _FEW else schools[: _FEW - 1]
-    return f"（{'、'.join(few)}{'' if few == schools else f' 等 {len(schools)} 所学校'}）"
+    more = f" 等 {len(schools)} 所学校" if len(schools) > _FEW else ""
+    few = "、".join(schools[: _FEW - 1] if more else schools)
+    return f"（{few}{more}）" if schools else ""
 
 
 def load_run(run: Path | str) -> Run:
