@@ -32,6 +32,7 @@ class Kept:
 
     folder: RunFolder
     products: dict[str, tuple[RunFolder, Files]] = field(default_factory=dict[str, tuple[RunFolder, Files]])
+    _whole: dict[Path, str] = field(default_factory=dict[Path, str])
 
     def take(self, key: str) -> bool:
         """Copy the files of a product into the run that is being written; return whether they are there, whole."""
@@ -42,10 +43,26 @@ class Kept:
             self.write(key, files)
         return files is not None
 
+    def find(self, key: str) -> Path | None:
+        """Return the file, in an earlier run, that a product is a part of; None where it is not there, whole."""
+        run, files = self.products.get(key, (self.folder, {}))
+        for name, digest in files.items():
+            path = (run.path if run.path.is_dir() else run.final) / name
+            if path not in self._whole:
+                self._whole[path] = sha256_of(path) if path.is_file() else ""
+            return path if self._whole[path] == digest else None
+        return None
+
     def note(self, key: str, paths: Iterable[Path]) -> None:
         """Record in the journal that these files are a product. Without a key it cannot be reused."""
         if key:
-            self.write(key, {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths})
+            self.note_all([key], paths)
+
+    def note_all(self, keys: Iterable[str], paths: Iterable[Path]) -> None:
+        """Record in the journal that these files are, or hold, several products."""
+        files = {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths}
+        for key in keys:
+            self.write(key, files)
 
     def write(self, key: str, files: Files) -> None:
         """Write one line of the journal."""

@@ -162,6 +162,12 @@ class Tables(Mapping[str, Frame]):
         """Return whether there is a table of this name, without reading it."""
         return (self.folder / f"{name}.parquet").is_file()
 
+    def head(self, name: str, rows: int) -> Frame:
+        """Return the first rows of a table, without reading the others."""
+        from pyarrow import dataset
+
+        return dataset.dataset(self.folder / f"{name}.parquet").head(rows).to_pandas()
+
     def rows(self, name: str) -> int:
         """Return how many rows a table has, without reading them."""
         import pyarrow.parquet as pq

@@ -82,7 +82,8 @@ def run_notebooks(
     A notebook given parameters that it does not document is not started; its result says so. On any way out (Ctrl-C,
     too) no job is left behind.
     """
-    processes = processes or (os.cpu_count() or 1) + 1
+    enough = (len(jobs) + 1) // 2 if all(job.ours for job in jobs) else len(jobs)  # a fork costs what a page costs
+    processes = processes or min((os.cpu_count() or 1) + 1, enough)
     results: dict[int, NotebookResult] = {}
     waiting = deque(range(len(jobs)))
     running: dict[Any, tuple[int, float]] = {}

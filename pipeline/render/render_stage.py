@@ -121,7 +121,8 @@ class Renderer:
             site.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
             writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
-            writers.append(("tables.xlsx", _writer(write_tables_xlsx, folder.path / "tables.xlsx", tables)))
+            book = partial(write_tables_xlsx, folder.path / "tables.xlsx", tables, kept=self.kept)
+            writers.append(("tables.xlsx", book))
             printing = beside.submit(self._print, writers, rendered)
             try:
                 if self._options.notebooks:
@@ -239,7 +240,3 @@ def _sweep(run: Path) -> None:
     """Remove what jobs left behind that were killed while they wrote."""
     for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
         sweep(folder)
-
-
-def _writer(write: Callable[[Path, Any], object], path: Path, what: object) -> Callable[[], object]:
-    return lambda: write(path, what)

@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shutil import copyfileobj
+from typing import IO, TYPE_CHECKING
 from xml.sax.saxutils import escape
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
 import xlsxwriter
 
+from pipeline.kept import Kept, code_digest, digest_of
 from pipeline.knowledge.text_columns import distinct
 from pipeline.render.table_words import TITLES, column_words, heading
 from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
+from pipeline.whole import sha256_of
 from pipeline.workbook_writer import A4, LONGEST, PAGES, room
 
 if TYPE_CHECKING:
@@ -45,7 +48,9 @@ _PRESERVE = ' xml:space="preserve">'
 _PAPER = 260  # characters in a page's width of A4 across that can still be read
 
 
-def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN) -> list[str]:
+def write_tables_xlsx(
+    path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN, kept: Kept | None = None
+) -> list[str]:
     """Write one sheet per table; a table of more than `rows` rows is left to csv or parquet, and its sheet says so.
 
     Tables are taken one after the other, and what is left out is not read: memory is that of one table of `rows` rows.
@@ -54,6 +59,7 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
         path: the file to write.
         tables: name to frame, in the order of the sheets; of `Tables` those that people look through.
         rows: the most rows of a sheet (never above Excel's own limit).
+        kept: has the workbooks of earlier runs, whose sheets of the same table are taken over.
 
     Returns:
         The names of the tables that were left out for their size.
@@ -61,6 +67,7 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
     shown: dict[str, Callable[[], Frame]] = {}
+    keys: dict[str, str] = {}
     named: list[tuple[str, str, str]] = []
     skeleton = BytesIO()
     with xlsxwriter.Workbook(skeleton, {"in_memory": True}) as book:
@@ -74,23 +81,38 @@ def write_tables_xlsx(path: Path, tables: Mapping[str, Frame], *, rows: int = _R
                 left_out.append(name)
                 sheet.write_string(0, 0, _left_out(name, count))
             else:
-                shown[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = partial(tables.__getitem__, name)
-                columns = _outline(sheet, tables[name], head, text)
+                part = f"xl/worksheets/sheet{len(book.worksheets())}.xml"
+                shown[part] = partial(tables.__getitem__, name)
+                first = tables.head(name, _LOOKED_AT) if isinstance(tables, Tables) else tables[name].head(_LOOKED_AT)
+                columns = _outline(sheet, first, count, head, text)
                 named += [(title, heading(column), f"{name}.{column}") for column in columns]
+                if kept is not None and isinstance(tables, Tables):
+                    digest = sha256_of(tables.folder / f"{name}.parquet")
+                    keys[part] = digest_of("sheet", part, name, digest, code_digest())
         names = pd.DataFrame(named, columns=["工作表", "列", "tables 文件夹中的表和列"])
-        _outline(book.add_worksheet(_NAMES), names, head, text)
+        _outline(book.add_worksheet(_NAMES), names.head(_LOOKED_AT), len(names), head, text)
         shown[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = lambda: names
-    with ZipFile(skeleton) as outline, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=3) as made:
+    with ZipFile(skeleton) as outline, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as made:
         for part in outline.infolist():
             written = outline.read(part)
-            if part.filename in shown:
-                _fill(made, part, written.decode(), shown[part.filename]())
+            earlier = kept.find(keys[part.filename]) if kept is not None and part.filename in keys else None
+            if earlier is not None:
+                with ZipFile(earlier) as book, book.open(part.filename) as given, _member(made, part.filename) as file:
+                    copyfileobj(given, file)
+            elif part.filename in shown:
+                _fill(made, part.filename, written.decode(), shown[part.filename]())
             else:
                 made.writestr(part, written)
+    if kept is not None:
+        kept.note_all(keys.values(), [path])
     return left_out
 
 
-def _fill(made: ZipFile, part: ZipInfo, outline: str, frame: Frame) -> None:
+def _member(made: ZipFile, name: str) -> IO[bytes]:
+    return made.open(name, "w", force_zip64=True)
+
+
+def _fill(made: ZipFile, part: str, outline: str, frame: Frame) -> None:
     """Write a worksheet that has its headings with the rows of its table.
 
     XlsxWriter writes cell by cell, which takes four times as long: the rows are joined here, in the form it gives them.
@@ -102,7 +124,7 @@ def _fill(made: ZipFile, part: ZipInfo, outline: str, frame: Frame) -> None:
     before, end, after = outline.partition("</sheetData>")
     if len(frame):
         before = re.sub(r'(<dimension ref="A1)[^"]*"', rf'\1:{letters[-1]}{len(frame) + 1}"', before)
-    with made.open(ZipInfo(part.filename, part.date_time), "w", force_zip64=True) as file:
+    with _member(made, part) as file:
         file.write(before.encode())
         lines: list[str] = []
         for row, values in enumerate(zip(*columns, strict=True), 2):
@@ -133,16 +155,15 @@ def _left_out(name: str, count: int) -> str:
     return f"这张表有 {count} 行，{past}：请用 tables 文件夹里的 {files}"
 
 
-def _outline(sheet: Worksheet, frame: Frame, head: Format, text: Format) -> list[str]:
-    """Write the headings of one table, and how it looks; return the names of its columns."""
-    headings = [heading(str(column)) for column in frame.columns]
-    first = frame.head(_LOOKED_AT)
-    widths = [_width(name, list(column_words(first[at]))) for name, at in zip(headings, frame.columns, strict=True)]
-    _page_setup(sheet, len(frame), widths)
+def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Format) -> list[str]:
+    """Write the headings of one table of so many rows, and how it looks; return the names of its columns."""
+    headings = [heading(str(column)) for column in first.columns]
+    widths = [_width(name, list(column_words(first[at]))) for name, at in zip(headings, first.columns, strict=True)]
+    _page_setup(sheet, rows, widths)
     for at, (name, width) in enumerate(zip(headings, widths, strict=True)):
         sheet.set_column(at, at, width, text)
         sheet.write_string(0, at, name, head)
-    return [str(column) for column in frame.columns]
+    return [str(column) for column in first.columns]
 
 
 def _width(name: str, values: list[str]) -> int:
