@@ -17,6 +17,8 @@ from tests.deliver.runs import make_cohort, roster_of, write_run
 from tests.deliver.season import MAIL, FakeClock, own_page
 from tests.deliver.test_smtp import RAW, mail_settings
 
+pytestmark = pytest.mark.usefixtures("one_picture")
+
 FATES = [f"{what}@{where}" for what in ("drop", "421", "450", "550", "silence", "drip", "babble") for where in STEPS]
 FATES += ["drop@half", "lose@content", "keep@content"]
 UNCLEAR = {

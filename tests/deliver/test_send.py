@@ -30,6 +30,8 @@ from tests.deliver.season import FakeClock, own_page
 MAIL = '\n[mail]\nserver = "smtp.example.edu.cn"\nsender = "就业处 <jyc@example.edu.cn>"\n'
 DAY = date(2016, 10, 19)
 
+pytestmark = pytest.mark.usefixtures("one_picture")
+
 
 class Server:
     """Answers what it is told to, in turn, then accepts."""

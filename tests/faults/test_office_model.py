@@ -229,8 +229,8 @@ def _run_model(examples: int, steps: int, start: int = 0) -> None:
 
 
 def test_a_short_season() -> None:
-    """A few seasons of a dozen steps."""
-    _run_model(int(os.environ.get("MINGCE_MODEL_EXAMPLES", "2")), 12)
+    """A few seasons of some steps."""
+    _run_model(int(os.environ.get("MINGCE_MODEL_EXAMPLES", "2")), 8)
 
 
 @pytest.mark.soak

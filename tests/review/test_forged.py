@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cohort import load_cohort
+from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import lay_desk, open_tables
 from pipeline.review.signed_file import file_sha256, verify_file
 from tests.command import run
 
@@ -165,14 +168,22 @@ def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
         assert run("sign", "verify", copy, cohort) == 0  # a name is no part of it
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
     assert "校验码" in words and "手工填写" not in words  # that nobody checked the name is the record's to say
+    capsys.readouterr()
+    forged = tmp_path / "headcount.pdf"
+    forged.write_bytes(pdf + b"\n")
+    assert run("sign", "verify", forged, cohort) == 6
+    told = "".join(capsys.readouterr())
+    assert "不是签字时保存的那份文件" in told and folder.name in told  # with what to compare it by
+    tables, today = open_tables(load_cohort(cohort))
+    with open_ledger(load_cohort(cohort)) as made:
+        entries = made.entries()
+    desk = lay_desk(tables, entries, today)
     for kind, make in REAL.items():
-        forged = tmp_path / "headcount.pdf"
         forged.write_bytes(make(pdf, book) or f"校验码 {folder.name}".encode())
         assert forged.read_bytes() not in (pdf, book), kind
-        capsys.readouterr()
-        assert run("sign", "verify", forged, cohort) == 6, kind
-        told = "".join(capsys.readouterr())
-        assert "不是签字时保存的那份文件" in told and folder.name in told, kind  # with what to compare it by
+        found = verify_file(file_sha256(forged), desk, entries)
+        assert not found.equal and "不是签字时保存的那份文件" in found.told, kind
+        assert any(folder.name in line for line in found.lines), kind
     assert run("sign", "verify", "--code", folder.name, cohort) == 0
     assert run("sign", "verify", "--code", folder.name[:-1] + "0", cohort) == 6 or folder.name.endswith("0")
 
