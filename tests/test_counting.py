@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pipeline.review.review_snapshot import open_tables
 from pipeline.run import RunOptions, RunOutcome, run_cohort
 from tests.cohorts import make_cohort
 from tests.command import run as mingce
+from tests.conftest import Once
 
 DAY = date(2016, 10, 20)
 SECOND = "12649"
@@ -44,17 +46,45 @@ def colleges(outcome: RunOutcome, code: str) -> list[str]:
     return sorted(key.partition("/")[2] for key in outcome.summary["colleges_state"] if key.startswith(code))
 
 
+def faultless(folder: Path) -> Path:
+    return make_cohort(folder, 40, 2, seed=3, faults=0.0)
+
+
 @pytest.fixture
-def cohort(tmp_path: Path) -> Path:
-    return make_cohort(tmp_path / "cohort", 40, 2, seed=3, faults=0.0)
+def fresh(tmp_path: Path) -> Path:
+    """A cohort that nobody has run: a run takes over nothing of what another folder's has made."""
+    return faultless(tmp_path / "fresh")
 
 
-def test_strangers_stand_in_one_line_and_none_of_their_words_is_printed(cohort: Path, shared: Path):
-    before = run(cohort).folder
+@pytest.fixture(scope="session")
+def begun(once: Once) -> tuple[Path, RunOutcome]:
+    """The cohort and its first run; read only."""
+
+    def make(folder: Path) -> tuple[Path, RunOutcome]:
+        cohort = faultless(folder / "cohort")
+        return cohort, run(cohort)
+
+    return once("counting", make)
+
+
+@pytest.fixture
+def cohort(begun: tuple[Path, RunOutcome], tmp_path: Path) -> Path:
+    """A copy of the cohort as its first run left it."""
+    return Path(shutil.copytree(begun[0], tmp_path / "cohort"))
+
+
+@pytest.fixture
+def whole(begun: tuple[Path, RunOutcome], cohort: Path) -> RunOutcome:
+    """The first run."""
+    folder, first = begun
+    return replace(first, folder=cohort / first.folder.relative_to(folder.resolve()))
+
+
+def test_strangers_stand_in_one_line_and_none_of_their_words_is_printed(cohort: Path, whole: RunOutcome, shared: Path):
     shutil.copy(shared / "cases" / "attacks" / "emoji-major.csv", cohort / "submissions" / "emoji.csv")
     outcome = run(cohort, 10)
     assert outcome.summary["complete"] and latest(cohort) == outcome.folder.name
-    old, new = (pd.read_parquet(folder / "tables" / "headcount.parquet") for folder in (before, outcome.folder))
+    old, new = (pd.read_parquet(folder / "tables" / "headcount.parquet") for folder in (whole.folder, outcome.folder))
     added = new[~new["major"].isin(old["major"])]
     assert set(added["major"]) == {"（名单外）"} and set(added["education_level"]) == {""}
     assert not added.duplicated(["school", "college"]).any()
@@ -63,9 +93,8 @@ def test_strangers_stand_in_one_line_and_none_of_their_words_is_printed(cohort: 
 
 
 def test_a_registry_that_cannot_be_read_keeps_its_colleges_alone_from_going_on(
-    cohort: Path, capsys: pytest.CaptureFixture[str]
+    cohort: Path, whole: RunOutcome, capsys: pytest.CaptureFixture[str]
 ):
-    whole = run(cohort)
     registry = cohort / "registry" / f"{SECOND}.csv"
     registry.rename(cohort / "elsewhere.csv")
     outcome = run(cohort, 10)
@@ -85,8 +114,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_colleges_with_students_in_a_source_that_cannot_be_read_wait_until_it_is(cohort: Path):
-    whole = run(cohort)
+def test_colleges_with_students_in_a_source_that_cannot_be_read_wait_until_it_is(cohort: Path, whole: RunOutcome):
     source = cohort / "submissions" / f"{SECOND}.csv"
     text = source.read_bytes()
     for hour in (10, 11):  # whom it concerns is known by the last run that had read it
@@ -108,36 +136,35 @@ def college(code: str, name: str) -> College:
     return College(code, "", name)
 
 
-def test_without_any_registry_nothing_is_produced(cohort: Path, capsys: pytest.CaptureFixture[str]):
-    done = run(cohort)
+def test_without_any_registry_nothing_is_produced(cohort: Path, whole: RunOutcome, capsys: pytest.CaptureFixture[str]):
     for registry in (cohort / "registry").iterdir():
         registry.unlink()
     with pytest.raises(InputError, match="没有一所学校的学籍库能读"):
         run(cohort, 10)
-    assert latest(cohort) == done.folder.name
+    assert latest(cohort) == whole.folder.name
     assert mingce("review", "list", cohort) == 0
     assert "2016-10-20 10:00 的那次没有完成" in capsys.readouterr().err
 
 
-def test_a_page_that_cannot_be_made_is_made_by_the_next_run(cohort: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_page_that_cannot_be_made_is_made_by_the_next_run(fresh: Path, monkeypatch: pytest.MonkeyPatch):
     def failing(path: Path, _: object) -> None:
         raise MingceError("画不出", where=path.name)
 
     with monkeypatch.context() as changed:
         changed.setitem(headcount_files.FILES, "headcount.pdf", failing)
-        outcome = run(cohort)
+        outcome = run(fresh)
     assert (outcome.summary["blemished"], outcome.summary["partial"], outcome.lacking) == (True, False, True)
-    assert latest(cohort) == outcome.folder.name
-    again = run(cohort, 10)
+    assert latest(fresh) == outcome.folder.name
+    again = run(fresh, 10)
     assert again.summary["complete"]
     assert len(list(again.folder.glob("site/*/headcount.pdf"))) == len(again.summary["colleges_state"])
 
 
 @pytest.mark.parametrize("words", [["explain", "{number}"], ["review", "withdraw", "--submission", "{id}"]])
 def test_what_stands_in_a_newer_run_of_some_colleges_alone_is_found(
-    cohort: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+    cohort: Path, whole: RunOutcome, words: list[str], capsys: pytest.CaptureFixture[str]
 ):
-    name = colleges(run(cohort), "10534")[0]
+    name = colleges(whole, "10534")[0]
     number = "1999999999"
     source = cohort / "submissions" / "10534.csv"
     rows = pd.read_csv(source, dtype=str, keep_default_na=False)
@@ -166,35 +193,35 @@ def test_a_registry_among_the_submissions_and_a_link_out_of_the_folder_are_refus
     assert "文件夹之外的链接" in told["submissions/linked.csv"]
 
 
-def test_after_an_approval_nothing_is_judged_and_the_tables_are_those_of_a_run_made_anew(cohort: Path):
-    before = run(cohort)
-    tables, today = open_tables(load_cohort(cohort))
+def test_after_an_approval_nothing_is_judged_and_the_tables_are_those_of_a_run_made_anew(fresh: Path):
+    before = run(fresh)
+    tables, today = open_tables(load_cohort(fresh))
     one = tables.people[tables.people["submission_id"] != ""].iloc[0]
-    with open_ledger(load_cohort(cohort)) as ledger:
+    with open_ledger(load_cohort(fresh)) as ledger:
         approve(tables, ledger, [f"{one['school_code']}/{one['student_number']}"], Actor("王", today=today))
     reporter = Reporter(quiet=True)
-    taken = run(cohort, 10, reporter=reporter)
+    taken = run(fresh, 10, reporter=reporter)
     assert not {"collect", "match", "check"} & set(reporter.seconds)
-    anew = run(cohort, 11, render=RenderOptions(notebooks=False, force=True))
+    anew = run(fresh, 11, render=RenderOptions(notebooks=False, force=True))
     assert taken.summary["counts"] == anew.summary["counts"]
     assert tables_of(taken) == tables_of(anew)
     assert {"submissions.csv", "changes.csv", "registry.csv", "extras.csv"} <= taken_over(before, taken)
     assert not {"roster.csv", "headcount.csv"} & taken_over(before, taken)
 
 
-def test_after_any_change_the_tables_are_those_of_a_run_made_anew(cohort: Path):
-    run(cohort)
+def test_after_any_change_the_tables_are_those_of_a_run_made_anew(fresh: Path):
+    run(fresh)
     changes = {
-        "a row": (cohort / "submissions" / f"{SECOND}.csv", "共青团员", "群众"),
-        "a registry's row": (cohort / "registry" / "10534.csv", "非定向", "定向"),
-        "a setting": (cohort / "cohort.toml", "college_due = 2016-11-20", "college_due = 2016-11-21"),
+        "a row": (fresh / "submissions" / f"{SECOND}.csv", "共青团员", "群众"),
+        "a registry's row": (fresh / "registry" / "10534.csv", "非定向", "定向"),
+        "a setting": (fresh / "cohort.toml", "college_due = 2016-11-20", "college_due = 2016-11-21"),
     }
     for at, (what, (file, before, after)) in enumerate(changes.items()):
         text = file.read_text(encoding="utf-8-sig")
         assert before in text, what
         file.write_text(text.replace(before, after, 1), encoding="utf-8")
-        taken = run(cohort, 12 + 2 * at)
-        anew = run(cohort, 13 + 2 * at, render=RenderOptions(notebooks=False, force=True))
+        taken = run(fresh, 12 + 2 * at)
+        anew = run(fresh, 13 + 2 * at, render=RenderOptions(notebooks=False, force=True))
         assert tables_of(taken) == tables_of(anew), what
 
 
