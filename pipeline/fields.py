@@ -11,7 +11,11 @@ from pipeline import resources
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the form, as `fields.csv` describes it."""
+    """One field of the form, as `fields.csv` describes it.
+
+    Of its column in the collection workbook: an `example`, a `hint` ({month} is the cohort's), how many characters
+    (`length`: 18, 5-11), and the `width`.
+    """
 
     name: str
     label: str
@@ -22,6 +26,10 @@ class Field:
     registry_check: str
     sensitive: str
     note: str
+    example: str = ""
+    hint: str = ""
+    length: str = ""
+    width: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -42,13 +50,12 @@ def registry_fields() -> dict[str, Field]:
 
 
 def _read(name: str) -> dict[str, Field]:
-    plain = ("label", "page", "required", "type", "registry_check", "sensitive", "note")
     with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
         return {
             row["field"]: Field(
                 name=row["field"],
                 aliases=tuple(filter(None, row["aliases"].split("|"))),
-                **{key: row[key] for key in plain},
+                **{key: text for key, text in row.items() if key not in ("field", "aliases")},
             )
             for row in csv.DictReader(lines)
         }

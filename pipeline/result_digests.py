@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.cohort import Cohort
-from pipeline.collect.gsheet import is_gsheet
-from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.inputs import files_of, is_database, is_gsheet
 from pipeline.errors import InputError
 from pipeline.kept import code_digest, digest_of
 from pipeline.review.ledger import open_ledger

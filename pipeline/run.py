@@ -21,7 +21,7 @@ from pipeline.check.shared import counted, shared_faults_of
 from pipeline.check.suites import cohort_rules
 from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
-from pipeline.collect import read_people
+from pipeline.collect.school_tables import read_people
 from pipeline.colleges import find_college, find_school
 from pipeline.errors import UsageError
 from pipeline.kept import open_kept, take_run

@@ -21,7 +21,7 @@ from pipeline.tables import Frame, read_table
 
 if TYPE_CHECKING:
     from pipeline.check.check_stage import NotChecked
-    from pipeline.sources import SourcesRead
+    from pipeline.collect.missing_fields import SourcesRead
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 

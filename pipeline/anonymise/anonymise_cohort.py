@@ -10,22 +10,27 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pipeline import fields
 from pipeline.anonymise.disguise import Disguise
-from pipeline.anonymise.pictures import invented_picture as drawn_picture
-from pipeline.anonymise.read_sources import Sources
+from pipeline.anonymise.pictures import PictureNames, draw_pictures
 from pipeline.cohort import Cohort
 from pipeline.cohort_text import quoted
-from pipeline.collect.gsheet import is_gsheet
+from pipeline.collect.collected import Collected, Registry
+from pipeline.collect.inputs import is_gsheet
+from pipeline.collect.school_tables import COLLEGES, COUNSELORS, read_people, read_registry
+from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import fields_read
-from pipeline.knowledge.photos import PhotoFile, near_same, read_picture
+from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units, together
+from pipeline.errors import InputError
 from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
 
 Sheet = Any  # XlsxWriter ships no types
@@ -36,29 +41,50 @@ _PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "
 _STRUCTURE = ("school", "college", "class_name", "major")
 _TELLING = 6  # digits of a number that belongs to one person
 _DRAWS = 12
-_MOST_BYTES = 200 * 1024
-_NARROW = 100
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
-def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path, secret: int | None = None) -> Path:
-    """Write the disguised cohort into `out` and return it; `secret` is drawn anew unless given (tests)."""
-    disguise = _chosen(sources) if secret is None else Disguise(secret)
-    out.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True)
+class Sources:
+    """All that a cohort gives; a registry that cannot be read is left out."""
+
+    submissions: Collected
+    registries: list[Registry]
+    colleges: pd.DataFrame
+    counselors: pd.DataFrame
+
+
+def read_sources_of(cohort: Cohort) -> Sources:
+    """Read everything that the cohort file names, unit by unit as a run does; no bytes are kept.
+
+    Raises:
+        InputError: no submission could be read, or the tables of people are unreadable.
+    """
+    colleges, counselors = read_people(cohort)
+    submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
+    refuse_nothing(submissions.columns, submissions.notes)
+    submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
+    registries: list[Registry] = []
+    for school in cohort.schools:
+        with suppress(InputError):
+            registries.append(read_registry(school, cohort, None))
+    return Sources(submissions, registries, colleges, counselors)
+
+
+def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path) -> None:
+    """Write the disguised cohort into the folder `out`."""
+    disguise = _chosen(sources)
     _learn(sources, disguise)
     rows = sources.submissions.rows
-    stems = _Stems(rows, disguise)
-    bases = _bases(sources)
-    new = _disguised(rows, disguise, bases, sources)
+    names = PictureNames(rows, disguise)
+    new = _disguised(rows, disguise, sources)
     for registry in sources.registries:
         _write_registry(out, registry.rows, fields_read(registry.columns), disguise)
-    new["photo"] = [stems.name(name) for name in rows["photo"]]
-    _write_submissions(out, new, rows, sources, disguise)
+    new["photo"] = [names.name(name) for name in rows["photo"]]
+    _write_submissions(out, new, rows, sources)
     _write_people(out, sources)
     if cohort.photos_folder is not None:
-        _draw(cohort.photos_folder, out / "photos", stems)
+        draw_pictures(cohort.photos_folder, out / "photos", names)
     _write_settings(cohort, out, disguise)
-    return out
 
 
 def _chosen(sources: Sources) -> Disguise:
@@ -107,17 +133,16 @@ def _bases(sources: Sources) -> dict[tuple[str, str], str]:
     return bases
 
 
-def _disguised(
-    rows: pd.DataFrame, disguise: Disguise, bases: dict[tuple[str, str], str], sources: Sources
-) -> pd.DataFrame:
+def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.DataFrame:
     new = rows.copy()
     for field in _NUMBERS:
         if field in rows:
             new[field] = _mapped(rows[field], lambda value, field=field: disguise.number(field, value))
-    new["id_number"] = _mapped(rows["id_number"], lambda value: id_number(value, disguise))
+    new["id_number"] = _mapped(rows["id_number"], lambda value: _id_number(value, disguise))
     if "email" in rows:
         new["email"] = _mapped(rows["email"], disguise.email)
         new["home_address"] = _mapped(rows["home_address"], disguise.address)
+    bases = _bases(sources)
     keys = zip(*(rows[field].str.strip() for field in _KEYS), strict=True)
     owners = [next((bases[key] for key in zip(_KEYS, numbers, strict=True) if key in bases), "") for numbers in keys]
     new["name"] = [disguise.name(name, base.strip()) for name, base in zip(rows["name"], owners, strict=True)]
@@ -140,7 +165,7 @@ def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
     return column.map(answers)
 
 
-def id_number(given: str, disguise: Disguise) -> str:
+def _id_number(given: str, disguise: Disguise) -> str:
     """Return another ID number; of one that a spreadsheet damaged, its first 15 digits."""
     head, mark, power = given.partition("E+")
     if not mark or power != "17":
@@ -151,7 +176,7 @@ def id_number(given: str, disguise: Disguise) -> str:
 
 def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disguise: Disguise) -> None:
     new = rows.assign(
-        id_number=_mapped(rows["id_number"], lambda value: id_number(value, disguise)),
+        id_number=_mapped(rows["id_number"], lambda value: _id_number(value, disguise)),
         student_number=_mapped(rows["student_number"], lambda value: disguise.number("student_number", value)),
         exam_number=_mapped(rows["exam_number"], lambda value: disguise.number("exam_number", value)),
         name=_mapped(rows["name"], disguise.name),
@@ -164,7 +189,7 @@ def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disg
         table.to_csv(out / "registry" / f"{code}.csv", index=False, lineterminator="\n")
 
 
-def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources, disguise: Disguise) -> None:
+def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources) -> None:
     """Write every worksheet in the order in which it was read, cells of the kind that they were."""
     import xlsxwriter
 
@@ -219,61 +244,15 @@ def _write_people(out: Path, sources: Sources) -> None:
     counselors["name"] = _numbered(counselors["name"], "辅导员{}")
     counselors["email"] = _numbered(counselors["email"], "counselor{}@example.edu.cn")
     for name, table, labels in (
-        ("colleges", colleges, ["学校名称", "院系", "别名", "副书记", "邮箱"]),
-        ("counselors", counselors, ["学校名称", "院系", "班级", "姓名", "邮箱"]),
+        ("colleges", colleges, COLLEGES),
+        ("counselors", counselors, COUNSELORS),
     ):
-        table.set_axis(labels, axis=1).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        table.rename(columns=labels).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
 
 
 def _numbered(column: pd.Series, form: str) -> pd.Series:
     order = {value: form.format(number) for number, value in enumerate(filter(None, column.unique()), 1)}
     return column.map(lambda value: order.get(value, ""))
-
-
-class _Stems:
-    """New names of picture files: a student's own number or ID number becomes the new one, all others are counted."""
-
-    def __init__(self, rows: pd.DataFrame, disguise: Disguise) -> None:
-        self._own: dict[str, str] = {}
-        for number in rows["student_number"].str.strip().unique():
-            self._own[number.lower()] = disguise.number("student_number", number)
-        for number in rows["id_number"].str.strip().unique():
-            self._own[number.lower()] = disguise.id_number(number)
-        self._other: dict[str, str] = {}
-
-    def name(self, given: str) -> str:
-        """Return the new name of a picture as a student wrote it, or of its file."""
-        if not given.strip():
-            return given
-        last = PurePosixPath(given.strip().replace("\\", "/"))
-        suffix = last.suffix if last.suffix.lower() in _SUFFIXES else ""
-        stem = last.name.removesuffix(suffix)
-        known = self._own.get(stem.lower())
-        return (known or self._other.setdefault(stem.lower(), f"photo{len(self._other):05d}")) + suffix
-
-
-def _draw(folder: Path, out: Path, stems: _Stems) -> None:
-    out.mkdir(exist_ok=True)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
-    pictures = [read_picture(path) for path in files]
-    frame = pd.DataFrame({"sha": [p.sha256 for p in pictures], "near": [p.phash for p in pictures]}, dtype="str")
-    groups = near_same(frame["near"], frame["sha"])
-    people: dict[str, tuple[int, str]] = {}
-    for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
-        person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
-        wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
-        content = drawn_picture(person, 0, wrong, person, path.suffix.lower())
-        (out / stems.name(path.name)).write_bytes(content)
-
-
-def _wrong(picture: PhotoFile) -> str:
-    if not picture.readable:
-        return "broken"
-    if picture.bytes > _MOST_BYTES:
-        return "large"
-    if picture.width > picture.height:
-        return "landscape"
-    return "narrow" if picture.width < _NARROW else ""
 
 
 def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:

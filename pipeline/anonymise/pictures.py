@@ -1,16 +1,24 @@
-"""Pictures of nobody: drawn, small; some broken, too large, lying down, or handed in twice."""
+"""Pictures of nobody: drawn, small; some broken, too large, lying down, or handed in twice, as the given ones were."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageEnhance
+
+from pipeline.anonymise.disguise import Disguise
+from pipeline.knowledge.photos import PhotoFile, near_same, read_picture
 
 _SIZE = (108, 151)  # one inch, upright
 _SKIN = ((241, 206, 178), (228, 187, 155), (250, 219, 195))
 _COAT = ((32, 44, 70), (60, 30, 40), (40, 60, 50), (70, 70, 80))
 _QUALITY = 55
+_MOST_BYTES = 200 * 1024
+_NARROW = 100
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def invented_picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
@@ -71,3 +79,50 @@ def _large(image: Image.Image, person: int) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGB").save(out, "JPEG", quality=97)
     return out.getvalue()
+
+
+class PictureNames:
+    """New names of picture files: a student's own number or ID number becomes the new one, all others are counted."""
+
+    def __init__(self, rows: pd.DataFrame, disguise: Disguise) -> None:
+        self._own: dict[str, str] = {}
+        for number in rows["student_number"].str.strip().unique():
+            self._own[number.lower()] = disguise.number("student_number", number)
+        for number in rows["id_number"].str.strip().unique():
+            self._own[number.lower()] = disguise.id_number(number)
+        self._other: dict[str, str] = {}
+
+    def name(self, given: str) -> str:
+        """Return the new name of a picture as a student wrote it, or of its file."""
+        if not given.strip():
+            return given
+        last = PurePosixPath(given.strip().replace("\\", "/"))
+        suffix = last.suffix if last.suffix.lower() in _SUFFIXES else ""
+        stem = last.name.removesuffix(suffix)
+        known = self._own.get(stem.lower())
+        return (known or self._other.setdefault(stem.lower(), f"photo{len(self._other):05d}")) + suffix
+
+
+def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
+    """Draw a picture of nobody, spoilt as the given one was, for each picture in `folder`."""
+    out.mkdir(exist_ok=True)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
+    pictures = [read_picture(path) for path in files]
+    frame = pd.DataFrame({"sha": [p.sha256 for p in pictures], "near": [p.phash for p in pictures]}, dtype="str")
+    groups = near_same(frame["near"], frame["sha"])
+    people: dict[str, tuple[int, str]] = {}
+    for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
+        person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
+        wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
+        content = invented_picture(person, 0, wrong, person, path.suffix.lower())
+        (out / names.name(path.name)).write_bytes(content)
+
+
+def _wrong(picture: PhotoFile) -> str:
+    if not picture.readable:
+        return "broken"
+    if picture.bytes > _MOST_BYTES:
+        return "large"
+    if picture.width > picture.height:
+        return "landscape"
+    return "narrow" if picture.width < _NARROW else ""

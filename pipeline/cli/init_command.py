@@ -75,7 +75,7 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
         UsageError: last year's cohort has several schools: which one's it is, nobody says.
     """
     from pipeline.cohort_text import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
-    from pipeline.collect.registry_files import read_registry
+    from pipeline.collect.school_tables import read_registry
 
     old, *others = beginnings.schools
     if others:
@@ -111,7 +111,7 @@ def _months(rows: Frame) -> dict[str, Any]:
 
 def _people(school: str, rows: Frame) -> dict[str, str]:
     """Return the tables of people with each college and class of a registry, the people themselves left blank."""
-    from pipeline.collect.people_tables import COLLEGES, COUNSELORS
+    from pipeline.collect.school_tables import COLLEGES, COUNSELORS
 
     places = rows[["college", "class_name"]].map(str.strip)
     tables = {"colleges.csv": (COLLEGES, ["college"]), "counselors.csv": (COUNSELORS, ["college", "class_name"])}
@@ -129,7 +129,7 @@ def _people(school: str, rows: Frame) -> dict[str, str]:
 
 def _colleges(cohort: Cohort) -> str:
     """Return the table of colleges as it stands; as a csv of ours where it is a workbook or of another encoding."""
-    from pipeline.collect.people_tables import COLLEGES, read_people
+    from pipeline.collect.school_tables import COLLEGES, read_people
 
     try:
         return cohort.path(cohort.people.colleges).read_text(encoding="utf-8-sig")

@@ -39,7 +39,7 @@ def diff(
     ] = None,
 ) -> None:
     """Show what differs, ID numbers masked, and which errata the new export settles; `--out` alone holds all of it."""
-    from pipeline.collect.compare import compare_registries, masked_differences, read_export
+    from pipeline.collect.school_tables import compare_registries, masked_differences, read_export
     from pipeline.knowledge.text_columns import inert
     from pipeline.whole import appearing
 
@@ -83,7 +83,7 @@ def _show(differences: pd.DataFrame) -> None:
     from rich.table import Table
 
     from pipeline import fields
-    from pipeline.collect.compare import CHANGES
+    from pipeline.collect.school_tables import CHANGES
 
     console = Console(highlight=False, emoji=False)
     people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()

@@ -72,7 +72,7 @@ def college_named(text: str, cohort: Cohort) -> OneCollege:
     Raises:
         UsageError: no such college, or several schools have it; candidates are listed.
     """
-    from pipeline.collect.people_tables import read_people
+    from pipeline.collect.school_tables import read_people
     from pipeline.colleges import find_college
 
     return find_college(text, cohort, read_people(cohort)[0])

@@ -137,7 +137,7 @@ def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
     rows = rows.assign(stale=registry.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
     if not college:
         return rows
-    from pipeline.collect import read_people
+    from pipeline.collect.school_tables import read_people
 
     wanted = find_college(college, cohort, read_people(cohort)[0])
     return rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]

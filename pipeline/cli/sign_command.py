@@ -52,7 +52,7 @@ def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan 
 
 
 def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
-    from pipeline.collect.people_tables import read_people
+    from pipeline.collect.school_tables import read_people
     from pipeline.review.actions import Actor
     from pipeline.review.ledger import open_ledger
     from pipeline.review.signatures import standing_signature

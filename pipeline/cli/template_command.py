@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +30,9 @@ def template(
     here = cohort or (Path() if Path(FILE_NAME).is_file() else None)
     settings = load_cohort(here) if here else None
     if google:
-        from pipeline.collect.google import make_template
+        from pipeline.collect.google.google_template import complete_template
 
-        make_template(google, settings)
+        print(complete_template(google, settings), file=sys.stderr)
         print(google)
         return
     if out.suffix.lower() != ".xlsx":

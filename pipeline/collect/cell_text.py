@@ -1,20 +1,54 @@
-"""The text of a cell that holds no text: the number, date or truth value as the person saw it."""
+"""The text of a cell that holds no text, as the person saw it: numbers, dates, truth values, and how formats show them.
+
+An overlay holds the cells of a worksheet that calamine does not tell; it is laid over those that calamine gave.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from decimal import ROUND_DOWN, Context, Decimal
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from itertools import chain
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 from pipeline.clock import SHANGHAI
-from pipeline.collect.collected import Cell, Kind
+from pipeline.collect.collected import Cell, Kind, Note
 
 _EXACT = 10**15  # below it a spreadsheet's number keeps every digit
 _FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=15)
+_BEYOND = 1 << 40  # a row or column that no sheet has
+_BUILT_IN = {9: "0%", 10: "0.00%"}
+_FORMAT = re.compile(r'^((?:"[^"]*"|\\.)*)(0+|#|#?0)(?:\.(0+))?(%?)((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
+_TEXT = re.compile(r'^((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)@((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
+_LONGEST = 255  # characters of a format, as in Excel
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+
+class Affix(NamedTuple):
+    """What a text format writes around a cell's text: 班 behind 3 by `@"班"`."""
+
+    before: str
+    after: str
+
+
+Overlay = dict[tuple[int, int], tuple[str | Affix | None, Cell]]
+"""0-based place → text (None: the text that calamine gave stands, an affix: with this around it) and the cell."""
+
+
+@dataclass
+class OverlayFacts:
+    """What calamine does not tell of a worksheet: all places 0-based; `pictures` by the names that cells hold."""
+
+    cells: Overlay = field(default_factory=Overlay)
+    hidden_rows: list[int] = field(default_factory=list[int])
+    hidden_columns: int = 0
+    pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
 
 def number_text(value: float) -> str:
@@ -42,7 +76,7 @@ def _scientific(number: Decimal) -> str:
     return f"{'-' if short < 0 else ''}{mantissa}E{'+' if exponent >= 0 else '-'}{abs(exponent):02d}"
 
 
-def date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
+def _date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
     """Return a date as 2017-06-01, with its time where it has one; seconds only where there are some.
 
     A moment that names its zone (Parquet, a database) is told in the office's.
@@ -74,7 +108,7 @@ def cell_text(value: Value) -> tuple[str, Kind | None, str]:
         return f"{value:f}" if value != value.to_integral_value() else str(int(value)), "number", str(value)
     if isinstance(value, int | float):
         return number_text(value), "number", repr(value)
-    return date_text(value), "date", str(value)
+    return _date_text(value), "date", str(value)
 
 
 def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
@@ -97,3 +131,117 @@ def _text_row(number: int, row: Iterable[Value], cells: list[Cell]) -> list[str]
             cells.append(Cell(number, column, kind, raw))
         out.append(text)
     return out
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that `text` writes in plain digits, or None; one beyond every sheet is just that."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if len(text) <= 10 else _BEYOND
+
+
+def telling_styles(styles: bytes) -> dict[int, str]:
+    """Return the cell styles of `xl/styles.xml` whose number format adds something to the number, with the format."""
+    if not styles or b"<!DOCTYPE" in styles:
+        return {}
+    try:
+        root = ElementTree.fromstring(styles)
+    except (ElementTree.ParseError, ValueError):
+        return {}
+    codes = dict(_BUILT_IN)
+    for element in root.iter(f"{_MAIN}numFmt"):
+        if (number := whole_number(element.get("numFmtId", ""))) is not None:
+            parts = element.get("formatCode", "")[:_LONGEST].split(";")
+            codes[number] = parts[3] if len(parts) > 3 and not _tells(parts[0]) else parts[0]  # the fourth is of texts
+    telling = {number: code for number, code in codes.items() if _tells(code)}
+    found = root.find(f"{_MAIN}cellXfs")
+    used = [whole_number(style.get("numFmtId", "")) for style in found] if found is not None else []
+    return {at: telling[number] for at, number in enumerate(used) if number in telling}
+
+
+def _tells(code: str) -> bool:
+    match = _FORMAT.match(code)
+    return affix(code) is not None or bool(
+        match and (match[1] or match[4] or match[5] or (len(match[2]) > 1 and match[2] != "#0"))
+    )
+
+
+def shown(number: str, code: str) -> str:
+    """Return the stored number (its XML text) as the format showed it, or "" where the format does not tell."""
+    if around := affix(code):
+        return f"{around.before}{number}{around.after}" if number.isdigit() else ""
+    match = _FORMAT.match(code)
+    try:
+        return _formatted(Decimal(number), match) if match else ""
+    except ArithmeticError:  # no number, or more decimals asked for than a number has
+        return ""
+
+
+def affix(code: str) -> Affix | None:
+    """Return what a text format (`@"班"`) writes around a text, or None where it writes nothing."""
+    match = _TEXT.match(code)
+    around = Affix(_literal(match[1]), _literal(match[2])) if match else Affix("", "")
+    return around if any(around) else None
+
+
+def _formatted(value: Decimal, match: re.Match[str]) -> str:
+    if not value.is_finite() or abs(value) >= _EXACT:
+        return ""
+    before, digits, decimals, percent, after = match.groups()
+    places = len(decimals or "")
+    scaled = (value * 100 if percent else value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if scaled != (value * 100 if percent else value) and not percent:
+        return ""  # rounding would hide digits that were typed
+    plain = f"{abs(scaled):f}"
+    padded = plain.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else plain
+    return f"{'-' if scaled < 0 else ''}{_literal(before)}{padded}{percent}{_literal(after)}"
+
+
+def _literal(text: str) -> str:
+    return re.sub(r'"([^"]*)"|\\(.)', lambda m: m[1] or m[2] or "", text)
+
+
+def reach(overlay: Overlay) -> int:
+    """Return how many cells rows need that go as far as these do."""
+    ends: dict[int, int] = {}
+    for row, column in overlay:
+        ends[row] = max(ends.get(row, 0), column + 1)
+    return max(ends, default=0) + sum(ends.values())
+
+
+def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> None:
+    """Write the texts and cells of `overlay` into `values` and `cells`."""
+    if not overlay:
+        return
+    for (row, column), (text, _) in overlay.items():
+        while len(values) <= row:
+            values.append([])
+        values[row].extend([""] * (column + 1 - len(values[row])))
+        if isinstance(text, Affix):
+            values[row][column] = values[row][column] and f"{text.before}{values[row][column]}{text.after}"
+        elif text is not None:
+            values[row][column] = text
+    # a formula's number stays a number: it can be damaged like a typed one
+    cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
+    taken = {(cell.row, cell.column) for cell in cells}
+    cells += [cell for place, (text, cell) in overlay.items() if place not in taken and not isinstance(text, Affix)]
+
+
+def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFacts, *, hidden: bool) -> list[Note]:
+    """Return what is said of formulas without a stored result, error values, and hidden parts: all were read."""
+    notes: list[Note] = []
+    uncached = sum(1 for text, cell in facts.cells.values() if cell.kind == "formula" and text == cell.raw)
+    if uncached:
+        message = f"有 {uncached} 个公式没有存下结果，按公式原文读取。请用 Excel 或 WPS 打开并保存一次"
+        notes.append(Note("warning", file, sheet, 0, message))
+    errors = [cell for cell in cells if cell.kind == "error"]
+    if errors:
+        message = f"有 {len(errors)} 个单元格是错误值（如 {min(errors).raw}），请改成文字"
+        notes.append(Note("warning", file, sheet, min(errors).row + 1, message))
+    if hidden:
+        notes.append(Note("info", file, sheet, 0, "是隐藏的工作表，照样读取"))
+    if rows := facts.hidden_rows:
+        notes.append(Note("info", file, sheet, rows[0] + 1, f"有 {len(rows)} 行被隐藏或被筛选掉，照样读取"))
+    if facts.hidden_columns:
+        notes.append(Note("info", file, sheet, 0, f"有 {facts.hidden_columns} 列被隐藏，照样读取"))
+    return notes

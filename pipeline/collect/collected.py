@@ -63,18 +63,16 @@ class Cell(NamedTuple):
 class Grid:
     """One worksheet as read, every cell the text that a person saw.
 
-    `values` are its rows from row `first_row` (1-based, as the spreadsheet shows it) on; rows may be ragged. Big
-    sources of whole columns (parquet, big csv, a database) put only their first rows into `values` and the rows below
-    them into `table`, whose columns are all text and stand in the header's order. `merged` are 0-based ranges within
-    `values` (top, left, bottom, right, inclusive). `file` and `sheet` are what messages call it; a file without
-    worksheets has the sheet "".
+    `values` are its rows, which may be ragged. Big sources of whole columns (parquet, big csv, a database) put only
+    their first rows into `values` and the rows below them into `table`, whose columns are all text and stand in the
+    header's order. `merged` are 0-based ranges within `values` (top, left, bottom, right, inclusive). `file`, `sheet`
+    are what messages call it; a file without worksheets has the sheet "".
     """
 
     file: str
     sheet: str
     values: list[list[str]]
     cells: list[Cell] = field(default_factory=list[Cell])
-    first_row: int = 1
     merged: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
     notes: list[Note] = field(default_factory=list[Note])
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -141,9 +139,25 @@ def text_frame(
     return frame.astype({name: "int64" if name in whole else "str" for name in names})
 
 
+def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Return frames of text columns, and of the number `row`, as one."""
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return text_frame(columns, numbers=["row"])
+    whole = pd.concat(filled, ignore_index=True)[columns]
+    return whole.astype({name: "str" for name in columns if name != "row"})
+
+
 def cell_frame(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
     """Return `rows` of (at, field, kind, raw) as the frame `Collected.cells`."""
     return text_frame(CELLS, rows, numbers=["at"])
+
+
+def table_cells(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the cells of several columns, or portions, as one frame `Grid.table_cells`."""
+    kinds = {"row": "int64", "column": "int64", "kind": "str", "raw": "str"}
+    cells = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index(kinds))
+    return cells.astype(kinds)
 
 
 def row_columns() -> list[str]:

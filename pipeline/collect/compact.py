@@ -1,48 +1,25 @@
 """Rows of Python text turned into Arrow columns, where there are many: a tenth of the memory."""
 
 # pyarrow ships no types:
-# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false, reportUnnecessaryIsInstance=false
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, Protocol
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.collect.cell_text import Value, text_rows
+from pipeline.collect.cell_text import Overlay, Value, lay_over, text_rows
 from pipeline.collect.collected import Cell, Grid
 from pipeline.collect.header import LOOK_DOWN
-from pipeline.collect.overlay import Overlay, lay_over
 
 HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
-_CHUNK = 50_000
 
-
-class Columns(Protocol):
-    """What is asked of an Arrow table, which has no types."""
-
-    @property
-    def num_columns(self) -> int:
-        """How many columns there are."""
-        ...
-
-    @property
-    def columns(self) -> Sequence[Any]:
-        """The columns."""
-        ...
-
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        ...
-
-
-Portion = list[list[Value]] | Columns
+Portion = list[list[Value]] | pa.Table
 """Rows of a worksheet: as lists, or where all of them are text as columns."""
 
 
-def table_of(width: int, data: bytes, between: str) -> Columns:
+def table_of(width: int, data: bytes, between: str) -> pa.Table:
     """Return a table of rows whose cells, `width` a row, stand one after the other in `data` with `between` between."""
     read = np.frombuffer(data, np.uint8)
     apart = read == ord(between)
@@ -67,58 +44,38 @@ def whole_rows(grid: Grid) -> list[list[str]]:
     return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
 
 
-def values_in_portions(
-    portions: Iterator[Portion], overlay: Overlay
-) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
-    """Return the first rows as lists of text, the cells of all rows that were no text, and the rest as columns."""
-    rest = _down_to(portions, max((row for row, _ in overlay), default=-1))
-    first: list[list[Value]] = []
-    while len(first) < HEAD and (portion := next(rest, None)) is not None:
-        first += rows_in(portion)
-    head, cells = _laid(first[:HEAD], 0, overlay)
-    batches: list[pa.Table] = []
-    start = len(head)
-    for portion in chain([first[HEAD:]] if first[HEAD:] else [], rest):
-        if isinstance(portion, list) or any(start <= row < start + len(portion) for row, _ in overlay):
-            values, found = _laid(rows_in(portion), start, overlay)
-            cells += found
-            batches.append(text_table(values))
-        else:
-            batches.append(portion)
-        start += len(portion)
-    return head, cells, joined_table(batches)
+def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
+    """Return the first rows as lists of text, the cells of all rows that were no text, and the rest as columns.
 
-
-def _laid(rows: list[list[Value]], start: int, overlay: Overlay) -> tuple[list[list[str]], list[Cell]]:
-    """Return rows as text with the overlay laid on, and their cells that were no text; `start` is the first one's."""
-    values, found = text_rows(rows)
-    mine = {(r - start, c): (text, cell._replace(row=r - start)) for (r, c), (text, cell) in overlay.items()
-            if start <= r < start + len(rows)}  # fmt: skip
-    lay_over(values, found, mine)
-    return values, [cell._replace(row=cell.row + start) for cell in found]
-
-
-def _down_to(portions: Iterable[Portion], last: int) -> Iterator[Portion]:
-    """Yield the portions, and blank rows for overlay cells below the last row that was read."""
-    count = 0
+    The first portion is a list.
+    """
+    if overlay:
+        portions = [[row for portion in portions for row in rows_in(portion)]]
+    head: list[list[str]] = []
+    cells: list[Cell] = []
+    tables: list[pa.Table] = []
+    start = 0
     for portion in portions:
-        count += len(portion)
-        yield portion
-    while count <= last:
-        more = min(last + 1 - count, _CHUNK)
-        count += more
-        yield [[] for _ in range(more)]
+        if isinstance(portion, list):
+            values, found = text_rows(portion)
+            lay_over(values, found, overlay)
+            cells += [cell._replace(row=cell.row + start) for cell in found]
+            head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
+            tables += [text_table(values, max(map(len, values)))] if values else []
+        else:
+            tables.append(portion)
+        start += len(portion)
+    return head, cells, joined_table(tables)
 
 
-def text_table(rows: list[list[str]]) -> pa.Table:
-    """Return rows as a table of text columns; shorter rows are filled with blanks."""
-    width = max(map(len, rows))
-    padded = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
-    return _table([pa.array([row[at] for row in padded], pa.large_string()) for at in range(width)], len(rows))
+def text_table(rows: list[list[str]], width: int) -> pa.Table:
+    """Return rows as a table of `width` text columns; shorter rows are filled with blanks, all blank ones are one."""
+    if any(len(row) < width for row in rows):
+        rows = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
+    return _table([pa.array(list(map(itemgetter(at), rows)), pa.large_string()) for at in range(width)], len(rows))
 
 
 def _table(columns: list[pa.Array], rows: int) -> pa.Table:
-    """Return a table of text columns; all blank ones are one column."""
     blank = pa.array([""] * rows, pa.large_string())
     kept = [column if column.nbytes > blank.nbytes else blank for column in columns]
     return pa.table(kept, names=[str(at) for at in range(len(columns))])

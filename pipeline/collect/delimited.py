@@ -1,28 +1,29 @@
-"""CSV and TSV: encoding ladder, delimiter, quotes with newlines, ragged rows; the guesses are said in the summary."""
+"""CSV and TSV: quotes with newlines, ragged rows; big clean files through Arrow; guesses are said in the summary."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.collect.collected import Cell, Grid, Note, Reading
-from pipeline.collect.compact import HEAD, joined_table, text_table
-from pipeline.collect.delimiter import DELIMITERS, LONGEST, guess_delimiter, records_of
-from pipeline.collect.encoding import Text, decode
+from pipeline.collect.collected import Cell, Grid, Note, Reading, table_cells
+from pipeline.collect.compact import HEAD, filled_columns, joined_table, text_table
+from pipeline.collect.encoding import DELIMITERS, LONGEST, Text, decode, guess_delimiter, records_of
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
 _CHUNK = 50_000
 _BIG = 4 << 20  # bytes from which a clean file is read by Arrow
+_SAMPLE = 1 << 18  # bytes by which the delimiter is guessed
 _SEPARATOR = re.compile(r'^sep=([^"\r\n])\r?\n', re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 _WIDEST = 16_384
@@ -36,24 +37,24 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     Raises:
         InputError: its encoding is none of the ladder, or a row has more cells than any spreadsheet.
     """
-    if len(content.data) >= _BIG:
-        from pipeline.collect.columnar import read_clean
-
-        if clean := read_clean(content):
-            return clean
     text = decode(content.data, content.name)
     notes = _decoding_notes(text, content.name)
     text = replace(text, data=text.data.replace(b"\0", b""))
     said = _SEPARATOR.match(text.head(64))
     if said:
         text = replace(text, data=text.data[len(said[0].encode(text.encoding)) :])
-    delimiter = said[1] if said else guess_delimiter(text.head())
+    delimiter = said[1] if said else guess_delimiter(text.head(_SAMPLE))
+    detail = f"编码 {text.detail}，分隔符 {DELIMITERS.get(delimiter, delimiter)}"
+    table = _clean_table(text, delimiter) if len(text.data) >= _BIG and not notes else None
+    if table is not None:
+        rest, cells = _without_text_formulas(table.slice(HEAD))
+        values = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
+        return Reading([Grid(content.name, "", values, table=rest, table_cells=cells)]), detail
     records, swallowed = _records(text, delimiter, content.name)
     if swallowed:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
         notes.append(Note("warning", content.name, "", swallowed, message))
-    grid = _grid(content.name, records, text, delimiter, notes)
-    return Reading([grid]), f"编码 {text.detail}，分隔符 {DELIMITERS.get(delimiter, delimiter)}"
+    return Reading([_grid(content.name, records, text, delimiter, notes)]), detail
 
 
 def _decoding_notes(text: Text, name: str) -> list[Note]:
@@ -67,20 +68,65 @@ def _decoding_notes(text: Text, name: str) -> list[Note]:
     return notes
 
 
+def _clean_table(text: Text, delimiter: str) -> pa.Table | None:
+    """Return all rows as text columns where the file is clean: rows of one width, no line break within a cell."""
+    import pyarrow.csv as pv
+
+    if len(delimiter.encode()) > 1:
+        return None
+    width = text.head(text.data.find(b"\n") + 1).count(delimiter) + 1
+    names = [str(number) for number in range(width)]
+    try:
+        table = pv.read_csv(
+            pa.BufferReader(text.data),
+            read_options=pv.ReadOptions(column_names=names, block_size=16 << 20, encoding=text.encoding),
+            parse_options=pv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
+            convert_options=pv.ConvertOptions(
+                column_types={name: pa.large_string() for name in names}, null_values=[], strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowException, UnicodeDecodeError):
+        return None
+    broken = any(_any(pc.match_substring_regex(table.column(at), "[\r\n]")) for at in filled_columns(table))
+    return None if broken else table
+
+
+def _any(mask: pa.ChunkedArray) -> bool:
+    return bool(pc.any(mask).as_py())
+
+
+def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
+    """Return the table with `="430…"` as the text that it shows, and those cells."""
+    parts: list[pd.DataFrame] = []
+    for number in filled_columns(table):
+        column = table.column(number)
+        forced = pc.match_substring_regex(column, '^="[^"]*"$')
+        if not _any(forced):
+            continue
+        at = pc.indices_nonzero(forced).to_pandas()
+        raw = column.filter(forced).to_pandas()
+        parts.append(pd.DataFrame({"row": at, "column": number, "kind": "formula", "raw": raw}))
+        shown = pc.replace_substring_regex(column, '^="([^"]*)"$', r"\1")
+        table = table.set_column(number, table.column_names[number], shown)
+    return table, table_cells(parts)
+
+
 def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]], int]:
     """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
     swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if not swallowed:
-        return _told(records_of(text.lines(), delimiter), name), 0
-    lines = io.TextIOWrapper(io.BytesIO(text.data), text.encoding, errors="replace", newline=None)
-    return _told((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
+        return _bounded(records_of(text.lines(), delimiter), name), 0
+    lines = text.lines(newline=None)
+    return _bounded((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
 
 
-def _told(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
-    """Yield the records. A cell longer than the limit raises `InputError`."""
+def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+    """Yield the records; `InputError` where a cell or a row is too long."""
     number = 0
     try:
-        for number, record in enumerate(records, 1):  # noqa: B007  # the last one that was whole
+        for number, record in enumerate(records, 1):
+            if len(record) > _WIDEST:
+                raise InputError(f"第 {number} 行超过 {_WIDEST} 格", where=name, remedy="请核对这一行的引号和分隔符")
             yield record
     except csv.Error:
         what = f"第 {number + 1} 条记录有一格超过 {LONGEST // 10_000} 万字"
@@ -112,17 +158,21 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     forced = b'="' in text.data
     cells: list[Cell] = []
     values = _plain(0, list(islice(records, HEAD)), cells, forced=forced)
-    widths = _Widths(name, [len(record) for record in values])
+    widths = [len(record) for record in values]
+    filled = [width for width in widths if width]
+    usual = max(set(filled), key=filled.count, default=0)
     lines = text.data.count(b"\n") + text.data.count(b"\r") + 1
-    most = max(widths.usual + _BESIDE, _SPACE // lines)
+    most = max(usual + _BESIDE, _SPACE // lines)
     batches: list[pa.Table] = []
-    start = len(values)
     while chunk := list(islice(records, _CHUNK)):
-        chunk = _plain(start, chunk, cells, forced=forced)
-        widths.see(start, chunk)
-        batches.append(text_table([_folded(record, most, delimiter) for record in chunk]))
-        start += len(chunk)
-    notes += widths.notes()
+        chunk = _plain(len(widths), chunk, cells, forced=forced)
+        widths += map(len, chunk)
+        folded = [_folded(record, most, delimiter) for record in chunk]
+        batches.append(text_table(folded, max(map(len, folded))))
+    longer = [number for number, width in enumerate(widths, 1) if width > usual and number > 1]
+    if longer:
+        message = f"有 {len(longer)} 行比多数行长（{usual} 格），可能多了分隔符而错位，请核对这些行"
+        notes.append(Note("warning", name, "", longer[0], message))
     return Grid(name, "", values, cells, notes=notes, table=joined_table(batches))
 
 
@@ -141,37 +191,3 @@ def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: b
                 cells.append(Cell(number, column, "formula", cell))
                 record[column] = found[1]
     return records
-
-
-class _Widths:
-    """How many cells rows have: those unlike the `usual` are worth a note, as a stray delimiter shifts a row."""
-
-    def __init__(self, name: str, head: list[int]) -> None:
-        self._name = name
-        filled = [width for width in head if width]
-        self.usual = max(set(filled), key=filled.count, default=0)
-        self._first = 0
-        self._count = 0
-        for number, width in enumerate(head):
-            self._take(number, width)
-
-    def _take(self, number: int, width: int) -> None:
-        if width > _WIDEST:
-            raise InputError(
-                f"第 {number + 1} 行超过 {_WIDEST} 格", where=self._name, remedy="请核对这一行的引号和分隔符"
-            )
-        if width > self.usual and number:
-            self._count += 1
-            self._first = self._first or number + 1
-
-    def see(self, start: int, chunk: list[list[str]]) -> None:
-        """Look at the rows of a chunk that starts at this 0-based row."""
-        for number, record in enumerate(chunk, start):
-            self._take(number, len(record))
-
-    def notes(self) -> list[Note]:
-        """Return the note on rows longer than usual."""
-        if not self._count:
-            return []
-        message = f"有 {self._count} 行比多数行长（{self.usual} 格），可能多了分隔符而错位，请核对这些行"
-        return [Note("warning", self._name, "", self._first, message)]

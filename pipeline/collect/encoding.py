@@ -1,14 +1,23 @@
-"""The encoding of a text file: its mark (BOM), UTF-8 strictly, GB18030, each said in the summary."""
+"""What a text file is: its encoding (mark, UTF-8 strictly, GB18030), and what separates its cells."""
 
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 from dataclasses import dataclass
-from typing import TextIO
+from itertools import islice
+from typing import TYPE_CHECKING, TextIO
 
+from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.headings import field_of_heading
 from pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    import _csv
+
+DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
+LONGEST = 1 << 24  # characters of one cell: csv's own buffer takes eight bytes for each
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
@@ -29,12 +38,12 @@ class Text:
     detail: str
     unreadable: int = 0
 
-    def lines(self) -> TextIO:
-        """Return the text as a stream whose line ends are untouched."""
-        return io.TextIOWrapper(io.BytesIO(self.data), self.encoding, errors="replace", newline="")
+    def lines(self, newline: str | None = "") -> TextIO:
+        """Return the text as a stream; its line ends are untouched unless `newline` is None."""
+        return io.TextIOWrapper(io.BytesIO(self.data), self.encoding, errors="replace", newline=newline)
 
-    def head(self, size: int = 1 << 18) -> str:
-        """Return the first characters."""
+    def head(self, size: int) -> str:
+        """Return the first characters of so many bytes."""
         return self.data[:size].decode(self.encoding, errors="ignore")
 
 
@@ -44,24 +53,20 @@ def decode(data: bytes, name: str) -> Text:
     Raises:
         InputError: no encoding of the ladder fits.
     """
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return _transcoded(data[len(mark) :], encoding, f"{encoding.upper()}（有 BOM）", name)
-    if wide := _without_mark(data):
-        return _transcoded(data, wide, f"{wide.upper()}（没有 BOM）", name)
-    for encoding in ("utf-8", "gb18030"):
-        if _unreadable(data, encoding, most=0) == 0:
-            return Text(data, encoding, encoding.upper())
-    return _damaged(data, name)
-
-
-def _transcoded(data: bytes, encoding: str, detail: str, name: str) -> Text:
-    if encoding != "utf-8":
-        text = data.decode(encoding, errors="replace")
+    mark, wide = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", ""))
+    data, wide = data[len(mark) :], wide or _without_mark(data)
+    detail = f"{wide.upper()}（{'有' if mark else '没有'} BOM）"
+    if wide and wide != "utf-8":
+        text = data.decode(wide, errors="replace")
         return Text(text.encode(), "utf-8", detail, text.count(_BAD))
-    if _unreadable(data, encoding, most=0) == 0:
-        return Text(data, encoding, detail)
-    return _damaged(data, name)
+    for encoding in ("utf-8",) if mark else ("utf-8", "gb18030"):
+        if _fits(data, encoding):
+            return Text(data, encoding, detail if mark else encoding.upper())
+    counts = {encoding: data.decode(encoding, errors="replace").count(_BAD) for encoding in ("utf-8", "gb18030")}
+    encoding = min(counts, key=lambda each: counts[each])
+    if counts[encoding] > max(3, len(data) // 2 * _TOLERATED):
+        raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
+    return Text(data, encoding, encoding.upper(), counts[encoding])
 
 
 def _without_mark(data: bytes) -> str:
@@ -75,22 +80,30 @@ def _without_mark(data: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _unreadable(data: bytes, encoding: str, *, most: int | None = None) -> int:
-    """Return how many characters of `data` cannot be read; counting ends past `most`."""
-    decoder = codecs.getincrementaldecoder(encoding)(errors="strict" if most == 0 else "replace")
-    count = 0
+def _fits(data: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for start in range(0, len(data), _STEP):
-            text = decoder.decode(data[start : start + _STEP], final=start + _STEP >= len(data))
-            count += 0 if most == 0 else text.count(_BAD)
+            decoder.decode(data[start : start + _STEP], final=start + _STEP >= len(data))
     except UnicodeDecodeError:
-        return 1
-    return count
+        return False
+    return True
 
 
-def _damaged(data: bytes, name: str) -> Text:
-    counts = {encoding: _unreadable(data, encoding) for encoding in ("utf-8", "gb18030")}
-    encoding = min(counts, key=lambda each: counts[each])
-    if counts[encoding] > max(3, len(data) // 2 * _TOLERATED):
-        raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
-    return Text(data, encoding, encoding.upper(), counts[encoding])
+def guess_delimiter(text: str) -> str:
+    """Return the delimiter under which the first records hold most known labels, then are most alike in width."""
+    return max(DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
+
+
+def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
+    head = list(islice(records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
+    labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
+    widths = [len(record) for record in head if record]
+    usual = max(set(widths), key=widths.count, default=1)
+    return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(DELIMITERS).index(delimiter)
+
+
+def records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
+    """Return the records of a csv's lines; `csv.Error` where a cell has more than LONGEST characters."""
+    csv.field_size_limit(LONGEST)
+    return csv.reader(lines, delimiter=delimiter)

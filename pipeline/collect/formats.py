@@ -1,16 +1,18 @@
-"""What a file is, by its bytes and not by its name, and the reader for it."""
+"""What a file is, by its bytes and not by its name, and the reader for it; DBF tables, in which registries export."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pipeline.collect.archive import Archive
-from pipeline.collect.collected import Input, Reading
-from pipeline.collect.dbase import is_dbf, read_dbf
-from pipeline.collect.inputs import Content
+from pipeline.collect.cell_text import Value
+from pipeline.collect.collected import Grid, Input, Note, Reading
+from pipeline.collect.compact import rows_in, text_and_columns
+from pipeline.collect.inputs import Archive, Content
 from pipeline.errors import InputError
 
-_ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+_OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来"
 _FOREIGN = {
     b"%PDF": "PDF 文件",
@@ -28,6 +30,10 @@ _OFFICE = {
     "ppt/presentation.xml": "PowerPoint 文稿",
     "index/document.iwa": "Numbers 表格",
 }
+_DBF_KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # dBase III to Visual FoxPro
+_DBF_END = 0x0D  # stands where another field would begin
+_GBK, _BIG5 = (0x4D, 0x7A), (0x4F, 0x78)  # language drivers (byte 29)
+_MEMOS = (".dbt", ".fpt")
 
 
 def read_table_file(content: Content) -> Reading:
@@ -36,56 +42,54 @@ def read_table_file(content: Content) -> Reading:
     Raises:
         InputError: it is no table that can be read.
     """
+    reading, detail = _read(content)
+    return replace(reading, inputs=[Input(content.name, content.sha256, len(content.data), detail)])
+
+
+def _read(content: Content) -> tuple[Reading, str]:
+    """Return what a file holds, and in Chinese how it was read."""
     data = content.data
     if not data.strip(b"\0 \r\n\t"):
         what = f"是空文件（{len(data)} 字节，没有内容）" if data else "是空文件（0 字节）"
         raise InputError(what, where=content.name, remedy="请重新导出或重新下载")
     if data.startswith(_PARQUET):
-        from pipeline.collect.parquet import read_parquet
+        from pipeline.collect.arrow_tables import read_parquet
 
-        return _with_input(read_parquet(content), content, "Parquet")
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _read_zip(content)
-    if data.startswith(_OLE):
-        return _read_ole(content)
-    if is_dbf(data):
-        return _with_input(read_dbf(content), content, "DBF")
+        return read_parquet(content), "Parquet"
+    if kind := _workbook_kind(content):
+        from pipeline.collect.workbooks import read_workbook
+
+        reading = read_workbook(content, kind)
+        return reading, f"{kind}，{len(reading.grids)} 张工作表"
+    if _is_dbf(data):
+        return _read_dbf(content), "DBF"
     _refuse_foreign(content)
     from pipeline.collect.delimited import read_delimited
 
-    reading, detail = read_delimited(content)
-    return _with_input(reading, content, detail)
+    return read_delimited(content)
 
 
-def _read_zip(content: Content) -> Reading:
-    archive = Archive(content)
+def _workbook_kind(content: Content) -> str:
+    """Return xlsx, xlsb, ods, xls, or "" for what is neither a zip nor an OLE file."""
+    if content.data.startswith(_OLE):  # it may also be an encrypted xlsx or a Word document
+        if "EncryptedPackage".encode("utf-16-le") in content.data:
+            raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
+        if "WordDocument".encode("utf-16-le") in content.data and "Workbook".encode("utf-16-le") not in content.data:
+            raise InputError("是 Word 文档，不是表格", where=content.name, remedy="请把表格另存为 xlsx 后再放回来")
+        return "xls"
+    if not content.data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return ""
+    names = Archive(content).names
     for part, kind in _OFFICE.items():
-        if part in {name.lower() for name in archive.names}:
+        if part in {name.lower() for name in names}:
             raise InputError(f"是 {kind}，不是表格", where=content.name, remedy="请把表格另存为 xlsx 后再放回来")
-    if any(name.endswith("workbook.bin") for name in archive.names):
-        return _read_workbook(content, "xlsb")
-    if "content.xml" in archive:
-        return _read_workbook(content, "ods")
-    if not any(name.startswith("xl/") or name.endswith("workbook.xml") for name in archive.names):
+    if any(name.endswith("workbook.bin") for name in names):
+        return "xlsb"
+    if "content.xml" in names:
+        return "ods"
+    if not any(name.startswith("xl/") or name.endswith("workbook.xml") for name in names):
         raise InputError("是压缩包，不是表格", where=content.name, remedy="请解压后把里面的表格放进来")
-    return _read_workbook(content, "xlsx")
-
-
-def _read_ole(content: Content) -> Reading:
-    """Read an xls; an OLE file may also be an encrypted xlsx or a Word document."""
-    head = content.data
-    if "EncryptedPackage".encode("utf-16-le") in head:
-        raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
-    if "WordDocument".encode("utf-16-le") in head and "Workbook".encode("utf-16-le") not in head:
-        raise InputError("是 Word 文档，不是表格", where=content.name, remedy="请把表格另存为 xlsx 后再放回来")
-    return _read_workbook(content, "xls")
-
-
-def _read_workbook(content: Content, kind: str) -> Reading:
-    from pipeline.collect.workbook_reader import read_workbook
-
-    reading = read_workbook(content, kind)
-    return _with_input(reading, content, f"{kind}，{len(reading.grids)} 张工作表")
+    return "xlsx"
 
 
 def _refuse_foreign(content: Content) -> None:
@@ -103,5 +107,54 @@ def _refuse_foreign(content: Content) -> None:
         raise InputError("是单个文件网页（MHT），只是扩展名像表格", where=content.name, remedy=_SAVE_AS)
 
 
-def _with_input(reading: Reading, content: Content, detail: str) -> Reading:
-    return replace(reading, inputs=[Input(content.name, content.sha256, len(content.data), detail)])
+def _is_dbf(data: bytes) -> bool:
+    """Say whether the bytes are a DBF table: kind, date of the last change, fields that end where the header does."""
+    head, record = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+    dated = len(data) > 64 and data[0] in _DBF_KINDS and data[2] <= 12 and data[3] <= 31
+    return dated and 64 < head <= len(data) and record > 1 and any(data[at] == _DBF_END for at in range(64, head, 32))
+
+
+def _read_dbf(content: Content) -> Reading:
+    """Return the records as one grid under their fields' names; deleted ones are left out and counted.
+
+    The encoding is the one that the file names where that is a Chinese one. Most exports name none, or a western one
+    by mistake: then it is UTF-8 or GB18030, whichever more of the text can be read by.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    from pipeline.collect.workbooks import dbf_rows
+
+    data = content.data
+    head, record = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+    encoding = "gb18030" if data[29] in _GBK else "cp950" if data[29] in _BIG5 else ""
+    if not encoding:
+        lost = {each: data[32:].decode(each, errors="replace").count("\ufffd") for each in ("utf-8", "gb18030")}
+        encoding = min(lost, key=lambda each: lost[each])
+    end = next(at for at in range(64, head, 32) if data[at] == _DBF_END)
+    blocks = [data[at : at + 32] for at in range(32, end, 32)]
+    names: list[Value] = [block[:11].split(b"\0")[0].decode(encoding, "replace").strip() for block in blocks]
+    # the library wants names of its own alphabet, each once: people name fields 姓名, and cut names to ten bytes
+    plain = b"".join(f"F{at}".encode().ljust(11, b"\0") + block[11:] for at, block in enumerate(blocks))
+    memo = _memo(content.path)
+    with TemporaryDirectory(prefix="mingce-") as folder:
+        place = Path(folder)
+        (place / "table.dbf").write_bytes(data[:32] + plain + data[32 + len(plain) :])
+        if memo is not None:
+            (place / f"table{memo.suffix.lower()}").write_bytes(memo.read_bytes())
+        first, *rest = dbf_rows(content.name, place, encoding) or [[]]
+    values, cells, table = text_and_columns([[names, *rows_in(first)], *rest], {})
+    deleted = sum(data[at] == 0x2A for at in range(head, len(data) - record + 1, record))
+    notes = [Note("info", content.name, "", 0, f"有 {deleted} 条记录已标为删除，未读取")] if deleted else []
+    if any(block[11:12] in b"MGP" for block in blocks) and memo is None:
+        message = "备注字段的内容在另一个文件（.dbt 或 .fpt）中，没有找到，读作空白；需要时请把它放在一起"
+        notes.append(Note("warning", content.name, "", 0, message))
+    return Reading([Grid(content.name, "", values, cells, table=table, notes=notes)])
+
+
+def _memo(path: Path | None) -> Path | None:
+    """Return the file of memos that stands beside a table, whatever the case of its ending."""
+    if path is None:
+        return None
+    beside = (each for each in path.parent.iterdir() if each.stem == path.stem and each.suffix.lower() in _MEMOS)
+    return next((each for each in beside if each.is_file()), None)

@@ -1,4 +1,4 @@
-"""What sources lack, and what is told of it: once, to the office, never to students."""
+"""What a run read of its sources; what they lack, and what is told of it: once, to the office, never to students."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
+from pipeline.collect.collected import Input, Note
 from pipeline.collect.source_columns import SourceColumn, SourceColumns, fields_read, numbers_asked, short
+from pipeline.tables import Frame
 
 Fields = frozenset[str]
 _NAMED = 3  # worksheets that a message names
@@ -31,6 +33,30 @@ class Lacking:
 
 
 NOTHING = Lacking()
+
+
+@dataclass(frozen=True)
+class SourcesRead:
+    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` registries.
+
+    `columns` is what each worksheet has, `lacking` what they lack, `asked` what the office is told of both.
+    `other_years` has, by school code, `rows` of a registry and how many end in each other year, where these are many.
+    """
+
+    inputs: list[Input]
+    notes: list[Note]
+    unread: dict[str, str]
+    unknown: Frame
+    skipped: Frame
+    columns: tuple[SourceColumns, ...]
+    lacking: Lacking
+    asked: list[dict[str, str]]
+    other_years: dict[str, dict[str, Any]]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that should have been read was not."""
+        return bool(self.unread) or any(note.level == "error" for note in self.notes)
 
 
 def lacking_of(

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree
 
+from pipeline.collect.cell_text import OverlayFacts, whole_number
 from pipeline.collect.collected import Cell, Kind
-from pipeline.collect.overlay import OverlayFacts
-from pipeline.collect.sheet_xml import whole
 
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -108,7 +107,7 @@ def _is_hidden(element: ElementTree.Element) -> bool:
 
 
 def _repeats(element: ElementTree.Element, what: str) -> int:
-    return whole(element.get(f"{_TABLE}number-{what}-repeated", "1")) or 1
+    return whole_number(element.get(f"{_TABLE}number-{what}-repeated", "1")) or 1
 
 
 def _told(cell: ElementTree.Element) -> tuple[str, Kind, str] | None:

@@ -7,17 +7,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from xlsxwriter.utility import xl_col_to_name
 
 from pipeline import fields
 from pipeline.collect import skipping
-from pipeline.collect.collected import CELLS, EXTRAS, SKIPPED, Collected, Grid, Level, Note, cell_frame, text_frame
-from pipeline.collect.compact import blank_column, filled_columns, widened
+from pipeline.collect.collected import (
+    CELLS,
+    EXTRAS,
+    SKIPPED,
+    Collected,
+    Grid,
+    Level,
+    Note,
+    cell_frame,
+    joined_frames,
+    text_frame,
+)
+from pipeline.collect.compact import blank_column, filled_columns, text_table, widened
 from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 from pipeline.collect.source_columns import (
     IN_REGISTRY,
@@ -59,16 +70,6 @@ class SheetRows:
     columns: SourceColumns | None = None
 
 
-def column_letters(column: int) -> str:
-    """Return the spreadsheet's name of a 0-based column: A, Z, AA."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
-
-
 def rows_of_grid(
     grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: Needs = SUBMISSION
 ) -> SheetRows:
@@ -87,18 +88,16 @@ def rows_of_grid(
     samples = _samples(body, header)
     header = with_proved(header, samples)
     numbered = option_numbers(header, body)
-    if numbered:
-        kept = {name: at for name, at in header.columns.items() if name not in numbered}
-        header = replace(header, columns=kept)
-    place = (grid.file, grid.sheet, grid.first_row + header.bottom)
+    header = replace(header, columns={name: at for name, at in header.columns.items() if name not in numbered})
+    place = (grid.file, grid.sheet, header.bottom + 1)
     columns = source_columns_of(header, place, given, samples)
     columns = replace(columns, joined=joined_levels(header, body), numbered=tuple(numbered))
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
         return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person
     if missing:
-        return _refused(grid, columns, _has_people(grid, header, body), missing)
-    notes = [*grid.notes, *_header_notes(grid, header), *_merged_notes(grid, header)]
+        return _refused(grid, header, body, columns, missing)
+    notes = [*grid.notes, *_header_notes(grid, header)]
     clash = [text for name, same in header.twice if (text := _clash(grid, header, body, name, same))]
     if clash:
         told = [_note(grid, "error", text, header.bottom) for text in clash]
@@ -108,12 +107,12 @@ def rows_of_grid(
 
 def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
     """Return what stands above the headings of a worksheet."""
-    return texts_above(_head(grid), has.row - grid.first_row)
+    return texts_above(_head(grid), has.row - 1)
 
 
 def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
     """Return the first filled values below the headings of a worksheet in the column `at`."""
-    below = grid.values[has.row - grid.first_row + 1 :][:_SAMPLE] if at >= 0 else []
+    below = grid.values[has.row :][:_SAMPLE] if at >= 0 else []
     return [text for row in below if at < len(row) and (text := row[at].strip())]
 
 
@@ -124,33 +123,29 @@ def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
     return {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in unknown}
 
 
-def _has_people(grid: Grid, header: Header, body: pa.Table) -> bool:
-    """Say whether there are people here: the header names one of the keys over filled cells, or the rows look so."""
+def _refused(
+    grid: Grid, header: Header, body: pa.Table, columns: SourceColumns, missing: Sequence[tuple[str, ...]]
+) -> SheetRows:
+    """Return nothing of a worksheet that lacks what it must have: an error where people stand in it.
+
+    There are people where the header names one of the keys over filled cells, or the rows look so.
+    """
     filled = set(filled_columns(body))
-    keys = [header.columns[key] for key in KEYS if key in header.columns]
-    return any(at in filled for at in keys) or skipping.looks_like_people(grid.values[:_SAMPLE])
-
-
-def _refused(grid: Grid, columns: SourceColumns, people: bool, missing: Sequence[tuple[str, ...]]) -> SheetRows:
-    """Return nothing of a worksheet that lacks what it must have: an error where people stand in it."""
-    at = columns.row - grid.first_row
-    if not people:
-        return _nothing(grid, _note(grid, "info", "表头下面没有学生，不是登记表，已跳过", at))
-    lacks = "、".join(lacking(columns, group) if len(group) == 1 else _either(columns, group) for group in missing)
+    keys = any(header.columns.get(key) in filled for key in KEYS)
+    if not keys and not skipping.looks_like_people(grid.values[:_SAMPLE]):
+        return _nothing(grid, _note(grid, "info", "表头下面没有学生，不是登记表，已跳过", header.bottom))
+    lacks = "、".join(" 或 ".join(lacking(columns, [name]) for name in group) for group in missing)
     why = f"表头缺少 {lacks} 这一列"
     message = (
         f"{why}，本表未读取。找到的列名：{headings_found([columns])}。请补上这一列，"
         '或在 cohort.toml 的 columns 里写明哪一列是它，或写固定的内容，如 "学历" = "=本科"（mingce columns 会逐列问）'
     )
-    return replace(_nothing(grid, _note(grid, "error", message, at)), columns=replace(columns, refused=why))
-
-
-def _either(columns: SourceColumns, group: Sequence[str]) -> str:
-    return " 或 ".join(lacking(columns, [name]) for name in group)
+    nothing = _nothing(grid, _note(grid, "error", message, header.bottom))
+    return replace(nothing, columns=replace(columns, refused=why))
 
 
 def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note:
-    return Note(level, grid.file, grid.sheet, 0 if at is None else grid.first_row + at, message)
+    return Note(level, grid.file, grid.sheet, 0 if at is None else at + 1, message)
 
 
 def _nothing(grid: Grid, *notes: Note) -> SheetRows:
@@ -189,27 +184,23 @@ def _head(grid: Grid) -> list[list[str]]:
     return head
 
 
-def _merged_notes(grid: Grid, header: Header) -> list[Note]:
-    """Return what must be said of cells merged over several people: all but the first have a blank there."""
-    tops = [top for top, _, bottom, _ in grid.merged if header.bottom < top < bottom]
-    if not tops:
-        return []
-    message = f"有 {len(tops)} 处合并单元格跨了几行，只有最上面一行有内容，其余各行读作空白；请取消合并、逐行填写"
-    return [_note(grid, "warning", message, min(tops))]
-
-
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
-    """Return what must be said about the labels."""
-    told = [
-        ("warning", f"{column_letters(column)} 列（{short(label)}）与 {column_letters(header.columns[name])} 列都是"
-         f"{fields.label(name)}，以后者为准，前者原样保留")
-        for label, name, column in header.beside[:_TOLD]
-    ]  # fmt: skip
+    """Return what must be said about the labels, and of cells merged over several people."""
+    notes: list[Note] = []
+    for label, name, column in header.beside[:_TOLD]:
+        both = f"{xl_col_to_name(column)} 列（{short(label)}）与 {xl_col_to_name(header.columns[name])} 列"
+        text = f"{both}都是{fields.label(name)}，以后者为准，前者原样保留"
+        notes.append(_note(grid, "warning", text, header.bottom))
     if header.unknown:
         labels = [short(label) for label in header.unknown.values()]
         more = f" 等 {len(labels)} 列" if len(labels) > _TOLD else ""
-        told.append(("info", f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"))
-    return [_note(grid, "warning" if level == "warning" else "info", text, header.bottom) for level, text in told]
+        text = f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"
+        notes.append(_note(grid, "info", text, header.bottom))
+    tops = [top for top, _, bottom, _ in grid.merged if header.bottom < top < bottom]
+    if tops:
+        text = f"有 {len(tops)} 处合并单元格跨了几行，只有最上面一行有内容，其余各行读作空白；请取消合并、逐行填写"
+        notes.append(_note(grid, "warning", text, min(tops)))
+    return notes
 
 
 def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int]) -> str:
@@ -217,7 +208,7 @@ def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
-    places = " 和 ".join(f"{column_letters(column)} 列" for column in same[:_TOLD])
+    places = " 和 ".join(f"{xl_col_to_name(column)} 列" for column in same[:_TOLD])
     return f"列名 {short(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
 
 
@@ -231,13 +222,8 @@ def _body(grid: Grid, header: Header) -> pa.Table:
     if grid.table is not None and not below:
         return grid.table
     width = max((*map(len, below), grid.table.num_columns if grid.table is not None else 0), default=0)
-    if any(len(row) < width for row in below):
-        below = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in below]
-    columns = [pa.array(list(map(itemgetter(at), below)), pa.large_string()) for at in range(width)]
-    top = pa.table(columns, names=[str(number) for number in range(width)])
-    if grid.table is None:
-        return top
-    return pa.concat_tables([top, widened(grid.table, width)])
+    top = text_table(below, width)
+    return top if grid.table is None else pa.concat_tables([top, widened(grid.table, width)])
 
 
 def _mapped(
@@ -250,7 +236,7 @@ def _mapped(
     constants: Mapping[str, str],
 ) -> SheetRows:
     """Return the rows below the header that are people's, the rest named in `skipped`."""
-    numbers = np.arange(body.num_rows, dtype="int64") + grid.first_row + header.bottom + 1
+    numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     doubtful = skipping.doubtful_rows(body, header)
     if len(doubtful) > _STRANGERS:
@@ -293,29 +279,15 @@ def _extras(
 ) -> pd.DataFrame:
     """Return the filled cells of columns that are no wanted field."""
     used = {header.columns[name] for name in wanted if name in header.columns}
-    rows: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    values: list[pa.ChunkedArray] = []
+    parts: list[pd.DataFrame] = []
     for column in filled_columns(body):
-        if column in used:
-            continue
-        filled = np.asarray(pc.not_equal(body.column(column), "")) & kept
-        label = header.labels.get(column) or f"{column_letters(column)} 列"
-        rows.append(numbers[filled])
-        labels.append(np.full(len(rows[-1]), label, dtype=object))
-        values.append(body.column(column).filter(pa.array(filled)))
-    if not any(map(len, rows)):
-        return text_frame(EXTRAS, numbers=["row"])
-    chunks = [chunk for column in values for chunk in column.chunks]
-    told = {
-        "row": np.concatenate(rows),
-        "column": np.concatenate(labels),
-        "value": pa.chunked_array(chunks).to_pandas(),
-    }
-    frame = pd.DataFrame(told).assign(file=grid.file, sheet=grid.sheet)[EXTRAS]
-    return frame.astype({name: "str" for name in EXTRAS if name != "row"}).sort_values(
-        "row", kind="stable", ignore_index=True
-    )
+        if column not in used:
+            filled = np.asarray(pc.not_equal(body.column(column), "")) & kept
+            label = header.labels.get(column) or f"{xl_col_to_name(column)} 列"
+            values = body.column(column).filter(pa.array(filled)).to_pandas()
+            parts.append(pd.DataFrame({"row": numbers[filled], "column": label, "value": values}))
+    placed = [part.assign(file=grid.file, sheet=grid.sheet) for part in parts]
+    return joined_frames(placed, EXTRAS).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, int]) -> pd.DataFrame:

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import fields
 from pipeline.collect.collected import SKIPPED, Collected, Note
 from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, is_code_row
 from pipeline.collect.headings import clean_heading, field_of_heading
-from pipeline.collect.template_text import EXAMPLES
 from pipeline.logs import mask
 from pipeline.tables import POSITION
 
@@ -48,7 +48,6 @@ _SIX = "([0-9]{6,}[Xx]?)"
 _DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever stands between them
 _LONG = re.compile(r"\s*[0-9]{8,15}\s*")
 _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
-_OURS = frozenset(EXAMPLES.values())  # our template's page of instructions gives them: nobody's numbers
 _FEW = 9  # filled cells of a row below the table, at most
 _WIDE = 40  # characters of a cell that are looked at in full width, too
 _PORTION = 50_000  # rows that are Python text at a time
@@ -59,7 +58,8 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
 
     The examples of our own template are nobody's.
     """
-    rows = [[cell for cell in row if cell.strip() not in _OURS] for row in rows]
+    ours = {field.example for field in fields.fields().values()}
+    rows = [[cell for cell in row if cell.strip() not in ours] for row in rows]
     if any(_holds_person(cell) for row in rows for cell in row):
         return True
     return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP

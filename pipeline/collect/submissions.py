@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pandas as pd
 
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect.collected import (
-    EXTRAS,
-    SKIPPED,
-    Collected,
-    Grid,
-    Note,
-    Reading,
-    row_columns,
-    text_frame,
-)
+from pipeline.collect.collected import EXTRAS, SKIPPED, Collected, Grid, Note, Reading, joined_frames, row_columns
 from pipeline.collect.formats import read_table_file
-from pipeline.collect.gsheet import is_gsheet
-from pipeline.collect.inputs import files_of, keep_bytes, read_content
+from pipeline.collect.inputs import files_of, is_gsheet, keep_bytes, read_content
 from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
 from pipeline.collect.source_columns import SourceColumns, undeclared
 from pipeline.errors import ConfigurationError, InputError
@@ -73,29 +61,15 @@ def submission_units(cohort: Cohort) -> list[Unit]:
     return units
 
 
-def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
-    """Read one unit; where it cannot be read, an error note says so."""
-    return _collected(read_unit(unit, cohort, keep), unit, cohort)
-
-
 def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
     """Return the worksheets of one unit; where it cannot be read, an error note says so."""
-    path = unit.path
-    if path is None:
-        from pipeline.collect.google import read_sheet
-
-        return _or_note(lambda: read_sheet(unit.source.path, cohort, keep))
-    reading = _or_note(lambda: _read_file(path, cohort.folder, keep, unit.registries))
-    if not reading.grids and any(note.level == "error" for note in unit.notes):
+    if any(note.level == "error" for note in unit.notes):
         return Reading([], list(unit.notes))
-    return replace(reading, notes=[*unit.notes, *reading.notes])
-
-
-def _or_note(read: Callable[[], Reading]) -> Reading:
     try:
-        return read()
+        reading = _read(unit, cohort, keep)
     except InputError as error:
-        return Reading([], [_fault(error)])
+        reading = Reading([], [_fault(error)])
+    return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
 def _fault(error: InputError) -> Note:
@@ -103,28 +77,34 @@ def _fault(error: InputError) -> Note:
     return Note("error", error.where, "", 0, f"{error.what}{remedy}")
 
 
-def _read_file(path: Path, folder: Path, keep: Path | None, registries: frozenset[str]) -> Reading:
-    content = read_content(path, folder)
-    if content.sha256 in registries:
+def _read(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+    if unit.path is None:
+        from pipeline.collect.google.read import read_sheet
+
+        return read_sheet(unit.source.path, cohort, keep)
+    content = read_content(unit.path, cohort.folder)
+    if content.sha256 in unit.registries:
         what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
         raise InputError(what, where=content.name, remedy=remedy)
     keep_bytes(content, keep)
     return read_table_file(content)
 
 
-def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
+def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
+    """Read one unit; where it cannot be read, an error note says so."""
+    reading = read_unit(unit, cohort, keep)
     grids, declared = reading.grids, cohort.submissions.declared(unit.source)
     needs = () if unit.source.amends else SUBMISSION
     parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
     notes = reading.notes + [note for part in parts for note in part.notes]
-    notes += _unread(grids, parts, notes)
     school = cohort.school_of_code(unit.source.school or "")
+    placed = [part.rows.assign(file=grid.file, sheet=grid.sheet) for grid, part in zip(grids, parts, strict=True)]
     return Collected(
-        rows=_rows(grids, parts),
+        rows=joined_frames(placed, row_columns()),
         cells=cells_of(parts),
-        extras=_concat([part.extras for part in parts], EXTRAS),
-        skipped=_concat([part.skipped for part in parts], SKIPPED),
-        notes=notes,
+        extras=joined_frames([part.extras for part in parts], EXTRAS),
+        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
+        notes=notes + _unread(grids, parts, notes),
         inputs=reading.inputs,
         columns=tuple(part.columns for part in parts if part.columns),
         pictures={name: data for grid in grids for name, data in grid.pictures.items()},
@@ -135,10 +115,10 @@ def _collected(reading: Reading, unit: Unit, cohort: Cohort) -> Collected:
 def together(parts: list[Collected]) -> Collected:
     """Return what several units gave as one."""
     return Collected(
-        rows=_concat([part.rows for part in parts], row_columns()),
+        rows=joined_frames([part.rows for part in parts], row_columns()),
         cells=cells_of(parts),
-        extras=_concat([part.extras for part in parts], EXTRAS),
-        skipped=_concat([part.skipped for part in parts], SKIPPED),
+        extras=joined_frames([part.extras for part in parts], EXTRAS),
+        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
         notes=[note for part in parts for note in part.notes],
         inputs=[each for part in parts for each in part.inputs],
         columns=tuple(each for part in parts for each in part.columns),
@@ -173,20 +153,3 @@ def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> lis
     message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"
     files = dict.fromkeys(grid.file for grid in grids)
     return [Note("info", file, "", 0, message) for file in files if file not in forms and file not in told]
-
-
-def _rows(grids: list[Grid], parts: list[SheetRows]) -> pd.DataFrame:
-    filled = [
-        part.rows.assign(file=grid.file, sheet=grid.sheet)[row_columns()]
-        for grid, part in zip(grids, parts, strict=True)
-        if len(part.rows)
-    ]
-    return _concat(filled, row_columns())
-
-
-def _concat(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    if not filled:
-        return text_frame(columns, numbers=["row"])
-    whole = pd.concat(filled, ignore_index=True)[columns]
-    return whole.astype({name: "str" for name in columns if name != "row"})

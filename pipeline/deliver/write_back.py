@@ -18,7 +18,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book, refused_by_protection
-from pipeline.collect.gsheet import PREFIX, is_gsheet, parse_source, spreadsheet_key
+from pipeline.collect.inputs import GSHEET, is_gsheet, parse_source, spreadsheet_key
 from pipeline.errors import RefusedError
 from pipeline.papers.errata import reported_students
 from pipeline.states import State, states, theme, tint
@@ -97,7 +97,7 @@ def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str,
     """
     if alone or len(keys) == 1:
         return {keys[0]: rows.drop(columns="file")}
-    is_sheet = rows["file"].str.startswith(PREFIX)
+    is_sheet = rows["file"].str.startswith(GSHEET)
     submitted = rows[is_sheet].assign(key=rows.loc[is_sheet, "file"].map(lambda name: parse_source(str(name))[0]))
     group = ["学校", "院系", "班级"]
     home = submitted.groupby(group)["key"].agg(lambda keys: keys.mode().iloc[0]).rename("key").reset_index()

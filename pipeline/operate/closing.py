@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cohort import Cohort
-from pipeline.collect.gsheet import is_gsheet
-from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.inputs import files_of, is_database, is_gsheet
 from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.operate.purge import leave_counts, was_killed

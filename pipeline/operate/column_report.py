@@ -11,9 +11,8 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.collected import Grid, Reading
-from pipeline.collect.people_tables import read_people
-from pipeline.collect.registry_files import read_sources
 from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, SheetRows, rows_of_grid, title_texts, values_below
+from pipeline.collect.school_tables import read_people, read_sources
 from pipeline.collect.source_columns import SourceColumn, SourceColumns, are_id_numbers, fields_read, labelled
 from pipeline.collect.submissions import read_unit, submission_units
 from pipeline.errors import InputError

@@ -122,9 +122,8 @@ def _folders(cohort: Cohort) -> Iterator[Check]:
 
 
 def _inputs(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.gsheet import is_gsheet
-    from pipeline.collect.inputs import files_of
-    from pipeline.collect.people_tables import read_people
+    from pipeline.collect.inputs import files_of, is_gsheet
+    from pipeline.collect.school_tables import read_people
 
     yield from _columns(cohort)
     for source in cohort.submissions.paths:
@@ -187,8 +186,7 @@ def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Ch
 
 
 def _registries(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.people_tables import read_people
-    from pipeline.collect.registry_files import read_registry
+    from pipeline.collect.school_tables import read_people, read_registry
 
     people = read_people(cohort)
     for school in cohort.schools:
@@ -273,7 +271,7 @@ def _mail(cohort: Cohort) -> Iterator[Check]:
 
 
 def _google(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.google.google_checks import check_google
+    from pipeline.collect.google.access import check_google
 
     for what, ok, remedy in check_google(cohort):
         yield Check(what, ok, remedy)

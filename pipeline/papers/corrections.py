@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.collect.form import (
+from pipeline.collect.template import (
     BELOW,
     EDGE,
     HEADER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from pipeline.cohort import Cohort
-from pipeline.collect.gsheet import is_gsheet
+from pipeline.collect.inputs import is_gsheet
 from pipeline.typeset import BOXED, pdf_of, qr_svg
 from pipeline.view.remaining_work import month_day
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.logic import compared_form
 from pipeline.cohort import Cohort
-from pipeline.collect.people_tables import read_people
+from pipeline.collect.school_tables import read_people
 from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.normalise_rows import normalise_registry
 from pipeline.normalise.vocabulary import vocabulary

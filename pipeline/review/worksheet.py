@@ -21,9 +21,8 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
-from pipeline.collect.gsheet import is_gsheet
 from pipeline.collect.header import LOOK_DOWN
-from pipeline.collect.inputs import files_of, read_content
+from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.errors import InputError, UsageError, one_line
 from pipeline.logs import mask
 from pipeline.review.actions import decision_entry, has_approval, overruled, refusal, returned_already, stands_already
@@ -325,7 +324,7 @@ def _read_file(path: Path) -> pd.DataFrame:
     names, body = rows[top] if rows else [], rows[top + 1 :]
     places = {name: names.index(name) for name in COLUMNS if name in names}
     columns = {name: [row[at] if at < len(row) else "" for row in body] for name, at in places.items()}
-    first = grid.first_row + top + 1
+    first = top + 2
     return pd.DataFrame({"row": range(first, first + len(body)), **columns})
 
 

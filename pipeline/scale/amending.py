@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.collect import Collected, Note, Unit, collect_unit
+from pipeline.collect.collected import Collected, Note
 from pipeline.collect.skipping import with_people
+from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.knowledge.regions import load_regions
 from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, Amended, with_amendments
 from pipeline.match.keys import joined_keys, key_frame, known_keys

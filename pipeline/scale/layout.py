@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.collect import Input, Note, SourceColumns
+from pipeline.collect.collected import Input, Note
+from pipeline.collect.source_columns import SourceColumns
 
 ROWS = 40_000
 """Registry rows of a part, where there are several parts: its frames fill some 0.5 GB while rules are judged."""

@@ -14,9 +14,11 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect import Note, SourceColumns, Unit, refuse_nothing, refuse_undeclared, submission_units
+from pipeline.collect.collected import Note
 from pipeline.collect.inputs import files_of, is_database
-from pipeline.collect.missing_fields import lacking_of, notes_of
+from pipeline.collect.missing_fields import SourcesRead, lacking_of, notes_of
+from pipeline.collect.source_columns import SourceColumns
+from pipeline.collect.submissions import Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.kept import Kept
@@ -35,7 +37,6 @@ from pipeline.scale.parts import JUDGED, SETTLED, desk_of, ledger_name
 from pipeline.scale.reading import UnitRead, read_registries, registry_name, spool_unit
 from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import Spool, open_spool
-from pipeline.sources import SourcesRead
 from pipeline.tables import Frame, Tables, write_table
 from pipeline.tabulate.headcount import put_together
 from pipeline.whole import link

@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import safe_name
-from pipeline.collect import Collected, Input, Note, Registry, SourceColumns, Unit, collect_unit, read_registry
+from pipeline.collect.collected import Collected, Input, Note, Registry
+from pipeline.collect.school_tables import read_registry
 from pipeline.collect.skipping import with_people
+from pipeline.collect.source_columns import SourceColumns
+from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.knowledge.regions import load_regions

@@ -147,7 +147,7 @@ def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
 
 def _told(before: Frame, now: Frame) -> Frame:
     """Return every student of either side with his place `before` and `now`; one whose number changed is one."""
-    from pipeline.collect.compare import followed  # takes a second, and few pages ask for it
+    from pipeline.collect.school_tables import followed  # takes a second, and few pages ask for it
 
     then = followed(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)
     both = then.merge(now[[*_KEY, "name", "place"]], on=_KEY, how="outer", suffixes=("_then", ""))

@@ -20,7 +20,7 @@ STUDENTS = 1_000_000
 
 def _table(folder: Path, columns: list[str]) -> pd.DataFrame:
     from pipeline.cohort import load_cohort
-    from pipeline.collect import read_registry
+    from pipeline.collect.school_tables import read_registry
     from tests.collecting import collect_submissions
 
     cohort = load_cohort(folder)

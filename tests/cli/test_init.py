@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.collect.people_tables import read_people
+from pipeline.collect.school_tables import read_people
 from pipeline.operate.doctor import examine_cohort
 from tests.cohorts import make_cohort
 from tests.command import run

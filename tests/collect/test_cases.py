@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import load_cohort
-from pipeline.collect import read_registry
+from pipeline.collect.school_tables import read_registry
 from pipeline.collect.source_columns import fields_read
 from pipeline.errors import InputError
 from tests.cohorts import settings

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.collect.collected import text_frame
-from pipeline.collect.compare import compare_registries
+from pipeline.collect.school_tables import compare_registries
 from pipeline.errors import InputError
 from pipeline.fields import in_registry
 

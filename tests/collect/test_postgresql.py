@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from pipeline.collect import database, read_registry
+from pipeline.collect import arrow_tables
+from pipeline.collect.school_tables import read_registry
 from pipeline.errors import InputError
 
 pytestmark = pytest.mark.postgresql
@@ -130,7 +131,7 @@ def test_the_password_comes_from_the_environment(make_cohort, table, monkeypatch
     without = table.replace(":geheim@", "@")
     with pytest.raises(InputError, match="数据库读不出"):
         read_registry(*registry_of(make_cohort, without), None)
-    monkeypatch.setenv(database.PASSWORD, "geheim")
+    monkeypatch.setenv(arrow_tables.PASSWORD, "geheim")
     assert len(read_registry(*registry_of(make_cohort, without), None).rows) == 120_000
 
 

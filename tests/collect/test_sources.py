@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cohort_sections import Source
-from pipeline.collect import read_people, read_registry
+from pipeline.collect.school_tables import read_people, read_registry
 from pipeline.collect.source_columns import fields_read
 from pipeline.collect.submissions import collect_unit, submission_units
 from pipeline.errors import ConfigurationError, InputError

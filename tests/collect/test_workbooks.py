@@ -10,7 +10,6 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
-from pipeline.collect import compact
 from pipeline.collect.cell_text import number_text
 from pipeline.errors import InputError
 from tests.collect import xlsb as binary
@@ -229,9 +228,8 @@ def test_what_is_no_table_is_said(tmp_path, read, data, said):
     assert caught.value.where == "名单.xls"
 
 
-def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of, monkeypatch):
-    """Past so many cells the rows become columns portion by portion; positions, formulas and numbers stay right."""
-    monkeypatch.setattr(compact, "_CHUNK", 100)
+def test_a_large_sheet_is_read_in_portions_the_same(tmp_path, read, rows_of):
+    """Past so many rows they become columns; positions, formulas and numbers stay right."""
     book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"), {"constant_memory": True})
     sheet = book.add_worksheet()
     for column, label in enumerate([*HEAD, "备注"]):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.cohort import load_cohort
-from pipeline.collect.people_tables import read_people
+from pipeline.collect.school_tables import read_people
 from pipeline.review.review_snapshot import newest_run
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

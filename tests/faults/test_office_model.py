@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.collect.people_tables import read_people
+from pipeline.collect.school_tables import read_people
 from pipeline.colleges import find_college
 from pipeline.errors import MingceError, RefusedError
 from pipeline.progress import Reporter

@@ -63,4 +63,8 @@ def make_cohort(folder: Path, **changed: Any) -> Cohort:
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
+    (tmp_path / "colleges.csv").write_text(
+        "学校名称,院系,副书记,邮箱\n湖南科技大学,土木工程学院,李书记,a@b.cn\n", "utf-8"
+    )
+    (tmp_path / "counselors.csv").write_text("学校名称,院系,班级,姓名,邮箱\n", "utf-8")
     return make_cohort(tmp_path)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect import google as sheets
-from pipeline.collect.google import read_decisions_sheet
+from pipeline.collect.google import read as sheets
 from pipeline.collect.google.http_client import Patience
-from pipeline.collect.google.sheet_cells import texts
+from pipeline.collect.google.read import read_decisions_sheet
+from pipeline.collect.google.tabs import texts_of
 from pipeline.errors import ConfigurationError, InputError
 from tests.collecting import collect_submissions
 
@@ -229,20 +229,18 @@ def test_endless_edits_end_with_a_note(google: Google, cohort, patience):
     assert len(google.reads()) <= 60
 
 
-def test_a_sheet_read_in_parts_is_whole(google: Google, cohort, patience):
+def test_a_large_sheet_is_read_in_one_call(google: Google, cohort, patience):
+    """Whole, so that no insertion between two calls can mix its rows."""
     values = [HEADER, *(student(i, "全校") for i in range(9000))]
     google.books[KEY] = Book(sheets=[sheet := Sheet(0, "全校", values, 9001, 40)])
     for row in sheet.values[1:]:
         row += ["某某省某某市某某区某某路某某号" * 9]
 
-    def insert(call) -> None:
-        if len(google.reads()) == 2:
-            sheet.values.insert(1, student(99_999, "全校"))
-            sheet.rows += 1
-
-    google.on("after", "batchGet", insert)
+    there = [row[1] for row in sheet.values[1:]]
+    google.on("after", "batchGet", lambda call: sheet.values.insert(1, student(99_999, "全校")))
     grids, _, _ = read_sheet(SOURCE, cohort, None, patience=patience)
-    assert [row[1] for row in rows_of(grids)] == [row[1] for row in sheet.values[1:]]
+    assert [row[1] for row in rows_of(grids)] == there
+    assert len(google.reads()) == 2
 
 
 def test_same_content_is_the_same_input(google: Google, cohort, patience):
@@ -300,6 +298,6 @@ def test_collect_takes_the_rows(google: Google, cohort, tmp_path: Path):
 
 
 def test_numbers_and_characters_that_no_file_holds():
-    values, cells = texts([["\ud800x", 10**400, float("inf"), True, None]])
+    values, cells = texts_of([["\ud800x", 10**400, float("inf"), True, None]])
     assert values == [["\ufffdx", "1E+400", "inf", "TRUE", ""]]
     assert len(cells) == 3

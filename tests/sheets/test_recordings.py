@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline.collect.google import access
-from pipeline.collect.google.api_responses import Fault as Wait
-from pipeline.collect.google.api_responses import Refused, fault_of_response
+from pipeline.collect.google.http_client import Fault as Wait
+from pipeline.collect.google.http_client import Refused, fault_of_response
 
 from .model import Book, Sheet, number_of
 from .standin import Fault, Google

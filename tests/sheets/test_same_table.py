@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from pipeline import fields
 from pipeline.cohort_sections import Source
-from pipeline.collect import Unit, collect_unit
 from pipeline.collect.cell_text import number_text
-from pipeline.collect.people_tables import COLLEGES
+from pipeline.collect.school_tables import COLLEGES
+from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.normalise_rows import normalise
 from pipeline.normalise.vocabulary import vocabulary

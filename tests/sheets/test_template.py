@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import fields
-from pipeline.collect.google.google_checks import check_google
+from pipeline.collect.google.access import check_google
 from pipeline.collect.google.google_template import complete_template
 from pipeline.collect.google.tabs import HEADER_MARK
 from pipeline.errors import RefusedError
@@ -25,6 +25,7 @@ def test_created_in_one_batch_and_not_twice(google: Google, cohort, patience):
     lists = {one["range"]["startColumnIndex"]: one["rule"]["condition"]["values"] for one in sheet.validations}
     gender = fields.names().index("gender")
     assert [one["userEnteredValue"] for one in lists[gender]] == ["男", "女"]
+    assert [one["userEnteredValue"] for one in lists[fields.names().index("college")]] == ["土木工程学院"]
     assert fields.names().index("school") in lists and fields.names().index("name") not in lists
     assert "必填" in sheet.notes[0, fields.names().index("name")]
     assert sheet.repeated[0]["cell"]["userEnteredFormat"]["numberFormat"]["type"] == "TEXT"

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
-from pipeline.collect import Grid
+from pipeline.collect.collected import Grid
 from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content

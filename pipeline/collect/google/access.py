@@ -1,10 +1,11 @@
-"""Who we are towards Google: key file, its permissions, the scopes; a client made from them."""
+"""Who we are towards Google: key file, its permissions, scopes; a client made from them, and the doctor's checks."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,68 +15,61 @@ from google.auth import exceptions as auth_errors
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import credentials as user_account
 from google.oauth2 import service_account
+from google_auth_oauthlib.flow import InstalledAppFlow
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Google
-from pipeline.collect.google.consent import ask_consent, consent_file
 from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
+from pipeline.collect.google.tabs import read_book
+from pipeline.collect.inputs import GSHEET, is_gsheet, parse_source
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
 
 READ_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 WRITE_SCOPE = "https://www.googleapis.com/auth/spreadsheets"
-KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
+_KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
+_PATIENCE_OF_DOCTOR = Patience(attempts=2, budget=60)
 
 Credentials = service_account.Credentials | user_account.Credentials
-
-
-def key_file(cohort: Cohort | None) -> Path:
-    """Return where the key file should be: the environment variable goes before `[google] key_file`."""
-    named = os.environ.get(KEY_FILE_VARIABLE)
-    if named or cohort is None:
-        return Path(named or Google().key_file).expanduser()
-    return cohort.path(cohort.google.key_file)
+Finding = tuple[str, bool, str]
 
 
 def connect_google(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
     """Return a client that may read, or with `write` also write, spreadsheets; Drive is never asked for.
 
-    Without a cohort the key file is the one of the environment, or at its usual place.
+    The key file is the one that the environment names, then that of the cohort, or at its usual place.
 
     Raises:
         ConfigurationError: no key file, one that others can read, or one that is no key.
     """
-    path = key_file(cohort)
-    identity = credentials(path, WRITE_SCOPE if write else READ_SCOPE)
-    failure: type[MingceError] = PartialError if write else InputError
-    return SheetsClient(_session(identity), address=address(identity), failure=failure, patience=patience)
+    named = os.environ.get(_KEY_FILE_VARIABLE)
+    path = cohort.path(cohort.google.key_file) if cohort and not named else Path(named or Google().key_file)
+    identity = _credentials(path.expanduser(), WRITE_SCOPE if write else READ_SCOPE)
+    address = identity.service_account_email if isinstance(identity, service_account.Credentials) else ""
+    tokens = requests.Session()
+    session = AuthorizedSession(identity, auth_request=Request(tokens))
+    for each in (tokens, session):
+        each.mount("https://", GoogleHostsAdapter())
+        each.mount("http://", GoogleHostsAdapter())
+    return SheetsClient(session, address=address, failure=PartialError if write else InputError, patience=patience)
 
 
-def address(identity: Credentials) -> str:
-    """Return the e-mail address that a spreadsheet must be shared with (empty for a person's own account)."""
-    return identity.service_account_email if isinstance(identity, service_account.Credentials) else ""
-
-
-def credentials(path: Path, scope: str) -> Credentials:
+def _credentials(path: Path, scope: str) -> Credentials:
     """Return who the key file says we are, for one scope.
 
     It is a service account's key, a person's agreement (OAuth, type authorized_user), or an OAuth client, for which a
     person is asked once.
-
-    Raises:
-        ConfigurationError: no such file, others may read it, or it is no key of Google's.
     """
     content = _private_json(path)
     try:
         if content.get("type") == "service_account":
-            _only_google(content, path)
+            _refuse_other_hosts(content, path)
             return service_account.Credentials.from_service_account_info(content, scopes=[scope])
         if content.get("type") == "authorized_user":
             return user_account.Credentials.from_authorized_user_info(content, scopes=[scope])
         if "installed" in content:
-            given = consent_file(path, scope)
-            if given.is_file():
-                return user_account.Credentials.from_authorized_user_info(_private_json(given), scopes=[scope])
-            return ask_consent(path, content, scope)
+            given = path.with_name(f"{path.stem}.{scope.rpartition('/')[2]}.json")
+            agreed = _private_json(given) if given.is_file() else _ask_consent(path, content, scope, given)
+            return user_account.Credentials.from_authorized_user_info(agreed, scopes=[scope])
     except (ValueError, auth_errors.GoogleAuthError):
         raise ConfigurationError(["密钥文件不完整，请重新从 Google Cloud 下载"], where=str(path)) from None
     raise ConfigurationError(
@@ -85,33 +79,19 @@ def credentials(path: Path, scope: str) -> Credentials:
 
 
 def _private_json(path: Path) -> dict[str, Any]:
-    refuse_readable_key(path)
-    return _content(path)
-
-
-def refuse_readable_key(path: Path) -> None:
-    """Refuse a key file that anyone but its owner can read (POSIX; Windows keeps it by the profile's own rights).
-
-    Raises:
-        ConfigurationError: it is not there, or is open to others.
-    """
+    """Return what a key file holds; refuse one that others can read (on Windows its owner's profile guards it)."""
     try:
         state = path.stat()
     except OSError:
         raise ConfigurationError(
-            [f"没有 Google 密钥文件，请照 docs/google-sheets.md 建立，或用 {KEY_FILE_VARIABLE} 指明"], where=str(path)
+            [f"没有 Google 密钥文件，请照 docs/google-sheets.md 建立，或用 {_KEY_FILE_VARIABLE} 指明"], where=str(path)
         ) from None
     if not stat.S_ISREG(state.st_mode):
         raise ConfigurationError(["Google 密钥应是一个文件"], where=str(path))
-    if os.name != "posix":
-        return
-    if state.st_mode & 0o077:
+    if os.name == "posix" and state.st_mode & 0o077:
         raise ConfigurationError([f"Google 密钥文件别人也能读，请运行 chmod 600 {path}"], where=str(path))
-    if state.st_uid not in (os.geteuid(), 0):
+    if os.name == "posix" and state.st_uid not in (os.geteuid(), 0):
         raise ConfigurationError(["Google 密钥文件属于另一个账号，请由本账号保存一份，权限 600"], where=str(path))
-
-
-def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
@@ -121,7 +101,7 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _only_google(content: dict[str, Any], path: Path) -> None:
+def _refuse_other_hosts(content: dict[str, Any], path: Path) -> None:
     """Refuse a key whose token address is not Google's: the signed assertion would go there."""
     token = urlsplit(str(content.get("token_uri", "")))
     universe = content.get("universe_domain", "googleapis.com")
@@ -129,11 +109,62 @@ def _only_google(content: dict[str, Any], path: Path) -> None:
         raise ConfigurationError(["密钥文件中的地址不是 Google 的，请重新从 Google Cloud 下载"], where=str(path))
 
 
-def _session(identity: Credentials) -> AuthorizedSession:
-    """Return a session, and one below it for tokens, that reach the four Google hosts alone."""
-    tokens = requests.Session()
-    session = AuthorizedSession(identity, auth_request=Request(tokens))
-    for each in (tokens, session):
-        each.mount("https://", GoogleHostsAdapter())
-        each.mount("http://", GoogleHostsAdapter())
-    return session
+def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) -> dict[str, Any]:
+    """Ask the person at this machine, in the browser, and keep the agreement for next time (`given`, mode 0600).
+
+    Raises:
+        ConfigurationError: nobody is at a terminal to be asked, or the client file leads elsewhere than to Google.
+    """
+    token = urlsplit(str(client.get("installed", {}).get("token_uri", "")))
+    page = urlsplit(str(client.get("installed", {}).get("auth_uri", "")))
+    if token.hostname not in HOSTS or page.hostname != "accounts.google.com" or token.scheme != "https":
+        raise ConfigurationError(["OAuth 客户端文件中的地址不是 Google 的，请重新下载"], where=str(path))
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            ["还没有人授权：请在本机的终端里运行一次 mingce doctor，在浏览器中同意后再试"], where=str(path)
+        )
+    flow = InstalledAppFlow.from_client_config(client, [scope])
+    flow.oauth2session.mount("https://", GoogleHostsAdapter())
+    agreed = flow.run_local_server(port=0, authorization_prompt_message="请在浏览器中打开：{url}").to_json(
+        strip=["token"]
+    )
+    given.touch(mode=0o600, exist_ok=True)
+    given.chmod(0o600)
+    given.write_text(agreed, encoding="utf-8")
+    return json.loads(agreed)
+
+
+def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Finding]:
+    """Return (what, whether it is in order, remedy) for the key file, the token, and each spreadsheet named.
+
+    A cohort without Google Sheets gets no line. Nothing is written.
+    """
+    decisions, answers = cohort.review.decisions or "", cohort.google.answers
+    named = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]
+    named += [("审核表", decisions)] if is_gsheet(decisions) else []
+    named += [("回写表格", GSHEET + answers.removeprefix(GSHEET))] if answers else []
+    if not named:
+        return []
+    try:
+        client = connect_google(cohort, patience=patience or _PATIENCE_OF_DOCTOR)
+    except ConfigurationError as error:
+        return [("Google 密钥文件", False, "；".join(error.mistakes))]
+    found: list[Finding] = [(f"Google 密钥文件（{client.address or '本人授权'}）", True, "")]
+    return found + [line for what, source in dict.fromkeys(named) for line in _check_spreadsheet(client, what, source)]
+
+
+def _check_spreadsheet(client: SheetsClient, what: str, source: str) -> list[Finding]:
+    try:
+        key, title = parse_source(source)
+        book = read_book(client, key)
+    except ConfigurationError as error:
+        return [(f"{what} {source[:40]}", False, "；".join(error.mistakes))]
+    except MingceError as error:
+        return [(f"{what} {source[:40]}", False, f"{error.what}。{error.remedy}" if error.remedy else error.what)]
+    found: list[Finding] = [(f"{what}“{book.title}”可以读取（{len(book.tabs)} 个工作表）", True, "")]
+    if title and title not in [tab.title for tab in book.tabs]:
+        found.append((f"{what}“{book.title}”的工作表 {title}", False, "没有这个工作表，请核对名称或新建"))
+    if what == "登记表" and not book.locale.startswith("zh"):
+        remedy = "日期会显示为别国的写法：请在“文件 → 设置”中把语言区域改为中国"
+        found.append((f"{what}“{book.title}”的语言区域是 {book.locale or '未知'}", False, remedy))
+    return found

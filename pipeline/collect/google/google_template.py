@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from pipeline import fields
@@ -11,13 +10,11 @@ from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
 from pipeline.collect.google.snapshot import AS_STORED
 from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book, refused_by_protection
-from pipeline.collect.gsheet import spreadsheet_key
-from pipeline.collect.template_text import EXAMPLE_MONTH, hint_of
+from pipeline.collect.inputs import spreadsheet_key
+from pipeline.collect.template import FormColumn, form_columns
 from pipeline.errors import RefusedError
-from pipeline.fields import Field
-from pipeline.knowledge.codes import load_codes
 
-TITLE = "信息采集"
+_TITLE = "信息采集"
 _ROWS = 2_000
 _MOST_CHOICES = 200  # a longer list is no help in a drop-down
 _SHADE = {"red": 0.91, "green": 0.94, "blue": 0.98}
@@ -37,13 +34,13 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
     book = read_book(client, spreadsheet_key(key))
     tab = _tab(client, book)
     header = _header(client, book, tab)
-    wanted = [field for field in fields.fields().values() if not set(field.labels) & set(header)]
-    requests = _requests(tab, header, wanted, _choices(cohort), _month(cohort))
+    wanted = [column for column in form_columns(cohort) if not set(column.field.labels) & set(header)]
+    requests = _requests(tab, header, wanted)
 
     def done() -> bool:
         now = _tab(client, read_book(client, book.key))
         there = set(_header(client, book, now))
-        return HEADER_MARK in now.protections and all(there & set(field.labels) for field in wanted)
+        return HEADER_MARK in now.protections and all(there & set(column.field.labels) for column in wanted)
 
     if requests:
         try:
@@ -57,17 +54,12 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
     return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
 
 
-def make_template(key: str, cohort: Cohort | None) -> None:
-    """Create or complete the collection sheet and say so; `mingce template --google KEY` calls it."""
-    print(complete_template(key, cohort), file=sys.stderr)
-
-
 def _tab(client: SheetsClient, book: Book) -> Tab:
     """Return the worksheet to fill: the one marked or titled as ours, else a new one."""
     found = _find(book)
     if found is None:
         grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
-        add = {"addSheet": {"properties": {"title": TITLE, "index": 0, "gridProperties": grid}}}
+        add = {"addSheet": {"properties": {"title": _TITLE, "index": 0, "gridProperties": grid}}}
         client.write(
             lambda: client.batch_update(book.key, {"requests": [add]}),
             lambda: _find(read_book(client, book.key)) is not None,
@@ -81,59 +73,45 @@ def _tab(client: SheetsClient, book: Book) -> Tab:
 def _find(book: Book) -> Tab | None:
     grids = [tab for tab in book.tabs if tab.kind == "GRID" and tab.title != ANSWERS_TITLE]
     marked = [tab for tab in grids if HEADER_MARK in tab.protections]
-    return next(iter(marked or [tab for tab in grids if tab.title == TITLE]), None)
+    return next(iter(marked or [tab for tab in grids if tab.title == _TITLE]), None)
 
 
 def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
     """Return the first row, as far as it is filled."""
-    (rows,) = client.read_values(book.key, [tab.rows_range(1, 1)], dict(AS_STORED))
+    (rows,) = client.read_values(book.key, [tab.first_row], dict(AS_STORED))
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     known = {label for field in fields.fields().values() for label in field.labels}
     if header and not known & set(header):
         raise RefusedError(
             "第一行不是表头，没有改动",
             where=f"{book.title} {tab.title}",
-            remedy=f"请清空第一行，或删去工作表 {TITLE} 再运行",
+            remedy=f"请清空第一行，或删去工作表 {_TITLE} 再运行",
         )
     return header
 
 
-def _choices(cohort: Cohort | None) -> dict[str, list[str]]:
-    """Return the drop-down lists by field: labels of the code tables, the schools' names."""
-    tables = load_codes(cohort.path(cohort.rules.folder) if cohort and cohort.rules.folder else None)
-    coded = {name: list(table.labels) for name, table in tables.items() if fields.fields().get(name)}
-    coded["school"] = [school.name for school in cohort.schools] if cohort else []
-    return {name: labels for name, labels in coded.items() if name != "major" and 0 < len(labels) <= _MOST_CHOICES}
-
-
-def _requests(
-    tab: Tab, header: list[str], wanted: list[Field], choices: dict[str, list[str]], month: str
-) -> list[dict[str, Any]]:
+def _requests(tab: Tab, header: list[str], wanted: list[FormColumn]) -> list[dict[str, Any]]:
     """Return the batch that completes the worksheet: new columns go to the right of all that is filled."""
     requests: list[dict[str, Any]] = []
     width = len(header) + len(wanted)
     if tab.columns < width:
         requests.append({"appendDimension": {"sheetId": tab.id, "dimension": "COLUMNS", "length": width - tab.columns}})
     if wanted:
-        cells = [{"userEnteredValue": {"stringValue": field.label}, "note": _note(field, month)} for field in wanted]
+        cells = [{"userEnteredValue": {"stringValue": each.field.label}, "note": _note(each)} for each in wanted]
         start = {"sheetId": tab.id, "rowIndex": 0, "columnIndex": len(header)}
         written = "userEnteredValue,note"
         requests.append({"updateCells": {"start": start, "rows": [{"values": cells}], "fields": written}})
         requests.append(_text_cells(tab, len(header), width))
-    for place, field in enumerate(wanted, len(header)):
-        if field.name in choices:
-            requests.append(_drop_down(tab, place, choices[field.name]))
+    for place, column in enumerate(wanted, len(header)):
+        if 0 < len(column.options) <= _MOST_CHOICES:
+            requests.append(_drop_down(tab, place, column.options))
     if HEADER_MARK not in tab.protections:
         requests += [*_first_row(tab), _protection(tab)]
     return requests
 
 
-def _month(cohort: Cohort | None) -> str:
-    return cohort.cohort.undergraduate_month if cohort else EXAMPLE_MONTH
-
-
-def _note(field: Field, month: str) -> str:
-    return "。".join(filter(None, [_REQUIRED.get(field.required, ""), hint_of(field.name, month)]))
+def _note(column: FormColumn) -> str:
+    return "。".join(filter(None, [_REQUIRED.get(column.field.required, ""), column.hint]))
 
 
 def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:

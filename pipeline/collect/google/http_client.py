@@ -7,10 +7,12 @@ quota answers carried no Retry-After, and reads worked again 41 to 51 s after th
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,10 +20,8 @@ import requests
 from google.auth import exceptions as auth_errors
 from gspread.http_client import FileType, HTTPClient, ParamsType
 from requests import adapters
+from urllib3 import exceptions as urllib3_errors
 
-from pipeline.collect.google import api_responses
-from pipeline.collect.google.api_responses import Fault
-from pipeline.collect.google.sheet_cells import Values
 from pipeline.errors import InputError, MingceError
 
 HOSTS = frozenset(
@@ -31,6 +31,11 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 120.0
 _BUSY_SECONDS = (8.0, 64.0)  # first and longest wait after a quota refusal
 _BROKEN_SECONDS = (1.0, 32.0)  # the same after a failure on the way
+_LONGEST_RETRY_AFTER = 600.0
+_RATE_REASONS = {"RATE_LIMIT_EXCEEDED", "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"}
+
+Values = list[list[Any]]
+"""Rows of cells as Google gives them: texts, numbers, truth values; blank ends of rows and sheets are left out."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,27 @@ class Calls:
         return f"{cost}，其中等待 {self.waits} 次、{self.waited:.0f} 秒（{'、'.join(dict.fromkeys(self.reasons))}）"
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A temporary failure: the call may be repeated.
+
+    `busy`: a quota. `maybe_done`: the call may have been carried out. `retry_after`: seconds that Google asked for.
+    """
+
+    why: str
+    busy: bool = False
+    maybe_done: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A final refusal of a call."""
+
+    what: str
+    remedy: str
+
+
 class RejectedRequestError(MingceError):
     """Google refused the request as it stands (400): for a read mostly a worksheet renamed or removed meanwhile."""
 
@@ -78,11 +104,7 @@ class GoogleHostsAdapter(adapters.HTTPAdapter):
     """Lets requests pass to the four Google hosts alone."""
 
     def send(self, request: requests.PreparedRequest, *args: object, **kwargs: object) -> requests.Response:
-        """Send the request where its host is one of `HOSTS`, over TLS.
-
-        Raises:
-            InputError: it is another one.
-        """
+        """Send the request where its host is one of `HOSTS`, over TLS; `InputError` where it is not."""
         address = urlsplit(request.url or "")
         if address.hostname not in HOSTS or address.scheme != "https":
             raise InputError(
@@ -97,14 +119,13 @@ class SheetsClient(HTTPClient):
 
     Reads are repeated. A write is repeated by itself only where it certainly was not carried out (a quota refusal, no
     connection, no token); otherwise `UnknownOutcomeError` says so, and `write` looks before it repeats.
-    `address` is the service account that a refusal for want of permission names; `last_size` the bytes of the last
-    sound answer.
+    `address` is the service account that a refusal for want of permission names; `failure` the error of a call that
+    is given up; `last_size` the bytes of the last sound answer.
     """
 
     def __init__(
-        self, session: requests.Session, *, address: str = "", failure: type[MingceError] = InputError,
-        patience: Patience | None = None,
-    ) -> None:  # fmt: skip
+        self, session: requests.Session, *, address: str, failure: type[MingceError], patience: Patience | None
+    ) -> None:
         super().__init__(None, session)  # pyright: ignore[reportArgumentType]  # gspread: a session needs no auth
         self.calls = Calls()
         self.last_size = 0
@@ -126,57 +147,46 @@ class SheetsClient(HTTPClient):
         """
         reading = method.lower() == "get"
         for attempt in range(1, self.patience.attempts + 1):
-            self._count(reading)
+            self.calls.reads += reading
+            self.calls.writes += not reading
             fault = self._attempt(method, endpoint, params=params, data=data, json=json, files=files, headers=headers)
             if not isinstance(fault, Fault):
                 self.last_size = len(fault.content)
                 return fault
             if fault.maybe_done and not reading:
                 raise UnknownOutcomeError(fault)
-            self.wait(fault, attempt)
-        raise AssertionError("wait() ends the last attempt")
+            self._wait(fault, attempt)
+        raise AssertionError("_wait() ends the last attempt")
 
     def read_values(self, key: str, ranges: list[str], params: ParamsType) -> list[Values]:
         """Return the rows of each range (in A1 notation) of a spreadsheet, in their order.
 
         An answer that lacks one of them is no sound answer, and is asked for again.
-
-        Raises:
-            MingceError: as `request`.
         """
         for attempt in range(1, self.patience.attempts + 1):
             found = _rows_of(self.values_batch_get(key, ranges, params=params))
             if len(found) == len(ranges):
                 return found
-            self.wait(Fault("回答不完整"), attempt)
-        raise AssertionError("wait() ends the last attempt")
+            self._wait(Fault("回答不完整"), attempt)
+        raise AssertionError("_wait() ends the last attempt")
 
     def write(self, send: Callable[[], Any], done: Callable[[], bool]) -> None:
-        """Carry out a write; after a lost answer ask `done` (a fresh read) before sending it again.
-
-        Raises:
-            MingceError: as `request`; also where the outcome stays unknown to the end.
-        """
+        """Carry out a write; after a lost answer ask `done` (a fresh read) before sending it again."""
         for attempt in range(1, self.patience.attempts + 1):
             try:
                 send()
                 return
             except UnknownOutcomeError as lost:
-                self.wait(lost.fault, attempt)
+                self._wait(lost.fault, attempt)
                 if done():
                     return
 
-    def wait(self, fault: Fault, attempt: int) -> None:
-        """Wait before attempt number `attempt` + 1.
-
-        Raises:
-            MingceError: (`failure`) attempts are used up, or the wait would exceed the job's time.
-        """
+    def _wait(self, fault: Fault, attempt: int) -> None:
+        """Wait before attempt number `attempt` + 1; raise `failure` where attempts or the job's time are used up."""
         seconds = self._pause(fault, attempt)
-        left = self._left()
         if attempt >= self.patience.attempts:
             raise self._given_up(fault, f"试了 {attempt} 次")
-        if seconds >= left:
+        if seconds >= self._left():
             raise self._given_up(fault, f"还需等待 {seconds:.0f} 秒，而本次任务的 {self.patience.budget:.0f} 秒已用完")
         self.calls.waits += 1
         self.calls.waited += seconds
@@ -198,12 +208,6 @@ class SheetsClient(HTTPClient):
             remedy="请检查网络（或代理）后再运行；若提示次数超限，请过几分钟再试",
         )
 
-    def _count(self, reading: bool) -> None:
-        if reading:
-            self.calls.reads += 1
-        else:
-            self.calls.writes += 1
-
     def _attempt(self, method: str, endpoint: str, **given: object) -> requests.Response | Fault:
         """Send once; return the sound answer, or why there is none. Raises for what waiting cannot mend."""
         left = self._left()
@@ -214,19 +218,18 @@ class SheetsClient(HTTPClient):
             send: Any = self.session.request  # google-auth's own signature leaves out the tuple of timeouts
             response: requests.Response = send(method, endpoint, timeout=timeout, allow_redirects=False, **given)
         except auth_errors.GoogleAuthError as error:
-            return api_responses.token_fault(error)
+            return _token_fault(error)
         except requests.RequestException as error:
-            return api_responses.network_fault(error)
+            return _network_fault(error)
         except OSError as error:  # requests: the CA bundle is not there
             raise self.failure(
                 "证书文件读不出", where=str(error)[-200:], remedy="请改正环境变量 REQUESTS_CA_BUNDLE，或取消它"
             ) from None
-        verdict = api_responses.fault_of_response(response, address=self.address)
-        if isinstance(verdict, api_responses.Rejected):
-            raise RejectedRequestError(verdict.what, remedy=verdict.remedy)
-        if isinstance(verdict, api_responses.Refused):
-            raise self.failure(verdict.what, remedy=verdict.remedy)
-        return verdict if isinstance(verdict, Fault) else response
+        verdict = fault_of_response(response, address=self.address)
+        if isinstance(verdict, Refused):
+            error = RejectedRequestError if response.status_code == 400 else self.failure
+            raise error(verdict.what, remedy=verdict.remedy)
+        return verdict or response
 
 
 def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
@@ -237,3 +240,109 @@ def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
         return []
     sound = all(isinstance(rows, list) and all(isinstance(row, list) for row in rows) for rows in found)
     return found if sound else []
+
+
+def fault_of_response(response: requests.Response, *, address: str) -> Fault | Refused | None:
+    """Return what is wrong with an answer, or None where it is complete JSON of success."""
+    status, body = response.status_code, _json_of(response)
+    if 200 <= status < 300:
+        return None if body is not None else Fault("回答不完整", maybe_done=True)
+    reasons = _reasons(body or {})
+    if status == 429 or (status == 403 and reasons & _RATE_REASONS):
+        return Fault(f"调用次数超限（{status}）", busy=True, retry_after=_retry_after(response))
+    if status == 408 or status >= 500:
+        return Fault(f"Google 服务暂时不可用（{status}）", maybe_done=True, retry_after=_retry_after(response))
+    return _refusal(status, reasons, address)
+
+
+def _refusal(status: int, reasons: set[str], address: str) -> Refused:
+    if status == 400:
+        return Refused("Google 不接受这次请求（400）", "表格可能正在改动（工作表改名或删除），请再运行一次")
+    if status == 401:
+        return Refused("Google 不认可这个密钥（401）", "请在 Google Cloud 重新生成服务账号密钥，换掉密钥文件")
+    if status == 403 and "SERVICE_DISABLED" in reasons:
+        return Refused(
+            "密钥所在的 Google Cloud 项目没有启用 Google Sheets API（403）",
+            "请在 Google Cloud 控制台的“API 和服务”中启用 Google Sheets API，过几分钟再运行",
+        )
+    if status == 403:
+        who = f"把表格共享给 {address}" if address else "用有权限的账号授权"
+        return Refused("没有权限打开这份 Google 表格（403）", f"请{who}：只读取给“查看者”，要回写给“编辑者”")
+    if status == 404:
+        also = f"，并已共享给 {address}" if address else ""
+        return Refused("没有找到这份 Google 表格（404）", f"请核对表格的 key（网址中 /d/ 与 /edit 之间的一段）{also}")
+    return Refused(
+        f"Google 给出意外的回答（{status}）", "请检查网络或代理；加 --debug 再运行一次，把显示的内容发给维护人员"
+    )
+
+
+def _json_of(response: requests.Response) -> dict[str, Any] | None:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _reasons(body: dict[str, Any]) -> set[str]:
+    """Return the machine-readable reasons of an error body, in the two shapes that Google uses."""
+    try:
+        error = body.get("error", {})
+        return {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
+    except (AttributeError, TypeError):
+        return set()
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the seconds that Retry-After asks for (a number or a date), at most ten minutes."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return min(float(value), _LONGEST_RETRY_AFTER)
+    try:
+        until, now = parsedate_to_datetime(value), parsedate_to_datetime(response.headers["Date"])
+        return min(max((until - now).total_seconds(), 0.0), _LONGEST_RETRY_AFTER)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
+    """Return the failure to get a token as one worth waiting for: the call itself was never sent.
+
+    Raises:
+        InputError: the key is no longer good, or this machine's clock is wrong.
+    """
+    _check_certificate(error)
+    if isinstance(error, auth_errors.TransportError):
+        return Fault("取不到 Google 的令牌（连接不上）")
+    # google-auth marks an HTML 502 of the token endpoint as final: what is no JSON did not come from the endpoint
+    page = isinstance(error, auth_errors.RefreshError) and not any(isinstance(part, dict) for part in error.args)
+    if error.retryable or (page and "<" in str(error.args[-1:])):
+        return Fault("取不到 Google 的令牌")
+    raise InputError(
+        "Google 不给这个密钥发令牌",
+        remedy="请核对本机的时间是否准确、密钥是否已在 Google Cloud 停用或删除；必要时重新生成密钥",
+    ) from None
+
+
+def _check_certificate(error: Exception) -> None:
+    """Raise where the other side's certificate is not trusted: waiting does not mend that."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        raise InputError(
+            "连接 Google 时证书验证失败", remedy="请检查本机时间；经过单位代理时，请用 REQUESTS_CA_BUNDLE 指明其证书"
+        ) from None
+
+
+def _network_fault(error: requests.RequestException) -> Fault:
+    """Return a failure of the connection; where it never came about, the call was certainly not carried out.
+
+    urllib3 2 calls an answer lost behind a proxy "unable to connect to proxy" as well: only the innermost error tells.
+    """
+    _check_certificate(error)
+    reason: object = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3_errors.ProxyError):
+        reason = reason.original_error
+    refused = isinstance(reason, OSError) and "Tunnel connection failed" in str(reason)
+    unreached = isinstance(reason, urllib3_errors.NewConnectionError | urllib3_errors.ConnectTimeoutError)
+    if refused or unreached or isinstance(error, requests.ConnectTimeout):
+        return Fault("连接不上 Google")
+    return Fault("Google 没有按时回答" if isinstance(error, requests.Timeout) else "连接中断", maybe_done=True)

@@ -1,27 +1,66 @@
-"""Reading a shared Google Sheet: `gsheet:<key>` to worksheets as read (`Grid`), and decisions from a sheet."""
+"""Reading a shared Google Sheet: `gsheet:<key>` to worksheets as read (`Grid`), and decisions from a sheet.
+
+Cells are read as stored, dates as shown. "9/5/2016" may be May or September, so such columns are read once more as
+serial numbers; a numeric cell shorter than its column's numbers may be shown with zeros in front by its format.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.collect.collected import Grid, Input, Note, Reading
-from pipeline.collect.google import looks
+from pipeline.collect.collected import Cell, Grid, Input, Note, Reading
 from pipeline.collect.google.access import connect_google
-from pipeline.collect.google.http_client import Patience, SheetsClient
-from pipeline.collect.google.looks import Look
-from pipeline.collect.google.sheet_cells import texts
-from pipeline.collect.google.snapshot import Snapshot, SnapshotReader
-from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab
-from pipeline.collect.gsheet import is_gsheet, parse_source
-from pipeline.collect.inputs import Content, keep_bytes
+from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient, Values
+from pipeline.collect.google.snapshot import (
+    COMPACT,
+    LARGEST_RANGES,
+    Snapshot,
+    SnapshotReader,
+    key_column,
+    sheet_column,
+)
+from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab, texts_of
+from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
 from pipeline.errors import InputError
 
 _LOOKS = 3
 _DECISION_KEY = "学号"
+_SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", **COMPACT}
+_SHOWN = {"valueRenderOption": "FORMATTED_VALUE", **COMPACT}
+_MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+# a date that does not begin with its year
+_FOREIGN = re.compile(
+    rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}(?:\D.*)?|(?:\d{{1,2}}[ -])?{_MONTHS}[ -].*\d", re.IGNORECASE
+)
+_DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
+_AFTER_9999 = 2_958_466  # the first serial number that is no date any more
+_PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """A column of a worksheet to read again; `dates`: as serial numbers, else as shown."""
+
+    tab: Tab
+    column: int
+    dates: bool
+
+
+@dataclass(frozen=True)
+class _Reread:
+    """What the second reading showed: the texts to take instead, by (row, column), and the cells that are dates."""
+
+    texts: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
+    cells: list[Cell] = field(default_factory=list[Cell])
 
 
 def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None) -> Reading:
@@ -47,18 +86,29 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
     snapshot = reader.read()
     if title and not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
-    found, restless = _second_looks(client, reader, snapshot)
-    content = _content(source, snapshot, found)
+    reread, restless = _reread_columns(client, reader, snapshot)
+    content = _content(source, snapshot, reread)
     keep_bytes(content, keep)
-    grids = [_grid(source, tab, snapshot, found.get(tab.id)) for tab in snapshot.book.tabs if _filled(snapshot, tab)]
+    filled = [tab for tab in snapshot.book.tabs if _is_filled(snapshot.values.get(tab.id, []))]
+    grids = [_grid(source, tab, snapshot.values[tab.id], reread.get(tab.id, _Reread())) for tab in filled]
     detail = f"Google 表格“{snapshot.book.title}”，{len(grids)} 个工作表；{client.calls}"
-    notes = [Note("info", source, "", 0, detail), *_book_notes(source, snapshot, restless)]
+    notes = [Note("info", source, "", 0, detail)]
+    notes += [
+        Note("info", source, tab.title, 0, "工作表是空的，未读取") for tab in snapshot.book.tabs if tab not in filled
+    ]
+    moving = "读取期间一直有人在改：取的是最后一次读到的内容，请在没有人填写时再运行一次"
+    notes += [
+        Note("warning", source, snapshot.tabs[number].title, 0, moving)
+        for number in sorted(restless & set(snapshot.tabs))
+    ]
     return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
 
 
-def read_decisions_sheet(
-    source: str, cohort: Cohort, keep: Path | None = None, *, patience: Patience | None = None
-) -> list[dict[str, str]]:
+def _is_filled(values: Values) -> bool:
+    return any(any(cell != "" for cell in row) for row in values)
+
+
+def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | None = None) -> list[dict[str, str]]:
     """Return the rows of a decisions worksheet (`gsheet:<key>#审核`) by its own headers, blank rows left out.
 
     Each row also has `row`, its 1-based place in the sheet as text.
@@ -71,8 +121,7 @@ def read_decisions_sheet(
     snapshot = SnapshotReader(client, key, lambda tab: tab.title == title if title else tab.kind == "GRID").read()
     if not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称，或新建这个工作表")
-    keep_bytes(_content(source, snapshot, {}), keep)
-    rows, _ = texts(snapshot.values.get(snapshot.book.tabs[0].id, []))
+    rows, _ = texts_of(snapshot.values.get(snapshot.book.tabs[0].id, []))
     rows = [[cell.strip() for cell in row] for row in rows]
     top = next((number for number, row in enumerate(rows[:40]) if _DECISION_KEY in row), None)
     if top is None:
@@ -87,53 +136,116 @@ def read_decisions_sheet(
 
 def _own_titles(cohort: Cohort, key: str) -> set[str]:
     """Return the titles of the worksheets that are not the students': answers, decisions in the same spreadsheet."""
-    own = {ANSWERS_TITLE}
     decisions = cohort.review.decisions or ""
-    if is_gsheet(decisions):
-        decided, title = parse_source(decisions)
-        own |= {title} if decided == key and title else set()
-    return own
+    decided, title = parse_source(decisions) if is_gsheet(decisions) else ("", "")
+    return {ANSWERS_TITLE, title} if decided == key and title else {ANSWERS_TITLE}
 
 
 def _is_students(tab: Tab, own: set[str]) -> bool:
     return tab.kind == "GRID" and tab.title not in own and ANSWERS_MARK not in tab.protections
 
 
-def _filled(snapshot: Snapshot, tab: Tab) -> bool:
-    return any(any(cell != "" for cell in row) for row in snapshot.values.get(tab.id, []))
-
-
-def _second_looks(client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot) -> tuple[dict[int, Look], set[int]]:
-    """Look again at the columns that need it; a worksheet that changed meanwhile is read again first, within bounds.
+def _reread_columns(
+    client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot
+) -> tuple[dict[int, _Reread], set[int]]:
+    """Read the columns again that need it; a worksheet that changed meanwhile is read whole again first, within bounds.
 
     Returns what was seen by worksheet id, and the ids that would not hold still.
     """
-    found: dict[int, Look] = {}
-    left = {tab.id for tab in snapshot.book.tabs if tab.id in snapshot.values}
+    found: dict[int, _Reread] = {}
+    left = set(snapshot.values) & set(snapshot.tabs)
     for attempt in range(_LOOKS):
-        wanted = [
-            wish for number in sorted(left) for wish in looks.wishes(snapshot.tab(number), snapshot.values[number])
-        ]
-        seen = looks.look(client, snapshot.book.key, wanted, snapshot.values) if wanted else {}
-        found |= {number: look for number, look in seen.items() if look is not None}
-        left = {number for number, look in seen.items() if look is None}
+        wanted = [wish for number in sorted(left) for wish in _wishes(snapshot.tabs[number], snapshot.values[number])]
+        seen = _columns(client, snapshot, wanted)
+        found |= {number: one for number, one in seen.items() if one is not None}
+        left = {number for number, one in seen.items() if one is None}
         if not left:
-            return found, snapshot.restless
+            break
         if attempt < _LOOKS - 1:
             before = dict(snapshot.values)
             reader.again(left)  # which also reads again whatever else has changed by now
             left = {number for number, values in snapshot.values.items() if before.get(number) is not values}
-            found = {number: look for number, look in found.items() if number not in left}
+            found = {number: one for number, one in found.items() if number not in left}
     return found, snapshot.restless | left
 
 
-def _content(source: str, snapshot: Snapshot, found: dict[int, Look]) -> Content:
+def _wishes(tab: Tab, values: Values) -> list[_Wish]:
+    """Return the columns of a worksheet that need a second reading; mostly none."""
+    labels = {label: field.name for field in fields.fields().values() for label in field.labels}
+    made: list[_Wish] = []
+    for column in range(max((len(row) for row in values), default=0)):
+        cells = [cell for cell in sheet_column(values, column) if cell != ""]
+        if any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells)):
+            made.append(_Wish(tab, column, dates=True))
+        named = {labels.get(str(cell).strip(" *＊")) for cell in cells[:40] if isinstance(cell, str)}
+        if named & set(_PADDED) and _zeros_lost(cells):
+            made.append(_Wish(tab, column, dates=False))
+    return made
+
+
+def _zeros_lost(cells: list[Any]) -> bool:
+    """Say whether a number of the column has fewer digits than most of its entries."""
+    digits = [str(cell) for cell in cells if str(cell).isdecimal()]
+    if not digits:
+        return False
+    usual = Counter(map(len, digits)).most_common(1)[0][0]
+    usual = max(usual, 6)  # the shortest identifier with a fixed width is the postcode
+    return any(type(cell) is int and len(str(cell)) < usual for cell in cells)
+
+
+def _columns(client: SheetsClient, snapshot: Snapshot, wanted: list[_Wish]) -> dict[int, _Reread | None]:
+    """Read the wished columns, each with its worksheet's key column; None for a worksheet changed meanwhile."""
+    seen: dict[int, _Reread | None] = {}
+    own = {wish.tab.id: key_column(snapshot.values[wish.tab.id]) for wish in wanted}
+    for dates in (True, False):
+        some = [wish for wish in wanted if wish.dates is dates]
+        for start in range(0, len(some), LARGEST_RANGES // 2):
+            now = some[start : start + LARGEST_RANGES // 2]
+            ranges = [wish.tab.columns_range(column) for wish in now for column in (own[wish.tab.id], wish.column)]
+            try:
+                read = client.read_values(snapshot.book.key, ranges, {**(_SERIAL if dates else _SHOWN)})
+            except RejectedRequestError:
+                seen |= {wish.tab.id: None for wish in now}
+                continue
+            columns = [sheet_column(rows, 0) for rows in read]
+            for wish, key, column in zip(now, columns[::2], columns[1::2], strict=True):
+                before = snapshot.values[wish.tab.id]
+                one = seen.setdefault(wish.tab.id, _Reread())
+                if not _same(sheet_column(before, own[wish.tab.id]), key):
+                    seen[wish.tab.id] = None
+                elif one is not None:
+                    _take(one, wish, sheet_column(before, wish.column), column)
+    return seen
+
+
+def _same(before: list[Any], now: list[Any]) -> bool:
+    """Compare key columns that were asked for in two ways: only text looks the same in both."""
+    alike = all(a == b or not (isinstance(a, str) and isinstance(b, str)) for a, b in zip(before, now, strict=False))
+    return len(before) == len(now) and alike
+
+
+def _take(found: _Reread, wish: _Wish, before: list[Any], now: list[Any]) -> None:
+    for row, (old, new) in enumerate(zip(before, now, strict=False)):
+        if wish.dates and isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999:
+            moment = _DAY_ZERO + timedelta(seconds=round(new * 86400))
+            midnight = moment.time().isoformat() == "00:00:00"
+            found.texts[row, wish.column] = moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S")
+            found.cells.append(Cell(row, wish.column, "date", repr(new)))
+        elif not wish.dates and type(old) is int and _only_zeros_added(old, new):
+            found.texts[row, wish.column] = str(new)
+
+
+def _only_zeros_added(old: int, new: object) -> bool:
+    return isinstance(new, str) and new.isdecimal() and new.startswith("0") and int(new) == old
+
+
+def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Content:
     """Return all that was read as JSON bytes: the same content gives the same bytes."""
     sheets = [
         {
             "sheetId": tab.id, "title": tab.title, "merges": tab.merges, "hiddenRows": tab.hidden_rows,
             "hiddenColumns": tab.hidden_columns, "values": snapshot.values.get(tab.id, []),
-            "looks": [[row, column, text] for (row, column), text in sorted(_texts(found.get(tab.id)).items())],
+            "looks": [[*place, text] for place, text in sorted(reread.get(tab.id, _Reread()).texts.items())],
         }
         for tab in snapshot.book.tabs
     ]  # fmt: skip
@@ -142,27 +254,21 @@ def _content(source: str, snapshot: Snapshot, found: dict[int, Look]) -> Content
     return Content(source, data, hashlib.sha256(data).hexdigest())
 
 
-def _texts(found: Look | None) -> dict[tuple[int, int], str]:
-    return found.texts if found else {}
-
-
-def _grid(source: str, tab: Tab, snapshot: Snapshot, found: Look | None) -> Grid:
-    values: list[list[Any]] = snapshot.values[tab.id]
-    rows, cells = texts(values)
-    for (row, column), text in _texts(found).items():
+def _grid(source: str, tab: Tab, values: Values, reread: _Reread) -> Grid:
+    rows, cells = texts_of(values)
+    for (row, column), text in reread.texts.items():
         rows[row][column] = text
-    cells = cells + (found.cells if found else [])
     width = max(map(len, rows), default=0)
     rows = [row + [""] * (width - len(row)) for row in rows]
-    return Grid(source, tab.title, rows, cells=cells, merged=tab.merges, notes=_tab_notes(source, tab, len(rows)))
+    notes = _tab_notes(source, tab, len(rows))
+    return Grid(source, tab.title, rows, cells=cells + reread.cells, merged=tab.merges, notes=notes)
 
 
 def _tab_notes(source: str, tab: Tab, rows: int) -> list[Note]:
     notes: list[Note] = []
     if tab.hidden:
-        notes.append(
-            Note("warning", source, tab.title, 0, "工作表被隐藏，仍然读取；若不是学生提交的数据，请移到别的表格")
-        )
+        what = "工作表被隐藏，仍然读取；若不是学生提交的数据，请移到别的表格"
+        notes.append(Note("warning", source, tab.title, 0, what))
     hidden = [row for row in tab.hidden_rows if row <= rows]
     if hidden:
         notes.append(Note("warning", source, tab.title, hidden[0], f"有 {len(hidden)} 行被隐藏或筛选掉，仍然读取"))
@@ -172,16 +278,4 @@ def _tab_notes(source: str, tab: Tab, rows: int) -> list[Note]:
         top = min(merge[0] for merge in tab.merges) + 1
         what = f"有 {len(tab.merges)} 处合并单元格，只有左上角一格有内容；请取消合并"
         notes.append(Note("warning", source, tab.title, top, what))
-    return notes
-
-
-def _book_notes(source: str, snapshot: Snapshot, restless: set[int]) -> list[Note]:
-    notes = [
-        Note("info", source, tab.title, 0, "工作表是空的，未读取")
-        for tab in snapshot.book.tabs
-        if not _filled(snapshot, tab)
-    ]
-    for number in sorted(restless & {tab.id for tab in snapshot.book.tabs}):
-        what = "读取期间一直有人在改：取的是最后一次读到的内容，请在没有人填写时再运行一次"
-        notes.append(Note("warning", source, snapshot.tab(number).title, 0, what))
     return notes

@@ -2,27 +2,53 @@
 
 One batched read is one moment. Where a spreadsheet needs several, the last one also carries the key column of every
 worksheet read before: what differs by then has changed and is read again, within bounds. A worksheet is read whole in
-one call wherever it fits, so that sorting, inserting and deleting between calls never mixes two students' cells.
+one call, so that sorting, inserting and deleting between calls never mixes two students' cells.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from pipeline.collect.google import change_detection
-from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient
-from pipeline.collect.google.read_ranges import ANSWER_BYTES, CELL_BYTES, LARGEST_RANGES, Rest, plan
-from pipeline.collect.google.sheet_cells import Values
+from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient, Values
 from pipeline.collect.google.tabs import Book, Tab, read_book
 from pipeline.errors import InputError
 
 # Text as it stands in the cell, numbers and true/false as such, dates as the person saw them.
 AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
-_COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
+COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
+LARGEST_RANGES = 80  # in one call: they stand in the address
+_ANSWER_BYTES = 3_000_000  # one answer; Google advises about 2 MB a request, larger ones work and cost fewer calls
+_CELL_BYTES = 23.6  # of one cell in an answer, measured on full worksheets of 1,500 x 40; learned anew while reading
+_SMALLEST, _LARGEST = 40_000, 1_000_000  # cells a call, whatever their size seems to be
 _ROUNDS = 5
 _RENAMES = 4
-_SMALLEST, _LARGEST = 40_000, 1_000_000  # cells a call, whatever their size seems to be
+_DATE_LIKE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}.*")
+_NEARLY = 0.95  # a column is as good a key as another that tells 5 % more rows apart: the shorter one is taken
+
+
+def key_column(values: Values) -> int:
+    """Return the 0-based column that tells most rows apart; of nearly equal ones the one with the shortest text.
+
+    Columns of dates are no keys: they look different by how they are asked for.
+    """
+    told: list[tuple[int, int, int]] = []
+    for column in range(max((len(row) for row in values), default=0)):
+        filled = [str(cell) for cell in sheet_column(values, column) if cell != ""]
+        if filled and not any(map(_DATE_LIKE.fullmatch, filled[1:200])):
+            told.append((len(set(filled)), sum(map(len, filled)), column))
+    best = max((distinct for distinct, _, _ in told), default=0)
+    return min(((length, column) for distinct, length, column in told if distinct >= _NEARLY * best), default=(0, 0))[1]
+
+
+def sheet_column(values: Values, column: int) -> list[Any]:
+    """Return one column, without the blank cells at its end."""
+    cells = [row[column] if column < len(row) else "" for row in values]
+    while cells and cells[-1] == "":
+        cells.pop()
+    return cells
 
 
 @dataclass
@@ -33,9 +59,10 @@ class Snapshot:
     values: dict[int, Values] = field(default_factory=dict[int, Values])
     restless: set[int] = field(default_factory=set[int])
 
-    def tab(self, number: int) -> Tab:
-        """Return the worksheet with this id."""
-        return next(tab for tab in self.book.tabs if tab.id == number)
+    @property
+    def tabs(self) -> dict[int, Tab]:
+        """The worksheets by their ids, in their order."""
+        return {tab.id: tab for tab in self.book.tabs}
 
 
 class SnapshotReader:
@@ -46,9 +73,7 @@ class SnapshotReader:
         self.key = key
         self.wanted = wanted
         self.snapshot = Snapshot(Book(key, "", "", []))
-        self._bytes = CELL_BYTES
-        self._cut: set[int] = set()  # worksheets read in parts
-        self._undivided: set[int] = set()  # those that changed while they were: read whole from then on
+        self._cell_bytes = _CELL_BYTES
         self._fresh: set[int] = set()  # read in this round
 
     def read(self) -> Snapshot:
@@ -57,28 +82,22 @@ class SnapshotReader:
         Raises:
             MingceError: as `SheetsClient.request`; worksheets were renamed or removed again and again.
         """
-        self._book()
-        self.again(set(self._tabs()))
+        self._read_book()
+        self.again(set(self.snapshot.tabs))
         return self.snapshot
 
     def again(self, numbers: set[int]) -> None:
         """Read these worksheets again, and whatever else changed meanwhile."""
-        pending = numbers
         for _ in range(_ROUNDS):
-            pending = self._round(pending)
-            self._undivided |= self._cut & pending
-            if not pending:
+            numbers = self._round(numbers)
+            if not numbers:
                 break
-        self.snapshot.restless = pending
+        self.snapshot.restless = numbers
 
-    def _tabs(self) -> dict[int, Tab]:
-        return {tab.id: tab for tab in self.snapshot.book.tabs}
-
-    def _book(self) -> None:
+    def _read_book(self) -> None:
         book = read_book(self.client, self.key, hidden=True)
-        book = Book(book.key, book.title, book.locale, [tab for tab in book.tabs if self.wanted(tab)])
-        self.snapshot.book = book
-        for gone in set(self.snapshot.values) - set(self._tabs()):
+        self.snapshot.book = Book(book.key, book.title, book.locale, [tab for tab in book.tabs if self.wanted(tab)])
+        for gone in set(self.snapshot.values) - set(self.snapshot.tabs):
             del self.snapshot.values[gone]
 
     def _round(self, pending: set[int]) -> set[int]:
@@ -86,90 +105,53 @@ class SnapshotReader:
         self._fresh = set()
         for attempt in range(_RENAMES + 1):
             try:
-                return self._batches(pending & set(self._tabs()))
+                return self._calls([tab for tab in self.snapshot.book.tabs if tab.id in pending])
             except RejectedRequestError as error:  # a worksheet was renamed or removed: ask for the names, ids stay
                 if attempt == _RENAMES:
                     raise InputError(error.what, remedy=error.remedy) from None
-                known = set(self._tabs())
-                self._book()
-                pending = (pending - self._fresh) | (set(self._tabs()) - known)
+                known = set(self.snapshot.tabs)
+                self._read_book()
+                pending = (pending - self._fresh) | (set(self.snapshot.tabs) - known)
         raise AssertionError("the last attempt raises")
 
-    def _batches(self, pending: set[int]) -> set[int]:
-        tabs = self._tabs()
-        parts: dict[int, Values] = {}
-        rests = {number: Rest(number, 1, tabs[number].rows, tabs[number].columns) for number in pending}
-        self._cut -= pending
-        check = sum(tab.rows for tab in tabs.values()) if len(tabs) > 1 else 0
-        while rests:
-            calls = plan(list(rests.values()), self._capacity(rests, check), check)
-            last = len(calls) == 1
-            together = {rest.tab for rest in calls[0] if rest.first == 1} if last else set[int]()
-            others = dict.fromkeys([*self.snapshot.values, *parts]) if last else {}
-            compared = [tabs[number] for number in others if number not in together]
-            changed = self._call(calls[0], rests, parts, compared)
-            if last:
-                return changed
-        return set()
+    def _calls(self, left: list[Tab]) -> set[int]:
+        """Read these worksheets; return those, of all read so far, whose key column differs at the last call."""
+        changed: set[int] = set()
+        while left:
+            now, left = self._next_call(left)
+            read = {tab.id for tab in now}
+            before = [] if left else [tab for tab in self.snapshot.book.tabs if tab.id in self.snapshot.values]
+            keys = {tab.id: key_column(self.snapshot.values[tab.id]) for tab in before if tab.id not in read}
+            wanted = [tab.whole for tab in now]
+            wanted += [self.snapshot.tabs[number].columns_range(column) for number, column in keys.items()]
+            found = self._get(wanted[: 2 * LARGEST_RANGES])
+            if not keys:
+                self._learn(now)
+            for start in range(2 * LARGEST_RANGES, len(wanted), LARGEST_RANGES):
+                found += self._get(wanted[start : start + LARGEST_RANGES])
+            for (number, column), seen in zip(keys.items(), found[len(now) :], strict=True):
+                if sheet_column(self.snapshot.values[number], column) != sheet_column(seen, 0):
+                    changed.add(number)
+            self.snapshot.values |= {tab.id: values for tab, values in zip(now, found, strict=False)}
+            self._fresh |= read
+        return changed
 
-    def _capacity(self, rests: dict[int, Rest], check: int) -> int:
-        usual = max(int(ANSWER_BYTES / self._bytes), _SMALLEST)
-        whole = max((rest.cells for rest in rests.values() if rest.tab in self._undivided), default=-check)
-        return min(max(usual, whole + check), _LARGEST)
-
-    def _call(
-        self, call: list[Rest], rests: dict[int, Rest], parts: dict[int, Values], compared: list[Tab]
-    ) -> set[int]:
-        """Read the parts of one call, and of the worksheets `compared` the key columns; return those that differ."""
-        tabs = self._tabs()
-        compared_values = {tab.id: parts.get(tab.id, self.snapshot.values.get(tab.id, [])) for tab in compared}
-        checks = [
-            check
-            for tab in compared
-            for check in change_detection.checks(tab, compared_values[tab.id], tab.id in self._cut)
-        ]
-        ranges = [self._range(tabs[rest.tab], rest, rests) for rest in call]
-        room = 2 * LARGEST_RANGES - len(ranges)
-        answer = self._get([*ranges, *(check.range for check in checks[:room])])
-        if not checks:
-            self._learn(sum(rest.cells for rest in call))
-        self._take(call, rests, parts, answer)
-        seen = answer[len(call) :]
-        for start in range(room, len(checks), LARGEST_RANGES):
-            seen += self._get([check.range for check in checks[start : start + LARGEST_RANGES]])
-        for number in [number for number in parts if number not in rests]:
-            self.snapshot.values[number] = parts.pop(number)
-            self._fresh.add(number)
-        return {
-            check.tab for check, now in zip(checks, seen, strict=True) if not check.holds(self.snapshot.values, now)
-        }
-
-    def _range(self, tab: Tab, rest: Rest, rests: dict[int, Rest]) -> str:
-        whole = rest.first == 1 and rest.rows == rests[rest.tab].rows
-        if whole:
-            return tab.whole
-        self._cut.add(tab.id)
-        ends = rest.first + rest.rows >= rests[rest.tab].first + rests[rest.tab].rows
-        return tab.rows_range(rest.first, None if ends else rest.first + rest.rows - 1)
+    def _next_call(self, left: list[Tab]) -> tuple[list[Tab], list[Tab]]:
+        """Return the worksheets that are read in the next call, at least one, and those that are left."""
+        room = min(max(int(_ANSWER_BYTES / self._cell_bytes), _SMALLEST), _LARGEST)
+        now: list[Tab] = []
+        for tab in left:
+            cells = tab.rows * tab.columns
+            if not now or (cells <= room and len(now) < LARGEST_RANGES):
+                now.append(tab)
+                room -= cells
+        return now, [tab for tab in left if tab not in now]
 
     def _get(self, ranges: list[str]) -> list[Values]:
-        return self.client.read_values(self.key, ranges, {**AS_STORED, **_COMPACT})
+        return self.client.read_values(self.key, ranges, {**AS_STORED, **COMPACT})
 
-    def _learn(self, cells: int) -> None:
+    def _learn(self, read: list[Tab]) -> None:
         """Learn how many bytes a cell of these grids costs: blank ones cost nothing, long texts more."""
-        cost = max(self.client.last_size / max(cells, 1), 0.1)
-        if not self._bytes * 0.9 <= cost <= self._bytes * 1.1:
-            self._bytes = cost
-
-    def _take(self, call: list[Rest], rests: dict[int, Rest], parts: dict[int, Values], answer: list[Values]) -> None:
-        """Put what was read to the worksheet's earlier parts, and shorten what is still to be read."""
-        for rest, values in zip(call, answer[: len(call)], strict=True):
-            earlier = parts.setdefault(rest.tab, [])
-            earlier.extend([] for _ in range(rest.first - 1 - len(earlier)))
-            earlier.extend(values)
-            left = rests[rest.tab]
-            rows = left.first + left.rows - (rest.first + rest.rows)
-            if rows > 0:
-                rests[rest.tab] = Rest(rest.tab, rest.first + rest.rows, rows, left.columns)
-            else:
-                del rests[rest.tab]
+        cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in read), 1), 0.1)
+        if not self._cell_bytes * 0.9 <= cost <= self._cell_bytes * 1.1:
+            self._cell_bytes = cost

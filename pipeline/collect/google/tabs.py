@@ -1,15 +1,17 @@
-"""The worksheets of a spreadsheet: one metadata call says which there are, how large, what is merged and hidden."""
+"""The worksheets of a spreadsheet (one metadata call), and their cells as text that a person would have typed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
-from pipeline.collect.google.http_client import SheetsClient
-from pipeline.collect.google.sheet_cells import readable
+from pipeline.collect.cell_text import number_text
+from pipeline.collect.collected import Cell
+from pipeline.collect.google.http_client import SheetsClient, Values
 from pipeline.errors import RefusedError
 
 ANSWERS_TITLE = "认证结果"
@@ -24,6 +26,8 @@ _FIELDS = (
     "conditionalFormats{hidden})"
 )
 _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
+_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,6 @@ class Tab:
     formats: list[dict[str, Any]]
 
     @property
-    def cells(self) -> int:
-        """The cells of its grid."""
-        return self.rows * self.columns
-
-    @property
     def whole(self) -> str:
         """Its range in A1 notation, whatever size it has by now."""
         return absolute_range_name(self.title)
@@ -61,10 +60,10 @@ class Tab:
         letter = rowcol_to_a1(1, column + 1).rstrip("1")
         return absolute_range_name(self.title, f"{letter}1:{letter}")
 
-    def rows_range(self, first: int, last: int | None) -> str:
-        """Return rows `first` to `last` (1-based, None: to the end) in A1 notation."""
-        letter = rowcol_to_a1(1, max(self.columns, 1)).rstrip("1")
-        return absolute_range_name(self.title, f"A{first}:{letter}{last or ''}")
+    @property
+    def first_row(self) -> str:
+        """Its first row in A1 notation."""
+        return absolute_range_name(self.title, f"A1:{rowcol_to_a1(1, max(self.columns, 1))}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: 
     answer = client.spreadsheets_get(key, params={"fields": mask})
     properties = answer.get("properties", {})
     tabs = [_tab(sheet) for sheet in answer.get("sheets", [])]
-    return Book(key, readable(str(properties.get("title", ""))), str(properties.get("locale", "")), tabs)
+    return Book(key, _readable(str(properties.get("title", ""))), str(properties.get("locale", "")), tabs)
 
 
 def _tab(sheet: dict[str, Any]) -> Tab:
@@ -109,7 +108,7 @@ def _tab(sheet: dict[str, Any]) -> Tab:
     protected = sheet.get("protectedRanges", [])
     return Tab(
         id=int(properties.get("sheetId", 0)),
-        title=readable(str(properties.get("title", ""))),
+        title=_readable(str(properties.get("title", ""))),
         rows=rows,
         columns=columns,
         kind=str(properties.get("sheetType", "GRID")),
@@ -130,3 +129,29 @@ def _merge(merge: dict[str, int], rows: int, columns: int) -> tuple[int, int, in
 
 def _hidden(items: Iterable[dict[str, Any]]) -> list[int]:
     return [number for number, item in enumerate(items, 1) if item.get("hiddenByUser") or item.get("hiddenByFilter")]
+
+
+def _readable(text: str) -> str:
+    r"""Return the text with halves of characters, which JSON can hold and no file, as \ufffd."""
+    return _HALVES.sub("\ufffd", text)
+
+
+def texts_of(values: Values) -> tuple[list[list[str]], list[Cell]]:
+    """Return rows of text, and the cells that were numbers, true/false or errors."""
+    cells: list[Cell] = []
+    rows = [[_text(value, row, column, cells) for column, value in enumerate(line)] for row, line in enumerate(values)]
+    return rows, cells
+
+
+def _text(value: Any, row: int, column: int, cells: list[Cell]) -> str:  # noqa: ANN401  # what JSON holds
+    if isinstance(value, str):
+        if _ERROR.fullmatch(value):
+            cells.append(Cell(row, column, "error", value))
+        return _readable(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        cells.append(Cell(row, column, "boolean", str(value).upper()))
+        return str(value).upper()
+    cells.append(Cell(row, column, "number", repr(value)))
+    return number_text(value)

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.collect.archive import Archive
-from pipeline.collect.inputs import read_content
+from pipeline.collect.inputs import Archive, read_content
 from pipeline.deliver.handin.mapping import HandinColumn, Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text_columns import inert

@@ -1,0 +1,234 @@
+"""What a school itself gives: its registry (two exports compared), and the tables of the people responsible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import fields
+from pipeline.cohort import FILE_NAME, Cohort
+from pipeline.cohort_sections import School
+from pipeline.collect.collected import Note, Reading, Registry, joined_frames, text_frame
+from pipeline.collect.compact import whole_rows
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.headings import clean_heading
+from pipeline.collect.inputs import files_of, is_database, keep_bytes, read_content
+from pipeline.collect.rows import REGISTRY, cells_of, rows_of_grid
+from pipeline.collect.source_columns import undeclared
+from pipeline.errors import ConfigurationError, InputError
+
+COLLEGES = {"school": "学校名称", "college": "院系", "aliases": "别名", "secretary": "副书记", "email": "邮箱"}
+COUNSELORS = {"school": "学校名称", "college": "院系", "class_name": "班级", "name": "姓名", "email": "邮箱"}
+DIFFERENCES = ["school", "student_number", "name", "change", "field", "old", "new"]
+CHANGES = {"added": "新增", "removed": "减少", "changed": "改动"}
+_OPTIONAL = {"aliases", "secretary", "email"}
+_SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
+_KEY = ["school", "student_number", "turn"]
+
+
+def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry:
+    """Return the registry of one school as it was given.
+
+    Raises:
+        InputError: it cannot be read, whole: half a registry would call students unknown who are not.
+        ConfigurationError: a column that `cohort.toml` declares is not there.
+    """
+    readings = read_sources(school.registry, cohort.folder, keep)
+    wanted = fields.registry_columns()
+    grids = [grid for reading in readings for grid in reading.grids]
+    parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for grid in grids]
+    notes = [note for each in (*readings, *parts) for note in each.notes]
+    columns = tuple(part.columns for part in parts if part.columns)
+    mistakes = undeclared(school.columns, columns, f"[schools.columns]（{school.name}）")
+    if mistakes:
+        raise ConfigurationError(mistakes, where=FILE_NAME)
+    faults = [note for note in notes if note.level == "error"]
+    if faults:
+        raise InputError(f"学籍库不完整（{faults[0]}）", where=school.name, remedy="请改正后再运行")
+    named = list(dict.fromkeys(["school_code", "school", "file", "row", *wanted]))
+    placed = [
+        part.rows.assign(school_code=school.code, file=grid.file) for grid, part in zip(grids, parts, strict=True)
+    ]
+    rows = joined_frames(placed, named)
+    if not len(rows):
+        raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
+    rows["school"] = rows["school"].where(rows["school"] != "", school.name)
+    cells = cells_of(parts)
+    inputs = [each for reading in readings for each in reading.inputs]
+    return Registry(rows, notes + _damage(rows, cells), inputs, cells, columns)
+
+
+def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
+    """Return a note for each field whose cells were stored in a way that loses digits."""
+    notes: list[Note] = []
+    for name in ("id_number", "exam_number", "student_number"):
+        lost = rows[rows[name].str.fullmatch(_SCIENTIFIC)]
+        if len(lost):
+            what = f"学籍库有 {len(lost)} 行的{fields.label(name)}存成了数字，末几位已丢失"
+            message = f"{what}，这些学生会核对不上。请以文本格式重新导出"
+            notes.append(Note("warning", lost["file"].iloc[0], "", int(lost["row"].iloc[0]), message))
+    wrong = cells[cells["kind"].eq("error")]
+    if len(wrong):
+        first = rows.iloc[int(wrong["at"].iloc[0])]
+        message = f"学籍库有 {len(wrong)} 个单元格是错误值（如 #N/A），请改正后重新导出"
+        notes.append(Note("warning", str(first["file"]), "", int(first["row"]), message))
+    return notes
+
+
+def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
+    """Return what a file, a glob or a database of a registry gives; relative paths start at `folder`.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    if is_database(source):
+        from pipeline.collect.arrow_tables import read_database
+
+        return [read_database(source, folder, keep)]
+    paths, notes = files_of(source, folder)
+    readings = [Reading([], notes)]
+    for path in paths:
+        content = read_content(path, folder)
+        keep_bytes(content, keep)
+        readings.append(read_table_file(content))
+    return readings
+
+
+def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return colleges and counselors, with the columns of `COLLEGES` and `COUNSELORS`.
+
+    Raises:
+        InputError: a table cannot be read.
+        ConfigurationError: a table lacks a column, or names a school that the cohort does not have.
+    """
+    mistakes: list[str] = []
+    colleges = _read_people(cohort, cohort.people.colleges, COLLEGES, mistakes)
+    counselors = _read_people(cohort, cohort.people.counselors, COUNSELORS, mistakes)
+    for path, table in ((cohort.people.colleges, colleges), (cohort.people.counselors, counselors)):
+        mistakes += _unknown_schools(cohort, path, table)
+    if mistakes:
+        raise ConfigurationError(mistakes, where="[people]")
+    return colleges, counselors
+
+
+def _unknown_schools(cohort: Cohort, path: str, table: pd.DataFrame) -> list[str]:
+    """Return a line where a table names schools that the cohort does not have: nobody would get their mail."""
+    known = [school.name for school in cohort.schools]
+    strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
+    if not strange:
+        return []
+    return [
+        f"{path}：学校名称 {'、'.join(strange[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}），请改成一样的写法"
+    ]
+
+
+def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str]) -> pd.DataFrame:
+    reading = read_table_file(read_content(cohort.path(path), cohort.folder))
+    grid = next((grid for grid in reading.grids if any(any(row) for row in grid.values)), None)
+    if grid is None:
+        raise InputError("是空表", where=path, remedy=f"请写上列名（{'、'.join(columns.values())}）和内容")
+    values = whole_rows(grid)
+    start = next((n for n, row in enumerate(values) if clean_heading(columns["college"]) in map(clean_heading, row)), 0)
+    labels = [clean_heading(label) for label in values[start]]
+    missing = [label for name, label in columns.items() if clean_heading(label) not in labels and name not in _OPTIONAL]
+    if missing:
+        mistakes.append(f"{path}：缺少 {'、'.join(missing)} 列，请补上（应有 {'、'.join(columns.values())}）")
+        return text_frame(columns)
+    places = {
+        name: labels.index(clean_heading(label)) for name, label in columns.items() if clean_heading(label) in labels
+    }
+    rows = [
+        tuple(row[places[name]].strip() if name in places and places[name] < len(row) else "" for name in columns)
+        for row in values[start + 1 :]
+        if any(cell.strip() for cell in row)
+    ]
+    return text_frame(columns, rows)
+
+
+def read_export(source: str) -> pd.DataFrame:
+    """Return a registry export's rows (`fields.in_registry()` as trimmed text) from a file, glob or database.
+
+    Raises:
+        InputError: it cannot be read whole.
+    """
+    readings = read_sources(source, Path.cwd(), None)
+    wanted = fields.in_registry()
+    parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
+    faults = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
+    if faults:
+        raise InputError(faults[0], where=source, remedy="请改正后再比较")
+    rows = pd.concat([part.rows[wanted] for part in parts], ignore_index=True) if parts else text_frame(wanted)
+    if not len(rows):
+        raise InputError("没有学生", where=source, remedy="请核对文件")
+    return rows.assign(**{name: rows[name].str.strip() for name in wanted})
+
+
+def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return what differs, keyed by student number within school: a row for a student come or gone, or a field changed.
+
+    Columns: school, student_number, name, change (added, removed, changed), field, old, new. For a student who was
+    added or removed, field is blank, and new or old is college and class. One whose number changed is one student.
+    """
+    before, after = _keyed(followed(old, new)), _keyed(new.assign(was=new["student_number"]))
+    both = before.index.intersection(after.index)
+    parts = [
+        _whole(after.loc[after.index.difference(before.index)], "added", "new"),
+        _whole(before.loc[before.index.difference(after.index)], "removed", "old"),
+    ]
+    left, right = before.loc[both], after.loc[both]
+    for name in left.columns:
+        unlike = left[name] != right[name]
+        if unlike.any():
+            values = {"name": right["name"], "old": left[name], "new": right[name]}
+            changed = pd.DataFrame(values)[unlike].reset_index()
+            field = "student_number" if name == "was" else name
+            parts.append(changed.assign(change="changed", field=field)[DIFFERENCES])
+    whole = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
+    order = whole["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
+    whole = whole.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")
+    return whole[DIFFERENCES].astype("str").reset_index(drop=True)
+
+
+def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return `old` under the student numbers of `new`, with `was`, the numbers before.
+
+    A student whose number changed is recognised by the ID number, if one row on each side has it.
+    """
+    key = ["school", "student_number"]
+    gone, come = (_apart(one, other, key) for one, other in ((old, new), (new, old)))
+    pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))
+    numbers = dict(zip(pairs["at"], pairs["student_number_now"], strict=True))
+    now = [numbers.get(at, number) for at, number in zip(old.index, old["student_number"], strict=True)]
+    return old.assign(was=old["student_number"], student_number=pd.Series(now, index=old.index, dtype="str"))
+
+
+def _apart(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return key, ID number and index (`at`) of the rows that `others` lack and whose ID number no other has."""
+    alone = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
+    own = rows[alone & (rows["id_number"] != "")][[*key, "id_number"]]
+    own = own.assign(at=own.index, id_number=own["id_number"].str.upper())
+    return own.drop_duplicates(["school", "id_number"], keep=False)
+
+
+def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows indexed by school, student number, and the turn of a number that stands twice."""
+    turn = rows.groupby(["school", "student_number"]).cumcount()
+    return rows.assign(turn=turn).set_index(_KEY)
+
+
+def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
+    """Return one row for each student who stands on one side only."""
+    place = (rows["college"] + " " + rows["class_name"]).str.strip().to_numpy()
+    named = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
+    return rows.reset_index()[["school", "student_number", "name"]].assign(**named)[DIFFERENCES]
+
+
+def masked_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return the differences for the screen: ID numbers and exam numbers show first and last characters only."""
+    secret = differences["field"].isin(["id_number", "exam_number"])
+    hidden = {
+        side: differences[side].where(~secret, differences[side].str.replace(r"(?<=.{3}).(?=.{4})", "*", regex=True))
+        for side in ("old", "new")
+    }
+    return differences.assign(**hidden)

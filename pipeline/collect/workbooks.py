@@ -1,0 +1,255 @@
+"""Workbooks (xlsx, xls, xlsb, ods): values by calamine in a child process, what it does not tell from their parts."""
+
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from pipeline.collect._guarded import BETWEEN
+from pipeline.collect.cell_text import OverlayFacts, overlay_notes, reach
+from pipeline.collect.collected import Grid, Note, Reading
+from pipeline.collect.compact import Portion, rows_in, table_of, text_and_columns
+from pipeline.collect.inputs import Archive, Content
+from pipeline.collect.ods import ods_facts
+from pipeline.collect.xlsx import XlsxFacts
+from pipeline.errors import InputError
+
+_SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
+_CHILD = Path(__file__).with_name("_guarded.py")
+_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=33554432"
+"""A process that lives for one workbook spent a quarter of its time on asking for its memory page by page."""
+_BIG = "请删去右边和下边多余的内容，分成几个文件，或另存为 CSV"
+_SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来；打不开就请对方重新发来"
+_KNOWN = {
+    "slow": ("读了很久还没有读完，已放弃", _BIG),
+    "MemoryError": ("展开后太大，未读取", _BIG),
+    "PasswordError": ("工作簿有密码", "请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx 后再放回来"),
+}
+_REACH = 3_000_000  # cells of the rows that formulas and error values stand in
+_LARGE = "内容铺得太大，未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
+_ROW, _END_DATA = 0, 146  # records of an xlsb's worksheet
+_PASSED_OVER = {*range(12, 19), 62}  # [MS-XLSB] 2.3.2: the short kinds of cells (no column of their own), rich text
+
+
+@dataclass(frozen=True)
+class RawSheet:
+    """A worksheet: `merged` are 0-based ranges (top, left, bottom, right, inclusive).
+
+    Its rows come in portions; they are None where it is too large to be read.
+    """
+
+    name: str
+    visible: bool
+    merged: list[tuple[int, int, int, int]]
+    rows: list[Portion] | None
+
+
+@dataclass
+class _Heard:
+    """What a child process says, object by object; `ending` is its last word, or how it was ended."""
+
+    process: subprocess.Popen[bytes]
+    ending: str = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:  # noqa: ANN401  # what was pickled
+        with suppress(EOFError, pickle.UnpicklingError):
+            said = pickle.load(self.process.stdout) if self.process.stdout and not self.ending else ""
+            if not isinstance(said, str):
+                return said
+            self.ending = self.ending or said
+        self.ending = self.ending or self._death()
+        raise StopIteration
+
+    def _death(self) -> str:
+        """Return why it died without a last word: too much of the processor, too much memory, or a panic."""
+        code = self.process.wait()
+        return "slow" if code == -getattr(signal, "SIGXCPU", 0) else "MemoryError" if code < 0 else "Panic"
+
+    def error(self, file: str) -> InputError:
+        """Return what is to be said of its ending."""
+        what, remedy = _KNOWN.get(self.ending, (f"工作簿读不出（{self.ending}）", _SAVE_AS))
+        return InputError(what, where=file, remedy=remedy)
+
+
+@contextmanager
+def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
+    """Run the child process; it ends with the way out of here, or when its time is over."""
+    command = [sys.executable, "-I", str(_CHILD), *arguments]
+    known = {**os.environ, "GLIBC_TUNABLES": _PAGES}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=known
+    ) as process:
+        heard = _Heard(process)
+
+        def end() -> None:
+            heard.ending = "slow"
+            process.kill()
+
+        timer = Timer(_SECONDS, end)
+        timer.start()
+        try:
+            with suppress(OSError):  # it may be gone already: then its ending says why
+                if process.stdin:
+                    process.stdin.write(data)
+                    process.stdin.close()
+            yield heard
+        finally:
+            timer.cancel()
+            process.kill()
+
+
+def _sheets_of(file: str, data: bytes) -> Generator[RawSheet]:
+    """Yield the worksheets of a workbook's bytes; one that is too large does not stop the others.
+
+    Raises:
+        InputError: it has a password, is damaged, or takes too long.
+    """
+    first, whole = 0, False
+    while not whole:
+        at = -1
+        with _child([str(first)], data) as heard:
+            for at, name in heard:  # noqa: B007  # the last one that it came to
+                visible, merged = next(heard, None) or (True, None)
+                if merged is None:
+                    yield RawSheet(name, visible, [], None)
+                    continue
+                ranges = [(top, left, bottom, right) for (top, left), (bottom, right) in merged]
+                yield RawSheet(name, visible, ranges, _rows(file, heard))
+            whole = heard.ending == "whole"
+            if not whole and (heard.ending != "MemoryError" or at < first):
+                raise heard.error(file)
+        first = at + 1  # a worksheet that was too much for it: a new one begins behind that
+
+
+def dbf_rows(file: str, folder: Path, encoding: str) -> list[Portion]:
+    """Return the records of `table.dbf` in this folder that are not deleted; its memos may stand beside it.
+
+    Raises:
+        InputError: it is damaged, or takes too long.
+    """
+    with _child([str(folder), encoding], b"") as heard:
+        return _rows(file, heard)
+
+
+def _rows(file: str, heard: _Heard) -> list[Portion]:
+    """Return the rows of one worksheet; `InputError` where the child process ended before them."""
+    portions: list[Portion] = []
+    for portion in heard:
+        if portion is None:
+            return portions
+        portions.append(portion if isinstance(portion, list) else table_of(portion[0], portion[1], BETWEEN))
+    raise heard.error(file)
+
+
+def read_workbook(content: Content, kind: str) -> Reading:
+    """Return every worksheet of a workbook of this kind (xlsx, xlsb, ods, xls).
+
+    Raises:
+        InputError: it has a password, is damaged, or is too large.
+    """
+    untold = f"{kind} 格式看不出隐藏的行列、公式和错误值（读作空白），最好另存为 xlsx"
+    notes = [Note("info", content.name, "", 0, untold)]
+    if kind == "xls":
+        return _read_binary(content.name, content.data, notes)
+    archive = Archive(content)
+    if kind == "xlsb":
+        return _read_binary(content.name, archive.measured(), [*notes, *_passed_over(archive)])
+    sheets = _sheets_of(content.name, archive.measured())
+    if kind == "xlsx":
+        book = XlsxFacts(archive)
+        return _read(content.name, sheets, book.facts, book.notes())
+    held = list(sheets)
+    found = ods_facts(archive.part("content.xml"), {each.name: _size(each.rows or []) for each in held})
+    return _read(content.name, held, lambda name: found.get(name, OverlayFacts()), [])
+
+
+def _size(portions: list[Portion]) -> tuple[int, int]:
+    """Return how many rows and columns were read."""
+    widths = [max(map(len, each), default=0) if isinstance(each, list) else each.num_columns for each in portions]
+    return sum(map(len, portions)), max(widths, default=0)
+
+
+def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:
+    """Return what a binary workbook holds; NUL characters, as misread texts have between their letters, are told."""
+    places: list[tuple[str, int]] = []
+    sheets: list[RawSheet] = []
+    for sheet in _sheets_of(file, data):
+        rows = [row for portion in sheet.rows or [] for row in rows_in(portion)]
+        for number, row in enumerate(rows, 1):
+            for column, value in enumerate(row):
+                if isinstance(value, str) and "\0" in value:
+                    places.append((sheet.name, number))
+                    row[column] = value.replace("\0", "")
+        sheets.append(replace(sheet, rows=None if sheet.rows is None else [rows]))
+    if places:
+        message = f"有 {len(places)} 格的文字之间夹有 NUL 字符，已去掉，请核对；最好另存为 xlsx"
+        notes = [*notes, Note("warning", file, *places[0], message)]
+    return _read(file, sheets, lambda _: OverlayFacts(), notes)
+
+
+def _read(file: str, sheets: Iterable[RawSheet], facts: Callable[[str], OverlayFacts], notes: list[Note]) -> Reading:
+    grids: list[Grid] = []
+    for sheet in sheets:
+        found = OverlayFacts() if sheet.rows is None else facts(sheet.name)
+        if sheet.rows is None or reach(found.cells) > _REACH:
+            notes = [*notes, Note("error", file, sheet.name, 0, _LARGE)]
+            continue
+        values, cells, table = text_and_columns(sheet.rows, found.cells)
+        about = overlay_notes(file, sheet.name, cells, found, hidden=not sheet.visible)
+        grids.append(Grid(file, sheet.name, values, cells, sheet.merged, about, found.pictures, table))
+    return Reading(grids, notes)
+
+
+def _passed_over(archive: Archive) -> list[Note]:
+    """Return what is told of cells that an xlsb holds and that calamine does not read."""
+    notes: list[Note] = []
+    for name in archive.names:
+        if name.startswith("xl/worksheets/") and name.endswith(".bin"):
+            count, first, row = 0, 0, 0
+            for kind, content in _records(archive.part(name)):
+                if kind == _END_DATA:
+                    break
+                if kind == _ROW:
+                    row = int.from_bytes(content[:4], "little") + 1
+                elif kind in _PASSED_OVER:
+                    count, first = count + 1, first or row
+            part = name.rpartition("/")[2].removesuffix(".bin")
+            message = f"有 {count} 格的写法（多种字体的文字等）读不出，读作空白（{part}）。请另存为 xlsx"
+            notes += [Note("warning", archive.name, "", first, message)] if count else []
+    return notes
+
+
+def _records(part: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the records' kinds and contents; a record that lies about its length ends them."""
+    at = 0
+    while at < len(part):
+        kind, at = _number(part, at, 2)
+        size, at = _number(part, at, 4)
+        yield kind, part[at : at + size]
+        at += size
+
+
+def _number(part: bytes, at: int, most: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, and the place behind it; a kind of record keeps no such bits apart."""
+    value = 0
+    for place in range(most):
+        byte = part[at] if at < len(part) else 0
+        value |= (byte & 0x7F) << (7 * place)
+        at += 1
+        if byte < 0x80:
+            break
+    return value, at
