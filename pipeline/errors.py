@@ -66,6 +66,11 @@ def one_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
+def calm_box(head: str, body: list[str]) -> list[str]:
+    """Return the lines in which a notebook shows what went wrong in a cell, in place of a traceback."""
+    return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行全部单元格。"]), "└─"]
+
+
 def _told(text: str) -> str:
     """Return a part of a message: a word that it repeats may be of any length."""
     return f"{one_line(text[:_LONGEST])}……" if len(text) > _LONGEST else one_line(text)
@@ -91,11 +96,10 @@ class MingceError(Exception):
         return f"{told}。{_told(self.remedy)}" if self.remedy else told
 
     def _render_traceback_(self) -> list[str]:
-        """Return how a notebook shows it: a calm box, no traceback; it is a person's slip, not the program's."""
-        told = [self.where and f"在哪里：{one_line(self.where)}", *self.lines]
-        advice = [f"怎么办：{one_line(self.remedy)}"] if self.remedy else []
-        body = [f"│ {line}" for line in [*filter(None, told), *advice, "改好后，按菜单 运行 → 运行全部单元格。"]]
-        return [f"┌─ 没有做成：{one_line(self.what)}", *body, "└─"]
+        """Return how a notebook shows it: without a traceback; it is a person's slip, not the program's."""
+        where = self.where and f"在哪里：{one_line(self.where)}"
+        remedy = self.remedy and f"怎么办：{one_line(self.remedy)}"
+        return calm_box(f"没有做成：{one_line(self.what)}", [*filter(None, (where, *self.lines, remedy))])
 
 
 class UsageError(MingceError):

@@ -7,9 +7,9 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
-from pipeline.render.pieces import BACK, Picture, Piece, piece
+from pipeline.render.pieces import BACK, Picture, Piece, section
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
-from pipeline.render.sections import Mark, changes_piece, first_run, head_piece, ready_notebook, show_work
+from pipeline.render.sections import changes_piece, first_run, head_piece, ready_notebook, show_work
 from pipeline.render.table_words import heading
 from pipeline.states import theme
 from pipeline.tables import Frame, empty
@@ -18,7 +18,6 @@ from pipeline.view.moves import COMPARED, moves
 from pipeline.view.people import Group, Scope, by_class, by_counselor, count_extras
 from pipeline.view.run_tables import load_run
 
-SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
 _REASONS = 8
 _FEW_REASONS = 3  # no taller than the trend beside them: the changes stand below them, not below the trend
 _CHASED = 1000
@@ -49,7 +48,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
         school=school,
         college=college,
     )
-    ready_notebook(Mark(page.token, f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）"))
+    ready_notebook(f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）", page.token)
     return page
 
 
@@ -96,10 +95,9 @@ def show_today(page: Scope) -> Piece:
 def show_progress(page: Scope) -> Piece:
     """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
     sentence = page.signature.told(page.window.college_due) if page.signature.stands else ""
-    return piece(
+    return section(
         "progress",
         "离截止的进度",
-        {"section": "progress"},
         verdict=remaining_work.pace(page.trend).verdict,
         sentence=sentence or remaining_work.pace_sentence(page.trend),
         counts=page.counts,
@@ -118,11 +116,10 @@ def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: 
     `reasons` are rows of `page.reasons()`, or the page, for all of them; so many `rows` are listed.
     """
     found = reasons.reasons() if isinstance(reasons, Scope) else reasons
-    return piece(
+    return section(
         "reasons",
         title,
-        {"section": "reasons", "title": title, "short": len(found) <= _FEW_REASONS},
-        title=title,
+        short=len(found) <= _FEW_REASONS,
         lead=lead if len(found) else "",
         reasons=list(found.head(rows).itertuples(index=False)),
         others=max(len(found) - rows, 0),
@@ -136,29 +133,17 @@ _SECTION_OF = {"class_name": "classes", "major": "majors"}
 def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
     """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells, under `lead`."""
     of = str(groups.columns[0])
-    section = _SECTION_OF.get(of, of)
-    return piece(
-        "matrix",
-        title,
-        {"section": section, "title": title},
-        title=title,
-        section=section,
-        kind=heading(of),
-        lead=lead,
-        entries=[{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)],
-    )
+    entries = [{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)]
+    return section("matrix", title, _SECTION_OF.get(of, of), kind=heading(of), lead=lead, entries=entries)
 
 
 def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
     """Return groups of students by state as bars; arguments as of `show_matrix`."""
-    section = _SECTION_OF.get(str(groups.columns[0]), "groups")
+    of = str(groups.columns[0])
     entries = remaining_work.entries(groups)
     counts = {name: int(groups[name].sum()) for name in remaining_work.family_counts({})}
-    facts = {"section": section, "title": title}
-    kind = heading(str(groups.columns[0]))
-    return piece(
-        "bars", title, facts, title=title, section=section, kind=kind, lead=lead, entries=entries, counts=counts
-    )
+    name = _SECTION_OF.get(of, "groups")
+    return section("bars", title, name, kind=heading(of), lead=lead, entries=entries, counts=counts)
 
 
 def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
@@ -168,11 +153,9 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
     listed = sum(len(group.students) for group in groups)
     columns = ["student_number", "id_number"]
     registry = page.run.rows("registry", columns=columns, school=page.school_name, college=page.college)
-    return piece(
+    return section(
         "chase",
         title,
-        {"section": "chase", "title": title},
-        title=title,
         lead=lead,
         groups=groups,
         families=_CHASED_FAMILIES,
@@ -223,15 +206,7 @@ def show_headcount(
     lead: str = "按专业；与同一文件夹的 headcount.xlsx、headcount.pdf 同一份数据。",
 ) -> Piece:
     """Return the headcount by major, the same numbers and digest as the printed ones."""
-    return piece(
-        "headcount",
-        title,
-        {"section": "headcount"},
-        title=title,
-        lead=lead,
-        headcount=headcount_of(page),
-        columns=COLUMNS,
-    )
+    return section("headcount", title, lead=lead, headcount=headcount_of(page), columns=COLUMNS)
 
 
 def show_changes(page: Scope) -> Piece:
@@ -265,4 +240,4 @@ def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")
     lines.append(remaining_work.asked_for(run.run_id, page.token))
-    return piece("notes", title, {"section": "notes"}, heading=title, lead=lead, lines=lines)
+    return section("notes", title, heading=title, lead=lead, lines=lines)

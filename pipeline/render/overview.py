@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures
-from pipeline.render.pieces import Picture, Piece, piece
+from pipeline.render.pieces import Picture, Piece, piece, section
 from pipeline.render.registry_page import open_registry, show_problems
 from pipeline.render.sections import FIRST_PAGE, changes_piece, first_run, head_piece, ready_notebook, show_work
 from pipeline.review.standing import formula_text
@@ -74,8 +74,8 @@ def show_today(page: Overview) -> Piece:
 
 def show_progress(page: Overview) -> Piece:
     """Return how far all are: in each family of states, and past each gate from the registry to the signature."""
-    facts, gates = {"section": "progress"}, page.gates
-    return piece("gates", "走到哪一步", facts, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
+    name, gates = "progress", page.gates
+    return section("gates", "走到哪一步", name, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
 
 
 def show_trend(page: Overview, title: str = "") -> Picture:
@@ -113,13 +113,10 @@ def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
 
 def show_colleges(page: Overview) -> Piece:
     """Return the colleges side by side, each leading to its dashboard; or the schools, each to its colleges."""
-    title = f"各{page.unit}"
     leads_to = "它的各院系" if page.by_school else "它的看板"
-    return piece(
+    return section(
         "colleges",
-        title,
-        {"section": "colleges", "title": title},
-        title=title,
+        f"各{page.unit}",
         lead=f"还差人数多的在前；点{page.unit}名称打开{leads_to}。",
         unit=page.unit,
         entries=page.units[:_SHOWN],
@@ -163,10 +160,9 @@ def show_standing(page: Overview) -> Piece:
         lines.append(_WEIGHTED)
     if page.school and len(page.run.schools) > 1:
         lines.append("名次是在全部学校的院系中的名次。")
-    return piece(
+    return section(
         "standing",
         "名次",
-        {"section": "standing", "title": "名次"},
         entries=ranked[:_SHOWN],
         hidden=max(len(ranked) - _SHOWN, 0),
         unit=page.unit,
@@ -188,7 +184,7 @@ def show_notes(page: Overview) -> Piece:
         lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
     lines += page.run.not_checked(page.run.school_name(page.school) if page.school else "")
     lines.append(remaining_work.asked_for(page.run.run_id, token(page.run.run_id, page.school, "")))
-    return piece("notes", "口径与说明", {"section": "notes"}, lines=lines)
+    return section("notes", "口径与说明", lines=lines)
 
 
 def _note(note: dict[str, Any]) -> str:

@@ -80,6 +80,13 @@ def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **
     return Piece(render(f"pieces/{name}.html.j2", **values), title, facts)
 
 
+def section(template: str, title: str, name: str = "", /, *, short: bool = False, **values: object) -> Piece:
+    """Return a section of a page, called like its template if `name` is blank; `short`: it needs no card of its own."""
+    name = name or template
+    facts = {"section": name, "short": short}
+    return Piece(render(f"pieces/{template}.html.j2", title=title, section=name, **values), title, facts)
+
+
 def short_digest(digest: str) -> str:
     """Return a digest as people compare it: 16 characters in groups of four."""
     return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from linecache import getline
 from traceback import extract_tb
@@ -12,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 from pipeline.cohort_sections import Window
-from pipeline.errors import SLIPS, one_line, slip_of
+from pipeline.errors import SLIPS, calm_box, one_line, slip_of
 from pipeline.render.figures import settings
 from pipeline.render.frames import as_bundle
-from pipeline.render.pieces import Piece, piece
+from pipeline.render.pieces import Piece, piece, section
 from pipeline.states import theme
 from pipeline.view.remaining_work import Duty, duties, family_counts, grouped, left_in_words, month_day
 from pipeline.view.run_tables import Run, token
@@ -46,14 +45,9 @@ def head_piece(
     return piece("head", title, facts, title=title, line=line, as_of=as_of, token=mark, banners=banners)
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One of the large words at the top: what it is, the word, what belongs to it, its colour."""
-
-    label: str
-    big: str
-    small: str
-    colour: str
+def _tile(label: str, big: str, small: str, colour: str) -> dict[str, str]:
+    """Return one of the large words at the top: what it is, the word, what belongs to it, its colour."""
+    return {"label": label, "big": big, "small": small, "colour": colour}
 
 
 def show_work(
@@ -83,10 +77,9 @@ def show_work(
     """
     work = duties(statuses, as_of, window)
     due = work[0].due if work else None
-    return piece(
+    return section(
         "today",
         "今天要做的",
-        {"section": "today"},
         tiles=(_number(statuses), _first(work, step), _when(as_of, window.college_due, due, signature)),
         duties=work,
         nothing_left=nothing_left,
@@ -96,40 +89,40 @@ def show_work(
     )
 
 
-def _number(statuses: dict[str, int]) -> Tile:
+def _number(statuses: dict[str, int]) -> dict[str, str]:
     counts = family_counts(statuses)
     total = sum(counts.values())
     left = total - counts["done"]
-    return Tile("还差", grouped(left), f"共 {grouped(total)} 人", theme().family("missing" if left else "done").text)
+    return _tile("还差", grouped(left), f"共 {grouped(total)} 人", theme().family("missing" if left else "done").text)
 
 
-def _first(work: list[Duty], step: SigningStep) -> Tile:
+def _first(work: list[Duty], step: SigningStep) -> dict[str, str]:
     link = theme().ink["link"]
     if work:
-        return Tile("先动手", work[0].who, work[0].short, link)
+        return _tile("先动手", work[0].who, work[0].short, link)
     if step.who:
-        return Tile("先动手", step.who, step.short, link)
-    return Tile("进展", step.word, "不用再做什么", theme().family("done").text)
+        return _tile("先动手", step.who, step.short, link)
+    return _tile("进展", step.word, "不用再做什么", theme().family("done").text)
 
 
-def _when(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> Tile:
+def _when(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> dict[str, str]:
     """Return the date that binds next; of a college that has signed, the day on which that was done."""
     ink = theme().ink["text"]
     if due is None and signature and signature.signed and signature.stands:
         signed = month_day(signature.signed)
         if signature.accepted:
-            return Tile("就业办接收", month_day(signature.accepted), f"学院 {signed}签字", ink)
+            return _tile("就业办接收", month_day(signature.accepted), f"学院 {signed}签字", ink)
         late = (signature.signed - college_due).days
-        return Tile("学院签字", signed, f"晚 {late} 天" if late > 0 else "按期", ink)
+        return _tile("学院签字", signed, f"晚 {late} 天" if late > 0 else "按期", ink)
     binding = due or college_due
     days = (binding - as_of).days
     urgent = theme().family("missing").text if days <= 3 and due else ink
-    return Tile("最近截止", month_day(binding), left_in_words(days), urgent)
+    return _tile("最近截止", month_day(binding), left_in_words(days), urgent)
 
 
 def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
     """Return 比上次变了什么: of each `move` the `people` who are named, and `where` (name, link, number) they are."""
-    return piece("changes", "比上次变了什么", {"section": "changes"}, lead=lead, lines=lines, nothing=nothing)
+    return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
 
 
 def first_run() -> Piece:
@@ -139,51 +132,41 @@ def first_run() -> Piece:
 
 def listing(
     title: str,
-    section: str,
+    name: str,
     lead: str,
     rows: Sequence[tuple[str, ...]],
     headings: tuple[str, ...],
     nothing: str,
     *,
     left_out: int = 0,
-    **more: object,
+    beyond: str = "tables.xlsx",
 ) -> Piece:
     """Return a section that lists rows, at most 400 of them: under `lead`, or `nothing` where there are none.
 
-    A last column without any word is left out, for room on a phone. `section` is the section's name on the page,
-    `left_out` counts rows that the caller has not given, `more` are further values for the template.
+    A last column without any word is left out, for room on a phone. `name` is the section's on the page,
+    `left_out` counts rows that the caller has not given; what is not shown stands in the file `beyond`.
     """
     shown = list(rows[:LISTED])
     if not any(row[-1] for row in rows):
         headings, shown = headings[:-1], [row[:-1] for row in shown]
-    return piece(
+    return section(
         "listing",
         title,
-        {"section": section, "title": title},
-        title=title,
-        section=section,
+        name,
         lead=lead if rows else "",
         rows=shown,
         headings=headings,
         hidden=len(rows) - len(shown) + left_out,
         nothing=nothing,
-        **more,
+        beyond=beyond,
     )
 
 
-@dataclass(frozen=True)
-class Mark:
-    """Which college of which run has been opened; a line in the notebook, a token on the page."""
+def ready_notebook(told: str = "", opened: str = "") -> None:
+    """Make the notebook at hand ready for a page; outside a notebook do nothing.
 
-    token: str
-    told: str
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
-        return {"text/plain": self.told}, {"mingce": {"opened": self.token}}
-
-
-def ready_notebook(mark: Mark | None = None) -> None:
-    """Make the notebook at hand ready for a page, and show its mark; outside a notebook do nothing."""
+    It shows in a line what has been `opened`, a token that the page's guard looks at.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is None:
@@ -195,10 +178,10 @@ def ready_notebook(mark: Mark | None = None) -> None:
     mpl.rcParams.update(settings())
     for kind in (pd.DataFrame, pd.Series):
         shell.display_formatter.mimebundle_formatter.for_type(kind, as_bundle)
-    if mark is not None:
+    if told:
         from IPython.display import display
 
-        display(mark)
+        display({"text/plain": told}, metadata={"mingce": {"opened": opened}}, raw=True)
 
 
 def _tell_slip(
@@ -212,5 +195,4 @@ def _tell_slip(
     own = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
     place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in own[:1]]
     body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{slip_of(kind)}。"]
-    body.append("改好后，按菜单 运行 → 运行全部单元格。")
-    shell._showtraceback(kind, error, ["┌─ 这个单元格没有做成", *(f"│ {line}" for line in body), "└─"])
+    shell._showtraceback(kind, error, calm_box("这个单元格没有做成", body))

@@ -35,11 +35,6 @@ class Task:
     days_left: int
     family: str
 
-    @property
-    def when(self) -> str:
-        """The deadline in words."""
-        return f"{month_day(self.due)} {left_in_words(self.days_left)}"
-
 
 @dataclass(frozen=True)
 class Duty:

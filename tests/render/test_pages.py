@@ -23,7 +23,6 @@ from pipeline.logs import mask_id, mask_phone
 from pipeline.render import cards
 from pipeline.render.clean import embedded_picture
 from pipeline.render.college import (
-    SECTIONS,
     open_page,
     show_changes,
     show_chase,
@@ -42,6 +41,8 @@ from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, Guard, PageError, guard_page, students_on
 from pipeline.render.pieces import css_text, glued, render
 from pipeline.view.run_tables import Run, load_run
+
+SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
 
 
 def text_of(html: str) -> str:
