@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -17,45 +20,70 @@ BOX = "□"
 BOXED = f"本页的{BOX}是字体里没有的字。"
 
 
-def pdf_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> bytes:
-    """Return `reports/print/<template>.typ` filled in, as PDF/A-2b; the same data give the same bytes.
+@dataclass(frozen=True)
+class Paper:
+    """A template of `reports/print` and all that it is filled with: the same give the same bytes."""
+
+    template: str
+    words: str
+    """JSON; the template finds it in `sys.inputs.d`."""
+
+    @property
+    def key(self) -> str:
+        """The digest of all that the PDF is made of."""
+
+        folder = resources.templates() / "print"
+        sources = [(folder / f"{name}.typ").read_text(encoding="utf-8") for name in ("paper", self.template)]
+        made_by = [version("typst"), version("pylopdf-fonts-zh-cn")]
+        return hashlib.sha256("\0".join([*made_by, *sources, self.words]).encode()).hexdigest()
+
+    def pdf(self) -> bytes:
+        """Return it as PDF/A-2b.
+
+        Raises:
+            MingceError: typst could not make it.
+        """
+        import typst
+
+        try:
+            pdf: Any = typst.compile(
+                str(resources.templates() / "print" / f"{self.template}.typ"),
+                font_paths=_typefaces(),
+                ignore_system_fonts=True,
+                sys_inputs={"d": self.words},
+                pdf_standards=["a-2b"],
+                pdf_tags=False,
+            )
+        except typst.TypstError as error:
+            raise MingceError(f"PDF 没有生成（{type(error).__name__}）", where=self.template) from None
+        return cast(bytes, pdf)
+
+
+def paper_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> Paper:
+    """Return `reports/print/<template>.typ` filled in.
 
     Args:
         template: its name.
         day: the document's date; PDF/A asks for one.
-        data: all words; the template finds them in `sys.inputs.d`. `boxed` tells it whether there is a `BOX` in place
-            of a character.
+        data: all words. `boxed` tells the template whether there is a `BOX` in place of a character.
         pictures: SVG by name, added to the data as they are.
-
-    Raises:
-        MingceError: typst could not make it.
     """
-    import typst
-
     drawn = drawable_data(dict(data))
     more = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
-    inputs = {"d": json.dumps({**drawn, **more}, ensure_ascii=False)}
-    try:
-        pdf: Any = typst.compile(
-            str(resources.templates() / "print" / f"{template}.typ"),
-            font_paths=_typefaces(),
-            ignore_system_fonts=True,
-            sys_inputs=inputs,
-            pdf_standards=["a-2b"],
-        )
-    except typst.TypstError as error:
-        raise MingceError(f"PDF 没有生成（{type(error).__name__}）", where=template) from None
-    return cast(bytes, pdf)
+    return Paper(template, json.dumps({**drawn, **more}, ensure_ascii=False))
 
 
 def drawable(text: str) -> str:
     """Return `text` with `BOX` for each character that the bundled fonts lack."""
     known = _characters()
-    return "".join(character if ord(character) in known else BOX for character in text)
+    return "".join(character if character in known else BOX for character in text)
 
 
 def drawable_data(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return JSON with each text `drawable`."""
+    text = json.dumps(value, ensure_ascii=False).replace("\\n", "")
+    if "\\" not in text and _characters().issuperset(text):
+        return value  # nearly always: seen at once
     if isinstance(value, str):
         return drawable(value)
     if isinstance(value, list | tuple):
@@ -101,9 +129,9 @@ def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported
 
 
 @cache
-def _characters() -> frozenset[int]:
-    """Return the code points that both bundled fonts can draw."""
+def _characters() -> frozenset[str]:
+    """Return the characters that both bundled fonts can draw."""
     from fontTools.ttLib import TTFont
 
     sans, serif = ({*(TTFont(str(font), lazy=True).getBestCmap() or {})} for font in _fonts())
-    return frozenset(sans & serif | {ord("\n")})
+    return frozenset(map(chr, sans & serif | {ord("\n")}))

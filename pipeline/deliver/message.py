@@ -2,7 +2,7 @@
 
 Python folds a long attachment name into `filename*0*=` continuations (RFC 2231), which QQ Mail shows as
 `tcmime.*.bin`; Outlook wants an RFC 2047 `name=` beside it. Raising the line length instead breaks the Subject.
-So the message is serialised as Python likes it, and the attachments' headers are mended in the bytes.
+So Python serialises the mail without its attachments, whose parts are written here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote
 
 from pipeline.deliver.recipients import Recipient, clean_address, mail_digest
 from pipeline.errors import ConfigurationError, MingceError
@@ -109,16 +109,13 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     mail.add_alternative(message.html, subtype="html", charset="utf-8", cte="base64")
     if message.picture:
         _add_picture(mail, message.picture)
-    for attachment in message.attachments:
-        main, _, sub = attachment.mime.partition("/")
-        mail.add_attachment(
-            attachment.content,
-            maintype=main,
-            subtype=sub,
-            filename=file_name(attachment.name),
-            params={"charset": "utf-8"} if main == "text" else {},
-        )
-    return mend_names(mail.as_bytes())
+    if not message.attachments:
+        return mail.as_bytes()
+    mail.make_mixed()
+    raw, boundary = mail.as_bytes(), f"--{mail.get_boundary()}".encode()
+    body, end, rest = raw.rpartition(boundary + b"--")
+    parts = [boundary + b"\r\n" + _part(attachment) for attachment in message.attachments]
+    return b"".join([body, *parts, end, rest])
 
 
 def _add_picture(mail: EmailMessage, picture: bytes) -> None:
@@ -137,42 +134,26 @@ def message_id(run_id: str, recipient: Recipient, content: str, sender: Address,
     return f"<{mail_digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
 
 
-_CONTINUED = re.compile(
-    rb"Content-Disposition: (attachment|inline);((?:\r\n[ \t]+|[ \t]*)filename\*[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)"
-)
-
-
-def mend_names(raw: bytes) -> bytes:
-    """Return the serialised mail with each attachment's name in one piece, and an RFC 2047 `name=` on its type."""
-    parts = raw.split(b"\r\n\r\n")
-    return b"\r\n\r\n".join(_mend_header(part) if b"Content-Disposition:" in part else part for part in parts)
-
-
-def _mend_header(block: bytes) -> bytes:
-    found = _CONTINUED.search(block)
-    if not found:
-        return block
-    pieces = re.findall(rb"filename\*(?:[0-9]+\*?)?=\"?([^;\"\r\n]*)", found.group(2))
-    joined = b"".join(pieces)
-    name = unquote_to_bytes(joined.partition(b"''")[2] or joined)
-    line = b"Content-Disposition: " + found.group(1) + b";\r\n filename*=utf-8''" + joined.partition(b"''")[2]
-    block = block[: found.start()] + line + block[found.end() :]
-    return re.sub(
-        rb"(Content-Type: [a-z]+/[0-9A-Za-z.+-]+)(?=\r\n|;)",
-        lambda match: match.group(1) + b";\r\n name=" + _encoded_words(name),
-        block,
-        count=1,
+def _part(attachment: Attachment) -> bytes:
+    """Return an attachment as a part of a mail: its name whole, once as RFC 2231 and once as RFC 2047 has it."""
+    name = file_name(attachment.name)
+    charset = ';\r\n charset="utf-8"' if attachment.mime.startswith("text/") else ""
+    head = (
+        f"Content-Type: {attachment.mime}{charset};\r\n name={_encoded_words(name)}\r\n"
+        "Content-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: attachment;\r\n filename*=utf-8''{quote(name, safe='')}\r\n\r\n"
     )
+    return head.encode("ascii") + base64.encodebytes(attachment.content).replace(b"\n", b"\r\n")
 
 
-def _encoded_words(name: bytes) -> bytes:
-    """Return `name` (UTF-8) as quoted RFC 2047 words of at most 75 characters, cut between characters."""
+def _encoded_words(name: str) -> str:
+    """Return `name` as quoted RFC 2047 words of at most 75 characters, cut between characters."""
     words: list[bytes] = []
     piece = b""
-    for character in name.decode():
+    for character in name:
         if len(piece) + len(character.encode()) > 45:
             words.append(piece)
             piece = b""
         piece += character.encode()
     words.append(piece)
-    return b'"' + b"\r\n ".join(b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words) + b'"'
+    return '"' + "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words) + '"'

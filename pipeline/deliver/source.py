@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Window
-from pipeline.deliver.recipients import Recipient, within
+from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
@@ -25,6 +27,8 @@ from pipeline.view.people import People
 from pipeline.view.run_tables import college_folder, token
 
 Key = tuple[str, ...]
+_Grouped = tuple[pd.DataFrame, Any]
+"""A table and, by class or college, the places of its rows."""
 _KEYS = ["school", "college", "class_name"]
 
 
@@ -56,17 +60,20 @@ class MailSource:
 
     def people(self, recipient: Recipient) -> People:
         """Return the students whom a counselor (by class) or a secretary (by college) is told of."""
-        columns = _KEYS if recipient.kind == "counselor" else _KEYS[:2]
-        own = partial(within, columns=columns, scope=recipient.scope)
-        return People(
-            own(self.roster).reset_index(drop=True),
-            own(self.findings),
-            own(self.course),
-            self.as_of,
-            self.window,
-            len(own(self.extras)),
-            self.returned,
-        )
+        whose = self._by_class if recipient.kind == "counselor" else self._by_college
+        roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in whose)
+        roster = roster.reset_index(drop=True)
+        return People(roster, findings, course, self.as_of, self.window, len(extras), self.returned)
+
+    @cached_property
+    def _by_class(self) -> list[_Grouped]:
+        parts = (self.roster, self.findings, self.course, self.extras)
+        return [(part, part.groupby(_KEYS, sort=False).indices) for part in parts]
+
+    @cached_property
+    def _by_college(self) -> list[_Grouped]:
+        parts = (self.roster, self.findings, self.course, self.extras)
+        return [(part, part.groupby(_KEYS[:2], sort=False).indices) for part in parts]
 
     @cached_property
     def unread_students(self) -> dict[Key, str]:
@@ -74,6 +81,12 @@ class MailSource:
         rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
         return {(school, number): self.unread[school, college] for school, college, number in rows
                 if (school, college) in self.unread}  # fmt: skip
+
+
+def _rows_of(part: _Grouped, scope: Iterable[Key]) -> pd.DataFrame:
+    frame, rows = part
+    own = [rows[key] for key in scope if key in rows]
+    return frame.iloc[np.sort(np.concatenate(own))] if own else frame.iloc[:0]
 
 
 def run_to_send(cohort: Cohort) -> Path:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,15 @@ class Students:
             asked = (given[name] != "") & (held[name] != "") & judged[name]
             marks[name] = pd.Series(np.where(asked, np.where(unlike, UNLIKE, EQUAL), UNCOMPARED), dtype="str")
         return pd.DataFrame(marks)
+
+    @cached_property
+    def lines(self) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
+        """For each row of the roster: itself, what was submitted, and the marks."""
+        if self.within:
+            college, rows = self.within
+            return [college.lines[at] for at in rows]
+        parts = (frame.to_dict("records") for frame in (self.roster, self.submitted, self.marks))
+        return cast("list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]", list(zip(*parts, strict=True)))
 
     def _held(self, names: list[str]) -> Frame:
         rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,8 @@ class Row:
     """One submission to be mended: its fields as given, and for each faulty field severity and advice."""
 
     submission_id: str
+    class_name: str
+    """The class that the registry has; in `given` stands the one that he wrote."""
     given: Mapping[str, str]
     faults: Mapping[str, tuple[str, str]]
 
@@ -98,7 +100,7 @@ def _masked(row: Row) -> Row:
             faults[name] = (severity, f"{advice}（原填 {mask(given[name])}）")
         given[name] = ""
     given = {name: "" if _LONG.search(value) else value for name, value in given.items()}  # a photo's name may be one
-    return Row(row.submission_id, given, faults)
+    return replace(row, given=given, faults=faults)
 
 
 def rows_to_mend(students: Students) -> list[Row]:
@@ -115,7 +117,7 @@ def rows_to_mend(students: Students) -> list[Row]:
     rows: list[Row] = []
     for submission, own in found.groupby("submission_id", sort=False):
         values = given[str(submission)]
-        rows.append(Row(str(submission), values, _faults(own, values["name"])))
+        rows.append(Row(str(submission), str(own["class_name"].iloc[0]), values, _faults(own, values["name"])))
     return sorted(rows, key=lambda row: (row.given["class_name"], row.given["student_number"], row.submission_id))
 
 
@@ -143,22 +145,21 @@ def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     return values
 
 
-def corrections_workbook(students: Students, form: Form, *, masked: bool = False) -> bytes:
-    """Return the workbook of a college, or of one class; no bytes where nobody has anything to mend.
+def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: bool = False) -> bytes:
+    """Return the workbook of a college, or of one class.
 
     Args:
-        students: whose.
+        rows: of `rows_to_mend`.
+        whose: the college, or the college and the class.
         form: of their cohort.
         masked: without ID numbers and telephones, to go by mail.
     """
-    rows = [_masked(row) if masked else row for row in rows_to_mend(students)]
-    if not rows:
-        return b""
+    rows = [_masked(row) for row in rows] if masked else rows
     buffer = BytesIO()
     with text_book(buffer) as book:
         columns = form.columns
         sheet = book.add_worksheet(SHEET)
-        title = f"{form.cohort} {students.college.name} {students.class_name} {NAME}".replace("  ", " ")
+        title = f"{form.cohort} {whose} {NAME}"
         book.set_properties({"title": title})
         write_head(book, sheet, columns, title, _NOTE)
         ranges = write_lists(book, columns)

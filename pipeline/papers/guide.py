@@ -6,7 +6,7 @@ from datetime import date
 
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import is_gsheet
-from pipeline.typeset import BOXED, pdf_of, qr_svg
+from pipeline.typeset import BOXED, Paper, paper_of, qr_svg
 from pipeline.view.remaining_work import month_day
 
 NAME = "操作流程"
@@ -25,10 +25,10 @@ def whom_to_ask(cohort: Cohort) -> str:
     return f"不清楚的问辅导员或{office.name}" + (f"（{asked}）" if asked else "")
 
 
-def guide_pdf(cohort: Cohort) -> bytes:
+def guide_paper(cohort: Cohort) -> Paper:
     """Return the page."""
     office = cohort.office
-    return pdf_of(
+    return paper_of(
         "guide",
         cohort.window.opens,
         {

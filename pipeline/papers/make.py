@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ from pipeline.papers.class_roster import NO_CLASS, Students, paper_students
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import unread_of
+from pipeline.typeset import Paper
 from pipeline.view.answers import answer_rows
 from pipeline.view.run_tables import Run, college_folder
 from pipeline.whole import appearing
@@ -21,6 +24,7 @@ from pipeline.whole import appearing
 FOLDER = "papers"
 BEFORE = "before"
 """In the place of a run's id, before there is a run."""
+_JOURNAL = ".made"
 _LISTED = 30
 
 
@@ -45,13 +49,66 @@ class Made:
     left: list[str] = field(default_factory=list[str])
 
 
-File = tuple[str, bytes]
+File = tuple[str, bytes | Paper]
 """A file's name in its folder, and what is in it."""
 
 
-def papers_folder(cohort: Cohort, run_id: str) -> Path:
-    """Return where the papers of a run stand."""
-    return cohort.reports_folder / FOLDER / run_id
+class PaperFolder:
+    """Where the papers of a run stand. A PDF of the same words is taken from there, or from the run before."""
+
+    def __init__(self, cohort: Cohort, run_id: str) -> None:
+        self.root = cohort.reports_folder / FOLDER / run_id
+        self._known: dict[str, tuple[Path, str]] = {}
+        older = [path.parent for path in self.root.parent.glob(f"*/{_JOURNAL}") if path.parent.name < run_id]
+        for folder in (*sorted(older)[-1:], self.root):
+            for key, name, sha256 in _noted(folder / _JOURNAL):
+                self._known[key] = folder / name, sha256
+
+    def write(self, name: str, content: bytes | Paper) -> Path:
+        """Write one paper, which the owner alone may read, and return its path."""
+        path = self.root / name
+        if isinstance(content, bytes):
+            self._put(path, content)
+        elif self._known.get(content.key, ("",))[0] != path or self._taken(content) is None:
+            self._note(path, content, self._taken(content) or content.pdf())
+        return path
+
+    def pdf(self, name: str, paper: Paper) -> bytes:
+        """Return a PDF, and keep it under its name where no other stands there."""
+        taken = self._taken(paper)
+        made = taken or paper.pdf()
+        if not taken and not (self.root / name).exists():
+            self._note(self.root / name, paper, made)
+        return made
+
+    def _taken(self, paper: Paper) -> bytes | None:
+        """Return a PDF that was made before, if its file is there and has its SHA-256."""
+        path, sha256 = self._known.get(paper.key, (self.root, ""))
+        content = path.read_bytes() if path.is_file() else b""
+        return content if content and hashlib.sha256(content).hexdigest() == sha256 else None
+
+    def _note(self, path: Path, paper: Paper, content: bytes) -> None:
+        self._put(path, content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._known[paper.key] = path, sha256
+        (self.root / _JOURNAL).touch(mode=0o600)
+        with (self.root / _JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps([paper.key, path.relative_to(self.root).as_posix(), sha256]) + "\n")
+
+    def _put(self, path: Path, content: bytes) -> None:
+        for folder in (self.root.parent, self.root, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with appearing(path) as draft:
+            draft.touch(mode=0o600)
+            draft.write_bytes(content)
+
+
+def _noted(journal: Path) -> list[tuple[str, str, str]]:
+    """Return key, file and SHA-256 of each PDF that a journal notes; a line that was cut off is none."""
+    try:
+        return [tuple(json.loads(line)) for line in journal.read_text(encoding="utf-8").split("\n")[:-1]]
+    except (OSError, ValueError):
+        return []
 
 
 def has_run(cohort: Cohort) -> bool:
@@ -65,9 +122,8 @@ def has_run(cohort: Cohort) -> bool:
 
 def make_guide(cohort: Cohort) -> Made:
     """Write the guide before there is any run: it needs none."""
-    made = Made(papers_folder(cohort, BEFORE))
-    made.files = [write_paper(made.folder, made.folder / name, content) for name, content in _guides(cohort)]
-    return made
+    folder = PaperFolder(cohort, BEFORE)
+    return Made(folder.root, [folder.write(name, content) for name, content in _guides(cohort)])
 
 
 def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
@@ -76,17 +132,22 @@ def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
     Raises:
         UsageError: no college that was asked for has such a class.
     """
-    made = Made(papers_folder(cohort, run.run_id))
+    folder = PaperFolder(cohort, run.run_id)
+    made = Made(folder.root)
     found: set[str] = set()
     for maker in [_OF_ALL[kind] for kind in wanted.kinds if kind in _OF_ALL]:
         for name, content in maker(cohort, run, wanted):
-            made.files.append(write_paper(made.folder, made.folder / name, content))
+            made.files.append(folder.write(name, content))
     for college in _colleges(run, wanted):
         lacking = unread_of(run.summary.get("unread") or {}, college.code, college.name)
         if lacking:
             made.left.append(f"{college}：这次运行{lacking}")
             continue
-        found |= _make_of_college(cohort, paper_students(run, college), wanted, made)
+        students = paper_students(run, college)
+        for kind in [kind for kind in wanted.kinds if kind in _KINDS]:
+            for name, content in _KINDS[kind](cohort, students, wanted):
+                made.files.append(folder.write(f"{college_folder(college.code, college.name)}/{name}", content))
+        found |= set(students.roster["class_name"])
     _require_classes(run, wanted, found)
     return made
 
@@ -104,25 +165,6 @@ def colleges_of(run: Run) -> list[College]:
     return [College(run.code_of(str(school)), str(school), str(name)) for school, name in rows.itertuples(index=False)]
 
 
-def _make_of_college(cohort: Cohort, students: Students, wanted: PaperRequest, made: Made) -> set[str]:
-    """Write a college's papers and return the names of its classes."""
-    folder = made.folder / college_folder(students.college.code, students.college.name)
-    for kind in [kind for kind in wanted.kinds if kind in _KINDS]:
-        for name, content in _KINDS[kind](cohort, students, wanted):
-            made.files.append(write_paper(made.folder, folder / name, content))
-    return set(students.roster["class_name"])
-
-
-def write_paper(root: Path, path: Path, content: bytes) -> Path:
-    """Write one paper, which the owner alone may read, and return its path."""
-    for folder in (root.parent, root, path.parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with appearing(path) as draft:
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-    return path
-
-
 def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
     return (one for one in students.by_class() if not wanted.classes or one.class_name in wanted.classes)
 
@@ -135,17 +177,18 @@ def class_file(name: str, ending: str) -> str:
 def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     for one in _classes(students, wanted):
         if len(one.roster):
-            yield class_file(one.class_name, f"{proof.NAME}.pdf"), proof.proof_pdf(one, cohort.name, full=wanted.full)
+            yield class_file(one.class_name, f"{proof.NAME}.pdf"), proof.proof_paper(one, cohort.name, full=wanted.full)
 
 
 def _corrections(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
-    parts = _classes(students, wanted) if wanted.classes else [students]
-    form = corrections.Form.of(cohort)
-    for one in parts:
-        name = f"{corrections.NAME}.xlsx"
-        content = corrections.corrections_workbook(one, form)
-        if content:
-            yield (class_file(one.class_name, name) if wanted.classes else name), content
+    rows, form = corrections.rows_to_mend(students), corrections.Form.of(cohort)
+    name = f"{corrections.NAME}.xlsx"
+    for one in wanted.classes:
+        own = [row for row in rows if row.class_name == one]
+        if own:
+            yield class_file(one, name), corrections.corrections_workbook(own, f"{students.college.name} {one}", form)
+    if rows and not wanted.classes:
+        yield name, corrections.corrections_workbook(rows, students.college.name, form)
 
 
 def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
@@ -180,7 +223,7 @@ def _guide(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
 
 
 def _guides(cohort: Cohort) -> Iterator[File]:
-    yield f"{guide.NAME}.pdf", guide.guide_pdf(cohort)
+    yield f"{guide.NAME}.pdf", guide.guide_paper(cohort)
     yield f"{guide.NAME}.txt", guide.group_message(cohort).encode()
 
 

@@ -10,7 +10,7 @@ from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import EQUAL, NO_CLASS, Students
 from pipeline.render.printed_headcount import outside_in_words
 from pipeline.states import states
-from pipeline.typeset import BOXED, pdf_of
+from pipeline.typeset import BOXED, Paper, paper_of
 from pipeline.view.remaining_work import month_day
 
 NAME = "核对签名表"
@@ -34,7 +34,7 @@ _NOTE = (
 )
 
 
-def proof_pdf(students: Students, cohort: str, *, full: bool) -> bytes:
+def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
     """Return the sheet of one class.
 
     Args:
@@ -44,7 +44,7 @@ def proof_pdf(students: Students, cohort: str, *, full: bool) -> bytes:
     """
     own = students.college
     title = f"{own.school}{cohort}毕业生信息{NAME}"
-    return pdf_of(
+    return paper_of(
         "proof",
         students.run.as_of,
         {
@@ -80,13 +80,7 @@ def _notes(students: Students) -> list[str]:
 
 
 def _rows(students: Students, *, full: bool) -> list[dict[str, Any]]:
-    given = students.submitted.to_dict("records")
-    marks = students.marks.to_dict("records")
-    roster = students.roster.to_dict("records")
-    return [
-        _row(at, listed, values, signs, full=full)
-        for at, (listed, values, signs) in enumerate(zip(roster, given, marks, strict=True), 1)
-    ]
+    return [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)]
 
 
 def _row(

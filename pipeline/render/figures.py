@@ -266,7 +266,7 @@ def _png(figure: Figure) -> bytes:
     if image.getcolors(1) is not None:
         raise MingceError("趋势图是空白的", remedy="请检查中文字体包 pylopdf-fonts-zh-cn 是否完整")
     out = io.BytesIO()
-    image.quantize(64).save(out, format="PNG", optimize=True)
+    image.quantize(64, Image.Quantize.FASTOCTREE).save(out, format="PNG", compress_level=6)
     return out.getvalue()
 
 

@@ -32,7 +32,7 @@ from pipeline.review.review_snapshot import Desk, college_students
 from pipeline.review.signed_set import code_of, signed_digest
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.typeset import pdf_of, qr_svg, watermark
+from pipeline.typeset import paper_of, qr_svg, watermark
 from pipeline.whole import appearing, sha256_of
 from pipeline.workbook_writer import A4, PAGES, height, text_book
 
@@ -54,7 +54,7 @@ def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
     """
     pictures = {"qr": qr_svg(headcount.code) if headcount.code else ""}
     try:
-        pdf = pdf_of("headcount", headcount.as_of, _pdf_data(headcount), pictures)
+        pdf = paper_of("headcount", headcount.as_of, _pdf_data(headcount), pictures).pdf()
     except MingceError as error:
         what, remedy = f"人数表 {error.what}", "请先用 headcount.xlsx 打印"
         raise MingceError(what, where=headcount.college, remedy=remedy) from None

@@ -124,19 +124,19 @@ def unsaid(findings: Any, submission: str, field: str, text: str) -> bool:
     ],
 )
 def test_who_it_is_stays(faults: tuple[str, ...], open_ones: set[str]):
-    row = Row("x", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
+    row = Row("x", "", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
     keys = {"id_number", "student_number", "name", "submitted_at"}
     assert {name for name in (*keys, "phone") if row.may_change(name)} == open_ones | {"phone"}
 
 
 def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
-    row = Row("x", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
+    row = Row("x", "", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
     assert not any(map(row.may_change, fields.names())) and "重新提交" in row.to_do
 
 
 def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
     students = paper_students(run, colleges_of(run)[0])
-    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(students, Form.of(cohort), masked=True))
+    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(rows_to_mend(students), "", Form.of(cohort), masked=True))
     _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
     for row in range(FIRST, sheet.max_row + 1):
         assert not any(sheet.cell(row, columns[name]).value for name in ("身份证号码", "个人联系电话", "家庭联系电话"))

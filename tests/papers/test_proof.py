@@ -16,7 +16,7 @@ from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
 from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers
-from pipeline.papers.proof import proof_pdf
+from pipeline.papers.proof import proof_paper
 from pipeline.view.run_tables import Run
 
 
@@ -64,7 +64,7 @@ def test_marks_say_what_the_findings_say(run: Run):
 
 def test_full_numbers_only_where_they_are_asked_for(run: Run, tmp_path: Path):
     one = next(one for one in classes(run) if len(one.roster) > 5)
-    (tmp_path / "full.pdf").write_bytes(proof_pdf(one, "2017届", full=True))
+    (tmp_path / "full.pdf").write_bytes(proof_paper(one, "2017届", full=True).pdf())
     text = "".join(words_of(tmp_path / "full.pdf"))
     numbers = [number for number in one.submitted["id_number"] if len(number) == 18]
     assert numbers and all(number in text for number in numbers)
@@ -95,7 +95,7 @@ def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: P
     listed["name"] = listed["name"].mask(listed.index.isin(list(rare)), listed.index.map(rare).astype("str"))
     listed["submission_id"] = listed["submission_id"].mask(listed.index.isin(list(rare)), "")
     many = replace(one, roster=listed, within=None)
-    (tmp_path / "class.pdf").write_bytes(proof_pdf(many, "2017届", full=False))
+    (tmp_path / "class.pdf").write_bytes(proof_paper(many, "2017届", full=False).pdf())
     pages = words_of(tmp_path / "class.pdf")
     assert len(pages) <= sheets and all("本人签名" in page for page in pages[:-1])
     given = many.submitted["student_number"].to_numpy()

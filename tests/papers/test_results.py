@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
-from pipeline.papers.guide import group_message, guide_pdf
+from pipeline.papers.guide import group_message, guide_paper
 from pipeline.papers.make import PaperRequest, make_papers
 from pipeline.papers.results import endings
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
@@ -52,7 +52,7 @@ def test_the_guide_is_one_page_of_this_cohorts_dates(cohort: Cohort, tmp_path: P
     office = cohort.office.model_copy(update={"name": "招生就业处", "phone": "58291319", "form": "https://a.cn/f"})
     submissions = cohort.submissions.model_copy(update={"photos": "photos" if photos else None})
     own = cohort.model_copy(update={"office": office, "submissions": submissions})
-    (tmp_path / "g.pdf").write_bytes(guide_pdf(own))
+    (tmp_path / "g.pdf").write_bytes(guide_paper(own).pdf())
     (page,) = words_of(tmp_path / "g.pdf")
     window = cohort.window
     days = [f"{day.year}年{day.month}月{day.day}日" for day in (window.opens, window.closes, window.college_due)]
