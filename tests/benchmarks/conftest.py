@@ -102,8 +102,11 @@ _HEAD = """# Benchmarks
 
 Written by `make bench`; do not edit. Every ratio compares two ways in one run on one machine, medians of the repeats.
 CPU seconds are those of the whole tree of processes: they change little where the machine is busy, the clock does.
-The plain way is `tests/benchmarks/plain.py`; a stage of which only a part was measured is scaled, and the figure says
-so. To get one page's figures again: `.venv/bin/python -m pytest -m bench -s tests/benchmarks/test_NAME.py`.
+The plain ways are in `tests/benchmarks/plain.py`: one papermill and one nbconvert process a notebook; one script over
+`papermill.execute_notebook` with one exporter; one warm kernel for all, in which names leak from notebook to notebook.
+All three leave out normalising, matching, review and PDF, a bound on memory, and the guard that looks for other
+colleges' people on each page. A stage of which only a part was measured is scaled, and the figure says so.
+To get one page's figures again: `.venv/bin/python -m pytest -m bench -s tests/benchmarks/test_NAME.py`.
 
 ## The machine
 """

@@ -1,4 +1,4 @@
-"""The plain way to the same results, as a script: what an office would write with the same libraries and no more.
+"""Plain ways to the same results, as a script: what an office would write with the same libraries and no more.
 
     python tests/benchmarks/plain.py COHORT RUN OUT [--colleges N]
 
@@ -8,11 +8,16 @@ COHORT is the cohort's folder, RUN a finished run of it (the notebooks read its 
    registry. A rule with logic of its own is a column that must be false, its logic not even counted (kind to the plain
    way). COMPLETE results without index names.
 3. pandas.DataFrame.to_excel of the same tables.
-4. The same notebooks: `papermill` with a cold kernel, then `python -m nbconvert --to html`, one after the other.
+4. The same notebooks one after the other, in three ways:
+   processes: `papermill` with a cold kernel, then `python -m nbconvert --to html`, two processes for each notebook;
+   script: one process that loops over `papermill.execute_notebook` (a cold kernel each) with one exporter;
+   kernel: one process and one warm kernel for all. Each notebook finds the names, imports and settings of the ones
+   before it, and one that ends its kernel ends the rest.
 
-What neither way's time depends on is left out: normalising, matching, review and the PDF cost the plain way nothing
-here. With `--colleges N` only N colleges' notebooks run, and the stage is scaled to all of them. Prints one line of
-JSON: for each stage wall and CPU seconds, children included.
+What no way's time depends on is left out: normalising, matching, review and the PDF cost a plain way nothing here. No
+plain way has a bound on memory, a guard that looks for other colleges' people on a page, or bounds in time for a whole
+notebook. With `--colleges N` only N colleges' notebooks run, and the stage is scaled to all of them. Prints one line of
+JSON: for each stage wall and CPU seconds, children included; for `notebooks` those of each way.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -48,8 +54,8 @@ def main() -> None:
     table = judged_table(given.run)
     stages["rules"] = measured(lambda: judge(*table))
     stages["to_excel"] = measured(lambda: write(given.run, given.out))
-    stages["notebooks"] = notebooks(given.run, given.out, given.colleges)
-    print(json.dumps(stages))
+    ways = {name: notebooks(way, given.run, given.out, given.colleges) for name, way in WAYS.items()}
+    print(json.dumps({"stages": stages, "notebooks": ways}))
 
 
 def measured(work: Callable[[], object]) -> dict[str, float]:
@@ -129,33 +135,83 @@ def write(run: Path, out: Path) -> None:
             read_table(run, name).to_excel(book, sheet_name=name, index=False)
 
 
-def notebooks(run: Path, out: Path, count: int) -> dict[str, float]:
+def notebooks(way: Way, run: Path, out: Path, count: int) -> dict[str, float]:
     """Run the whole run's notebooks and those of `count` colleges (0: all); return the cost of all colleges'."""
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     places = [key.split("/", 1) for key in summary["colleges_state"]]
     chosen = places[:count] if count else places
-    once = measured(lambda: [cold(name, run, out, f"{name}", {}) for name in ("overview", "registry")])
-    each = measured(
-        lambda: [
-            cold(name, run, out, f"{at}-{name}", {"school": school, "college": college})
-            for at, (school, college) in enumerate(chosen)
-            for name in ("college", "headcount")
-        ]
-    )
+    of_all = [Made(name, out / f"{name}.ipynb", {"run": str(run)}) for name in ("overview", "registry")]
+    of_colleges = [
+        Made(name, out / f"{at}-{name}.ipynb", {"run": str(run), "school": school, "college": college})
+        for at, (school, college) in enumerate(chosen)
+        for name in ("college", "headcount")
+    ]
+    once, each = measured(lambda: way(of_all)), measured(lambda: way(of_colleges))
     scale = len(places) / len(chosen)
     return {key: once[key] + each[key] * scale for key in ("wall", "cpu")} | {"measured": 2 + 2 * len(chosen)}
 
 
-def cold(notebook: str, run: Path, out: Path, name: str, parameters: dict[str, str]) -> None:
-    """Papermill with a cold kernel, then nbconvert from the command line."""
-    executed = out / f"{name}.ipynb"
-    words = [word for key, value in {"run": str(run), **parameters}.items() for word in ("-r", key, value)]
-    source = resources.notebooks() / f"{notebook}.ipynb"
-    for command in (
-        ["papermill", "--no-progress-bar", "-k", "python3", str(source), str(executed), *words],
-        ["nbconvert", "--to", "html", "--no-input", str(executed)],
-    ):
-        subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
+@dataclass(frozen=True)
+class Made:
+    """A notebook of ours to execute: its name, where the executed one goes, its parameters."""
+
+    name: str
+    executed: Path
+    parameters: dict[str, str]
+
+    @property
+    def source(self) -> str:
+        return str(resources.notebooks() / f"{self.name}.ipynb")
+
+
+def by_processes(all_of_them: list[Made]) -> None:
+    """Papermill with a cold kernel, then nbconvert, both from the command line."""
+    for made in all_of_them:
+        words = [word for key, value in made.parameters.items() for word in ("-r", key, value)]
+        for command in (
+            ["papermill", "--no-progress-bar", "-k", "python3", made.source, str(made.executed), *words],
+            ["nbconvert", "--to", "html", "--no-input", str(made.executed)],
+        ):
+            subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
+
+
+def by_script(all_of_them: list[Made]) -> None:
+    """A loop over papermill's function, one exporter for all."""
+    import papermill
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(exclude_input=True)
+    for made in all_of_them:
+        executed = papermill.execute_notebook(
+            made.source, str(made.executed), made.parameters, kernel_name="python3", progress_bar=False
+        )
+        made.executed.with_suffix(".html").write_text(exporter.from_notebook_node(executed)[0], encoding="utf-8")
+
+
+def by_one_kernel(all_of_them: list[Made]) -> None:
+    """One warm kernel for all, parameters by papermill, one exporter."""
+    import nbformat
+    from jupyter_client.manager import start_new_kernel
+    from nbclient import NotebookClient
+    from nbconvert import HTMLExporter
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    exporter = HTMLExporter(exclude_input=True)
+    manager, channels = start_new_kernel(kernel_name="python3")
+    for made in all_of_them:
+        notebook = parameterize_notebook(load_notebook_node(made.source), made.parameters)
+        client = NotebookClient(notebook, km=manager)
+        client.kc = channels
+        client.execute()
+        nbformat.write(notebook, made.executed)
+        made.executed.with_suffix(".html").write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
+    channels.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+Way = Callable[[list[Made]], None]
+WAYS: dict[str, Way] = {"processes": by_processes, "script": by_script, "kernel": by_one_kernel}
 
 
 if __name__ == "__main__":
