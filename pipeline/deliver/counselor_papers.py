@@ -14,8 +14,7 @@ from pipeline.papers import corrections, proof
 from pipeline.papers.class_roster import Students, paper_students
 from pipeline.papers.corrections import Form, Row, rows_to_mend
 from pipeline.papers.make import PaperFolder, class_file
-from pipeline.render.overview import college_folder
-from pipeline.view.run_tables import load_run
+from pipeline.view.run_tables import college_folder, load_run
 
 _COLLEGES = 8  # whose students are kept in memory
 MOST = 1_000_000  # bytes of all papers of one mail
