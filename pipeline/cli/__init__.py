@@ -13,19 +13,21 @@ from typing import NoReturn, TextIO, cast
 
 import typer
 
-from pipeline.cli.chinese import Commands
-from pipeline.cli.environment import add_environment, environment_file
-from pipeline.cli.signals import interrupt_on_signals, leave_no_core
-from pipeline.cli.terminal import PlainStream, system_failure, technical
-from pipeline.cli.usage import WRONG_WORDS, refuse_bytes, usage_error
+from pipeline.cli.chinese import WRONG_WORDS, Commands, refuse_bytes, usage_error
+from pipeline.cli.terminal import (
+    PlainStream,
+    add_environment,
+    environment_file,
+    interrupt_on_signals,
+    leave_no_core,
+    system_failure,
+    technical,
+)
 from pipeline.errors import MingceError
 from pipeline.logs import hush_libraries
 
 # One module for each group of commands; each has `register(app)`.
-_MODULES = (
-    "demo", "init", "run", "columns", "review", "scope", "sign", "send", "sheet", "papers",
-    "desk", "explain", "template", "registry", "docs", "handin", "operate", "anonymise",
-)  # fmt: skip
+_MODULES = ("cohort", "run", "review", "registry", "explain", "sign", "deliver", "operate")
 
 _TYPER_INTERRUPTED = 130  # Typer ends so, without a word, where a command was interrupted
 
@@ -48,7 +50,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 
 for _name in _MODULES:
-    import_module(f"pipeline.cli.{_name}_command").register(app)
+    import_module(f"pipeline.cli.{_name}_commands").register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

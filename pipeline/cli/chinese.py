@@ -1,15 +1,19 @@
-"""Help in Chinese: Typer's own words (Usage, Options, …) are English, whatever the language of the rest."""
-
-# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
-# Typer shows nobody the types of its help: what is taken from it is held by tests/cli/test_usage.py.
+"""Help and usage errors in Chinese: Typer's own words (Usage, Options, …) are English."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from pipeline.errors import UsageError
+
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
+# Typer shows nobody the types of its help: what is taken from it is held by tests/cli/test_usage.py.
+
 
 _WORDS = {
     "ARGUMENTS_PANEL_TITLE": "参数",
@@ -81,3 +85,60 @@ class Commands(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[..., Any]:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: ANN401
         """Add a command, as `typer.Typer.command` does."""
         return super().command(name, cls=_Command, **settings)
+
+
+WRONG_WORDS: type[Exception] = typer.BadParameter.__bases__[0]
+"""Every error of Typer's about words: it carries Click inside, and shows only this one's subclass to others."""
+_NUMBERS: dict[object, str] = {int: "整数", float: "数字"}
+
+
+def refuse_bytes(words: list[str]) -> None:
+    """Refuse words that are bytes of no text: no ledger, page or mail could hold them.
+
+    Raises:
+        UsageError: names the first such word.
+    """
+    for word in words:
+        if re.search("[\ud800-\udfff]", word):
+            raise UsageError(f"{word} 里有不是文字的字节", remedy="请重新输入；是文件或文件夹的名字，请先改名")
+
+
+def usage_error(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
+    """Return the error as a user is told it: what is wrong, and where the right words stand."""
+    command = error.ctx.command_path if error.ctx else "mingce"
+    return UsageError(_what(error), remedy=f"写法见 {command} --help")
+
+
+def _what(error: Any) -> str:  # noqa: ANN401 - as above
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        like = f"，是不是 {'、'.join(error.possibilities)}" if error.possibilities else ""
+        return f"没有选项 {error.option_name}{like}"
+    if kind == "BadOptionUsage":
+        return f"选项 {error.option_name} 后面缺少内容，或多了内容"
+    if kind == "MissingParameter":
+        return f"缺少 {_word_of(error)}"
+    if isinstance(error, typer.BadParameter):
+        return f"{_word_of(error)} 的内容不对{_wanted(error.param)}"
+    named = re.search(
+        r"'([^']+)'|\(([^()]+)\)$", str(error.message).rstrip(".")
+    )  # in quotes, or at the end in brackets
+    return f"不认识 {named[1] or named[2]}" if named else "命令写得不对"
+
+
+def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
+    """Return what a number should be, of which kind and in which bounds; blank for what is no number."""
+    kind = _NUMBERS.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
+    if kind is None:
+        return ""
+    if param.max is not None:
+        return f"，应为 {param.min} 到 {param.max} 的{kind}"
+    return f"，应为 {param.min} 以上的{kind}" if param.min is not None else f"，应为{kind}"
+
+
+def _word_of(error: Any) -> str:  # noqa: ANN401 - as above
+    """Return what an option or argument is called on the command line."""
+    param = error.param
+    if param is None:
+        return str(error.param_hint or "参数")
+    return param.opts[-1] if param.param_type_name == "option" else str(param.metavar or param.name.upper())

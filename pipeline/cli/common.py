@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +15,8 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
+    from pipeline.colleges import College
+    from pipeline.review.ledger import Ledger
     from pipeline.review.review_snapshot import RunTables
 
 CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
@@ -25,12 +29,59 @@ Colleges = Annotated[
 ]
 
 
+def cohort_at(path: Path) -> Cohort:
+    """Return the cohort of a `cohort.toml` or its folder (`load_cohort`, imported when it is needed)."""
+    from pipeline.cohort import load_cohort
+
+    return load_cohort(path)
+
+
+def ledger_of(cohort: Cohort) -> AbstractContextManager[Ledger]:
+    """Return the ledger, open in a `with` (`open_ledger`, imported when it is needed)."""
+    from pipeline.review.ledger import open_ledger
+
+    return open_ledger(cohort)
+
+
 def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
     """Return the cohort with its results in `folder`, where one is given: a name of any length, spaces at its ends."""
     if folder is None:
         return cohort
     reports = cohort.reports.model_copy(update={"folder": str(folder.resolve())})
     return cohort.model_copy(update={"reports": reports})
+
+
+def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
+    """Return the COHORT among a command's words (default: the current folder) and the other words."""
+    given = words or []
+    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # too long a word is none
+    if len(cohorts) > 1:
+        raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
+    return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
+
+
+def open_cohort(words: list[str] | None) -> Cohort:
+    """Return the cohort that a command's words name.
+
+    Raises:
+        UsageError: there are words that name no cohort.
+    """
+    path, rest = cohort_and_rest(words)
+    if rest:
+        raise UsageError(f"{rest[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
+    return cohort_at(path)
+
+
+def college_named(text: str, cohort: Cohort) -> College:
+    """Return the college that a user wrote: former names too, the school only where it is needed.
+
+    Raises:
+        UsageError: no such college, or several schools have it; candidates are listed.
+    """
+    from pipeline.collect.school_tables import read_people
+    from pipeline.colleges import find_college
+
+    return find_college(text, cohort, read_people(cohort)[0])
 
 
 def say_older(cohort: Cohort, run_id: str) -> None:

@@ -1,10 +1,17 @@
-"""What reaches a terminal: words without control characters, a full disk told in words, no personal data."""
+"""The process and its terminal: no control characters, failures in words, an orderly end, the office's environment."""
 
 from __future__ import annotations
 
 import errno
+import os
 import re
+import signal
+import sys
+import threading
 import traceback
+from _thread import interrupt_main
+from collections.abc import MutableMapping
+from pathlib import Path
 from typing import TextIO
 
 from pipeline.errors import MingceError, reason_of
@@ -103,3 +110,58 @@ def technical(error: BaseException) -> str:
         parts.append("".join(traceback.format_tb(at.__traceback__)) + f"{type(at).__name__}: {mask(said)[:2000]}\n")
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return "由此引起：\n".join(reversed(parts))
+
+
+_AGAIN = 0.05  # seconds after which a lost interruption is made again
+
+
+def interrupt_on_signals() -> None:
+    """Let an orderly end (SIGTERM) and a closed terminal (SIGHUP) tidy up as Ctrl-C does; `nohup` stays `nohup`."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    sys.unraisablehook = interrupt_again
+
+
+def leave_no_core() -> None:
+    """Let neither this process nor what it starts leave a core file: all that was read would stand in it."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where Python lost the interruption: it came while an object was being finalised."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        # a shell lets what it starts in the background ignore SIGINT
+        heard = signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+        number = signal.SIGTERM if heard else signal.SIGINT
+        threading.Timer(_AGAIN, interrupt_main, (number,)).start()  # not from here, or it would be lost as well
+    else:
+        sys.__unraisablehook__(lost)
+
+
+_LINE = re.compile(r"\s*(MINGCE_[A-Z_]+)\s*=\s*(.*?)\s*")
+
+
+def environment_file() -> Path:
+    """Return where the file is: `~/.config/mingce/environment`."""
+    return Path(os.path.expanduser("~/.config/mingce/environment"))  # noqa: PTH111  # nobody's home is no error
+
+
+def add_environment(path: Path, environment: MutableMapping[str, str]) -> None:
+    """Add the file's lines `MINGCE_NAME=value` (value in quotes or not) to `environment`; what stands there stays.
+
+    A file that is not there or cannot be read adds nothing: what is lacking is told where it is needed.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for name, value in (found.groups() for line in lines if (found := _LINE.fullmatch(line))):
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        environment.setdefault(name, value[1:-1] if quoted else value)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pipeline.cli.signals import interrupt_again
+from pipeline.cli.terminal import interrupt_again
 
 
 class Interrupted:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.cli.environment import add_environment, environment_file
+from pipeline.cli.terminal import add_environment, environment_file
 from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
 from pipeline.operate.install import default_kind, install, printed_timer

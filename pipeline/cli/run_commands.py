@@ -1,31 +1,110 @@
-"""`mingce columns`: what each column of each source is read as, what is missing, and answers written down."""
+"""`mingce run`, `check`, `columns`, `docs`: runs, and what they read and judged."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath
+from pipeline.cli.common import AsJson, CohortPath, Colleges, cohort_at, parse_date, say_older, with_reports
+from pipeline.clock import SHANGHAI
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
     from pipeline.operate.column_report import Looked, Proposal, SheetReport
 
-_RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
+
+AsOf = Annotated[str | None, typer.Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
+Reports = Annotated[Path | None, typer.Option("--reports", help="结果放到这个文件夹", metavar="DIR")]
+Rules = Annotated[list[str] | None, typer.Option("--rule", help="只试这条规则，可重复", metavar="NAME")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="同时生成几个页面（0：按处理器数）")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("columns", help="逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。")(columns)
+    """Add the commands."""
+    app.command("run", help="收集、规范、比对、核验、审核、统计并生成页面")(_run)
+    app.command("check", help="只核验和统计，不生成页面")(_check)
+    app.command("columns", help="逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。")(_columns)
+    app.command("docs", help="写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量")(_docs)
 
 
-def columns(
+def _run(
+    cohort: CohortPath = Path(),
+    as_of: AsOf = None,
+    college: Colleges = None,
+    pages: Annotated[
+        list[str] | None,
+        typer.Option("--pages", help="只生成这所学校（代码或名称）的页面，表格仍是全部，可重复", metavar="SCHOOL"),
+    ] = None,
+    no_notebooks: Annotated[bool, typer.Option("--no-notebooks", help="不生成页面，只出表格")] = False,
+    reports: Reports = None,
+    jobs: Jobs = 0,
+    cold: Annotated[bool, typer.Option("--cold", help="每个页面用全新的内核（慢，作对照）")] = False,
+    force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
+    as_json: AsJson = False,
+) -> None:
+    made = {
+        "notebooks": not no_notebooks,
+        "jobs": jobs,
+        "cold": cold,
+        "force": force,
+        "schools": tuple(pages or ()),
+    }
+    _go(cohort, "run", as_of, college, (), reports, as_json, made)
+
+
+def _check(
+    cohort: CohortPath = Path(),
+    as_of: AsOf = None,
+    college: Colleges = None,
+    rule: Rules = None,
+    reports: Reports = None,
+    as_json: AsJson = False,
+) -> None:
+    _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
+
+
+def _go(
+    path: Path,
+    command: str,
+    as_of: str | None,
+    colleges: list[str] | None,
+    rules: tuple[str, ...],
+    reports: Path | None,
+    as_json: bool,
+    pages: dict[str, Any],
+) -> None:
+    from pipeline.render.render_stage import RenderOptions
+    from pipeline.run import RunOptions, run_cohort
+
+    cohort = with_reports(cohort_at(path), reports)
+    options = RunOptions(
+        as_of=parse_date(as_of),
+        now=datetime.now(SHANGHAI),
+        command=command,
+        colleges=tuple(colleges or ()),
+        rules=rules,
+        render=RenderOptions(**pages),
+    )
+    outcome = run_cohort(cohort, options)
+    index = outcome.folder / "site" / "index.html"
+    if index.is_file():
+        print(f"结果页面：{index}", file=sys.stderr)
+    print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
+    if outcome.lacking:
+        raise typer.Exit(4)
+
+
+_RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
+
+
+def _columns(
     cohort: CohortPath = Path(),
     save: Annotated[
         bool, typer.Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")
@@ -39,17 +118,17 @@ def columns(
     as_json: AsJson = False,
 ) -> None:
     """Show what columns are read as, ask in a terminal, and write answers with `--save`; or settle a shared fault."""
-    from pipeline.cohort import FILE_NAME, load_cohort
+    from pipeline.cohort import FILE_NAME
 
     if settle:
         from pipeline.review.shared_faults import settle_fault
 
-        print(settle_fault(load_cohort(cohort), settle, how, by, why))
+        print(settle_fault(cohort_at(cohort), settle, how, by, why))
         return
     from pipeline.cohort_text import save_columns
     from pipeline.operate.column_report import look_at_columns
 
-    loaded = load_cohort(cohort)
+    loaded = cohort_at(cohort)
     looked = look_at_columns(loaded)
     if not as_json:
         _show(loaded, looked)
@@ -154,3 +233,18 @@ def _as_json(looked: Looked, saved: dict[str, dict[str, str]]) -> dict[str, obje
         "unread": looked.unread,
         "saved": [{"school": whose, **given} for whose, given in saved.items()],
     }
+
+
+def _docs(
+    cohort: CohortPath = Path(),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="写到这个文件夹（默认：结果文件夹的 docs/运行编号）", metavar="DIR")
+    ] = None,
+) -> None:
+    from pipeline.check.data_docs import write_data_docs
+    from pipeline.review.review_snapshot import newest_run
+
+    loaded = cohort_at(cohort)
+    run = newest_run(loaded)
+    say_older(loaded, run.name)
+    print(write_data_docs(run, out or loaded.reports_folder / "docs" / run.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import AsJson, By, Why, open_desk, parse_date
+from pipeline.cli.common import (
+    AsJson,
+    By,
+    Why,
+    cohort_and_rest,
+    college_named,
+    ledger_of,
+    open_cohort,
+    open_desk,
+    parse_date,
+)
 from pipeline.errors import UsageError, one_line
 
 if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.colleges import College as OneCollege
     from pipeline.review.actions import ActionOutcome, Actor
     from pipeline.review.ledger import Ledger
     from pipeline.review.review_snapshot import RunTables
@@ -41,41 +48,6 @@ def register(app: typer.Typer) -> None:
         exceptions.command(name)(command)
     app.add_typer(decisions, name="review")
     app.add_typer(exceptions, name="except")
-
-
-def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
-    """Return the COHORT among a command's words (default: the current folder) and the other words."""
-    given = words or []
-    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # too long a word is none
-    if len(cohorts) > 1:
-        raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
-    return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
-
-
-def open_cohort(words: list[str] | None) -> Cohort:
-    """Return the cohort that a command's words name.
-
-    Raises:
-        UsageError: there are words that name no cohort.
-    """
-    from pipeline.cohort import load_cohort
-
-    path, rest = cohort_and_rest(words)
-    if rest:
-        raise UsageError(f"{rest[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
-    return load_cohort(path)
-
-
-def college_named(text: str, cohort: Cohort) -> OneCollege:
-    """Return the college that a user wrote: former names too, the school only where it is needed.
-
-    Raises:
-        UsageError: no such college, or several schools have it; candidates are listed.
-    """
-    from pipeline.collect.school_tables import read_people
-    from pipeline.colleges import find_college
-
-    return find_college(text, cohort, read_people(cohort)[0])
 
 
 def _approve(
@@ -160,13 +132,12 @@ def _list(
     """列出学生现在的状态。"""
     import json
 
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.review_list import listed_students, listing_lines
     from pipeline.review.review_snapshot import KINDS, lay_desk
 
     cohort = open_cohort(words)
     tables, today = open_desk(cohort)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     rows = listed_students(desk, college_named(college, cohort) if college else None, status)
     typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else listing_lines(rows, tables.run_id))
@@ -179,7 +150,6 @@ def _sheet(
 ) -> None:
     """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
     from pipeline.review.decision_sheet import write_sheet
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.review_snapshot import KINDS, lay_desk, open_tables
 
     if not college:
@@ -189,7 +159,7 @@ def _sheet(
     cohort = open_cohort(words)
     named = college_named(college, cohort)
     tables, today = open_tables(cohort)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         desk = lay_desk(tables, ledger.entries(*KINDS), today)
     typer.echo(str(write_sheet(out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx"), desk, named)))
 
@@ -210,7 +180,6 @@ def _except_add(
     """批准一个例外：这名学生、这条规则、现在这个值。"""
     from pipeline.review.actions import Actor
     from pipeline.review.granting import Grant, add_exception, explain_difference
-    from pipeline.review.ledger import open_ledger
 
     if bool(student) == bool(college):
         raise UsageError("请给 --student 学号 和 --rule 规则，或 --college 院系 和 --major 专业")
@@ -220,7 +189,7 @@ def _except_add(
     cohort = open_cohort(words)
     tables, today = open_desk(cohort)
     actor = Actor(by, why, today)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         if college:
             made = explain_difference(tables, ledger, college_named(college, cohort), major, actor)
         else:
@@ -233,9 +202,8 @@ def _except_list(words: Words = None, as_json: AsJson = False) -> None:
     import json
 
     from pipeline.review.exceptions import standing_exceptions
-    from pipeline.review.ledger import open_ledger
 
-    with open_ledger(open_cohort(words)) as ledger:
+    with ledger_of(open_cohort(words)) as ledger:
         table = standing_exceptions(ledger.entries("exception"))
     shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
     if as_json:
@@ -259,10 +227,9 @@ def _except_revoke(
 
     from pipeline.review.actions import Actor
     from pipeline.review.granting import revoke_exception
-    from pipeline.review.ledger import open_ledger
 
     cohort = open_cohort(words)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         revoke_exception(ledger, number, Actor(by, why, date.min))
     typer.echo(f"已撤销例外 {number}")
 
@@ -291,11 +258,10 @@ def _act(
     known: str = "",
 ) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
 
     cohort = open_cohort(words)
     tables, today = open_desk(cohort, known)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         _tell(act(tables, ledger, Actor(by, why, today)), done)
 
 

@@ -1,8 +1,9 @@
-"""`mingce init`: a new cohort folder, ready to be filled in."""
+"""`mingce demo`, `init`, `template`, `anonymise`: cohorts to try, to begin, to fill in and to show to others."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.common import CohortPath, cohort_at
 from pipeline.clock import SHANGHAI
-from pipeline.errors import UsageError
+from pipeline.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
@@ -20,17 +22,56 @@ if TYPE_CHECKING:
     from pipeline.tables import Frame
 
 
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("demo", help="写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。")(_demo)
+    app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(_init)
+    app.command("template", help="生成收集用的登记表（xlsx），或用 --google 建在共享表格里。")(_template)
+    app.command("anonymise", help="生成一份换了人的届别：问题一样，人都是虚构的，可以附在问题报告里。")(_anonymise)
+
+
+def _demo(
+    folder: Annotated[Path, typer.Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
+    run: Annotated[bool, typer.Option("--run/--no-run", help="写出之后是否核对")] = True,
+) -> None:
+    """Copy the practice cohort and, unless told otherwise, run it; the last line printed is the page to open."""
+    now = datetime.now(SHANGHAI)
+    _copy(folder, now)
+    print(_run(folder, now) if run else folder / "cohort.toml")
+
+
+def _copy(folder: Path, now: datetime) -> None:
+    """Copy the practice cohort into a new or empty folder; one that is there already, with its decisions, stays."""
+    from pipeline.practice import copy_practice, is_practice
+    from pipeline.whole import folder_appearing
+
+    if is_practice(folder):
+        print(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹", file=sys.stderr)
+    elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
+    else:
+        with folder_appearing(folder) as draft:
+            copy_practice(draft, now.date())
+
+
+def _run(folder: Path, now: datetime) -> Path:
+    """Run the cohort as of today; return its first page."""
+    from pipeline.run import RunOptions, run_cohort
+
+    outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
+    page = outcome.folder / "site" / "index.html"
+    if outcome.lacking:
+        raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
+    print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
+    return page
+
+
 _WORKBOOK = "登记表.xlsx"
 _NEXT = "请依次：改好 cohort.toml，填写两张人员表，把学籍导出放进 registry，再运行 mingce doctor"
 _NEXT_WITH = "请依次：核对 cohort.toml，在两张人员表里补上副书记、辅导员的姓名和邮箱，再运行 mingce doctor"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(init)
-
-
-def init(
+def _init(
     folder: Annotated[Path, typer.Argument(help="新建的文件夹", metavar="DIR")],
     like: Annotated[
         Path | None, typer.Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
@@ -49,7 +90,7 @@ def init(
     if like is None:
         beginnings, colleges = cohort_text.fresh(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
     else:
-        older = _load(like)
+        older = cohort_at(like)
         beginnings = cohort_text.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
         colleges = _colleges(older)
     texts = {"colleges.csv": colleges, "counselors.csv": cohort_text.COUNSELORS}
@@ -61,8 +102,8 @@ def init(
     texts = {"cohort.toml": cohort_text.cohort_text(beginnings), **texts}
     contents = {name: _bytes(name, text) for name, text in texts.items()} | given
     _refuse(folder, contents)
-    _write(folder, contents)
-    write_template(folder / _WORKBOOK, _load(folder) if like or registry else None)
+    _write_files(folder, contents)
+    write_template(folder / _WORKBOOK, cohort_at(folder) if like or registry else None)
     print(f"已新建 {folder}。{_NEXT_WITH if registry else _NEXT}")
     print(folder / "cohort.toml")
 
@@ -86,12 +127,12 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
     beginnings = replace(beginnings, schools=(school,))
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _write(folder, {
+        _write_files(folder, {
             "cohort.toml": cohort_text(replace(beginnings, previous="", carried="")).encode(),
             "colleges.csv": COLLEGES.encode(), "counselors.csv": COUNSELORS.encode(),
             school.registry: file.read_bytes(),
         })  # fmt: skip
-        rows = read_registry(school, _load(folder), None).rows
+        rows = read_registry(school, cohort_at(folder), None).rows
     if school.name == EXAMPLE[1]:
         school = school.model_copy(update={"name": str(rows["school"].mode().iloc[0])})
     return replace(beginnings, schools=(school,), **_months(rows)), _people(school.name, rows)
@@ -137,12 +178,6 @@ def _colleges(cohort: Cohort) -> str:
         return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
 
 
-def _load(path: Path) -> Cohort:
-    from pipeline.cohort import load_cohort
-
-    return load_cohort(path)
-
-
 def _bytes(name: str, text: str) -> bytes:
     return text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8")
 
@@ -156,7 +191,7 @@ def _refuse(folder: Path, contents: dict[str, bytes]) -> None:
         raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
 
 
-def _write(folder: Path, contents: dict[str, bytes]) -> None:
+def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
     from pipeline.whole import appearing
 
     for name in ("registry", "submissions"):
@@ -164,3 +199,50 @@ def _write(folder: Path, contents: dict[str, bytes]) -> None:
     for name, content in contents.items():
         with appearing(folder / name) as draft:
             draft.write_bytes(content)
+
+
+def _template(
+    out: Annotated[Path, typer.Argument(help="写到哪个文件", metavar="[OUT.xlsx]")] = Path("登记表.xlsx"),
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="届别文件夹：下拉框带上本届的学校、院系、班级")
+    ] = None,
+    google: Annotated[str | None, typer.Option("--google", help="Google 表格的编号（KEY）")] = None,
+    force: Annotated[bool, typer.Option("--force", help="文件已存在时覆盖")] = False,
+) -> None:
+    """Write the collection workbook; its path is the one line on standard output."""
+    from pipeline.cohort import FILE_NAME
+
+    here = cohort or (Path() if Path(FILE_NAME).is_file() else None)
+    settings = cohort_at(here) if here else None
+    if google:
+        from pipeline.collect.google.google_template import complete_template
+
+        print(complete_template(google, settings), file=sys.stderr)
+        print(google)
+        return
+    if out.suffix.lower() != ".xlsx":
+        raise UsageError(f"文件名 {out.name} 不是 .xlsx", where="OUT.xlsx", remedy="请写作 登记表.xlsx")
+    if out.exists() and not force:
+        raise UsageError("文件已存在，没有覆盖", where=str(out), remedy="请换个文件名，或加 --force")
+    from pipeline.collect.template import write_template
+
+    write_template(out, settings)
+    print(out)
+
+
+def _anonymise(
+    cohort: CohortPath,
+    out: Annotated[Path, typer.Argument(help="写到哪个新文件夹", metavar="OUT")],
+) -> None:
+    """Write the cohort with other people and the same faults; the last line printed is the new `cohort.toml`."""
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
+    from pipeline.anonymise.anonymise_cohort import anonymise_cohort, read_sources_of
+    from pipeline.whole import folder_appearing
+
+    settings = cohort_at(cohort)
+    sources = read_sources_of(settings)
+    with folder_appearing(out) as folder:
+        anonymise_cohort(settings, sources, folder)
+    print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
+    print(out / "cohort.toml")

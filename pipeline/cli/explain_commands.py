@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.common import AsJson, CohortPath, open_desk
+from pipeline.cli.common import AsJson, CohortPath, cohort_at, ledger_of, open_desk
 from pipeline.errors import one_line
 
 if TYPE_CHECKING:
@@ -37,14 +37,12 @@ def explain(
     """Show what the newest complete run and the ledger know of one student."""
     import json
 
-    from pipeline.cohort import load_cohort
-    from pipeline.review.ledger import open_ledger
     from pipeline.student_facts import masked_facts
     from pipeline.student_facts import student_facts_of as explained
 
-    opened = load_cohort(cohort)
+    opened = cohort_at(cohort)
     tables, today = open_desk(opened, number)
-    with open_ledger(opened) as ledger:
+    with ledger_of(opened) as ledger:
         entries = ledger.entries()
     run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile
     facts = explained(tables, run, entries, number, today)

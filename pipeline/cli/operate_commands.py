@@ -1,22 +1,24 @@
-"""`mingce schedule`, `doctor`, `purge`, `backup`: what keeps a season running."""
+"""`mingce schedule`, `doctor`, `purge`, `backup`, `desk`: what keeps a season running."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath
+from pipeline.cli.common import CohortPath, cohort_at
 from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
     from pipeline.operate.schedule import Job, Timetable
+
 
 _MARKS = {True: "✓", False: "✗", None: "·"}
 ByWhom = Annotated[str, typer.Option("--by", help="经办人姓名（默认记系统账号）")]
@@ -25,13 +27,14 @@ Why = Annotated[str, typer.Option("--why", help="原因")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("schedule")(schedule)
-    app.command("doctor")(doctor)
-    app.command("purge")(purge)
-    app.command("backup")(backup)
+    app.command("schedule")(_schedule)
+    app.command("doctor")(_doctor)
+    app.command("purge")(_purge)
+    app.command("backup")(_backup)
+    app.command("desk", help="打开办公台：在浏览器里运行、查找、审核、寄送（只在这台电脑上，按 Ctrl+C 结束）")(_desk)
 
 
-def schedule(
+def _schedule(
     cohort: CohortPath = Path(),
     run_at: Annotated[
         list[str] | None, typer.Option("--run-at", help="每天核对的时间，可重复", metavar="HH:MM")
@@ -44,12 +47,11 @@ def schedule(
     catch_up: Annotated[bool, typer.Option("--catch-up", help="补做错过的核对和寄送，各一次")] = False,
 ) -> None:
     """显示或安装定时任务：在登记时间内每天核对、寄送。"""
-    from pipeline.cohort import load_cohort
     from pipeline.operate.install import default_kind, printed_timer
     from pipeline.operate.install import install as put
     from pipeline.operate.schedule import timetable
 
-    loaded = load_cohort(cohort)
+    loaded = cohort_at(cohort)
     program = (sys.executable, "-m", "pipeline")
     table = timetable(loaded, program, run_at or ["02:00"], send_at or ["06:30"])
     if catch_up:
@@ -79,14 +81,13 @@ def _catch_up(cohort: Cohort, table: Timetable) -> None:
             raise MingceError(f"补做 mingce {job} 没有成功（{code}）", remedy="原因见上")
 
 
-def doctor(cohort: CohortPath = Path()) -> None:
+def _doctor(cohort: CohortPath = Path()) -> None:
     """检查这台机器和届别文件夹，说明怎样改正。"""
-    from pipeline.cohort import load_cohort
     from pipeline.errors import ConfigurationError
     from pipeline.operate.doctor import examine_cohort, machine
 
     try:
-        checks = examine_cohort(load_cohort(cohort), datetime.now(SHANGHAI))
+        checks = examine_cohort(cohort_at(cohort), datetime.now(SHANGHAI))
     except ConfigurationError:
         for check in machine():
             typer.echo(f"{_MARKS[check.ok]} {check.what}")
@@ -99,7 +100,7 @@ def doctor(cohort: CohortPath = Path()) -> None:
         raise MingceError(f"有 {bad} 项需要处理", remedy="请照上面的说明改正后再检查一次")
 
 
-def purge(
+def _purge(
     cohort: CohortPath = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出，不删除")] = False,
     closing: Annotated[bool, typer.Option("--close", help="这一届已结束：清除全部个人信息，只留人数和签字")] = False,
@@ -107,10 +108,9 @@ def purge(
     why: Why = "",
 ) -> None:
     """清除超过保存期的个人信息（期限见 cohort.toml 的 keep）；清除了什么记入账本。"""
-    from pipeline.cohort import load_cohort
     from pipeline.operate import purge as work
 
-    loaded, now = load_cohort(cohort), datetime.now(SHANGHAI)
+    loaded, now = cohort_at(cohort), datetime.now(SHANGHAI)
     if closing:
         _close(loaded, now, by, why, dry_run=dry_run)
         return
@@ -147,7 +147,7 @@ def _close(cohort: Cohort, now: datetime, by: str, why: str, *, dry_run: bool) -
         typer.echo(f"请自行查看并删除：{name}", err=True)
 
 
-def backup(
+def _backup(
     destination: Annotated[
         Path | None, typer.Argument(help="备份到这个文件夹（或文件）；与 --restore 同用时是届别", metavar="DEST")
     ] = None,
@@ -157,19 +157,42 @@ def backup(
     why: Why = "",
 ) -> None:
     """备份账本，并核对副本；--restore 换回一个副本，原来的留在旁边。"""
-    from pipeline.cohort import load_cohort
     from pipeline.operate import backup as work
     from pipeline.review.ledger import system_account
 
     now = datetime.now(SHANGHAI)
     if restore is not None:
-        for line in work.restore(load_cohort(destination or cohort), restore, now, by, why):
+        for line in work.restore(cohort_at(destination or cohort), restore, now, by, why):
             typer.echo(line, err=True)
         return
     if destination is None:
         raise UsageError(
             "缺少 DEST（备份到哪里）", remedy="例如：mingce backup /media/usb/mingce，写法见 mingce backup --help"
         )
-    path, count = work.backup_ledger(load_cohort(cohort), destination, now, by or system_account())
+    path, count = work.backup_ledger(cohort_at(cohort), destination, now, by or system_account())
     typer.echo(f"已备份 {count} 条，核对无误", err=True)
     typer.echo(str(path))
+
+
+def _desk(
+    cohort: CohortPath = Path(),
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="不打开浏览器，只显示地址")] = False,
+) -> None:
+    import webbrowser
+
+    from pipeline.office.server import prepare_folder, run_notebook, serve_desk
+    from pipeline.office.waiting import waiting_page
+
+    folder = prepare_folder(cohort_at(cohort))
+    print("正在打开办公台，大约半分钟……", file=sys.stderr)
+    with waiting_page() as waiting, ExitStack() as stack:
+        shown = not no_browser and webbrowser.open(waiting.address)
+        server = stack.enter_context(serve_desk(folder))
+        run_notebook(server)
+        waiting.over(server.address)
+        print(server.address, flush=True)
+        if not (shown or no_browser):
+            print("没有找到浏览器，请把上面的地址复制到浏览器里打开", file=sys.stderr)
+        print("办公台已打开。用完以后在这里按 Ctrl+C 结束。", file=sys.stderr)
+        with suppress(KeyboardInterrupt):
+            server.process.wait()

@@ -1,8 +1,9 @@
-"""`mingce sign`, `sign verify`, `sign revoke` and `accept`: a college's signature and the office's acceptance."""
+"""`mingce sign`, `accept`, `handin`: a college's signature, the office's acceptance, the file for the upper system."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import By, Why, open_desk
-from pipeline.cli.review_command import college_named
+from pipeline.cli.common import By, CohortPath, Colleges, Why, cohort_at, college_named, ledger_of, open_desk
 from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import TYPED
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from pipeline.cohort import Cohort
     from pipeline.colleges import College
+    from pipeline.deliver.handin.mapping import Format
     from pipeline.review.actions import Actor
-    from pipeline.review.review_snapshot import Desk
+    from pipeline.review.review_snapshot import Desk, RunTables
     from pipeline.review.signed_file import FileVerdict
+
 
 Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
 Code = Annotated[str, typer.Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
@@ -34,6 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("sign")(_sign)
     app.command("accept")(_accept)
+    app.command("handin", help="给上级系统的文件：签过字的院系里审核通过的学生。")(_handin)
 
 
 def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
@@ -54,13 +57,12 @@ def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan 
 def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
     from pipeline.collect.school_tables import read_people
     from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.signatures import standing_signature
     from pipeline.review.signing import Terms, file_scan, sign
     from pipeline.review.witnesses import keep_witness, require_whole
 
-    college, cohort = _college(words)
-    with open_ledger(cohort) as ledger:
+    college, cohort = _college_of(words)
+    with ledger_of(cohort) as ledger:
         require_whole(cohort, ledger)
         if scan is not None and standing_signature(ledger.entries("signature"), college.code, college.name):
             new = file_scan(ledger, college, Actor(by, why), _kept_scan(cohort, scan))
@@ -122,11 +124,10 @@ def _kept_scan(cohort: Cohort, scan: Path) -> str:
 
 def _revoke(words: list[str], by: str, why: str) -> None:
     from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import revoke
 
-    college, cohort = _college(words)
-    with open_ledger(cohort) as ledger:
+    college, cohort = _college_of(words)
+    with ledger_of(cohort) as ledger:
         revoke(ledger, college, Actor(by, why))
     typer.echo(f"{college} 的签字已撤销")
 
@@ -134,17 +135,16 @@ def _revoke(words: list[str], by: str, why: str) -> None:
 def _accept(words: Words, by: By = "", why: Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
     from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.signing import accept
     from pipeline.review.witnesses import require_whole
     from pipeline.tables import read_table
     from pipeline.tabulate.college_table import standing_of
 
-    college, cohort = _college(words)
+    college, cohort = _college_of(words)
     tables, today = open_desk(cohort)
     colleges = read_table(cohort.reports_folder / "runs" / tables.run_id, "colleges")
     standing = standing_of(colleges, college.school, college.name)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         require_whole(cohort, ledger)
         accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
     typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
@@ -157,15 +157,13 @@ def _say_typed(cohort: Cohort) -> None:
 
 
 def _verify(words: list[str], code: str) -> None:
-    from pipeline.cohort import load_cohort
-    from pipeline.review.ledger import open_ledger
     from pipeline.review.review_snapshot import lay_desk
     from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 
-    file, cohort = ("", load_cohort(_folder(words))) if code else _subject(words, "文件")
+    file, cohort = ("", cohort_at(_folder(words))) if code else _subject(words, "文件")
     sha256 = "" if code else file_sha256(Path(file))
     tables, today = open_desk(cohort)
-    with open_ledger(cohort) as ledger:
+    with ledger_of(cohort) as ledger:
         entries = ledger.entries()
     desk = lay_desk(tables, entries, today)
     _tell(verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries), Path(file).name)
@@ -186,14 +184,13 @@ def _folder(words: list[str]) -> Path:
     return Path(words[0]) if words else Path()
 
 
-def _college(words: list[str]) -> tuple[College, Cohort]:
+def _college_of(words: list[str]) -> tuple[College, Cohort]:
     given, cohort = _subject(words, "院系")
     return college_named(given, cohort), cohort
 
 
 def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
     """Return the first word and the cohort that the second one names (default: the current folder)."""
-    from pipeline.cohort import load_cohort
 
     if not words:
         raise UsageError(
@@ -201,4 +198,72 @@ def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
         )
     if len(words) > 2:
         raise UsageError(f"多了 {words[2]}", remedy=f"只写{what}和届别文件夹")
-    return words[0], load_cohort(Path(words[1]) if len(words) > 1 else Path())
+    return words[0], cohort_at(Path(words[1]) if len(words) > 1 else Path())
+
+
+_FORMATS = ("xlsx", "csv", "dbf")
+
+
+def _handin(
+    cohort: CohortPath = Path(),
+    college: Colleges = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", help="上报格式：national、office 或一个 .toml 文件", metavar="NAME")
+    ] = None,
+    form: Annotated[str | None, typer.Option("--format", help="文件种类：xlsx、csv、dbf")] = None,
+    template: Annotated[
+        Path | None, typer.Option("--template", help="上级下发的 xlsx 模板，样式保留", metavar="FILE")
+    ] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="还没有签字，只看格式：文件里每行注明草稿")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
+) -> None:
+    """Write the file and print its path; refuse where a college is not signed or has changed since."""
+    from pipeline.deliver.handin import HandinRequest, hand_in
+    from pipeline.deliver.handin.mapping import load_mapping
+    from pipeline.review.review_snapshot import KINDS
+    from pipeline.review.witnesses import require_whole
+
+    opened = cohort_at(cohort)
+    described = load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
+    own = opened.path(opened.handin.template) if opened.handin.template else None
+    chosen = _format(form) or ("xlsx" if template or own else None)
+    if template and chosen != "xlsx":
+        raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
+    tables, today = open_desk(opened)
+    colleges = _colleges(opened, tables, college)
+    folder = out or opened.reports_folder / "handin"
+    wanted = HandinRequest(described, colleges, chosen, (template or own) if chosen == "xlsx" else None, draft, folder)
+    with ledger_of(opened) as ledger:
+        if not draft:
+            require_whole(opened, ledger)
+        entries = ledger.entries(*KINDS)
+    done = hand_in(opened, tables, entries, wanted, today)
+    for note in done.notes:
+        print(note, file=sys.stderr)
+    print(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致", file=sys.stderr)
+    print(done.path)
+
+
+def _format(text: str | None) -> Format | None:
+    if text is not None and text not in _FORMATS:
+        raise UsageError(f"没有文件种类 {text}", where="--format", remedy=f"可用：{'、'.join(_FORMATS)}")
+    return text
+
+
+def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> list[tuple[str, str]]:
+    """Return the colleges to hand in, as (school code, name): those that were named, or all."""
+    from pipeline.review.review_snapshot import college_students
+    from pipeline.run_folder import unread_of
+
+    if named:
+        chosen = [college_named(text, cohort) for text in named]
+        for college in chosen:
+            tables.refuse_unread(college)
+            college_students(tables.people, college)  # a college without students is a slip
+        return [(college.code, college.name) for college in chosen]
+    known = sorted(tables.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
+    lacking = {key: unread_of(tables.unread, *key) for key in known}
+    for (code, name), why in lacking.items():
+        if why:
+            print(f"没有上报 {code}/{name}：最近一次运行{why}", file=sys.stderr)
+    return [key for key in known if not lacking[key]]

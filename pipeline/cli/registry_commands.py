@@ -1,0 +1,234 @@
+"""`mingce scope` and `mingce registry diff`: who belongs to the class, and two exports of a registry compared."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.chinese import Commands
+from pipeline.cli.common import AsJson, By, CohortPath, Why, cohort_at, ledger_of, say_older
+from pipeline.errors import RefusedError, UsageError, reason_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.cohort import Cohort
+    from pipeline.review.actions import ActionOutcome
+    from pipeline.tables import Frame
+
+
+_Students = Annotated[list[str], typer.Option("--student", help="学号，可写 学校代码/学号，可重复", metavar="NUMBER")]
+_Proof = Annotated[str, typer.Option("--proof", help="证明材料的种类")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the groups."""
+    scope = Commands(help="谁在本届：列入、不列入、查看", no_args_is_help=True)
+    scope.command("out", help="这些学生不在本届（休学、参军入伍等）")(_scope_out)
+    scope.command("in", help="这些学生在本届")(_scope_in)
+    scope.command("years", help="确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）")(_scope_years)
+    scope.command("list", help="列出不在本届的学生、原因和依据")(_scope_list)
+    app.add_typer(scope, name="scope")
+    group = Commands(help="学籍库：比较两次导出。", no_args_is_help=True)
+    group.command("diff", help="比较两次导出的学籍：新增、减少、改动了哪些字段。")(_diff)
+    app.add_typer(group, name="registry")
+
+
+def _scope_out(
+    student: _Students,
+    reason: Annotated[str, typer.Option("--reason", help="原因：休学、参军入伍等")],
+    proof: _Proof,
+    by: By,
+    why: Why,
+    cohort: CohortPath = Path(),
+) -> None:
+    _said("不在本届", _decided(cohort, student, by, why, inside=False, proof=proof, reason=reason))
+
+
+def _scope_in(student: _Students, proof: _Proof, by: By, why: Why, cohort: CohortPath = Path()) -> None:
+    _said("在本届", _decided(cohort, student, by, why, inside=True, proof=proof))
+
+
+def _scope_years(
+    by: By,
+    why: Why,
+    cohort: CohortPath = Path(),
+    school: Annotated[list[str] | None, typer.Option("--school", help="只确认这所学校，可重复", metavar="CODE")] = None,
+) -> None:
+    _answered(cohort, school or [], by, why)
+
+
+def _scope_list(
+    cohort: CohortPath = Path(),
+    college: Annotated[str, typer.Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
+    as_json: AsJson = False,
+) -> None:
+    _list(cohort, college, as_json=as_json)
+
+
+def _list(cohort: Path, college: str, *, as_json: bool) -> None:
+
+    loaded = cohort_at(cohort)
+    rows = _outside(loaded, _newest(loaded), college)
+    if as_json:
+        print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
+        return
+    for row in rows.to_dict("records"):
+        said = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
+        stale = "，登记后学籍有变化，请复核" if row["stale"] else ""
+        who = f"{row['school']} {row['college']} {row['student_number']} {row['name']}"
+        print(f"{who}：{row['reason']}（{said}{stale}）")
+    print(f"不在本届共 {len(rows)} 人")
+
+
+def _newest(cohort: Cohort) -> Path:
+    from pipeline.review.review_snapshot import newest_run
+
+    run = newest_run(cohort)
+    say_older(cohort, run.name)
+    return run
+
+
+def _decided(
+    cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
+) -> ActionOutcome:
+    from pipeline.match.membership import with_scope
+    from pipeline.review.actions import Actor
+    from pipeline.review.scope_decisions import decide_scope
+    from pipeline.tables import read_table
+
+    loaded = cohort_at(cohort)
+    registry = with_scope(read_table(_newest(loaded), "registry"))
+    with ledger_of(loaded) as ledger:
+        return decide_scope(registry, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
+
+
+def _answered(cohort: Path, schools: list[str], by: str, why: str) -> None:
+    from pipeline.review.actions import Actor
+    from pipeline.review.scope_decisions import answer_years
+    from pipeline.run_folder import read_summary
+
+    loaded = cohort_at(cohort)
+    asked = (read_summary(_newest(loaded)) or {}).get("other_years", {})
+    with ledger_of(loaded) as ledger:
+        outcome = answer_years(asked, loaded.year, ledger, schools, Actor(by, why))
+    for code in outcome.done:
+        print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
+    if not outcome.done:
+        print("没有要确认的")
+
+
+def _said(what: str, outcome: ActionOutcome) -> None:
+    print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
+    if outcome.already:
+        print(f"{len(outcome.already)} 人此前已是如此，未重复记入")
+    print("下次 mingce run 后，名单、人数和页面随之更新")
+
+
+def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
+    """Return the table `outside` with `stale`: whether the registry row has changed since the decision."""
+    from pipeline.colleges import find_college
+    from pipeline.match.membership import with_scope
+    from pipeline.tables import read_table
+
+    key = ["school", "student_number"]
+    rows = read_table(run, "outside")
+    registry = with_scope(read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
+    rows = rows.assign(stale=registry.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
+    if not college:
+        return rows
+    from pipeline.collect.school_tables import read_people
+
+    wanted = find_college(college, cohort, read_people(cohort)[0])
+    return rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]
+
+
+_STUDENT = ["school", "student_number"]
+_SHOWN = 200  # rows on the screen; `--out` has all
+
+
+def _diff(
+    old: Annotated[
+        str,
+        typer.Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD"),
+    ],
+    new: Annotated[str, typer.Argument(help="新的导出", metavar="NEW")],
+    out: Annotated[Path | None, typer.Option("--out", help="全部差异写到这个 CSV 文件")] = None,
+    as_json: AsJson = False,
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
+    ] = None,
+) -> None:
+    """Show what differs, ID numbers masked, and which errata the new export settles; `--out` alone holds all of it."""
+    from pipeline.collect.school_tables import compare_registries, masked_differences, read_export
+    from pipeline.knowledge.text_columns import inert
+    from pipeline.whole import appearing
+
+    newer = read_export(new)
+    differences = compare_registries(read_export(old), newer)
+    if out:
+        try:
+            with appearing(out) as draft:
+                differences.map(inert).to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
+        except OSError as error:
+            raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
+    if as_json:
+        print(masked_differences(differences).to_json(orient="records", force_ascii=False, indent=2))
+    else:
+        _show(masked_differences(differences))
+    _show_settled(cohort, newer)
+
+
+def _show_settled(cohort: Path | None, newer: pd.DataFrame) -> None:
+    """Say what became of the errata of the newest run, where there is a cohort with one."""
+    from pipeline.cohort import FILE_NAME
+    from pipeline.papers.settled import outcomes, settled_lines
+    from pipeline.review.review_snapshot import newest_run
+
+    if cohort is None and not Path(FILE_NAME).is_file():
+        return
+    loaded = cohort_at(cohort or Path())
+    try:
+        run = newest_run(loaded)
+    except RefusedError:
+        if cohort is not None:
+            raise
+        return
+    for line in settled_lines(outcomes(loaded, run, newer)):
+        print(line, file=sys.stderr)
+
+
+def _show(differences: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline import fields
+    from pipeline.collect.school_tables import CHANGES
+
+    console = Console(highlight=False, emoji=False)
+    people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
+    moved = differences[differences["field"].isin(["college", "class_name"])]
+    counts = [f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()]
+    console.print("，".join([*counts, f"其中换了院系或班级的 {len(moved.drop_duplicates(_STUDENT))} 人"]))
+    if not len(differences):
+        return
+    table = Table("学校", "学号", "姓名", "变化", "字段", "原来", "现在")
+    for row in differences.head(_SHOWN).itertuples(index=False):
+        cells = (
+            row.school,
+            row.student_number,
+            row.name,
+            CHANGES[str(row.change)],
+            fields.label(str(row.field)),
+            row.old,
+            row.new,
+        )
+        table.add_row(*(escape(str(cell)) for cell in cells))
+    console.print(table)
+    if len(differences) > _SHOWN:
+        console.print(f"只显示前 {_SHOWN} 条，共 {len(differences)} 条；加 --out 文件名.csv 写出全部")
