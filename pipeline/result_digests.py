@@ -12,7 +12,6 @@ from pipeline.errors import InputError
 from pipeline.kept import code_digest, digest_of
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import YEARS
-from pipeline.review.worksheet import decision_files
 from pipeline.run_folder import previous_run
 from pipeline.whole import sha256_of
 
@@ -59,7 +58,11 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
         entries = ledger.entries()
     seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
     before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
-    decided = [sha256_of(path) for path in decision_files(cohort)]
+    decided: list[str] = []
+    if cohort.review.decisions:
+        from pipeline.review.worksheet import decision_files
+
+        decided = [sha256_of(path) for path in decision_files(cohort)]
     whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), *decided)
     return Fingerprint(whole, digest_of(given, *before["hash"].tail(1)))
 

@@ -1,100 +1,25 @@
-"""The main job, and the only file that knows the order of its stages.
-
-collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
-"""
+"""The main job: one run of a cohort, from its lock to its name. What it does between stands in `stages`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from pathlib import Path
-from threading import Thread
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-import pandas as pd
-
 from pipeline import summary as summaries
-from pipeline.check.check_stage import judge_parts
-from pipeline.check.data_docs import added_results, slim_results
-from pipeline.check.rule import Rule, facts_of
-from pipeline.check.shared import counted, shared_faults_of
+from pipeline.check.rule import Rule
 from pipeline.check.suites import cohort_rules
-from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
-from pipeline.collect.school_tables import read_people
-from pipeline.colleges import find_college, find_school
+from pipeline.colleges import find_school
 from pipeline.errors import UsageError
-from pipeline.kept import open_kept, take_run
+from pipeline.kept import take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.match.match_stage import match_settled
-from pipeline.match.membership import lay_scope
-from pipeline.match.persons import latest_moment
-from pipeline.normalise.vocabulary import vocabulary
-from pipeline.progress import Reporter
-from pipeline.render.headcount_files import SignedFolder
-from pipeline.render.own import Notebooks
-from pipeline.render.render_stage import Renderer, RenderOptions
 from pipeline.result_digests import Fingerprint, fingerprint
-from pipeline.review.decisions import standing_decisions, with_approved
-from pipeline.review.exceptions import settled_faults
 from pipeline.review.ledger import open_ledger
-from pipeline.review.previous import compare_years
-from pipeline.review.review_snapshot import people_of
-from pipeline.review.review_stage import review
-from pipeline.review.scope_decisions import scope_decisions
-from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows, take_scope_decisions
-from pipeline.review.signatures import college_states
 from pipeline.review.witnesses import head_of
-from pipeline.run_folder import RunFolder, latest_run, previous_run, start_run
-from pipeline.scale.part import Part, part_registry, part_submissions
-from pipeline.scale.parts import (
-    Judging,
-    PartJudged,
-    PartResult,
-    RunSettings,
-    keep_judged,
-    keep_settled,
-    lay_shared,
-    ledger_of,
-    read_judged,
-)
-from pipeline.scale.plan import RunData, open_run_data
-from pipeline.scale.spool import Spool
-from pipeline.tables import SHARED_FAULTS, conform, read_table
-from pipeline.tabulate.tabulate_stage import tabulate, tabulate_colleges
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of a run. `as_of` is the day from which days are counted, `now` the time of the run."""
-
-    as_of: date
-    now: datetime
-    command: str = "run"
-    colleges: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    render: RenderOptions = field(default_factory=RenderOptions)
-    reporter: Reporter = field(default_factory=Reporter)
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything is asked for: every rule, every college, every page."""
-        some = self.colleges or self.rules or self.render.schools
-        return self.command == "run" and self.render.notebooks and not some
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What a run left: its folder and its summary."""
-
-    folder: Path
-    summary: dict[str, Any]
-
-    @property
-    def lacking(self) -> bool:
-        """Whether something is missing: an input that could not be read, a page that could not be made."""
-        return not self.summary["complete"]
+from pipeline.run_folder import RunFolder, start_run
+from pipeline.run_options import RunOptions, RunOutcome
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
@@ -111,99 +36,21 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            decisions = NO_DECISIONS if options.rules else take_scope_decisions(cohort)
+            decisions = None
+            if cohort.review.decisions and not options.rules:
+                from pipeline.review.scope_rows import take_scope_decisions
+
+                decisions = take_scope_decisions(cohort)
             known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
                 return _finish(options, folder, _taken_over(same, cohort, options, folder))
-            kept = open_kept(folder, anew=options.render.force)
-            signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
-            with Renderer(
-                options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks
-            ) as renderer:
-                return _run(cohort, options, rules, folder, renderer, known, decisions)
+            from pipeline.stages import run_stages  # what judges and draws takes a second to import
+
+            return _finish(options, folder, run_stages(cohort, options, rules, folder, known, decisions))
         finally:
             folder.discard()
-
-
-def _run(
-    cohort: Cohort,
-    options: RunOptions,
-    rules: list[Rule],
-    folder: RunFolder,
-    renderer: Renderer,
-    known: Fingerprint,
-    decisions: DecisionRows,
-) -> RunOutcome:
-    """Run the stages. Parts of schools are tasks; steps across schools run between them."""
-    stage = options.reporter.stage
-    colleges, counselors = read_people(cohort)
-    words = vocabulary(cohort, colleges)
-    chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
-    latest = latest_moment(options.now, options.as_of)
-    settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
-    with open_run_data(settings, folder) as run:
-        told = run.take_judged(renderer.kept, known.judged)
-        if told is None:
-            told = _judged(settings, options, rules, run)
-            if not told["partial"]:
-                run.keep_judged(renderer.kept, known.judged, told)
-        with stage("review"):
-            imported = run.import_decisions(decisions.rows)
-        with stage("tabulate"):
-            settled = run.each_part(review_and_tabulate)
-            ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
-            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
-            beside = {"shared_faults": conform(shared, "shared_faults")}
-            run.write_tables(renderer.kept, ranked, beside | {"counselors": counselors, "college_people": colleges})
-            before = previous_run(cohort)
-            if before is not None:
-                headcount = read_table(before, "headcount")
-                folder.write_tables({"years": compare_years(run.tables()["headcount"], headcount, run.entries)})
-    summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
-    summary |= {
-        "decisions_read": [*decisions.said, *imported.lines],
-        "fingerprint": known.whole if options.whole and not imported.changed else "",
-        "ledger": head_of(run.entries),
-        "year_before": {"run": str(before)} if before else {},
-    }
-    folder.write_summary(summary)
-    if options.command == "run":
-        with stage("render"):
-            summary["stages"]["render"] = renderer.render(folder, run.tables()).as_summary()
-    return _finish(options, folder, summary)
-
-
-def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
-    """Collect, match and check; return what the summary tells of that."""
-    stage, cohort = options.reporter.stage, settings.cohort
-    judges = Thread(target=warm_up, name="great-expectations", daemon=True)
-    if not run.work.parallel:
-        judges.start()
-    with stage("collect"):
-        read = run.collect_and_normalise()
-    with stage("match"):
-        run.load_ledger()
-        run.settle_across()
-    with stage("check"):
-        run.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
-        if not run.work.parallel:
-            judges.join()
-        judged = run.each_part(match_and_check)
-        run.folder.write_validations(added_results([part.results for part in judged]))
-        before = latest_run(cohort.reports_folder)
-        found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
-        signs, places = [part.signs for part in judged], [part.places for part in judged]
-        shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
-        run.each_part(lay_shared, shared)
-    return {
-        **summaries.of_inputs(read),
-        **summaries.not_checked([one for part in judged for one in part.not_checked]),
-        "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
-        "partial": read.incomplete,
-        "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
-    }
 
 
 def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
@@ -212,54 +59,6 @@ def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folde
     with open_ledger(cohort) as ledger:
         head = head_of(ledger.entries())
     return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"], "ledger": head}
-
-
-def _summed_up(
-    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[PartResult]
-) -> dict[str, Any]:
-    """Return the summary of a run whose pages are still to be made; `told` is what it says of inputs and check."""
-    cohort = settings.cohort
-    summary: dict[str, Any] = {
-        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
-        **told,
-        "counts": summaries.of_results([part.counts for part in settled]),
-        "colleges": [str(college) for college in settings.chosen] or "all",
-        "rules": list(options.rules) or "all",
-        "pages": list(options.render.schools) or "all",
-        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
-        "complete": False,
-        "blemished": False,
-        "stages": {},
-    }
-    latest = latest_run(cohort.reports_folder)
-    if latest and not settings.chosen:
-        summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
-    return summary
-
-
-def match_and_check(spool: Spool, part: Part) -> PartJudged:
-    """Match and check one part; its tables wait in the spool."""
-    judging = Judging.of(spool)
-    submissions, changes = part_submissions(spool, part)
-    registries = part_registry(spool, part, judging.unread)
-    scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
-    matched = match_settled(submissions, replace(registries, rows=scoped))
-    checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
-    keep_judged(spool, part, matched, checked, changes)
-    return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
-
-
-def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
-    """Review and tabulate one part; its tables wait in the spool."""
-    settings, entries = RunSettings.of(spool), ledger_of(spool, part)
-    students, findings, judged = read_judged(spool, part)
-    reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
-    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
-    tables = keep_settled(spool, part, tabulated, settings)
-    schools = {school.code: school.name for school in settings.cohort.schools}
-    people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
-    states = summaries.of_colleges(people, college_states(entries))
-    return PartResult(tabulated.for_ranking(), summaries.counts_of(tables), states)
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:

@@ -18,11 +18,11 @@ from pipeline.colleges import College
 from pipeline.errors import InputError, MingceError, RefusedError
 from pipeline.progress import Reporter
 from pipeline.render import headcount_files
-from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
-from pipeline.run import RunOptions, RunOutcome, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RenderOptions, RunOptions, RunOutcome
 from tests.cohorts import make_cohort
 from tests.command import run as mingce
 from tests.conftest import Once

@@ -56,7 +56,8 @@ def _copy(folder: Path, now: datetime) -> None:
 
 def _run(folder: Path, now: datetime) -> Path:
     """Run the cohort as of today; return its first page."""
-    from pipeline.run import RunOptions, run_cohort
+    from pipeline.run import run_cohort
+    from pipeline.run_options import RunOptions
 
     outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
     page = outcome.folder / "site" / "index.html"

@@ -80,8 +80,8 @@ def _go(
     as_json: bool,
     pages: dict[str, Any],
 ) -> None:
-    from pipeline.render.render_stage import RenderOptions
-    from pipeline.run import RunOptions, run_cohort
+    from pipeline.run import run_cohort
+    from pipeline.run_options import RenderOptions, RunOptions
 
     cohort = with_reports(cohort_at(path), reports)
     options = RunOptions(

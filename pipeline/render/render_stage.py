@@ -27,26 +27,13 @@ from pipeline.render.prepared import Prepared, can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RunFolder
+from pipeline.run_options import RenderOptions
 from pipeline.tables import Frame
 from pipeline.view.run_tables import Run, college_folder, load_run
 from pipeline.whole import sweep
 
 if TYPE_CHECKING:
     from pipeline.render.cluster import Run as RunOnWorkers
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew.
-
-    `schools` are the codes of the schools whose pages are made (none: of all).
-    """
-
-    notebooks: bool = True
-    jobs: int = 0
-    cold: bool = False
-    force: bool = False
-    schools: tuple[str, ...] = ()
 
 
 @dataclass

@@ -109,7 +109,7 @@ def _pool() -> Executor:
     """Return a pool of processes. On Linux they are forked from a server that has imported what tasks need."""
     if sys.platform == "linux":
         context = get_context("forkserver")
-        context.set_forkserver_preload(["pipeline.run", "pipeline.scale.ready"])
+        context.set_forkserver_preload(["pipeline.stages", "pipeline.scale.ready"])
     else:
         context = get_context("spawn")
     return ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin)

@@ -12,7 +12,8 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError
 from pipeline.review.review_snapshot import newest_run
-from pipeline.run import RunOptions, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

@@ -28,7 +28,8 @@ from pipeline.render.prepared import Prepared, prepare
 from pipeline.review.actions import Actor, approve_ready
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
-from pipeline.run import RunOptions, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RunOptions
 from tests.deliver.season import Dying, FakeClock, own_page
 from tests.faults.driver import Dying as DyingReporter
 from tests.faults.driver import forked

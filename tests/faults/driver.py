@@ -32,8 +32,8 @@ from pipeline.lock import cohort_lock
 from pipeline.progress import Counter, Reporter
 from pipeline.render import render_stage
 from pipeline.render.own import Notebooks
-from pipeline.render.render_stage import RenderOptions
 from pipeline.review.ledger import open_ledger
+from pipeline.run_options import RenderOptions, RunOptions
 
 NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
 AS_OF = date(2016, 10, 20)
@@ -107,7 +107,7 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
         harmful_notebooks(cohort.folder)
     pages = RenderOptions(notebooks=job["command"] == "run", force=True)  # never an earlier run's
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
-    options = main_job.RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
+    options = RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
     sys.exit(4 if outcome.lacking else 0)
 

@@ -25,13 +25,13 @@ from pipeline.collect.school_tables import read_people
 from pipeline.colleges import find_college
 from pipeline.errors import MingceError, RefusedError
 from pipeline.progress import Reporter
-from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve, reopen, send_back
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.review.signing import Terms, sign
-from pipeline.run import RunOptions, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RenderOptions, RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 from tests.review.small import kept

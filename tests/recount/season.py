@@ -12,11 +12,11 @@ import pandas as pd
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.progress import Reporter
-from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
-from pipeline.run import RunOptions, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RenderOptions, RunOptions
 from tests.cohorts import make_cohort
 from tests.recount import plain
 

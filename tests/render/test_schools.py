@@ -20,8 +20,8 @@ from pipeline.progress import Reporter
 from pipeline.render import overview, registry_page
 from pipeline.render.index import write_index
 from pipeline.render.page_digests import college_digests
-from pipeline.render.render_stage import RenderOptions
-from pipeline.run import RunOptions, RunOutcome, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RenderOptions, RunOptions, RunOutcome
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 

@@ -18,6 +18,7 @@ from pipeline.progress import Reporter
 from pipeline.render import render_stage
 from pipeline.render.page_digests import college_digests, registry_page_digest
 from pipeline.run_folder import RunFolder
+from pipeline.run_options import RenderOptions
 from pipeline.tables import COLUMNS, write_table
 from pipeline.view.run_tables import Run, load_run
 
@@ -95,5 +96,5 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
     shutil.copytree(run.path, folder.path)
     tables = {"colleges": run.table("colleges")}
     with pytest.raises(KeyboardInterrupt):
-        render_stage.Renderer(render_stage.RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
+        render_stage.Renderer(RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
     assert len(printed) == 1

@@ -24,11 +24,11 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.progress import Reporter
-from pipeline.render.render_stage import RenderOptions
 from pipeline.review.actions import Actor, approve, reopen
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
-from pipeline.run import RunOptions, run_cohort
+from pipeline.run import run_cohort
+from pipeline.run_options import RenderOptions, RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 

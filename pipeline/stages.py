@@ -1,0 +1,211 @@
+"""The stages of a run, and the only file that knows their order.
+
+collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+import pandas as pd
+
+from pipeline import summary as summaries
+from pipeline.check.check_stage import judge_parts
+from pipeline.check.data_docs import added_results, slim_results
+from pipeline.check.rule import Rule, facts_of
+from pipeline.check.shared import counted, shared_faults_of
+from pipeline.check.validate import warm_up
+from pipeline.cohort import Cohort
+from pipeline.collect.school_tables import read_people
+from pipeline.colleges import find_college
+from pipeline.kept import open_kept
+from pipeline.match.match_stage import match_settled
+from pipeline.match.membership import lay_scope
+from pipeline.match.persons import latest_moment
+from pipeline.normalise.vocabulary import vocabulary
+from pipeline.render.headcount_files import SignedFolder
+from pipeline.render.own import Notebooks
+from pipeline.render.render_stage import Renderer
+from pipeline.result_digests import Fingerprint
+from pipeline.review.decisions import standing_decisions, with_approved
+from pipeline.review.exceptions import settled_faults
+from pipeline.review.previous import compare_years
+from pipeline.review.review_snapshot import people_of
+from pipeline.review.review_stage import review
+from pipeline.review.scope_decisions import scope_decisions
+from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows
+from pipeline.review.signatures import college_states
+from pipeline.review.witnesses import head_of
+from pipeline.run_folder import RunFolder, latest_run, previous_run
+from pipeline.run_options import RunOptions
+from pipeline.scale.part import Part, part_registry, part_submissions
+from pipeline.scale.parts import (
+    Judging,
+    PartJudged,
+    PartResult,
+    RunSettings,
+    keep_judged,
+    keep_settled,
+    lay_shared,
+    ledger_of,
+    read_judged,
+)
+from pipeline.scale.plan import RunData, open_run_data
+from pipeline.scale.spool import Spool
+from pipeline.tables import SHARED_FAULTS, conform, read_table
+from pipeline.tabulate.tabulate_stage import tabulate, tabulate_colleges
+
+
+def run_stages(
+    cohort: Cohort,
+    options: RunOptions,
+    rules: list[Rule],
+    folder: RunFolder,
+    known: Fingerprint,
+    decisions: DecisionRows | None,
+) -> dict[str, Any]:
+    """Run the stages and return the summary. Parts of schools are tasks; steps across schools run between them.
+
+    Args:
+        cohort: whose run it is.
+        options: what is asked.
+        rules: to judge by.
+        folder: where the run is being made.
+        known: the digests of what it depends on.
+        decisions: the cohort's table of decisions; None where it names none, or single rules are tried.
+
+    Raises:
+        InputError: no submission, or no registry, can be read.
+    """
+    kept = open_kept(folder, anew=options.render.force)
+    signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
+    with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks) as renderer:
+        return _run(cohort, options, rules, folder, renderer, known, decisions or NO_DECISIONS)
+
+
+def _run(
+    cohort: Cohort,
+    options: RunOptions,
+    rules: list[Rule],
+    folder: RunFolder,
+    renderer: Renderer,
+    known: Fingerprint,
+    decisions: DecisionRows,
+) -> dict[str, Any]:
+    stage = options.reporter.stage
+    colleges, counselors = read_people(cohort)
+    words = vocabulary(cohort, colleges)
+    chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
+    latest = latest_moment(options.now, options.as_of)
+    settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
+    with open_run_data(settings, folder) as run:
+        told = run.take_judged(renderer.kept, known.judged)
+        if told is None:
+            told = _judged(settings, options, rules, run)
+            if not told["partial"]:
+                run.keep_judged(renderer.kept, known.judged, told)
+        with stage("review"):
+            imported = run.import_decisions(decisions.rows)
+        with stage("tabulate"):
+            settled = run.each_part(review_and_tabulate)
+            ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
+            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
+            beside = {"shared_faults": conform(shared, "shared_faults")}
+            run.write_tables(renderer.kept, ranked, beside | {"counselors": counselors, "college_people": colleges})
+            before = previous_run(cohort)
+            if before is not None:
+                headcount = read_table(before, "headcount")
+                folder.write_tables({"years": compare_years(run.tables()["headcount"], headcount, run.entries)})
+    summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
+    summary |= {
+        "decisions_read": [*decisions.said, *imported.lines],
+        "fingerprint": known.whole if options.whole and not imported.changed else "",
+        "ledger": head_of(run.entries),
+        "year_before": {"run": str(before)} if before else {},
+    }
+    folder.write_summary(summary)
+    if options.command == "run":
+        with stage("render"):
+            summary["stages"]["render"] = renderer.render(folder, run.tables()).as_summary()
+    return summary
+
+
+def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
+    """Collect, match and check; return what the summary tells of that."""
+    stage, cohort = options.reporter.stage, settings.cohort
+    judges = Thread(target=warm_up, name="great-expectations", daemon=True)
+    if not run.work.parallel:
+        judges.start()
+    with stage("collect"):
+        read = run.collect_and_normalise()
+    with stage("match"):
+        run.load_ledger()
+        run.settle_across()
+    with stage("check"):
+        run.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
+        if not run.work.parallel:
+            judges.join()
+        judged = run.each_part(match_and_check)
+        run.folder.write_validations(added_results([part.results for part in judged]))
+        before = latest_run(cohort.reports_folder)
+        found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
+        signs, places = [part.signs for part in judged], [part.places for part in judged]
+        shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
+        run.each_part(lay_shared, shared)
+    return {
+        **summaries.of_inputs(read),
+        **summaries.not_checked([one for part in judged for one in part.not_checked]),
+        "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
+        "partial": read.incomplete,
+        "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
+    }
+
+
+def _summed_up(
+    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[PartResult]
+) -> dict[str, Any]:
+    """Return the summary of a run whose pages are still to be made; `told` is what it says of inputs and check."""
+    cohort = settings.cohort
+    summary: dict[str, Any] = {
+        **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
+        **told,
+        "counts": summaries.of_results([part.counts for part in settled]),
+        "colleges": [str(college) for college in settings.chosen] or "all",
+        "rules": list(options.rules) or "all",
+        "pages": list(options.render.schools) or "all",
+        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
+        "complete": False,
+        "blemished": False,
+        "stages": {},
+    }
+    latest = latest_run(cohort.reports_folder)
+    if latest and not settings.chosen:
+        summary["shrunk_registries"] = summaries.shrunk_registries(summary, latest[1])
+    return summary
+
+
+def match_and_check(spool: Spool, part: Part) -> PartJudged:
+    """Match and check one part; its tables wait in the spool."""
+    judging = Judging.of(spool)
+    submissions, changes = part_submissions(spool, part)
+    registries = part_registry(spool, part, judging.unread)
+    scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
+    matched = match_settled(submissions, replace(registries, rows=scoped))
+    checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
+    keep_judged(spool, part, matched, checked, changes)
+    return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
+
+
+def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
+    """Review and tabulate one part; its tables wait in the spool."""
+    settings, entries = RunSettings.of(spool), ledger_of(spool, part)
+    students, findings, judged = read_judged(spool, part)
+    reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
+    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
+    tables = keep_settled(spool, part, tabulated, settings)
+    schools = {school.code: school.name for school in settings.cohort.schools}
+    people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
+    states = summaries.of_colleges(people, college_states(entries))
+    return PartResult(tabulated.for_ranking(), summaries.counts_of(tables), states)
