@@ -196,8 +196,8 @@ def _papers(
     reports: Reports = None,
 ) -> None:
     """Write the papers of the newest run; the last line on standard output is their folder."""
+    from pipeline.papers.class_roster import PHOTOGRAPH
     from pipeline.papers.make import KINDS, PaperRequest, has_run, make_guide, make_papers
-    from pipeline.papers.proof import PHOTOGRAPH
     from pipeline.review.review_snapshot import newest_run
     from pipeline.view.run_tables import load_run
 

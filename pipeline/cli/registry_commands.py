@@ -186,7 +186,7 @@ def _diff(
 def _show_settled(cohort: Path | None, newer: pd.DataFrame) -> None:
     """Say what became of the errata of the newest run, where there is a cohort with one."""
     from pipeline.cohort import FILE_NAME
-    from pipeline.papers.settled import outcomes, settled_lines
+    from pipeline.papers.errata import outcomes, settled_lines
     from pipeline.review.review_snapshot import newest_run
 
     if cohort is None and not Path(FILE_NAME).is_file():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.cohort import Cohort
     from pipeline.colleges import College
-    from pipeline.deliver.handin.mapping import Format
+    from pipeline.deliver.handin_mapping import Format
     from pipeline.review.actions import Actor
     from pipeline.review.review_snapshot import Desk, RunTables
     from pipeline.review.signed_file import FileVerdict
@@ -219,7 +219,7 @@ def _handin(
 ) -> None:
     """Write the file and print its path; refuse where a college is not signed or has changed since."""
     from pipeline.deliver.handin import HandinRequest, hand_in
-    from pipeline.deliver.handin.mapping import load_mapping
+    from pipeline.deliver.handin_mapping import load_mapping
     from pipeline.review.review_snapshot import KINDS
     from pipeline.review.witnesses import require_whole
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +12,17 @@ from typing import Any
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Window
-from pipeline.deliver.chase_list import chase_workbook
-from pipeline.deliver.letters import render_letter
-from pipeline.deliver.mail_guard import check_scope, refuse_id_numbers
-from pipeline.deliver.message import HTML_LIMIT, PICTURE_ID, XLSX, Attachment, Draft, Message
+from pipeline.deliver.message import (
+    HTML_LIMIT,
+    PICTURE_ID,
+    XLSX,
+    Attachment,
+    Draft,
+    Message,
+    check_scope,
+    refuse_id_numbers,
+    render_letter,
+)
 from pipeline.deliver.recipients import Recipient, mail_digest, within
 from pipeline.deliver.source import MailSource
 from pipeline.render import figures
@@ -22,6 +30,7 @@ from pipeline.states import states, theme
 from pipeline.view.people import Chased, People, by_class
 from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
 from pipeline.view.signature import SIGN_AGAIN
+from pipeline.workbook_writer import height, lay_page, text_book, write_row
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -270,3 +279,30 @@ def _deadline(window: Window, as_of: date) -> str:
     days = (window.college_due - as_of).days
     due = f"学院上报截止 {month_day(window.college_due)}，{left_in_words(days)}"
     return f"学生提交已截止；{due}" if days >= 0 else due
+
+
+_LISTED: dict[str, int] = {"院系": 20, "班级": 20, "学号": 14, "姓名": 12, "状态": 13, "谁来做": 9, "要做什么": 54}
+_LIST_FONT = {"font_name": "微软雅黑", "font_size": 10}
+
+
+def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
+    """Return the xlsx of `rows`, with `title` above them; A4 landscape, header repeated, filters on."""
+    buffer, widths = io.BytesIO(), list(_LISTED.values())
+    with text_book(buffer) as book:
+        sheet = book.add_worksheet("名单")
+        head = book.add_format({**_LIST_FONT, "bold": True, "bg_color": theme().ink["header"], "font_color": "#FFFFFF"})
+        cell = book.add_format(
+            {**_LIST_FONT, "text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": theme().ink["line"]}
+        )
+        sheet.write_string(0, 0, title, book.add_format({**_LIST_FONT, "bold": True, "font_size": 13}))
+        write_row(sheet, 2, list(_LISTED), head)
+        for place, row in enumerate(map(_cells, rows), 3):
+            sheet.set_row(place, height(row, widths))
+            write_row(sheet, place, row, cell)
+        lay_page(sheet, 2, len(rows), widths)
+    return buffer.getvalue()
+
+
+def _cells(row: Chased) -> tuple[str, ...]:
+    state, reasons = row.state, "；".join(row.reasons)
+    return (row.college, row.class_name, row.student_number, row.name, state.word, state.who, reasons)

@@ -1,24 +1,31 @@
-"""The full pages that go with a mail: a college's from the site, a counselor's from `counselor.ipynb`."""
+"""What is attached to staff's mail: a college's page, a counselor's own page and the papers of her classes."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cohort import Cohort
-from pipeline.deliver.counselor_papers import CounselorPapers
+from pipeline.colleges import College
 from pipeline.deliver.dashboard import FullPage
-from pipeline.deliver.message import Attachment
+from pipeline.deliver.message import XLSX, Attachment
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import MailSource, page_is_whole, site_folder
 from pipeline.errors import RefusedError
+from pipeline.papers import corrections
+from pipeline.papers.class_roster import PROOF, Students, paper_students, proof_paper
+from pipeline.papers.corrections import Form, Row, rows_to_mend
+from pipeline.papers.make import PaperFolder, class_file
 from pipeline.render.pieces import BACK
+from pipeline.view.run_tables import college_folder, load_run
 
 if TYPE_CHECKING:
     from pipeline.render.page_guard import Expected, Guard
+
 
 _WAY_BACK = '<a href="{href}">{title}</a>'.format(**BACK).encode()
 MOST = 5  # colleges of one recipient whose pages are attached
@@ -134,3 +141,41 @@ def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path 
 
 def _none(recipient: Recipient) -> tuple[Attachment, ...]:
     raise RefusedError("页面没有生成", where=recipient.kind, remedy=_REMEDY)
+
+
+_KEPT = 8  # whose students are kept in memory
+MOST_BYTES = 1_000_000  # bytes of all papers of one mail
+
+
+class CounselorPapers:
+    """The papers of a run's counselors: colleges are read once for all of theirs, a PDF is made once."""
+
+    def __init__(self, cohort: Cohort, source: MailSource) -> None:
+        self._cohort, self._run = cohort, load_run(source.run)
+        self._form, self._folder = Form.of(cohort), PaperFolder(cohort, source.run_id)
+        self._college = lru_cache(_KEPT)(self._read)
+
+    def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
+        """Return the sheet to sign and the workbook of corrections of each class; none where they are too large."""
+        made: list[Attachment] = []
+        for school, college, class_name in sorted(recipient.scope):
+            made += self._of_class(College(self._cohort.code_of(school), school, college), class_name)
+            if sum(len(paper.content) for paper in made) > MOST_BYTES:
+                return ()
+        return tuple(made)
+
+    def _read(self, college: College) -> tuple[Students, list[Row]]:
+        students = paper_students(self._run, college)
+        return students, rows_to_mend(students)
+
+    def _of_class(self, college: College, class_name: str) -> Iterator[Attachment]:
+        students, to_mend = self._college(college)
+        name = class_name[:12]
+        file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
+        sheet = proof_paper(students.of_class(class_name), self._cohort.name, full=False)
+        yield Attachment(f"{name}_{PROOF}.pdf", self._folder.pdf(file, sheet), "application/pdf")
+        rows = [row for row in to_mend if row.class_name == class_name]
+        if rows:
+            whose = f"{college.name} {class_name}"
+            workbook = corrections.corrections_workbook(rows, whose, self._form, masked=True)
+            yield Attachment(f"{name}_{corrections.NAME}.xlsx", workbook, XLSX)

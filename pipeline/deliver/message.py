@@ -1,4 +1,4 @@
-"""One mail as bytes that QQ Mail, 163, Outlook and phones show right.
+"""One mail: its letter filled in, looked at once more, and as bytes that QQ Mail, 163, Outlook and phones show right.
 
 Python folds a long attachment name into `filename*0*=` continuations (RFC 2231), which QQ Mail shows as
 `tcmime.*.bin`; Outlook wants an RFC 2047 `name=` beside it. Raising the line length instead breaks the Subject.
@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from typing import Any, cast
 from urllib.parse import quote
 
+from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import Recipient, clean_address, mail_digest
-from pipeline.errors import ConfigurationError, MingceError
+from pipeline.errors import ConfigurationError, MingceError, RefusedError
+from pipeline.render.pieces import in_the_office_s_name, render
+from pipeline.states import OFFICE
+from pipeline.view.people import Chased
 
 HTML_LIMIT = 90_000  # bytes; Gmail clips at 102 KB
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -157,3 +162,47 @@ def _encoded_words(name: str) -> str:
         piece += character.encode()
     words.append(piece)
     return '"' + "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words) + '"'
+
+
+def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[str, str]:
+    """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
+    office = cohort.office
+    reply = parseaddr(cohort.mail.sender)[1] if cohort.mail else ""
+    shared = {**values, "office": office, "office_name": OFFICE, "reply": reply}
+    html = render(f"mail/{name}.html.j2", **shared)
+    text = render(f"mail/{name}.txt.j2", **{key: _one_line(value) for key, value in shared.items()})
+    html, text = in_the_office_s_name(html, office.name), text.replace(OFFICE, office.name)
+    return re.sub(r"\n\s*", "\n", html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _one_line(value: object) -> object:
+    if isinstance(value, list):
+        return [_one_line(each) for each in cast("list[object]", value)]
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+_ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
+
+
+def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
+    """Refuse where a row is not of the recipient's classes (or colleges).
+
+    Raises:
+        RefusedError: naming no person.
+    """
+    width = 3 if recipient.kind == "counselor" else 2
+    foreign = sum((row.school, row.college, row.class_name)[:width] not in recipient.scope for row in rows)
+    if foreign:
+        raise RefusedError(f"邮件中有 {foreign} 行不属于收件人", where="寄送", remedy="没有寄出，请报告维护人员")
+
+
+def refuse_id_numbers(recipient: Recipient, *texts: str) -> None:
+    """Refuse where an ID number stands in what is about to be sent.
+
+    Raises:
+        RefusedError: naming no person.
+    """
+    if any(_ID_NUMBER.search(text) for text in texts):
+        raise RefusedError(
+            "邮件正文中出现了完整的身份证号码", where=f"寄送（{recipient.kind}）", remedy="没有寄出，请报告维护人员"
+        )

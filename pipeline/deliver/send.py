@@ -1,4 +1,4 @@
-"""`mingce send`: from the newest complete run to every inbox, once."""
+"""`mingce send`: from the newest complete run to every inbox, once; the errata to the registrars, when they changed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ from pathlib import Path
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
-from pipeline.deliver.addresses import student_addresses
 from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draft
 from pipeline.deliver.full_page import college_pages, counselor_pages
-from pipeline.deliver.message import Attachment, Draft, Message, message_id, sender_address, to_bytes
-from pipeline.deliver.outbox import Outbox
+from pipeline.deliver.message import (
+    XLSX,
+    Attachment,
+    Draft,
+    Message,
+    message_id,
+    refuse_id_numbers,
+    render_letter,
+    sender_address,
+    to_bytes,
+)
+from pipeline.deliver.outbox import SAME, Outbox
 from pipeline.deliver.post import Clock, MailServer, Post, Result
-from pipeline.deliver.recipients import NoAddress, Recipient
-from pipeline.deliver.registrars import bad_addresses, keep_reported, registrar_drafts
+from pipeline.deliver.recipients import NoAddress, Recipient, clean_address, mail_digest
 from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import MailSource, open_run, run_to_send
-from pipeline.deliver.student_mail import invitation_drafts, student_drafts
+from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
 from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
+from pipeline.papers.errata import ERRATA, KIND, REPORTED, Erratum, errata_of, errata_workbook, remember
 from pipeline.review.ledger import Ledger, open_ledger
+from pipeline.view.run_tables import load_run
 from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, MailSource, list[Recipient]], FullPage]
@@ -221,3 +232,72 @@ def _broken(source: MailSource, recipient: Recipient) -> str:
         return "；".join(source.unread_students[key] for key in recipient.scope if key in source.unread_students)
     reasons = source.broken | source.unread
     return "；".join(sorted({f"{key[1]}{reasons[key[:2]]}" for key in recipient.scope if key[:2] in reasons}))
+
+
+_LEAD = (
+    "附件是核对毕业生信息时发现的学籍库中的问题，每行写明需要的证明。请核对后更正学籍库，并重新导出给{office}；"
+    "不更正的请在“处理结果”写明，回复这封邮件。更正以后，这一行自动消去。附件含身份信息，请勿转发。"
+)
+
+
+def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iterator[Draft]:
+    """Yield the mail of each school whose registry has errata and whose registrar has an address."""
+    entries, run = ledger.entries(KIND), load_run(source.run)
+    for school in _schools(cohort, source):
+        address = clean_address(school.registrar)
+        rows = errata_of(run, school, entries) if address else []
+        if rows:
+            recipient = Recipient("registrar", address, (), frozenset({(school.name,)}))
+            content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
+            yield Draft(
+                recipient, content, partial(_registrar_message, cohort, source, school, recipient, rows, content)
+            )
+
+
+def _schools(cohort: Cohort, source: MailSource) -> Iterator[School]:
+    """Yield the schools whose registry was read."""
+    unread = {key[0] for key, why in source.unread.items() if "学籍库" in why}
+    return (school for school in cohort.schools if school.name not in unread)
+
+
+def bad_addresses(cohort: Cohort) -> list[NoAddress]:
+    """Return the schools whose registrar's address is none."""
+    given = [school for school in cohort.schools if school.registrar and not clean_address(school.registrar)]
+    return [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
+
+
+def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
+    """Write into the ledger which errata went out: students on them read so from now on."""
+    told = {key for result in results if _went_out(result) for key in result.recipient.scope}
+    for school in cohort.schools:
+        if (school.name,) in told:
+            rows = errata_of(load_run(source.run), school, ledger.entries(KIND))
+            remember(ledger, rows, REPORTED, by="mingce send")
+
+
+def _went_out(result: Result) -> bool:
+    """Return whether these very errata are with the registrar: now, or since an earlier sending that was killed."""
+    went = result.action in ("accepted", "written") or (result.action == "skipped" and result.why == SAME)
+    return result.recipient.kind == "registrar" and went
+
+
+def _registrar_message(
+    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum], content: str
+) -> Message:
+    people = len({row.student_number for row in rows})
+    headline = f"{len(rows)} 处待更正，{people} 人"
+    values: dict[str, object] = {
+        "title": ERRATA,
+        "about": [school.name, cohort.name],
+        "preheader": headline,
+        "headline": headline,
+        "greeting": "教务处的老师",
+        "lead": _LEAD.format(office=cohort.office.name),
+        "cohort": cohort.name,
+    }
+    html, text = render_letter("registrar", values, cohort)
+    refuse_id_numbers(recipient, html, text)
+    workbook = errata_workbook(rows, cohort, school, source.as_of)
+    attached = Attachment(f"勘误_{source.as_of:%Y%m%d}.xlsx", workbook, XLSX)
+    subject = f"{school.name}{cohort.name}{ERRATA}：{headline}"
+    return Message(recipient, subject, html, text, content, attachments=(attached,))

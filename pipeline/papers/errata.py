@@ -1,4 +1,4 @@
-"""学籍勘误汇总表: what is wrong in one school's registry, for the registrar, and since when each row waits.
+"""学籍勘误汇总表: what is wrong in one school's registry, since when it waits, what a new export settles.
 
 A row is one field of one student. It leaves the list when the registry is right. The ledger remembers when a row was
 first listed and when it was first reported, by school, student number and field; it holds no value.
@@ -8,20 +8,32 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
-from typing import Any
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline import fields, resources
+from pipeline.check.logic import compared_form
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame
-from pipeline.view.run_tables import Run
+from pipeline.view.remaining_work import month_day
+from pipeline.view.run_tables import Run, load_run
+from pipeline.workbook_writer import height, lay_page, text_book, write_row
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+
 
 KIND = "errata"
 LISTED, REPORTED = "listed", "reported"
@@ -192,3 +204,121 @@ def reported_students(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
                 key = (school.name, row.student_number)
                 days[key] = min(row.reported, days.get(key, row.reported))
     return days
+
+
+ERRATA = "学籍勘误汇总表"
+_SHEET: dict[str, int] = {
+    "序号": 5, "项目": 11, "学号": 13, "姓名": 9, "院系": 14, "班级": 14, "学籍库现值": 20, "学生提交": 20, "问题": 26,
+    "需要的证明": 22, "自何时起": 12, "处理结果": 14,
+}  # fmt: skip
+_HEADINGS = 3  # 0-based row of the headings
+_FONT = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+
+
+def errata_workbook(rows: list[Erratum], cohort: Cohort, school: School, as_of: date) -> bytes:
+    """Return the workbook of one school."""
+    buffer, widths = BytesIO(), list(_SHEET.values())
+    with text_book(buffer) as book:
+        book.set_properties({"title": f"{school.name}{cohort.name}{ERRATA}"})
+        sheet = book.add_worksheet(ERRATA)
+        sheet.hide_gridlines(2)
+        for at, (text, look, high) in enumerate(_heads(book, rows, cohort, school, as_of)):
+            sheet.merge_range(at, 0, at, len(widths) - 1, "", look)
+            sheet.write_string(at, 0, text, look)
+            sheet.set_row(at, high)
+        head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
+        cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "num_format": "@"})
+        write_row(sheet, _HEADINGS, list(_SHEET), head)
+        sheet.set_row(_HEADINGS, 24)
+        for at, row in enumerate(rows, 1):
+            cells = _cells(at, row)
+            sheet.set_row(_HEADINGS + at, height(cells, widths, line=14, least=24))
+            write_row(sheet, _HEADINGS + at, cells, cell)
+        lay_page(sheet, _HEADINGS, len(rows), widths)
+    return buffer.getvalue()
+
+
+def _heads(
+    book: Workbook, rows: list[Erratum], cohort: Cohort, school: School, as_of: date
+) -> list[tuple[str, Format, int]]:
+    """Return title, whom it is for, and what to do, each with its format and height."""
+    office, people = cohort.office, len({row.student_number for row in rows})
+    day = f"{as_of.year}年{as_of.month}月{as_of.day}日"
+    asked = " ".join(filter(None, (office.name, office.contact, office.phone)))
+    note = (
+        "请照证明材料核对后更正学籍库；不更正的请在“处理结果”写明。学籍库更正并重新导出后，这一行自动消去。"
+        f"含身份信息，请勿外传。联系：{asked}"
+    )
+    return [
+        (
+            f"{school.name}{cohort.name}{ERRATA}",
+            book.add_format({**_FONT, "font_size": 18, "bold": True, "align": "center"}),
+            34,
+        ),
+        (
+            f"教务处：　　　　共 {len(rows)} 处，{people} 人　　　　{office.name}　{day}",
+            book.add_format({**_FONT, "font_size": 11}),
+            20,
+        ),
+        (note, book.add_format({**_FONT, "text_wrap": True}), 30),
+    ]
+
+
+def _cells(at: int, row: Erratum) -> list[str]:
+    field = fields.label(row.field)
+    told = f"\n{month_day(date.fromisoformat(row.reported))}已上报" if row.reported else ""
+    return [
+        str(at), field, row.student_number, row.name, row.college, row.class_name, row.held or "（空白）", row.given,
+        row.message, row.proof, row.since + told, "",
+    ]  # fmt: skip
+
+
+SETTLED, OTHERWISE, SAME, GONE, UNKNOWN = "已更正", "已改动，与学生提交的不同", "没有改", "没有这个学号", "没有比较"
+_OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
+
+
+def waiting(cohort: Cohort, run: Path, schools: set[str]) -> list[Erratum]:
+    """Return the errata of a run, of the schools with these names (none: of all)."""
+    opened = load_run(run)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries(KIND)
+    wanted = [school for school in cohort.schools if not schools or school.name in schools]
+    return [row for school in wanted for row in errata_of(opened, school, entries)]
+
+
+def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, str]]:
+    """Return for each waiting erratum what became of it in the new export (rows of `read_export`)."""
+    from pipeline.collect.school_tables import read_people
+    from pipeline.knowledge.regions import load_regions
+    from pipeline.normalise.normalise_rows import normalise_registry
+    from pipeline.normalise.vocabulary import vocabulary
+
+    rows = normalise_registry(export, vocabulary(cohort, read_people(cohort)[0]), load_regions())
+    named = {str(name) for name in rows["school"].unique()} & {school.name for school in cohort.schools}
+    held = rows.drop_duplicates("student_number").set_index("student_number", drop=False)
+    return [(row, _outcome(row, held)) for row in waiting(cohort, run, named)]
+
+
+def _outcome(row: Erratum, held: Frame) -> str:
+    if row.field not in held.columns:
+        return UNKNOWN
+    if row.student_number not in held.index:
+        return GONE
+    now = str(held.loc[row.student_number, row.field])
+    if _same(now, row.held, row.field):
+        return SAME
+    return SETTLED if not row.given or _same(now, row.given, row.field) else OTHERWISE
+
+
+def _same(one: str, other: str, name: str) -> bool:
+    left, right = compared_form(pd.Series([one, other], dtype="str"), name)
+    return bool(left == right)
+
+
+def settled_lines(found: list[tuple[Erratum, str]]) -> Iterator[str]:
+    """Yield lines for people: how many of each outcome, then each row; no values."""
+    counts = Counter(outcome for _, outcome in found)
+    each = [f"{outcome} {counts[outcome]} 处" for outcome in _OUTCOMES if counts[outcome]]
+    yield f"勘误 {len(found)} 处：{'，'.join(each)}" if found else "没有等待更正的勘误"
+    for row, outcome in found:
+        yield f"  {row.code}/{row.student_number} {fields.label(row.field)}：{outcome}"

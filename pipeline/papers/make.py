@@ -11,8 +11,8 @@ from pathlib import Path
 from pipeline.cohort import Cohort, unmistakable
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
-from pipeline.papers import corrections, errata, errata_xlsx, guide, proof, results
-from pipeline.papers.class_roster import NO_CLASS, Students, paper_students
+from pipeline.papers import corrections, errata, posted
+from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import unread_of
@@ -177,7 +177,7 @@ def class_file(name: str, ending: str) -> str:
 def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     for one in _classes(students, wanted):
         if len(one.roster):
-            yield class_file(one.class_name, f"{proof.NAME}.pdf"), proof.proof_paper(one, cohort.name, full=wanted.full)
+            yield class_file(one.class_name, f"{PROOF}.pdf"), proof_paper(one, cohort.name, full=wanted.full)
 
 
 def _corrections(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
@@ -197,8 +197,8 @@ def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterat
     for one in _classes(students, wanted):
         mine = own[own["班级"] == one.class_name]
         if len(mine):
-            content = results.results_workbook(one, mine, cohort.name, guide.whom_to_ask(cohort))
-            yield class_file(one.class_name, f"{results.NAME}.xlsx"), content
+            content = posted.results_workbook(one, mine, cohort.name, posted.whom_to_ask(cohort))
+            yield class_file(one.class_name, f"{posted.RESULTS}.xlsx"), content
 
 
 def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
@@ -214,8 +214,8 @@ def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
                 errata.remember(ledger, rows, errata.REPORTED, by=wanted.by)
                 rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
             if rows:
-                content = errata_xlsx.errata_workbook(rows, cohort, school, run.as_of)
-                yield f"{unmistakable(school.code)}-{errata_xlsx.NAME}.xlsx", content
+                content = errata.errata_workbook(rows, cohort, school, run.as_of)
+                yield f"{unmistakable(school.code)}-{errata.ERRATA}.xlsx", content
 
 
 def _guide(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
@@ -223,8 +223,8 @@ def _guide(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
 
 
 def _guides(cohort: Cohort) -> Iterator[File]:
-    yield f"{guide.NAME}.pdf", guide.guide_paper(cohort)
-    yield f"{guide.NAME}.txt", guide.group_message(cohort).encode()
+    yield f"{posted.GUIDE}.pdf", posted.guide_paper(cohort)
+    yield f"{posted.GUIDE}.txt", posted.group_message(cohort).encode()
 
 
 _KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = {

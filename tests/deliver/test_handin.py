@@ -16,7 +16,7 @@ from openpyxl.styles import Font, PatternFill
 
 from pipeline import fields
 from pipeline.deliver.handin import HandinRequest, hand_in
-from pipeline.deliver.handin.mapping import DRAFT_WORDS, Mapping, load_mapping
+from pipeline.deliver.handin_mapping import DRAFT_WORDS, Mapping, load_mapping
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.review.actions import Actor, approve
 from pipeline.review.signing import sign

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
-from pipeline.deliver.chase_list import chase_workbook
+from pipeline.deliver.dashboard import chase_workbook
 from pipeline.deliver.outbox import Attempt
 from pipeline.deliver.send import Options, build_messages, run_to_send, send_due
 from pipeline.deliver.smtp import ServerError

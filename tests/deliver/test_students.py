@@ -7,10 +7,10 @@ from email.policy import default
 import pytest
 
 from pipeline.clock import SHANGHAI
-from pipeline.deliver.confirmation_codes import code_for, code_key, is_code
 from pipeline.deliver.message import Attachment, Message, sender_address, to_bytes
 from pipeline.deliver.recipients import Recipient, clean_address
 from pipeline.deliver.send import Options, run_to_send, send_due
+from pipeline.deliver.student_mail import code_for, code_key, is_code
 from pipeline.errors import ConfigurationError
 from pipeline.tables import typed, write_table
 from tests.deliver.runs import make_cohort, roster_of, write_run
@@ -160,8 +160,7 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
     import pandas as pd
 
     from pipeline.cohort_sections import Office
-    from pipeline.deliver.addresses import COLUMNS
-    from pipeline.deliver.student_mail import invitation_drafts
+    from pipeline.deliver.student_mail import COLUMNS, invitation_drafts
 
     window = SimpleNamespace(closes=date(2016, 10, 31))
     cohort = SimpleNamespace(

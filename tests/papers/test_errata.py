@@ -16,10 +16,22 @@ from pipeline import fields
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver.send import Options, send_due
-from pipeline.papers.errata import KIND, LISTED, REPORTED, Erratum, errata_of, remember, reported_students
-from pipeline.papers.errata_xlsx import errata_workbook
+from pipeline.papers.errata import (
+    GONE,
+    KIND,
+    LISTED,
+    OTHERWISE,
+    REPORTED,
+    SAME,
+    SETTLED,
+    Erratum,
+    errata_of,
+    errata_workbook,
+    outcomes,
+    remember,
+    reported_students,
+)
 from pipeline.papers.make import PaperRequest, make_papers
-from pipeline.papers.settled import GONE, OTHERWISE, SAME, SETTLED, outcomes
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.view.answers import ADVICE, NUMBER, answer_rows
 from pipeline.view.run_tables import Run, load_run

@@ -14,9 +14,8 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
-from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students
+from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students, proof_paper
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers
-from pipeline.papers.proof import proof_paper
 from pipeline.view.run_tables import Run
 
 

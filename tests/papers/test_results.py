@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
-from pipeline.papers.guide import group_message, guide_paper
 from pipeline.papers.make import PaperRequest, make_papers
-from pipeline.papers.results import endings
+from pipeline.papers.posted import endings, group_message, guide_paper
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
 from pipeline.view.run_tables import Run
 from tests.papers.test_proof import words_of

@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from pipeline.deliver import dashboard
-from pipeline.deliver.letters import render_letter
+from pipeline.deliver.message import render_letter
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render.page_guard import write_failure

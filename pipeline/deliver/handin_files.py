@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.collect.inputs import Archive, read_content
-from pipeline.deliver.handin.mapping import HandinColumn, Mapping
+from pipeline.deliver.handin_mapping import HandinColumn, Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text_columns import inert
 from pipeline.whole import appearing
