@@ -13,62 +13,43 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from pipeline import cohort_sections as sections
 from pipeline.cohort_mistakes import line_of, mistake_of, undecodable, unparsable
-from pipeline.cohort_sections import (
-    CohortSection,
-    Google,
-    Handin,
-    Keep,
-    LedgerSettings,
-    Mail,
-    Office,
-    PeopleSettings,
-    Reports,
-    Review,
-    Rules,
-    Scale,
-    School,
-    Section,
-    Standing,
-    Submissions,
-    Window,
-    advice,
-)
 from pipeline.errors import ConfigurationError, reason_of
 
 FILE_NAME = "cohort.toml"
 
 
-class Cohort(Section):
+class Cohort(sections.Section):
     """A graduating class: the folder that holds `cohort.toml` and all that the file says."""
 
     folder: Path
-    cohort: CohortSection
-    window: Window
-    schools: tuple[School, ...]
-    submissions: Submissions
-    people: PeopleSettings
-    reports: Reports = Reports()
-    office: Office = Field(default_factory=Office)
-    rules: Rules = Rules()
-    review: Review = Review()
-    standing: Standing = Standing()
-    keep: Keep = Keep()
-    google: Google = Google()
-    mail: Mail | None = None
-    ledger: LedgerSettings = LedgerSettings()
-    scale: Scale = Scale()
-    handin: Handin = Handin()
+    cohort: sections.CohortSection
+    window: sections.Window
+    schools: tuple[sections.School, ...]
+    submissions: sections.Submissions
+    people: sections.PeopleSettings
+    reports: sections.Reports = sections.Reports()
+    office: sections.Office = Field(default_factory=sections.Office)
+    rules: sections.Rules = sections.Rules()
+    review: sections.Review = sections.Review()
+    standing: sections.Standing = sections.Standing()
+    keep: sections.Keep = sections.Keep()
+    google: sections.Google = sections.Google()
+    mail: sections.Mail | None = None
+    ledger: sections.LedgerSettings = sections.LedgerSettings()
+    scale: sections.Scale = sections.Scale()
+    handin: sections.Handin = sections.Handin()
 
     @field_validator("schools")
     @classmethod
-    def _distinct(cls, value: tuple[School, ...]) -> tuple[School, ...]:
+    def _distinct(cls, value: tuple[sections.School, ...]) -> tuple[sections.School, ...]:
         if not value:
-            raise advice("至少要有一所学校，请加一段 [[schools]]")
+            raise sections.advice("至少要有一所学校，请加一段 [[schools]]")
         for what, given in (("code", [s.code for s in value]), ("name", [s.name for s in value])):
             twice = sorted(item for item, times in Counter(given).items() if times > 1)
             if twice:
-                raise advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
+                raise sections.advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
         return value
 
     @model_validator(mode="after")
@@ -76,7 +57,7 @@ class Cohort(Section):
         codes = {school.code for school in self.schools}
         unknown = [source.school for source in self.submissions.sources if source.school and source.school not in codes]
         if unknown:
-            raise advice(
+            raise sections.advice(
                 f"[submissions] from 的 school 没有这个学校代码：{'、'.join(unknown)}，请写 [[schools]] 里的 code"
             )
         return self
@@ -110,7 +91,7 @@ class Cohort(Section):
         """The photo folder, or None where the cohort collects no photos."""
         return self.path(self.submissions.photos) if self.submissions.photos else None
 
-    def school_of_code(self, code: str) -> School | None:
+    def school_of_code(self, code: str) -> sections.School | None:
         """Return the school with this code, or None."""
         return next((school for school in self.schools if school.code == code), None)
 

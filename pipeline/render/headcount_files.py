@@ -125,14 +125,9 @@ class _Formats:
         self.line = form(bottom=1, locked=False)
 
 
-def _merged(sheet: Worksheet, row: int, start: int, until: int, text: str, form: Format) -> None:
-    sheet.merge_range(row, start, row, until, "", form)
-    sheet.write_string(row, start, text, form)
-
-
 def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
     """Write title, addressee, what it is about, and the headings."""
-    _merged(sheet, 0, 0, _LAST, headcount.title, formats.title)
+    sheet.merge_range(0, 0, 0, _LAST, headcount.title, formats.title)
     for row, high in enumerate((44, 26, 22)):
         sheet.set_row(row, high)
     sheet.write_string(1, 0, headcount.addressee, formats.plain)
@@ -150,13 +145,13 @@ def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
         number = formats.number if line.kind == "major" else formats.total
         sheet.set_row(row, height([line.major], [wide], line=15, least=24))
         if span > 1:
-            sheet.merge_range(row, 0, row + span - 1, 0, "", formats.level)
-        if span:
+            sheet.merge_range(row, 0, row + span - 1, 0, line.level, formats.level)
+        elif span:
             sheet.write_string(row, 0, line.level, formats.level)
         if line.kind == "major":
             sheet.write_string(row, 1, line.major, formats.text)
         else:
-            _merged(sheet, row, 0, 1, line.major, formats.total)
+            sheet.merge_range(row, 0, row, 1, line.major, formats.total)
         for at, value in enumerate(line.numbers, 2):
             sheet.write_number(row, at, value, number)
         sheet.write_string(row, _LAST, line.same, number)
@@ -167,7 +162,7 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
     wide = sum(_widths(headcount)) + _LAST
     attested = formats.attested if headcount.ready else formats.warning
     for at, (text, form) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
-        _merged(sheet, at, 0, _LAST, text, form)
+        sheet.merge_range(at, 0, at, _LAST, text, form)
         sheet.set_row(at, height([text], [wide - 6], line=15, least=22))
     if not headcount.ready:
         behind = {"image_data": io.BytesIO(watermark(DRAFT)), "object_position": 3, "description": DRAFT}
@@ -176,7 +171,7 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
     place = row + 3
     sheet.set_row(place, 30)
     for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), SIGNATURES, strict=True):
-        _merged(sheet, place, start, until, f"{name}：", formats.line)
+        sheet.merge_range(place, start, place, until, f"{name}：", formats.line)
     _seal_and_code(sheet, formats, headcount.code, place + 2)
     return place + 5
 
@@ -188,7 +183,7 @@ def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> 
     for at in range(row, row + 4):
         sheet.set_row(at, 22)
     for at, text in ((row, SEAL), (row + 2, DATE)):
-        _merged(sheet, at, 7, _LAST, text, formats.center)
+        sheet.merge_range(at, 7, at, _LAST, text, formats.center)
     sheet.insert_image(row, 0, "code.png", {"image_data": picture, "object_position": 1, "description": code})
     sheet.write_string(row + 3, 0, f"校验码 {code}", formats.plain)
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from pipeline.cohort import Window
+from pipeline.cohort_sections import Window
 from pipeline.render import figures
 from pipeline.view.remaining_work import Course, course_of
 
