@@ -28,7 +28,6 @@ _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbc
 
 def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: datetime) -> dict[str, Any]:
     """Return what is known before anything is read."""
-    window = cohort.window
     return {
         "run_id": run_id,
         "command": command,
@@ -39,11 +38,7 @@ def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: dat
             "office": cohort.office.name,
             "asked": cohort.office.model_dump(exclude={"name"}),
             "year": cohort.year,
-            "window": {
-                "opens": window.opens.isoformat(),
-                "closes": window.closes.isoformat(),
-                "college_due": window.college_due.isoformat(),
-            },
+            "window": cohort.window.model_dump(mode="json"),
             "schools": [{"code": school.code, "name": school.name} for school in cohort.schools],
             "standing": cohort.standing.model_dump(),
         },
