@@ -59,9 +59,9 @@ def table(run: Path, name: str) -> pd.DataFrame:
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
-def crossing_cohort(folder: Path) -> Path:
-    """Return a cohort of six schools whose students stray into each other's schools in every way."""
-    make_cohort(folder, 360, 6, seed=11, faults=0.4, repeated_numbers=True)
+def crossing_cohort(folder: Path, schools: int = 4) -> Path:
+    """Return a cohort of some schools whose students stray into each other's schools in every way."""
+    make_cohort(folder, 50 * schools, schools, seed=11, faults=0.4, repeated_numbers=True)
     files = sorted((folder / "submissions").glob("*.csv"))
     rows = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in files]
     school, when, phone = "学校名称", "提交时间", "个人联系电话"

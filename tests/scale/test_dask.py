@@ -70,7 +70,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cluste
 def test_a_cluster_that_loses_a_worker_gives_the_pool_s_tables(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    cohort = crossing_cohort(tmp_path / "cohort")
+    cohort = crossing_cohort(tmp_path / "cohort", schools=3)
     many_parts(monkeypatch)
     pool = check(cohort, tmp_path / "pool")
     killed = threading.Event()
