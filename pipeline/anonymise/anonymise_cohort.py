@@ -107,7 +107,6 @@ def _chosen(sources: Sources) -> Disguise:
 
 
 def _column(sources: Sources, field: str) -> Iterator[str]:
-    """Yield what stands under a field, in the registries and in what was submitted."""
     for rows in [*(registry.rows for registry in sources.registries), sources.submissions.rows]:
         yield from rows[field].str.strip() if field in rows else ()
 
@@ -124,7 +123,6 @@ def _learn(sources: Sources, disguise: Disguise) -> None:
 
 
 def _bases(sources: Sources) -> dict[tuple[str, str], str]:
-    """Return the registry's name for each number that it holds."""
     bases: dict[tuple[str, str], str] = {}
     for registry in sources.registries:
         names = registry.rows["name"].tolist()
@@ -213,28 +211,18 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
 
 
 def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:
-    if kind == "number" and (number := _number(raw or value)) is not None:
-        sheet.write_number(row, column, number)
-    elif kind == "date" and (moment := _moment(value)) is not None:
-        sheet.write_datetime(row, column, moment, dated)
-    elif kind == "boolean" and value.lower() in ("true", "false"):
+    """Write a cell of the kind that it was, or as text where it no longer is of that kind."""
+    with suppress(ValueError):
+        if kind == "number":
+            sheet.write_number(row, column, float(raw or value))
+            return
+        if kind == "date":
+            sheet.write_datetime(row, column, datetime.fromisoformat(value), dated)
+            return
+    if kind == "boolean" and value.lower() in ("true", "false"):
         sheet.write_boolean(row, column, value.lower() == "true")
     elif value:
         sheet.write_string(row, column, value)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _write_people(out: Path, sources: Sources) -> None:

@@ -41,11 +41,7 @@ _KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_deci
 
 
 def read_parquet(content: Content) -> Reading:
-    """Return a parquet file as one grid of text columns.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Return a parquet file as one grid of text columns."""
     try:
         table = _read_file(content)
         names = [str(name) for name in table.column_names]
@@ -94,7 +90,6 @@ def _as_text(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
 
 
 def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as text, blank for a missing value."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -184,7 +179,6 @@ def _url(address: str, folder: Path) -> URL:
 
 
 def _read_table(url: URL, name: str, where: str) -> Grid:
-    """Return the whole table as text, read in portions: no value stays a Python object longer than its portion."""
     schema, _, table = name.rpartition(".")
     engine = sa.create_engine(url, hide_parameters=True)
     try:

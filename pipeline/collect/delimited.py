@@ -1,14 +1,17 @@
-"""CSV and TSV: quotes with newlines, ragged rows; big clean files through Arrow; guesses are said in the summary."""
+"""CSV and TSV: encoding, delimiter, quotes with newlines, ragged rows; big clean files are read by Arrow."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING, TextIO
 
 import pandas as pd
 import pyarrow as pa
@@ -16,11 +19,25 @@ import pyarrow.compute as pc
 
 from pipeline.collect.collected import Cell, Grid, Note, Reading, table_cells
 from pipeline.collect.compact import HEAD, filled_columns, joined_table, text_table
-from pipeline.collect.encoding import DELIMITERS, LONGEST, Text, decode, guess_delimiter, records_of
 from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.headings import field_of_heading
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    import _csv
+
+_DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
+_LONGEST = 1 << 24  # characters of one cell: csv's own buffer takes eight bytes for each
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_TOLERATED = 0.01  # share of characters that may be unreadable before the whole guess is wrong
+_BAD = "\ufffd"
+_STEP = 1 << 22
 _CHUNK = 50_000
 _BIG = 4 << 20  # bytes from which a clean file is read by Arrow
 _SAMPLE = 1 << 18  # bytes by which the delimiter is guessed
@@ -29,6 +46,82 @@ _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 _WIDEST = 16_384
 _SPACE = 10_000_000  # cells below the header, blank ones too: each costs 8 bytes
 _BESIDE = 64  # cells that a row may always have beyond the usual number
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text file's bytes without mark, its encoding, and how many of its characters cannot be read."""
+
+    data: bytes
+    encoding: str
+    detail: str
+    unreadable: int = 0
+
+    def lines(self, newline: str | None = "") -> TextIO:
+        """Return the text as a stream; its line ends are untouched unless `newline` is None."""
+        return io.TextIOWrapper(io.BytesIO(self.data), self.encoding, errors="replace", newline=newline)
+
+    def head(self, size: int) -> str:
+        """Return the first characters of so many bytes."""
+        return self.data[:size].decode(self.encoding, errors="ignore")
+
+
+def decode(data: bytes, name: str) -> Text:
+    """Return the text with the encoding that fits; UTF-16 and UTF-32 become UTF-8."""
+    mark, wide = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", ""))
+    data, wide = data[len(mark) :], wide or _without_mark(data)
+    detail = f"{wide.upper()}（{'有' if mark else '没有'} BOM）"
+    if wide and wide != "utf-8":
+        text = data.decode(wide, errors="replace")
+        return Text(text.encode(), "utf-8", detail, text.count(_BAD))
+    for encoding in ("utf-8",) if mark else ("utf-8", "gb18030"):
+        if _fits(data, encoding):
+            return Text(data, encoding, detail if mark else encoding.upper())
+    counts = {encoding: data.decode(encoding, errors="replace").count(_BAD) for encoding in ("utf-8", "gb18030")}
+    encoding = min(counts, key=lambda each: counts[each])
+    if counts[encoding] > max(3, len(data) // 2 * _TOLERATED):
+        raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
+    return Text(data, encoding, encoding.upper(), counts[encoding])
+
+
+def _without_mark(data: bytes) -> str:
+    """Return the UTF-16 form of text that says it only by its zero bytes, or ""."""
+    head = data[:4096]
+    if len(head) < 8 or head.count(0) * 10 < len(head) * 2:
+        return ""
+    odd, even = head[1::2].count(0), head[::2].count(0)
+    if min(odd, even) * 5 > max(odd, even):
+        return ""
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _fits(data: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(data), _STEP):
+            decoder.decode(data[start : start + _STEP], final=start + _STEP >= len(data))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def guess_delimiter(text: str) -> str:
+    """Return the delimiter under which the first records hold most known labels, then are most alike in width."""
+    return max(_DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
+
+
+def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
+    head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
+    labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
+    widths = [len(record) for record in head if record]
+    usual = max(set(widths), key=widths.count, default=1)
+    return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(_DELIMITERS).index(delimiter)
+
+
+def _records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
+    """Return the records of a csv's lines; `csv.Error` where a cell has more than _LONGEST characters."""
+    csv.field_size_limit(_LONGEST)
+    return csv.reader(lines, delimiter=delimiter)
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
@@ -44,7 +137,7 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     if said:
         text = replace(text, data=text.data[len(said[0].encode(text.encoding)) :])
     delimiter = said[1] if said else guess_delimiter(text.head(_SAMPLE))
-    detail = f"编码 {text.detail}，分隔符 {DELIMITERS.get(delimiter, delimiter)}"
+    detail = f"编码 {text.detail}，分隔符 {_DELIMITERS.get(delimiter, delimiter)}"
     table = _clean_table(text, delimiter) if len(text.data) >= _BIG and not notes else None
     if table is not None:
         rest, cells = _without_text_formulas(table.slice(HEAD))
@@ -96,7 +189,6 @@ def _any(mask: pa.ChunkedArray) -> bool:
 
 
 def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
-    """Return the table with `="430…"` as the text that it shows, and those cells."""
     parts: list[pd.DataFrame] = []
     for number in filled_columns(table):
         column = table.column(number)
@@ -115,7 +207,7 @@ def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]]
     """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
     swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if not swallowed:
-        return _bounded(records_of(text.lines(), delimiter), name), 0
+        return _bounded(_records_of(text.lines(), delimiter), name), 0
     lines = text.lines(newline=None)
     return _bounded((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
 
@@ -129,14 +221,14 @@ def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
                 raise InputError(f"第 {number} 行超过 {_WIDEST} 格", where=name, remedy="请核对这一行的引号和分隔符")
             yield record
     except csv.Error:
-        what = f"第 {number + 1} 条记录有一格超过 {LONGEST // 10_000} 万字"
+        what = f"第 {number + 1} 条记录有一格超过 {_LONGEST // 10_000} 万字"
         raise InputError(what, where=name, remedy="请核对这一处的引号和换行，重新导出") from None
 
 
 def _swallowed(text: Text, delimiter: str) -> int:
     """Return the first row (1-based) with a cell that holds whole rows, as after a quote without its partner, or 0."""
     width = number = lines = 0
-    records = records_of(text.lines(), delimiter)
+    records = _records_of(text.lines(), delimiter)
     try:
         for number, record in enumerate(records, 1):
             width = max(width, len(record)) if number <= LOOK_DOWN else width

@@ -37,11 +37,7 @@ _MEMOS = (".dbt", ".fpt")
 
 
 def read_table_file(content: Content) -> Reading:
-    """Return the worksheets of a file, with its `Input`.
-
-    Raises:
-        InputError: it is no table that can be read.
-    """
+    """Return the worksheets of a file, with its `Input`."""
     reading, detail = _read(content)
     return replace(reading, inputs=[Input(content.name, content.sha256, len(content.data), detail)])
 
@@ -119,9 +115,6 @@ def _read_dbf(content: Content) -> Reading:
 
     The encoding is the one that the file names where that is a Chinese one. Most exports name none, or a western one
     by mistake: then it is UTF-8 or GB18030, whichever more of the text can be read by.
-
-    Raises:
-        InputError: it is damaged.
     """
     from pipeline.collect.workbooks import dbf_rows
 

@@ -88,18 +88,18 @@ def is_code_row(row: Sequence[str]) -> bool:
     if len(filled) < _DEPTH or is_data(row):
         return False
     codes = all(re.fullmatch(r"[a-z][a-z0-9_]*", cell) or _TYPE.fullmatch(cell) for cell in filled)
-    return codes or (all(_TYPE.fullmatch(cell) or cell.isdigit() for cell in filled) and not is_data(row))
+    return codes or all(_TYPE.fullmatch(cell) or cell.isdigit() for cell in filled)
 
 
 def texts_above(rows: Sequence[Sequence[str]], bottom: int) -> list[str]:
     """Return the texts that stand above the last row of a header, from top to bottom, each once."""
-    above = rows[:bottom]
-    texts = [cell.strip() for row in above if len(set(filter(None, row))) <= _DEPTH for cell in row if cell.strip()]
+    texts = [
+        cell.strip() for row in rows[:bottom] if len(set(filter(None, row))) <= _DEPTH for cell in row if cell.strip()
+    ]
     return list(dict.fromkeys(texts))
 
 
 def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
-    """Return what the columns of these header rows mean."""
     rows = _groups_filled(rows)
     words = words.among(rows[-1])
     width = max((len(row) for row in rows), default=0)

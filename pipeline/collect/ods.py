@@ -47,11 +47,7 @@ class _Walk:
         self._told = 0
 
     def through(self, content: bytes) -> None:
-        """Gather what is to be told.
-
-        Raises:
-            ParseError: it is no XML.
-        """
+        """Gather what is to be told."""
         above: list[ElementTree.Element] = []
         for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):
             if event == "start":

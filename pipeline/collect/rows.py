@@ -117,7 +117,6 @@ def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
 
 
 def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
-    """Return the first values of the columns without a meaning that hold anything."""
     filled = set(filled_columns(body))
     unknown = [at for at in header.unknown if at in filled]
     return {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in unknown}
@@ -277,7 +276,6 @@ def _mapped(
 def _extras(
     grid: Grid, header: Header, body: pa.Table, numbers: np.ndarray, kept: np.ndarray, wanted: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the filled cells of columns that are no wanted field."""
     used = {header.columns[name] for name in wanted if name in header.columns}
     parts: list[pd.DataFrame] = []
     for column in filled_columns(body):

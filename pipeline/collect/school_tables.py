@@ -77,11 +77,7 @@ def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
 
 
 def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
-    """Return what a file, a glob or a database of a registry gives; relative paths start at `folder`.
-
-    Raises:
-        InputError: one of them cannot be read.
-    """
+    """Return what a file, a glob or a database of a registry gives; relative paths start at `folder`."""
     if is_database(source):
         from pipeline.collect.arrow_tables import read_database
 
@@ -147,11 +143,7 @@ def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: l
 
 
 def read_export(source: str) -> pd.DataFrame:
-    """Return a registry export's rows (`fields.in_registry()` as trimmed text) from a file, glob or database.
-
-    Raises:
-        InputError: it cannot be read whole.
-    """
+    """Return a registry export's rows (`fields.in_registry()` as trimmed text) from a file, glob or database."""
     readings = read_sources(source, Path.cwd(), None)
     wanted = fields.in_registry()
     parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
@@ -212,13 +204,11 @@ def _apart(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataF
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows indexed by school, student number, and the turn of a number that stands twice."""
     turn = rows.groupby(["school", "student_number"]).cumcount()
     return rows.assign(turn=turn).set_index(_KEY)
 
 
 def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
-    """Return one row for each student who stands on one side only."""
     place = (rows["college"] + " " + rows["class_name"]).str.strip().to_numpy()
     named = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
     return rows.reset_index()[["school", "student_number", "name"]].assign(**named)[DIFFERENCES]

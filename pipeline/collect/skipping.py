@@ -41,7 +41,8 @@ _HINT = re.compile(
 _HINTS = re.compile(r"^[（(\[【]?(?:填[写报表](?:要求|说明|须知|格式|规则)|要求|说明|格式|备注说明)[)）\]】]?[:：]?$")
 WITHDRAWN = "表单里已撤回或未通过"
 OTHER_TABLE = "另一个表头，各列的顺序不同"
-_KEYS = {"name", "id_number", "student_number"}  # a row with all three labels is a header
+_NUMBERS = ("id_number", "student_number")
+_KEYS = {"name", *_NUMBERS}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows stand right below the header
 _NUMBER = "[0-9]{6}"
 _SIX = "([0-9]{6,}[Xx]?)"
@@ -60,14 +61,11 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
     """
     ours = {field.example for field in fields.fields().values()}
     rows = [[cell for cell in row if cell.strip() not in ours] for row in rows]
-    if any(_holds_person(cell) for row in rows for cell in row):
+    # in full width a short piece is looked at: one character may become eighteen
+    pieces = (text for row in rows for cell in row for text in (cell, unicodedata.normalize("NFKC", cell[:_WIDE])))
+    if any(map(_PERSON.search, pieces)):
         return True
     return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP
-
-
-def _holds_person(cell: str) -> bool:
-    wide = unicodedata.normalize("NFKC", cell[:_WIDE])  # a short piece: one character may become eighteen
-    return bool(_PERSON.search(cell) or _PERSON.search(wide))
 
 
 def blank_rows(body: pa.Table) -> np.ndarray:
@@ -81,8 +79,16 @@ def blank_rows(body: pa.Table) -> np.ndarray:
 
 
 def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
-    """Return the positions of the rows that must be looked at one by one."""
-    return np.flatnonzero(_doubtful(body, header) & ~blank_rows(body))
+    """Return the positions of the rows to look at one by one: near the top, without any number, or of a masked name."""
+    given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
+    doubtful = np.ones(body.num_rows, dtype=bool)
+    for name in _NUMBERS:
+        if name in given:
+            doubtful &= ~np.asarray(pc.match_substring_regex(given[name], _NUMBER))
+    doubtful[:_NEAR_TOP] = True
+    if "name" in given:
+        doubtful |= np.asarray(pc.match_substring_regex(given["name"], _MASKED))
+    return np.flatnonzero(doubtful & ~blank_rows(body))
 
 
 def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
@@ -133,7 +139,7 @@ class _Look:
         places = {column: at for at, column in enumerate(filled)}
         known = {name: places[column] for name, column in header.columns.items() if column in places}
         labels = [(places[column], clean_heading(label)) for column, label in header.labels.items() if column in places]
-        numbers = [known[name] for name in ("id_number", "student_number") if name in known]
+        numbers = [known[name] for name in _NUMBERS if name in known]
         meant = {at: name for name, at in known.items()}
         return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
 
@@ -144,7 +150,7 @@ def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
     Those below another header are unread, and who withdrew his submission has made none.
     """
     asked = np.zeros(body.num_rows, dtype=bool)
-    for name in ("id_number", "student_number"):
+    for name in _NUMBERS:
         place = header.columns.get(name, body.num_columns)
         if place < body.num_columns:
             asked |= np.asarray(pc.match_substring_regex(body.column(place), _DIGIT))
@@ -189,22 +195,7 @@ def with_people(collected: Collected, people: np.ndarray) -> Collected:
     )
 
 
-def _doubtful(body: pa.Table, header: Header) -> np.ndarray:
-    """Return which rows must be looked at one by one: near the top, without any number, or with a masked name."""
-    doubtful = np.arange(body.num_rows) < _NEAR_TOP
-    given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
-    numbers = [given[name] for name in ("id_number", "student_number") if name in given]
-    without = np.ones(body.num_rows, dtype=bool)
-    for column in numbers:
-        without &= ~np.asarray(pc.match_substring_regex(column, _NUMBER))
-    doubtful |= without
-    if "name" in given:
-        doubtful |= np.asarray(pc.match_substring_regex(given["name"], _MASKED))
-    return doubtful
-
-
 def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
-    """Return why this one row is no person's, or ""."""
     filled = [cell for cell in cells if cell.strip()]
     if not filled:
         return "只有空格"
@@ -247,9 +238,7 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
             return False
         cell = cells[at]
         same = bool(cell) and field_of_heading(cell) == look.meant.get(at)  # the same column by another name
-        unlike -= not (
-            same or (label.endswith(clean_heading(cell)) if cell else not label)
-        )  # a title may stand before it
+        unlike -= not (same or (label.endswith(clean_heading(cell)) if cell else not label))  # a title may stand before
     return unlike >= 0
 
 

@@ -18,11 +18,7 @@ from pipeline.errors import ConfigurationError, InputError
 
 
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
-    """Refuse to go on where no source could be read at all: none has `columns` that are a form's.
-
-    Raises:
-        InputError: with what is wrong with each.
-    """
+    """Refuse to go on where no source could be read at all: none has `columns` that are a form's."""
     if all(source.refused for source in columns):
         faults = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
         raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
@@ -127,15 +123,7 @@ def together(parts: list[Collected]) -> Collected:
 
 
 def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
-    """Refuse columns that `cohort.toml` declares and that no source has.
-
-    Args:
-        cohort: the settings.
-        read: each source with what its worksheets have.
-
-    Raises:
-        ConfigurationError: each of them, with the headings found.
-    """
+    """Refuse columns that `cohort.toml` declares and that no source of `read` has (each with its worksheets)."""
     mistakes = undeclared(
         cohort.submissions.columns, [each for _, has in read for each in has], "[submissions.columns]"
     )

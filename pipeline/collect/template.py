@@ -117,7 +117,6 @@ def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[FormColumn], 
 
 
 def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[FormColumn]) -> None:
-    """Write one page's band and its labels."""
     title, colour = _PAGES[page]
     band = style(book, bold=True, font_color="#FFFFFF", bg_color=colour, indent=1)
     sheet.merge_range(GROUPS, group[0].at, GROUPS, group[-1].at, "", band)
@@ -167,11 +166,7 @@ def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int
 
 
 def write_template(path: Path, cohort: Cohort | None = None) -> None:
-    """Write the collection workbook to `path`, for Excel, WPS and LibreOffice; with a cohort it knows its colleges.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
+    """Write the collection workbook to `path`, for Excel, WPS and LibreOffice; with a cohort it knows its colleges."""
     try:
         with appearing(path) as draft, text_book(draft) as book:
             _write_book(book, f"{cohort.name} " if cohort else "", form_columns(cohort))
@@ -197,7 +192,6 @@ def _write_book(book: Workbook, year: str, columns: list[FormColumn]) -> None:
 
 
 def _write_rows(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
-    """Write the example, and prepare the rows below it as text."""
     cell = style(book, num_format="@", locked=False, **EDGE)
     sample = style(book, italic=True, font_color="#8A94A0", bg_color="#F7F7F5", num_format="@", **EDGE)
     for column in columns:
@@ -222,7 +216,6 @@ def _mark(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
 
 
 def _write_guide(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
-    """Write the page of instructions: one line a field."""
     head = style(book, bold=True, font_color="#FFFFFF", bg_color="#1F4E79", **EDGE)
     text = style(book, text_wrap=True, indent=1, num_format="@", **EDGE)
     sheet.write_string(0, 0, GUIDE, style(book, bold=True, font_size=16))

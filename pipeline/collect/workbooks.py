@@ -113,11 +113,7 @@ def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
 
 
 def _sheets_of(file: str, data: bytes) -> Generator[RawSheet]:
-    """Yield the worksheets of a workbook's bytes; one that is too large does not stop the others.
-
-    Raises:
-        InputError: it has a password, is damaged, or takes too long.
-    """
+    """Yield the worksheets of a workbook's bytes; one that is too large does not stop the others."""
     first, whole = 0, False
     while not whole:
         at = -1
@@ -136,11 +132,7 @@ def _sheets_of(file: str, data: bytes) -> Generator[RawSheet]:
 
 
 def dbf_rows(file: str, folder: Path, encoding: str) -> list[Portion]:
-    """Return the records of `table.dbf` in this folder that are not deleted; its memos may stand beside it.
-
-    Raises:
-        InputError: it is damaged, or takes too long.
-    """
+    """Return the records of `table.dbf` in this folder that are not deleted; its memos may stand beside it."""
     with _child([str(folder), encoding], b"") as heard:
         return _rows(file, heard)
 
@@ -178,7 +170,6 @@ def read_workbook(content: Content, kind: str) -> Reading:
 
 
 def _size(portions: list[Portion]) -> tuple[int, int]:
-    """Return how many rows and columns were read."""
     widths = [max(map(len, each), default=0) if isinstance(each, list) else each.num_columns for each in portions]
     return sum(map(len, portions)), max(widths, default=0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.collect.encoding import decode, guess_delimiter
+from pipeline.collect.delimited import decode, guess_delimiter
 from pipeline.errors import InputError
 
 HEAD = "姓名,身份证号码,学号,家庭地址"

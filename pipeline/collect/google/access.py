@@ -110,11 +110,7 @@ def _refuse_other_hosts(content: dict[str, Any], path: Path) -> None:
 
 
 def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) -> dict[str, Any]:
-    """Ask the person at this machine, in the browser, and keep the agreement for next time (`given`, mode 0600).
-
-    Raises:
-        ConfigurationError: nobody is at a terminal to be asked, or the client file leads elsewhere than to Google.
-    """
+    """Ask the person at this machine, in the browser, and keep the agreement for next time (`given`, mode 0600)."""
     token = urlsplit(str(client.get("installed", {}).get("token_uri", "")))
     page = urlsplit(str(client.get("installed", {}).get("auth_uri", "")))
     if token.hostname not in HOSTS or page.hostname != "accounts.google.com" or token.scheme != "https":

@@ -77,7 +77,6 @@ def _find(book: Book) -> Tab | None:
 
 
 def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
-    """Return the first row, as far as it is filled."""
     (rows,) = client.read_values(book.key, [tab.first_row], dict(AS_STORED))
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     known = {label for field in fields.fields().values() for label in field.labels}

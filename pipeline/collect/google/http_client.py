@@ -306,11 +306,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
-    """Return the failure to get a token as one worth waiting for: the call itself was never sent.
-
-    Raises:
-        InputError: the key is no longer good, or this machine's clock is wrong.
-    """
+    """Return the failure to get a token as one worth waiting for: the call itself was never sent."""
     _check_certificate(error)
     if isinstance(error, auth_errors.TransportError):
         return Fault("取不到 Google 的令牌（连接不上）")

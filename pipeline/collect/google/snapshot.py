@@ -77,11 +77,7 @@ class SnapshotReader:
         self._fresh: set[int] = set()  # read in this round
 
     def read(self) -> Snapshot:
-        """Return what stood in the worksheets.
-
-        Raises:
-            MingceError: as `SheetsClient.request`; worksheets were renamed or removed again and again.
-        """
+        """Return what stood in the worksheets."""
         self._read_book()
         self.again(set(self.snapshot.tabs))
         return self.snapshot
