@@ -256,23 +256,16 @@ def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
     rows = None if online else read_decision_rows(cohort)
     if rows is None or rows.empty:
         return False
+    halves = rows["学号"].astype("str").str.rpartition("/")  # the school may stand before the number
+    numbers = [disguise.number("student_number", number) for number in halves[2]]
     new = rows.assign(
-        学号=[_decided(str(number), disguise) for number in rows["学号"]],
-        意见=rows["意见"].map(_opinion),
+        学号=halves[0] + halves[1] + pd.Series(numbers, index=rows.index, dtype="str"),
+        意见=rows["意见"].where(rows["意见"].isin(["", *OPINIONS]), "看不懂的意见"),
         审核人=_numbered(rows["审核人"], "审核员{}"),
-        说明=rows["说明"].map(lambda why: "说明从略" if why else ""),
+        说明=rows["说明"].where(rows["说明"] == "", "说明从略"),
     )
     new[COLUMNS].to_csv(out, index=False, lineterminator="\n")
     return True
-
-
-def _decided(given: str, disguise: Disguise) -> str:
-    school, slash, number = given.rpartition("/")
-    return school + slash + disguise.number("student_number", number)
-
-
-def _opinion(given: str) -> str:
-    return given if not given or given in OPINIONS else "看不懂的意见"
 
 
 def _settings(cohort: Cohort, *, decisions: bool) -> str:
@@ -282,9 +275,8 @@ def _settings(cohort: Cohort, *, decisions: bool) -> str:
     lines += [f"student_number = {quoted(section.student_number)}", "", "[window]", f"opens = {window.opens}"]
     lines += [f"closes = {window.closes}", f"college_due = {window.college_due}"]
     for school in cohort.schools:
-        place = f"registry/{school.code}.csv"
         lines += ["", "[[schools]]", f"code = {quoted(school.code)}", f"name = {quoted(school.name)}"]
-        lines += [f"registry = {quoted(place)}"]
+        lines.append(f"registry = {quoted(f'registry/{school.code}.csv')}")
     lines += ["", "[submissions]", 'from = "submissions/*"', *(['photos = "photos"'] if cohort.photos_folder else [])]
     lines += ["", "[people]", 'colleges = "colleges.csv"', 'counselors = "counselors.csv"']
     lines += ["", "[rules]", 'folder = "rules"'] if cohort.rules.folder else []

@@ -11,7 +11,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import Input, Note
-from pipeline.collect.source_columns import SourceColumn, SourceColumns, fields_read, numbers_asked, short
+from pipeline.collect.source_columns import SourceColumns, fields_read, numbers_asked, short
 from pipeline.tables import Frame
 
 Fields = frozenset[str]
@@ -66,13 +66,9 @@ def lacking_of(
     photos: bool,
     alone: bool,
 ) -> Lacking:
-    """Return what is lacking.
+    """Return what is lacking of what was `read` (each source with its worksheets) and of each school's registry.
 
-    Args:
-        read: each source of submissions with what its worksheets have.
-        registries: by school, what its registry has; schools whose registry could not be read are left out.
-        photos: whether the cohort collects photos; without them nobody misses the column.
-        alone: whether the cohort has one school; then a form needs no column for it.
+    Without `photos` nobody misses their column; a school that is `alone` in its cohort needs no column for it.
     """
     wanted = frozenset(fields.names()) - {"submitted_at"} - (set() if photos else {"photo"})
     mended = fields_read(each for source, has in read if source.amends for each in has)
@@ -160,11 +156,11 @@ def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
             "exports": list(each.exports),
             "refused": each.refused,
             "read": {c.field: {"heading": short(c.heading), "right": c.right} for c in each.columns if c.field},
-            "unknown": [_unknown(c) for c in each.columns if not c.field][:_LISTED],
+            "unknown": [
+                {"heading": short(column.heading), "likely": column.likely}
+                for column in each.columns
+                if not column.field
+            ][:_LISTED],
         }
         for each in sources
     ]
-
-
-def _unknown(column: SourceColumn) -> dict[str, str]:
-    return {"heading": short(column.heading), "likely": column.likely}

@@ -82,22 +82,17 @@ class SourceColumns:
 def source_columns_of(
     header: Header, place: tuple[str, str, int], given: Mapping[str, str], samples: Mapping[int, pd.Series]
 ) -> SourceColumns:
-    """Return what a worksheet has.
+    """Return what a worksheet has at `place` (file, worksheet, row of the headings).
 
-    Args:
-        header: its header.
-        place: file, worksheet, row of the headings.
-        given: field to what stands in every row instead of a column.
-        samples: values of the unknown columns, to see whether they hold anything.
+    `given` are fields whose value stands in every row instead of a column; `samples` the values of the unknown columns
+    that hold anything.
     """
     asked = header.unknown.keys() & samples.keys()
     read = {column: name for name, column in header.columns.items() if name not in given}
     columns: list[SourceColumn] = []
     for at, label in header.labels.items():
-        name = read.get(at, "")
-        columns.append(
-            SourceColumn(at, label, name, header.rights.get(name, ""), likely_field(label) if at in asked else "")
-        )
+        name, likely = read.get(at, ""), likely_field(label) if at in asked else ""
+        columns.append(SourceColumn(at, label, name, header.rights.get(name, ""), likely))
     columns += [SourceColumn(-1, value, name, "declared") for name, value in given.items()]
     return SourceColumns(*place, tuple(columns), tuple(export.name for export in header.words.exports))
 
@@ -109,15 +104,14 @@ def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
         names = {level: f"{place}_{level}" for level in LEVELS}
         lost = [level for level, name in names.items() if name not in header.columns]
         if 0 < len(lost) < len(names):
-            cells = pd.concat([values_of(header, body, name) for name in names.values()], axis=1)
+            cells = pd.concat([_values_of(header, body, name) for name in names.values()], axis=1)
             rows = cells[(cells != "").any(axis=1)].head(_LOOKED_AT)
             split = load_regions().split(*(rows.iloc[:, at] for at in range(len(names))))
             found |= {names[level] for level in lost if split[level].ne("").mean() > _MOST}
     return frozenset(found)
 
 
-def values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
-    """Return the first values of a field's column, blank where there is none."""
+def _values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
     at = header.columns.get(name, body.num_columns)
     if at >= body.num_columns:
         return pd.Series("", index=range(min(body.num_rows, _FIRST)), dtype="str")
@@ -131,17 +125,14 @@ def option_numbers(header: Header, body: pa.Table) -> list[str]:
     """
     if not any(export.numbered for export in header.words.exports):
         return []
-    return [
-        name
-        for name, field in fields.fields().items()
-        if field.type == "code" and name in header.columns and header.rights.get(name) != "declared"
-        if _are_numbers(without_placeholders(name, values_of(header, body, name), None))
-    ]
-
-
-def _are_numbers(values: pd.Series) -> bool:
-    filled = values[values != ""]
-    return len(filled) > 0 and bool(filled.str.fullmatch("[0-9]{1,2}").all())
+    found: list[str] = []
+    for name, field in fields.fields().items():
+        if field.type == "code" and name in header.columns and header.rights.get(name) != "declared":
+            values = without_placeholders(name, _values_of(header, body, name), None)
+            filled = values[values != ""]
+            if len(filled) and filled.str.fullmatch("[0-9]{1,2}").all():
+                found.append(name)
+    return found
 
 
 def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
@@ -211,14 +202,10 @@ def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
 def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], where: str) -> list[str]:
     """Return a line for each heading declared `where` that no source has, with those found; none if none was read."""
     found = {clean_heading(column.heading): column.heading for source in sources for column in source.columns}
-    lost = {
-        name: text for name, text in declared.items() if text[:1] not in ("=", "@") and clean_heading(text) not in found
-    }
-    if not lost or not sources:
-        return []
-    told = headings_found(sources)
+    lost = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
+    lost = {name: text for name, text in lost.items() if sources and clean_heading(text) not in found}
     return [
-        f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{told}"
+        f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{headings_found(sources)}"
         for name, text in lost.items()
     ]
 
