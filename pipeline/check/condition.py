@@ -21,7 +21,7 @@ from pipeline import fields
 from pipeline.knowledge.codes import CodeTable
 from pipeline.knowledge.region_table import load_table
 from pipeline.knowledge.regions import load_regions
-from pipeline.normalise.steps import repair
+from pipeline.normalise.text_repairs import repair
 from pipeline.tables import Frame
 
 Kind = Literal["text", "number", "date"]

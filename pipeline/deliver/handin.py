@@ -13,7 +13,7 @@ from pipeline.cohort import Cohort, safe_name
 from pipeline.deliver.handin_files import write
 from pipeline.deliver.handin_mapping import DRAFT_WORDS, Format, HandinColumn, Mapping
 from pipeline.errors import RefusedError
-from pipeline.knowledge.codes import code_numbers
+from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.region_table import region_codes
 from pipeline.review.review_snapshot import KINDS, Desk, RunTables, lay_desk, of_college
 from pipeline.review.signing import unsigned
@@ -167,7 +167,8 @@ def _coded(values: pd.Series, column: HandinColumn, rules: Path | None) -> tuple
     if not column.codes and not column.values:
         unknown = (values == "") & bool(column.region)
         return values, unknown
-    table = {**(code_numbers(column.field, rules) if column.codes else {}), **column.values}
+    own = load_codes(rules).get(column.field) if column.codes else None
+    table = {**(own.numbers if own else {}), **column.values}
     found = pd.Series([table.get(str(value), "") for value in values], index=values.index, dtype="str")
     unknown = (values != "") & (found == "")
     return (found.where(~unknown, values) if column.unknown == "keep" else found).astype("str"), unknown

@@ -10,9 +10,10 @@ import csv
 import dataclasses
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError, reason_of
-from pipeline.knowledge.text_columns import by_distinct, flag, flag_by_distinct, lengths
+from pipeline.knowledge.text_columns import by_distinct, expectation_rows, flag, flag_by_distinct, lengths
 
 COLUMNS = ("code", "label", "aliases", "source")
 
@@ -39,13 +40,17 @@ def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class CodeTable:
-    """The table of one field: its labels in order, and every known word with the label that it means."""
+    """The table of one field: its labels in order, every known word with its label, and the codes of labels."""
 
     field: str
     labels: tuple[str, ...]
     words: dict[str, str]
-    codes: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """Each code, without zeros in front, with its label."""
+    numbers: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+
+    @cached_property
+    def _labels_by_code(self) -> dict[str, str]:
+        """Each code, without zeros in front, with the first label that has it."""
+        return {_plain(code): label for label, code in reversed(self.numbers.items())}
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return each answer as its label; an answer that no label or alias equals is kept as it is."""
@@ -74,7 +79,7 @@ class CodeTable:
         word, code = twice["word"] or twice["front"], twice["code"] or twice["behind"]
         label = self.words.get(_fold(word), "")
         if code.isascii() and code[0].isdigit():
-            return label if self.codes.get(_plain(code), label) == label else ""
+            return label if self._labels_by_code.get(_plain(code), label) == label else ""
         return label if self.words.get(_fold(code)) == label else ""
 
 
@@ -95,9 +100,8 @@ def _fold(word: str) -> str:
 def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     """Return every code table by field name; a cohort's own replaces the built-in one.
 
-    Args:
-        folder: the office's own rules folder: tables are `FIELD.csv` in it (files of other names are not ours to
-            read there) or anything in its folder `codes`.
+    The office's own are `FIELD.csv` in its rules `folder` (files of other names are not ours to read there) or anything
+    in its folder `codes`.
 
     Raises:
         ConfigurationError: files that are no code table, each mistake with file and line.
@@ -123,17 +127,6 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
     return {**tables, **own}
-
-
-def code_numbers(field: str, folder: Path | None = None) -> dict[str, str]:
-    """Return the code of each label of a field's table that has one (an office's own table before the built-in one)."""
-    built_in = resources.expectations() / "codes" / f"{field}.csv"
-    own = [folder / "codes" / f"{field}.csv", folder / f"{field}.csv"] if folder else []
-    path = next((path for path in own if path.is_file()), built_in)
-    rows, mistakes = _read_rows(path) if path.is_file() else ([], [])
-    if mistakes:
-        raise ConfigurationError(mistakes, where=str(path))
-    return {row["label"]: row["code"] for _, row in rows if row["code"]}
 
 
 @cache
@@ -172,9 +165,8 @@ def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]
 
 
 def _rows_of(reader: csv.DictReader[str], path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    header = [str(name).strip() for name in reader.fieldnames or []]
-    reader.fieldnames = header
-    if "label" not in header:
+    reader.fieldnames = [str(name).strip() for name in reader.fieldnames or []]
+    if "label" not in reader.fieldnames:
         return [], [f"{path.name} 第 1 行：缺少 label 列，表头应为 {','.join(COLUMNS)}"]
     rows: list[tuple[int, dict[str, str]]] = []
     wrong: list[str] = []
@@ -186,9 +178,8 @@ def _rows_of(reader: csv.DictReader[str], path: Path) -> tuple[list[tuple[int, d
 
 
 def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[CodeTable, list[str]]:
-    words: dict[str, str] = {}
+    table = CodeTable(path.stem, (), {})
     labels: list[str] = []
-    codes: dict[str, str] = {}
     mistakes: list[str] = []
     for line, row in rows:
         label = row["label"]
@@ -196,17 +187,17 @@ def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[Code
             mistakes.append(f"{path.name} 第 {line} 行：label 为空，请填写规范名称")
             continue
         for word in (label, *filter(None, (alias.strip() for alias in row["aliases"].split("|")))):
-            taken = words.setdefault(_fold(word), label)
+            taken = table.words.setdefault(_fold(word), label)
             if taken != label:
                 mistakes.append(f"{path.name} 第 {line} 行：“{word}”已是“{taken}”的名称或别名，一个词只能指一项")
         if label in labels:
             mistakes.append(f"{path.name} 第 {line} 行：“{label}”出现了两次，请合并为一行")
         labels.append(label)
         if row["code"]:
-            codes.setdefault(_plain(row["code"]), label)
+            table.numbers[label] = row["code"]
     if not labels and not mistakes:
         mistakes.append(f"{path.name}：表中没有内容")
-    return CodeTable(path.stem, tuple(labels), words, codes), mistakes
+    return dataclasses.replace(table, labels=tuple(labels)), mistakes
 
 
 ALIASES = "aliases.csv"
@@ -236,18 +227,14 @@ def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
     return {(row["field"], row["word"]): row["meant"] for row in rows}
 
 
-WHY = "“无”等占位文字视为空"
 _LONGEST = 64  # bytes: no placeholder has more
-_AROUND = "()[]{}<>（）【】〔〕《》「」『』“”\"'"
 
 
 def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) -> pd.Series:
-    """Return the values of the field `name`, blank where they are no answer.
+    """Return repaired values of the field `name`, blank where they are no answer (`expectations/placeholders.csv`).
 
-    Args:
-        name: the field.
-        values: repaired values.
-        table: the field's code table, if it has one.
+    A word without a field counts in all fields. Brackets around it, width, case and spaces do not matter, and a cell of
+    punctuation alone is nothing too. A value of the field's own code table is never nothing.
     """
     short = np.flatnonzero((lengths(values) <= _LONGEST) & (values != "").to_numpy())
     asked = values.iloc[short]
@@ -258,23 +245,20 @@ def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) 
 
 
 def _is_nothing(name: str, value: str) -> bool:
-    known = _words()
     if value.isalnum() and unicodedata.is_normalized("NFKC", value):  # nearly all: nothing stands around the word
         bare = value.casefold()
-        return bare in known[""] or bare in known.get(name, ())
-    folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
-    bare = folded.strip(_AROUND)
-    return bare in known[""] or bare in known.get(name, ()) or re.fullmatch(r"[\W_]+", value) is not None
+    elif re.fullmatch(r"[\W_]+", value):
+        return True
+    else:
+        folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
+        bare = folded.strip("()[]{}<>（）【】〔〕《》「」『』“”\"'")
+    return bare in _words()[""] or bare in _words().get(name, ())
 
 
 @cache
-def _words() -> dict[str, frozenset[str]]:
+def _words() -> dict[str, set[str]]:
     """Return the words of each field that has its own, and under "" those of all fields."""
-    with (resources.expectations() / "placeholders.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    words = {field: {row["word"].casefold() for row in rows if row["field"] == field} for field in ("", *_fields(rows))}
-    return {field: frozenset(found) for field, found in words.items()}
-
-
-def _fields(rows: list[dict[str, str]]) -> set[str]:
-    return {row["field"] for row in rows}
+    words: dict[str, set[str]] = defaultdict(set)
+    for row in expectation_rows("placeholders.csv"):
+        words[row["field"]].add(row["word"].casefold())
+    return words

@@ -9,7 +9,6 @@ Every `_ok` function is true on blank: `FIELD.required` judges that.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from functools import cache
@@ -17,8 +16,15 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from pipeline import resources
-from pipeline.knowledge.text_columns import Bools, by_distinct, fits_pattern, flag, flag_by_distinct, text
+from pipeline.knowledge.text_columns import (
+    Bools,
+    by_distinct,
+    expectation_rows,
+    fits_pattern,
+    flag,
+    flag_by_distinct,
+    text,
+)
 
 _MOBILE = r"1[3-9][0-9]{9}"
 _AREA = r"0(?:10|2[0-9]|[3-9][0-9]{2})"
@@ -171,9 +177,8 @@ def _successor(value: str) -> str:
 
 @cache
 def _abolished() -> dict[str, tuple[str, str]]:
-    path = resources.expectations() / "contacts" / "area_codes_abolished.csv"
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {row["code"]: (row["successor"], row["first_digit"]) for row in csv.DictReader(lines)}
+    rows = expectation_rows("contacts/area_codes_abolished.csv")
+    return {row["code"]: (row["successor"], row["first_digit"]) for row in rows}
 
 
 def postcode_ok(values: pd.Series) -> pd.Series:
@@ -220,6 +225,4 @@ def email_misspelt(values: pd.Series) -> pd.Series:
 
 @cache
 def _misspellings() -> dict[str, str]:
-    path = resources.expectations() / "contacts" / "email_domains.csv"
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {row["given"]: row["meant"] for row in csv.DictReader(lines)}
+    return {row["given"]: row["meant"] for row in expectation_rows("contacts/email_domains.csv")}

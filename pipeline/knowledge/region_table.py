@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text_columns import text_by_rows
+from pipeline.knowledge.text_columns import expectation_rows, text_by_rows
 
 _PEOPLES = (
     "土家族|蒙古族|蒙古|回族|藏族|维吾尔族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族"
@@ -86,7 +85,7 @@ class RegionTable:
 def load_table() -> RegionTable:
     """Return the table, read once."""
     table = RegionTable()
-    for row in region_rows("regions.csv"):
+    for row in expectation_rows("regions/regions.csv"):
         _add(table, row)
     other = resources.expectations() / "regions" / "other_codes.csv"
     table.codes |= set(other.read_text(encoding="utf-8").split()[1:])
@@ -102,12 +101,6 @@ def load_table() -> RegionTable:
     table.province_heads = sorted(table.provinces, key=len, reverse=True)
     _name_across(table)
     return table
-
-
-def region_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table in `expectations/regions/`."""
-    with (resources.expectations() / "regions" / name).open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def _add(table: RegionTable, row: dict[str, str]) -> None:
@@ -153,7 +146,7 @@ def _name_counties(table: RegionTable) -> None:
 
 def _name_by_alias(table: RegionTable) -> None:
     """Add what people call places (`aliases.csv`); a name that the table gives to another place stays that one's."""
-    for row in region_rows("aliases.csv"):
+    for row in expectation_rows("regions/aliases.csv"):
         province, name = row["province"], row["name"]
         for alias in row["alias"].split("|"):
             if name == province:

@@ -24,9 +24,15 @@ from pipeline.knowledge.region_table import (
     current_names,
     load_table,
     names_in,
-    region_rows,
 )
-from pipeline.knowledge.text_columns import Places, distinct_rows, flag_by_distinct, flag_by_rows, text_by_rows
+from pipeline.knowledge.text_columns import (
+    Places,
+    distinct_rows,
+    expectation_rows,
+    flag_by_distinct,
+    flag_by_rows,
+    text_by_rows,
+)
 
 LEVELS = ["province", "city", "county"]
 _VERDICTS = ["resolved_province", "resolved_city", "hierarchy", "valid_then"]
@@ -207,4 +213,4 @@ def _serves(code: str, province: str) -> bool | None:
 
 @cache
 def _postcodes() -> dict[str, list[str]]:
-    return {row["begins"]: row["provinces"].split("|") for row in region_rows("postcodes.csv")}
+    return {row["begins"]: row["provinces"].split("|") for row in expectation_rows("regions/postcodes.csv")}

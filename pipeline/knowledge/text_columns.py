@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from pipeline import resources
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -20,6 +23,12 @@ Places = npt.NDArray[np.integer[Any]]
 def inert(value: str) -> str:
     """Return a cell for a csv that people open: ' before a value keeps spreadsheets from reading it as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
+
+
+def expectation_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in `expectations/`, such as `regions/regions.csv`."""
+    with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types

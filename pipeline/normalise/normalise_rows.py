@@ -8,18 +8,15 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge import names as name_knowledge
-from pipeline.knowledge.codes import WHY, without_placeholders
-from pipeline.knowledge.regions import Regions, postcode_whole
+from pipeline.knowledge.codes import without_placeholders
+from pipeline.knowledge.names import clean_name
+from pipeline.knowledge.regions import LEVELS, Regions, postcode_whole
 from pipeline.knowledge.text_columns import joined_text
-from pipeline.normalise.steps import recipe, repair
+from pipeline.normalise.text_repairs import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import AS_GIVEN, CHANGES, POSITION, SUBMISSIONS, Frame
 
-ONLY_SCHOOL = "只可能是这所学校"
-OTHER_SCHOOL = "不是本届的学校名，按唯一可能的学校读取"
-ORIGIN = ["origin_province", "origin_city", "origin_county"]
-HOME = ["home_province", "home_city", "home_county"]
+_ONLY_SCHOOL, _OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校名，按唯一可能的学校读取"
 
 
 def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
@@ -85,11 +82,9 @@ def _digest(text: str) -> str:
 
 def _repaired(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, pd.Series]]:
     """Return the repaired columns and, for each, the reasons of the values that changed."""
-    kept: dict[str, pd.Series] = {}
-    reasons: dict[str, pd.Series] = {}
-    for name in columns:
-        kept[name], reasons[name] = _repaired_column(name, rows[name])
-    return pd.DataFrame(kept, index=rows.index), reasons
+    repaired = {name: _repaired_column(name, rows[name]) for name in columns}
+    kept = pd.DataFrame({name: column for name, (column, _) in repaired.items()}, index=rows.index)
+    return kept, {name: why for name, (_, why) in repaired.items()}
 
 
 def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -97,10 +92,9 @@ def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]
     column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
     odd = ~given.str.fullmatch(recipe(name).plain) & (given != "")
     if odd.any():
-        values = given[odd]
-        found = {value: repair(name, value) for value in values.unique()}
-        column[odd] = values.map({value: kept for value, (kept, _) in found.items()})
-        why[odd] = values.map({value: reason for value, (_, reason) in found.items()})
+        found = {value: repair(name, value) for value in given[odd].unique()}
+        column[odd] = given[odd].map({value: kept for value, (kept, _) in found.items()})
+        why[odd] = given[odd].map({value: reason for value, (_, reason) in found.items()})
     return column, why
 
 
@@ -117,22 +111,21 @@ def _apply_vocabulary(
             reasons[name][changed] = old.where(old == "", old + "；") + told
             kept[name] = column
 
-    for name in kept:
-        put(str(name), without_placeholders(str(name), kept[name], words.codes.get(str(name))), WHY)
     for name in map(str, kept):
+        put(name, without_placeholders(name, kept[name], words.codes.get(name)), "“无”等占位文字视为空")
         put(name, words.own_alias(name, kept[name]), "按本校别名表")
-    put("name", name_knowledge.clean_name(kept["name"]), "统一姓名写法")
+    put("name", clean_name(kept["name"]), "统一姓名写法")
     put("school", words.school(kept["school"]), "统一为学校全称")
-    put("school", words.school(kept["school"], school), kept["school"].map({"": ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
+    put("school", words.school(kept["school"], school), kept["school"].map({"": _ONLY_SCHOOL}).fillna(_OTHER_SCHOOL))
     put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
     for name, table in words.codes.items():
         if name in kept:
             put(name, table.canonical(kept[name]), "统一为规定名称")
-    for levels in (ORIGIN, HOME):
-        if levels[0] in kept:
-            split = regions.split(*(kept[level] for level in levels))
-            for level, part in zip(levels, ("province", "city", "county"), strict=True):
-                put(level, split[part], "统一为省、市、县三级的规范名称")
+    for side in ("origin", "home"):
+        if f"{side}_province" in kept:
+            split = regions.split(*(kept[f"{side}_{level}"] for level in LEVELS))
+            for level in LEVELS:
+                put(f"{side}_{level}", split[level], "统一为省、市、县三级的规范名称")
     if "postcode" in kept:
         put("postcode", postcode_whole(kept["postcode"], kept["home_province"]), "补回表格软件去掉的首位 0")
 
@@ -142,17 +135,9 @@ def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifier
     for name in kept.columns:
         changed = (kept[name] != rows[name]).to_numpy()
         if changed.any():
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "submission_id": identifiers[changed],
-                        "field": name,
-                        "given": rows[name][changed],
-                        "kept": kept[name][changed],
-                        "why": reasons[name][changed],
-                        "at": np.flatnonzero(changed),
-                    }
-                )
-            )
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index([*CHANGES, "at"]))
-    return table[[*CHANGES, "at"]].astype({**dict.fromkeys(CHANGES, "str"), "at": "int64"})
+            told = {"given": rows[name], "kept": kept[name], "why": reasons[name], "submission_id": identifiers}
+            part = pd.DataFrame({key: column[changed] for key, column in told.items()})
+            parts.append(part.assign(field=name, at=np.flatnonzero(changed)))
+    kinds = {**dict.fromkeys(CHANGES, "str"), "at": "int64"}
+    table = pd.concat(parts or [pd.DataFrame(columns=pd.Index(list(kinds)))], ignore_index=True)
+    return table[list(kinds)].astype(kinds)

@@ -1,12 +1,18 @@
-"""Repairs of single values that hold for every kind of field: width, spaces, invisible characters.
+"""Repairs of single values, and which of them each field gets, in order, with the reason that `changes` names.
 
-Every function takes a text and returns a text, and changes nothing when applied to its own result.
+Every repair takes a text and returns a text, and changes nothing when applied to its own result.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pipeline import fields
+from pipeline.knowledge.contacts import telephones
+from pipeline.normalise.dates import moment, month, study_years
 
 # Only width: NFKC would also turn ² and ① into digits, which nobody typed as such (traps.md).
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
@@ -24,25 +30,16 @@ def visible(text: str) -> str:
 
 
 def _shown(char: str) -> str:
-    return " " if _is_space(char) else "" if _is_invisible(char) else char
-
-
-def _is_space(char: str) -> bool:
-    return char in "\t\n\r\v\f\x85" or unicodedata.category(char) in ("Zs", "Zl", "Zp")
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char) in ("Cf", "Cc")
+    category = unicodedata.category(char)
+    if char in "\t\n\r\v\f\x85" or category in ("Zs", "Zl", "Zp"):
+        return " "
+    return "" if category in ("Cf", "Cc") else char
 
 
 def trimmed(text: str) -> str:
     """Remove white space and invisible characters at both ends only."""
-    start, end = 0, len(text)
-    while start < end and (_is_space(text[start]) or _is_invisible(text[start])):
-        start += 1
-    while end > start and (_is_space(text[end - 1]) or _is_invisible(text[end - 1])):
-        end -= 1
-    return text[start:end]
+    seen = [place for place, char in enumerate(text) if _shown(char).strip(" ")]
+    return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
 def half_width(text: str) -> str:
@@ -144,3 +141,83 @@ def names_in_cell(text: str) -> list[str]:
 def comparable(text: str) -> str:
     """Return the form in which two texts are compared: one width, one case, no spaces, one kind of dash and bracket."""
     return plain_dashes(unicodedata.normalize("NFKC", text)).replace(" ", "").casefold()
+
+
+_REASONS: dict[Callable[[str], str], str] = {
+    visible: "去掉空格和不可见字符",
+    trimmed: "去掉首尾空格",
+    half_width: "全角改半角",
+    half_width_letters: "全角字母数字改半角",
+    without_spaces: "去掉空格",
+    without_han_spaces: "去掉汉字间空格",
+    plain_dashes: "统一连接号",
+    without_apostrophe: "去掉表格软件留下的撇号",
+    without_label: "去掉号码前的文字",
+    without_remark: "去掉号码后的说明",
+    without_edges: "去掉号码前后的标点",
+    telephones: "统一电话号码写法，去掉文字和分隔",
+    joined_id: "去掉号码中的分隔",
+    joined_digits: "去掉号码中的分隔",
+    letters_upper: "字母改大写",
+    upper_x: "末位改为 X",
+    moment: "统一时间写法",
+    month: "统一为年-月",
+    study_years: "统一为数字",
+}
+
+
+class Recipe(NamedTuple):
+    """The repairs of one field. Values that match `plain` as a whole need none of them."""
+
+    plain: str
+    steps: tuple[Callable[[str], str], ...]
+
+
+_NUMBER = (
+    visible, half_width, without_apostrophe, without_edges, without_label, without_remark, without_edges,
+    without_spaces, plain_dashes,
+)  # fmt: skip
+_TELEPHONE = Recipe(
+    "1[0-9]{10}",
+    (visible, half_width, without_apostrophe, without_edges, telephones, without_spaces, plain_dashes),
+)
+_BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: an escape in a pattern costs Arrow's quick matching
+_ONLY_HAN = f"[{_BASIC_HAN}]*"
+_RECIPES: dict[str, Recipe] = {  # by field or, where it has none of its own, by its type
+    # the address is only trimmed: full-width characters break email.format (rules.csv)
+    "email": Recipe("[!-~]+", (trimmed,)),
+    "id_number": Recipe("[0-9]{17}[0-9X]", (*_NUMBER, joined_id, letters_upper, upper_x)),
+    "exam_number": Recipe("[0-9A-Za-z]+", (*_NUMBER, joined_digits)),
+    "student_number": Recipe("[0-9A-Za-z]+", _NUMBER),
+    "qq": Recipe("[0-9]+", _NUMBER),
+    "phone": _TELEPHONE,
+    "family_phone": _TELEPHONE,
+    "postcode": Recipe("[0-9]{6}", _NUMBER),
+    "photo": Recipe("[0-9A-Za-z_.-]+", (trimmed,)),
+    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (visible, plain_dashes)),  # the rest is knowledge.names'
+    "datetime": Recipe(
+        "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?",
+        (visible, half_width, moment),
+    ),
+    "month": Recipe("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", (visible, half_width, plain_dashes, month)),
+    "number": Recipe("[1-9]", (visible, half_width, study_years)),
+    "code": Recipe(_ONLY_HAN, (visible, half_width, without_han_spaces)),
+    "region": Recipe(_ONLY_HAN, (visible, without_han_spaces)),
+    "text": Recipe(f"[0-9A-Za-z{_BASIC_HAN}]*", (visible, half_width_letters, without_han_spaces)),
+    "file": Recipe("[0-9A-Za-z_.-]*", (trimmed,)),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the repairs of the field `name`."""
+    return _RECIPES.get(name) or _RECIPES[fields.fields()[name].type]
+
+
+def repair(name: str, given: str) -> tuple[str, str]:
+    """Return the kept text of one value of the field `name` and the reasons; repairing twice changes nothing."""
+    kept, reasons = given, list[str]()
+    for step in recipe(name).steps:
+        before, kept = kept, step(kept)
+        if kept != before:
+            reasons.append(_REASONS[step])
+    return kept, "；".join(reasons)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes, read_aliases
-from pipeline.knowledge.text_columns import among, by_distinct, chosen, distinct_rows
+from pipeline.knowledge.text_columns import among, by_distinct, text_by_rows
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 
 _KINDS = frozenset({"大学", "学院", "学校", "分校", "校区", "本部", "university", "college"})
@@ -67,9 +67,10 @@ class Vocabulary:
 
     def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return the current names of the colleges that `values` mean in `schools`; unknown ones stay."""
-        places, pairs = distinct_rows(schools, values)
-        meant = [self.colleges.get((school, comparable(value)), value) for school, value in pairs]
-        return chosen(places, meant, values.index)
+        return text_by_rows(self._college, schools, values)
+
+    def _college(self, school: str, value: str) -> str:
+        return self.colleges.get((school, comparable(value)), value)
 
     def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
         """Return where `values` (current names) are colleges of `schools`."""
