@@ -49,14 +49,13 @@ def _part_province(table: RegionTable, cells: list[str]) -> list[str]:
         if source.startswith(name) and len(source) > len(name):
             rest = source[len(name) :]
             official = table.provinces[name]
-            if not _city_head(table, official, rest) and (official, rest) not in table.homes_of_form:
-                continue
-            later = [cell for cell in (city, county) if cell and cell != source]
-            return [official, *_fill(rest, later)]
-    official = _province_of(table, province, source) if province or not (city and county) else ""
-    return (
-        [official, *_fill(source, [cell for cell in (city, county) if cell and cell != source])] if official else cells
-    )
+            if _city_head(table, official, rest) or (official, rest) in table.homes_of_form:
+                break
+    else:
+        rest = source
+        official = _province_of(table, province, source) if province or not (city and county) else ""
+    later = [_without(table, official, cell) for cell in (city, county) if cell and cell != source]
+    return [official, *_fill(rest, later)] if official else cells
 
 
 def _province_of(table: RegionTable, province: str, source: str) -> str:
