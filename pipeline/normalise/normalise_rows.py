@@ -16,7 +16,7 @@ from pipeline.normalise.text_repairs import recipe, repair
 from pipeline.normalise.vocabulary import Vocabulary
 from pipeline.tables import AS_GIVEN, CHANGES, POSITION, SUBMISSIONS, Frame
 
-_ONLY_SCHOOL, _OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校名，按唯一可能的学校读取"
+_ONLY_SCHOOL, OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校名，按唯一可能的学校读取"
 
 
 def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
@@ -116,7 +116,7 @@ def _apply_vocabulary(
         put(name, words.own_alias(name, kept[name]), "按本校别名表")
     put("name", clean_name(kept["name"]), "统一姓名写法")
     put("school", words.school(kept["school"]), "统一为学校全称")
-    put("school", words.school(kept["school"], school), kept["school"].map({"": _ONLY_SCHOOL}).fillna(_OTHER_SCHOOL))
+    put("school", words.school(kept["school"], school), kept["school"].map({"": _ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
     put("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
     for name, table in words.codes.items():
         if name in kept:
