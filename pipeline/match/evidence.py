@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rapidfuzz.distance import OSA
 
 from pipeline.knowledge.identifiers import IdNumbers, id_prefix
-from pipeline.knowledge.names import key_of
-from pipeline.match.keys import EXAM, HERE, ID, NAME, STUDENT, distance, exact_pairs, likeness, names_near
+from pipeline.knowledge.names import key_of, sounds
+from pipeline.match.keys import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
 from pipeline.tables import Frame
 
 NONE = -1
 """The position of no registry row: none fits, or several fit equally well (`SEVERAL` tells which)."""
 
 POSITIONS = [
-    "id_row",
-    "id_name_row",
-    "elsewhere_row",
-    "elsewhere_id_row",
-    "numbers_row",
-    "both_numbers_row",
-    "similar_row",
-]
+    "id_row", "id_name_row", "elsewhere_row", "elsewhere_id_row", "numbers_row", "both_numbers_row", "similar_row",
+]  # fmt: skip
 SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 """By position, the column that says whether several rows fit equally well."""
-EVIDENCE = [*POSITIONS, *SEVERAL.values(), "strays", "matched_row", "standing_row", "score"]
-
 _NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
 WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
 """What a person tells of himself rightly, whatever else he mistypes."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
-
-
-@dataclass
-class _Found:
-    """What the exact keys say about one submission; positions are of the registry."""
-
-    id_here: list[int] = field(default_factory=list)
-    id_away: list[int] = field(default_factory=list)
-    student: list[int] = field(default_factory=list)
-    exam: list[int] = field(default_factory=list)
-    named: set[int] = field(default_factory=set)
 
 
 def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
@@ -70,15 +53,17 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["strays", *SEVERAL.values()]}
     plain = _settle_plain(pairs, evidence)
     people = _People(submissions, registry)
-    open_rows = np.setdiff1d(np.arange(len(submissions)), plain)
-    for at, found in _grouped(pairs, open_rows):
-        _settle(at, found, people, evidence)
+    met: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for left, right, shares in pairs[~pairs["left"].isin(plain)].itertuples(index=False):
+        met[left].append((right, shares))
+    for at, rows in met.items():
+        _settle(at, rows, people, evidence)
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
     _dismiss_strangers(people, evidence)
     evidence["standing_row"] = _standing(evidence)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
-    return pd.DataFrame(evidence, index=submissions.index)[EVIDENCE]
+    return pd.DataFrame(evidence, index=submissions.index).drop(columns="claimed_row")
 
 
 def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
@@ -94,23 +79,6 @@ def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
     return at
 
 
-def _grouped(pairs: Frame, open_rows: np.ndarray) -> Iterable[tuple[int, _Found]]:
-    """Yield, for each open submission that met a registry row, what its exact keys found."""
-    rest = pairs[pairs["left"].isin(open_rows)]
-    found: dict[int, _Found] = {}
-    for left, right, shares in rest.itertuples(index=False):
-        one = found.setdefault(left, _Found())
-        if shares & ID:
-            (one.id_here if shares & HERE else one.id_away).append(right)
-        if shares & STUDENT:
-            one.student.append(right)
-        if shares & EXAM:
-            one.exam.append(right)
-        if shares & NAME:
-            one.named.add(right)
-    return found.items()
-
-
 class _People:
     """What a submission and a registry row say of a person beside the numbers, compared when it is asked for."""
 
@@ -123,7 +91,7 @@ class _People:
     def near(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""
         one, other = str(self._left[left]), str(self._right[right])
-        return key_of(one) == key_of(other) != "" or names_near(one, other)
+        return key_of(one) == key_of(other) != "" or _names_near(one, other)
 
     def alike(self, left: int, right: int) -> bool:
         """Return whether a submission of another name may be this row's person's: what both tell is the same.
@@ -142,25 +110,41 @@ class _People:
         return not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
 
 
-def _settle(at: int, found: _Found, people: _People, evidence: dict[str, np.ndarray]) -> None:
-    """Fill the evidence of one submission from what its exact keys found."""
-    numbers = [*found.student, *found.exam]
-    with_name = [row for row in numbers if row in found.named] or [row for row in numbers if people.near(at, row)]
+def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict[str, np.ndarray]) -> None:
+    """Fill the evidence of one submission from the registry rows that it met and the bits that it shares with each."""
+
+    def sharing(bits: int, *without: int) -> list[int]:
+        return [row for row, shares in met if shares & bits == bits and not any(shares & bit for bit in without)]
+
+    id_here, id_away, student, exam = sharing(ID | HERE), sharing(ID, HERE), sharing(STUDENT), sharing(EXAM)
+    named, numbers = set(sharing(NAME)), [*student, *exam]
     fitting = {
-        "id_row": _preferred(found.id_here, numbers),
-        "id_name_row": _preferred([row for row in found.id_here if row in found.named], numbers),
-        "elsewhere_row": {row for row in found.id_away if row in found.named},
-        "elsewhere_id_row": set(found.id_away),
-        "numbers_row": set(with_name),
-        "both_numbers_row": {row for row in found.student if row in found.exam},
+        "id_row": _preferred(id_here, numbers),
+        "id_name_row": _preferred([row for row in id_here if row in named], numbers),
+        "elsewhere_row": named & set(id_away),
+        "elsewhere_id_row": set(id_away),
+        "numbers_row": named & set(numbers) or {row for row in numbers if people.near(at, row)},
+        "both_numbers_row": set(student) & set(exam),
     }
     for name, rows in fitting.items():
         _put(evidence, name, at, rows)
-    claimed = set(found.student or found.exam)
-    mine = [row for row in claimed if not found.id_here or people.alike(at, row)]
+    claimed = set(student or exam)
+    mine = [row for row in claimed if not id_here or people.alike(at, row)]
     evidence["claimed_row"][at] = mine[0] if len(claimed) == len(mine) == 1 else NONE
-    known = set(found.id_here) or set(found.id_away)
-    evidence["strays"][at] = any(row not in known for row in numbers)
+    evidence["strays"][at] = not set(numbers) <= set(id_here or id_away)
+
+
+@lru_cache(maxsize=100_000)
+def _names_near(left: str, right: str) -> bool:
+    """Return whether two names may be one person's: they sound alike in one reading, or differ in one character.
+
+    A name of two characters that differs in one is too weak and must sound alike.
+    """
+    if not left or not right:
+        return False
+    if sounds(left) & sounds(right):
+        return True
+    return len(left) > 2 and len(left) == len(right) and OSA.distance(left, right) == 1
 
 
 def _preferred(rows: list[int], prefer: list[int]) -> set[int]:
@@ -188,7 +172,10 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
     if not len(open_rows):
         return
     left = submissions.iloc[open_rows]
-    blocks = _by_school_and_name(registry, set(left["name"]))
+    wanted = np.flatnonzero((registry["name"].isin(left["name"].unique()) & (registry["name"] != "")).to_numpy())
+    blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, school, name in zip(wanted, registry["school"].iloc[wanted], registry["name"].iloc[wanted], strict=True):
+        blocks[school, name].append(int(row))
     prefixes, genders = id_prefix(left["id_number"]).array, left["gender"].array
     numbers = registry["id_number"].array
     known = {row for rows in blocks.values() for row in rows} | {*evidence["both_numbers_row"][open_rows].tolist()}
@@ -198,7 +185,7 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
         zip(open_rows, left["school"], left["name"], left["id_number"], strict=True)
     ):
         both = int(evidence["both_numbers_row"][at])
-        candidates = blocks.get((school, name), []) or ([both] if both >= 0 else [])
+        candidates = blocks.get((school, name)) or ([both] if both >= 0 else [])
         if prefixes[n]:
             fitting = [
                 row
@@ -210,17 +197,9 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
         _put(evidence, "similar_row", int(at), set(fitting))
 
 
-def _by_school_and_name(registry: Frame, names: set[str]) -> dict[tuple[str, str], list[int]]:
-    wanted = np.flatnonzero(registry["name"].isin(names - {""}).to_numpy())
-    blocks: dict[tuple[str, str], list[int]] = {}
-    for at, school, name in zip(wanted, registry["school"].iloc[wanted], registry["name"].iloc[wanted], strict=True):
-        blocks.setdefault((school, name), []).append(int(at))
-    return blocks
-
-
 def _nearest(number: str, candidates: list[tuple[int, str]]) -> list[int]:
     """Return the candidates whose ID number is within two slips of `number`, the nearest only."""
-    near = [(distance(number, other), row) for row, other in candidates if number and other]
+    near = [(OSA.distance(number, other), row) for row, other in candidates if number and other]
     best = min((steps for steps, _ in near), default=_NEAR_DIGITS + 1)
     return [row for steps, row in near if steps == best <= _NEAR_DIGITS]
 
@@ -303,7 +282,7 @@ def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray
         exact &= equal
         part = equal.astype(float)
         for n in np.flatnonzero(~equal):
-            part[n] = likeness(left[n], right[n])
+            part[n] = OSA.normalized_similarity(left[n], right[n]) if left[n] and right[n] else 0.0
         total[matched] += weight * part
     total[matched] = np.where(exact, 100, np.minimum(99, np.floor(total[matched])))
     return total

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.match.keys import EXAM, HERE, ID, NAME, STUDENT, Bools, Keys, joined_keys
+from pipeline.match.keys import EXAM, HERE, ID, LOOK_UPS, NAME, STUDENT, Bools, Keys, joined_keys
 from pipeline.normalise.dates import in_order
 from pipeline.tables import Frame
 
-FIRST = np.iinfo(np.int64).min
-"""`made_at` of rows above which no time can be read: they come before all others."""
+Positions = npt.NDArray[np.int64]
+WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
 
 
 def latest_moment(now: datetime, as_of: date) -> datetime:
@@ -32,8 +32,8 @@ def made_at(rows: Frame, latest: datetime) -> Frame:
 
     Returns:
         `made_at` (int64, seconds): the row's own time, else that of the nearest row above it in its sheet that has
-        one, else `FIRST`. `timed`: whether the time is the row's own. `untimed`: whether that is to be told, because
-        the row gives a time that is none, or none in a sheet where others have one.
+        one, else the least number, before all others. `timed`: whether the time is the row's own. `untimed`: whether
+        that is to be told, because the row gives a time that is none, or none in a sheet where others have one.
     """
     moments = pd.to_datetime(in_order(rows["submitted_at"]), format="ISO8601", errors="coerce").astype("datetime64[s]")
     moments = moments.mask(moments > np.datetime64(latest, "s"))
@@ -44,31 +44,6 @@ def made_at(rows: Frame, latest: datetime) -> Frame:
     seconds = filled.to_numpy().astype("datetime64[s]").astype(np.int64)  # a missing time is the least number
     told = ~timed & (rows["submitted_at"].ne("") | some)
     return pd.DataFrame({"made_at": seconds, "timed": timed, "untimed": told}, index=rows.index)
-
-
-def ranks(made: np.ndarray, timed: Bools, sheet: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Return each row's place in time, 0 for the earliest; of two made at one moment the later read is later.
-
-    A row without a time of its own comes after every row of the same person above it in its sheet.
-
-    Args:
-        made: of `made_at`, in the order the rows were read.
-        timed: of `made_at`.
-        sheet: a number for each row's sheet.
-        person: a number for each row's person.
-    """
-    rows = pd.DataFrame({"person": person, "sheet": sheet, "made": made})
-    above = rows.groupby(["person", "sheet"])["made"].cummax().to_numpy()
-    order = np.lexsort((np.arange(len(made)), np.where(timed, made, above)))
-    places = np.empty(len(made), dtype=np.int64)
-    places[order] = np.arange(len(made))
-    return places
-
-
-Positions = npt.NDArray[np.int64]
-
-WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
-_NUMBERS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
 
 
 @dataclass(frozen=True)
@@ -91,7 +66,7 @@ def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
     takes neither's place (`docs/decisions/supersede.md`).
 
     Args:
-        keys: `key_frame` of the rows by `PERSON_KEYS`.
+        keys: of the rows, by `PERSON_KEYS`.
         pairs: `pairs_of_keys` of them and the registry.
         registered: how many rows the registry has.
     """
@@ -128,44 +103,38 @@ def _single(pairs: Frame, chosen: Bools, count: int) -> Positions:
 def _every_number(keys: Frame, pairs: Frame) -> Bools:
     """Return the pairs that share every number which the submission gives."""
     given = np.zeros(len(keys), dtype=np.int8)
-    for column, bit in _NUMBERS.items():
+    for column, bit in LOOK_UPS.items():
         given |= np.where(keys[column].to_numpy() != 0, np.int8(bit), np.int8(0))
     wanted = given[pairs["left"].to_numpy()]
     return (wanted != 0) & ((pairs["shares"].to_numpy() & wanted) == wanted)
 
 
-@dataclass(frozen=True)
-class Superseding:
-    """Of each row: `counts`, the position of the row of the same person that counts (its own where it does).
+def superseding(keys: Frame, people: Persons) -> tuple[Positions, Bools]:
+    """Return the position of the row of the same person that counts: the latest certified one, else the latest of all.
 
-    `later`: whether it was made after the one that counts, whose identity is certified while its own is not.
-    """
-
-    counts: Positions
-    later: Bools
-
-
-def superseding(keys: Frame, people: Persons) -> Superseding:
-    """Return which row of each person counts: the latest certified one, else the latest of all.
+    And whether each row was made after the one that counts, whose identity is certified while its own is not.
 
     A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
     student number and one of the two, the school aside. Rows that a registry knows as two people are two people,
     whatever else they share: a namesake's or a classmate's number, typed by mistake, must not erase them.
 
     Args:
-        keys: `key_frame` of the rows by `PERSON_KEYS` with `made_at, timed` (`times.made_at`) and `sheet`, in the order
-            they were read.
+        keys: `settle.submission_keys` of the rows, in the order they were read.
         people: of `known_people`.
     """
     own = _apart_by_person(_components([_apart(key, people.person) for key in person_keys(keys)]), people.person)
-    made, timed, sheet = (keys[name].to_numpy() for name in ("made_at", "timed", "sheet"))
-    rank = ranks(made, timed, sheet, own)
+    # a row without a time of its own comes after every row of the same person above it in its sheet; of two made at one
+    # moment the later read is later
+    above = keys.groupby([own, keys["sheet"]])["made_at"].cummax()
+    rank = (
+        keys["made_at"].where(keys["timed"], above).rank(method="first").to_numpy()
+    )  # at one moment: as they were read
     by_weight = np.lexsort((rank, people.certified, own))
     last = np.append(own[by_weight][1:] != own[by_weight][:-1], True)
     winner = np.empty(len(keys), dtype=np.int64)
     winner[own[by_weight][last]] = by_weight[last]
     counts = winner[own]
-    return Superseding(counts, people.certified[counts] & (rank > rank[counts]))
+    return counts, people.certified[counts] & (rank > rank[counts])
 
 
 def person_keys(keys: Frame) -> list[Keys]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.match.evidence import WITNESSES, find_evidence
-from pipeline.match.keys import PERSON_KEYS, Bools, Keys, id_key, joined_keys, known_keys
+from pipeline.match.keys import PERSON_KEYS, Bools, Keys, joined_keys, known_keys
 from pipeline.match.match_stage import CLASSES
 from pipeline.match.settle import FLAGS, found_rows, settle_persons, submission_keys
 from pipeline.scale.layout import Layout
@@ -141,7 +141,7 @@ class Across:
 
         And the registry rows whose ID number stands in several parts: rules of the registry itself compare them.
         """
-        ids = id_key(self.registry.columns(["id_number"]))
+        ids = self.registry.column("id_number")
         by_id = np.lexsort((self.registry_home, ids))
         held, parts = ids[by_id], self.registry_home[by_id]
         twice = held[1:][(held[1:] == held[:-1]) & (parts[1:] != parts[:-1])]
