@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -18,14 +18,23 @@ from pipeline.match.membership import with_scope
 from pipeline.match.persons import WITHDRAWN, counting, made_at
 from pipeline.match.settle import CLASHES, FLAGS, OWNED, flag_columns, settle_persons, submission_keys
 from pipeline.normalise.dates import AMBIGUOUS
-from pipeline.tables import Frame
+from pipeline.tables import CHANGES, Frame
 
 MARKS: dict[str, bool | str] = {
     **dict.fromkeys([*CLASHES, *OWNED[: len(CLASHES)], "untimed"], False),
     **dict.fromkeys(["later_id", "later_cause", "contacts_changed"], ""),
 }
-"""What may be known of a submission beside its evidence, with what stands where nothing is: values that are shared
-(`clashes`), a time that is none (`times`), other submissions of the same person (`resubmitted`)."""
+"""What may be known of a submission beside its evidence, with what stands where nothing is: values that are shared,
+a time that is none, other submissions of the same person."""
+COMPLETED = ("education_level", "graduation_month", "enrolment_month")
+"""Fields that the registry's value completes where it is one of those that the given one may mean."""
+CONTACTS = ["phone", "qq", "email", "home_address"]
+_MANY = 2  # contacts that change at once: who does that may be somebody else (contract, *Whose row counts*)
+CLASSES = ["school", "class_name", "college", "major"]
+PHOTOS = {
+    "found": bool, "readable": bool, "bytes": "int64", "width": "int64", "height": "int64", "shared": bool,
+    "shared_owned": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,9 @@ class Matched:
     unread: dict[str, str]
     """School name to the reason why its registry could not be read."""
     photos: Frame | None
-    """`stage.PHOTOS` of the counting submissions; None where no photos are collected."""
+    """`PHOTOS` of the counting submissions; None where no photos are collected."""
     made_at: pd.Series
-    """When each submission counts as made (`times.made_at`)."""
+    """When each submission counts as made (`persons.made_at`)."""
     later: Frame
     """Submissions made after the one that counts, whose identity is certified while theirs is not."""
     changes: Frame
@@ -62,11 +71,7 @@ class Matched:
         return self.registry.iloc[: self.own]
 
     def students_with(self, standing: pd.Series) -> Frame:
-        """Return the students with the id of the submission that stands on each, blank where none does.
-
-        Args:
-            standing: by registry position, the index of the submission that stands there (`standing_submissions`).
-        """
+        """Return the students with the id of the submission that stands on each (`standing_submissions`), or ""."""
         ids = pd.Series("", index=self.students.index, dtype="str")
         ids.iloc[standing.index.to_numpy()] = self.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
         return self.students.assign(submission_id=ids)
@@ -77,22 +82,14 @@ def standing_submissions(made_at: pd.Series, evidence: Frame) -> pd.Series:
 
     A submission stands on its `standing_row`. Where several do, the one whose ID number and name are the row's
     comes first, then the better score, then the later one.
-
-    Args:
-        made_at: when each submission counts as made (`times.made_at`).
-        evidence: `find_evidence` of those that count.
     """
-    rows = pd.DataFrame(
-        {
-            "row": evidence["standing_row"],
-            "whole": evidence["id_name_row"] == evidence["matched_row"],
-            "score": evidence["score"],
-            "made_at": made_at.loc[evidence.index],
-            "at": evidence.index,
-        }
+    rows = evidence[["standing_row", "score"]].assign(
+        whole=evidence["id_name_row"] == evidence["matched_row"],
+        made_at=made_at.loc[evidence.index],
+        at=evidence.index,
     )
-    rows = rows[rows["row"] >= 0].sort_values(["row", "whole", "score", "made_at", "at"])
-    return rows.drop_duplicates("row", keep="last").set_index("row")["at"]
+    rows = rows[rows["standing_row"] >= 0].sort_values(["standing_row", "whole", "score", "made_at", "at"])
+    return rows.drop_duplicates("standing_row", keep="last").set_index("standing_row")["at"]
 
 
 def first_submissions(matched: Matched) -> Frame:
@@ -104,46 +101,39 @@ def first_submissions(matched: Matched) -> Frame:
 
 
 def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, classes: Frame) -> tuple[Frame, Frame]:
-    """Return submissions with what the registry completes, and the `changes` that this makes.
+    """Return submissions that count with what the registry completes, and the `changes` that this makes.
 
     A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the
     registry's own level where the row is matched (fields.csv); 2017.1 is the registry's January or October (traps.md).
 
     Args:
-        submissions: the submissions that count.
+        submissions: those that count.
         evidence: `find_evidence` of them.
         registry: normalised registry rows.
-        classes: `school, class_name, major` of the registry's classes, of every school that a submission names.
+        classes: `CLASSES` of every school that a submission names.
     """
     matched = evidence["matched_row"].to_numpy()
     filled = submissions.copy()
     blank = submissions[submissions["major"] == ""]
     filled.loc[blank.index, "major"] = _majors(blank, classes)
-    if len(registry):
-        for name, completes in COMPLETED.items():
-            held = registry[name].take(matched.clip(0)).set_axis(submissions.index)
-            filled[name] = submissions[name].where(~(completes(submissions[name], held) & (matched >= 0)), held)
-    why = {"major": "按班级补填专业", **dict.fromkeys(COMPLETED, "按学籍补全")}
-    parts = [_changes(submissions, filled, name, reason) for name, reason in why.items()]
-    return filled, pd.concat(parts, ignore_index=True)
+    for name in COMPLETED if len(registry) else ():
+        held = registry[name].take(matched.clip(0)).set_axis(submissions.index)
+        filled[name] = submissions[name].where(~(_completes(name, submissions[name], held) & (matched >= 0)), held)
+    parts: list[Frame] = []
+    for name in ("major", *COMPLETED):
+        changed = submissions[name] != filled[name]
+        told = {"submission_id": submissions["submission_id"], "given": submissions[name], "kept": filled[name]}
+        part = pd.DataFrame({key: column[changed] for key, column in told.items()})
+        parts.append(part.assign(field=name, why="按班级补填专业" if name == "major" else "按学籍补全"))
+    return filled, pd.concat(parts, ignore_index=True)[CHANGES]
 
 
-def _completes_level(given: pd.Series, held: pd.Series) -> pd.Series:
-    return covered("education_level", given, held)
-
-
-def _completes_month(given: pd.Series, held: pd.Series) -> pd.Series:
+def _completes(name: str, given: pd.Series, held: pd.Series) -> pd.Series:
+    """Return where the registry's value completes the one that was given."""
+    if name == "education_level":
+        return covered(name, given, held)
     year = given.str.slice(0, 4)
-    ambiguous = given.str.fullmatch(AMBIGUOUS)
-    return ambiguous & ((held == year + "-01") | (held == year + "-10"))
-
-
-COMPLETED: dict[str, Callable[[pd.Series, pd.Series], pd.Series]] = {
-    "education_level": _completes_level,
-    "graduation_month": _completes_month,
-    "enrolment_month": _completes_month,
-}
-"""By field: where the registry's value (second) completes the one that was given."""
+    return given.str.fullmatch(AMBIGUOUS) & ((held == year + "-01") | (held == year + "-10"))
 
 
 def _majors(submissions: Frame, classes: Frame) -> pd.Series:
@@ -154,33 +144,15 @@ def _majors(submissions: Frame, classes: Frame) -> pd.Series:
     return submissions[keys].join(single.set_index(keys)["major"], on=keys)["major"].fillna("").astype("str")
 
 
-def _changes(given: Frame, filled: Frame, name: str, why: str) -> Frame:
-    changed = given[name] != filled[name]
-    return pd.DataFrame(
-        {
-            "submission_id": given["submission_id"][changed],
-            "field": name,
-            "given": given[name][changed],
-            "kept": filled[name][changed],
-            "why": why,
-        }
-    )
-
-
-CONTACTS = ["phone", "qq", "email", "home_address"]
-_MANY = 2  # contacts that change at once: who does that may be somebody else (contract, *Whose row counts*)
-
-
 def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     """Return for each submission that counts what its person's others say, blank where nothing is said.
 
+    `later_id` is the last submission made after the one that counts whose identity is not certified while that one's
+    is. `contacts_changed` has the labels of the contacts that a certified earlier one gives otherwise, where they are
+    two or more.
+
     Args:
         submissions: all of them, with `certified` and `later` (`settle.FLAGS`).
-
-    Returns:
-        By the index of those that count: `later_id`, the last submission made after the one that counts whose identity
-        is not certified while that one's is. `contacts_changed`: the labels of the contacts that a certified earlier
-        one gives otherwise, where they are two or more.
     """
     counted = counting(submissions)
     others = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
@@ -197,23 +169,13 @@ def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:
     now = counted.set_index("submission_id")[CONTACTS]
     mine = earlier[earlier["superseded_by"].isin(now.index)]
     then, now = mine[CONTACTS].reset_index(drop=True), now.loc[mine["superseded_by"]].reset_index(drop=True)
-    differ = pd.DataFrame({name: (then[name] != "") & (_plain(then[name]) != _plain(now[name])) for name in CONTACTS})
+    differ = pd.DataFrame(
+        {name: (then[name] != "") & (then[name].str.lower() != now[name].str.lower()) for name in CONTACTS}
+    )
     many = differ[differ.sum(axis=1) >= _MANY]
     told = ["、".join(fields.label(name) for name in CONTACTS if row[name]) for _, row in many.iterrows()]
     whose = mine["superseded_by"].reset_index(drop=True).loc[many.index]
     return pd.Series(told, index=whose, dtype="str").groupby(level=0).last()
-
-
-def _plain(column: pd.Series) -> pd.Series:
-    return column.str.lower()
-
-
-CLASSES = ["school", "class_name", "college", "major"]
-PHOTOS = {
-    "found": bool, "readable": bool, "bytes": "int64", "width": "int64", "height": "int64", "shared": bool,
-    "shared_owned": bool,
-}  # fmt: skip
-_TIMES = ["made_at", "timed", "untimed"]
 
 
 @dataclass(frozen=True)
@@ -240,7 +202,7 @@ def match(
         submissions: normalised submissions with distinct ids, in the order they were read; where photos are collected,
             what they are (`photo_` and a name of `PHOTOS`, `photo_sha256`, `photo_phash`) beside the table's columns.
         registries: of the whole cohort.
-        latest: a time past it cannot be right (`times.latest_moment`).
+        latest: a time past it cannot be right (`persons.latest_moment`).
         withdrawn: ids of the submissions that a decision took out.
     """
     rows = pd.concat([submissions, made_at(submissions, latest)], axis=1).reset_index(drop=True)
@@ -256,13 +218,14 @@ def match_settled(rows: Frame, registries: Registries) -> Matched:
     """Return what check starts from, of rows of which `settle` has told what needs all rows at once.
 
     Args:
-        rows: as `match` takes them, with `superseded_by`, the columns `FLAGS` and those of `times.made_at`.
+        rows: as `match` takes them, with `superseded_by`, the columns `FLAGS` and those of `persons.made_at`.
         registries: of the schools that the rows are of.
     """
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)
-    beside = [name for name in rows if name in {*FLAGS, *_TIMES} or str(name).startswith("photo_")]
+    told = {*FLAGS, "made_at", "timed", "untimed"}
+    beside = [name for name in rows if name in told or str(name).startswith("photo_")]
     submissions = rows.drop(columns=beside)
     for column in ("major", *COMPLETED):
         submissions.loc[counted.index, column] = filled[column]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -73,11 +73,9 @@ DECISIONS = ["school_code", "student_number", "inside", "reason", "row_digest", 
 _DIGESTED = [STATUS, "graduation_month", "id_number", "name"]
 _PLAIN = re.compile(r"[\s（）()、，,：:/.~～—–－_-]+|[0-9]+[年月日]?|至|^已(?!故)")
 _YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:-[0-9]{2}|年|届.*)?")
-_BELONGS = ("yes", "no", "ask")
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """What one word of 学籍状态 means: whether its students belong to the class (yes, no, ask), and the reason."""
 
     belongs: str
@@ -85,19 +83,13 @@ class Status:
 
 
 def plain_status(word: str) -> str:
-    """Return a status without spaces, brackets, codes, dates and the 已 before it.
-
-    已退学 is 退学, and so are 03退学 and 退学（2016-09）. A code alone stays what it is.
-    """
+    """Return a status without spaces, brackets, codes, dates, 已: 03退学（2016-09） is 退学; a code alone stays."""
     return _PLAIN.sub("", word.strip()) or word.strip()
 
 
 @cache
 def status_meanings(folder: Path | None = None) -> dict[str, Status]:
-    """Return what each status means, by its `plain` word.
-
-    Args:
-        folder: of the office's own rules; its `enrolment_status.csv` adds words and replaces ours.
+    """Return what each status means, by its plain word; the file in the office's `folder` adds words and replaces ours.
 
     Raises:
         ConfigurationError: a row of the office's file cannot be understood.
@@ -114,20 +106,15 @@ def own_rules(cohort: Cohort) -> Path | None:
 
 def _read(path: Path) -> dict[str, Status]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+        rows = [(row.get("value"), row.get("belongs"), row.get("reason") or "") for row in csv.DictReader(lines)]
     wrong = [
         f"第 {place} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
-        for place, row in enumerate(rows, 2)
-        if not _is_whole(row)
+        for place, (value, belongs, reason) in enumerate(rows, 2)
+        if not value or belongs not in ("yes", "no", "ask") or (belongs == "no" and not reason)
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))
-    return {plain_status(row["value"]): Status(row["belongs"], row["reason"] or "") for row in rows}
-
-
-def _is_whole(row: dict[str, str]) -> bool:
-    belongs = row.get("belongs")
-    return bool(row.get("value")) and belongs in _BELONGS and (belongs != "no" or bool(row.get("reason")))
+    return {plain_status(str(value)): Status(str(belongs), reason) for value, belongs, reason in rows}
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:
@@ -135,18 +122,23 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
 
     Args:
         rows: normalised rows, with `enrolment_status` as it was given and `graduation_month`.
-        known: of `statuses`.
+        known: of `status_meanings`.
         year: of the cohort; a graduation month of another year puts a person outside.
     """
+
+    def meaning(word: str) -> Status:
+        plain = plain_status(word)
+        return known.get(plain, Status("ask" if plain else "yes", ""))
+
     given = without_placeholders(STATUS, rows[STATUS], None)
-    reason = by_distinct(given, lambda word: _reason(word, known))
-    other_year = flag_by_distinct(rows["graduation_month"], lambda month: year_of(month) not in ("", f"{year:04d}"))
+    reason = by_distinct(given, lambda word: meaning(word).reason if meaning(word).belongs == "no" else "")
+    other_year = flag_by_distinct(rows["graduation_month"], lambda month: _year_of(month) not in ("", f"{year:04d}"))
     outside = reason.mask((reason == "") & other_year, ANOTHER_YEAR).astype("str")
-    unknown = flag_by_distinct(given, lambda word: _is_unknown(word, known))
+    unknown = flag_by_distinct(given, lambda word: meaning(word).belongs == "ask")
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
 
 
-def year_of(month: str) -> str:
+def _year_of(month: str) -> str:
     """Return the year of a graduation month, or of a year alone (2018, 2018届); blank where it is none."""
     found = _YEAR.fullmatch(month)
     return found[1] if found else ""
@@ -163,16 +155,6 @@ def years_outside(rows: Frame) -> dict[str, int]:
     others = rows[rows["outside_registry"] == ANOTHER_YEAR]
     counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
     return {str(year): int(n) for year, n in counted.items()} if len(others) > len(rows) / 10 else {}
-
-
-def _reason(word: str, known: dict[str, Status]) -> str:
-    status = known.get(plain_status(word))
-    return status.reason if status and status.belongs == "no" else ""
-
-
-def _is_unknown(word: str, known: dict[str, Status]) -> bool:
-    status = known.get(plain_status(word))
-    return bool(plain_status(word)) and (status is None or status.belongs == "ask")
 
 
 def scope_digests(rows: Frame) -> pd.Series:
