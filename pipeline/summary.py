@@ -20,7 +20,7 @@ from pipeline.review.signed_set import signed_digest
 from pipeline.tables import Frame, read_table
 
 if TYPE_CHECKING:
-    from pipeline.check.check_stage import NotChecked
+    from pipeline.check.findings import NotChecked
     from pipeline.collect.missing_fields import SourcesRead
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")

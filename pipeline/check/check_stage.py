@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.check.findings import (
+    NotChecked,
     certify,
     findings_of,
     records_without_columns,
     registry_findings_of,
-    registry_without_lacking,
     rules_without_columns,
     without_lacking,
 )
@@ -29,15 +29,6 @@ from pipeline.match.match_stage import MARKS, Matched, first_submissions, standi
 from pipeline.tables import Frame
 
 _UNSPOKEN = "判断身份的规则已停用或未能运行，本条未核验"
-
-
-@dataclass(frozen=True)
-class NotChecked:
-    """A rule that could not be judged, for which school (blank: all), and why."""
-
-    rule: str
-    school: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class Checked:
 def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = NOTHING) -> Checked:
     """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
     judged, skipped = _judged(rules, matched)
-    skipped += [NotChecked(*told) for told in rules_without_columns(judged, lacking)]
+    skipped += rules_without_columns(judged, lacking)
     another = schools_of_another_month(matched.students, facts)
     skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
@@ -75,11 +66,11 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     tables = subject_tables(matched, standing)
     found: dict[Subject, Frame] = {}
     not_run: set[str] = set()
-    skipped += [said for verdict in registry for said in _not_judged(verdict)]
+    skipped += _not_judged(registry)
     for subject in ("submissions", "superseded", "students"):
         verdicts, judged_so = _validated(subject, tables[subject], judged, facts, another)
         results |= judged_so
-        skipped += [said for verdict in verdicts for said in _not_judged(verdict)]
+        skipped += _not_judged(verdicts)
         if subject == "submissions":
             not_run = {verdict.rule.name for verdict in verdicts if verdict.could_not_run}
             verdicts += _unspoken(tables[subject], verdicts, rules)
@@ -91,9 +82,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
         certifications=certify(table, own, not_run, records_without_columns(table, lacking)),
-        registry_findings=registry_without_lacking(
-            registry_findings_of(matched.registry, registry, matched.own), lacking
-        ),
+        registry_findings=registry_findings_of(matched.registry, registry, matched.own, lacking),
         standing=standing,
         first=first,
         signs=signs_of(own, table),
@@ -148,11 +137,15 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
     return judged, skipped
 
 
-def _not_judged(verdict: RuleVerdict) -> list[NotChecked]:
-    """Return what a verdict says of rows that were not judged."""
-    name = verdict.rule.name
-    told = f"规则未能运行（{verdict.could_not_run}），请联系维护人员" if verdict.could_not_run else verdict.left_out
-    return [NotChecked(name, "", told)] if told else []
+def _not_judged(verdicts: list[RuleVerdict]) -> list[NotChecked]:
+    """Return what verdicts say of rows that were not judged."""
+    told = {
+        verdict.rule.name: f"规则未能运行（{verdict.could_not_run}），请联系维护人员"
+        if verdict.could_not_run
+        else verdict.left_out
+        for verdict in verdicts
+    }
+    return [NotChecked(name, "", why) for name, why in told.items() if why]
 
 
 def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> tuple[Frame, Frame]:
@@ -161,29 +154,21 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
     Both stand under the id of the submission that counts.
     """
     firsts = first_submissions(matched)
-    again = set(firsts["superseded_by"])
     now = _to_mend(findings)
     if firsts.empty:
         return now, pd.DataFrame(columns=pd.Index(SIGNS), dtype="str")
-    strict = [
-        rule
-        for rule in rules
-        if rule.table == "submissions"
-        and rule.actor == "student"
-        and rule.severity == "critical"
-        and rule.needs != "photos"
-    ]
+    strict = [rule for rule in rules if rule.actor == "student" and rule.severity == "critical"]
+    strict = [rule for rule in strict if rule.needs != "photos"]
     table = _unmarked(matched, firsts)
-    verdicts, _ = validate_rules(table, strict, facts, "first")
     another = schools_of_another_month(matched.students, facts)
-    found = without_lacking(findings_of(table, without_june(verdicts, table["told_school"], another)), table, lacking)
-    eased_found = eased(found, table, facts, matched.registry)
+    verdicts, _ = _validated("submissions", table, strict, facts, another)
+    found = eased(without_lacking(findings_of(table, verdicts), table, lacking), table, facts, matched.registry)
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     then, signs = (
         frame.assign(submission_id=frame["submission_id"].map(later).astype("str"))
-        for frame in (_to_mend(eased_found), signs_of(eased_found, table))
+        for frame in (_to_mend(found), signs_of(found, table))
     )
-    return pd.concat([now[~now["submission_id"].isin(list(again))], then], ignore_index=True), signs
+    return pd.concat([now[~now["submission_id"].isin(list(later.values()))], then], ignore_index=True), signs
 
 
 def _unmarked(matched: Matched, rows: Frame) -> Frame:

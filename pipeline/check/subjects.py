@@ -8,7 +8,6 @@ and the evidence for them, in figures for the rules and in words for counselor a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.rule import Subject
 from pipeline.check.rules.identity_rules import cause
-from pipeline.knowledge.text_columns import among, by_distinct
+from pipeline.knowledge.text_columns import among
 from pipeline.match.evidence import SEVERAL
 from pipeline.match.match_stage import PHOTOS, Matched
 from pipeline.match.persons import WITHDRAWN
@@ -27,138 +26,76 @@ _TOLD = ("school", "college", "class_name", "student_number")
 
 
 def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame]:
-    """Return the table of each subject.
-
-    Args:
-        matched: submissions, evidence and registry.
-        standing: by registry position, the index of the submission that stands there.
-    """
+    """Return the table of each subject; `standing` is `match_stage.standing_submissions`."""
+    superseded = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
     return {
         "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
-        "superseded": _superseded(matched.submissions),
+        "superseded": _told(superseded.reset_index(drop=True)),
         "students": _told(matched.students_with(standing)),
         "registry": matched.registry,
     }
-
-
-def submissions_table(
-    matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
-) -> Frame:
-    """Return the check table of `submissions` with what a finding tells of each."""
-    table = check_table(
-        submissions, evidence, marks, matched.registry, matched.classes, frozenset(matched.unread), photos
-    )
-    for name in ("outside", "outside_source"):
-        table[name] = _taken_or(
-            matched.registry[name], table["standing_row"], pd.Series("", index=table.index, dtype="str")
-        )
-    told = {f"told_{name}": _taken_or(matched.registry[name], table["standing_row"], table[name]) for name in _TOLD}
-    return table.assign(**told)
-
-
-def _taken_or(registry: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
-    """Return the registry's values at `rows`, or `otherwise` where there is no row."""
-    if not len(registry):
-        return otherwise
-    taken = registry.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
-    return taken.where(rows >= 0, otherwise)
-
-
-def _superseded(submissions: Frame) -> Frame:
-    rows = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
-    return _told(rows).reset_index(drop=True)
 
 
 def _told(rows: Frame) -> Frame:
     return rows.assign(**{f"told_{name}": rows[name] for name in _TOLD})
 
 
-@dataclass(frozen=True)
-class Classes:
-    """What the registry says of its classes: school and class, joined, to college and major; blank where several."""
-
-    college: dict[str, str]
-    major: dict[str, str]
-
-
-def classes_of(registry: Frame) -> Classes:
-    """Return the classes of the registry. A class with two majors (a registry fault) says nothing of its major.
-
-    Rows with a blank major are ignored.
-    """
-    named = registry[registry["class_name"] != ""]
-    keys = named["school"] + "\x1f" + named["class_name"]
-    told: dict[str, dict[str, str]] = {}
-    for column in ("college", "major"):
-        groups = pd.DataFrame({"key": keys, "value": named[column]}).drop_duplicates()
-        filled = groups[groups["value"] != ""]
-        several = filled["key"].duplicated(keep=False)
-        told[column] = dict.fromkeys(groups["key"], "")
-        told[column] |= dict(zip(filled["key"], filled["value"].mask(several, ""), strict=True))
-    return Classes(told["college"], told["major"])
-
-
-def check_table(
-    submissions: Frame,
-    evidence: Frame,
-    marks: Frame,
-    registry: Frame,
-    classes: Frame,
-    unread: frozenset[str],
-    photos: Frame | None,
+def submissions_table(
+    matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
 ) -> Frame:
-    """Return one row per submission that counts, with all that rules look at.
+    """Return one row per submission, with all that rules look at and what a finding tells of it.
 
     Args:
-        submissions: the submissions that count.
-        evidence: `match.find_evidence` of them.
-        marks: `matched.MARKS` of them.
-        registry: normalised rows, positions as in `evidence`; `faults` where they are known (`registrar.faults_of`).
-        classes: `school, class_name, college, major` of the registry, of all schools that may be looked up.
-        unread: names of the schools whose registry could not be read.
-        photos: `photos.examine` of them with `shared`, or None where no photos are collected.
+        matched: the registry (with `faults` where they are known) and its classes.
+        submissions: those that count, or others.
+        evidence: `find_evidence` of them.
+        marks: `match_stage.MARKS` of them.
+        photos: `photos.examine_photos` of them with `shared`, or None where no photos are collected.
     """
-    matched = evidence["matched_row"].to_numpy()
-    parts: dict[str, pd.Series] = {
-        f"registry_{name}": _taken(registry[name], matched, submissions.index) for name in fields.in_registry()
-    }
-    none = pd.Series("", index=registry.index, dtype="str")
-    parts["registry_faults"] = _taken(registry.get("faults", none), matched, submissions.index)
+    registry, unread = matched.registry, list(matched.unread)
+    blank = pd.Series("", index=submissions.index, dtype="str")
+    rows, standing = evidence["matched_row"], evidence["standing_row"]
+    held = {f"registry_{name}": registry[name] for name in fields.in_registry()}
+    held["registry_faults"] = registry["faults"] if "faults" in registry else pd.Series("", registry.index, dtype="str")
+    parts = {name: _taken(column, rows, blank) for name, column in held.items()}
     parts["matched_school"] = parts["registry_school"]
     parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
-    named = {*registry["school"].unique(), *classes["school"].unique(), *unread}
+    named = {*registry["school"].unique(), *matched.classes["school"].unique(), *unread}
     parts["school_named"] = submissions["school"].isin(list(named))
-    parts["registry_read"] = ~submissions["school"].isin(list(unread)) | (matched >= 0)
-    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], classes_of(classes))
+    parts["registry_read"] = ~submissions["school"].isin(unread) | (rows >= 0)
+    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], matched.classes)
     parts |= {str(name): marks[name] for name in marks}
-    parts |= _photo_columns(photos, submissions.index)
+    for name, kind in PHOTOS.items():
+        none = pd.Series(np.zeros(len(submissions), dtype=kind), submissions.index)
+        parts[f"photo_{name}"] = none if photos is None else photos[name]
+    parts |= {name: _taken(registry[name], standing, blank) for name in ("outside", "outside_source")}
+    parts |= {f"told_{name}": _taken(registry[name], standing, submissions[name]) for name in _TOLD}
     table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)
     table["identity_cause"] = cause(table)
     table["identity_evidence"] = describe(table, registry)
     return table
 
 
-def _taken(column: pd.Series, rows: np.ndarray, index: pd.Index) -> pd.Series:
-    """Return the registry's values of the matched rows, blank where there is none."""
+def _taken(column: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
+    """Return the registry's values at `rows`, or `otherwise` where there is no row."""
     if not len(column):
-        return pd.Series("", index=index, dtype="str")
-    taken = column.take(np.maximum(rows, 0)).set_axis(index)
-    return taken.where(rows >= 0, "")
+        return otherwise
+    taken = column.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
+    return taken.where(rows >= 0, otherwise)
 
 
-def _class_columns(schools: pd.Series, names: pd.Series, classes: Classes) -> dict[str, pd.Series]:
+def _class_columns(schools: pd.Series, names: pd.Series, classes: Frame) -> dict[str, pd.Series]:
+    """Return what the registry says of the classes; a class with two majors (a registry fault) has none."""
     keys = schools + "\x1f" + names
-    return {
-        "class_known": among(keys, classes.college),
-        "class_college": by_distinct(keys, lambda key: classes.college.get(key, "")),
-        "class_major": by_distinct(keys, lambda key: classes.major.get(key, "")),
-    }
-
-
-def _photo_columns(photos: Frame | None, index: pd.Index) -> dict[str, pd.Series]:
-    """Return `photos` as columns of the table; false and 0 where none are collected."""
-    none = {name: np.zeros(len(index), dtype=kind) for name, kind in PHOTOS.items()}
-    return {f"photo_{name}": pd.Series(none[name], index) if photos is None else photos[name] for name in PHOTOS}
+    classes = classes[classes["class_name"] != ""]
+    known = classes["school"] + "\x1f" + classes["class_name"]
+    columns = {"class_known": among(keys, known)}
+    for column in ("college", "major"):
+        pairs = pd.DataFrame({"key": known, "value": classes[column]}).drop_duplicates()
+        pairs = pairs[pairs["value"] != ""]
+        single = pairs[~pairs["key"].duplicated(keep=False)].set_index("key")["value"]
+        columns[f"class_{column}"] = keys.map(single).astype("str").fillna("")
+    return columns
 
 
 def describe(table: Frame, registry: Frame) -> pd.Series:

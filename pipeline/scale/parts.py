@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.check.check_stage import Checked, NotChecked
-from pipeline.check.findings import without_shared
+from pipeline.check.check_stage import Checked
+from pipeline.check.findings import NotChecked, without_shared
 from pipeline.check.shared import with_shared_faults
 from pipeline.knowledge.text_columns import among
 from pipeline.match.match_stage import Matched

@@ -1,20 +1,23 @@
 """A column that is absent: its rules are listed, and no student has a finding for it."""
 
+import numpy as np
 import pandas as pd
 
 from pipeline.check.findings import (
     records_without_columns,
-    registry_without_lacking,
+    registry_findings_of,
     rules_without_columns,
     without_lacking,
 )
 from pipeline.check.suites import built_in_rules
+from pipeline.check.validate import RuleVerdict
 from pipeline.cohort_sections import Source
 from pipeline.collect.missing_fields import lacking_of
 from pipeline.collect.source_columns import SourceColumn, SourceColumns
 from pipeline.fields import in_registry, names
 
 FORM = frozenset(names())
+PLACE = ["college", "class_name", "student_number"]
 
 
 def source(sheet, *lost, **more):
@@ -43,8 +46,8 @@ def test_a_form_of_one_school_needs_no_column_for_it():
 
 def test_rules_of_absent_columns_are_listed():
     told = rules_without_columns(built_in_rules(), lacking(source("一", "phone"), registry=["gender"]))
-    assert {rule for rule, school, _ in told if not school} >= {"phone.required", "phone.format", "contact.shared"}
-    of_school = {rule for rule, school, _ in told if school == "甲大学"}
+    assert {one.rule for one in told if not one.school} >= {"phone.required", "phone.format", "contact.shared"}
+    of_school = {one.rule for one in told if one.school == "甲大学"}
     assert {"gender.registry", "registry.gender_blank"} <= of_school
     assert not [rule for rule in of_school if not rule.startswith(("gender", "registry.gender"))]
 
@@ -67,8 +70,11 @@ def test_nobody_has_a_finding_for_it():
 
 
 def test_a_registrys_absent_column_is_no_fault_of_its_rows():
-    rows = pd.DataFrame({"school": ["甲大学", "乙大学", "甲大学"], "field": ["gender", "gender", "name"]})
-    kept = registry_without_lacking(rows, lacking(source("一"), registry=["gender"]))
-    assert kept.values.tolist() == [["乙大学", "gender"], ["甲大学", "name"]]
+    rows = pd.DataFrame({"school": ["甲大学", "乙大学"], "row": 2}).assign(**dict.fromkeys(PLACE, ""))
+    rules = [rule for rule in built_in_rules() if rule.table == "registry" and rule.field in ("gender", "name")]
+    verdicts = [RuleVerdict(rule, np.array([0, 1])) for rule in rules]
+    kept = registry_findings_of(rows, verdicts, 2, lacking(source("一"), registry=["gender"]))
+    told = set(zip(kept["school"], kept["field"], strict=True))
+    assert told == {("乙大学", "gender"), ("乙大学", "name"), ("甲大学", "name")}
     assert not lacking(source("一")).registries
     assert set(in_registry()) >= lacking(source("一"), registry=["gender", "phone"]).registries["甲大学"]
