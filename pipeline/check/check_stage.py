@@ -102,7 +102,6 @@ def _validated(
 
 
 def _asked(month: str, facts: Facts) -> str:
-    """Return the question to the office about a registry whose undergraduates mostly have another month."""
     set_month = facts.undergraduate_month
     remedy = f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
     return f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {set_month}，请就业办确认：{remedy}"

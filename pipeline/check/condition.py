@@ -19,8 +19,8 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.codes import CodeTable
+from pipeline.knowledge.region_split import split_cells
 from pipeline.knowledge.region_table import load_table
-from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.text_repairs import repair
 from pipeline.tables import Frame
 
@@ -34,14 +34,14 @@ _WRITTEN = {
 _EXAMPLES = {"month": "2013-09", "datetime": "2016-09-20"}
 
 
-def field_of_column(column: str) -> str:
+def _field_of(column: str) -> str:
     """Return the field that a column holds: the column's own or, of the matched registry row, the registry's."""
     return column.removeprefix("registry_") if column not in fields.fields() else column
 
 
 def kind_of(column: str) -> Kind:
     """Return how a column's values compare by size; the place `row` is a number of its own."""
-    known = fields.fields().get(field_of_column(column))
+    known = fields.fields().get(_field_of(column))
     return "number" if column == "row" else _KINDS.get(known.type, "text") if known else "text"
 
 
@@ -51,12 +51,7 @@ def by_size(column: str) -> str:
 
 
 def sized(column: str, value: object, *, last: bool = False) -> float | datetime:
-    """Return a value of a rule as it is compared with the column by size.
-
-    Args:
-        column: holds numbers or dates.
-        value: as it is written in the rule.
-        last: a day means its end.
+    """Return a value of a rule as it is compared with the column by size; the `last` moment of a day where it is one.
 
     Raises:
         ValueError: it is no such value; the message says in Chinese what is meant.
@@ -67,12 +62,9 @@ def sized(column: str, value: object, *, last: bool = False) -> float | datetime
             return float(text)
         except ValueError:
             raise ValueError(f"{column} 是数字，“{text}”不是，请写数字，例如 4") from None
-    kind = fields.fields()[field_of_column(column)].type
-    pattern = (
-        r"[0-9]{4}-[0-9]{2}" if kind == "month" else r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
-    )
+    kind = fields.fields()[_field_of(column)].type
     try:
-        if not re.fullmatch(pattern, text):
+        if not re.fullmatch(_WRITTEN[kind], text):
             raise ValueError
         found = datetime.fromisoformat(f"{text}-01" if kind == "month" else text)
     except ValueError:
@@ -80,28 +72,10 @@ def sized(column: str, value: object, *, last: bool = False) -> float | datetime
     return datetime.combine(found, time.max) if last and kind == "datetime" and len(text) == 10 else found
 
 
-def same_spelling(column: str, value: object, codes: dict[str, CodeTable]) -> str:
-    """Return a rule's value in the tables' spelling. The value of an unknown column is returned unchanged."""
-    name, text = field_of_column(column), str(value)
-    if name not in fields.fields():
-        return text
-    kept, _ = repair(name, text)
-    if name in codes:
-        return codes[name].canonical(pd.Series([kept], dtype="str")).iloc[0]
-    level = name.rpartition("_")[2]
-    return _region(kept, level) if fields.fields()[name].type == "region" else kept
-
-
 def never_there(column: str, value: object, codes: dict[str, CodeTable], *, aliens: bool = False) -> str:
-    """Return why no row can have a value of a rule in this column, or "".
-
-    Args:
-        column: which.
-        value: as the rule has it.
-        codes: the code tables by field.
-        aliens: whether the rule may ask for what the field's code table lacks.
-    """
-    name, text = field_of_column(column), same_spelling(column, value, codes)
+    """Return why no row can have a rule's value in this column, or ""; `aliens` may be outside the code table."""
+    name = _field_of(column)
+    text = _spelling(name, str(value), codes) if name in fields.fields() else str(value)
     if text != str(value):
         return f"“{value}”在名册里写作“{text or '空白'}”，请改正"
     coded = not aliens and name in codes and fields.fields()[name].type == "code"
@@ -109,21 +83,29 @@ def never_there(column: str, value: object, codes: dict[str, CodeTable], *, alie
     return f"“{value}”不在{fields.label(name)}的代码表里，请核对" if unknown else ""
 
 
-def _region(name: str, level: str) -> str:
-    """Return a region's full name, such as 湖南省 for 湖南. An unknown name is returned unchanged."""
+def _spelling(name: str, text: str, codes: dict[str, CodeTable]) -> str:
+    """Return a value of a field in the tables' spelling: repaired, a code's label, a region's full name."""
+    kept, _ = repair(name, text)
+    if name in codes:
+        return codes[name].canonical(pd.Series([kept], dtype="str")).iloc[0]
+    if fields.fields()[name].type != "region":
+        return kept
+    level = name.rpartition("_")[2]
     if level == "province":
-        cells = [pd.Series([text], dtype="str") for text in (name, "", "")]
-        return str(load_regions().split(*cells)[level].iloc[0])
+        return split_cells(load_table(), kept, "", "").province
     known = load_table().city_names if level == "city" else load_table().county_names
-    full = [each for each in known if each.startswith(name)] if name not in known else []
-    return full[0] if len(full) == 1 else name
+    full = [each for each in known if each.startswith(kept)] if kept not in known else []
+    return full[0] if len(full) == 1 else kept
 
 
 def office_table(table: Frame, columns: Iterable[str]) -> Frame:
     """Return the columns that an office's rules read. Blanks become missing values; sizes become numbers and dates."""
     wanted = set(columns)
-    made = {column: _missing(table[column]) for column in table.columns if column in wanted}
+    made: dict[str, pd.Series] = {}
     for column in table.columns:
+        if column in wanted:
+            texts = pd.api.types.is_string_dtype(table[column])
+            made[column] = table[column].mask(table[column] == "") if texts else table[column]
         if by_size(column) in wanted and by_size(column) != column:
             made[by_size(column)] = _sizes(column, table[column])
     return pd.DataFrame(made, index=table.index).reset_index(drop=True)
@@ -137,10 +119,6 @@ def unreadable(table: Frame, columns: Iterable[str]) -> list[str]:
         for column in table.columns
         if by_size(column) in asked - {column} and (_sizes(column, table[column]).isna() & (table[column] != "")).any()
     ]
-
-
-def _missing(column: pd.Series) -> pd.Series:
-    return column.mask(column == "") if pd.api.types.is_string_dtype(column) else column
 
 
 def _sizes(column: str, values: pd.Series) -> pd.Series:
@@ -186,7 +164,6 @@ def _all_plain(nodes: list[ast.expr] | list[ast.AST], known: Collection[str], na
 
 
 def _is_method(node: ast.expr, known: Collection[str], names: list[str]) -> bool:
-    """Say whether this is `field.isin` or `field.str.len` and the like."""
     if not isinstance(node, ast.Attribute):
         return False
     owner, allowed = node.value, _COLUMN
@@ -198,9 +175,7 @@ def _is_method(node: ast.expr, known: Collection[str], names: list[str]) -> bool
 def read_condition(condition: str, never: Callable[[str, object], str]) -> tuple[str, set[str], list[str]]:
     """Return a plain condition as it is judged, the columns that it looks at, and what is wrong with its values.
 
-    Args:
-        condition: a condition for which `unknown_names` returns an empty list.
-        never: maps a column and a value to the reason why no row can have it, or "".
+    `never` maps a column and a value to the reason why no row can have it, or "".
     """
     tree = ast.parse(condition.strip(), mode="eval")
     reader = _Reader(never)

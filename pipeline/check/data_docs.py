@@ -104,10 +104,6 @@ _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "student
 def write_data_docs(run: Path, folder: Path) -> Path:
     """Write the pages of a run into `folder` and return the one to open, the office's.
 
-    Args:
-        run: a run folder.
-        folder: where the pages go; made where it is not there.
-
     Raises:
         InputError: the run kept no validation results, or the folder cannot be written to.
     """

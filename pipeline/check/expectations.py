@@ -34,8 +34,6 @@ from pipeline.tables import SUBMISSIONS, Frame
 
 SUITES = ("entry", "identity", "record", "contact")
 METRIC = "table.mingce.rows"
-DETAILS = ("field", "given", "expected", "severity")
-"""What a rule tells of its failing rows beside their places, in a COMPLETE result's `details`."""
 _TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry()), "superseded_by"}
 
 
@@ -96,7 +94,7 @@ class RowExpectation(BatchExpectation):
     """An expectation about every row of the batch, judged by a rule's logic.
 
     `column` is the field that it is about. `facts` are what the rule knows beside the rows, the built-in ones where
-    none are given (`facts.facts_from`); `{"$PARAMETER": "facts"}` takes them from the `expectation_parameters`. With
+    none are given (`rule.facts_from`); `{"$PARAMETER": "facts"}` takes them from the `expectation_parameters`. With
     `counting` rows that a later submission superseded are let be. The result's `unexpected_index_list` holds the
     labels of all failing rows, never capped.
     """
@@ -140,21 +138,16 @@ class RowExpectation(BatchExpectation):
             "element_count": len(table),
             "unexpected_count": len(failing),
             "unexpected_percent": 100 * share,
-            "unexpected_index_list": _named(table, failing, [self.column, *names])
-            if names
-            else labels.take(failing).tolist(),
+            "unexpected_index_list": labels.take(failing).tolist(),
         }
+        if names:
+            asked = [name for name in dict.fromkeys([self.column, *names]) if name in table]
+            result["unexpected_index_list"] = table[asked].iloc[failing].to_dict("records")
         if wanted.get("result_format") == "COMPLETE":
-            told = {name: cast("pd.Series | None", getattr(broken, name)) for name in DETAILS}
-            result["details"] = {
-                name: column.iloc[failing].tolist() for name, column in told.items() if column is not None
-            }
+            told = {"field": broken.field, "given": broken.given, "expected": broken.expected}
+            told["severity"] = broken.severity
+            result["details"] = {name: of.iloc[failing].tolist() for name, of in told.items() if of is not None}
         return {"success": round(share + cast("float", self.mostly), 9) <= 1, "result": result}
-
-
-def _named(table: Frame, failing: np.ndarray, names: list[str]) -> list[dict[Any, Any]]:
-    """Return what `unexpected_index_column_names` asks for: the named columns of each failing row."""
-    return table[[name for name in dict.fromkeys(names) if name in table]].iloc[failing].to_dict("records")
 
 
 def _type_of(name: str, logic: Logic) -> type[RowExpectation]:
@@ -188,7 +181,7 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
 
     Args:
         name: `entry`, `identity`, `record` or `contact`.
-        facts: the name of the expectation parameter that brings the facts (`facts.facts_from` says which); without
+        facts: the name of the expectation parameter that brings the facts (`rule.facts_from` says which); without
             it they are the built-in ones.
 
     Raises:
@@ -198,18 +191,13 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
         raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")
     given = {"facts": {"$PARAMETER": facts}} if facts else {}
     month = facts_from(None).undergraduate_month
-    rules = [
-        replace(rule, message=rule.message.replace("{undergraduate_month}", month))
-        for rule in read_suite(resources.expectations() / f"{name}.yml")
-        if _looks_alone(rule)
-    ]
-    return gx.ExpectationSuite(name=name, expectations=[expectation_of(rule, counting=True, **given) for rule in rules])
-
-
-def _looks_alone(rule: Rule) -> bool:
-    """Say whether a rule looks at nothing but a submission's own row."""
-    read = columns_read(rule.expectation, rule.field)
-    return not rule.needs and read is not None and read <= set(SUBMISSIONS)
+    expectations: list[BatchExpectation] = []
+    for rule in read_suite(resources.expectations() / f"{name}.yml"):
+        read = columns_read(rule.expectation, rule.field)
+        if not rule.needs and read is not None and read <= set(SUBMISSIONS):  # nothing but a submission's own row
+            worded = replace(rule, message=rule.message.replace("{undergraduate_month}", month))
+            expectations.append(expectation_of(worded, counting=True, **given))
+    return gx.ExpectationSuite(name=name, expectations=expectations)
 
 
 class TableEngine(PandasExecutionEngine):

@@ -57,13 +57,8 @@ def _findings_of_rule(table: Frame, verdict: RuleVerdict) -> Frame:
 def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unrecorded: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
 
-    An identity rule that could not run, or is silenced, leaves identity `not_checked`.
-
-    Args:
-        table: `subjects.submissions_table`.
-        findings: all findings of it.
-        not_run: names of rules that could not run.
-        unrecorded: submissions of sources that lack a column which must equal the registry.
+    An identity rule that could not run (`not_run`), or is silenced, leaves identity `not_checked`; a source that lacks
+    a column which must equal the registry (`unrecorded`) leaves record so.
     """
     identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
     causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")

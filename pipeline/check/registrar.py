@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -45,12 +44,9 @@ def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
 
 
 def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
-    """Return findings for the registrar of the submissions whose matched row has a faulty ID number or name.
+    """Return `findings` with those for the registrar of submissions whose matched row has a faulty ID number or name.
 
-    Args:
-        table: the check table of the submissions that count.
-        verdicts: those on the registry's rows.
-        findings: theirs. A submission with an identity finding for the registrar gets no second one.
+    A submission with an identity finding for the registrar gets no second one.
     """
     said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
     open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
@@ -63,8 +59,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: 
             parts.append(
                 told.assign(
                     submission_id=rows["submission_id"], field=rule.field, rule=rule.name, severity="critical",
-                    actor="registrar", message=rule.message, given="", expected="", excepted=False,
-                    shared_fault="",
+                    actor="registrar", message=rule.message, given="", expected="", excepted=False, shared_fault="",
                 )
             )  # fmt: skip
     return pd.concat([findings, *parts], ignore_index=True) if parts else findings
@@ -73,11 +68,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: 
 def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
     """Lower findings to info where the student's value equals the registry's, or both are blank.
 
-    Args:
-        findings: of the submissions in `table`.
-        table: their check table.
-        facts: the cohort's.
-        registry: registry rows. A field that is blank in all rows of a school is ignored.
+    A field that is blank in all rows of a school's registry is ignored.
     """
     base = findings["rule"].str.replace(r"\..*", "", regex=True)
     kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
@@ -124,10 +115,10 @@ def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
 
 def without_june(verdicts: list[RuleVerdict], schools: pd.Series, asked: Collection[str]) -> list[RuleVerdict]:
     """Return the verdicts without `graduation_month.june` for the schools in `asked`."""
-    off = schools.isin(list(asked)).to_numpy()
-    return [_only(v, ~off[v.rows]) if v.rule.expectation == "expect_graduation_month_june" else v for v in verdicts]
-
-
-def _only(verdict: RuleVerdict, kept: np.ndarray) -> RuleVerdict:
-    told = {name: list(compress(values, kept)) for name, values in verdict.told.items()}
-    return replace(verdict, rows=verdict.rows[kept], told=told)
+    others = ~schools.isin(list(asked)).to_numpy()
+    return [
+        replace(each, rows=each.rows[others[each.rows]])
+        if each.rule.expectation == "expect_graduation_month_june"
+        else each
+        for each in verdicts
+    ]

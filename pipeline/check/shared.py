@@ -40,12 +40,7 @@ KINDS = tuple(_ADVICE)
 
 
 def signs_of(findings: Frame, table: Frame) -> Frame:
-    """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none.
-
-    Args:
-        findings: of the submissions in `table`.
-        table: their check table.
-    """
+    """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none."""
     asked = findings[findings["rule"].str.fullmatch(_JUDGED) & (findings["severity"] != "info")]
     rows = table[(table["standing_row"] >= 0) & table["submission_id"].isin(list(asked["submission_id"].unique()))]
     told = {str(row["submission_id"]): row for row in rows.astype("str").to_dict("records")}
@@ -154,12 +149,9 @@ def _number(*parts: str) -> str:
 
 
 def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
-    """Set `shared_fault` of the findings that belong to one, and make the office their actor.
+    """Set `shared_fault` of a part's findings by their signs, and make the office their actor.
 
-    Args:
-        findings: of a part.
-        signs: `signs_of` them.
-        faults: `decide` of all parts. Findings of a settled fault stay the students'.
+    Findings of a settled fault stay the students'.
     """
     open_faults = faults[faults["settled"] == ""]
     numbers: dict[tuple[str, str], tuple[str, str]] = {}

@@ -32,7 +32,6 @@ from pipeline.knowledge.codes import CodeTable
 from pipeline.tables import Frame
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")
-_REGEXES = ("regex", "regex_list")
 _TEXTS = ("regex", "regex_list", "strftime_format")
 _SETS = ("value_set", "value_pairs_set")
 _OF_ONE = "expect_column_values_to_be_"
@@ -80,23 +79,12 @@ def expectation_type(name: str) -> type[Any] | None:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations.expectations as gxe
 
-    return getattr(gxe, "".join(part.title() for part in name.split("_")), None) or _odd_case(gxe, name)
-
-
-def _odd_case(module: object, name: str) -> type[Any] | None:
-    """Find the class by name without regard to case (expect_column_kl_divergence… is …KLDivergence…)."""
-    wanted = name.replace("_", "").lower()
-    found = [candidate for candidate in dir(module) if candidate.lower() == wanted]
-    return getattr(module, found[0]) if found else None
+    wanted = name.replace("_", "").lower()  # expect_column_kl_divergence… is …KLDivergence…
+    return next((getattr(gxe, each) for each in dir(gxe) if each.lower() == wanted), None)
 
 
 def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]]:
-    """Return a stock rule as it is judged, and what is wrong with it, in Chinese, each with file and line.
-
-    Args:
-        rule: as its suite has it: `kwargs` as YAML reads them, `written` as they stand there.
-        codes: the cohort's code tables.
-    """
+    """Return a stock rule as it is judged, and what is wrong with it, in Chinese, each with file and line."""
     wrong = _unusable(rule)
     if not wrong:
         kwargs, wrong = _read_kwargs(rule, codes)
@@ -115,7 +103,8 @@ def _unusable(rule: Rule) -> list[str]:
         return [f"{rule.expectation} {REFUSED[rule.expectation]}"]
     if not tells_rows(kind):
         return [f"{rule.expectation} 不逐行判断，说不出是哪一行，请改用 expect_column_values_… 一类"]
-    return [f"没有字段 {name}，字段名见 fields.csv" for name in _columns(rule) if name not in known_columns(rule)]
+    unknown = [name for name in _given(rule.kwargs, _COLUMNS) if name not in known_columns(rule)]
+    return [f"没有字段 {name}，字段名见 fields.csv" for name in unknown]
 
 
 def tells_rows(kind: type[Any]) -> bool:
@@ -126,21 +115,19 @@ def tells_rows(kind: type[Any]) -> bool:
 
 
 def _refused(rule: Rule) -> list[str]:
-    """Return Great Expectations' own objections to the settings."""
     kind = expectation_type(rule.expectation)
     assert kind is not None
     try:
         kind(**rule.kwargs)
     except pydantic.ValidationError as error:
-        return [_told(cast("dict[str, Any]", detail)) for detail in error.errors()]
+        details = cast("list[dict[str, Any]]", error.errors())
+        return [
+            f"kwargs 的 {'.'.join(map(str, each['loc']))}：{_TOLD.get(str(each['type']), '值不正确，请核对')}"
+            for each in details
+        ]
     except (TypeError, ValueError) as error:
         return [f"kwargs 不合 {rule.expectation} 的要求（{type(error).__name__}），请核对"]
     return []
-
-
-def _told(detail: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    return f"kwargs 的 {key}：{_TOLD.get(str(detail['type']), '值不正确，请核对')}"
 
 
 def known_columns(rule: Rule) -> list[str]:
@@ -152,9 +139,10 @@ def known_columns(rule: Rule) -> list[str]:
     return [*fields.names(), *registry, *more]
 
 
-def _columns(rule: Rule) -> list[str]:
-    named = [rule.kwargs[key] for key in _COLUMNS if key in rule.kwargs]
-    return [str(one) for value in named for one in (value if isinstance(value, list) else [value])]
+def _given(kwargs: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
+    """Return what is written under these keys, each a value or a list of values."""
+    values = [kwargs[key] for key in keys if key in kwargs]
+    return [str(one) for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any], list[str]]:
@@ -164,25 +152,18 @@ def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any
     for key in (*_SETS, *_TEXTS):
         if key in rule.written:
             kwargs[key] = rule.written[key]
-    columns = _columns(rule)
+    columns = _given(rule.kwargs, _COLUMNS)
     for key in _SETS:
-        wrong += [said for value in _list(kwargs.get(key)) for said in _never_there(value, columns, told)]
+        values = kwargs.get(key)
+        for value in cast("list[Any]", values) if isinstance(values, list) else []:
+            parts = cast("list[object]", value) if isinstance(value, list) else [value]  # a value, or a pair
+            pairs = zip(columns, parts, strict=False)
+            wrong += filter(None, (told(column, part) for column, part in pairs if part is not None))
     if rule.expectation in BY_SIZE:
         wrong += _read_sizes(rule, kwargs, columns)
     if rule.kwargs.get("row_condition") is not None:
         wrong += _read_condition(rule, kwargs, partial(never_there, codes=codes))
     return kwargs, wrong
-
-
-def _list(value: object) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _never_there(value: object, columns: list[str], told: Callable[[str, object], str]) -> list[str]:
-    """Return a message for each value, or part of a pair, that no row can equal."""
-    parts = cast("list[object]", value) if isinstance(value, list) else [value]
-    each = [told(column, part) for column, part in zip(columns, parts, strict=False) if part is not None]
-    return [said for said in each if said]
 
 
 def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[str]:
@@ -216,9 +197,8 @@ def _bound(rule: Rule, key: str, column: str) -> object:
 
 
 def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
-    values = [kwargs[key] for key in _REGEXES if key in kwargs]
     wrong: list[str] = []
-    for pattern in (one for value in values for one in (value if isinstance(value, list) else [value])):
+    for pattern in _given(kwargs, ("regex", "regex_list")):
         try:
             re.compile(str(pattern))
         except re.error:
@@ -260,4 +240,4 @@ def stock_table(table: Frame, rules: list[Rule]) -> tuple[Frame, dict[str, str]]
 
 def _looked_at(rule: Rule) -> set[str]:
     condition = str(rule.kwargs.get("row_condition") or "")
-    return {*_columns(rule), *re.findall(r"[A-Za-z_]\w*", condition)}
+    return {*_given(rule.kwargs, _COLUMNS), *re.findall(r"[A-Za-z_]\w*", condition)}

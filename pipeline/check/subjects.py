@@ -45,12 +45,7 @@ def submissions_table(
 ) -> Frame:
     """Return one row per submission, with all that rules look at and what a finding tells of it.
 
-    Args:
-        matched: the registry (with `faults` where they are known) and its classes.
-        submissions: those that count, or others.
-        evidence: `find_evidence` of them.
-        marks: `match_stage.MARKS` of them.
-        photos: `photos.examine_photos` of them with `shared`, or None where no photos are collected.
+    `evidence`, `marks` (`match_stage.MARKS`) and `photos` (`match_stage.PHOTOS`, or None) are those of `submissions`.
     """
     registry, unread = matched.registry, list(matched.unread)
     blank = pd.Series("", index=submissions.index, dtype="str")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -74,12 +74,10 @@ def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
     return mistakes + [
         f"{rule.place}：kwargs 只能写 mostly（0 到 1 之间的数），其余请用 expectation: 一类的规则"
         for rule in rules
-        if rule.kwargs.keys() - {"mostly"} or not _is_share(rule.kwargs.get("mostly", 1))
+        if rule.kwargs.keys() - {"mostly"}
+        or type(share := rule.kwargs.get("mostly", 1)) not in (int, float)
+        or not 0 < share <= 1
     ]
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
@@ -140,7 +138,7 @@ def read_suite(path: Path) -> list[Rule]:
         ConfigurationError: the file is no YAML, or entries are wrong: all of them, each with its line.
     """
     mistakes: list[str] = []
-    rules = list(_rules_of(_open_suite(path, mistakes)))
+    rules = _rules_of(_open_suite(path, mistakes))
     if mistakes:
         raise ConfigurationError(mistakes, where=str(path))
     return rules
@@ -207,23 +205,21 @@ class _Suite:
             loader.dispose()
 
 
-def _rules_of(suite: _Suite) -> Iterator[Rule]:
+def _rules_of(suite: _Suite) -> list[Rule]:
     page = str(suite.head.get("page", ""))
     each = {
         "each_required": [f for f in fields.fields().values() if f.page == page and f.required == "yes"],
         "each_compared": [f for f in fields.fields().values() if f.registry_check == "exact"],
     }
-    for key, meant in each.items():
-        if key in suite.nodes:
-            for one in meant:
-                rule = _rule(suite, suite.nodes[key], {"field": one.name, "label": one.label})
-                if rule:
-                    yield rule
+    read = [
+        _rule(suite, suite.nodes[key], {"field": one.name, "label": one.label})
+        for key, meant in each.items()
+        for one in meant
+        if key in suite.nodes
+    ]
     entries = suite.nodes.get("rules")
-    for node in cast("list[yaml.Node]", entries.value) if isinstance(entries, yaml.SequenceNode) else []:
-        rule = _rule(suite, node, {})
-        if rule:
-            yield rule
+    nodes = cast("list[yaml.Node]", entries.value) if isinstance(entries, yaml.SequenceNode) else []
+    return [rule for rule in [*read, *(_rule(suite, node, {}) for node in nodes)] if rule]
 
 
 _MOST = 20_000  # nodes of one file
@@ -244,11 +240,13 @@ def _entry(suite: _Suite, node: yaml.Node) -> dict[str, Any] | None:
     """Return one entry's settings; where there are mistakes, None, and they go to the suite."""
     before = len(suite.mistakes)
     entry = suite.plain(node)
-    data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()} if isinstance(entry, dict) else {}
-    if len(suite.mistakes) == before and not isinstance(entry, dict):
+    if len(suite.mistakes) > before:
+        return None
+    if not isinstance(entry, dict):
         suite.wrong(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
-    if len(suite.mistakes) == before:
-        _check_entry(suite, node, data)
+        return None
+    data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()}
+    _check_entry(suite, node, data)
     return data if len(suite.mistakes) == before else None
 
 
@@ -257,7 +255,9 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
     data = _entry(suite, node)
     if data is None:
         return None
-    text = {key: _filled(str(value), names) for key, value in data.items() if key != "kwargs"}
+    text = {key: str(value) for key, value in data.items() if key != "kwargs"}
+    for name, value in names.items():
+        text = {key: given.replace(f"{{{name}}}", value) for key, given in text.items()}
     own = text.get("expect", "")
     kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
     kwargs = kwargs if own else _stock_kwargs(kwargs, text.get("field", ""))
@@ -298,12 +298,6 @@ def _written(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
     if isinstance(node, yaml.SequenceNode):
         return [_written(each) for each in node.value]
     return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
-
-
-def _filled(text: str, names: dict[str, str]) -> str:
-    for name, value in names.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
 
 
 def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:

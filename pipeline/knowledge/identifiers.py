@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.knowledge.text_columns import (
-    Bools,
     Bytes,
     byte_matrix,
     chosen,
@@ -33,7 +32,6 @@ from pipeline.knowledge.text_columns import (
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _ZERO = ord("0")
-_MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _TRAVEL = r"[A-Z]{1,3}[0-9]{5,10}[A-Z]?|[0-9]{8,10}|[0-9]{10}\([A-Z]\)|[0-9]{1,2}[A-Z]{2}[0-9]{5,6}"
 _DAMAGED = r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"
 _KINDS = ["malformed", "", "resident", "residence_permit", "foreigner", "old15", "damaged"]
@@ -119,9 +117,8 @@ class IdNumbers:
     def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
         """Return whether digits 7 to 14 are a date, of someone aged 14 to 70 in the graduation month (rules.csv).
 
-        Args:
-            months: the graduation month of each row as YYYY-MM; where it is blank or not given only the date is
-                judged. Blank, damaged, malformed and 15-digit numbers are true (other rules have the word).
+        Where the month (YYYY-MM) is blank or not given only the date is judged. Blank, damaged, malformed and 15-digit
+        numbers are true (other rules have the word).
         """
         judged = np.isin(self._kinds, [_RESIDENT, _PERMIT, _FOREIGNER])
         real = ~np.isnat(self.born)
@@ -157,7 +154,6 @@ class IdNumbers:
 
 
 def _kinds_of_18(characters: Bytes) -> np.ndarray:
-    """Return the kinds of values of eighteen bytes."""
     digits = characters - np.uint8(_ZERO)  # wraps: what is no digit is 10 or more
     fits = (digits[:, :17] < 10).all(axis=1) & ((digits[:, 17] < 10) | (_upper(characters[:, 17]) == ord("X")))
     permit = (digits[:, 0] == 8) & (digits[:, 1] >= 1) & (digits[:, 1] <= 3) & (digits[:, 2:6] == 0).all(axis=1)
@@ -166,7 +162,6 @@ def _kinds_of_18(characters: Bytes) -> np.ndarray:
 
 
 def _kinds_of_15(characters: Bytes) -> np.ndarray:
-    """Return the kinds of values of fifteen bytes."""
     digit = (characters - np.uint8(_ZERO)) < 10
     letter = ((characters | np.uint8(0x20)) - np.uint8(ord("a"))) < 26
     rest = digit[:, 3:].all(axis=1)
@@ -214,12 +209,11 @@ def _dates(digits: Bytes, start: int, *, short: bool, old_card: bool) -> np.ndar
     years = _number(digits, start, size)
     if short:
         years = years + np.where(old_card & (years <= _CENTURY_PIVOT), 2000, 1900)
-    months = _number(digits, start + size, 2)
-    days = _number(digits, start + size + 2, 2)
-    real = _exists(years, months, days)
-    born = np.full(len(digits), np.datetime64("NaT"), dtype="datetime64[D]")
-    first = ((years[real] - 1970) * 12 + months[real] - 1).astype("datetime64[M]").astype("datetime64[D]")
-    born[real] = first + (days[real] - 1).astype("timedelta64[D]")
+    months, days = _number(digits, start + size, 2), _number(digits, start + size + 2, 2)
+    first = ((years - 1970) * 12 + months - 1).astype("datetime64[M]")
+    born = first.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
+    real = (years >= 1900) & (years < 2100) & (months >= 1) & (months <= 12) & (days >= 1)
+    born[~real | (born.astype("datetime64[M]") != first)] = np.datetime64("NaT")
     return born
 
 
@@ -228,12 +222,6 @@ def _number(digits: Bytes, start: int, size: int) -> np.ndarray:
     for place in range(start, start + size):
         value = value * 10 + (digits[:, place].astype(np.int64) - _ZERO)
     return value
-
-
-def _exists(years: np.ndarray, months: np.ndarray, days: np.ndarray) -> Bools:
-    leap = (years % 4 == 0) & ((years % 100 != 0) | (years % 400 == 0))
-    length = _MONTH_DAYS[np.where((months >= 1) & (months <= 12), months, 0)] + (leap & (months == 2))
-    return (years >= 1900) & (years < 2100) & (days >= 1) & (days <= length)
 
 
 def to_18(values15: pd.Series) -> pd.Series:

@@ -60,14 +60,12 @@ def _unradical(meant: str, table: dict[int, str]) -> str:
 
 
 def _compatible() -> dict[int, str]:
-    """Kangxi radicals, compatibility ideographs, full-width Latin and digits, by Unicode's own mappings."""
     ranges = ((0x2F00, 0x2FD6), (0xF900, 0xFB00), (0x2F800, 0x2FA20), (0xFF01, 0xFF5F))
     pairs = ((code, unicodedata.normalize("NFKC", chr(code))) for start, end in ranges for code in range(start, end))
     return {code: meant for code, meant in pairs if meant != chr(code)}
 
 
 def _gbk_private() -> dict[int, str]:
-    """GBK's private-use characters E815 to E864 (FE50 to FEA0), as GB18030 reads the same bytes."""
     trails = [*range(0x50, 0x7F), *range(0x80, 0xA1)]
     pairs = ((0xE815 + place, bytes((0xFE, trail)).decode("gb18030")) for place, trail in enumerate(trails))
     return {code: meant for code, meant in pairs if ord(meant) != code}

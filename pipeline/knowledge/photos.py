@@ -85,7 +85,6 @@ def _grouped(phashes: list[str]) -> Positions:
 
 
 def _colours(phashes: list[str]) -> Colours:
-    """Return the colours that stand behind the hashes, a row each."""
     width = max((len(value) for value in phashes), default=16)
     written = "".join(value.ljust(width, "0")[16:] for value in phashes)
     return np.frombuffer(bytes.fromhex(written), dtype=np.uint8).reshape(len(phashes), (width - 16) // 2)

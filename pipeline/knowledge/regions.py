@@ -81,19 +81,12 @@ class Regions:
         return [mine == its for mine, its in zip(one, other, strict=True)]
 
     def judge(self, province: pd.Series, city: pd.Series, county: pd.Series, year: pd.Series | int) -> pd.DataFrame:
-        """Return what is known of names as `split` leaves them.
+        """Return what is known of names as `split` leaves them, in a year (number, or text that begins with it).
 
-        Args:
-            province, city, county: names.
-            year: the year (number, or text that begins with it: 2013-09) in which they should be valid; a blank
-                one is not judged.
-
-        Returns:
-            `resolved_province`, `resolved_city`: the name exists in any year. `hierarchy`: each level was in the one
-            above in any year (blank county, areas that are no counties such as 高新区, and unresolved names are
-            true). `valid_then`: the names together were valid at the end of `year` or of the year before (true where
-            not judged). `successors`: else the names valid then, joined by ； where there are several: a person
-            decides.
+        `resolved_province`, `resolved_city`: the name exists in any year. `hierarchy`: each level was in the one above
+        in any year (blank county, areas that are no counties such as 高新区, and unresolved names are true).
+        `valid_then`: the names together were valid at the end of the year or of the one before (true where not judged,
+        such as in a blank year). `successors`: else the names valid then, joined by ；: a person decides.
         """
         years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=province.index, dtype="str")
         places, cells = distinct_rows(province, city, county, years)

@@ -125,7 +125,6 @@ def _of_one_person(bases: Frame, school: str) -> list[int]:
 
 
 def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]:
-    """Return what waits for each base."""
     chains: dict[int, _Chain] = defaultdict(_Chain)
     times = in_order(amendments["submitted_at"])
     for amendment in sorted(owned, key=lambda at: (times[at], at)):
@@ -147,7 +146,6 @@ def _turn(chains: dict[int, _Chain], current: Frame) -> list[tuple[int, int]]:
 
 
 def _latest(bases: Frame, of: Iterable[int]) -> int:
-    """Return the place of the base that was submitted last, of these."""
     times = in_order(bases["submitted_at"].loc[sorted(of)])
     return int(times.index[(times == times.max()).to_numpy()][-1])
 

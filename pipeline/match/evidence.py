@@ -162,10 +162,8 @@ def _put(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) ->
 def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np.ndarray]) -> None:
     """Fill `similar_row` for rows that no key settled: the same name in the same school, nearly the same ID number.
 
-    Both other numbers stand for the name: a masked or misspelt one is still this student's.
-
-    A damaged ID number still tells its first 15 digits: with gender and name they propose the one row that fits,
-    and the rest is never guessed.
+    Both other numbers stand for the name: a masked or misspelt one is still this student's. A damaged ID number still
+    tells its first 15 digits: with gender and name they propose the one row that fits, and the rest is never guessed.
     """
     found = [held(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
     open_rows = np.flatnonzero(~np.logical_or.reduce(found))

@@ -105,12 +105,6 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
 
     A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the
     registry's own level where the row is matched (fields.csv); 2017.1 is the registry's January or October (traps.md).
-
-    Args:
-        submissions: those that count.
-        evidence: `find_evidence` of them.
-        registry: normalised registry rows.
-        classes: `CLASSES` of every school that a submission names.
     """
     matched = evidence["matched_row"].to_numpy()
     filled = submissions.copy()
@@ -150,9 +144,6 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     `later_id` is the last submission made after the one that counts whose identity is not certified while that one's
     is. `contacts_changed` has the labels of the contacts that a certified earlier one gives otherwise, where they are
     two or more.
-
-    Args:
-        submissions: all of them, with `certified` and `later` (`settle.FLAGS`).
     """
     counted = counting(submissions)
     others = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
@@ -217,9 +208,7 @@ def match(
 def match_settled(rows: Frame, registries: Registries) -> Matched:
     """Return what check starts from, of rows of which `settle` has told what needs all rows at once.
 
-    Args:
-        rows: as `match` takes them, with `superseded_by`, the columns `FLAGS` and those of `persons.made_at`.
-        registries: of the schools that the rows are of.
+    They are as `match` takes them, with `superseded_by`, the columns `FLAGS` and those of `persons.made_at`.
     """
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)

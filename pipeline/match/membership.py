@@ -118,13 +118,7 @@ def _read(path: Path) -> dict[str, Status]:
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:
-    """Return registry rows with `BY_REGISTRY`.
-
-    Args:
-        rows: normalised rows, with `enrolment_status` as it was given and `graduation_month`.
-        known: of `status_meanings`.
-        year: of the cohort; a graduation month of another year puts a person outside.
-    """
+    """Return normalised registry rows with `BY_REGISTRY`; a graduation month of another year puts a person outside."""
 
     def meaning(word: str) -> Status:
         plain = plain_status(word)
@@ -148,9 +142,6 @@ def years_outside(rows: Frame) -> dict[str, int]:
     """Return how many rows of one registry end in each other year, where these are more than a tenth of it; else none.
 
     Many mean a question to the office: is this the export of a whole campus, or is a year wrong?
-
-    Args:
-        rows: with `BY_REGISTRY` and `graduation_month`.
     """
     others = rows[rows["outside_registry"] == ANOTHER_YEAR]
     counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
@@ -166,9 +157,7 @@ def scope_digests(rows: Frame) -> pd.Series:
 def lay_scope(rows: Frame, decisions: Frame) -> Frame:
     """Return registry rows with `LAID`: a decision goes before the registry's word, and outlives its changes.
 
-    Args:
-        rows: with `BY_REGISTRY`.
-        decisions: `DECISIONS`, the last one of each student.
+    `decisions` has `DECISIONS`, the last one of each student.
     """
     key = ["school_code", "student_number"]
     both = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)

@@ -59,16 +59,11 @@ class Persons:
 
 
 def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
-    """Return whom the registry knows in each row, by exact keys alone.
+    """Return whom the `registered` rows of the registry know in each row, by `pairs_of_keys` alone.
 
     A row is a registry person's who has its ID number and name, or both its other numbers and one of the two, or every
     number that it gives. Where ID number and name are one person's and both other numbers another's, it is torn: it
     takes neither's place (`docs/decisions/supersede.md`).
-
-    Args:
-        keys: of the rows, by `PERSON_KEYS`.
-        pairs: `pairs_of_keys` of them and the registry.
-        registered: how many rows the registry has.
     """
     shares, count = pairs["shares"].to_numpy(), len(keys)
     both = _single(pairs, _has(shares, STUDENT | EXAM), count)
@@ -117,10 +112,6 @@ def superseding(keys: Frame, people: Persons) -> tuple[Positions, Bools]:
     A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
     student number and one of the two, the school aside. Rows that a registry knows as two people are two people,
     whatever else they share: a namesake's or a classmate's number, typed by mistake, must not erase them.
-
-    Args:
-        keys: `settle.submission_keys` of the rows, in the order they were read.
-        people: of `known_people`.
     """
     own = _apart_by_person(_components([_apart(key, people.person) for key in person_keys(keys)]), people.person)
     # a row without a time of its own comes after every row of the same person above it in its sheet; of two made at one

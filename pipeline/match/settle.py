@@ -116,13 +116,7 @@ def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, cou
 
 
 def _owners(values: Keys, own: Bools, certified: Bools) -> Bools:
-    """Return who owns the value that is shared: whose registry row has it, else the one who alone is certified.
-
-    Args:
-        values: the shared value of each row, 0 where it shares none.
-        own: whether the registry has this value for the row's person.
-        certified: whether the row's identity is certified.
-    """
+    """Return who owns the value that is shared: whose registry row has it, else the one who alone is certified."""
     claimed = known_keys(values, values[own])
     return (values != 0) & np.where(claimed, own, certified & ~repeated(values, certified))
 

@@ -79,12 +79,7 @@ class Vocabulary:
 
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
-    """Return the cohort's vocabulary.
-
-    Args:
-        cohort: names the schools and, in `[rules] folder`, the office's own code tables.
-        colleges: `school, college, aliases`, the aliases separated by ；.
-    """
+    """Return the cohort's vocabulary; `colleges` has `school, college, aliases`, the aliases separated by ；."""
     folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
     schools = {
         _bare(name): school.name for school in cohort.schools for name in (school.code, *school.aliases, school.name)
