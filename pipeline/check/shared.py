@@ -15,6 +15,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import pandas as pd
 
 from pipeline import fields
+from pipeline.knowledge.text_columns import joined_text
 from pipeline.tables import Frame, conform, empty
 
 LEAST_ROWS = 10
@@ -48,18 +49,13 @@ def signs_of(findings: Frame, table: Frame) -> Frame:
     for submission, rule in asked[["submission_id", "rule"]].drop_duplicates().itertuples(index=False):
         row = told.get(submission)
         if row is not None:
-            given, expected = _sides(rule, row)
+            name = judged_field(rule)
+            held = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
+            given, expected = row.get(name, ""), row.get(held, "")
             place = [row[name] for name in ("file", "sheet", "told_school", "told_college")]
             signs = _transformations(rule, given, expected, row)
             found += [(submission, *place, rule, *sign, given, expected) for sign in signs]
     return pd.DataFrame(found, columns=pd.Index(SIGNS), dtype="str")
-
-
-def _sides(rule: str, row: Mapping[Hashable, str]) -> tuple[str, str]:
-    """Return the value that a rule judges and the expected value ("" if unknown)."""
-    name = judged_field(rule)
-    held = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
-    return row.get(name, ""), row.get(held, "")
 
 
 def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable, str]) -> list[tuple[str, str]]:
@@ -121,7 +117,10 @@ def shared_faults_of(
         faults = groups.agg(rows=("rows", "sum"), given=("given", "first"), expected=("expected", "first"))
         faults = faults.merge(all_places.groupby(scope, as_index=False)["of"].sum(), on=scope)
         faults = faults.assign(**{name: "" for name in PLACE if name not in scope})
-        faults["number"] = [_number(*row) for row in faults[[*PLACE, *SIGN]].itertuples(index=False, name=None)]
+        faults["number"] = [
+            hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+            for told in joined_text(faults, [*PLACE, *SIGN])
+        ]
         share = faults["rows"] / faults["of"]
         stays = faults["number"].isin(list(known)) & (share >= KEPT_SHARE)
         faults = faults[stays | ((faults["rows"] >= LEAST_ROWS) & (share >= LEAST_SHARE))]
@@ -142,10 +141,6 @@ def _without(counts: Frame, found: list[Frame]) -> Frame:
         taken = counts.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
         counts = counts[(taken["_merge"] == "left_only").to_numpy()]
     return counts
-
-
-def _number(*parts: str) -> str:
-    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
 def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:

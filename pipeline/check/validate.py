@@ -105,7 +105,9 @@ def _verdict(rule: Rule, result: Any) -> RuleVerdict:  # noqa: ANN401 - as above
     """Return one rule's verdict from Great Expectations' result; `mostly` may let some rows pass."""
     none = np.array([], dtype=np.int64)
     if raised := exceptions_of(result):
-        return RuleVerdict(rule, none, could_not_run=_class_of(str(raised[0].get("exception_traceback", ""))))
+        trace = str(raised[0].get("exception_traceback", ""))  # its class alone: its text may hold a cell
+        found = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", trace, re.MULTILINE)
+        return RuleVerdict(rule, none, could_not_run=found[1] if found else "error")
     if result.success:
         return RuleVerdict(rule, none)
     if not result.result.get("unexpected_index_list"):
@@ -117,9 +119,3 @@ def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as abo
     """Return what was raised while one expectation was judged: it tells of itself, or of each of its metrics."""
     told = result.exception_info or {}
     return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]
-
-
-def _class_of(trace: str) -> str:
-    """Return the class of the error that a traceback ends with; its text may hold a cell."""
-    found = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", trace, re.MULTILINE)
-    return found[1] if found else "error"

@@ -104,11 +104,7 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
     its area code is the matter of `area_code_state`.
     """
     plain = fits_pattern(values, rf"|{_MOBILE}|{_LANDLINE}")
-    return _settle(values, plain, lambda value: all(map(_is_phone, telephones(value).split("/"))))
-
-
-def _is_phone(number: str) -> bool:
-    return re.fullmatch(_ONE, number) is not None
+    return _settle(values, plain, lambda value: all(re.fullmatch(_ONE, one) for one in telephones(value).split("/")))
 
 
 def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:

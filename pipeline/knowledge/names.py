@@ -49,26 +49,16 @@ _PRIVATE = {
 @cache
 def lookalikes() -> dict[int, str]:
     """Return the characters that stand for Han or Latin ones, each with the one meant (for `str.translate`)."""
-    table = {**_gbk_private(), **_compatible()}
-    table.update({ord(radical): meant for radical, meant in zip(_RADICALS[::2], _RADICALS[1::2], strict=True)})
-    table.update({private: chr(meant) for private, meant in _PRIVATE.items()})
-    return {given: _unradical(meant, table) for given, meant in table.items()}
-
-
-def _unradical(meant: str, table: dict[int, str]) -> str:
-    return table.get(ord(meant), meant) if len(meant) == 1 else meant
-
-
-def _compatible() -> dict[int, str]:
-    ranges = ((0x2F00, 0x2FD6), (0xF900, 0xFB00), (0x2F800, 0x2FA20), (0xFF01, 0xFF5F))
-    pairs = ((code, unicodedata.normalize("NFKC", chr(code))) for start, end in ranges for code in range(start, end))
-    return {code: meant for code, meant in pairs if meant != chr(code)}
-
-
-def _gbk_private() -> dict[int, str]:
+    # GBK's private-use characters E815 to E864 (FE50 to FEA0), as GB18030 reads the same bytes
     trails = [*range(0x50, 0x7F), *range(0x80, 0xA1)]
-    pairs = ((0xE815 + place, bytes((0xFE, trail)).decode("gb18030")) for place, trail in enumerate(trails))
-    return {code: meant for code, meant in pairs if ord(meant) != code}
+    table = {0xE815 + place: bytes((0xFE, trail)).decode("gb18030") for place, trail in enumerate(trails)}
+    # Kangxi radicals, compatibility ideographs, full-width Latin and digits, by Unicode's own mappings
+    for start, end in ((0x2F00, 0x2FD6), (0xF900, 0xFB00), (0x2F800, 0x2FA20), (0xFF01, 0xFF5F)):
+        table |= {code: unicodedata.normalize("NFKC", chr(code)) for code in range(start, end)}
+    table |= {ord(radical): meant for radical, meant in zip(_RADICALS[::2], _RADICALS[1::2], strict=True)}
+    table |= {private: chr(meant) for private, meant in _PRIVATE.items()}
+    table = {code: meant for code, meant in table.items() if meant != chr(code)}
+    return {code: table.get(ord(meant), meant) if len(meant) == 1 else meant for code, meant in table.items()}
 
 
 _PLAIN = rf"[{HAN}]{{2,5}}"
@@ -135,13 +125,8 @@ def equal_names(values: pd.Series) -> pd.Series:
     if not letters.any():
         return values
     compared = values.copy()
-    compared[letters] = by_distinct(values[letters], _without_joints)
+    compared[letters] = by_distinct(values[letters], lambda name: _LATIN_JOINTS.sub("", name).casefold() or name)
     return compared
-
-
-def _without_joints(name: str) -> str:
-    bare = _LATIN_JOINTS.sub("", name).casefold()
-    return bare or name
 
 
 def name_latin(values: pd.Series) -> pd.Series:

@@ -109,19 +109,14 @@ def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[
     owned: dict[int, list[int]] = {}
     untaken = {at: NOBODY for at in range(len(amendments)) if at not in found}
     for amendment, of in sorted(found.items()):
-        one = _of_one_person(bases.loc[sorted(of)], str(amendments["school"][amendment]))
-        if one:
-            owned[amendment] = one
+        his = bases.loc[sorted(of)]
+        if his["id_number"].nunique() > 1 and his["school"].nunique() > 1:  # several people's: the school tells whose
+            his = his[his["school"] == amendments["school"][amendment]]
+        if len(his):
+            owned[amendment] = his.index.tolist()
         else:
             untaken[amendment] = SEVERAL
     return owned, untaken
-
-
-def _of_one_person(bases: Frame, school: str) -> list[int]:
-    """Return the places of the bases, of one school where they are several people's; none where that tells nothing."""
-    if bases["id_number"].nunique() > 1 and bases["school"].nunique() > 1:
-        bases = bases[bases["school"] == school]
-    return bases.index.tolist()
 
 
 def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]:
@@ -130,11 +125,8 @@ def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]
     for amendment in sorted(owned, key=lambda at: (times[at], at)):
         target = str(amendments[TARGET][amendment])
         for base in owned[amendment]:
-            chain = chains[base]
-            if target:
-                chain.targeted.setdefault(target, []).append(amendment)
-            else:
-                chain.timed.append(amendment)
+            waiting = chains[base].targeted.setdefault(target, []) if target else chains[base].timed
+            waiting.append(amendment)
     return chains
 
 
@@ -184,7 +176,7 @@ def _changes(
     rows: Frame, base: Frame, given: Frame, changed: Frame, source: Frame, before: Frame, why: pd.Series
 ) -> Frame:
     """Return the changes of amended rows: those of what each amends, and for each new value its file and row."""
-    ids = pd.Series(rows["submission_id"], dtype="str")
+    ids = rows["submission_id"]
     old = pd.Series(ids.to_numpy(), index=base["submission_id"].loc[rows.index].to_numpy())
     kept = before[before["submission_id"].isin(list(old.index))]
     kept = kept.assign(submission_id=kept["submission_id"].map(old))

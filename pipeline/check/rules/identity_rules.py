@@ -151,6 +151,8 @@ def cause(table: Frame) -> pd.Series:
     unnamed = ~held(table, "id_name_row")
     valid = _valid(table, unheld)
     nameless = flag(table["registry_faults"], fits_pattern(table["registry_faults"], ".* name .*"))
+    keys = ("id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row")
+    ties = table[[SEVERAL[name] for name in keys]].any(axis=1)
     conditions = {
         "": certified(table),
         UNNAMED: ~table["school_named"],
@@ -161,7 +163,7 @@ def cause(table: Frame) -> pd.Series:
         "id_of_another": owned & other,
         "id_mistyped": unheld & ~valid,
         "registry_outdated": unheld & valid,
-        "ambiguous": _ties(table) | (owned & table["strays"]),
+        "ambiguous": ties | (owned & table["strays"]),
     }
     found = np.select(list(conditions.values()), list(conditions), "unknown")
     return pd.Series(found, index=table.index, dtype="str")
@@ -173,11 +175,6 @@ def _valid(table: Frame, where: Mask) -> Mask:
     numbers = IdNumbers(asked["id_number"])
     right = numbers.valid & numbers.birth_ok(asked["registry_graduation_month"])
     return right.reindex(table.index, fill_value=False)
-
-
-def _ties(table: Frame) -> Mask:
-    names = ["id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row"]
-    return table[[SEVERAL[name] for name in names]].any(axis=1)
 
 
 _CAUSES = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from math import ceil, floor
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.check.rule import Broken, Facts, Mask, given, milder, rule
 from pipeline.knowledge.contacts import email_misspelt, email_ok
-from pipeline.knowledge.text_columns import distinct_rows, flag, flag_by_distinct
+from pipeline.knowledge.text_columns import flag_by_distinct, flag_by_rows
 from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import Frame
 
@@ -169,8 +168,7 @@ def study_years_span(table: Frame, facts: Facts) -> Mask:
     """Enrolment plus study years is not the graduation year; a half year may end in either of the two."""
     enrolled, graduated, years = table["enrolment_month"], table["graduation_month"], table["study_years"]
     readable = is_month(enrolled) & is_month(graduated) & years.isin(list(_HALF_YEARS))
-    places, cells = distinct_rows(enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
-    return flag(readable, np.array([_off(*cell) for cell in cells], dtype=bool)[places])
+    return flag_by_rows(_off, enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
 
 
 def _off(enrolled: str, graduated: str, years: str) -> bool:

@@ -88,7 +88,8 @@ def origin_province_known(table: Frame, facts: Facts) -> Mask:
 def origin_city_known(table: Frame, facts: Facts) -> Mask:
     """The city of origin is none in any year, or never was in the province."""
     judged = judged_origin(table, facts)
-    alone = facts.regions.judge(table["origin_province"], table["origin_city"], _blank(table), facts.year)
+    none = pd.Series("", index=table.index, dtype="str")
+    alone = facts.regions.judge(table["origin_province"], table["origin_city"], none, facts.year)
     wrong = ~judged["resolved_city"] | ~alone["hierarchy"]
     return given(table["origin_city"]) & (wrong | ~judged["resolved_province"])
 
@@ -98,10 +99,6 @@ def origin_county_known(table: Frame, facts: Facts) -> Mask:
     """The county of origin never was in the city."""
     judged = judged_origin(table, facts)
     return given(table["origin_county"]) & ~(judged["hierarchy"] & judged["resolved_city"])
-
-
-def _blank(table: Frame) -> pd.Series:
-    return pd.Series("", index=table.index, dtype="str")
 
 
 def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
