@@ -3,7 +3,7 @@
 Where 10 submissions and 80 % of those of one worksheet, or of one school and college, break one rule by one same
 transformation of the value, their findings carry the fault's number and are the office's (contract, *tables/
 shared_faults*). Each part of a run says which transformations its findings fit (`signs_of`); all are counted together
-once (`decide`), then laid on each part's findings (`lay_on`).
+once (`shared_faults_of`), then laid on each part's findings (`with_shared_faults`).
 """
 
 from __future__ import annotations

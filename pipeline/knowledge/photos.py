@@ -119,8 +119,6 @@ def _neighbours(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Pos
         yield order[:-lag][same], order[lag:][same]
 
 
-__all__ = ["COLUMNS", "PhotoFile", "Shelf", "examine_photos", "near_same", "read_picture"]
-
 # What is decoded, whatever a file is called: Pillow knows forty more kinds, and would start Ghostscript for one of them
 _KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
