@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from pipeline import fields
 from pipeline.cli.common import AsJson, CohortPath, cohort_at, ledger_of, open_desk
 from pipeline.errors import one_line
 
@@ -81,7 +82,6 @@ def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
 
 
 def _head(console: Console, facts: dict[str, Any]) -> None:
-    from pipeline import fields
     from pipeline.tables import STATUSES
 
     one = facts["student"]
@@ -123,7 +123,8 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
     _findings(console, given["findings"])
     if given["changes"]:
         table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
-        _rows(table, given["changes"], ("field", "given", "kept", "why"))
+        for row in given["changes"]:
+            table.add_row(fields.label(row["field"]), row["given"], row["kept"], row["why"])
         console.print()
         console.print(table)
     if given["unknown_columns"]:
@@ -144,8 +145,6 @@ def _judged(match: dict[str, Any]) -> str:
 
 def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
     """Return the submitted fields beside the registry's: all, or those that differ, are found fault with, or matter."""
-    from pipeline import fields
-
     table = _table("", "项目", "填写", "学籍库（不可念出）", "")
     wrong = {row["field"] for row in given["findings"]}
     for name, value in given["fields"].items():
@@ -170,7 +169,7 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
         style = "red" if row["severity"] == "critical" and not row["excepted"] else ""
         evidence = f"\n依据：{row['expected']}" if row["expected"] else ""
         told = f"{row['message']}  [{row['rule']}]{evidence}"
-        table.add_row(ACTORS[row["actor"]], level, _label(row["field"]), told, style=style)
+        table.add_row(ACTORS[row["actor"]], level, fields.label(row["field"]), told, style=style)
     console.print()
     console.print(table)
 
@@ -205,17 +204,6 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
 
 def _minute(at: str) -> str:
     return at[:16].replace("T", " ")
-
-
-def _label(name: str) -> str:
-    from pipeline import fields
-
-    return fields.label(name)
-
-
-def _rows(table: Table, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
-    for row in rows:
-        table.add_row(*(_label(row[name]) if name == "field" else row[name] for name in names))
 
 
 def _table(title: str, *headers: str) -> Table:

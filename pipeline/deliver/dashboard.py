@@ -296,13 +296,10 @@ def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
         )
         sheet.write_string(0, 0, title, book.add_format({**_LIST_FONT, "bold": True, "font_size": 13}))
         write_row(sheet, 2, list(_LISTED), head)
-        for place, row in enumerate(map(_cells, rows), 3):
-            sheet.set_row(place, height(row, widths))
-            write_row(sheet, place, row, cell)
+        for place, row in enumerate(rows, 3):
+            place_of = (row.college, row.class_name, row.student_number, row.name)
+            cells = (*place_of, row.state.word, row.state.who, "；".join(row.reasons))
+            sheet.set_row(place, height(cells, widths))
+            write_row(sheet, place, cells, cell)
         lay_page(sheet, 2, len(rows), widths)
     return buffer.getvalue()
-
-
-def _cells(row: Chased) -> tuple[str, ...]:
-    state, reasons = row.state, "；".join(row.reasons)
-    return (row.college, row.class_name, row.student_number, row.name, state.word, state.who, reasons)

@@ -62,7 +62,7 @@ def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
 def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
     """Render each counselor's own page (one for each of their colleges), all at once, and return what gives them."""
     if not who:
-        return _none
+        return no_pages
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.own import Notebooks
     from pipeline.render.page_guard import Guard
@@ -73,8 +73,8 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
     failed: dict[str, str] = {}
     with _scratch(cohort) as name:  # the executed notebooks are not kept: a name is in them
         jobs: list[NotebookJob] = []
-        whose: list[tuple[Recipient, tuple[str, str]]] = []
-        for place, (recipient, key) in enumerate((r, key) for r in who for key in _colleges(r)):
+        wanted = [(one, key) for one in who for key in sorted({(key[0], key[1]) for key in one.scope})[:MOST]]
+        for place, (recipient, key) in enumerate(wanted):
             folder = name / str(place)
             folder.mkdir()
             parameters = {
@@ -85,8 +85,7 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
             page = folder / "page.html"
             made_here = folder / "counselor.ipynb"
             jobs.append(NotebookJob(notebook, made_here, page, parameters, str(place), own=own, ours=not own))
-            whose.append((recipient, key))
-        for result, (recipient, key) in zip(run_notebooks(jobs), whose, strict=True):
+        for result, (recipient, key) in zip(run_notebooks(jobs), wanted, strict=True):
             try:
                 mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
                 expected = guard.expected(cohort.code_of(key[0]), key[1], only=frozenset(mine))
@@ -118,10 +117,6 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _colleges(recipient: Recipient) -> list[tuple[str, str]]:
-    return sorted({(key[0], key[1]) for key in recipient.scope})[:MOST]
-
-
 def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path | None) -> Attachment:
     """Return the page as an attachment, held to the recipient's own students.
 
@@ -139,7 +134,8 @@ def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path 
     return _attachment(key, "我的班级", page)
 
 
-def _none(recipient: Recipient) -> tuple[Attachment, ...]:
+def no_pages(recipient: Recipient) -> tuple[Attachment, ...]:
+    """Raise `RefusedError`: no counselor's page was rendered."""
     raise RefusedError("页面没有生成", where=recipient.kind, remedy=_REMEDY)
 
 

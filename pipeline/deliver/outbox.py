@@ -104,7 +104,7 @@ class Outbox:
             return self._after_failure(past, last, content)
         if force:
             return MailVerdict(True)
-        if self._holds(recipient):
+        if self._held.get(recipient.address_key):
             return MailVerdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
         return self._after(past, last, content)
 
@@ -131,9 +131,6 @@ class Outbox:
         if here and here[-1] == "refused":
             return MailVerdict(False, "本次运行已被拒收，可用 --failed 重试", flagged=True)
         return MailVerdict(True)
-
-    def _holds(self, recipient: Recipient) -> bool:
-        return self._held.get(recipient.address_key, False)
 
     def claim(self, recipient: Recipient, content: str) -> int:
         """Write that the mail is about to be handed over; return the claim's number.

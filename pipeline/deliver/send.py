@@ -15,7 +15,7 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
 from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draft
-from pipeline.deliver.full_page import college_pages, counselor_pages
+from pipeline.deliver.full_page import college_pages, counselor_pages, no_pages
 from pipeline.deliver.message import (
     XLSX,
     Attachment,
@@ -33,7 +33,6 @@ from pipeline.deliver.recipients import NoAddress, Recipient, clean_address, mai
 from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import MailSource, open_run, run_to_send
 from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
-from pipeline.errors import RefusedError
 from pipeline.lock import cohort_lock
 from pipeline.papers.errata import ERRATA, KIND, REPORTED, Erratum, errata_of, errata_workbook, remember
 from pipeline.review.ledger import Ledger, open_ledger
@@ -71,18 +70,6 @@ def system_clock() -> Clock:
     return Clock(lambda: datetime.now(SHANGHAI), time.sleep, time.monotonic)
 
 
-def build_messages(cohort: Cohort, run: Path, pages: Pages | None = None) -> list[Message]:
-    """Return every mail of a run (counselors, secretaries, students where switched on), whether due or not.
-
-    Raises:
-        RefusedError: the run, or a college's render, is not whole.
-    """
-    source = open_run(cohort, run)
-    who = _staff(source)[0]
-    full = (pages or counselor_pages)(cohort, source, who)
-    return [draft.build() for draft in [*_staff_drafts(cohort, source, who, full), *_students(cohort, source, False)]]
-
-
 def send_due(
     cohort: Cohort,
     options: Options,
@@ -116,8 +103,10 @@ def send_due(
             sweep(batch)
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         recovered = outbox.recover()
-        full = _Later()
-        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, full)
+        rendered: list[FullPage] = [no_pages]  # once it is known whose mail is due
+        due, passed, unreachable = _plan(
+            cohort, options, source, ledger, outbox, lambda recipient: rendered[-1](recipient)
+        )
         heard: list[Result] = []
 
         def tell(result: Result) -> None:
@@ -129,7 +118,7 @@ def send_due(
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
         try:
             with _server(cohort, server) as reached:
-                full.pages = (pages or counselor_pages)(cohort, source, staff)
+                rendered.append((pages or counselor_pages)(cohort, source, staff))
                 results = _post(cohort, options, outbox, reached, folder, clock, tell).send_all(due)
         finally:
             keep_reported(cohort, source, ledger, heard)
@@ -146,22 +135,10 @@ def _server(cohort: Cohort, given: MailServer | None) -> Generator[MailServer | 
         yield server
 
 
-class _Later:
-    """The counselors' pages, rendered once it is known whose mail is due."""
-
-    pages: FullPage | None = None
-
-    def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
-        """Return the recipient's full pages."""
-        if self.pages is None:
-            raise RefusedError("页面尚未生成", where=recipient.kind)
-        return self.pages(recipient)
-
-
 def _dry(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
-        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, _Later())
+        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, no_pages)
     return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
 
 

@@ -172,8 +172,11 @@ class SmtpServer:
             self._drop()
             return Attempt("unclear", "content", 0, "reply")
         refused = _refusal("content", code, reply)
-        self._reset(refused) if refused else self._count()
-        return refused or Attempt("accepted", "content", code)
+        if refused:
+            self._reset(refused)
+            return refused
+        self._sent += 1
+        return Attempt("accepted", "content", code)
 
     def _last_reply(self, client: smtplib.SMTP) -> tuple[int, bytes]:
         assert client.sock
@@ -206,9 +209,6 @@ class SmtpServer:
         if self._client:
             self._client.close()
         self._client = None
-
-    def _count(self) -> None:
-        self._sent += 1
 
 
 def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> smtplib.SMTP:

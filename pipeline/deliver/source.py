@@ -60,20 +60,15 @@ class MailSource:
 
     def people(self, recipient: Recipient) -> People:
         """Return the students whom a counselor (by class) or a secretary (by college) is told of."""
-        whose = self._by_class if recipient.kind == "counselor" else self._by_college
-        roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in whose)
+        roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in self._places[recipient.kind])
         roster = roster.reset_index(drop=True)
         return People(roster, findings, course, self.as_of, self.window, len(extras), self.returned)
 
     @cached_property
-    def _by_class(self) -> list[_Grouped]:
+    def _places(self) -> dict[str, list[_Grouped]]:
         parts = (self.roster, self.findings, self.course, self.extras)
-        return [(part, part.groupby(_KEYS, sort=False).indices) for part in parts]
-
-    @cached_property
-    def _by_college(self) -> list[_Grouped]:
-        parts = (self.roster, self.findings, self.course, self.extras)
-        return [(part, part.groupby(_KEYS[:2], sort=False).indices) for part in parts]
+        keys = {"counselor": _KEYS, "secretary": _KEYS[:2]}
+        return {kind: [(part, part.groupby(key, sort=False).indices) for part in parts] for kind, key in keys.items()}
 
     @cached_property
     def unread_students(self) -> dict[Key, str]:

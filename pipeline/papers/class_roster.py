@@ -211,7 +211,7 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
             "foot": f"{own.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
-            "rows": _rows(students, full=full),
+            "rows": [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)],
             "notes": _notes(students),
             "boxed_note": BOXED,
             "sign": ["全班已逐人核对。", "辅导员签字：", "　　　　年　　月　　日"],
@@ -234,10 +234,6 @@ def _notes(students: Students) -> list[str]:
     closes = month_day(students.run.window.closes)
     outside = students.outside_by_name()
     return [_NOTE.format(closes), *([f"不在本届，不用签名：{outside}。"] if outside else [])]
-
-
-def _rows(students: Students, *, full: bool) -> list[dict[str, Any]]:
-    return [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)]
 
 
 def _row(

@@ -232,7 +232,10 @@ _KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = 
     "corrections": _corrections,
     "results": _results,
 }
-_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
+_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {
+    "errata": _errata,
+    "guide": _guide,
+}
 KINDS = ("proof", "errata", "corrections", "results", "guide")
 
 
