@@ -138,7 +138,7 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     from pipeline.review.signing import accept
     from pipeline.review.witnesses import require_whole
     from pipeline.tables import read_table
-    from pipeline.tabulate.college_table import standing_of
+    from pipeline.tabulate.tabulate_stage import standing_of
 
     college, cohort = _college_of(words)
     tables, today = open_desk(cohort)

@@ -15,7 +15,7 @@ from pipeline.review.signatures import college_states
 from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 from pipeline.review.signed_set import code_of, signed_digest
 from pipeline.review.signing import accept, file_scan, revoke, sign, unsigned
-from pipeline.tabulate.college_table import make_colleges, standing_of
+from pipeline.tabulate.tabulate_stage import make_colleges, standing_of
 
 from .small import COLLEGE, TODAY, kept, open_in, person, submission, tables, terms
 
