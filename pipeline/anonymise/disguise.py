@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from functools import cache
 from random import Random
@@ -91,20 +91,12 @@ class Disguise:
         day = self._days.get(core[start : start + 4], core[start : start + 4])
         tail = core[start + 4 : start + 7]
         sequence = "".join(self.digit("id", at)[int(mark)] for at, mark in enumerate(tail[:2], 15))
-        sex = self.same_parity(tail[2])
+        sex = [digit for digit in self.digit("id", 17) if int(digit) % 2 == int(tail[2]) % 2][int(tail[2]) // 2]
         body = core[:start] + day + sequence + sex
-        return body if len(core) == 15 else body + self._check(core, body)
-
-    def same_parity(self, mark: str) -> str:
-        """Return a digit that is odd where the given one is."""
-        odd = self.digit("id", 17)
-        same = [digit for digit in odd if int(digit) % 2 == int(mark) % 2]
-        return same[int(mark) // 2]
-
-    def _check(self, core: str, body: str) -> str:
-        """Return a check character as far from the right one as the given one was."""
-        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))
-        return _CHECK[(_CHECK.index(_check_character(body)) + off) % 11]
+        if len(core) == 15:
+            return body
+        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))  # as far from the right one as it was
+        return body + _CHECK[(_CHECK.index(_check_character(body)) + off) % 11]
 
     def prefix(self, fifteen: str) -> str:
         """Return what becomes of an ID number's first 15 digits (all that a damaged cell has)."""
@@ -128,7 +120,8 @@ class Disguise:
         changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
         if changed.strip() in self._people:
             return self.name(changed)
-        words = {word for run in _WORD.findall(changed) for word in _pieces(run)} & self._people
+        runs = [(run, at) for run in _WORD.findall(changed) for at in range(len(run) - 2)]
+        words = {run[at : at + length] for run, at in runs for length in (3, 4, 5)} & self._people
         for name in sorted(words, key=len, reverse=True):
             changed = changed.replace(name, self.name(name))
         return changed
@@ -202,11 +195,6 @@ class Disguise:
 def _check_character(body: str) -> str:
     """Return the check character of one ID number's first 17 digits (GB 11643; columns: `knowledge.identifiers`)."""
     return _CHECK[sum(int(digit) * 2 ** (17 - at) for at, digit in enumerate(body)) % 11]
-
-
-def _pieces(run: str) -> Iterator[str]:
-    """Yield what of a run of characters may be a name inside other words."""
-    return (run[at : at + length] for length in (3, 4, 5) for at in range(len(run) - length + 1))
 
 
 def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
