@@ -80,7 +80,6 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
     prepared.adopt_strays()
     touch()
-    gc.collect()
     gc.freeze()  # what is shared stays shared: the collector writes into no page of it
     gc.enable()
     jobs: set[int] = set()
