@@ -60,7 +60,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
     before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
     decided: list[str] = []
     if cohort.review.decisions:
-        from pipeline.review.worksheet import decision_files
+        from pipeline.review.decision_rows import decision_files
 
         decided = [sha256_of(path) for path in decision_files(cohort)]
     whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), *decided)

@@ -38,7 +38,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
         try:
             decisions = None
             if cohort.review.decisions and not options.rules:
-                from pipeline.review.scope_rows import take_scope_decisions
+                from pipeline.review.worksheet import take_scope_decisions
 
                 decisions = take_scope_decisions(cohort)
             known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)

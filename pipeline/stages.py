@@ -30,14 +30,13 @@ from pipeline.render.own import Notebooks
 from pipeline.render.render_stage import Renderer
 from pipeline.result_digests import Fingerprint
 from pipeline.review.decisions import standing_decisions, with_approved
-from pipeline.review.exceptions import settled_faults
-from pipeline.review.previous import compare_years
+from pipeline.review.exceptions import compare_years, settled_faults
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.review_stage import review
 from pipeline.review.scope_decisions import scope_decisions
-from pipeline.review.scope_rows import NO_DECISIONS, DecisionRows
 from pipeline.review.signatures import college_states
 from pipeline.review.witnesses import head_of
+from pipeline.review.worksheet import NO_DECISIONS, DecisionRows
 from pipeline.run_folder import RunFolder, latest_run, previous_run
 from pipeline.run_options import RunOptions
 from pipeline.scale.part import Part, part_registry, part_submissions

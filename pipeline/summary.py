@@ -16,7 +16,7 @@ from pipeline.check.shared import shared_fault_lines
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
 from pipeline.logs import mask
-from pipeline.review.signed_set import signed_digest
+from pipeline.review.signatures import signed_digest
 from pipeline.tables import Frame, read_table
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import pytest
 from pipeline import fields
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import UsageError
+from pipeline.review.chain import Entry
 from pipeline.review.review_snapshot import RunTables, load_tables
 from pipeline.student_facts import masked_facts, student_facts_of, what_was_done
 from pipeline.tables import CHANGES, FINDINGS, ROSTER, conform, empty, write_table
@@ -126,16 +127,18 @@ def test_masked_leaves_no_number_and_keeps_the_student_number(known, run, ledger
 
 
 def test_decisions_signatures_and_mail_are_told(known, run, ledger):
-    ledger.append("decision", action="return", by="王老师", why="照片不清", school_code="10534", student_number="1001",
-                  submission_id="s-new", made_on="x", data={"registry_digest": "d"})  # fmt: skip
-    ledger.append("decision", action="approve", by="王老师", school_code="12649", student_number="1001", made_on="y")
-    ledger.append("signature", action="sign", by="李书记", school_code="10534", college="土木学院", made_on="z")
+    returned = {"school_code": "10534", "student_number": "1001", "submission_id": "s-new", "made_on": "x"}
+    data = {"registry_digest": "d"}
+    ledger.append(Entry("decision", action="return", by="王老师", why="照片不清", data=data, **returned))
+    approved = {"school_code": "12649", "student_number": "1001", "made_on": "y"}
+    ledger.append(Entry("decision", action="approve", by="王老师", **approved))
+    ledger.append(Entry("signature", action="sign", by="李书记", school_code="10534", college="土木学院", made_on="z"))
     counselor = Recipient("counselor", "z@x.edu.cn", ("周",), frozenset({("甲大学", "土木学院", "一班")}))
     student = Recipient("student", "a@qq.com", (), frozenset({("甲大学", "1001")}))
     stranger = Recipient("student", "a@qq.com", (), frozenset({("甲大学", "2002")}))
     for one in (counselor, student, stranger):
-        personal = {"address": one.address}
-        ledger.append("delivery", action="accepted", by="mingce send", data={"recipient": one.key}, personal=personal)
+        told = {"data": {"recipient": one.key}, "personal": {"address": one.address}}
+        ledger.append(Entry("delivery", action="accepted", by="mingce send", **told))
     facts = facts_of(known, run, ledger)
     assert [(row["action"], row["why"]) for row in facts["ledger"]] == [("return", "照片不清")]
     assert facts["student"]["status"] == "correct"

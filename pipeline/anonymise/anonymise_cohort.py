@@ -31,7 +31,7 @@ from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import fields_read
 from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units, together
 from pipeline.errors import InputError
-from pipeline.review.worksheet import COLUMNS, OPINIONS, read_decision_rows
+from pipeline.review.decision_rows import COLUMNS, OPINIONS, read_decision_rows
 
 Sheet = Any  # XlsxWriter ships no types
 

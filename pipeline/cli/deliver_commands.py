@@ -146,12 +146,13 @@ def _write_back(
 
 
 def _record(cohort: Cohort, run: Path, summary: Summary, by: str, why: str) -> None:
+    from pipeline.review.chain import Entry
 
     written = [
         {"spreadsheet": sheet.key, "rows": sheet.rows, "changed": len(sheet.changed)} for sheet in summary.sheets
     ]
     with ledger_of(cohort) as ledger:
-        ledger.append("write_back", by=by, why=why, made_on=run.name, data={"sheets": written})
+        ledger.append(Entry("write_back", by=by, why=why, made_on=run.name, data={"sheets": written}))
 
 
 def _say_answers(summary: Summary, run: Path, as_json: bool) -> None:
@@ -235,8 +236,9 @@ def _say_papers(made: Made) -> None:
 def _record_full(cohort: Cohort, run: str, wanted: PaperRequest, by: str, why: str) -> None:
     """Write into the ledger who prints ID numbers in full, and of which classes."""
     from pipeline.review.actions import Actor
+    from pipeline.review.chain import Entry
 
     actor = Actor(by, why)
     data = {"run": run, "colleges": [str(one) for one in wanted.colleges], "classes": list(wanted.classes)}
     with ledger_of(cohort) as ledger:
-        ledger.append("papers", action="full", by=actor.by.strip(), why=actor.why.strip(), data=data)
+        ledger.append(Entry("papers", action="full", by=actor.by.strip(), why=actor.why.strip(), data=data))

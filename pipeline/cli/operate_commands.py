@@ -47,9 +47,8 @@ def _schedule(
     catch_up: Annotated[bool, typer.Option("--catch-up", help="补做错过的核对和寄送，各一次")] = False,
 ) -> None:
     """显示或安装定时任务：在登记时间内每天核对、寄送。"""
-    from pipeline.operate.install import default_kind, printed_timer
-    from pipeline.operate.install import install as put
-    from pipeline.operate.schedule import timetable
+    from pipeline.operate.schedule import default_kind, printed_timer, timetable
+    from pipeline.operate.schedule import install as put
 
     loaded = cohort_at(cohort)
     program = (sys.executable, "-m", "pipeline")
@@ -69,8 +68,7 @@ def _schedule(
 
 def _catch_up(cohort: Cohort, table: Timetable) -> None:
     """Start what was missed while the machine was off: each job once, the run before the sending."""
-    from pipeline.operate.last import last_done
-    from pipeline.operate.schedule import JOBS, missed
+    from pipeline.operate.schedule import JOBS, last_done, missed
 
     now = datetime.now(SHANGHAI)
     due: list[Job] = [job for job in JOBS if missed(table, job, now, last_done(cohort, job))]
@@ -132,7 +130,7 @@ def _purge(
 
 
 def _close(cohort: Cohort, now: datetime, by: str, why: str, *, dry_run: bool) -> None:
-    from pipeline.operate.closing import close
+    from pipeline.operate.purge import close
     from pipeline.review.ledger import system_account
 
     if dry_run:
@@ -180,8 +178,7 @@ def _desk(
 ) -> None:
     import webbrowser
 
-    from pipeline.office.server import prepare_folder, run_notebook, serve_desk
-    from pipeline.office.waiting import waiting_page
+    from pipeline.office.server import prepare_folder, run_notebook, serve_desk, waiting_page
 
     folder = prepare_folder(cohort_at(cohort))
     print("正在打开办公台，大约半分钟……", file=sys.stderr)
@@ -189,7 +186,7 @@ def _desk(
         shown = not no_browser and webbrowser.open(waiting.address)
         server = stack.enter_context(serve_desk(folder))
         run_notebook(server)
-        waiting.over(server.address)
+        waiting.desk = server.address
         print(server.address, flush=True)
         if not (shown or no_browser):
             print("没有找到浏览器，请把上面的地址复制到浏览器里打开", file=sys.stderr)

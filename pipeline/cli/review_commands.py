@@ -63,7 +63,7 @@ def _approve(
 ) -> None:
     """审核通过：有未解决的必须更正项的学生不能通过。"""
     from pipeline.review.actions import approve, approve_ready
-    from pipeline.review.seen import seen_in_latest, seen_in_run
+    from pipeline.review.review_snapshot import seen_in_latest, seen_in_run
 
     if all_ready == bool(student):
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
@@ -149,7 +149,7 @@ def _sheet(
     out: Annotated[Path | None, typer.Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
 ) -> None:
     """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
-    from pipeline.review.decision_sheet import write_sheet
+    from pipeline.review.decision_rows import write_sheet
     from pipeline.review.review_snapshot import KINDS, lay_desk, open_tables
 
     if not college:

@@ -16,7 +16,7 @@ from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.region_table import region_codes
 from pipeline.review.review_snapshot import KINDS, Desk, RunTables, lay_desk, of_college
-from pipeline.review.signing import unsigned
+from pipeline.review.signatures import unsigned
 
 
 @dataclass(frozen=True)

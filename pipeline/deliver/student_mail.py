@@ -32,7 +32,7 @@ from pipeline.errors import InputError, RefusedError
 from pipeline.knowledge.crockford import read, written
 from pipeline.logs import mask
 from pipeline.papers.errata import reported_students
-from pipeline.review.status import one_a_slip, open_critical
+from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import states
 from pipeline.tables import read_table
 from pipeline.view.answers import reported_in_words

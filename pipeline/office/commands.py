@@ -1,4 +1,4 @@
-"""Running, looking and sending: buttons that run a `mingce` command, and what is left today."""
+"""Buttons that run a `mingce` command, what is left today, and the form for questions about columns."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from threading import Thread
-from typing import TYPE_CHECKING
 
-from pipeline.errors import RefusedError, UsageError
-from pipeline.office.columns_form import show_columns
-from pipeline.office.desk_cohort import DeskCohort, error_box, show_in
+import ipywidgets as widgets
+
+from pipeline import fields
+from pipeline.cohort import FILE_NAME, load_cohort
+from pipeline.cohort_text import save_columns
+from pipeline.errors import MingceError, RefusedError, UsageError
+from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
+from pipeline.operate.column_report import Looked, Proposal, answers_of, look_at_columns, whose_name
+from pipeline.render import overview
 from pipeline.render.pieces import Piece, piece
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
+from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import newest_run
+from pipeline.review.scope_decisions import YEARS
+from pipeline.run_folder import newer_attempt
+from pipeline.summary import doubts, with_answers
 
 _COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
 _ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
 
 
-def show_run(office: DeskCohort) -> Widget:
+def show_run(office: DeskCohort) -> widgets.Widget:
     """Return a button that runs the main job and says which page to open."""
     return _command(office, "现在运行", ["run"], "核对全部数据，约几十秒到几分钟。")
 
 
-def show_send(office: DeskCohort) -> Widget:
+def show_send(office: DeskCohort) -> widgets.Widget:
     """Return the buttons of sending: first who would get what, then the sending itself, which asks for a tick."""
-    import ipywidgets as widgets
-
     sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
     trial = _command(office, "先看看寄给谁（不寄）", ["send", "--dry-run"], "只列出收件人，不会寄出。")
     real = _command(
@@ -43,10 +48,8 @@ def show_send(office: DeskCohort) -> Widget:
     return widgets.VBox([trial, sure, real])
 
 
-def show_more(office: DeskCohort) -> Widget:
+def show_more(office: DeskCohort) -> widgets.Widget:
     """Return the commands that are needed now and then, each behind one button."""
-    import ipywidgets as widgets
-
     which = widgets.Dropdown(options=list(_MORE), description="要做的", layout=widgets.Layout(width="420px"))
     college = widgets.Text(description="院系", placeholder="学校代码/院系；签字、接收、上报必填")
     by = widgets.Text(description="经办人", placeholder="签字、接收必填")
@@ -97,18 +100,12 @@ def _command(
     words: list[str] | Callable[[], list[str]],
     said: str,
     allowed: Callable[[], bool] = lambda: True,
-) -> Widget:
+) -> widgets.Widget:
     """Return a button that runs one `mingce` command; the other buttons stay alive while it works.
 
-    Args:
-        office: the cohort; all that shows it is brought up to date afterwards.
-        label: of the button.
-        words: the command without the cohort, or what gives the whole of it at the moment of pressing.
-        said: what stands beside the button.
-        allowed: whether it may be done now.
+    `words` are the command without the cohort, or give the whole of it at the moment of pressing. `said` stands beside
+    the button, `allowed` says whether it may be done now. All that shows the cohort is brought up to date afterwards.
     """
-    import ipywidgets as widgets
-
     button = widgets.Button(description=label, button_style="primary", layout=widgets.Layout(width="auto"))
     bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
@@ -141,11 +138,9 @@ def _command(
 
 
 def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Run one command in a process of its own.
+    """Run one command in a process of its own; yield what is done, of how many (0: no count), and all it said so far.
 
-    Yields:
-        What is done, of how many (0: no count), and all that the command has said so far where that is more than a
-        count. Pages that are counted are no lines of their own: the bar shows them.
+    Pages that are counted are no lines of their own: the bar shows them.
     """
     said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows would have it say GBK
     command = [sys.executable, "-m", "pipeline", *words]
@@ -165,10 +160,8 @@ def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
     yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
-def show_look(office: DeskCohort) -> Widget:
+def show_look(office: DeskCohort) -> widgets.Widget:
     """Return what is left today in all colleges; it follows every run and decision."""
-    import ipywidgets as widgets
-
     output = widgets.Output()
 
     def look() -> None:
@@ -181,13 +174,6 @@ def show_look(office: DeskCohort) -> Widget:
 
 def left_today(office: DeskCohort) -> Piece:
     """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
-    from pipeline.render import overview
-    from pipeline.review.ledger import open_ledger
-    from pipeline.review.review_snapshot import newest_run
-    from pipeline.review.scope_decisions import YEARS
-    from pipeline.run_folder import newer_attempt
-    from pipeline.summary import doubts, with_answers
-
     try:
         run = newest_run(office.cohort)
     except RefusedError as error:
@@ -204,3 +190,48 @@ def left_today(office: DeskCohort) -> Piece:
         piece("notes", heading="请看这里", lines=[*filter(None, [older]), site]).html,
     ]
     return Piece("\n".join(parts), "今天要做的")
+
+
+def show_columns(office: DeskCohort) -> widgets.Widget:
+    """Return a button that opens every source and asks which headings mean which field."""
+    questions, output = widgets.VBox(), widgets.Output()
+    width = widgets.Layout(width="auto")
+
+    def look() -> None:
+        try:
+            cohort = load_cohort(office.cohort.folder)
+            looked = look_at_columns(cohort)
+        except MingceError as error:
+            show_in(output, error_box(error))
+            return
+        asked = [
+            (each, widgets.Checkbox(value=each.proved, description=each.question(cohort), indent=False, layout=width))
+            for each in looked.proposals
+        ]
+        save = button(f"把打勾的写进 {FILE_NAME}", lambda: _save_ticked(office, asked, output), "primary")
+        questions.children = [*(box for _, box in asked), save] if asked else []
+        show_in(output, _columns_told(office, looked))
+
+    return widgets.VBox([button("逐列核对：每一列读成了什么", look), questions, output])
+
+
+def _columns_told(office: DeskCohort, looked: Looked) -> str:
+    """Return in Chinese what is missing and what could not be read."""
+    lines = [f"未能读取：{line}" for line in looked.unread]
+    for whose, lost in looked.missing.items():
+        lines.append(f"{whose_name(office.cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
+    if looked.proposals:
+        lines.append("请核对上面的问题，是的打勾，然后写入。")
+    return "\n".join(lines or ["每一列都认得，没有要确认的。"]) + "\n"
+
+
+def _save_ticked(office: DeskCohort, asked: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:
+    """Write the ticked proposals into `cohort.toml`, and say what was written."""
+    answers = answers_of(each for each, box in asked if box.value)
+    try:
+        save_columns(office.cohort.folder / FILE_NAME, answers)
+    except MingceError as error:
+        show_in(output, error_box(error))
+        return
+    told = "；".join(f"{fields.label(name)} = {text}" for given in answers.values() for name, text in given.items())
+    show_in(output, f"已写入：{told}。请按“现在运行”。\n" if told else "没有打勾的，没有改动。\n")

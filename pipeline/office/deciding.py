@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import ipywidgets as widgets
 
 from pipeline.errors import MingceError, UsageError
-from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
-from pipeline.office.listing import Listing
-from pipeline.render.pieces import Piece
+from pipeline.match.membership import with_scope
+from pipeline.office.desk_cohort import DeskCohort, Listing, button, error_box, show_in
+from pipeline.render.pieces import piece
+from pipeline.review.actions import ActionOutcome, Actor, approve, keep_approved, reopen, send_back, withdraw
 from pipeline.review.chain import TYPED
+from pipeline.review.decisions import open_critical
 from pipeline.review.exceptions import PROOFS
-from pipeline.review.scope_decisions import REASONS
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
-
-    from pipeline.review.actions import ActionOutcome, Actor
-    from pipeline.review.ledger import Ledger
-    from pipeline.review.review_snapshot import RunTables
+from pipeline.review.granting import Grant, add_exception, undo
+from pipeline.review.ledger import Ledger, open_ledger
+from pipeline.review.review_snapshot import RunTables, open_tables
+from pipeline.review.scope_decisions import REASONS, decide_scope
+from pipeline.tables import read_table
 
 APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例外"
 ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
@@ -56,16 +56,12 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
         RefusedError: some are not ready, or were not seen as they are now; nothing was recorded.
         UsageError: nobody, or several students, have a number; a name, reason or proof is missing.
     """
-    from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
-    from pipeline.review.review_snapshot import open_tables
-
     if not decision.numbers:
         raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
     tables, today = open_tables(office.cohort)
     actor = Actor(decision.by, decision.why, today)
     with open_ledger(office.cohort) as ledger:
-        outcome = _acts(office, decision)(tables, ledger, decision.numbers, actor)
+        outcome = _act(office, decision, tables, ledger, actor)
     done = f"{decision.action} {len(outcome.done)} 人{_named(outcome.done)}"
     already = f"；{len(outcome.already)} 人此前已是如此，未重复记入" if outcome.already else ""
     unchecked = "" if office.cohort.review.reviewers else f"经办人{TYPED}。"
@@ -73,84 +69,44 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
 
 
 def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
-    """Undo the last action and return what was done; errors as of `review.undo.undo`."""
-    from pipeline.review.actions import Actor
-    from pipeline.review.ledger import open_ledger
-    from pipeline.review.undo import undo
-
+    """Undo the last action and return what was done; errors as of `review.granting.undo`."""
     with open_ledger(office.cohort) as ledger:
         outcome = undo(ledger, entries, Actor(by))
     return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_named(outcome.done)}。"
 
 
-def _acts(office: DeskCohort, decision: Decision) -> Callable[[RunTables, Ledger, Sequence[str], Actor], ActionOutcome]:
-    from pipeline.review.actions import approve, keep_approved, reopen, send_back
-
-    acts: dict[str, Callable[[RunTables, Ledger, Sequence[str], Actor], ActionOutcome]] = {
-        APPROVE: partial(approve, seen=office.seen),
-        "退回": partial(send_back, seen=office.seen),
-        "取消审核": reopen,
-        "不同意修改": partial(keep_approved, seen=office.seen),
-        "撤销登记": _withdraw,
-        OUT: partial(_scope, office, decision),
-        IN: partial(_scope, office, decision),
-        EXCEPT: partial(_except, decision),
-    }
-    return acts[decision.action]
-
-
-def _withdraw(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
-    """Withdraw the counting submission of the one student who is ticked."""
-    from pipeline.review.actions import withdraw
-
-    if len(numbers) > 1:
-        raise UsageError("撤销登记一次只能一人", remedy="请只勾选一名学生")
-    submission = str(tables.people["submission_id"].iloc[tables.place(numbers[0])])
+def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
+    action, numbers = decision.action, decision.numbers
+    on_what_was_seen = {APPROVE: approve, "退回": send_back, "不同意修改": keep_approved}
+    if action in on_what_was_seen:
+        return on_what_was_seen[action](tables, ledger, numbers, actor, office.seen)
+    if action == "取消审核":
+        return reopen(tables, ledger, numbers, actor)
+    if action in (OUT, IN):
+        registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
+        inside, reason = action == IN, decision.reason if action == OUT else ""
+        return decide_scope(registry, ledger, numbers, actor, inside=inside, proof=decision.proof, reason=reason)
+    number, *others = numbers
+    if others:
+        what = "例外一次只能办理一人" if action == EXCEPT else "撤销登记一次只能一人"
+        raise UsageError(what, remedy="请只勾选一名学生")
+    if action == EXCEPT:
+        grant = Grant(decision.rule, decision.proof, None)
+        return ActionOutcome(done=list(numbers), entries=add_exception(tables, ledger, number, grant, actor))
+    submission = str(tables.people["submission_id"].iloc[tables.place(number)])
     if not submission:
         raise UsageError("这名学生没有提交", remedy="没有可撤销的登记")
     return withdraw(tables, ledger, submission, actor)
-
-
-def _scope(
-    office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
-) -> ActionOutcome:
-    from pipeline.match.membership import with_scope
-    from pipeline.review.scope_decisions import decide_scope
-    from pipeline.tables import read_table
-
-    registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
-    inside = decision.action == IN
-    reason = "" if inside else decision.reason
-    return decide_scope(registry, ledger, numbers, actor, inside=inside, proof=decision.proof, reason=reason)
-
-
-def _except(
-    decision: Decision, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor
-) -> ActionOutcome:
-    from pipeline.review.actions import ActionOutcome
-    from pipeline.review.granting import Grant, add_exception
-
-    if len(numbers) > 1:
-        raise UsageError("例外一次只能办理一人", remedy="请只勾选一名学生")
-    grant = Grant(decision.rule, decision.proof, None)
-    return ActionOutcome(done=list(numbers), entries=add_exception(tables, ledger, numbers[0], grant, actor))
 
 
 def _named(numbers: Sequence[str]) -> str:
     return f"：{'、'.join(numbers)}" if 0 < len(numbers) <= _NAMED else ""
 
 
-def decision_form(office: DeskCohort, table: StudentTable) -> Widget:
-    """Return the form: it acts on those who are ticked, after showing whom, and takes the last action back."""
-    return _Form(office, table).widget
-
-
-class _Form:
-    """The widgets of the form."""
+class DecisionForm:
+    """The form: it acts on those who are ticked, after showing whom, and takes the last action back."""
 
     def __init__(self, office: DeskCohort, table: StudentTable) -> None:
-        import ipywidgets as widgets
-
         self._office, self._table = office, table
         self._asked: Decision | None = None
         self._last: list[int] = []
@@ -163,7 +119,6 @@ class _Form:
         self._reason = widgets.Dropdown(options=REASONS, description="原因", layout=wide)
         self._proof = widgets.Dropdown(options=PROOFS, description="证明", layout=wide)
         self._rule = widgets.Dropdown(options=[], description="例外的问题", layout=wide)
-        self._register = button("登记", self._ask, "primary")
         self._sure = button("确认", self._do, "danger")
         self._no = button("不做了", self._forget)
         self._undo = button("撤销上一步", self._take_back)
@@ -176,24 +131,18 @@ class _Form:
             [
                 widgets.HBox([self._action, self._by, self._why], layout=row),
                 self._more,
-                widgets.HBox([self._register, self._undo]),
+                widgets.HBox([button("登记", self._ask, "primary"), self._undo]),
                 self._confirm,
                 self._said,
             ],
             layout=widgets.Layout(margin="12px 0"),
         )
         self._action.observe(self._chosen, names="value")
-        table.on_tick = self._ticked
+        table.on_tick = self._chosen
 
-    def _chosen(self, _: object) -> None:
+    def _chosen(self, _: object = None) -> None:
+        """Show what the action asks for. A question that has not been answered is taken back: it named others."""
         self._forget()
-        self._show_more()
-
-    def _ticked(self) -> None:
-        """Another tick takes a question back that has not been answered: it named other students."""
-        self._chosen(None)
-
-    def _show_more(self) -> None:
         action = str(self._action.value)
         boxes = [self._reason] if action == OUT else []
         if action == EXCEPT:
@@ -203,8 +152,6 @@ class _Form:
 
     def _rules(self) -> list[tuple[str, str]]:
         """Return the open critical findings of the one student who is ticked: message and rule."""
-        from pipeline.review.status import open_critical
-
         listing = self._table.listing
         if listing is None or len(listing.ticked) != 1:
             return []
@@ -215,8 +162,6 @@ class _Form:
 
     def _ask(self) -> None:
         """Say what would be done to whom, and ask."""
-        import ipywidgets as widgets
-
         listing = self._table.listing
         ticked = dict(listing.ticked) if listing else {}
         values = (str(self._action.value), tuple(ticked), str(self._by.value), str(self._why.value))
@@ -235,27 +180,20 @@ class _Form:
 
     def _do(self) -> None:
         decision = self._asked
-        self._forget()
-        if decision is None:
-            return
-        try:
-            line, self._last = record_decision(self._office, decision)
-        except MingceError as error:
-            show_in(self._said, error_box(error))
-            return
-        self._done(line)
+        if decision is not None:
+            self._try(lambda: record_decision(self._office, decision))
 
     def _take_back(self) -> None:
+        self._try(lambda: (take_back(self._office, self._last, str(self._by.value)), []))
+
+    def _try(self, act: Callable[[], tuple[str, list[int]]]) -> None:
+        """Do it, say what was done or why not, and bring all on the page up to date."""
         self._forget()
         try:
-            line = take_back(self._office, self._last, str(self._by.value))
+            line, self._last = act()
         except MingceError as error:
             show_in(self._said, error_box(error))
             return
-        self._last = []
-        self._done(line)
-
-    def _done(self, line: str) -> None:
         listing = self._table.listing
         if listing:
             listing.ticked.clear()
@@ -264,7 +202,4 @@ class _Form:
         self._show("已登记", line)
 
     def _show(self, heading: str, line: str) -> None:
-        from pipeline.render.pieces import piece
-
-        shown: Piece = piece("notes", heading, heading=heading, lines=[line])
-        show_in(self._said, shown)
+        show_in(self._said, piece("notes", heading, heading=heading, lines=[line]))

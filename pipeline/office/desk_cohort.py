@@ -1,22 +1,28 @@
-"""One cohort at the office's desk, and what the desk has shown of it."""
+"""One cohort at the office's desk: what was shown of it, the list of its students, and what every form needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+from IPython.core.formatters import DisplayFormatter
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
 from pipeline.render.pieces import Piece, piece
+from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import KINDS, Desk, Student, lay_desk, open_tables, records, seen_in, student_name
+from pipeline.tables import STATUSES
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from ipywidgets import Button, Output
-
-    from pipeline.review.review_snapshot import Desk
-
+EVERY = "全部"
+REQUEST = "申请修改"
+PAGE = 15
+_SEARCHED = ["name", "student_number", "class_name", "phone"]
 _LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reason": "原因", "--rule": "例外的问题"}
 """What the form calls a command's options."""
 
@@ -27,7 +33,7 @@ class DeskCohort:
 
     cohort: Cohort
     seen: dict[str, str] = field(default_factory=dict[str, str])
-    """Every student that was shown, as he was then (`pipeline.review.seen`): nothing is decided unseen."""
+    """Every student that was shown, as he was then (`seen_in`): nothing is decided unseen."""
     _listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     def on_change(self, act: Callable[[], None]) -> None:
@@ -41,30 +47,101 @@ class DeskCohort:
 
     def remember(self, people: pd.DataFrame) -> None:
         """Note that these rows of a desk's people are shown now."""
-        from pipeline.review.seen import seen_in
-
         self.seen.update(seen_in(people))
 
     def desk(self) -> Desk:
         """Return the newest run's tables under the decisions of this moment."""
-        from pipeline.review.ledger import open_ledger
-        from pipeline.review.review_snapshot import KINDS, lay_desk, open_tables
-
         tables, today = open_tables(self.cohort)
         with open_ledger(self.cohort) as ledger:
             return lay_desk(tables, ledger.entries(*KINDS), today)
 
 
 def open_office(cohort: str) -> DeskCohort:
-    """Open a cohort.
-
-    Args:
-        cohort: `cohort.toml` or its folder.
+    """Open the cohort of a `cohort.toml` or its folder.
 
     Raises:
         ConfigurationError: the settings are wrong; all mistakes at once.
     """
     return DeskCohort(load_cohort(Path(cohort or ".")))
+
+
+@dataclass(frozen=True)
+class ListFilter:
+    """What is asked for: a college (`code/college`), a state (a word of `STATUSES`, or 申请修改) and words."""
+
+    college: str = EVERY
+    status: str = EVERY
+    words: str = ""
+
+
+@dataclass
+class Listing:
+    """The desk's students, and who is ticked.
+
+    `ticked` holds SCHOOL/NUMBER and name: whoever is ticked stays so while other pages and searches are looked at,
+    and is acted on, whatever is on the screen.
+    """
+
+    desk: Desk
+    wanted: ListFilter = ListFilter()
+    page: int = 0
+    ticked: dict[str, str] = field(default_factory=dict[str, str])
+
+    @cached_property
+    def _texts(self) -> pd.Series:
+        """What a search looks into, one text a student: name, number, class, and the telephone that was given."""
+        phones = self.desk.tables.submissions.set_index("submission_id")["phone"]
+        phones = phones[~phones.index.duplicated()]
+        people = self.desk.people
+        parts = people.assign(phone=people["submission_id"].map(phones).astype("str").fillna(""))[_SEARCHED]
+        return pd.Series(["\n".join(row).casefold() for row in parts.to_numpy()], index=people.index, dtype="str")
+
+    @property
+    def colleges(self) -> list[str]:
+        """The colleges to choose from: `code/college`, 全部 first."""
+        pairs = self.desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
+        return [EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
+
+    def found(self) -> pd.DataFrame:
+        """Return the rows of the desk's people that are asked for; every word stands in one of the searched cells."""
+        people = self.desk.people
+        keep = pd.Series(True, index=people.index)
+        if self.wanted.college != EVERY:
+            code, _, name = self.wanted.college.partition("/")
+            keep &= (people["school_code"] == code) & (people["college"] == name)
+        if self.wanted.status == REQUEST:
+            keep &= people["change_request"].astype(bool)
+        elif self.wanted.status != EVERY:
+            keep &= people["status"].map(STATUSES) == self.wanted.status
+        for word in self.wanted.words.casefold().split():
+            school, _, number = word.rpartition("/")
+            keep &= self._texts.str.contains(number, regex=False) & (people["school_code"].eq(school) | (school == ""))
+        return people[keep]
+
+    def shown(self) -> pd.DataFrame:
+        """Return the rows of this page; a page past the end is the last one."""
+        rows = self.found()
+        self.page = max(0, min(self.page, (len(rows) - 1) // PAGE))
+        return rows.iloc[self.page * PAGE : (self.page + 1) * PAGE]
+
+    def tick(self, students: Iterable[Student], on: bool = True) -> None:
+        """Tick these students, or take their ticks away."""
+        for student in students:
+            if on:
+                self.ticked[student_name(student)] = str(student["name"])
+            else:
+                self.ticked.pop(student_name(student), None)
+
+    def tick_found(self) -> None:
+        """Tick all that are found, on other pages too."""
+        self.tick(records(self.found()))
+
+    def said(self) -> str:
+        """Return who is ticked, in words."""
+        if not self.ticked:
+            return "还没有勾选学生"
+        names = list(self.ticked.values())
+        return f"已勾选 {len(names)} 人：{'、'.join(names[:10])}{' 等' if len(names) > 10 else ''}"
 
 
 def error_box(error: MingceError) -> Piece:
@@ -73,9 +150,8 @@ def error_box(error: MingceError) -> Piece:
     return piece("notes", heading="请看这里", lines=str(error).splitlines())
 
 
-def button(label: str, act: Callable[[], None], style: str = "") -> Button:
+def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Button:
     """Return a button as wide as its words, which calls `act`."""
-    import ipywidgets as widgets
 
     def pressed(_: object) -> None:
         act()
@@ -85,13 +161,11 @@ def button(label: str, act: Callable[[], None], style: str = "") -> Button:
     return made
 
 
-def show_in(output: Output, shown: object) -> None:
+def show_in(output: widgets.Output, shown: object) -> None:
     """Show this, text or anything that Jupyter displays, in place of what stands in `output`.
 
     In one message: clearing and adding are two, and where the second arrived first, nothing was left to be seen.
     """
-    from IPython.core.formatters import DisplayFormatter
-
     if isinstance(shown, str):
         one: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": shown}
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline import fields
+from pipeline.knowledge.photos import Shelf
 from pipeline.office.desk_cohort import DeskCohort
 from pipeline.render.pieces import Piece, piece
-from pipeline.review.comparison import change_requested
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import Desk, Student, open_tables, student_name
 from pipeline.states import ACTORS
@@ -42,6 +43,36 @@ def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | No
         history=[_entry(one) for one in facts["ledger"]],
     )
     return shown, _picture(office, counting["fields"] if counting else {}, student)
+
+
+@dataclass(frozen=True)
+class ComparedField:
+    """One field of both submissions, as normalised."""
+
+    field: str
+    approved: str
+    requested: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the student asks for another value than the approved one."""
+        return self.approved != self.requested
+
+
+def change_requested(desk: Desk, student: Student) -> list[ComparedField]:
+    """Return the fields of a change request, those that differ first, each group in the form's order.
+
+    Fields that are blank in both submissions are left out, and so is the time of submitting, which always differs.
+    Empty where the student asks for no change: nothing is approved, what was approved is stale (its row may be
+    gone), or no newer submission counts.
+    """
+    if not student["change_request"]:
+        return []
+    approved = desk.submission(str(student["approved_submission_id"] or student["submission_id"]))
+    requested = desk.submission(str(student["later_id"] or student["submission_id"]))
+    named = [name for name in fields.names() if name in approved and name != "submitted_at"]
+    both = [ComparedField(name, str(approved[name]), str(requested[name])) for name in named]
+    return sorted((one for one in both if one.approved or one.requested), key=lambda one: not one.differs)
 
 
 def change_request(desk: Desk, student: Student) -> Piece | None:
@@ -103,8 +134,6 @@ def _entry(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _picture(office: DeskCohort, given: dict[str, Any], student: Student) -> bytes | None:
-    from pipeline.knowledge.photos import Shelf
-
     folder = office.cohort.photos_folder
     if folder is None or not given.get("photo"):
         return None

@@ -1,4 +1,7 @@
-"""JupyterLab for the office: in Chinese, on 127.0.0.1, with a token, nothing of it outside one private folder."""
+"""JupyterLab for the office: in Chinese, on 127.0.0.1, with a token, nothing of it outside one private folder.
+
+While it starts, the browser shows a waiting page, which goes over to the desk by itself.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,23 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty
+from threading import Thread
+from typing import Any
 from urllib.parse import quote
 
 import nbformat
 import requests
+from jupyter_client.blocking.client import BlockingKernelClient
+from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
 
 from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.errors import MingceError
-
-if TYPE_CHECKING:
-    from jupyter_client.blocking.client import BlockingKernelClient
-    from nbformat import NotebookNode
+from pipeline.render.pieces import render
 
 Body = Mapping[str, str | Mapping[str, str]]
 NOTEBOOK = "START.ipynb"
@@ -95,7 +101,7 @@ def prepare_folder(cohort: Cohort) -> Path:
             cell.source = f"# 参数\ncohort: str = {str(cohort.folder)!r}  # 届别文件夹"
     path, made_from = folder / NOTEBOOK, folder / _PRIVATE / "sources.json"
     ours = [cell.source for cell in notebook.cells]
-    if path.is_file() and _sources(path) not in (ours, _kept(made_from)):
+    if path.is_file() and not _is_ours(path, made_from, ours):
         path.rename(folder / f"START-{time.strftime('%Y%m%d-%H%M%S')}.ipynb")
     _write_private(folder / _PRIVATE)
     made_from.write_text(json.dumps(ours, ensure_ascii=False), encoding="utf-8")
@@ -103,18 +109,13 @@ def prepare_folder(cohort: Cohort) -> Path:
     return folder
 
 
-def _sources(path: Path) -> list[str] | None:
+def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
+    """Return whether the notebook's cells are those that we write now, or wrote when we made it."""
     try:
-        return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        return cells == ours or cells == json.loads(made_from.read_text(encoding="utf-8"))
     except (OSError, ValueError, AttributeError):
-        return None
-
-
-def _kept(path: Path) -> list[str] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        return False
 
 
 def _write_private(folder: Path) -> None:
@@ -147,8 +148,10 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
     Raises:
         DeskError: it is not installed, or does not answer.
     """
-    port, token = _free_port(), secrets.token_urlsafe(24)
-    private = folder / _PRIVATE
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    token, private = secrets.token_urlsafe(24), folder / _PRIVATE
     words = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.custom_css=True",
@@ -169,12 +172,6 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
         yield server
     finally:
         _stop(server)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(server: JupyterServer) -> None:
@@ -214,8 +211,6 @@ def run_notebook(server: JupyterServer) -> None:
     Raises:
         DeskError: a cell failed, or the kernel does not answer.
     """
-    from jupyter_client.blocking.client import BlockingKernelClient
-
     wanted = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
     session = server.ask("POST", "sessions", wanted).json()
     private = server.folder / _PRIVATE
@@ -233,13 +228,13 @@ def run_notebook(server: JupyterServer) -> None:
         nbformat.write(notebook, path)
     finally:
         client.stop_channels()
-    _trust(path, private)
+    # JupyterLab shows the outputs of what was signed in its own store as they are
+    notary = NotebookNotary(data_dir=str(private / "data"))
+    notary.sign(nbformat.read(path, as_version=4))
 
 
 def _wait_for_kernel(client: BlockingKernelClient) -> None:
     """Ask for the kernel's info until it answers (`wait_for_ready` takes a slow kernel for a dead one)."""
-    from queue import Empty
-
     end = time.monotonic() + _WAIT
     while time.monotonic() < end:
         try:
@@ -265,9 +260,49 @@ def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
         raise DeskError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
 
 
-def _trust(path: Path, private: Path) -> None:
-    """Sign the notebook in the desk's own store, so that JupyterLab shows its outputs as they are."""
-    from nbformat.sign import NotebookNotary
+class WaitingPage(ThreadingHTTPServer):
+    """The page that waits at `address`, a path which nobody else on this machine can guess, until `desk` is set."""
 
-    notary = NotebookNotary(data_dir=str(private / "data"))
-    notary.sign(nbformat.read(path, as_version=4))
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _WaitingHandler)
+        self.path = f"/{secrets.token_urlsafe(24)}"
+        self.address = f"http://127.0.0.1:{self.server_port}{self.path}"
+        self.desk = ""
+        """The address to which whoever waits is sent, once there is one."""
+        self.began = time.monotonic()
+
+
+class _WaitingHandler(BaseHTTPRequestHandler):
+    """Answers with the waiting page, or with the way to the desk."""
+
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, WaitingPage)
+        if self.path != server.path:
+            self.send_error(404)
+            return
+        page = render("page/waiting.html.j2", seconds=int(time.monotonic() - server.began)).encode()
+        self.send_response(302 if server.desk else 200)
+        if server.desk:
+            self.send_header("Location", server.desk)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing on the terminal."""
+
+
+@contextmanager
+def waiting_page() -> Generator[WaitingPage]:
+    """Serve the waiting page on this machine alone while the block runs."""
+    with WaitingPage() as server:
+        Thread(target=server.serve_forever, name="waiting page", daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
 
 from pipeline.errors import MingceError
-from pipeline.office.deciding import decision_form
-from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
-from pipeline.office.listing import EVERY, PAGE, REQUEST, ListFilter, Listing
+from pipeline.office.deciding import DecisionForm
+from pipeline.office.desk_cohort import (
+    EVERY,
+    PAGE,
+    REQUEST,
+    DeskCohort,
+    ListFilter,
+    Listing,
+    button,
+    error_box,
+    show_in,
+)
 from pipeline.office.one import change_request, one_student
 from pipeline.render.pieces import Piece
+from pipeline.review.review_snapshot import Student, records, student_name
 from pipeline.tables import STATUSES
-
-if TYPE_CHECKING:
-    from ipywidgets import Widget
-
-    from pipeline.review.review_snapshot import Student
 
 _GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
 _GAP = '<div style="height:12px"></div>'
 _CUT = 60  # characters of the reasons that a line shows
 
 
-def show_students(office: DeskCohort) -> Widget:
+def show_students(office: DeskCohort) -> widgets.Widget:
     """Return the list of students, the form that decides on those who are ticked, and the view of one of them."""
-    import ipywidgets as widgets
-
     table = _Table(office)
     office.on_change(table.reload)
-    parts = [table.filters, table.head, table.body, table.feet, decision_form(office, table), table.detail]
+    parts = [table.filters, table.head, table.body, table.feet, DecisionForm(office, table).widget, table.detail]
     return widgets.VBox(parts, layout=widgets.Layout(max_width="1080px"))
 
 
@@ -38,13 +42,11 @@ class _Table:
     """The widgets of the list. Each page is made of new ones: a late tick on an old page hits nobody."""
 
     def __init__(self, office: DeskCohort) -> None:
-        import ipywidgets as widgets
-
         self._office = office
         self.listing: Listing | None = None
         self.on_tick: Callable[[], None] = lambda: None
         self._filling = False
-        narrow, wide = widgets.Layout(width="auto"), widgets.Layout(width="320px")
+        wide = widgets.Layout(width="320px")
         self._words = widgets.Text(
             placeholder="姓名、学号、班级、电话尾号，可只写一部分",
             description="查找",
@@ -54,7 +56,8 @@ class _Table:
         self._college = widgets.Dropdown(options=[EVERY], description="院系", layout=wide)
         states = [EVERY, *STATUSES.values(), REQUEST]
         self._status = widgets.Dropdown(options=states, description="状态", layout=widgets.Layout(width="220px"))
-        again = widgets.Button(description="刷新", tooltip="按最新的运行和审核记录重新列出", layout=narrow)
+        again = button("刷新", self.reload)
+        again.tooltip = "按最新的运行和审核记录重新列出"
         self.filters = widgets.HBox(
             [self._words, self._college, self._status, again], layout=widgets.Layout(flex_flow="row wrap")
         )
@@ -66,16 +69,12 @@ class _Table:
             ("上一页", lambda: self._turn(-1)),
             ("下一页", lambda: self._turn(1)),
             ("勾选找到的全部", self._tick_found),
-            ("全部不勾", self._tick_none),
+            ("全部不勾", lambda: self._tick_only([])),
         ]
         self.feet = widgets.VBox([widgets.HBox([self._at, *(button(*each) for each in buttons)]), self.ticked])
         self.detail = widgets.VBox()
         for box in (self._words, self._college, self._status):
             box.observe(self._asked, names="value")
-        again.on_click(self._again)
-        self.reload()
-
-    def _again(self, _: object) -> None:
         self.reload()
 
     def reload(self) -> None:
@@ -87,10 +86,7 @@ class _Table:
             self.head.value = error_box(error).html
             return
         ticked = self.listing.ticked if self.listing else {}
-        known = {
-            f"{code}/{number}"
-            for code, number in zip(*(desk.people[n] for n in ("school_code", "student_number")), strict=True)
-        }
+        known = set(desk.people["school_code"] + "/" + desk.people["student_number"])
         self.listing = Listing(desk, ticked={name: who for name, who in ticked.items() if name in known})
         self._filling = True
         chosen = self._college.value
@@ -98,13 +94,6 @@ class _Table:
         self._college.value = chosen if chosen in self.listing.colleges else EVERY
         self._filling = False
         self._asked(None)
-
-    def only(self, student: Student) -> None:
-        """Tick this student and nobody else."""
-        if self.listing:
-            self.listing.ticked.clear()
-            self.listing.tick([student])
-            self._fill()
 
     def _asked(self, _: object) -> None:
         if self.listing is None or self._filling:
@@ -124,15 +113,14 @@ class _Table:
             self.listing.tick_found()
             self._fill()
 
-    def _tick_none(self) -> None:
+    def _tick_only(self, students: list[Student]) -> None:
         if self.listing:
             self.listing.ticked.clear()
+            self.listing.tick(students)
             self._fill()
 
     def _fill(self) -> None:
         """Show the page that is asked for."""
-        from pipeline.review.review_snapshot import records
-
         if self.listing is None:
             return
         rows, total = self.listing.shown(), len(self.listing.found())
@@ -153,12 +141,10 @@ class _Table:
             self.ticked.value = f"<b>{escape(self.listing.said())}</b>"
         self.on_tick()
 
-    def _row(self, student: Student) -> Widget:
-        import ipywidgets as widgets
-
+    def _row(self, student: Student) -> widgets.Widget:
         listing = self.listing
         assert listing is not None
-        name = f"{student['school_code']}/{student['student_number']}"
+        name = student_name(student)
         layout = widgets.Layout(width="130px", margin="0")
         tick = widgets.Checkbox(
             value=name in listing.ticked, description=str(student["name"])[:12], indent=False, layout=layout
@@ -177,8 +163,6 @@ class _Table:
 
     def _open(self, student: Student) -> None:
         """Show one student below, with the way to the next and to the form."""
-        import ipywidgets as widgets
-
         output = widgets.Output()
         try:
             shown, picture = one_student(self._office, student)
@@ -190,21 +174,18 @@ class _Table:
         ways = [
             button("上一名", lambda: self._beside(student, -1)),
             button("下一名", lambda: self._beside(student, 1)),
-            button("只勾选这名学生", lambda: self.only(student)),
+            button("只勾选这名学生", lambda: self._tick_only([student])),
         ]
         photo = [widgets.Image(value=picture, layout=widgets.Layout(width="150px"))] if picture else []
         self.detail.children = (widgets.HBox(ways), *photo, output)
 
     def _beside(self, student: Student, step: int) -> None:
         """Show the student before or after this one in what was found."""
-        from pipeline.review.review_snapshot import records
-
         if self.listing is None:
             return
         found = records(self.listing.found())
-        names = [(each["school_code"], each["student_number"]) for each in found]
-        here = (student["school_code"], student["student_number"])
-        at = names.index(here) + step if here in names else 0
+        names = list(map(student_name, found))
+        at = names.index(student_name(student)) + step if student_name(student) in names else 0
         if 0 <= at < len(found):
             self._office.remember(self.listing.found().iloc[[at]])
             self._open(found[at])
@@ -212,9 +193,8 @@ class _Table:
 
 def _cells(student: Student, reasons: list[str]) -> str:
     state = STATUSES[str(student["status"])] + (f"，{REQUEST}" if student["change_request"] else "")
-    number = f"{student['school_code']}/{student['student_number']}"
     why = "；".join(reasons)
     short = why if len(why) <= _CUT else f"{why[:_CUT]}……"
-    cells = (number, str(student["class_name"]), state, short)
+    cells = (student_name(student), str(student["class_name"]), state, short)
     spans = "".join(f'<span style="overflow-wrap:anywhere">{escape(cell)}</span>' for cell in cells)
     return f'<div style="{_GRID}" title="{escape(why)}">{spans}</div>'

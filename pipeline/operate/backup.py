@@ -13,9 +13,10 @@ from pathlib import Path
 from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
-from pipeline.review.connect import ledger_url
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger, open_ledger_file
-from pipeline.review.witnesses import known_heads, missing_heads
+from pipeline.review.ledger_database import ledger_url
+from pipeline.review.witnesses import missing_heads
 from pipeline.whole import sweep
 
 _SIDES = ("-wal", "-shm")  # what SQLite keeps beside a database that was not closed
@@ -46,7 +47,7 @@ def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = ""
         count = ledger.backup(path)
         path.chmod(0o600)
         data = {"path": str(path.resolve()), "number": number, "hash": entry_hash}
-        ledger.append("backup", action="copy", by=by, data=data)
+        ledger.append(Entry("backup", action="copy", by=by, data=data))
     return path, count
 
 
@@ -90,10 +91,10 @@ def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why
     found, (number, entry_hash) = copy.verify(), copy.head()
     if found or not number:
         raise RefusedError(f"这个副本不能用：{found[0] if found else '不是账本'}", where=str(file))
-    lost = missing_heads(copy, known_heads(cohort))
+    lost = missing_heads(cohort, copy)
     explains = [[head.number, head.hash, head.where] for head in lost]
     data = {"path": str(file.resolve()), "kept": kept.name, "until": [number, entry_hash], "explains": explains}
-    copy.append("restore", action="restore", by=by.strip(), why=why.strip(), data=data)
+    copy.append(Entry("restore", action="restore", by=by.strip(), why=why.strip(), data=data))
     lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {kept.name}"]
     if lost:
         lines.append(f"副本里没有的：{lost[-1]} 及以前的 {lost[-1].number - number} 条，请照页面、邮件和各人记录补记")

@@ -11,7 +11,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.collected import Grid, Reading
-from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, SheetRows, rows_of_grid, title_texts, values_below
+from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, rows_of_grid, title_texts, values_below
 from pipeline.collect.school_tables import read_people, read_sources
 from pipeline.collect.source_columns import SourceColumn, SourceColumns, are_id_numbers, fields_read, labelled
 from pipeline.collect.submissions import read_unit, submission_units
@@ -23,6 +23,7 @@ _SHOWN = 3  # values of a column that are shown
 _PROVED = 0.9  # of a column's values that the registry must have
 _PLACES = ("college", "class_name", "major")  # what a worksheet's name or title may say
 _BY_VALUES = ("student_number", "exam_number", "name", *_PLACES)  # what the registry's values prove
+_Part = tuple[Grid, SourceColumns]  # a worksheet with people, and what its columns are read as
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,14 @@ def look_at_columns(cohort: Cohort) -> Looked:
     proposals: list[Proposal] = []
     for school in cohort.schools:
         parts = list(_registry(school, cohort, unread))
-        sheets += [_sheet(school.code, grid, part) for grid, part in parts if part.columns]
+        sheets += [_sheet(school.code, *part) for part in parts]
         proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
-        for grid, part in parts:
-            for column in part.columns.columns if part.columns else ():
-                if part.columns and column.field in _BY_VALUES:
-                    known[column.field] |= set(map(comparable, values_below(grid, part.columns, column.at)))
+        for grid, has in parts:
+            for column in has.columns:
+                if column.field in _BY_VALUES:
+                    known[column.field] |= set(map(comparable, values_below(grid, has, column.at)))
     parts = list(_submissions(cohort, unread))
-    sheets += [_sheet("", grid, part) for grid, part in parts if part.columns]
+    sheets += [_sheet("", *part) for part in parts]
     proposals += _proposals("", parts, known, set(fields.names()))
     return Looked(sheets, proposals, _missing(cohort, sheets), unread)
 
@@ -113,15 +114,12 @@ def look_at_columns(cohort: Cohort) -> Looked:
 def _people(cohort: Cohort) -> defaultdict[str, set[str]]:
     """Return the colleges and classes that the tables of people name."""
     colleges, counselors = read_people(cohort)
-    known: defaultdict[str, set[str]] = defaultdict(set)
-    known["college"] = {
-        comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)
-    }
-    known["class_name"] = set(map(comparable, counselors["class_name"])) - {""}
-    return known
+    named = {comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)}
+    classes = set(map(comparable, counselors["class_name"])) - {""}
+    return defaultdict(set, {"college": named, "class_name": classes})
 
 
-def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[tuple[Grid, SheetRows]]:
+def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
     try:
         readings = read_sources(school.registry, cohort.folder, None)
     except InputError as error:
@@ -130,7 +128,7 @@ def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[tup
     yield from _parts(readings, fields.in_registry(), school.columns, REGISTRY)
 
 
-def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[tuple[Grid, SheetRows]]:
+def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
     for unit in submission_units(cohort):
         reading = read_unit(unit, cohort, None)
         unread += [str(note) for note in reading.notes if note.level == "error"]
@@ -140,16 +138,14 @@ def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[tuple[Grid, Shee
 
 def _parts(
     readings: Iterable[Reading], wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
-) -> Iterator[tuple[Grid, SheetRows]]:
-    for reading in readings:
-        for grid in reading.grids:
-            yield grid, rows_of_grid(grid, wanted, declared, needs)
+) -> Iterator[_Part]:
+    for grid in (grid for reading in readings for grid in reading.grids):
+        has = rows_of_grid(grid, wanted, declared, needs).columns
+        if has is not None:
+            yield grid, has
 
 
-def _sheet(whose: str, grid: Grid, part: SheetRows) -> SheetReport:
-    has = part.columns
-    if has is None:
-        raise TypeError("a worksheet without a header has no columns")
+def _sheet(whose: str, grid: Grid, has: SourceColumns) -> SheetReport:
     shown = [Shown(each, _masked(each, values_below(grid, has, each.at)[:_SHOWN])) for each in has.columns]
     return SheetReport(whose, has, tuple(shown))
 
@@ -169,22 +165,16 @@ def _hidden(value: str) -> str:
     return value[:front] + "*" * (len(value) - front - back) + (value[-back:] if back else "")
 
 
-def _proposals(
-    whose: str, parts: Sequence[tuple[Grid, SheetRows]], known: Mapping[str, set[str]], wanted: set[str]
-) -> list[Proposal]:
+def _proposals(whose: str, parts: Sequence[_Part], known: Mapping[str, set[str]], wanted: set[str]) -> list[Proposal]:
     """Return what may be written for the fields that no worksheet of these has, what is proved before what is like."""
-    has = [part.columns for _, part in parts if part.columns]
-    lost = [name for name in fields.names() if name in wanted - fields_read(has)]
+    lost = [name for name in fields.names() if name in wanted - fields_read([has for _, has in parts])]
     found: dict[tuple[str, str], Proposal] = {}
-    for grid, part in parts:
-        if part.columns is None:
-            continue
-        for column in part.columns.columns:
-            if not column.field:
-                for name, proved in _may_be(column, values_below(grid, part.columns, column.at), known, lost):
-                    found.setdefault((name, column.heading), Proposal(whose, name, column.heading, proved))
+    for grid, has in parts:
+        for column in (column for column in has.columns if not column.field):
+            for name, proved in _may_be(column, values_below(grid, has, column.at), known, lost):
+                found.setdefault((name, column.heading), Proposal(whose, name, column.heading, proved))
         for name in (name for name in _PLACES if name in lost):
-            for text, told in (("@sheet", [grid.sheet]), ("@title", title_texts(grid, part.columns))):
+            for text, told in (("@sheet", [grid.sheet]), ("@title", title_texts(grid, has))):
                 if comparable(labelled(name, told)) in known[name] - {""}:
                     found.setdefault((name, text), Proposal(whose, name, text, proved=True))
     return sorted(found.values(), key=lambda each: (lost.index(each.field), not each.proved))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -13,11 +13,10 @@ from pathlib import Path
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
-from pipeline.collect.collected import Registry
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
 from pipeline.normalise.text_repairs import comparable, names_in_cell
-from pipeline.operate.last import last_done
+from pipeline.operate.schedule import last_done
 from pipeline.tables import Frame
 
 FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
@@ -37,17 +36,13 @@ def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
     """Yield the checks one by one; a look-up that fails is a line, never an end."""
     yield from machine()
     for look in (_placeholders, _folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
-        yield from _guarded(look, cohort)
+        try:
+            yield from look(cohort)
+        except ConfigurationError as error:
+            yield Check("；".join(error.mistakes), False)
+        except MingceError as error:
+            yield Check(f"{error.where}：{error.what}" if error.where else error.what, False, error.remedy)
     yield _last_run(cohort, now)
-
-
-def _guarded(look: Callable[[Cohort], Iterator[Check]], cohort: Cohort) -> Iterator[Check]:
-    try:
-        yield from look(cohort)
-    except ConfigurationError as error:
-        yield Check("；".join(error.mistakes), False)
-    except MingceError as error:
-        yield Check(f"{error.where}：{error.what}" if error.where else error.what, False, error.remedy)
 
 
 def machine() -> Iterator[Check]:
@@ -146,7 +141,7 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
     """Yield what each worksheet is read as, and the questions about columns (`mingce columns` answers them)."""
     from pipeline import fields
     from pipeline.collect.source_columns import numbers_asked
-    from pipeline.operate.column_report import look_at_columns
+    from pipeline.operate.column_report import look_at_columns, whose_name
 
     looked = look_at_columns(cohort)
     for line in looked.unread:
@@ -157,20 +152,18 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
         yield Check(what if not sheet.has.refused else f"{sheet.has.place}：{sheet.has.refused}", not sheet.has.refused)
     for line in numbers_asked(sheet.has for sheet in looked.sheets):
         yield Check(line, False, "请按提示处理")
-    names = {school.code: f"{school.name}的学籍库" for school in cohort.schools}
     for whose, lost in looked.missing.items():
-        told = f"{names.get(whose, '登记表')}没有这些列，没有核对：{'、'.join(map(fields.label, lost))}"
+        told = f"{whose_name(cohort, whose)}没有这些列，没有核对：{'、'.join(map(fields.label, lost))}"
         yield Check(told, None, "若其实有，请运行 mingce columns 写明是哪一列")
     for each in looked.proposals:
-        told = f"{names.get(each.whose, '登记表')}的“{each.text}”可能是“{fields.label(each.field)}”，没有采用"
+        told = f"{whose_name(cohort, each.whose)}的“{each.text}”可能是“{fields.label(each.field)}”，没有采用"
         yield Check(told, False, "请运行 mingce columns 回答")
 
 
-def _settings(cohort: Cohort, school: School, registry: Registry) -> Iterator[Check]:
+def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
     """Yield where a registry and the settings contradict each other: months, codes, the example's school."""
     from pipeline.normalise.dates import month
 
-    rows = registry.rows
     mine = {comparable(word) for word in (school.code, school.name, *school.aliases)}
     others = [name for name in rows["school"].unique() if name and comparable(name) not in mine]
     if others:
@@ -194,10 +187,10 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
             registry = read_registry(school, cohort, None)
         except InputError as error:
             yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
-        else:
-            yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
-            yield from _settings(cohort, school, registry)
-            yield from _without_people(school.name, registry.rows, *people)
+            continue
+        yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
+        yield from _settings(cohort, school, registry.rows)
+        yield from _without_people(school.name, registry.rows, *people)
 
 
 def _other_years(cohort: Cohort) -> Iterator[Check]:
@@ -236,16 +229,16 @@ def _some(names: list[str]) -> str:
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.review.connect import network_share
     from pipeline.review.ledger import open_ledger
-    from pipeline.review.witnesses import known_heads, missing_heads, shortened
+    from pipeline.review.ledger_database import network_share
+    from pipeline.review.witnesses import missing_heads, shortened
 
     if share := network_share(cohort.ledger.url, cohort.folder):
         remedy = "几台电脑同时打开会损坏账本：请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL"
         yield Check(f"账本在网络共享上（{share}）", False, remedy)
     with open_ledger(cohort) as ledger:
         found, (last, _) = ledger.verify(), ledger.head()
-        lost = missing_heads(ledger, known_heads(cohort))
+        lost = missing_heads(cohort, ledger)
     found += [shortened(lost, last)] if lost else []
     yield Check(
         f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误"), not found,
@@ -273,13 +266,12 @@ def _mail(cohort: Cohort) -> Iterator[Check]:
 def _google(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.google.access import check_google
 
-    for what, ok, remedy in check_google(cohort):
-        yield Check(what, ok, remedy)
+    yield from (Check(*each) for each in check_google(cohort))
 
 
 def _lock(cohort: Cohort) -> Iterator[Check]:
-    works: tuple[tuple[Work, str], ...] = (("run", "运行"), ("send", "寄送"))
-    for work, name in works:
+    works: dict[Work, str] = {"run": "运行", "send": "寄送"}
+    for work, name in works.items():
         held = is_held(cohort, work)
         since = holder(cohort, work).get("since", "")
         yield Check(f"{name}：{f'正在进行（始于 {since}）' if held else '没有在进行'}", None if held else True)

@@ -1,34 +1,43 @@
-"""`mingce purge`: personal data past its time, by `[keep]`; what was removed is an entry of the ledger.
+"""`mingce purge`: personal data past its time, by `[keep]`; of a finished cohort (`--close`), all of them.
 
 Kept inputs, old runs' tables of persons and the ledger's personal side go after `inputs` days, mail and papers after
-`mail` days. An old run keeps its summary and its tables of counts; the newest complete ones are never touched.
-
-What goes is written down first, and an old run is known by what it still holds: a purge that was killed is gone on
-with by the next one.
+`mail` days, the newest complete runs never. After `--close` there stay `cohort.toml`, the ledger without its personal
+side, the signed headcounts, and of each run its counts. What goes is written down in the ledger first, and an old run
+is known by what it still holds: a purge that was killed is gone on with by the next one.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
-from pipeline.errors import RefusedError
+from pipeline.collect.inputs import files_of, is_database, is_gsheet
+from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
+from pipeline.review.decision_rows import decision_files
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import newest_run
-from pipeline.run_folder import latest_run, read_summary
+from pipeline.review.signatures import college_states
+from pipeline.run_folder import latest_run, read_summary, write_atomically
+from pipeline.tables import read_table, write_table
 
-COUNTS = ("headcount", "colleges", "course")  # tables without persons
-MARK = "purged.json"
+_COUNTS = ("headcount", "colleges", "course")  # tables without persons
+_MARK = "purged.json"
+_KEPT_IN_SUMMARY = (
+    "run_id", "command", "as_of", "started_at", "finished_at", "cohort", "versions", "counts", "colleges",
+    "colleges_state", "complete", "partial", "ledger", "timings",
+)  # fmt: skip
+_KEPT_IN_REPORTS = ("runs", "latest.txt", "log")
+_KEPT_IN_COHORT = ("signed", ".mingce", "cohort.toml")  # beside the ledger
 
 
 @dataclass(frozen=True)
@@ -40,25 +49,39 @@ class Removed:
     mail: tuple[Path, ...]
     backups: tuple[Path, ...] = ()
     """Copies of the ledger with the personal side that is purged now; `lost`: those that are not where they were."""
-    lost: tuple[str, ...] = ()
+    lost: tuple[Path, ...] = ()
     ledger: int = 0
     """Entries whose personal side was emptied."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What was removed (`files`, `runs`, `backups`, entries of the ledger), and what the office must remove itself."""
+
+    files: int
+    runs: int
+    backups: int
+    ledger: int
+    left: tuple[str, ...]
 
 
 def overdue(cohort: Cohort, now: datetime) -> Removed:
     """Return what `purge` would remove now (files only)."""
     root = cohort.reports_folder
     before = now - timedelta(days=cohort.keep.inputs)
-    runs = {run: read_summary(run) or {} for run in _folders(root / "runs")}
+    runs = {run: read_summary(run) or {} for run in _within(root / "runs") if run.is_dir()}
     made = {run: _made(run, summary) for run, summary in runs.items()}
     newest = _newest(cohort)
-    old = [run for run in runs if made[run] < before and run not in newest and _holds_persons(run)]
-    used = {sha: made[run] for run in sorted(runs, key=made.__getitem__) for sha in _inputs(runs[run])}
-    used |= {sha: now for run in newest for sha in _inputs(runs[run])}
-    inputs = [path for path in _files(root / "inputs") if used.get(path.name, _modified(path)) < before]
+    old = [
+        run for run in runs if made[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
+    ]
+    used = {one.get("sha256"): made[run] for run in sorted(runs, key=made.__getitem__) for one in _inputs(runs[run])}
+    used |= {one.get("sha256"): now for run in newest for one in _inputs(runs[run])}
+    files = [path for path in _within(root / "inputs") if path.is_file()]
+    inputs = [path for path in files if used.get(path.name, _written([path])) < before]
     posted = now - timedelta(days=cohort.keep.mail)
-    mail = [one for name in ("outbox", "papers") for one in _folders(root / name) if _written(one) < posted]
-    return Removed(tuple(inputs), tuple(old), tuple(mail))
+    folders = [one for name in ("outbox", "papers") for one in _within(root / name) if one.is_dir()]
+    return Removed(tuple(inputs), tuple(old), tuple(one for one in folders if _written(one.rglob("*")) < posted))
 
 
 def _newest(cohort: Cohort) -> set[Path]:
@@ -79,63 +102,45 @@ def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Remov
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
         found = overdue(cohort, now)
         if found.inputs or found.mail or found.runs:
-            data = {
-                "inputs": [path.name for path in found.inputs],
-                "runs": [path.name for path in found.runs],
-                "mail": [path.name for path in found.mail],
-            }
+            data = {name: [path.name for path in getattr(found, name)] for name in ("inputs", "runs", "mail")}
             ledger.append_all([Entry("purge", action="files", by=by, why=why, data=data)])
-        for path in found.inputs:
-            path.unlink(missing_ok=True)
-        for folder in found.mail:
-            shutil.rmtree(folder)
+        _remove([*found.inputs, *found.mail])
         for run in found.runs:
-            leave_counts(run, now)
+            _leave_counts(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
-        listed = _backups_before(ledger, before)
-        backups = [path for path in listed if path.is_file()]
-        for path in backups:
-            path.unlink()
-    lost = [str(path) for path in listed if path not in backups] if emptied else []
-    return Removed(found.inputs, found.runs, found.mail, tuple(backups), tuple(lost), emptied)
+        backups, lost = _copies(ledger, "backup", before=before)  # all their personal side is past its time
+        _remove(backups)
+    return replace(found, backups=tuple(backups), lost=tuple(lost) if emptied else (), ledger=emptied)
 
 
-def _backups_before(ledger: Ledger, before: str) -> list[Path]:
-    """Return the copies of the ledger that were made so long ago: all their personal side is past its time."""
-    entries = ledger.entries("backup")
-    old = entries["data"][entries["at"] < before]
-    return list(dict.fromkeys(Path(str(json.loads(text)["path"])) for text in old))
+def _copies(ledger: Ledger, *kinds: str, before: str = "9999") -> tuple[list[Path], list[Path]]:
+    """Return the copies of the ledger that it lists: those that are where they were made, and those that are not."""
+    entries = ledger.entries(*kinds)
+    listed = [Path(str(json.loads(text).get("path", ""))) for text in entries["data"][entries["at"] < before]]
+    found = list(dict.fromkeys(path for path in listed if path.name))
+    return [path for path in found if path.is_file()], [path for path in found if not path.is_file()]
 
 
-def leave_counts(run: Path, now: datetime) -> None:
+def _leave_counts(run: Path, now: datetime) -> None:
     """Leave of an old run its summary and its tables of counts; of one that was killed, nothing."""
-    if was_killed(run):
+    if _was_killed(run):
         shutil.rmtree(run)
         return
-    (run / MARK).write_text(json.dumps({"at": now.isoformat(timespec="seconds")}), encoding="utf-8")
-    for path in list(_personal(run)):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    (run / _MARK).write_text(json.dumps({"at": now.isoformat(timespec="seconds")}), encoding="utf-8")
+    _remove(list(_personal(run)))
 
 
-def was_killed(run: Path) -> bool:
-    """Return whether this is what a killed run left."""
+def _was_killed(run: Path) -> bool:
     return run.name.startswith(".")  # nobody runs: the lock is held
-
-
-def _holds_persons(run: Path) -> bool:
-    return was_killed(run) or any(_personal(run))
 
 
 def _personal(run: Path) -> Iterator[Path]:
     """Yield what in a run's folder is neither its summary nor a count."""
     for path in run.iterdir():
         if path.name == "tables" and path.is_dir():
-            yield from (table for table in path.iterdir() if table.stem not in COUNTS)
-        elif path.name not in ("summary.json", MARK):
+            yield from (table for table in path.iterdir() if table.stem not in _COUNTS)
+        elif path.name not in ("summary.json", _MARK):
             yield path
 
 
@@ -144,30 +149,107 @@ def _made(run: Path, summary: dict[str, Any]) -> datetime:
     try:
         made = datetime.fromisoformat(str(summary.get("started_at", "")))
     except ValueError:
-        return _written(run)
+        return _written(run.rglob("*"))
     return made if made.tzinfo else made.replace(tzinfo=SHANGHAI)
 
 
-def _inputs(summary: dict[str, Any]) -> Iterator[str]:
+def _inputs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     listed = summary.get("inputs")
-    for one in listed if isinstance(listed, list) else []:
-        if isinstance(one, dict):
-            yield str(one.get("sha256", ""))
+    return [one for one in (listed if isinstance(listed, list) else []) if isinstance(one, dict)]
 
 
-def _modified(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, SHANGHAI)
+def _written(paths: Iterable[Path]) -> datetime:
+    """Return when the newest of these files was written (of none: long ago); a folder's time changes as it empties."""
+    times = [path.stat().st_mtime for path in paths if path.is_file()]
+    return datetime.fromtimestamp(max(times, default=0), SHANGHAI)
 
 
-def _written(folder: Path) -> datetime:
-    """Return when the newest file of a folder was written (of an empty one: long ago)."""
-    times = [path.stat().st_mtime for path in folder.rglob("*") if path.is_file()]
-    return datetime.fromtimestamp(max(times, default=0), SHANGHAI)  # the folder's own changes as it is emptied
+def _within(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+def _remove(paths: Iterable[Path]) -> int:
+    count = 0
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+        else:
+            continue
+        count += 1
+    return count
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
+    """Remove all personal data of a finished cohort.
+
+    Raises:
+        RefusedError: colleges may still hand in.
+        UsageError: some college was never accepted, and nobody says why the cohort is finished all the same.
+        BusyError: a run or a sending is going on.
+    """
+    if now.date() <= cohort.window.college_due:
+        raise RefusedError("这一届还没有结束", where=str(cohort.window.college_due), remedy="上报截止以后才能清除全部")
+    with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
+        states = college_states(ledger.entries("signature", "acceptance"))
+        if (states.empty or (states["accepted_at"] == "").any()) and not why.strip():
+            raise UsageError("还有院系没有接收，要写明为什么可以清除", where="--why")
+        backups, gone = _copies(ledger, "backup", "restore")
+        sources, outside = _sources(cohort)
+        data = {"closed": True, "backups": [path.name for path in backups], "left": len(gone) + len(outside)}
+        ledger.append_all([Entry("purge", action="close", by=by, why=why, data=data)])
+        results = [path for path in _within(cohort.reports_folder) if path.name not in _KEPT_IN_REPORTS]
+        removed = _remove([*sources, *results])
+        runs = [path for path in _within(cohort.reports_folder / "runs") if path.is_dir()]
+        for run in runs:
+            _leave_counts(run, now)
+            if not _was_killed(run):
+                _leave_no_words(run)
+        _remove(backups)
+        emptied = ledger.purge(before="9999", by=by, why="")
+    left = [*(f"备份 {path}" for path in gone), *outside, *_unknown(cohort)]
+    return Closed(removed, len(runs), len(backups), emptied, tuple(left))
+
+
+def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
+    """Return what the cohort file names inside its folder, and in words what stands elsewhere."""
+    named = [*(source.path for source in cohort.submissions.sources), *(school.registry for school in cohort.schools)]
+    files: list[Path] = decision_files(cohort)
+    elsewhere = [one for one in named if is_gsheet(one) or is_database(one)]
+    for one in named:
+        if one not in elsewhere:
+            with suppress(InputError):  # gone already
+                files += files_of(one, cohort.folder)[0]
+    files += [cohort.path(cohort.people.colleges), cohort.path(cohort.people.counselors)]
+    files += [cohort.photos_folder] if cohort.photos_folder else []
+    mine = [path for path in files if path.resolve().is_relative_to(cohort.folder)]
+    others = [str(path) for path in files if path not in mine and path.exists()]
+    old = [path for path in cohort.folder.glob("ledger-????????-??????.sqlite*") if path.is_file()]
+    return [*mine, *old, cohort.folder / "desk"], [*elsewhere, *others]
+
+
+def _leave_no_words(run: Path) -> None:
+    """Leave in a summary, and in the headcount, no words of anybody: names of files, places of rows, majors typed."""
+    summary = read_summary(run) or {}
+    kept = {name: summary[name] for name in _KEPT_IN_SUMMARY if name in summary}
+    kept["inputs"] = [{"sha256": one.get("sha256", ""), "size": one.get("size", 0)} for one in _inputs(summary)]
+    write_atomically(run / "summary.json", json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+    if (run / "tables" / "headcount.parquet").is_file():
+        table = read_table(run, "headcount")
+        strangers = table["registered"] == 0
+        write_table(run / "tables", "headcount", table.assign(major=table["major"].mask(strangers, "（名单外）")))
+
+
+def _unknown(cohort: Cohort) -> list[str]:
+    """Return what is left in the cohort folder that is none of ours: nobody here knows what stands in it."""
+    root = cohort.reports_folder
+    ours = {path.resolve() for path in (root, *root.parents)}
+    return [
+        path.name
+        for path in _within(cohort.folder)
+        if path.name not in _KEPT_IN_COHORT
+        and not path.name.startswith("ledger.sqlite")
+        and path.resolve() not in ours
+        and not (path.is_dir() and not any(path.iterdir()))
+    ]

@@ -7,24 +7,32 @@ back. cron forgets it: there an `@reboot` line asks `mingce schedule --catch-up`
 from __future__ import annotations
 
 import calendar
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 from xml.sax.saxutils import escape
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import mail_digest
-from pipeline.errors import UsageError
+from pipeline.errors import MingceError, UsageError
+from pipeline.run_folder import latest_run
 
 Job = Literal["run", "send"]
+Kind = Literal["systemd", "cron", "windows"]
 JOBS: tuple[Job, ...] = ("run", "send")
-_NAMES: dict[str, str] = {"run": "核对", "send": "寄送"}
-MARK = "# mingce"
+_NAMES: dict[Job, str] = {"run": "核对", "send": "寄送"}
+_MARK = "# mingce"
+_BY_HAND = "请去掉 --install，把显示的内容交给管理员"
+_NO_CRONTAB = ("no crontab for", "no such file")  # cronie and Debian's; busybox
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,10 @@ class Timetable:
     def unit(self) -> str:
         """The timers' name: ASCII, one for each cohort folder of a machine."""
         return f"mingce-{mail_digest(str(self.folder))[:8]}"
+
+    def words(self, job: Job) -> tuple[str, ...]:
+        """Return the command line that does `job`."""
+        return (*self.command, job, str(self.folder))
 
 
 def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_at: list[str]) -> Timetable:
@@ -78,16 +90,13 @@ def months(first: date, last: date) -> Iterator[tuple[int, int, int, int]]:
 
 def systemd_units(table: Timetable) -> dict[str, str]:
     """Return the user units by file name: a service and a timer for each job that has times."""
-    units: dict[str, str] = {}
-    for job in JOBS:
-        if table.times[job]:
-            units[f"{table.unit}-{job}.service"] = _service(table, job)
-            units[f"{table.unit}-{job}.timer"] = _timer(table, job)
-    return units
+    jobs: list[Job] = [job for job in JOBS if table.times[job]]
+    makes = (("service", _service), ("timer", _timer))
+    return {f"{table.unit}-{job}.{kind}": make(table, job) for job in jobs for kind, make in makes}
 
 
 def _service(table: Timetable, job: Job) -> str:
-    words = " ".join(_quoted(word) for word in (*table.command, job, str(table.folder)))
+    words = " ".join(map(_quoted, table.words(job)))
     after = f"After={table.unit}-run.service\n" if job == "send" else ""  # both missed: first run, then send
     return (
         f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} {_NAMES[job]}\n{after}\n"
@@ -124,12 +133,13 @@ def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
 
     Their times are those of `zone` (default: this machine's), in which cron counts: Debian's has no CRON_TZ.
     """
-    lines = [f"{MARK} {table.unit} begin"]
+    lines = [f"{_MARK} {table.unit} begin"]
     for job in JOBS:
-        command = " ".join(_shell(word) for word in (*table.command, job, str(table.folder)))
+        command = " ".join(map(_shell, table.words(job)))
         lines += [f"{when} * {command}" for at in table.times[job] for when in _cron_times(table, at, zone)]
-    words = (*table.command, "schedule", str(table.folder), "--catch-up", *_options(table))
-    lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{MARK} {table.unit} end"]
+    options = [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
+    words = (*table.command, "schedule", str(table.folder), "--catch-up", *options)
+    lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{_MARK} {table.unit} end"]
     return "\n".join(lines) + "\n"
 
 
@@ -142,10 +152,6 @@ def _cron_times(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[str
         yield f"{minute} {hour} {own[0]}-{own[-1]} {month}"
 
 
-def _options(table: Timetable) -> list[str]:
-    return [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
-
-
 def _shell(word: str) -> str:
     """Return a word for sh inside a crontab line, where % means a new line."""
     if re.fullmatch(r"[0-9A-Za-z_./:=@+-]+", word):
@@ -155,7 +161,7 @@ def _shell(word: str) -> str:
 
 def merged_crontab(standing: str, table: Timetable) -> str:
     """Return the user's crontab with this cohort's lines replaced or added, all else as it was."""
-    block = rf"^{re.escape(MARK)} {table.unit} begin$.*?^{re.escape(MARK)} {table.unit} end$\n?"
+    block = rf"^{re.escape(_MARK)} {table.unit} begin$.*?^{re.escape(_MARK)} {table.unit} end$\n?"
     kept = re.sub(block, "", standing, flags=re.MULTILINE | re.DOTALL)
     return (kept.rstrip("\n") + "\n" if kept.strip() else "") + cron_lines(table)
 
@@ -173,7 +179,7 @@ def _task(table: Timetable, job: Job) -> str:
         "<Enabled>true</Enabled><ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay></CalendarTrigger>"
         for at in table.times[job]
     )
-    program, *words = (*table.command, job, str(table.folder))
+    program, *words = table.words(job)
     arguments = " ".join(f'"{word}"' if " " in word else word for word in words)
     return (
         '<?xml version="1.0" encoding="UTF-16"?>\n'
@@ -207,3 +213,100 @@ def missed(table: Timetable, job: Job, now: datetime, last: datetime | None) -> 
     """
     due = last_due(table, job, now)
     return due is not None and (last is None or not due <= last <= now)
+
+
+def last_done(cohort: Cohort, job: Job) -> datetime | None:
+    """Return when the newest complete run was started, or when mail was last settled; None where never.
+
+    Sending twice sends nothing twice, so that a sending without news may be caught up again.
+    """
+    if job == "send":
+        from pipeline.review.ledger import open_ledger
+
+        with open_ledger(cohort) as ledger:
+            times = ledger.entries("delivery")["at"]
+        return datetime.fromisoformat(str(times.iloc[-1])) if len(times) else None
+    latest = latest_run(cohort.reports_folder)
+    try:
+        return datetime.fromisoformat(str(latest[1]["started_at"])) if latest else None
+    except (ValueError, KeyError):
+        return None
+
+
+def default_kind() -> Kind:
+    """Return what this machine has: Windows tasks, systemd where its user manager answers, else cron."""
+    if sys.platform == "win32":
+        return "windows"
+    return "systemd" if Path("/run/systemd/system").is_dir() else "cron"
+
+
+def printed_timer(table: Timetable, kind: Kind) -> str:
+    """Return what would be installed, as text to read or copy."""
+    if kind == "cron":
+        return cron_lines(table)
+    texts = systemd_units(table) if kind == "systemd" else windows_tasks(table)
+    return "\n".join(f"# {name}\n{text}" for name, text in texts.items())
+
+
+def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
+    """Install the timers and return what was done, a Chinese line each.
+
+    Raises:
+        MingceError: the system's program is not there or refuses.
+    """
+    if kind == "systemd":
+        return _install_units(table, home / ".config" / "systemd" / "user")
+    if kind == "cron":
+        _run(["crontab", "-"], merged_crontab(_standing_crontab(), table))
+        return ["已写入 crontab；查看：crontab -l"]
+    with TemporaryDirectory() as folder:
+        for name, text in windows_tasks(table).items():
+            path = Path(folder) / f"{name}.xml"
+            path.write_text(text, encoding="utf-16")
+            _run(["schtasks", "/Create", "/F", "/TN", name, "/XML", str(path)])
+    return ["已装好计划任务；查看：任务计划程序"]
+
+
+def _install_units(table: Timetable, folder: Path) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    units = systemd_units(table)
+    for name, text in units.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    timers = [name for name in units if name.endswith(".timer")]
+    _run(["systemctl", "--user", "daemon-reload"])
+    _run(["systemctl", "--user", "enable", "--now", *timers])
+    return [
+        f"已装好：{'、'.join(timers)}",
+        "查看：systemctl --user list-timers；注销后仍要运行，请执行一次 loginctl enable-linger",
+    ]
+
+
+def _standing_crontab() -> str:
+    """Return the lines that are there already: writing ours without them would be the end of them.
+
+    Raises:
+        MingceError: they cannot be read (the program says otherwise where there are simply none).
+    """
+    found = _done(["crontab", "-l"])
+    if found.returncode == 0:
+        return found.stdout
+    if any(words in found.stderr.lower() for words in _NO_CRONTAB):
+        return ""
+    raise MingceError(f"读不出现有的定时任务（{found.stderr.strip()[:200]}）", remedy=_BY_HAND)
+
+
+def _run(command: list[str], given: str | None = None) -> None:
+    done = _done(command, given)
+    if done.returncode:
+        raise MingceError(f"{command[0]} 没有成功（{done.stderr.strip()[:200]}）", remedy=_BY_HAND)
+
+
+def _done(command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one of the system's programs, in English; bytes that are no UTF-8 come back as they went in."""
+    try:
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape",
+            env=os.environ | {"LC_ALL": "C"}, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise MingceError(f"这台机器没有 {command[0]}", remedy=_BY_HAND) from None

@@ -29,7 +29,7 @@ from pipeline.collect.template import (
 )
 from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students
-from pipeline.review.status import one_a_slip
+from pipeline.review.decisions import one_a_slip
 from pipeline.scale.amending import SUBMISSION_ID
 from pipeline.tables import Frame
 from pipeline.view.answers import safe_message

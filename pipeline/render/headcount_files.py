@@ -29,7 +29,7 @@ from pipeline.render.printed_headcount import (
     outside_in_words,
 )
 from pipeline.review.review_snapshot import Desk, college_students
-from pipeline.review.signed_set import code_of, signed_digest
+from pipeline.review.signatures import code_of, signed_digest
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark

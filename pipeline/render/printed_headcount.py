@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.match.membership import names_by_reason
 from pipeline.resources import report_table
-from pipeline.review.signed_set import code_of
+from pipeline.review.signatures import code_of
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import UNLISTED
 

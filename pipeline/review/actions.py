@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, cast
 
@@ -13,19 +13,19 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.logs import mask
 from pipeline.review.chain import Entry, digest
 from pipeline.review.decisions import snapshot_of
-from pipeline.review.extras import extras_of
 from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import (
     KINDS,
     Desk,
     RunTables,
+    Seen,
     Student,
     college_students,
     lay_desk,
     records,
     student_name,
+    unseen,
 )
-from pipeline.review.seen import Seen, unseen
 from pipeline.tables import STATUSES
 
 
@@ -37,7 +37,7 @@ class ActionOutcome:
     already: list[str] = field(default_factory=list[str])
     rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     entries: list[int] = field(default_factory=list[int])
-    """The `seq` of the entries that were written, by which `review.undo` takes the action back."""
+    """The `seq` of the entries that were written, by which `review.granting.undo` takes the action back."""
     told: list[str] = field(default_factory=list[str])
     """Of whom somebody else has decided since the run was made: what the other one said."""
 
@@ -63,27 +63,13 @@ def approve(
 ) -> ActionOutcome:
     """Approve these students' counting submissions: all of them or, where one is not ready, none.
 
-    Args:
-        tables: the newest run's.
-        ledger: where the decision goes.
-        numbers: the students, NUMBER or SCHOOL/NUMBER.
-        actor: who decides.
-        seen: what was looked at; who was not looked at, or changed since, is refused. None: nobody says.
+    `seen` is what was looked at: who was not looked at, or changed since, is refused. None: nobody says.
 
     Raises:
-        RefusedError: some have no submission or open critical findings, or were not seen as they are now; each is
-            listed with its reasons.
+        RefusedError: some have no submission or open critical findings, or were not seen; each is listed with reasons.
         UsageError: a number that nobody, or more than one student, has.
     """
-
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        rows = _students(desk, numbers)
-        refused = [(student_name(row), why) for row in rows if (why := refusal(desk, row) or unseen(row, seen))]
-        if refused:
-            raise _refused("不能通过", refused)
-        return [entry for row in rows if (entry := _approval(desk, row, actor, outcome))]
-
-    return _decide(tables, ledger, actor, decide)
+    return _decide_on("approve", tables, ledger, numbers, actor, seen)
 
 
 def approve_ready(
@@ -96,20 +82,21 @@ def approve_ready(
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         own = college_students(desk.people, college)
-        asking = desk.findings["rule"] == "cohort.contact_changed"
-        changed = own["submission_id"].isin(list(desk.findings["submission_id"][asking]))
-        awaits = (own["status"] == "awaiting") & ~own["change_request"] & ~changed
-        blocked = own[~own["status"].isin(["awaiting", "approved"])]
-        for row in records(blocked):
-            outcome.rest.append((student_name(row), refusal(desk, row) or STATUSES[str(row["status"])]))
-        changes = own[own["change_request"]]
-        outcome.rest.extend((student_name(row), "申请修改，请逐人处理") for row in records(changes))
-        asked = own[(own["status"] == "awaiting") & changed & ~own["change_request"]]
-        outcome.rest.extend((student_name(row), "联系方式改动较多，请逐人核实") for row in records(asked))
-        waiting = [(row, unseen(row, seen)) for row in records(own[awaits])]
-        outcome.rest.extend((student_name(row), why) for row, why in waiting if why)
-        ready = [row for row, why in waiting if not why]
-        return [entry for row in ready if (entry := _approval(desk, row, actor, outcome))]
+        changed = set(desk.findings["submission_id"][desk.findings["rule"] == "cohort.contact_changed"])
+        ready: list[Student] = []
+        for row in records(own[(own["status"] != "approved") | own["change_request"]]):
+            why = unseen(row, seen)
+            if row["status"] not in ("awaiting", "approved"):
+                why = refusal(desk, row) or STATUSES[str(row["status"])]
+            elif row["change_request"]:
+                why = "申请修改，请逐人处理"
+            elif row["submission_id"] in changed:
+                why = "联系方式改动较多，请逐人核实"
+            if why:
+                outcome.rest.append((student_name(row), why))
+            else:
+                ready.append(row)
+        return [_decision(desk, row, "approve", actor, outcome) for row in ready]
 
     return _decide(tables, ledger, actor, decide)
 
@@ -123,21 +110,7 @@ def send_back(
         RefusedError: a student has submitted nothing, or was not `seen` (see `approve`) as he is now.
         UsageError: no reason was given.
     """
-    _need_reason(actor, "退回")
-
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        rows = _students(desk, numbers)
-        empty = "未提交，没有可退回的"
-        whys = [(row, unseen(row, seen) if row["submission_id"] else empty) for row in rows]
-        refused = [(student_name(row), why) for row, why in whys if why]
-        if refused:
-            raise _refused("不能退回", refused)
-        again = [row for row in rows if returned_already(row, actor.by, actor.why)]
-        outcome.already += [student_name(row) for row in again]
-        said = set(outcome.already)
-        return [_decision(desk, row, "return", actor, outcome) for row in rows if student_name(row) not in said]
-
-    return _decide(tables, ledger, actor, decide)
+    return _decide_on("return", tables, ledger, numbers, actor, seen)
 
 
 def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
@@ -147,16 +120,66 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
         RefusedError: a student has no approval to undo.
         UsageError: no reason was given.
     """
-    _need_reason(actor, "取消审核")
+    return _decide_on("reopen", tables, ledger, numbers, actor, None)
+
+
+def keep_approved(
+    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+) -> ActionOutcome:
+    """Refuse these students' change requests (all or none): the newer submission is withdrawn, the approval stands.
+
+    Raises:
+        RefusedError: a student asks for no change, or was not `seen` (see `approve`) as he is now.
+        UsageError: no reason was given.
+    """
+    return _decide_on("keep", tables, ledger, numbers, actor, seen)
+
+
+def _decide_on(
+    action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None
+) -> ActionOutcome:
+    """Decide on these students, each once: on all of them or, where one of them cannot be decided on so, none."""
+    if action != "approve":
+        _need_reason(actor, _CALLED[action])
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        rows = _students(desk, numbers)
-        open_already = [(student_name(row), "没有审核通过的记录") for row in rows if not has_approval(row)]
-        if open_already:
-            raise _refused("不能取消审核", open_already)
-        return [_decision(desk, row, "reopen", actor, outcome) for row in rows]
+        rows = desk.students(dict.fromkeys(tables.place(number) for number in numbers))
+        each = [(student_name(row), why_not(desk, row, action, unseen(row, seen))) for row in rows]
+        refused = [f"{name}：{why}" for name, why in each if why]
+        if refused:
+            what = f"有 {len(refused)} 人不能{'处理' if action == 'keep' else _CALLED[action]}，全部未处理"
+            raise RefusedError(what, lines=refused, remedy="请先处理，或去掉这些学号再试")
+        new = [row for row in rows if not stands_already(row, action, actor.by, actor.why)]
+        outcome.already += [name for name, _ in each if name not in {student_name(row) for row in new}]
+        return [_decision(desk, row, action, actor, outcome) for row in new]
 
     return _decide(tables, ledger, actor, decide)
+
+
+_CALLED = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
+
+
+def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
+    """Return why this student may not be decided on so, or "".
+
+    `action` is approve, return, reopen, or keep (the approved submission). `unseen_now` says why the decision would be
+    made unseen, which counts where it must have been seen.
+    """
+    if action == "approve":
+        return "" if stands_already(row, action, "", "") else refusal(desk, row) or unseen_now
+    if action == "return":
+        return unseen_now if row["submission_id"] else "未提交，没有可退回的"
+    if action == "keep":
+        return unseen_now if row["change_request"] else "没有申请修改"
+    return "" if row["decision_state"] in ("approved", "stale") else "没有审核通过的记录，不能取消"
+
+
+def stands_already(row: Student, action: str, by: str, why: str) -> bool:
+    """Return whether just this stands: the approval of what is now, or its return by the same for the same why."""
+    if action == "return":
+        told = (str(row["decided_by"]), str(row["decided_why"]))
+        return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
+    return action == "approve" and row["decision_state"] == "approved" and not row["change_request"]
 
 
 def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> ActionOutcome:
@@ -193,33 +216,9 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
     _need_reason(actor, "撤销登记")
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        own = records(extras_of(desk, college))
+        own = records(desk.extras(college))
         outcome.done += [str(row["submission_id"]) for row in own]
         return [_withdrawal(tables, row, actor) for row in own]
-
-    return _decide(tables, ledger, actor, decide)
-
-
-def keep_approved(
-    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> ActionOutcome:
-    """Refuse these students' change requests (all or none): the newer submission is withdrawn, the approval stands.
-
-    Raises:
-        RefusedError: a student asks for no change, or was not `seen` (see `approve`) as he is now.
-        UsageError: no reason was given.
-    """
-    _need_reason(actor, "不同意修改")
-
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        rows = _students(desk, numbers)
-        whys = [(row, unseen(row, seen) if row["change_request"] else "没有申请修改") for row in rows]
-        refused = [(student_name(row), why) for row, why in whys if why]
-        if refused:
-            raise _refused("不能处理", refused)
-        outcome.done += [student_name(row) for row in rows]
-        newer = [str(row["later_id"] or row["submission_id"]) for row in rows]
-        return [_withdrawal(tables, desk.submission(one), actor) for one in newer]
 
     return _decide(tables, ledger, actor, decide)
 
@@ -231,31 +230,10 @@ def refusal(desk: Desk, row: Student) -> str:
     return "；".join(desk.reasons(str(row["submission_id"])))
 
 
-def has_approval(row: Student) -> bool:
-    """Return whether the student's last decision is an approval, its data changed since or not."""
-    return str(row["decision_state"]) in ("approved", "stale")
-
-
-def stands_already(row: Student) -> bool:
-    """Return whether just this submission, with just this registry row, is approved already."""
-    return row["decision_state"] == "approved" and not row["change_request"]
-
-
-def returned_already(row: Student, by: str, why: str) -> bool:
-    """Return whether just this submission was returned by the same person for the same reason."""
-    told = (str(row["decided_by"]), str(row["decided_why"]))
-    return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
-
-
-def _approval(desk: Desk, row: Student, actor: Actor, outcome: ActionOutcome) -> Entry | None:
-    if stands_already(row):
-        outcome.already.append(student_name(row))
-        return None
-    return _decision(desk, row, "approve", actor, outcome)
-
-
 def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
     outcome.done.append(student_name(row))
+    if action == "keep":
+        return _withdrawal(desk.tables, desk.submission(str(row["later_id"] or row["submission_id"])), actor)
     outcome.told += overruled(desk, row, actor.by)
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
 
@@ -265,38 +243,24 @@ def overruled(desk: Desk, row: Student, by: str) -> list[str]:
     other, at = str(row["decided_by"]), str(row["decided_at"])
     if not other or other == by.strip() or at <= desk.tables.made_at:
         return []
-    word = _WORDS.get(str(row["decision_state"]), "取消审核")
-    return [
-        f"{student_name(row)}：{other} 已于 {at[:16].replace('T', ' ')} 作了“{word}”的决定，现以您的为准，请与对方核对"
-    ]
-
-
-_WORDS = {"approved": "通过", "stale": "通过", "returned": "退回"}
+    word = {"approved": "通过", "stale": "通过", "returned": "退回"}.get(str(row["decision_state"]), "取消审核")
+    when = at[:16].replace("T", " ")
+    return [f"{student_name(row)}：{other} 已于 {when} 作了“{word}”的决定，现以您的为准，请与对方核对"]
 
 
 def decision_entry(
     desk: Desk, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
 ) -> Entry:
     """Return the entry of a decision on the student in `row` of the desk's people."""
-    submission = str(row["submission_id"] if action == "approve" else _decided_on(row))
-    registry = str(row["registry_digest"])
-    personal: dict[str, Any] = {}
+    submission, registry = str(row["submission_id"]), str(row["registry_digest"])
+    data, personal = {"registry_digest": registry, "run": desk.tables.run_id, **(data or {})}, dict[str, Any]()
     if action == "approve":
         personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, desk.submission(submission))}
-        data = {"later": str(row["later_id"]), **(data or {})} if row.get("later_id") else data
-    return Entry(
-        "decision",
-        action=action,
-        by=by.strip(),
-        why=why.strip(),
-        school_code=str(row["school_code"]),
-        student_number=str(row["student_number"]),
-        submission_id=submission,
-        college=str(row["college"]),
-        made_on=digest(submission, registry),
-        data={"registry_digest": registry, "run": desk.tables.run_id, **(data or {})},
-        personal=personal,
-    )
+        data = {"later": str(row["later_id"]), **data} if row.get("later_id") else data
+    else:
+        submission = submission or str(row["approved_submission_id"])
+    entry = Entry("decision", action, by.strip(), why.strip(), data=data, personal=personal).about(row)
+    return replace(entry, submission_id=submission, made_on=digest(submission, registry))
 
 
 def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) -> Entry:
@@ -313,11 +277,6 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
     )
 
 
-def _decided_on(row: Student) -> str:
-    """Return the submission a return or a reopening is about: the counting one, else the approved one."""
-    return str(row["submission_id"] or row["approved_submission_id"])
-
-
 def _decide(
     tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, ActionOutcome], Sequence[Entry]]
 ) -> ActionOutcome:
@@ -326,11 +285,6 @@ def _decide(
     stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
     outcome.entries += [one.seq for one in stored if one.new]
     return outcome
-
-
-def _students(desk: Desk, numbers: Sequence[str]) -> list[Student]:
-    """Return the students that the numbers name, each once."""
-    return desk.students(dict.fromkeys(desk.tables.place(number) for number in numbers))
 
 
 def _submission(tables: RunTables, text: str) -> Mapping[str, Any]:
@@ -347,8 +301,3 @@ def _submission(tables: RunTables, text: str) -> Mapping[str, Any]:
 def _need_reason(actor: Actor, what: str) -> None:
     if not actor.why.strip():
         raise UsageError(f"{what}要写明原因", where="--why", remedy="原因会转告学生或留档备查")
-
-
-def _refused(what: str, each: list[tuple[str, str]]) -> RefusedError:
-    lines = (f"{name}：{why}" for name, why in each)
-    return RefusedError(f"有 {len(each)} 人{what}，全部未处理", lines=lines, remedy="请先处理，或去掉这些学号再试")

@@ -1,21 +1,22 @@
-"""One ledger entry as it is written, and the digests that chain entries to one another."""
+"""One ledger entry as it is written, the digests that chain entries to one another, and what breaks the chain."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 FIRST = "0" * 64  # what stands as `previous` in the first entry
-
 TYPED = "姓名系手工填写，未与账号核对"
-
-COVERED = (
+_COVERED = (
     "seq", "at", "kind", "action", "by", "account", "school_code", "student_number", "submission_id", "college",
     "rule", "made_on", "data", "personal_digest", "unique_key", "previous",
 )  # fmt: skip
+
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class Entry:
     personal: Mapping[str, Any] = field(default_factory=dict[str, Any])
     unique_key: str | None = None
 
+    def about(self, student: Mapping[Any, Any]) -> Entry:
+        """Return the entry with whom it is about: a row with `school_code, student_number, college`."""
+        school, number, college = (str(student[name]) for name in ("school_code", "student_number", "college"))
+        return replace(self, school_code=school, student_number=number, college=college)
+
+
+def json_object(text: object) -> dict[str, Any]:
+    """Return the JSON object in `data` or `values` of an entry; empty where it was purged or never given."""
+    return cast("dict[str, Any]", json.loads(str(text))) if text else {}
+
 
 def name_checked(data: Mapping[str, Any]) -> bool:
     """Return whether the name in an entry with these `data` is bound to the machine's account; else it was typed."""
@@ -57,28 +68,38 @@ def digest(*parts: str) -> str:
     return hashlib.sha256(canonical(list(parts)).encode()).hexdigest()
 
 
-def entry_hash(row: Mapping[str, Any]) -> str:
+def entry_hash(row: Row) -> str:
     """Return the hash of an entry: all its columns, the hash before it included."""
-    return digest(*(str(row[name] or "") for name in COVERED))
+    return digest(*(str(row[name] or "") for name in _COVERED))
 
 
-def side_digest(side: Mapping[str, Any]) -> str:
+def side_digest(side: Row) -> str:
     """Return the salted digest of an entry's personal side, which the chain covers."""
     return digest(str(side["salt"]), str(side["why"]), str(side["values"]))
 
 
-class Parts(TypedDict, total=False):
-    """The fields of `Entry` other than `kind`, as keywords."""
+def chain_problems(rows: Sequence[Row], personal: Sequence[Row]) -> list[str]:
+    """Return a Chinese line for each thing wrong with the chain of `rows` and their `personal` side."""
+    sides = {int(side["seq"]): side for side in personal}
+    spans = [span for row in rows if row["kind"] == "purge" for span in json.loads(row["data"]).get("spans", [])]
+    purged = {seq for start, end in spans for seq in range(int(start), int(end) + 1)}
+    found: list[str] = []
+    previous = FIRST
+    for number, row in enumerate(rows, 1):
+        seq = int(row["seq"])
+        if seq != number:
+            return [*found, f"账本第 {number} 条缺失或编号不连续（读到 {seq}），请用备份核对"]
+        if row["previous"] != previous:
+            found.append(f"账本第 {seq} 条与前一条接不上：前面的记录被改动或删去，请用备份核对")
+        if row["hash"] != entry_hash(row):
+            found.append(f"账本第 {seq} 条的内容被改动，请用备份核对")
+        found += _side_problem(row, sides.pop(seq, None), seq in purged)
+        previous = str(row["hash"])
+    return found + [f"账本有多出的个人信息（第 {seq} 条），请用备份核对" for seq in sides]
 
-    action: str
-    by: str
-    why: str
-    school_code: str
-    student_number: str
-    submission_id: str
-    college: str
-    rule: str
-    made_on: str
-    data: Mapping[str, Any]
-    personal: Mapping[str, Any]
-    unique_key: str | None
+
+def _side_problem(row: Row, side: Row | None, purged: bool) -> list[str]:
+    covered, place = str(row["personal_digest"]), f"账本第 {row['seq']} 条的个人信息"
+    if side is None:
+        return [f"{place}不见了，又没有清除记录，请用备份核对"] if covered and not purged else []
+    return [] if covered == side_digest(side) else [f"{place}被改动，请用备份核对"]

@@ -1,4 +1,4 @@
-"""Apply the ledger's decisions to today's data. Pure functions over the ledger's entries, without ledger or clock.
+"""What the ledger's decisions mean for today's students, and the status of each. Pure functions, without a clock.
 
 A decision is about one registry student: school code and the registry's student number. Of an approval is kept what
 it was made on: the submission's id and the registry row's digest.
@@ -7,17 +7,16 @@ it was made on: the submission's id and the registry row's digest.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.text_columns import among, joined_text
 from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
-from pipeline.review.chain import name_checked
+from pipeline.review.chain import json_object, name_checked
 from pipeline.tables import AS_GIVEN, given_of
 
 KEY = ["school_code", "student_number"]
@@ -26,8 +25,9 @@ DECISION_TABLE = [
     "later", "checked",
 ]  # fmt: skip
 UNDO = "undo"
-"""The action of an entry that takes an earlier one of its kind back (`review.undo`)."""
+"""The action of an entry that takes an earlier one of its kind back (`review.granting.undo`)."""
 _MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
+_BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
 
 
 def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
@@ -40,15 +40,10 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
-    data = [cast("dict[str, Any]", json.loads(text)) for text in last["data"]]
-    last = last.assign(
-        decision=last["action"].map(_MEANS),
-        registry_digest=[str(item.get("registry_digest", "")) for item in data],
-        run=[str(item.get("run", "")) for item in data],
-        later=[str(item.get("later", "")) for item in data],
-        checked=["1" if name_checked(item) else "" for item in data],
-        snapshot=last["values"],
-    )
+    data = [json_object(text) for text in last["data"]]
+    told = {name: [str(item.get(name, "")) for item in data] for name in ("registry_digest", "run", "later")}
+    checked = ["1" if name_checked(item) else "" for item in data]
+    last = last.assign(decision=last["action"].map(_MEANS), checked=checked, snapshot=last["values"], **told)
     text = [column for column in DECISION_TABLE if column != "seq"]
     return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
 
@@ -65,8 +60,8 @@ def decision_states(
 
     Args:
         keys: `school_code, student_number` (the registry's), `submission_id` (the counting one, or ""),
-            `registry_digest`; where it also has the registry's fields as columns, `changed_fields` can name them, and
-            an approval of an earlier version stands though this one normalises the registry's values otherwise.
+            `registry_digest`. With the registry's fields as columns, `changed_fields` can name them, and an approval
+            of an earlier version stands though this one normalises the registry's values otherwise.
             `later_id`, where there is one: a later submission that was not taken (`cohort.later_uncertified`), or "".
         submission_ids: every submission of the run that was not withdrawn, superseded ones included.
         decisions: the table of `standing_decisions`.
@@ -76,10 +71,8 @@ def decision_states(
     Returns:
         The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
         `change_request` (bool: approved, and a newer submission counts; or a later one was not taken and no approval
-        knew of it), `exception_expired` (bool: an approval rested on one that is past), `decided_by`, `decided_at`,
-        `decided_why`, `decided_checked` (of the last decision whatever it was; the why of a return is for the student;
-        whether the name is known by the account, "1" or blank), `changed_fields`
-        (names of fields, comma-separated, of a stale approval).
+        knew of it), `exception_expired` (bool), of the last decision whatever it was `decided_by`, `decided_at`,
+        `decided_why`, `decided_checked`, and `changed_fields` (of a stale approval, comma-separated).
     """
     both = _with_decisions(keys, decisions)
     approved = both["decision"] == "approved"
@@ -125,7 +118,7 @@ def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -
         found: list[bool] = []
         for row, snapshot in zip(rows, both["snapshot"][asked], strict=True):
             then, given = _snapshot(snapshot), given_of(str(row[AS_GIVEN]))
-            differing = differing_fields(then, "registry", row) if then else [""]
+            differing = _differing_fields(then, "registry", row) if then else [""]
             found.append(all(_was(then, name, given.get(name, "")) for name in differing))
         same = same.where(~asked, pd.Series(found, index=keys.index[asked], dtype=bool)).astype(bool)
     return same
@@ -135,12 +128,12 @@ def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
     then, salt = snapshot.get("registry", {}).get(name), str(snapshot.get("salt"))
     steps = [visible, half_width, without_spaces, plain_dashes]
     spellings = accumulate(steps, lambda text, step: step(text), initial=given)
-    return bool(given) and then in {field_digest(salt, name, text) for text in spellings}
+    return bool(given) and then in {_field_digest(salt, name, text) for text in spellings}
 
 
 def _snapshot(values: str) -> dict[str, Any]:
     """Return the snapshot in an entry's personal values; empty where they were purged."""
-    return cast("dict[str, Any]", json.loads(values)).get("snapshot", {}) if values else {}
+    return json_object(values).get("snapshot", {})
 
 
 def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -149,8 +142,7 @@ def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
     text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
-    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
-    return both
+    return both.assign(**{name: both[name].fillna("").astype("str") for name in text})
 
 
 def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -163,31 +155,27 @@ def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame
 def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
     """Return, for stale approvals alone (few), the fields that differ from what was approved."""
     rows, then = keys[stale], both["snapshot"][stale]
-    now = _counting_rows(rows, submissions)
+    now = pd.DataFrame(index=rows.index)
+    if submissions is not None:
+        counting = submissions[submissions["submission_id"].isin(rows["submission_id"])].set_index("submission_id")
+        now = counting.reindex(rows["submission_id"])
     named: list[str] = []
     for at, snapshot in enumerate(then):
         before = _snapshot(snapshot)
         pairs = (("registry", rows.iloc[at].to_dict()), ("submission", now.iloc[at].to_dict()))
-        differing = [name for side, row in pairs for name in differing_fields(before, side, row)]
+        differing = [name for side, row in pairs for name in _differing_fields(before, side, row)]
         named.append(",".join(dict.fromkeys(differing)))
     return pd.Series(named, index=rows.index, dtype="str").reindex(keys.index).fillna("")
 
 
-def _counting_rows(rows: pd.DataFrame, submissions: pd.DataFrame | None) -> pd.DataFrame:
-    if submissions is None:
-        return pd.DataFrame(index=rows.index)
-    counting = submissions[submissions["submission_id"].isin(rows["submission_id"])].set_index("submission_id")
-    return counting.reindex(rows["submission_id"])
-
-
-def differing_fields(snapshot: dict[str, Any], side: str, row: Mapping[Any, Any]) -> list[str]:
+def _differing_fields(snapshot: dict[str, Any], side: str, row: Mapping[Any, Any]) -> list[str]:
     """Return the fields whose salted digest in the snapshot's `side` is no longer that of `row`'s value."""
-    then = cast("dict[str, str]", snapshot.get(side, {}))
+    then: dict[str, str] = snapshot.get(side, {})
     known = [name for name in then if isinstance(row.get(name), str)]
-    return [name for name in known if then[name] != field_digest(str(snapshot["salt"]), name, str(row[name]))]
+    return [name for name in known if then[name] != _field_digest(str(snapshot["salt"]), name, str(row[name]))]
 
 
-def field_digest(salt: str, name: str, value: str) -> str:
+def _field_digest(salt: str, name: str, value: str) -> str:
     """Return the salted digest of one field's value (16 hex digits: enough to see a change)."""
     return hashlib.sha256(f"{salt}\x1f{name}\x1f{value}".encode()).hexdigest()[:16]
 
@@ -196,7 +184,7 @@ def snapshot_of(salt: str, registry: Mapping[str, Any], submission: Mapping[str,
     """Return salted digests of every field of both rows, by which a later run names the fields that changed."""
     sides = {"registry": (registry, fields.in_registry()), "submission": (submission, fields.names())}
     return {"salt": salt} | {
-        side: {name: field_digest(salt, name, str(row[name])) for name in names if name in row}
+        side: {name: _field_digest(salt, name, str(row[name])) for name in names if name in row}
         for side, (row, names) in sides.items()
     }
 
@@ -213,3 +201,45 @@ def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:
     """Return the submissions that were withdrawn: they count nowhere and their numbers are free again."""
     own = entries[entries["kind"] == "withdrawal"].sort_values("seq").drop_duplicates("submission_id", keep="last")
     return set(own["submission_id"][own["action"] != UNDO])
+
+
+def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings that stand in the way of an approval: critical, not excepted."""
+    return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
+
+
+def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings without those that say again what another one says of the same value.
+
+    A month that is wrong by its rule and by the registry is one slip, and so is a name that differs from the
+    registry twice: the same submission, field and actor. Two rules of a value's own, such as a photo's size and its
+    background, are two slips.
+    """
+    value = ["submission_id", "field", "actor"]
+    compares = findings["rule"].str.endswith(".registry") | findings["rule"].str.startswith("identity.")
+    own_first = findings[value].assign(compares=compares).sort_values("compares", kind="stable")
+    again = (compares & own_first.duplicated(value).reindex(findings.index)) | findings.duplicated([*value, "rule"])
+    return findings[~(again & (findings["field"] != "") & (findings["submission_id"] != ""))]
+
+
+def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
+    """Return findings without those of shared faults where the same submission has another one: he is told that."""
+    if "shared_fault" not in blocking:  # the table of a run before there were shared faults
+        return blocking
+    own = blocking["submission_id"][blocking["shared_fault"] == ""]
+    return blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
+
+
+def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
+    """Return each student's status, the first that applies in the contract's order.
+
+    `submission_id` is the counting one of each student, or ""; in `findings`, `excepted` is set.
+    """
+    blocking = _his_own(open_critical(findings))
+    status = pd.Series("awaiting", index=submission_id.index, dtype="str")
+    status = status.mask(decision_state == "returned", "returned")
+    for actor, name in reversed(_BY_ACTOR.items()):
+        status = status.mask(among(submission_id, blocking["submission_id"][blocking["actor"] == actor]), name)
+    for state in ("approved", "stale"):
+        status = status.mask(decision_state == state, state)
+    return status.mask(submission_id == "", "missing")

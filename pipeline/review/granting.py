@@ -1,8 +1,9 @@
-"""Granting and revoking exceptions: what the commands `except` do."""
+"""Granting and revoking exceptions (the commands `except`), and taking the last action back."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,12 +11,15 @@ import pandas as pd
 
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
-from pipeline.review.actions import Actor
-from pipeline.review.chain import Entry, digest
-from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, standing_exceptions, value_digest
+from pipeline.review.actions import ActionOutcome, Actor
+from pipeline.review.chain import Entry, digest, json_object
+from pipeline.review.decisions import UNDO
+from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger
-from pipeline.review.previous import explanations
 from pipeline.review.review_snapshot import KINDS, RunTables, Student, college_students, lay_desk
+
+_ABOUT = {"decision": ["school_code", "student_number"], "scope": ["school_code", "student_number"]}
+_WHY = "撤销上一步"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,11 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        person = desk.student(number)
-        own = _findings_of(desk.findings, person)
+        person, findings = desk.student(number), desk.findings
+        about = (findings["school"] == person["school"]) & (findings["student_number"] == person["student_number"])
+        without = (findings["submission_id"] == "") & about  # such as that there is none
+        counting = (findings["submission_id"] == person["submission_id"]) & (person["submission_id"] != "")
+        own = findings[counting | without]
         broken = own[own["rule"] == grant.rule]
         if broken.empty:
             named = "、".join(sorted(set(own["rule"]))) or "无"
@@ -64,16 +71,9 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
     if not actor.why.strip():
         raise UsageError("说明人数变化要写明原因", where="--why")
     registered = int((college_students(tables.people, college)["major"] == major).sum())
-    entry = Entry(
-        "exception",
-        action="add",
-        by=actor.by,
-        why=actor.why,
-        school_code=college.code,
-        college=college.name,
-        rule=COLLEGE_RULE,
-        data={"school": college.school, "proof": "其他", "major": major, "registered": registered},
-    )
+    data = {"school": college.school, "proof": "其他", "major": major, "registered": registered}
+    who = (actor.by, actor.why, college.code)
+    entry = Entry("exception", "add", *who, college=college.name, rule=COLLEGE_RULE, data=data)
     about = (college.school, college.name, major, registered)
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
@@ -96,29 +96,15 @@ def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
         found = own[own["seq"] == seq]
         if found.empty:
             raise UsageError(f"没有编号 {seq} 的例外", remedy="请用 mingce except list 查看编号")
-        return [revocation(found.iloc[0], actor)]
+        return [_revocation(found.iloc[0], actor)]
 
     ledger.append_if(decide, "exception")
 
 
-def revocation(granted: pd.Series, actor: Actor) -> Entry:
-    """Return the entry that takes an exception back.
-
-    Args:
-        granted: its row of the ledger's entries, or of `standing_exceptions`.
-        actor: who takes it back, and why.
-    """
-    return Entry(
-        "exception",
-        "revoke",
-        actor.by,
-        actor.why,
-        str(granted["school_code"]),
-        str(granted["student_number"]),
-        college=str(granted["college"]),
-        rule=str(granted["rule"]),
-        data={"revokes": int(granted["seq"])},
-    )
+def _revocation(granted: pd.Series, actor: Actor) -> Entry:
+    """Return the entry that takes an exception back: a row of the ledger's entries, or of `standing_exceptions`."""
+    data, rule = {"revokes": int(granted["seq"])}, str(granted["rule"])
+    return Entry("exception", "revoke", actor.by, actor.why, rule=rule, data=data).about(granted.to_dict())
 
 
 def _check(grant: Grant, actor: Actor) -> None:
@@ -130,20 +116,11 @@ def _check(grant: Grant, actor: Actor) -> None:
         raise UsageError("例外要写明原因", where="--why", remedy="例如：服兵役，晚一年毕业")
 
 
-def _findings_of(findings: pd.DataFrame, person: Student) -> pd.DataFrame:
-    """Return the findings about a person: of the counting submission, and those without one (not submitted)."""
-    by_row = (findings["submission_id"] == person["submission_id"]) & (person["submission_id"] != "")
-    without = (
-        (findings["submission_id"] == "")
-        & (findings["school"] == person["school"])
-        & (findings["student_number"] == person["student_number"])
-    )
-    return findings[by_row | without]
-
-
 def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant, actor: Actor) -> Entry:
     salt = secrets.token_hex(16)
     covered = value_digest(salt, str(finding["given"]))
+    expires = grant.expires.isoformat() if grant.expires else ""
+    data = {"school": str(finding["school"]), "proof": grant.proof, "expires": expires, "run": tables.run_id}
     return Entry(
         "exception",
         action="add",
@@ -156,11 +133,66 @@ def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant,
         college=str(person["college"]),
         rule=grant.rule,
         made_on=digest(covered),
-        data={
-            "school": str(finding["school"]),
-            "proof": grant.proof,
-            "expires": grant.expires.isoformat() if grant.expires else "",
-            "run": tables.run_id,
-        },
+        data=data,
         personal={"salt": salt, "value_digest": covered},
     )
+
+
+def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
+    """Take back what these entries (`ActionOutcome.entries` of an action) decided: all of it or nothing.
+
+    A student's decision goes back to the one before it: an approval stands again on what it was made on, a return
+    stands again with its reason, or nothing is decided. An exception is revoked; a withdrawn submission counts again.
+
+    Raises:
+        RefusedError: somebody has decided on one of these students since, or it was taken back already.
+    """
+    outcome = ActionOutcome()
+
+    def decide(entries: pd.DataFrame) -> list[Entry]:
+        own = entries[entries["seq"].isin(list(written))]
+        if own.empty:
+            raise RefusedError("没有可撤销的操作", remedy="只能撤销本页上最近的一次操作")
+        made = [_taken_back(entries, own.loc[at], actor) for at in own.index]
+        outcome.done += [f"{one.school_code}/{one.student_number}" for one in made]
+        return made
+
+    outcome.entries += [one.seq for one in ledger.append_if(decide) if one.new]
+    return outcome
+
+
+def _taken_back(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
+    kind = str(row["kind"])
+    if kind == "exception":
+        if int(row["seq"]) not in set(standing_exceptions(entries)["seq"]):
+            raise _since(row)
+        return _revocation(row, Actor(actor.by, actor.why or _WHY))
+    about = _ABOUT.get(kind, ["submission_id"])
+    same = entries[(entries["kind"] == kind) & (entries[about] == row[about]).all(axis=1)]
+    if (same["seq"] > row["seq"]).any():
+        raise _since(row)
+    before = same[same["seq"] < row["seq"]].sort_values("seq")
+    return _restored(row, before.iloc[-1] if len(before) else None, actor)
+
+
+def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
+    """Return an entry that says again what the one before said, or that nothing is decided."""
+    stands, action = (row, "reopen" if row["kind"] == "decision" else UNDO) if before is None else (before, "")
+    data = json_object(stands["data"]) | {"undoes": int(row["seq"])}
+    for name in ("source", "rows", "mark"):  # a worksheet's reading is no part of what is restored
+        data.pop(name, None)
+    return Entry(
+        str(row["kind"]),
+        action or str(stands["action"]),
+        actor.by.strip(),
+        actor.why.strip() or (_WHY if before is None else str(before["why"]) or _WHY),
+        submission_id=str(stands["submission_id"]),
+        made_on=str(stands["made_on"]),
+        data=data,
+        personal={} if before is None else json_object(before["values"]),
+    ).about(row.to_dict())
+
+
+def _since(row: pd.Series) -> RefusedError:
+    name = f"{row['school_code']}/{row['student_number']}"
+    return RefusedError(f"{name} 之后又有新的决定，不能撤销", remedy="请查看这名学生，再作决定")

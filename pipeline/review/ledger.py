@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -20,13 +20,21 @@ from sqlalchemy.exc import OperationalError
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError, MingceError, RefusedError
-from pipeline.review import schema
-from pipeline.review.chain import FIRST, Entry, Parts, canonical, entry_hash, side_digest
-from pipeline.review.connect import engine_of, faults_told, ledger_url
+from pipeline.review.chain import FIRST, Entry, canonical, chain_problems, entry_hash, side_digest
+from pipeline.review.ledger_database import (
+    ENTRIES,
+    NEWEST,
+    PERSONAL,
+    engine_of,
+    faults_told,
+    ledger_url,
+    migrate,
+    revision,
+)
 from pipeline.whole import appearing
 
-TEXT = [column.name for column in schema.entries.columns if column.name != "seq"]
-COLUMNS = ["seq", *TEXT, "why", "values"]
+_TEXT = [column.name for column in ENTRIES.columns if column.name != "seq"]
+_COLUMNS = ["seq", *_TEXT, "why", "values"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,9 @@ class Ledger:
         self._clock = clock
         self._reviewers = reviewers or {}
 
-    def append(self, kind: str, **parts: Unpack[Parts]) -> Stored:
-        """Write one entry (the fields of `Entry` as keywords)."""
-        return self.append_all([Entry(kind, **parts)])[0]
+    def append(self, entry: Entry) -> Stored:
+        """Write one entry."""
+        return self.append_all([entry])[0]
 
     def append_all(self, new: Sequence[Entry]) -> list[Stored]:
         """Write several entries: all of them or, where anything fails, none."""
@@ -66,9 +74,8 @@ class Ledger:
 
     def _write(self, connection: Connection, new: Sequence[Entry]) -> list[Stored]:
         account = system_account()
-        return _write(
-            connection, [with_account(entry, account, self._reviewers) for entry in new], self._clock(), account
-        )
+        named = [_with_account(entry, account, self._reviewers) for entry in new]
+        return _write(connection, named, self._clock(), account)
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.
@@ -85,19 +92,13 @@ class Ledger:
 
     def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the hash of each of these entries that is there."""
-        e, wanted, found = schema.entries, sorted(set(numbers)), dict[int, str]()
         with self._reading() as connection:
-            for start in range(0, len(wanted), 500):
-                query = sa.select(e.c.seq, e.c.hash).where(e.c.seq.in_(wanted[start : start + 500]))
-                found |= {int(seq): str(text) for seq, text in connection.execute(query)}
-        return found
+            return dict(_looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, sorted(set(numbers))))
 
     def verify(self) -> list[str]:
         """Return what is wrong with the chain, a Chinese line each; an empty list says that all is well."""
-        from pipeline.review.verify import problems
-
         with self._reading() as connection:
-            return problems(_rows(connection), _personal(connection), FIRST)
+            return chain_problems(*_both_tables(connection))
 
     def purge(self, *, before: str, by: str, why: str) -> int:
         """Empty the personal side of every entry made before the ISO date `before`; return how many.
@@ -105,7 +106,7 @@ class Ledger:
         The chain stays whole; the purge itself is an entry that names what it emptied.
         """
         with self._writing() as connection:
-            e, p = schema.entries, schema.personal
+            e, p = ENTRIES, PERSONAL
             old = sa.select(e.c.seq).join(p, p.c.seq == e.c.seq).where(e.c.at < before).order_by(e.c.seq)
             seqs = [int(seq) for seq in connection.execute(old).scalars()]
             if seqs:
@@ -123,7 +124,7 @@ class Ledger:
         if path.exists():
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
         with self._reading() as connection:
-            rows, private = _rows(connection), _personal(connection)
+            rows, private = _both_tables(connection)
         with appearing(path) as draft, _open(sa.URL.create("sqlite", database=str(draft)), self._clock) as copy:
             with copy._writing() as connection:
                 _insert(connection, rows, private)
@@ -177,10 +178,10 @@ def _open(url: sa.URL, clock: Callable[[], datetime], reviewers: Mapping[str, st
     ledger = Ledger(engine, clock, reviewers)
     try:
         with ledger._reading() as connection:  # pyright: ignore[reportPrivateUsage]
-            found = schema.revision(connection)
-        if found != schema.NEWEST:
+            found = revision(connection)
+        if found != NEWEST:
             with ledger._writing() as connection:  # pyright: ignore[reportPrivateUsage]
-                schema.migrate(connection)
+                migrate(connection)
     except OperationalError as error:
         raise ConfigurationError(
             [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
@@ -200,16 +201,11 @@ def system_account() -> str:
         return os.environ.get("USER", "")
 
 
-def with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
-    """Return the entry with how its name is known: bound to the account of the machine, or typed and not checked.
+def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
+    """Return the entry with how its name is known: bound to the account that writes now, or typed and not checked.
 
-    Args:
-        entry: what somebody did. Names in a table of decisions were typed there, whoever runs.
-        account: of the machine, that writes now.
-        reviewers: account to the name that it may act in; empty where any name goes.
-
-    Raises:
-        RefusedError: the account acts in another name than its own.
+    `reviewers`: account to the name that it may act in; empty where any name goes. Names in a table of decisions (an
+    entry with `source`) were typed there, whoever runs.
     """
     by = entry.by.strip()
     if not by:
@@ -229,7 +225,8 @@ def with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> En
 def _write(connection: Connection, new: Sequence[Entry], now: datetime, account: str) -> list[Stored]:
     at = now.astimezone(SHANGHAI).isoformat(timespec="seconds")
     seq, previous = _head(connection)
-    known = _known_keys(connection, [entry.unique_key for entry in new if entry.unique_key])
+    keys = [entry.unique_key for entry in new if entry.unique_key]
+    known: dict[str | None, int] = dict(_looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys))
     rows: list[dict[str, Any]] = []
     private: list[dict[str, Any]] = []
     stored: list[Stored] = []
@@ -251,12 +248,8 @@ def _write(connection: Connection, new: Sequence[Entry], now: datetime, account:
 
 
 def _row(entry: Entry, seq: int, at: str, account: str, previous: str, personal_digest: str) -> dict[str, Any]:
-    plain = {
-        name: getattr(entry, name)
-        for name in TEXT
-        if name not in ("at", "account", "data", "personal_digest", "previous", "hash")
-    }
-    row = {"seq": seq, "at": at, "account": account, "previous": previous, "personal_digest": personal_digest, **plain}
+    row = {"seq": seq, "at": at, "account": account, "previous": previous, "personal_digest": personal_digest}
+    row |= {name: getattr(entry, name) for name in _TEXT if name not in row and name not in ("data", "hash")}
     row["data"] = canonical(dict(entry.data))
     return row | {"hash": entry_hash(row)}
 
@@ -270,41 +263,41 @@ def _side(entry: Entry, seq: int) -> dict[str, Any]:
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], private: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(sa.insert(schema.entries), rows)
+        connection.execute(sa.insert(ENTRIES), rows)
     if private:
-        connection.execute(sa.insert(schema.personal), private)
+        connection.execute(sa.insert(PERSONAL), private)
 
 
 def _head(connection: Connection) -> tuple[int, str]:
-    columns = (schema.entries.c.seq, schema.entries.c.hash)
-    last = connection.execute(sa.select(*columns).order_by(columns[0].desc()).limit(1)).first()
+    query = sa.select(ENTRIES.c.seq, ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1)
+    last = connection.execute(query).first()
     return (int(last[0]), str(last[1])) if last else (0, FIRST)
 
 
-def _known_keys(connection: Connection, keys: Sequence[str]) -> dict[str | None, int]:
-    known: dict[str | None, int] = {}
-    for start in range(0, len(keys), 500):
-        e = schema.entries
-        query = sa.select(e.c.unique_key, e.c.seq).where(e.c.unique_key.in_(keys[start : start + 500]))
-        known |= {str(key): int(seq) for key, seq in connection.execute(query)}
-    return known
+def _looked_up(
+    connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Sequence[Any]
+) -> Iterator[tuple[Any, Any]]:
+    """Yield a column's values for those of another that are there; a statement takes only so many."""
+    for start in range(0, len(wanted), 500):
+        query = sa.select(key, value).where(key.in_(wanted[start : start + 500]))
+        yield from ((row[0], row[1]) for row in connection.execute(query))
 
 
-def _rows(connection: Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.select(schema.entries).order_by("seq")).mappings()]
-
-
-def _personal(connection: Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.select(schema.personal).order_by("seq")).mappings()]
+def _both_tables(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    first, second = (
+        [dict(row) for row in connection.execute(sa.select(table).order_by("seq")).mappings()]
+        for table in (ENTRIES, PERSONAL)
+    )
+    return first, second
 
 
 def _frame(connection: Connection, kinds: Iterable[str]) -> pd.DataFrame:
-    e, p = schema.entries, schema.personal
+    e, p = ENTRIES, PERSONAL
     query = sa.select(e, p.c.why, p.c["values"]).join(p, p.c.seq == e.c.seq, isouter=True).order_by(e.c.seq)
     wanted = list(kinds)
     rows = connection.execute(query.where(e.c.kind.in_(wanted)) if wanted else query).all()
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=COLUMNS)
-    text = {name: frame[name].fillna("").astype("str") for name in COLUMNS if name != "seq"}
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=_COLUMNS)
+    text = {name: frame[name].fillna("").astype("str") for name in _COLUMNS if name != "seq"}
     return pd.DataFrame({"seq": frame["seq"].astype("int64"), **text})
 
 

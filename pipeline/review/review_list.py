@@ -40,12 +40,7 @@ def listed_students(desk: Desk, college: College | None, status: str | None) -> 
 
 
 def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:
-    """Return the rows as lines for people, college by college, then how many there are of each status in which run.
-
-    Args:
-        rows: of `listed`.
-        run_id: the run that the desk lies on; `review approve --seen` takes it.
-    """
+    """Return rows of `listed_students` as lines for people, college by college, then counts and the run they lie on."""
     lines: list[str] = []
     for (school, college), group in groupby(rows, lambda row: (row["school"], row["college"])):
         own = list(group)

@@ -1,4 +1,4 @@
-"""The desk: the newest run's tables combined with today's decisions and exceptions.
+"""The desk: the newest run's tables under today's decisions and exceptions, and what of it was seen before deciding.
 
 The command line, the table of decisions and the notebook all decide through it, so that they accept and refuse alike.
 """
@@ -18,22 +18,29 @@ from pipeline import fields
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
-from pipeline.errors import RefusedError, UsageError
+from pipeline.errors import InputError, RefusedError, UsageError
+from pipeline.knowledge.text_columns import among
+from pipeline.review.chain import digest
 from pipeline.review.decisions import (
     KEY,
     decision_states,
+    open_critical,
     registry_digest,
     standing_decisions,
+    statuses,
     withdrawn_submission_ids,
 )
 from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
-from pipeline.review.status import open_critical, statuses
-from pipeline.run_folder import counts, newer_runs, read_summary, unread_of
+from pipeline.run_folder import counts, latest_run, newer_runs, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
-
+Seen = Mapping[str, str]
+"""SCHOOL/NUMBER to the `_basis` of that student at the moment of looking: a decision applies to that state only."""
 KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # what a desk reads of the ledger
+OUTSIDE = "cohort.outside"
+"""The rule that names submissions of people whom the registry has, but not in the class."""
+_NEEDED = {"school", "college", "class_name", "name", "id_number"}
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,17 @@ class Desk:
         row = self.tables.submissions.iloc[self._places[submission_id]]
         return cast("dict[str, Any]", row.to_dict())
 
+    def extras(self, college: College) -> pd.DataFrame:
+        """Return the counting submissions that claim this college and stand on no registry row (名单外)."""
+        given, people = self.tables.submissions, self.people
+        if not set(given.columns) >= _NEEDED:
+            return given.iloc[:0]
+        counting = (given["superseded_by"] == "") & ~among(given["submission_id"], self.withdrawn)
+        claims = (given["school"] == college.school) & (given["college"] == college.name)
+        outside = self.findings["submission_id"][self.findings["rule"] == OUTSIDE]
+        standing = pd.concat([people["submission_id"], people["approved_submission_id"], outside])
+        return given[counting & claims & ~among(given["submission_id"], standing)]
+
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:
         blocking = open_critical(self.findings)[["submission_id", "message"]].drop_duplicates()
@@ -143,15 +161,13 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     findings = apply_exceptions(tables.findings, granted, today)
     lapsed = lapsed_submissions(findings, granted, today)
     withdrawn = withdrawn_submission_ids(entries)
-    people = tables.people.assign(
-        submission_id=tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
-    )
-    people = people.assign(later_id=_later(findings, people["submission_id"], withdrawn))
+    counting = tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
+    people = tables.people.assign(submission_id=counting, later_id=_later(findings, counting, withdrawn))
     known = set(tables.submissions["submission_id"]) - withdrawn
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
     people = people.assign(**{str(column): states[column] for column in states.columns})
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
-    counting = people["submission_id"].mask(refused, people["approved_submission_id"])
+    counting = counting.mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
     return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
 
@@ -164,14 +180,10 @@ def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
-    """Return the newest run's tables and the day on which decisions are made.
+    """Return the newest run's tables and the day on which decisions are made: today, or the day that the run is for.
 
-    That is today; where the run was made for another day (`--as-of`), the office works as of that day.
-
-    Args:
-        cohort: whose.
-        known: a student's or a submission's number. Where the run does not know it and a newer one of some colleges
-            does, that one's tables are returned.
+    Where the run does not know the student or submission `known`, and a newer one of some colleges does, that one's
+    tables are returned.
     """
     run = newest_run(cohort)
     summary = read_summary(run) or {}
@@ -201,7 +213,7 @@ def newest_run(cohort: Cohort) -> Path:
 def load_tables(cohort: Cohort, run: Path) -> RunTables:
     """Return what decisions look at from the tables of a run folder."""
     schools = {school.code: school.name for school in cohort.schools}
-    people = people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
+    people = _people_in(cohort, run)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
     extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
     summary = read_summary(run) or {}
@@ -222,10 +234,7 @@ def student_name(row: Student) -> str:
 def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:
     """Return the roster with `school_code`, `registry_digest` and the registry's other fields.
 
-    Args:
-        roster: the table.
-        registry: normalised registry rows: `school_code` and the fields; `registry_digest` where already computed.
-        schools: school code to name.
+    `registry` has `school_code` and the fields, normalised; its `registry_digest` is taken where it is there already.
     """
     codes = {name: code for code, name in schools.items()}
     digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
@@ -256,3 +265,54 @@ def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
 
 def _candidates(rows: pd.DataFrame, column: str) -> str:
     return "、".join(sorted({f"{code}/{name}" for code, name in zip(rows["school_code"], rows[column], strict=True)}))
+
+
+def _basis(row: Student) -> str:
+    """Return the digest of what a decision on this student is made on: the counting submission, the registry row."""
+    return digest(str(row["submission_id"]), str(row["registry_digest"]))
+
+
+def seen_in(people: pd.DataFrame) -> dict[str, str]:
+    """Return rows of a desk's people, or of a run's, as what was seen of them."""
+    return {student_name(row): _basis(row) for row in records(people[[*KEY, "submission_id", "registry_digest"]])}
+
+
+def unseen(row: Student, seen: Seen | None) -> str:
+    """Return why a decision on this student would be made unseen, or "" (also where `seen` is None: nobody says)."""
+    if seen is None or seen.get(student_name(row)) == _basis(row):
+        return ""
+    if student_name(row) in seen:
+        return "您看过之后，提交或学籍又有改动，请重新查看"
+    return "还没有看过，请先查看"
+
+
+def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
+    """Return every student as an earlier run shows him; `review list` names its run in the last line.
+
+    Raises:
+        UsageError: there is no such run (any more).
+    """
+    runs = cohort.reports_folder / "runs"
+    if run_id not in {path.name for path in runs.glob("[!.]*")}:
+        raise UsageError(f"没有运行 {run_id}", where="--seen", remedy="运行编号见 mingce review list 的最后一行")
+    return seen_in(_people_in(cohort, runs / run_id))
+
+
+def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str, str] | None:
+    """Return the students (of these numbers) as the run in `latest.txt` shows them; None where none was made yet.
+
+    That is what the office has seen where it says nothing else.
+    """
+    latest = latest_run(cohort.reports_folder)
+    if latest is None:
+        return None
+    try:
+        people = _people_in(cohort, latest[0])
+    except InputError:  # somebody has spoilt it: `run` makes a new one
+        return None
+    return seen_in(people if numbers is None else people[people["student_number"].isin(list(numbers))])
+
+
+def _people_in(cohort: Cohort, run: Path) -> pd.DataFrame:
+    schools = {school.code: school.name for school in cohort.schools}
+    return people_of(read_table(run, "roster"), read_table(run, "registry"), schools)

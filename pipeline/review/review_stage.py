@@ -9,12 +9,12 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.match.persons import WITHDRAWN
+from pipeline.review.decision_rows import by_source
 from pipeline.review.decisions import decision_states, registry_digest, standing_decisions
 from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import RunTables
-from pipeline.review.seen import seen_in_latest
-from pipeline.review.worksheet import by_source, import_decisions, summary_lines
+from pipeline.review.review_snapshot import RunTables, seen_in_latest
+from pipeline.review.worksheet import import_decisions, summary_lines
 from pipeline.tables import Frame
 
 
@@ -51,14 +51,9 @@ class DeskRows:
 
 
 def desk_rows(students: Frame, submissions: Frame, findings: Frame, numbers: set[str], made_on: set[str]) -> DeskRows:
-    """Return what decisions on the students with these numbers look at.
+    """Return what decisions on the students with these numbers, whichever school's, look at.
 
-    Args:
-        students: registry rows with `submission_id`.
-        submissions: the table.
-        findings: the table.
-        numbers: student numbers, whichever school's.
-        made_on: ids of submissions that earlier decisions were made on.
+    `made_on`: ids of submissions that earlier decisions were made on; `students`: registry rows with `submission_id`.
     """
     named = students[students["student_number"].isin(list(numbers))]
     theirs = submissions["submission_id"].isin([*named["submission_id"], *made_on])
@@ -76,14 +71,9 @@ def student_numbers(rows: Frame) -> set[str]:
 
 
 def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date) -> Imported:
-    """Take the decisions that stand in the cohort's file or worksheet into the ledger.
+    """Take the decisions that stand in the cohort's files or worksheet (`rows`) into the ledger.
 
-    Args:
-        cohort: whose ledger.
-        run_id: of the run that decisions are made on.
-        rows: of `worksheet.read_decision_rows`.
-        desk: the students that they name.
-        as_of: the day for which exceptions are judged.
+    They are made on the run `run_id`; `desk` has the students that the rows name; exceptions hold as of `as_of`.
     """
     schools = {school.code: school.name for school in cohort.schools}
     students, submissions, findings = (
@@ -101,14 +91,9 @@ def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRo
 
 
 def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:
-    """Apply the ledger's entries to today's findings and students.
+    """Apply the ledger's entries to today's findings and students; exceptions hold as of `as_of`.
 
-    Args:
-        students: registry rows with `submission_id`, of the submission that stands on each, or blank.
-        submissions: `submission_id, superseded_by` of the table.
-        findings: the check's findings.
-        entries: of the ledger.
-        as_of: the day for which exceptions are judged.
+    `students` are registry rows with `submission_id`, of the submission that stands on each, or blank.
     """
     students = students.assign(registry_digest=registry_digest(students))
     present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]

@@ -37,10 +37,10 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
         raise UsageError(f"没有编号为 {number} 的整体问题", where="--settle", remedy=f"最近一次运行中的编号：{listed}")
     same = [one for one in faults if cause_of(one) == cause_of(fault)]
     told = "已交回学生更正" if how == "students" else _add_aliases(cohort, read_table(latest[0], "findings"), same)
+    numbers = {one["number"]: str(one["rule"]) for one in same}
     with open_ledger(cohort) as ledger:
-        parts = [(str(one["rule"]), {"number": one["number"]}) for one in same]
         ledger.append_all(
-            [Entry("shared_fault", action=how, by=by, why=why, rule=rule, data=data) for rule, data in parts]
+            [Entry("shared_fault", how, by, why, rule=rule, data={"number": one}) for one, rule in numbers.items()]
         )
     return f"{told}；下一次 mingce run 起生效"
 

@@ -16,15 +16,10 @@ from pipeline.errors import InputError, UsageError
 from pipeline.knowledge import crockford
 from pipeline.review.chain import TYPED
 from pipeline.review.review_snapshot import Desk, of_college
-from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature
-from pipeline.review.signing import unsigned
+from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature, unsigned
 from pipeline.whole import sha256_of
 
-_ORIGINAL = "原件"
-_CHANGED = "原件，但数据已有改动"
-_OTHER = "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
 _COLLEGES = 30  # whose signed numbers are listed for comparing; of more, a code tells
-_CODE_LENGTH = 19
 
 
 @dataclass(frozen=True)
@@ -51,25 +46,18 @@ def file_sha256(path: Path) -> str:
 
 
 def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
-    """Compare a file's bytes with those that were kept at the signatures, then the data of now with what was signed.
-
-    Args:
-        sha256: of the file.
-        desk: the newest run's tables under the decisions of this moment.
-        entries: the ledger's.
-    """
+    """Compare a file's SHA-256 with those kept at the signatures, then the data of now with what was signed."""
     made = signatures(entries)
     signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
     scan = scans(entries).get(sha256)
     if signature is None and scan is not None:
         signature = next((one for one in reversed(made) if one.digest == scan["made_on"]), None)
     if signature is None:
-        return FileVerdict(False, _OTHER, _numbers_to_compare(entries))
-    lines = [
-        f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}",
-        *_now(signature, desk, entries),
-    ]
-    return FileVerdict(len(lines) == 1, _CHANGED if len(lines) > 1 else _ORIGINAL, lines)
+        other = "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
+        return FileVerdict(False, other, _numbers_to_compare(entries))
+    changed = _now(signature, desk, entries)
+    what = f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}"
+    return FileVerdict(not changed, "原件，但数据已有改动" if changed else "原件", [what, *changed])
 
 
 def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
@@ -79,7 +67,7 @@ def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
         UsageError: it is no such code.
     """
     code = crockford.read(typed)
-    if len(code) != _CODE_LENGTH:
+    if len(code) != len("7K3M-9QTE-0ABC-DEFG"):
         raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
     signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
     if signature is None:

@@ -1,6 +1,6 @@
-"""Signing, revoking, accepting: three steps, each open when the one before is complete.
+"""Signing, revoking, accepting: every student is approved, the vice secretary signs, the office accepts.
 
-Every student is approved, the vice secretary signs, the office accepts. What a signature covers: `signed_set`.
+Each step is open when the one before is complete.
 """
 
 from __future__ import annotations
@@ -16,28 +16,37 @@ import pandas as pd
 
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
+from pipeline.knowledge.identifiers import IdNumbers
+from pipeline.knowledge.text_columns import among
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
-from pipeline.review.extras import OUTSIDE, may_be_missing
+from pipeline.review.decisions import open_critical
 from pipeline.review.ledger import Ledger
-from pipeline.review.review_snapshot import KINDS, Desk, RunTables, college_students, lay_desk
-from pipeline.review.signatures import signatures, standing_signature
-from pipeline.review.signed_set import VERSION, changes, code_of, majors_of, person_parts, signed_digest
-from pipeline.review.status import open_critical
+from pipeline.review.review_snapshot import KINDS, OUTSIDE, Desk, RunTables, college_students, lay_desk
+from pipeline.review.signatures import (
+    VERSION,
+    Signature,
+    code_of,
+    majors_of,
+    person_parts,
+    signatures,
+    signed_digest,
+    standing_signature,
+    unsigned,
+)
 
 Keep = Callable[[Desk, College, str, Mapping[str, str]], dict[str, str]]
 """Makes a college's final files, of this signed digest, and returns their SHA-256 by name.
 
-The last argument holds those that an earlier signature under the same digest recorded: files that still stand with
-them are kept as they are.
+The last argument holds those that an earlier signature under the same digest recorded: such files stay as they are.
 """
+_SIGN_ANEW = "请学院核对后由副书记用 mingce sign 签字"
 
 
 @dataclass(frozen=True)
 class Signed:
     """What `sign` or `accept` wrote: the digest of the signed set; `new` is false where nothing was to be written."""
 
-    college: College
     digest: str
     new: bool
 
@@ -57,15 +66,9 @@ class Terms:
 
 
 def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, actor: Actor, keep: Keep) -> Signed:
-    """Record the vice secretary's signature under a college's headcount, and keep its final files.
+    """Record the vice secretary's signature under a college's headcount; `keep` makes its final files before that.
 
-    Args:
-        tables: the newest run's.
-        ledger: the cohort's.
-        college: which one.
-        terms: who may sign and by when; later asks for a reason, and so does signing again.
-        actor: who signs; `today` is the day for which exceptions hold.
-        keep: makes the final files, before the entry is written.
+    Later than due asks for a reason, and so does signing again. `actor.today` is the day for which exceptions hold.
 
     Raises:
         RefusedError: something of the college was not read, the name is not the vice secretary's, somebody is not
@@ -76,16 +79,17 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        _is_secretary(terms.secretaries, college, actor.by)
+        _need_secretary(terms.secretaries, college, actor.by)
         rows = _all_approved(desk, college)
         current = signed_digest(rows)
         before = standing_signature(entries, college.code, college.name)
-        done.append(Signed(college, current, new=before is None or before.digest != current))
+        done.append(Signed(current, new=before is None or before.digest != current))
         if not done[0].new:
             return []
-        waiting = may_be_missing(desk, college)
-        _reason_where_needed(entries, college, actor, terms, len(waiting))
-        files = keep(desk, college, current, _kept(entries, current))
+        waiting = _may_be_missing(desk, college)
+        _reason_where_needed(entries, college, actor, terms, waiting)
+        same = (one.files for one in reversed(signatures(entries)) if one.digest == current)
+        files = keep(desk, college, current, next(same, {}))
         data = {
             "version": VERSION,
             "run": tables.run_id,
@@ -93,9 +97,10 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
             "late_days": max((terms.today - terms.due).days, 0),
             "majors": majors_of(rows),
             "files": files,
-            "extras": len(waiting),
+            "extras": waiting,
         }
-        return [_entry("signature", "sign", college, current, actor, data, {"people": person_parts(rows)})]
+        entry = _entry("signature", "sign", college, current, actor, data)
+        return [replace(entry, personal={"people": person_parts(rows)})]
 
     ledger.append_if(decide, *KINDS)
     return done[0]
@@ -112,9 +117,7 @@ def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
         raise UsageError("撤销签字要写明原因", where="--why")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        signature = standing_signature(entries, college.code, college.name)
-        if signature is None:
-            raise RefusedError("还没有签字，无从撤销", where=str(college))
+        signature = _standing(entries, college, "还没有签字，无从撤销")
         return [_entry("signature", "revoke", college, signature.digest, actor)]
 
     ledger.append_if(decide, *KINDS)
@@ -123,14 +126,7 @@ def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
 def accept(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, standing: Mapping[str, float] | None = None
 ) -> Signed:
-    """Record that the office accepts a signed college; its standing stands still from now on.
-
-    Args:
-        tables: the newest run's.
-        ledger: the cohort's.
-        college: which one.
-        actor: who accepts.
-        standing: what the college's standing is made of in that run (columns of `colleges`).
+    """Record that the office accepts a signed college; its standing (columns of `colleges`) stands still from now on.
 
     Raises:
         RefusedError: the college has not signed, or what it signed is not what stands now.
@@ -145,34 +141,12 @@ def accept(
             raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_ANEW)
         accepted = entries[(entries["kind"] == "acceptance") & (entries["seq"] > signature.seq)]
         own = (accepted["school_code"] == college.code) & (accepted["college"] == college.name)
-        done.append(Signed(college, signature.digest, new=not own.any()))
+        done.append(Signed(signature.digest, new=not own.any()))
         data = {"standing": dict(standing or {})}
         return [_entry("acceptance", "accept", college, signature.digest, actor, data)] * done[0].new
 
     ledger.append_if(decide, *KINDS)
     return done[0]
-
-
-_SIGN_ANEW = "请学院核对后由副书记用 mingce sign 签字"
-
-
-def unsigned(entries: pd.DataFrame, code: str, college: str, people: pd.DataFrame) -> list[str]:
-    """Return why this college's data of now are not what it signed, the changes after the first line; else nothing.
-
-    Args:
-        entries: the ledger's.
-        code: the school's.
-        college: its name.
-        people: the college's rows of a desk's people.
-    """
-    signature = standing_signature(entries, code, college)
-    if signature is None:
-        return ["还没有签字"]
-    if signature.version != VERSION:
-        return ["原来的签字只签了名单，没有签提交的内容和学籍信息，请重新签字"]
-    if signature.digest == signed_digest(people):
-        return []
-    return ["签字后数据有改动，请重新签字", *changes(signature.parts, people)]
 
 
 def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bool:
@@ -183,40 +157,25 @@ def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bo
     """
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        signature = standing_signature(entries, college.code, college.name)
-        if signature is None:
-            raise RefusedError("学院还没有签字，扫描件无从归档", where=str(college), remedy=_SIGN_ANEW)
+        signature = _standing(entries, college, "学院还没有签字，扫描件无从归档", _SIGN_ANEW)
         entry = _entry("scan", "keep", college, signature.digest, actor, {"sha256": sha256})
         return [replace(entry, unique_key=f"scan/{college}/{signature.digest}/{sha256}")]
 
     return ledger.append_if(decide, *KINDS)[0].new
 
 
+def _standing(entries: pd.DataFrame, college: College, lacking: str, remedy: str = "") -> Signature:
+    signature = standing_signature(entries, college.code, college.name)
+    if signature is None:
+        raise RefusedError(lacking, where=str(college), remedy=remedy)
+    return signature
+
+
 def _entry(
-    kind: str,
-    action: str,
-    college: College,
-    made_on: str,
-    actor: Actor,
-    data: dict[str, Any] | None = None,
-    personal: dict[str, Any] | None = None,
+    kind: str, action: str, college: College, made_on: str, actor: Actor, data: dict[str, Any] | None = None
 ) -> Entry:
-    return Entry(
-        kind,
-        action=action,
-        by=actor.by.strip(),
-        why=actor.why.strip(),
-        school_code=college.code,
-        college=college.name,
-        made_on=made_on,
-        data=data or {},
-        personal=personal or {},
-    )
-
-
-def _kept(entries: pd.DataFrame, digest: str) -> dict[str, str]:
-    """Return the files that an earlier signature under this very digest recorded: signed again, they stay."""
-    return next((one.files for one in reversed(signatures(entries)) if one.digest == digest), {})
+    by, why = actor.by.strip(), actor.why.strip()
+    return Entry(kind, action, by, why, college.code, college=college.name, made_on=made_on, data=data or {})
 
 
 def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
@@ -233,6 +192,20 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
         where=str(college),
         remedy="请先逐人审核",
     )
+
+
+def _may_be_missing(desk: Desk, college: College) -> int:
+    """Return how many extras of the college may be people whom the registry lacks.
+
+    Such an extra has a valid ID number that no registry row has, a name, and a class that the registry knows.
+    """
+    own, people = desk.extras(college), desk.people
+    if own.empty or "id_number" not in people.columns:
+        return 0
+    known = among(own["class_name"], people["class_name"][people["school"] == college.school])
+    unknown = ~among(own["id_number"], people["id_number"])
+    told = (own["name"] != "") & (own["class_name"] != "")
+    return int((IdNumbers(own["id_number"]).valid & unknown & known & told).sum())
 
 
 def _scope_decided(desk: Desk, college: College) -> None:
@@ -265,7 +238,7 @@ def _reason_where_needed(entries: pd.DataFrame, college: College, actor: Actor, 
         )
 
 
-def _is_secretary(people: pd.DataFrame, college: College, by: str) -> None:
+def _need_secretary(people: pd.DataFrame, college: College, by: str) -> None:
     own = people[(people["school"] == college.school) & (people["college"] == college.name)]
     names = {_plain(name) for text in own["secretary"] for name in re.split(r"[；;、,，/]", text) if name.strip()}
     if not names:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +17,14 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.errors import RefusedError
+from pipeline.review.chain import json_object
 from pipeline.review.ledger import Ledger
 from pipeline.run_folder import read_summary
 from pipeline.whole import appearing
 
 WITNESS = "signature.json"
 """Beside a signature's files: the number and hash of its entry."""
+_REMEDY = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --why 原因 换回最近的备份"
 
 
 @dataclass(frozen=True, order=True)
@@ -55,18 +58,30 @@ def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
 
 def known_heads(cohort: Cohort) -> list[Head]:
     """Return every head of this cohort's ledger that was seen, the newest last; earlier versions kept none."""
-    return sorted({*_of_runs(cohort), *_of_signatures(cohort)})
+    runs = (cohort.reports_folder / "runs").glob("[!.]*")
+    seen: list[tuple[object, str, str]] = [
+        ((read_summary(run) or {}).get("ledger"), run.name[:15], f"运行 {run.name}") for run in runs
+    ]
+    for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
+        with suppress(OSError, ValueError):
+            seen.append((json.loads(witness.read_text(encoding="utf-8")), "", f"签字 {witness.parent.name}"))
+    return sorted({head for kept in seen for head in _head(*kept)})
 
 
-def missing_heads(ledger: Ledger, heads: Iterable[Head]) -> list[Head]:
-    """Return the heads that the ledger lacks, and that no restoring of a copy has explained."""
-    seen = list(heads)
+def _head(kept: object, at: str, where: str) -> Iterator[Head]:
+    if isinstance(kept, dict):
+        told = cast("dict[str, Any]", kept)
+        number, entry_hash = told.get("number"), told.get("hash")
+        if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
+            yield Head(at or str(told.get("at", "")), number, entry_hash, where)
+
+
+def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
+    """Return the heads of this cohort that the ledger lacks, and that no restoring of a copy has explained."""
+    seen = known_heads(cohort)
     hashes = ledger.hashes([head.number for head in seen])
-    explained = {
-        (int(number), str(hashed))
-        for text in ledger.entries("restore")["data"]
-        for number, hashed, _ in cast("dict[str, Any]", json.loads(text)).get("explains", [])
-    }
+    restored = [json_object(text) for text in ledger.entries("restore")["data"]]
+    explained = {(int(number), str(text)) for data in restored for number, text, _ in data.get("explains", [])}
     return [h for h in seen if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
 
 
@@ -79,37 +94,11 @@ def require_whole(cohort: Cohort, ledger: Ledger) -> None:
     found = ledger.verify()
     if found:
         raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy=_REMEDY)
-    lost = missing_heads(ledger, known_heads(cohort))
+    lost = missing_heads(cohort, ledger)
     if lost:
         raise RefusedError(shortened(lost, ledger.head()[0]), where=cohort.name, remedy=_REMEDY)
-
-
-_REMEDY = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --why 原因 换回最近的备份"
 
 
 def shortened(lost: list[Head], last: int) -> str:
     """Return in words that the ledger lacks what was seen of it; the newest is named."""
     return f"账本不是原来那一本：缺少曾经记下的{lost[-1]}，现在只到第 {last} 条，或内容不同"
-
-
-def _of_runs(cohort: Cohort) -> Iterator[Head]:
-    for run in (cohort.reports_folder / "runs").glob("[!.]*"):
-        summary = read_summary(run) or {}
-        yield from _head(summary.get("ledger"), run.name[:15], f"运行 {run.name}")
-
-
-def _of_signatures(cohort: Cohort) -> Iterator[Head]:
-    for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
-        try:
-            kept: object = json.loads(witness.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        yield from _head(kept, "", f"签字 {witness.parent.name}")
-
-
-def _head(kept: object, at: str, where: str) -> Iterator[Head]:
-    if isinstance(kept, dict):
-        told = cast("dict[str, Any]", kept)
-        number, entry_hash = told.get("number"), told.get("hash")
-        if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
-            yield Head(at or str(told.get("at", "")), number, entry_hash, where)

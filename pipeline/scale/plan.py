@@ -22,10 +22,11 @@ from pipeline.collect.submissions import Unit, refuse_nothing, refuse_undeclared
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.kept import Kept
+from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_stage import Imported, import_from_file, student_numbers
-from pipeline.review.worksheet import is_scope, missing_file
+from pipeline.review.worksheet import is_scope
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
 from pipeline.scale.amending import lay_amendments, read_amendments

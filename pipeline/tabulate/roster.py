@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.review.status import statuses
+from pipeline.review.decisions import statuses
 from pipeline.tables import Frame, conform
 
 _CLASS = ["school", "college", "class_name"]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.clock import SHANGHAI
-from pipeline.review.status import one_a_slip
+from pipeline.review.decisions import one_a_slip
 from pipeline.run_folder import read_summary
 from pipeline.states import states
 from pipeline.tables import CERTIFIED, STATUSES, read_table

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.cohort_sections import Window
 from pipeline.logs import mask
-from pipeline.review.status import one_a_slip, open_critical
+from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import ACTORS, family_of, states, theme
 from pipeline.tables import Frame
 

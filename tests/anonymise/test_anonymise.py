@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.cohort import load_cohort
-from pipeline.review.worksheet import read_decision_rows
+from pipeline.review.decision_rows import read_decision_rows
 from tests.cohorts import make_cohort
 from tests.command import run
 

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.check import shared
-from pipeline.review.status import statuses
+from pipeline.review.decisions import statuses
 from pipeline.tables import FINDINGS
 
 HELD = {"college": "人文学院", "exam_number": "0143030001", "graduation_month": "2017-06", "ethnicity": "汉族"}

@@ -11,7 +11,6 @@ import sqlalchemy.dialects.sqlite
 import xlsxwriter
 
 import pipeline.deliver.send
-import pipeline.review.verify
 import tests.deliver.season
 
 __all__ = ["PIL", "alembic", "matplotlib", "pipeline", "pyarrow", "sqlalchemy", "tests", "xlsxwriter"]

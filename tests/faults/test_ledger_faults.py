@@ -10,8 +10,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from pipeline.errors import MingceError
-from pipeline.review import connect
+from pipeline.review import ledger_database
 from pipeline.review.chain import Entry
+from pipeline.review.ledger_database import network_share
 from tests.review.small import open_in
 
 
@@ -28,15 +29,15 @@ def whole(folder: Path) -> int:
 
 def test_held_by_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written(tmp_path)
-    monkeypatch.setattr(connect, "BUSY_MS", 100)
+    monkeypatch.setattr(ledger_database, "BUSY_MS", 100)
     with open_in(tmp_path) as ledger:
         holder = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(MingceError, match="占用"):
-            ledger.append("decision", by="王")
+            ledger.append(Entry("decision", by="王"))
         assert len(ledger.entries()) == 3  # readers are not held up
         holder.execute("ROLLBACK")
-        ledger.append("decision", by="王")
+        ledger.append(Entry("decision", by="王"))
         holder.close()
     assert whole(tmp_path) == 4
 
@@ -83,17 +84,17 @@ def test_a_ledger_on_a_share_is_told(tmp_path: Path):
     lines = ["/dev/sda1 / ext4 rw 0 0", f"//server/jyc {str(shared).replace(' ', chr(92) + '040')} cifs rw 0 0"]
     mounts.write_text("\n".join([*lines, f"server:/x {here}/nfs nfs4 rw 0 0"]) + "\n", encoding="utf-8")
     url = "sqlite:///ledger.sqlite"
-    assert connect.network_share(url, shared / "2017", mounts) == "cifs"
-    assert connect.network_share(url, here / "nfs" / "2017", mounts) == "nfs4"
-    assert connect.network_share(url, here, mounts) == ""
-    assert connect.network_share(f"sqlite:///{here}/ledger.sqlite", shared, mounts) == ""  # on this machine's disk
-    assert connect.network_share("postgresql://db.example/x", shared, mounts) == ""
-    assert connect.network_share(url, shared, tmp_path / "none") == ""
+    assert network_share(url, shared / "2017", mounts) == "cifs"
+    assert network_share(url, here / "nfs" / "2017", mounts) == "nfs4"
+    assert network_share(url, here, mounts) == ""
+    assert network_share(f"sqlite:///{here}/ledger.sqlite", shared, mounts) == ""  # on this machine's disk
+    assert network_share("postgresql://db.example/x", shared, mounts) == ""
+    assert network_share(url, shared, tmp_path / "none") == ""
 
 
 @pytest.mark.parametrize("name", ["SQLITE_IOERR_LOCK", "SQLITE_IOERR_SHMMAP", "SQLITE_PROTOCOL"])
 def test_a_file_system_without_locks_is_told_with_the_remedy(name: str):
     fault = sqlite3.OperationalError("locking protocol")
     fault.sqlite_errorname = name
-    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), connect.faults_told():
+    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), ledger_database.faults_told():
         raise OperationalError("BEGIN", None, fault)

@@ -19,7 +19,7 @@ from pipeline.normalise.vocabulary import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import answer_years, decide_scope, lay_answers, scope_decisions
-from pipeline.review.scope_rows import import_scope_rows
+from pipeline.review.worksheet import import_scope_rows
 from pipeline.scale.reading import read_registries, registry_name
 from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import open_spool

@@ -7,7 +7,7 @@ from typing import Any
 from ipywidgets import Button, Checkbox
 
 from pipeline.office import open_office
-from pipeline.office.columns_form import show_columns
+from pipeline.office.commands import show_columns
 from tests.cohorts import make_cohort
 
 

@@ -17,8 +17,7 @@ import requests
 
 from pipeline.cohort import load_cohort
 from pipeline.office import DeskCohort, open_office
-from pipeline.office.server import NOTEBOOK, prepare_folder
-from pipeline.office.waiting import waiting_page
+from pipeline.office.server import NOTEBOOK, prepare_folder, waiting_page
 from tests.cohorts import make_cohort, settings
 from tests.command import run
 
@@ -62,7 +61,7 @@ def test_whoever_waits_sees_it_and_comes_to_the_desk_by_himself():
         assert first.status_code == 200 and "正在打开" in first.text and 'http-equiv="refresh"' in first.text
         strange = requests.get(waiting.address.rpartition("/")[0] + "/", allow_redirects=False, timeout=60)
         assert strange.status_code == 404
-        waiting.over("http://127.0.0.1:1/doc?token=x")
+        waiting.desk = "http://127.0.0.1:1/doc?token=x"
         then = requests.get(waiting.address, allow_redirects=False, timeout=60)
         assert (then.status_code, then.headers["Location"]) == (302, "http://127.0.0.1:1/doc?token=x")
         assert requests.get(waiting.address.rpartition("/")[0] + "/", timeout=60).status_code == 404

@@ -10,7 +10,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
-from pipeline.operate.closing import close
+from pipeline.operate.purge import close
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import empty, write_table

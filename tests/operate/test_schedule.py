@@ -13,14 +13,16 @@ import pytest
 from pipeline.cli.terminal import add_environment, environment_file
 from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
-from pipeline.operate.install import default_kind, install, printed_timer
 from pipeline.operate.schedule import (
     Timetable,
     cron_lines,
+    default_kind,
+    install,
     last_due,
     merged_crontab,
     missed,
     months,
+    printed_timer,
     systemd_units,
     timetable,
     windows_tasks,
@@ -174,7 +176,7 @@ def test_what_was_missed_is_caught_up_once(now, last, expected):
 
 def test_installing_for_systemd(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("pipeline.operate.install._run", lambda command, given=None: calls.append(command))
+    monkeypatch.setattr("pipeline.operate.schedule._run", lambda command, given=None: calls.append(command))
     lines = install(table(), "systemd", tmp_path)
     units = list((tmp_path / ".config/systemd/user").iterdir())
     assert len(units) == 4 and calls[0] == ["systemctl", "--user", "daemon-reload"] and "linger" in lines[-1]

@@ -14,7 +14,7 @@ from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers
-from pipeline.review.decision_sheet import write_sheet
+from pipeline.review.decision_rows import write_sheet
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import lay_desk, load_tables
 from pipeline.view.run_tables import Run

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.cohort import load_cohort
-from pipeline.office.listing import ListFilter, Listing
+from pipeline.office.desk_cohort import ListFilter, Listing
 from pipeline.render.table_words import column_words
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_list import listed_students

@@ -17,7 +17,7 @@ from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.review.signed_set import code_of
+from pipeline.review.signatures import code_of
 from pipeline.tables import COLUMNS as TABLES
 from pipeline.tables import Tables, empty, typed
 from pipeline.typeset import drawable

@@ -3,12 +3,10 @@
 import pytest
 
 from pipeline.errors import RefusedError, UsageError
-from pipeline.office.listing import ListFilter, Listing
-from pipeline.office.one import change_request
+from pipeline.office.desk_cohort import ListFilter, Listing
+from pipeline.office.one import change_request, change_requested
 from pipeline.review.actions import Actor, approve, keep_approved, reopen
-from pipeline.review.comparison import change_requested
-from pipeline.review.review_snapshot import KINDS, lay_desk
-from pipeline.review.seen import seen_in
+from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
 
 from .small import TODAY, finding, open_in, person, submission, tables
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from pipeline.clock import SHANGHAI
 from pipeline.errors import ConfigurationError, MingceError
-from pipeline.review import schema
+from pipeline.review import ledger_database
 from pipeline.review.chain import Entry
-from pipeline.review.connect import ledger_url
 from pipeline.review.ledger import Ledger, _open
+from pipeline.review.ledger_database import ledger_url
 
 
 def ledger_in(folder: Path, clock=lambda: datetime(2016, 10, 1, 9, tzinfo=SHANGHAI)) -> Ledger:
@@ -30,13 +30,15 @@ def ledger(tmp_path):
 
 def test_an_entry_comes_back_as_it_was_written(ledger):
     stored = ledger.append(
-        "decision",
-        action="return",
-        by="王老师",
-        why="照片不清",
-        school_code="10534",
-        student_number="13",
-        data={"a": 1},
+        Entry(
+            "decision",
+            action="return",
+            by="王老师",
+            why="照片不清",
+            school_code="10534",
+            student_number="13",
+            data={"a": 1},
+        )
     )
     row = ledger.entries("decision").iloc[0]
     assert (stored.seq, stored.new) == (1, True)
@@ -53,8 +55,8 @@ def test_an_entry_comes_back_as_it_was_written(ledger):
 
 
 def test_a_unique_key_happens_once(ledger):
-    first = ledger.append("delivery", action="claim", unique_key="run1/a@b")
-    again = ledger.append("delivery", action="claim", unique_key="run1/a@b")
+    first = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
+    again = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
     assert (first.new, again.new, again.seq) == (True, False, first.seq)
     both = ledger.append_all([Entry("x", unique_key="k"), Entry("x", unique_key="k"), Entry("x")])
     assert [item.new for item in both] == [True, False, True]
@@ -63,7 +65,7 @@ def test_a_unique_key_happens_once(ledger):
 
 
 def test_several_entries_stand_together_or_not_at_all(ledger):
-    ledger.append("run")
+    ledger.append(Entry("run"))
 
     def decide(_):
         yield Entry("decision")
@@ -75,7 +77,7 @@ def test_several_entries_stand_together_or_not_at_all(ledger):
 
 
 def test_the_file_is_its_owners_alone(ledger, tmp_path):
-    ledger.append("run")
+    ledger.append(Entry("run"))
     if os.name == "posix":
         for name in ("ledger.sqlite", "ledger.sqlite-wal"):
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
@@ -96,7 +98,7 @@ def test_the_file_is_its_owners_alone(ledger, tmp_path):
 )
 def test_tampering_is_seen(ledger, tmp_path, statement):
     for number in range(3):
-        ledger.append("decision", by="王", why=f"{number}", data={"n": number})
+        ledger.append(Entry("decision", by="王", why=f"{number}", data={"n": number}))
     assert ledger.verify() == []
     with sqlite3.connect(tmp_path / "ledger.sqlite") as direct:
         direct.execute(statement)
@@ -107,7 +109,7 @@ def test_purge_empties_the_personal_side_and_keeps_the_chain(tmp_path):
     days = iter([1, 2, 3, 20, 21])
     with ledger_in(tmp_path, lambda: datetime(2016, 10, next(days), tzinfo=SHANGHAI)) as ledger:
         for number in range(4):
-            ledger.append("decision", by="王", why=f"w{number}", student_number=str(number))
+            ledger.append(Entry("decision", by="王", why=f"w{number}", student_number=str(number)))
         assert ledger.purge(before="2016-10-15", by="李", why="期满") == 3
         assert list(ledger.entries("decision")["why"]) == ["", "", "", "w3"]
         assert list(ledger.entries("decision")["student_number"]) == list("0123")
@@ -134,12 +136,12 @@ def test_a_folder_in_the_place_of_the_ledger_stays_as_it_is(tmp_path):
 
 def test_a_backup_is_a_whole_ledger(ledger, tmp_path):
     for number in range(5):
-        ledger.append("decision", why=str(number))
+        ledger.append(Entry("decision", why=str(number)))
     assert ledger.backup(tmp_path / "copy.sqlite") == 5
     with _open(sa.make_url(f"sqlite:///{tmp_path / 'copy.sqlite'}"), ledger._clock) as copy:
         assert copy.entries().equals(ledger.entries())
         assert copy.head() == ledger.head()
-        copy.append("run")
+        copy.append(Entry("run"))
         assert copy.verify() == []
     with pytest.raises(MingceError, match="已存在"):
         ledger.backup(tmp_path / "copy.sqlite")
@@ -155,8 +157,8 @@ def test_the_migrated_schema_is_the_schema(ledger, tmp_path):
     from alembic.migration import MigrationContext
 
     with ledger._reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
-        assert schema.revision(connection) == schema.NEWEST
+        assert compare_metadata(MigrationContext.configure(connection), ledger_database.metadata) == []
+        assert ledger_database.revision(connection) == ledger_database.NEWEST
 
 
 def test_a_newer_ledger_is_left_alone(ledger, tmp_path):
@@ -182,8 +184,8 @@ def test_addresses(tmp_path, monkeypatch):
 def _write_many(folder: str, name: str, count: int) -> None:
     with ledger_in(Path(folder)) as ledger:
         for number in range(count):
-            ledger.append("decision", by=name, why=str(number), unique_key=f"{name}/{number}")
-            ledger.append("delivery", by=name, unique_key=f"shared/{number}")
+            ledger.append(Entry("decision", by=name, why=str(number), unique_key=f"{name}/{number}"))
+            ledger.append(Entry("delivery", by=name, unique_key=f"shared/{number}"))
 
 
 def test_two_processes_at_once_lose_nothing(tmp_path):

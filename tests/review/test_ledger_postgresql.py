@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import _open
 
 from .small import Clock
@@ -50,8 +51,8 @@ def test_two_writers_at_once_on_postgresql(server, tmp_path):
     def write(name):
         with _open(server, Clock()) as ledger:
             for number in range(15):
-                ledger.append("decision", by=name, why=str(number), unique_key=f"{name}/{number}")
-                ledger.append("delivery", unique_key=f"shared/{number}")
+                ledger.append(Entry("decision", by=name, why=str(number), unique_key=f"{name}/{number}"))
+                ledger.append(Entry("delivery", unique_key=f"shared/{number}"))
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, "abc"))

@@ -13,7 +13,7 @@ from pipeline import cli
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
 from pipeline.office.deciding import Decision, record_decision, take_back
-from pipeline.office.listing import ListFilter, Listing
+from pipeline.office.desk_cohort import ListFilter, Listing
 from tests.cohorts import make_cohort
 
 pytestmark = pytest.mark.slow

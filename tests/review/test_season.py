@@ -17,8 +17,7 @@ from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
 from pipeline.review.granting import Grant, add_exception
 from pipeline.review.review_snapshot import KINDS, lay_desk
-from pipeline.review.signatures import college_states
-from pipeline.review.signed_set import signed_digest
+from pipeline.review.signatures import college_states, signed_digest
 from pipeline.review.signing import accept, sign
 
 from .small import COLLEGES, SCHOOLS, Clock, finding, kept, open_in, person, submission, tables, terms

@@ -4,9 +4,8 @@ import pytest
 
 from pipeline.errors import RefusedError
 from pipeline.review.actions import Actor, approve, keep_approved, reopen, send_back, withdraw
-from pipeline.review.granting import Grant, add_exception
+from pipeline.review.granting import Grant, add_exception, undo
 from pipeline.review.review_snapshot import KINDS, lay_desk
-from pipeline.review.undo import undo
 
 from .small import TODAY, finding, open_in, person, submission, tables
 
@@ -89,7 +88,7 @@ def test_whoever_decided_since_is_not_overruled(ledger):
 
 
 def test_the_listing_finds_parts_and_ticks_outlive_pages():
-    from pipeline.office.listing import PAGE, ListFilter, Listing
+    from pipeline.office.desk_cohort import PAGE, ListFilter, Listing
     from pipeline.review.review_snapshot import records
 
     people = [person(str(1305000 + n), name=f"张{n}", class_name=f"土木{n % 3}班") for n in range(40)]

@@ -12,6 +12,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import MingceError, RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.review.witnesses import head_of, keep_witness, known_heads, require_whole
 from tests.cohorts import settings
@@ -31,7 +32,7 @@ def cohort(tmp_path):
 def decide(cohort, times=1, by="王老师"):
     with open_ledger(cohort) as ledger:
         for _ in range(times):
-            ledger.append("decision", action="approve", by=by, student_number="1")
+            ledger.append(Entry("decision", action="approve", by=by, student_number="1"))
         return ledger.entries()
 
 
@@ -162,14 +163,14 @@ def test_an_account_acts_in_its_own_name_where_names_are_bound(cohort, monkeypat
     monkeypatch.setattr(module, "system_account", lambda: "wang")
     bound = cohort.model_copy(update={"review": SimpleNamespace(reviewers={"wang": "王老师"}, decisions=None)})
     with open_ledger(bound) as ledger:
-        ledger.append("decision", by="王老师")
+        ledger.append(Entry("decision", by="王老师"))
         with pytest.raises(RefusedError, match="只能以“王老师”的名义"):
-            ledger.append("decision", by="李书记")
-        ledger.append("decision", by="李书记", data={"source": "decisions.csv"})  # typed in a table, by whomever
+            ledger.append(Entry("decision", by="李书记"))
+        ledger.append(Entry("decision", by="李书记", data={"source": "decisions.csv"}))  # typed in a table, by whomever
     with open_ledger(cohort) as ledger:
-        ledger.append("decision", by="谁都行")
+        ledger.append(Entry("decision", by="谁都行"))
         named = [json.loads(text)["named"] for text in ledger.entries()["data"]]
     assert named == ["account", "typed", "typed"]
     monkeypatch.setattr(module, "system_account", lambda: "guest")
     with open_ledger(bound) as ledger, pytest.raises(RefusedError, match="没有登记"):
-        ledger.append("decision", by="王老师")
+        ledger.append(Entry("decision", by="王老师"))

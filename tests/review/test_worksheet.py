@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.review import worksheet
-from pipeline.review.review_snapshot import KINDS, lay_desk
-from pipeline.review.seen import seen_in
+from pipeline.review import decision_rows
+from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
 from pipeline.review.worksheet import import_decisions, summary_lines
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -23,7 +22,7 @@ def ledger(tmp_path):
 def rows(*given):
     """Each `number 意见 审核人 说明`, separated by blanks; a dash is a blank cell."""
     cells = [[part.replace("-", "") for part in (*line.split(), "-", "-", "-")[:4]] for line in given]
-    return worksheet._conform(pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明"], dtype="str"), "t")
+    return decision_rows._conform(pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明"], dtype="str"), "t")
 
 
 def take(run, ledger, *given, source="decisions.csv"):
@@ -127,7 +126,7 @@ def test_the_school_column_tells_students_apart(ledger):
 def test_files(tmp_path, encoding):
     path = tmp_path / "decisions.csv"
     path.write_bytes("学号,意见,审核人,说明,备注\n0013, 通过 ,王,,\n,,,,\n".encode(encoding))
-    found = worksheet._conform(worksheet._read_file(path), "d")
+    found = decision_rows._conform(decision_rows._read_file(path), "d")
     assert found.to_dict("records") == [
         {
             "row": 2,
@@ -151,7 +150,7 @@ def test_workbook(tmp_path):
         sheet = book.add_worksheet("审核")
         for at, row in enumerate([["审核记录"], ["学号", "意见", "审核人"], [1305030101, "通过", "王"]]):
             sheet.write_row(at, 0, row)
-    found = worksheet._conform(worksheet._read_file(path), "d")
+    found = decision_rows._conform(decision_rows._read_file(path), "d")
     assert found[["row", "学号", "意见"]].values.tolist() == [[3, "1305030101", "通过"]]
 
 
@@ -159,7 +158,7 @@ def test_unreadable_files(tmp_path):
     for name, data in (("a.xlsx", b"no"), ("a.csv", "姓名\n张\n".encode())):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError):
-            worksheet._conform(worksheet._read_file(tmp_path / name), name)
+            decision_rows._conform(decision_rows._read_file(tmp_path / name), name)
 
 
 def test_a_table_made_to_hurt_is_refused(tmp_path):
@@ -168,7 +167,7 @@ def test_a_table_made_to_hurt_is_refused(tmp_path):
 
     for name in ("far-cell.xlsx", "no-references.xlsx", "lying.xlsx", "truncated.xlsx", "laughs.xlsx", "far.ods"):
         with pytest.raises(InputError):
-            worksheet._conform(worksheet._read_file(HERE / name), name)
+            decision_rows._conform(decision_rows._read_file(HERE / name), name)
 
 
 def test_what_stands_for_a_number_is_masked_and_short(ledger):

@@ -1,4 +1,8 @@
-"""Where the ledger's database is, and how its connections behave."""
+"""The ledger's database: where it is, how its connections behave, its two tables, its newest schema.
+
+`entries` is append-only; each row's `hash` covers the row and the hash before it. `personal` holds, per entry, what
+names or describes a person beyond the student number; the chain covers only its salted digest, so `purge` may empty it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,42 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from pipeline.errors import ConfigurationError, MingceError, reason_of
 
-PASSWORD = "MINGCE_LEDGER_PASSWORD"
+NEWEST = "0001"  # the newest revision in migrations/versions
 BUSY_MS = 60_000  # how long a writer waits for another one
 # what `purge` takes out must not stay in free pages of the file: not every build of SQLite overwrites by itself
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
+
+metadata = sa.MetaData()
+ENTRIES = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("school_code", sa.Text, nullable=False),
+    sa.Column("student_number", sa.Text, nullable=False),
+    sa.Column("submission_id", sa.Text, nullable=False),
+    sa.Column("college", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("made_on", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("personal_digest", sa.Text, nullable=False),
+    sa.Column("unique_key", sa.Text, unique=True),
+    sa.Column("previous", sa.Text, nullable=False, unique=True),  # two entries after one predecessor: a fork
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Index("entries_of_kind", "kind", "seq"),
+)
+PERSONAL = sa.Table(
+    "personal",
+    metadata,
+    sa.Column("seq", sa.Integer, sa.ForeignKey("entries.seq"), primary_key=True, autoincrement=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("values", sa.Text, nullable=False),
+)
 
 
 def ledger_url(text: str, folder: Path) -> sa.URL:
@@ -39,7 +75,7 @@ def ledger_url(text: str, folder: Path) -> sa.URL:
         return url.set(database=str(folder / url.database))
     if kind == "postgresql":
         driver = url if "+" in url.drivername else url.set(drivername="postgresql+psycopg")
-        password = os.environ.get(PASSWORD)
+        password = os.environ.get("MINGCE_LEDGER_PASSWORD")
         return driver.set(password=password) if password and not url.password else driver
     raise ConfigurationError([f"账本不支持 {kind}，请用 sqlite 或 postgresql 的地址"], where="[ledger] url")
 
@@ -50,10 +86,7 @@ _SHARES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "davfs", "fuse.sshfs", "fu
 def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
     """Return the kind of network share that a SQLite ledger is on, or "": its WAL wants one machine's memory.
 
-    Args:
-        text: `[ledger] url`.
-        folder: of the cohort.
-        mounts: what Linux lists of its file systems; where there is no such list, only a Windows share is known.
+    Where `mounts`, Linux's list of file systems, is not there, only a Windows share is known.
     """
     url = ledger_url(text, folder)
     if url.get_backend_name() != "sqlite":
@@ -147,3 +180,30 @@ def _on_connect(connection: sqlite3.Connection, _: object) -> None:
 def _on_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("mingce_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def revision(connection: Connection) -> str:
+    """Return the schema's revision, or the empty string for a database without a ledger."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to the newest schema, inside the caller's transaction.
+
+    Raises:
+        ConfigurationError: a newer mingce wrote this ledger.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).resolve().parent / "migrations").replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise ConfigurationError(
+            [f"账本的版本（{revision(connection)}）比本程序新，请升级 mingce 后再用"], where="[ledger] url"
+        ) from None

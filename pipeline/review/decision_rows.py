@@ -1,0 +1,140 @@
+"""The table of decisions (审核): its columns, its rows in files and sheets, and a new one to be filled in."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.cohort import Cohort
+from pipeline.collect.compact import whole_rows
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.inputs import files_of, is_gsheet, read_content
+from pipeline.colleges import College
+from pipeline.errors import InputError, UsageError
+from pipeline.review.exceptions import PROOFS
+from pipeline.review.review_snapshot import Desk, college_students, records
+from pipeline.tables import STATUSES
+from pipeline.whole import appearing
+from pipeline.workbook_writer import text_book, write_row
+
+COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
+OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
+SCOPE_OPINIONS = ("不在本届", "在本届")
+OFFERED = ("通过", "退回", "取消审核", *SCOPE_OPINIONS)
+_WORKSHEET = "审核"
+_BESIDE = ("班级", "姓名", "状态", "未解决")
+_WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
+_UNREADABLE = "\ufffd"  # what the reader puts for bytes that are no character
+
+
+def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
+    """Return the rows of `[review] decisions` as text (`row` and `COLUMNS`), or None where the cohort names none.
+
+    Raises:
+        InputError: the file or the sheet cannot be read, or has no 学号 or 意见.
+    """
+    place = cohort.review.decisions
+    if place is None:
+        return None
+    if is_gsheet(place):
+        from pipeline.collect.google.read import read_decisions_sheet
+
+        rows = read_decisions_sheet(place, cohort)
+        return _conform(pd.DataFrame(rows, columns=None if rows else COLUMNS), place)
+    read = [
+        _conform(_read_file(path), path.name).assign(source=os.path.relpath(path, cohort.folder).replace(os.sep, "/"))
+        for path in decision_files(cohort)
+    ]
+    return pd.concat(read, ignore_index=True) if read else _conform(pd.DataFrame(columns=COLUMNS), place)
+
+
+def decision_files(cohort: Cohort) -> list[Path]:
+    """Return the files of `[review] decisions` that are there: one, or all that its pattern finds; none of a sheet."""
+    place = cohort.review.decisions
+    if place is None or is_gsheet(place):
+        return []
+    with suppress(InputError):  # there is none yet
+        return [path for path in files_of(place, cohort.folder)[0] if path.is_file()]
+    return []
+
+
+def missing_file(cohort: Cohort) -> list[str]:
+    """Return a line for people where the file of `[review] decisions` is not there (nobody wrote one, or a slip)."""
+    place = cohort.review.decisions
+    if place is None or is_gsheet(place) or decision_files(cohort):
+        return []
+    return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
+
+
+def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    missing = [name for name in ("学号", "意见") if name not in frame.columns]
+    if missing:
+        raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
+    row = frame["row"] if "row" in frame.columns else pd.Series(range(2, len(frame) + 2), index=frame.index)
+    blank = pd.Series("", index=frame.index, dtype="str")
+    text = {name: frame[name].fillna("").astype("str").str.strip() if name in frame else blank for name in COLUMNS}
+    clean = pd.DataFrame({"row": row.astype("int64"), **text})
+    return clean[(clean["学号"] != "") | (clean["意见"] != "")].reset_index(drop=True)
+
+
+def _read_file(path: Path) -> pd.DataFrame:
+    """Return the rows of a table of decisions, read like every other table: anybody may have written it."""
+    reading = read_table_file(read_content(path, path.parent))
+    grids = {grid.sheet: grid for grid in reversed(reading.grids)}
+    grid = grids.get(_WORKSHEET) or next(iter(reading.grids), None)
+    if grid is None:
+        why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
+        raise InputError(why, where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx")
+    rows = [[cell.strip() for cell in row] for row in whole_rows(grid)]
+    if any(_UNREADABLE in cell for row in rows for cell in row):
+        why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
+        raise InputError(why, where=path.name, remedy=remedy)
+    top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
+    names, body = rows[top] if rows else [], rows[top + 1 :]
+    places = {name: names.index(name) for name in COLUMNS if name in names}
+    columns = {name: [row[at] if at < len(row) else "" for row in body] for name, at in places.items()}
+    first = top + 2
+    return pd.DataFrame({"row": range(first, first + len(body)), **columns})
+
+
+def by_source(rows: pd.DataFrame, one: str) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each workbook; rows of the one file or worksheet under the name that the cohort gives it."""
+    sources = list(rows["source"].unique()) if "source" in rows.columns else []
+    if len(sources) < 2 and not set(one) & set("*?["):
+        return [(one, rows)]
+    return [(str(source), rows[rows["source"] == source]) for source in sources]
+
+
+def write_sheet(path: Path, desk: Desk, college: College) -> Path:
+    """Write a college's table of decisions and return where it is: a line a student, with the 提交编号 decided on.
+
+    Raises:
+        UsageError: there is such a file already: somebody's decisions may stand in it.
+    """
+    if path.exists():
+        raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
+    rows = college_students(desk.people, college).sort_values(["class_name", "student_number"])
+    headings = (*COLUMNS, *_BESIDE)
+    with appearing(path) as draft, text_book(draft) as book:
+        sheet = book.add_worksheet(_WORKSHEET)
+        text = book.add_format({"num_format": "@"})
+        for at, width in enumerate(_WIDTHS):
+            sheet.set_column(at, at, width, text)
+        write_row(sheet, 0, headings, book.add_format({"bold": True, "bg_color": "#ECECEC"}))
+        for row, student in enumerate(records(rows), 1):
+            submission = str(student["submission_id"])
+            known = {"学校名称": student["school"], "学号": student["student_number"], "提交编号": submission}
+            beside = (student["class_name"], student["name"], STATUSES[str(student["status"])])
+            known |= dict(zip(_BESIDE, (*beside, "；".join(desk.reasons(submission))), strict=True))
+            write_row(sheet, row, [str(known.get(heading, "")) for heading in headings], text)
+        for heading, words in (("意见", OFFERED), ("证明", PROOFS)):
+            at, listed = COLUMNS.index(heading), {"validate": "list", "source": list(words), "ignore_blank": True}
+            sheet.data_validation(1, at, max(len(rows), 1), at, listed)
+        sheet.freeze_panes(1, 2)
+    path.chmod(0o600)
+    return path
