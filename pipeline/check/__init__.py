@@ -1,8 +1,4 @@
-"""Check: judge every rule once, through Great Expectations.
-
-`from pipeline.check import suite` returns our suites for other Great Expectations projects
-(docs/great-expectations.md). It imports Great Expectations and registers our types; `import pipeline.check` does not.
-"""
+"""Check: judge every rule once, through Great Expectations. `suite` is public (docs/great-expectations.md)."""
 
 from __future__ import annotations
 

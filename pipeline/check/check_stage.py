@@ -1,4 +1,4 @@
-"""The check stage: build the tables, have Great Expectations judge every rule once, derive certifications."""
+"""The check stage: build the tables, judge every rule once, derive certifications."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _UNSPOKEN = "判断身份的规则已停用或未能运行，本条未核验"
 
 @dataclass(frozen=True)
 class Checked:
-    """What check found."""
+    """The tables and validation results of the check stage."""
 
     findings: Frame
     certifications: Frame
@@ -54,7 +54,7 @@ class Checked:
 
 
 def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = NOTHING) -> Checked:
-    """Judge every rule on the submissions that count, the superseded ones, the registry's students and its own rows."""
+    """Judge every rule on its table: counting submissions, superseded ones, registry students, registry rows."""
     judged, skipped = _judged(rules, matched)
     skipped += rules_without_columns(judged, lacking)
     another = schools_of_another_month(matched.students, facts)
@@ -96,7 +96,6 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
 def _validated(
     subject: Subject, table: Frame, rules: list[Rule], facts: Facts, another: Collection[str]
 ) -> tuple[list[RuleVerdict], dict[str, object]]:
-    """Return the verdicts of the rules about one table, and Great Expectations' results."""
     verdicts, results = validate_rules(table, [rule for rule in rules if rule.table == subject], facts, subject)
     return without_june(verdicts, table["told_school" if "told_school" in table else "school"], another), results
 
@@ -108,10 +107,7 @@ def _asked(month: str, facts: Facts) -> str:
 
 
 def _unspoken(table: Frame, verdicts: list[RuleVerdict], rules: list[Rule]) -> list[RuleVerdict]:
-    """Return an `identity.not_checked` verdict for rows whose cause has a rule that is silenced or did not run.
-
-    Without it these students would count as ready for approval.
-    """
+    """Return `identity.not_checked` for rows whose cause has no rule that ran: they must not be ready for approval."""
     told = {verdict.rule.name.removeprefix("identity.") for verdict in verdicts if not verdict.could_not_run}
     rows = np.flatnonzero(~table["identity_cause"].isin(["", REGISTRAR, UNNAMED, *told]))
     ask = next((rule for rule in rules if rule.name == "identity.not_checked"), None)
@@ -121,7 +117,6 @@ def _unspoken(table: Frame, verdicts: list[RuleVerdict], rules: list[Rule]) -> l
 
 
 def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotChecked]]:
-    """Return the rules to judge and those that cannot be, each with its reason."""
     skipped: list[NotChecked] = []
     judged: list[Rule] = []
     for rule in rules:
@@ -137,7 +132,6 @@ def _judged(rules: list[Rule], matched: Matched) -> tuple[list[Rule], list[NotCh
 
 
 def _not_judged(verdicts: list[RuleVerdict]) -> list[NotChecked]:
-    """Return what verdicts say of rows that were not judged."""
     told = {
         verdict.rule.name: f"规则未能运行（{verdict.could_not_run}），请联系维护人员"
         if verdict.could_not_run
@@ -148,10 +142,7 @@ def _not_judged(verdicts: list[RuleVerdict]) -> list[NotChecked]:
 
 
 def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> tuple[Frame, Frame]:
-    """Return what each person's first submission had for the student to mend (tables/colleges), with its signs.
-
-    Both stand under the id of the submission that counts.
-    """
+    """Return `submission_id, rule` of what first submissions had to mend (contract, tables/colleges), and the signs."""
     firsts = first_submissions(matched)
     now = _to_mend(findings)
     if firsts.empty:
@@ -171,13 +162,11 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
 
 
 def _unmarked(matched: Matched, rows: Frame) -> Frame:
-    """Return the check table of submissions that do not count, without marks."""
     marks = pd.DataFrame(MARKS, index=rows.index)
     return submissions_table(matched, rows, find_evidence(rows, matched.registry), marks, None)
 
 
 def _later_causes(matched: Matched) -> pd.Series:
-    """Return for each counting submission why the later one was not taken: the rule, and the evidence in words."""
     told = matched.marks["later_id"]
     later = matched.later[matched.later["submission_id"].isin(told[told != ""])]
     if later.empty:

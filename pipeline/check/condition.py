@@ -1,10 +1,6 @@
-"""Conditions and values of an office's rules, read as the kinds of columns that they compare.
+"""Read an office's conditions and values by the kinds of the columns (`expectations/fields.csv`).
 
-`expectations/fields.csv` declares each field's kind. The tables hold text; where a rule compares by size, the column
-stands a second time in the table, as numbers or as dates.
-
-pandas' `query` resolves `@name` to any Python object it can see and calls methods, so a `row_condition` is read as
-Python's grammar first: names of fields, constants, comparisons, and, or, not, and the few methods named here.
+pandas' `query` resolves `@name` to any Python object and calls methods, so only plain comparisons are accepted.
 """
 
 from __future__ import annotations
@@ -35,12 +31,11 @@ _EXAMPLES = {"month": "2013-09", "datetime": "2016-09-20"}
 
 
 def _field_of(column: str) -> str:
-    """Return the field that a column holds: the column's own or, of the matched registry row, the registry's."""
     return column.removeprefix("registry_") if column not in fields.fields() else column
 
 
 def kind_of(column: str) -> Kind:
-    """Return how a column's values compare by size; the place `row` is a number of its own."""
+    """Return by which kind of values a column is ordered. `row` is a number."""
     known = fields.fields().get(_field_of(column))
     return "number" if column == "row" else _KINDS.get(known.type, "text") if known else "text"
 
@@ -51,10 +46,10 @@ def by_size(column: str) -> str:
 
 
 def sized(column: str, value: object, *, last: bool = False) -> float | datetime:
-    """Return a value of a rule as it is compared with the column by size; the `last` moment of a day where it is one.
+    """Return a rule's value as a number or datetime. With `last`, a date becomes the last moment of its day.
 
     Raises:
-        ValueError: it is no such value; the message says in Chinese what is meant.
+        ValueError: the value is of another kind than the column; the message is in Chinese.
     """
     text = value.isoformat() if isinstance(value, datetime) else str(value).strip()
     if kind_of(column) == "number":
@@ -73,7 +68,7 @@ def sized(column: str, value: object, *, last: bool = False) -> float | datetime
 
 
 def never_there(column: str, value: object, codes: dict[str, CodeTable], *, aliens: bool = False) -> str:
-    """Return why no row can have a rule's value in this column, or ""; `aliens` may be outside the code table."""
+    """Return the Chinese reason why no row can hold `value`, or "". `aliens` allows labels outside the code table."""
     name = _field_of(column)
     text = _spelling(name, str(value), codes) if name in fields.fields() else str(value)
     if text != str(value):
@@ -84,7 +79,7 @@ def never_there(column: str, value: object, codes: dict[str, CodeTable], *, alie
 
 
 def _spelling(name: str, text: str, codes: dict[str, CodeTable]) -> str:
-    """Return a value of a field in the tables' spelling: repaired, a code's label, a region's full name."""
+    """Return a value as the tables spell it: repaired, as a code's label, as a region's full name."""
     kept, _ = repair(name, text)
     if name in codes:
         return codes[name].canonical(pd.Series([kept], dtype="str")).iloc[0]
@@ -99,7 +94,7 @@ def _spelling(name: str, text: str, codes: dict[str, CodeTable]) -> str:
 
 
 def office_table(table: Frame, columns: Iterable[str]) -> Frame:
-    """Return the columns that an office's rules read. Blanks become missing values; sizes become numbers and dates."""
+    """Return the columns that an office's rules read: blanks as missing values, numbers and dates typed."""
     wanted = set(columns)
     made: dict[str, pd.Series] = {}
     for column in table.columns:
@@ -112,7 +107,7 @@ def office_table(table: Frame, columns: Iterable[str]) -> Frame:
 
 
 def unreadable(table: Frame, columns: Iterable[str]) -> list[str]:
-    """Return which of the columns of sizes have values that are no number or date."""
+    """Return the number and date columns that hold a value of another kind."""
     asked = set(columns)
     return [
         column
@@ -137,9 +132,9 @@ _BY_SIZE = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def unknown_names(condition: str, known: Collection[str]) -> list[str] | None:
-    """Return the condition's names that are not in `known`, or None if the condition is not a plain comparison."""
+    """Return the condition's names that are not in `known`, or None if it is no plain comparison."""
     text = condition.strip()
-    if len(text.splitlines()) != 1:  # pandas takes each line for an expression of its own
+    if len(text.splitlines()) != 1:  # pandas reads each line as an expression
         return None
     try:
         tree = ast.parse(text, mode="eval")
@@ -173,10 +168,7 @@ def _is_method(node: ast.expr, known: Collection[str], names: list[str]) -> bool
 
 
 def read_condition(condition: str, never: Callable[[str, object], str]) -> tuple[str, set[str], list[str]]:
-    """Return a plain condition as it is judged, the columns that it looks at, and what is wrong with its values.
-
-    `never` maps a column and a value to the reason why no row can have it, or "".
-    """
+    """Return a condition as it is judged, its columns and its mistakes. `never` is `never_there` without the codes."""
     tree = ast.parse(condition.strip(), mode="eval")
     reader = _Reader(never)
     text = ast.unparse(reader.visit(tree))
@@ -184,8 +176,6 @@ def read_condition(condition: str, never: Callable[[str, object], str]) -> tuple
 
 
 class _Reader(ast.NodeTransformer):
-    """Writes a condition so that each comparison is of one kind."""
-
     def __init__(self, never: Callable[[str, object], str]) -> None:
         self.never = never
         self.mistakes: list[str] = []
@@ -206,7 +196,6 @@ class _Reader(ast.NodeTransformer):
         return node
 
     def _sides(self, sides: list[ast.expr], *, ordered: bool, ends: list[bool]) -> list[ast.expr]:
-        """Return the sides of one comparison in the kind of its columns."""
         names = [node.id for side in sides for node in _operands(side) if isinstance(node, ast.Name)]
         kinds = {kind_of(name) for name in names}
         if len(kinds) != 1:
@@ -251,7 +240,7 @@ class _Reader(ast.NodeTransformer):
 
 
 def _operands(side: ast.expr) -> list[ast.expr]:
-    """Return the names and constants of one side of a comparison, without the object that a method is called on."""
+    """Return the names and constants of one side, without the object that a method is called on."""
     if isinstance(side, (ast.Name, ast.Constant)):
         return [side]
     if isinstance(side, (ast.List, ast.Tuple)):

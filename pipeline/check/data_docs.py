@@ -1,7 +1,4 @@
-"""What a run judged: counts in `validations.json`, and pages of them, the office's and Great Expectations' Data Docs.
-
-Both are without personal values. The pages load no external files.
-"""
+"""Validation counts in `validations.json`, and pages of Data Docs: no personal values, no external files."""
 
 from __future__ import annotations
 
@@ -26,11 +23,7 @@ _COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_c
 
 
 def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return validation results as plain data for `validations.json`, one entry for each suite.
-
-    Args:
-        results: `ExpectationSuiteValidationResult` by the suite's name.
-    """
+    """Return validation results by suite name as plain data for `validations.json`, one entry per suite."""
     return [
         {
             "suite": name,
@@ -44,7 +37,7 @@ def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def added_results(parts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the results of several parts as one: counts added up, a success where every part's is one."""
+    """Return the results of several parts as one: counts are summed, and a success must be every part's."""
     if len(parts) == 1:
         return parts[0]
     suites: dict[str, list[dict[str, Any]]] = {}
@@ -102,7 +95,7 @@ _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "student
 
 
 def write_data_docs(run: Path, folder: Path) -> Path:
-    """Write the pages of a run into `folder` and return the one to open, the office's.
+    """Write a run's pages into `folder` and return the office's page.
 
     Raises:
         InputError: the run kept no validation results, or the folder cannot be written to.
@@ -127,7 +120,6 @@ def write_data_docs(run: Path, folder: Path) -> Path:
 
 
 def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folder: Path) -> None:
-    """Have Great Expectations build its whole site: an index, each suite, each validation."""
     page, index = ({"module_name": "pipeline.check.expectations", "class_name": name} for name in ("DocsPage", "Index"))
     section = {"class_name": "DefaultSiteSectionBuilder", "view": page}
     built = context(
@@ -144,11 +136,10 @@ def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folde
     for suite in suites:
         _keep(built, suite, run_id, made)
     built.build_data_docs()
-    shutil.rmtree(folder / "static", ignore_errors=True)  # pictures and styles that these pages do not use
+    shutil.rmtree(folder / "static", ignore_errors=True)  # unused by these pages
 
 
 def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> None:  # noqa: ANN401 - imported late
-    """Put a suite and its results into the stores that the site is made of."""
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
@@ -204,7 +195,6 @@ def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: 
 
 
 def _rule(result: dict[str, Any]) -> dict[str, object]:
-    """Return one line of the office's page: what was judged, how often, since when, with which remedy."""
     config, counts = result["expectation_config"], result["result"]
     meta = config["meta"]
     mostly = config["kwargs"].get("mostly", 1)

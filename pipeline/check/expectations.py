@@ -1,8 +1,7 @@
-"""Our expectation types for Great Expectations, for mingce's runs and for other projects.
+"""Our expectation types, for mingce's runs and for other Great Expectations projects.
 
-Importing this module imports Great Expectations (several seconds) and registers the types. A type needs the batch and
-its own settings only. The code uses documented names of Great Expectations, with one exception: `TableEngine` skips
-the fingerprint of the batch, which is not used and costs more than all rules together (decisions/expectation-types.md).
+Importing this module imports Great Expectations (seconds) and registers the types. All names used are documented ones;
+`TableEngine` alone skips an unused fingerprint that costs more than all rules (decisions/expectation-types.md).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry())
 
 
 class Rows(NamedTuple):
-    """The rows of a batch as rules look at them, numbered from 0, and the labels they have in the batch."""
+    """The rows of a batch numbered from 0, and their labels in the batch."""
 
     table: Frame
     labels: pd.Index
@@ -65,7 +64,7 @@ class TableRows(TableMetricProvider):
 
 
 def _as_text(table: Frame) -> Frame:
-    """Return the table with its fields as mingce's tables hold them: text, blank where a value is missing."""
+    """Return the table with its fields as text, blank where a value is missing, as mingce's tables hold them."""
     odd = {
         str(name): _text_of(column)
         for name, column in table.items()
@@ -93,10 +92,8 @@ def _text(value: object) -> str:
 class RowExpectation(BatchExpectation):
     """An expectation about every row of the batch, judged by a rule's logic.
 
-    `column` is the field that it is about. `facts` are what the rule knows beside the rows, the built-in ones where
-    none are given (`rule.facts_from`); `{"$PARAMETER": "facts"}` takes them from the `expectation_parameters`. With
-    `counting` rows that a later submission superseded are let be. The result's `unexpected_index_list` holds the
-    labels of all failing rows, never capped.
+    `column` is the field. `facts` is read by `rule.facts_from`; `{"$PARAMETER": "facts"}` takes it from the
+    `expectation_parameters`. `counting` ignores superseded rows. `unexpected_index_list` has every failing row's label.
     """
 
     column: str = ""
@@ -151,7 +148,6 @@ class RowExpectation(BatchExpectation):
 
 
 def _type_of(name: str, logic: Logic) -> type[RowExpectation]:
-    """Return the expectation type `name` (`expect_email_format` → `ExpectEmailFormat`) of a rule's logic."""
     camel = "".join(part.title() for part in name.split("_"))
     said: dict[str, Any] = {"description": " ".join(DOCS[name].split()), "__annotations__": {"description": str}}
     members = {"logic": staticmethod(logic), "__doc__": DOCS[name], "__module__": __name__}
@@ -162,27 +158,23 @@ TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, 
 
 
 def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: ANN401 - any setting of a type
-    """Return the expectation of one rule, with severity, message and description set for Great Expectations.
-
-    The `settings` are for a type of our own.
-    """
+    """Return a rule's expectation with severity, message and description. `settings` are for our own types."""
     told = ("severity", "actor", "message", "since", "page", "field")
     meta = {"rule": rule.name, **{name: getattr(rule, name) for name in told}}
     words = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
     if not rule.stock:
         return TYPES[rule.expectation](column=rule.field, meta=meta, **words, **rule.kwargs, **settings)
     kind = expectation_type(rule.expectation)
-    assert kind is not None  # suites.office_rules has seen to it
+    assert kind is not None  # suites.office_rules refuses unknown names
     return kind(**rule.kwargs, meta=meta, **words)
 
 
 def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
-    """Return `expectations/<name>.yml` as a suite with the rules that need a submission's own row only.
+    """Return `expectations/<name>.yml` as a suite of the rules that need only a submission's own row.
 
     Args:
         name: `entry`, `identity`, `record` or `contact`.
-        facts: the name of the expectation parameter that brings the facts (`rule.facts_from` says which); without
-            it they are the built-in ones.
+        facts: name of the expectation parameter that holds the facts (`rule.facts_from`); "" uses the built-in ones.
 
     Raises:
         ValueError: there is no such suite.
@@ -194,7 +186,7 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
     expectations: list[BatchExpectation] = []
     for rule in read_suite(resources.expectations() / f"{name}.yml"):
         read = columns_read(rule.expectation, rule.field)
-        if not rule.needs and read is not None and read <= set(SUBMISSIONS):  # nothing but a submission's own row
+        if not rule.needs and read is not None and read <= set(SUBMISSIONS):
             worded = replace(rule, message=rule.message.replace("{undergraduate_month}", month))
             expectations.append(expectation_of(worded, counting=True, **given))
     return gx.ExpectationSuite(name=name, expectations=expectations)
@@ -227,7 +219,7 @@ class DocsPage(DefaultJinjaPageView):
 
 
 class Index(DefaultJinjaIndexPageView):
-    """The page of Data Docs that leads to the others."""
+    """The index page of Data Docs."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**settings)

@@ -1,4 +1,4 @@
-"""Findings, certifications that derive from them, and what could not be judged because a column is missing."""
+"""Findings, the certifications that derive from them, and rules that a missing column keeps from being judged."""
 
 from __future__ import annotations
 
@@ -25,11 +25,7 @@ def findings_of(table: Frame, verdicts: list[RuleVerdict]) -> Frame:
 
 
 def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], own: int, lacking: Lacking) -> Frame:
-    """Return `registry_findings`: what is wrong with the first `own` rows of the registry; values stay out of it.
-
-    The rows after them are guests, which their own part reports. What a school's registry has no column for is not
-    among them.
-    """
+    """Return `registry_findings` of the first `own` registry rows, without values and without lacking columns."""
     table = table if "file" in table else table.assign(file="")
     keep = ["school", "college", "class_name", "student_number", "file", "row"]
     parts: list[Frame] = []
@@ -57,12 +53,11 @@ def _findings_of_rule(table: Frame, verdict: RuleVerdict) -> Frame:
 def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unrecorded: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
 
-    An identity rule that could not run (`not_run`), or is silenced, leaves identity `not_checked`; a source that lacks
-    a column which must equal the registry (`unrecorded`) leaves record so.
+    Identity is `not_checked` if its rule is silenced or in `not_run`, record if a compared column is lacking.
     """
     identity = findings[findings["rule"].str.startswith("identity.")].drop_duplicates("submission_id")
     causes = identity.set_index("submission_id")["rule"].str.removeprefix("identity.")
-    cause = table["submission_id"].map(causes).astype("str").fillna("")  # all missing, they are no text yet
+    cause = table["submission_id"].map(causes).astype("str").fillna("")  # a column that is all missing is not text
     state = pd.Series("failed", index=table.index, dtype="str")
     state = state.where(cause != "", "certified")
     state = state.where((cause != "not_checked") & ((cause != "") | (table["identity_cause"] == "")), "not_checked")
@@ -87,7 +82,6 @@ def _record_rules() -> list[str]:
 
 
 def _of_record(findings: Frame) -> Frame:
-    """Return the findings for which a record fails."""
     return findings[findings["rule"].isin(_record_rules()) & (findings["severity"] == "critical")]
 
 
@@ -126,7 +120,7 @@ class NotChecked:
 
 
 def rules_without_columns(rules: Iterable[Rule], lacking: Lacking) -> list[NotChecked]:
-    """Return the rules that could not be judged everywhere."""
+    """Return the rules that a missing column keeps from being judged, in all sources or in a school's registry."""
     told: list[NotChecked] = []
     for rule in rules:
         if rule.table == "submissions" and not rule.stock:
@@ -149,7 +143,6 @@ def without_lacking(findings: Frame, table: Frame, lacking: Lacking) -> Frame:
 
 
 def _lost_fields(table: Frame, lacking: Lacking) -> dict[str, frozenset[str]]:
-    """Map each submission whose worksheet lacks columns to the fields without one."""
     places = zip(table["submission_id"], table["file"], table["sheet"], strict=True)
     return {str(each): lost for each, file, sheet in places if (lost := lacking.sheets.get((file, sheet)))}
 

@@ -1,8 +1,4 @@
-"""The logic of each of our expectation types, by name. It does not need Great Expectations.
-
-Half of the rules are of three kinds that take the field as a setting: the field is given, is in its code table, or
-equals the registry. The other rules are in `rules/`.
-"""
+"""The logic of our expectation types by name, without Great Expectations: three that take a field, and `rules/`."""
 
 from __future__ import annotations
 
@@ -50,7 +46,7 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     """
     held = table[f"registry_{column}"]
     asked = (table[column] != held) & (table["matched_row"] >= 0) & given(table[column]) & given(held)
-    if column == "school":  # a word that is no school of the cohort's is `school.vocabulary`'s
+    if column == "school":  # `school.vocabulary` reports unknown schools
         asked &= table["school_named"]
     differs = np.flatnonzero(asked & ~at_fault(table, column))
     broken = np.zeros(len(table), dtype=bool)
@@ -75,7 +71,7 @@ def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
 
 
 def compared_form(values: pd.Series, column: str) -> pd.Series:
-    """Return the values of a field in the form in which two sides of it are compared."""
+    """Return a field's values in the form in which submission and registry are compared."""
     return by_distinct(equal_names(values) if column == "name" else values, comparable)
 
 
@@ -112,7 +108,7 @@ def own_field(name: str) -> str:
 
 
 class _Noting(pd.DataFrame):
-    """A table that notes in its attributes which columns are looked at."""
+    """A table that records in its attributes which columns are read."""
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as pandas has it
         self.attrs.setdefault("read", set()).update(
@@ -123,10 +119,7 @@ class _Noting(pd.DataFrame):
 
 @cache
 def columns_read(name: str, column: str = "") -> frozenset[str] | None:
-    """Return the columns of a submission's own row that a type's logic reads, or None if it needs other tables.
-
-    The logic is run on a table without rows: a rule is a function over whole columns, so it reads all that it needs.
-    """
+    """Return the columns that a type's logic reads of an empty table, or None if it needs other tables."""
     table = _Noting({column: pd.Series(dtype="str") for column in SUBMISSIONS})
     try:
         LOGIC[name](table, facts_from(None), column)

@@ -1,7 +1,7 @@
 """Faults that the registrar must correct: faulty registry rows, and values that a student copied from them.
 
-A value that breaks its own `registry.*` rule is not compared. Only where ID number or name is at fault does it hold up
-the student, as the registrar's (contract, *Where the registry itself is wrong*).
+A value that breaks its own `registry.*` rule is not compared. Only a faulty ID number or name blocks the student
+(contract, *Where the registry itself is wrong*).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.tables import Frame
 AS_REGISTRY = "所填与学籍一致，不用修改；学籍由教务核对"
 NOWHERE = "学籍中也没有这一项，不用补填"
 _KEYS = ("id_number", "name")
-# these say that several rows do not go together; the value of one row may be right
+# these compare several rows; the value of one row may be right
 _OF_SEVERAL = {
     "expect_student_number_once", "expect_id_number_once", "expect_id_number_one_school", "expect_class_one_college",
     "expect_class_one_major", "expect_study_years_span",
@@ -35,7 +35,7 @@ _ELSEWHERE = {"required", "unique", "window", "registry"}
 
 
 def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
-    """Return for each of `count` registry rows the fields whose value breaks a rule of its own, parted by spaces."""
+    """Return for each of `count` registry rows its faulty fields, separated by spaces."""
     found = np.full(count, "", dtype=object)
     for verdict in verdicts:
         if verdict.rule.expectation not in _OF_SEVERAL and len(verdict.rows):
@@ -44,10 +44,7 @@ def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
 
 
 def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
-    """Return `findings` with those for the registrar of submissions whose matched row has a faulty ID number or name.
-
-    A submission with an identity finding for the registrar gets no second one.
-    """
+    """Add the registrar's findings on ID number and name to submissions matched to the row, unless they have one."""
     said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
     open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
     parts: list[Frame] = []
@@ -66,10 +63,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: 
 
 
 def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
-    """Lower findings to info where the student's value equals the registry's, or both are blank.
-
-    A field that is blank in all rows of a school's registry is ignored.
-    """
+    """Lower findings to info where the registry has the same value, or a school's registry leaves the field blank."""
     base = findings["rule"].str.replace(r"\..*", "", regex=True)
     kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
     own = ~kind.isin(list(_ELSEWHERE)) & ~findings["rule"].isin(list(_OF_SEVERAL_FIELDS))
@@ -101,7 +95,7 @@ def _nowhere(rows: Frame, column: str, registry: Frame) -> np.ndarray:
 
 
 def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
-    """Map schools to the month of most undergraduates in the registry, where it is not the cohort's month."""
+    """Return by school the registry's most frequent undergraduate month, where most are not the cohort's month."""
     months = registry["graduation_month"]
     asked = registry[
         registry["education_level"].isin(UNDERGRADUATE) & is_month(months) & months.str.startswith(f"{facts.year}-")

@@ -25,7 +25,7 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one cohort; every rule gets them with the table."""
+    """The facts of one cohort, which every rule gets with the table."""
 
     year: int
     undergraduate_month: str
@@ -56,15 +56,14 @@ def facts_of(cohort: Cohort, words: Vocabulary) -> Facts:
 
 
 def facts_from(given: Facts | Mapping[str, Any] | None) -> Facts:
-    """Return the facts that an expectation was given, as such or as plain data.
+    """Return the facts that an expectation was given. Facts that plain data leaves out are those of `facts.toml`.
 
     Args:
-        given: plain data name any of `year, undergraduate_month, student_number, opens, closes` (dates as
-            YYYY-MM-DD), `schools` (names) and `codes` (field name to the labels of its code table). What is not
-            named is built in: `expectations/facts.toml` and the tables beside it.
+        given: Facts, or any of `year, undergraduate_month, student_number, opens, closes` (YYYY-MM-DD), `schools`
+            (names) and `codes` (field name to labels).
 
     Raises:
-        ValueError: a name that is no fact, or a value of another kind.
+        ValueError: a name is no fact, or a value is of another kind.
     """
     return given if isinstance(given, Facts) else _facts(dumps(dict(given or {}), default=str, sort_keys=True))
 
@@ -101,11 +100,10 @@ SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: what Great Expectations judges, and what a finding of it says.
+    """One rule: what Great Expectations judges, and what a finding says.
 
-    `table` is what it is judged on; `needs` what must be there for it to be judged; `stock` says that the expectation
-    is Great Expectations' own; `kwargs` are the expectation's settings, `written` the same as they stand in the file;
-    `about` what breaks it, in Chinese, for the guide; `place` is file and line, for messages.
+    `needs` is what the rule cannot be judged without. `stock` marks Great Expectations' own expectations. `written`
+    holds `kwargs` as they stand in the file. `about` says in Chinese what breaks the rule. `place` is file and line.
     """
 
     name: str
@@ -133,11 +131,9 @@ Mask = pd.Series
 
 @dataclass(frozen=True)
 class Broken:
-    """The rows that break a rule, with details beyond the rule's own field.
+    """The rows that break a rule, and columns that replace the rule's field, its value and its severity.
 
-    `field` names the field at fault row by row, `given` its value, `expected` what would be right (for counselor and
-    office only), `severity` another severity than the rule's (blank: the rule's). None means: the rule's field, its
-    value, nothing, the rule's severity.
+    `expected` is the right value, for counselor and office only. A blank `severity` is the rule's.
     """
 
     rows: Mask
@@ -160,30 +156,27 @@ def rule(function: RuleFunction) -> RuleFunction:
 
 
 def as_broken(outcome: Mask | Broken) -> Broken:
-    """Return what a rule function gave in its full form."""
+    """Return a rule function's outcome as `Broken`."""
     return outcome if isinstance(outcome, Broken) else Broken(outcome)
 
 
 def milder(rows: Mask) -> pd.Series:
-    """Return the severity info where `rows` says so, the rule's own elsewhere."""
+    """Return severity info where `rows` is true, else blank (the rule's own)."""
     return pd.Series("", index=rows.index, dtype="str").mask(rows, "info")
 
 
 def given(column: pd.Series) -> pd.Series:
-    """Return where a field is not blank. Blank fields are judged by `required` rules."""
+    """Return where a field is not blank. `required` rules judge blank fields."""
     return column != ""
 
 
 def of_registry(table: Frame) -> bool:
-    """Return whether the table holds registry rows and not submissions."""
+    """Return whether the table holds registry rows."""
     return "row" in table and "submission_id" not in table
 
 
 def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
-    """Cache the result of `function` for the last table.
-
-    A table does not change while it is judged. It is recognised by identity through a weak reference.
-    """
+    """Cache the result of `function` for the last table, recognised by a weak reference: tables stay unchanged."""
     last = local()
 
     @wraps(function)

@@ -1,9 +1,7 @@
-"""Shared faults: a fault that most rows of a source or a college have in the same way. The office ends it once.
+"""Shared faults: one transformation of a value in most rows of a source or a college. The office ends it once.
 
-Where 10 submissions and 80 % of those of one worksheet, or of one school and college, break one rule by one same
-transformation of the value, their findings carry the fault's number and are the office's (contract, *tables/
-shared_faults*). Each part of a run says which transformations its findings fit (`signs_of`); all are counted together
-once (`shared_faults_of`), then laid on each part's findings (`with_shared_faults`).
+A fault needs 10 submissions and 80 % of one worksheet, or of one college (contract, *tables/shared_faults*). Each part
+returns its signs (`signs_of`); all are counted together, then marked in each part's findings.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from pipeline.tables import Frame, conform, empty
 
 LEAST_ROWS = 10
 LEAST_SHARE = 0.8
-KEPT_SHARE = 0.5  # a fault once found stays found down to this
+KEPT_SHARE = 0.5  # a known fault stays down to this share
 PLACE = ["file", "sheet", "school", "college"]
 SIGN = ["rule", "kind", "word"]
 SIGNS = ["submission_id", *PLACE, *SIGN, "given", "expected"]
@@ -59,7 +57,6 @@ def signs_of(findings: Frame, table: Frame) -> Frame:
 
 
 def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable, str]) -> list[tuple[str, str]]:
-    """Return the kinds of transformation, each with its word, that lead from `expected` to `given`."""
     if not given or given == expected:
         return []
     signs = [("month" if _MONTH.fullmatch(given) else "word", given)]
@@ -81,7 +78,7 @@ def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable
 
 
 def places_of(table: Frame) -> Frame:
-    """Return how many submissions of each place stand on a registry row: `PLACE` and `of`."""
+    """Return how many submissions of each place stand on a registry row: columns `PLACE` and `of`."""
     standing = table[table["standing_row"] >= 0]
     places = standing[["file", "sheet"]].assign(school=standing["told_school"], college=standing["told_college"])
     return places.groupby(PLACE, as_index=False).size().rename(columns={"size": "of"})
@@ -98,14 +95,7 @@ def counted(signs: Frame) -> Frame:
 def shared_faults_of(
     counts: Iterable[Frame], places: Iterable[Frame], before: Iterable[str], settled: Mapping[str, str]
 ) -> Frame:
-    """Return `shared_faults` of all parts together.
-
-    Args:
-        counts: `counted` of each part.
-        places: `places_of` of each part.
-        before: numbers found by earlier runs. They stay until they fall below 50 %.
-        settled: maps numbers to how they were settled.
-    """
+    """Return `shared_faults` of all parts. Numbers in `before` stay until below 50 %; `settled` maps numbers to how."""
     all_counts, all_places = pd.concat(list(counts), ignore_index=True), pd.concat(list(places), ignore_index=True)
     known = set(before)
     found: list[Frame] = []
@@ -144,10 +134,7 @@ def _without(counts: Frame, found: list[Frame]) -> Frame:
 
 
 def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
-    """Set `shared_fault` of a part's findings by their signs, and make the office their actor.
-
-    Findings of a settled fault stay the students'.
-    """
+    """Set `shared_fault` by the findings' signs, and the office as actor. A settled fault stays the students'."""
     open_faults = faults[faults["settled"] == ""]
     numbers: dict[tuple[str, str], tuple[str, str]] = {}
     for scope in reversed(_SCOPES):
@@ -168,12 +155,12 @@ def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
 
 
 def cause_of(fault: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the key by which faults of one cause are grouped: place, field and advice."""
+    """Return the key that groups faults of one cause: place, field and advice."""
     return (*(str(fault[name]) for name in PLACE), judged_field(str(fault["rule"])), str(fault["advice"]))
 
 
 def shared_fault_lines(faults: Iterable[Mapping[str, object]]) -> list[str]:
-    """Return a line for the office of each cause that is still open (rows of `shared_faults`)."""
+    """Return one line for the office per open cause in `shared_faults`."""
     causes = {cause_of(fault): fault for fault in faults if not fault["settled"]}
     return [_line(key, fault) for key, fault in causes.items()]
 
@@ -187,6 +174,6 @@ def _line(cause: tuple[str, ...], fault: Mapping[str, object]) -> str:
 
 
 def judged_field(rule: str) -> str:
-    """Return the field whose value a rule judges. For `class_name.college` it is the college."""
+    """Return the field whose value a rule judges: the college for `class_name.college`."""
     base, _, kind = rule.partition(".")
     return kind if base == "class_name" and kind in ("college", "major") else base

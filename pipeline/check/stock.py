@@ -1,7 +1,6 @@
-"""Read Great Expectations' own expectations from an office's YAML and report mistakes with their line before a run.
+"""Read Great Expectations' own expectations from an office's YAML; report mistakes with their line before a run.
 
-The values of a rule must fit the declared kinds of its columns: text in the tables' spelling, numbers, dates. An
-expectation that cannot name rows is refused. Great Expectations is imported only if the office has such a rule.
+An expectation that cannot name rows is refused. Great Expectations is imported only if the office has such a rule.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ _TOLD = {
 
 
 def expectation_type(name: str) -> type[Any] | None:
-    """Return Great Expectations' class of `expect_column_values_to_match_regex` and the like; None for no such name."""
+    """Return Great Expectations' class of an expectation name, or None."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations.expectations as gxe
 
@@ -84,7 +83,7 @@ def expectation_type(name: str) -> type[Any] | None:
 
 
 def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]]:
-    """Return a stock rule as it is judged, and what is wrong with it, in Chinese, each with file and line."""
+    """Return a stock rule as it is judged, and its mistakes in Chinese with file and line."""
     wrong = _unusable(rule)
     if not wrong:
         kwargs, wrong = _read_kwargs(rule, codes)
@@ -95,7 +94,6 @@ def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]
 
 
 def _unusable(rule: Rule) -> list[str]:
-    """Return why this expectation or one of its columns cannot be judged row by row."""
     kind = expectation_type(rule.expectation)
     if kind is None:
         return [f"Great Expectations 没有期望 {rule.expectation}，请核对拼写"]
@@ -108,7 +106,7 @@ def _unusable(rule: Rule) -> list[str]:
 
 
 def tells_rows(kind: type[Any]) -> bool:
-    """Say whether an expectation of this class judges row by row."""
+    """Return whether an expectation of this class judges row by row."""
     from great_expectations.expectations import expectation as base
 
     return issubclass(kind, (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation))
@@ -131,7 +129,7 @@ def _refused(rule: Rule) -> list[str]:
 
 
 def known_columns(rule: Rule) -> list[str]:
-    """Return the columns that an office's rule may name: the fields and those of the matched registry row."""
+    """Return the columns that an office's rule may name: the fields, and `registry_` columns."""
     more = ["file", "sheet", "row"] if rule.table == "submissions" else ["row"]
     if rule.table in ("students", "registry"):
         return [*fields.in_registry(), *more]
@@ -140,13 +138,11 @@ def known_columns(rule: Rule) -> list[str]:
 
 
 def _given(kwargs: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
-    """Return what is written under these keys, each a value or a list of values."""
     values = [kwargs[key] for key in keys if key in kwargs]
     return [str(one) for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any], list[str]]:
-    """Return the settings with every value of its column's kind, and the mistakes in them."""
     kwargs, wrong = dict(rule.kwargs), list[str]()
     told = partial(never_there, codes=codes, aliens="_not_" in rule.expectation)
     for key in (*_SETS, *_TEXTS):
@@ -167,7 +163,6 @@ def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any
 
 
 def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[str]:
-    """Replace columns and bounds by their numeric or date form. Return the mistakes."""
     kinds = {kind_of(name) for name in columns}
     allowed = BY_SIZE[rule.expectation]
     if len(kinds) > 1 or not kinds <= set(allowed):
@@ -183,7 +178,7 @@ def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[
             try:
                 kwargs[key] = _bound(rule, key, columns[0])
             except ValueError as mistake:
-                kwargs[key] = 0.0  # what Great Expectations would say of the value is said
+                kwargs[key] = 0.0  # Great Expectations must not report the value again
                 wrong.append(f"kwargs 的 {key}：{mistake}")
     return wrong
 
@@ -207,7 +202,7 @@ def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
 
 
 def _read_condition(rule: Rule, kwargs: dict[str, Any], told: Callable[[str, object], str]) -> list[str]:
-    """Read `row_condition` and return its mistakes. It must be a comparison of fields that runs on an empty table."""
+    """Read `row_condition` and return its mistakes. It must compare fields and run on an empty table."""
     condition = str(rule.kwargs["row_condition"])
     if rule.kwargs.get("condition_parser", "pandas") != "pandas":
         return ["condition_parser 只能是 pandas，请删去这一行"]
@@ -228,7 +223,7 @@ def _read_condition(rule: Rule, kwargs: dict[str, Any], told: Callable[[str, obj
 
 
 def stock_table(table: Frame, rules: list[Rule]) -> tuple[Frame, dict[str, str]]:
-    """Return the table that an office's stock expectations see, and, by rule, which rows cannot be judged so."""
+    """Return the table for an office's stock expectations, and by rule in Chinese which rows cannot be judged."""
     looked_at = {rule.name: _looked_at(rule) for rule in rules}
     left_out = {
         name: f"有的行{'、'.join(fields.label(column) for column in odd)}不是能比大小的数字或日期，这些行没有按本条判断"

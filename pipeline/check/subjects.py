@@ -1,9 +1,4 @@
-"""What rules are judged on: submissions that count, superseded ones, the registry's students, its own rows.
-
-Each but the last has `told_school, told_college, told_class_name, told_student_number`: what a finding says of the
-student, of the matched registry row where there is one. The table of submissions has their registry rows beside it,
-and the evidence for them, in figures for the rules and in words for counselor and office.
-"""
+"""The tables that rules judge. Their `told_` columns are what a finding reports of the student (the matched row's)."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ _TOLD = ("school", "college", "class_name", "student_number")
 
 
 def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame]:
-    """Return the table of each subject; `standing` is `match_stage.standing_submissions`."""
+    """Return the table of each subject. `standing` is from `match_stage.standing_submissions`."""
     superseded = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
     return {
         "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
@@ -43,10 +38,7 @@ def _told(rows: Frame) -> Frame:
 def submissions_table(
     matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
 ) -> Frame:
-    """Return one row per submission, with all that rules look at and what a finding tells of it.
-
-    `evidence`, `marks` (`match_stage.MARKS`) and `photos` (`match_stage.PHOTOS`, or None) are those of `submissions`.
-    """
+    """Return one row per submission with every column that rules read and findings report."""
     registry, unread = matched.registry, list(matched.unread)
     blank = pd.Series("", index=submissions.index, dtype="str")
     rows, standing = evidence["matched_row"], evidence["standing_row"]
@@ -72,7 +64,6 @@ def submissions_table(
 
 
 def _taken(column: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
-    """Return the registry's values at `rows`, or `otherwise` where there is no row."""
     if not len(column):
         return otherwise
     taken = column.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
@@ -80,7 +71,7 @@ def _taken(column: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Serie
 
 
 def _class_columns(schools: pd.Series, names: pd.Series, classes: Frame) -> dict[str, pd.Series]:
-    """Return what the registry says of the classes; a class with two majors (a registry fault) has none."""
+    """Return the registry's college and major of each class. A class with two majors (a registry fault) has none."""
     keys = schools + "\x1f" + names
     classes = classes[classes["class_name"] != ""]
     known = classes["school"] + "\x1f" + classes["class_name"]
@@ -94,10 +85,7 @@ def _class_columns(schools: pd.Series, names: pd.Series, classes: Frame) -> dict
 
 
 def describe(table: Frame, registry: Frame) -> pd.Series:
-    """Return the evidence of each failed row (`identity_cause` not blank); blank for the others.
-
-    The text holds registry values and stands in `findings.expected` only: students never see it.
-    """
+    """Return the evidence for each `identity_cause` in words. It holds registry values: students never see it."""
     told = pd.Series("", index=table.index, dtype="str")
     failed = table[(table["identity_cause"] != "") & (table["identity_cause"] != "not_checked")]
     words = [_describe(row, registry) for row in failed.to_dict("records")]
@@ -126,7 +114,6 @@ def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
 
 
 def _differences(label: str, given: str, held: str) -> list[str]:
-    """Return what differs between a given number and the registry's: the places where both are of one length."""
     if given == held or not held:
         return []
     if len(given) != len(held):

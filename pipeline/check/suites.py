@@ -1,4 +1,4 @@
-"""The rules as data: suites in YAML, the built-in ones of `expectations/` and an office's own."""
+"""The rules as YAML suites: the built-in ones in `expectations/` and an office's own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def built_in_rules() -> list[Rule]:
 
 
 def office_rules(folder: Path) -> list[Rule]:
-    """Return the rules that an office wrote into its own folder.
+    """Return the rules in an office's own folder.
 
     Raises:
         ConfigurationError: every mistake of every file, with file and line.
@@ -57,7 +57,6 @@ def office_rules(folder: Path) -> list[Rule]:
 
 
 def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
-    """Return what is wrong with an office's rules of our own types: unknown type or setting, no code table."""
     from pipeline.check.logic import LOGIC
 
     mistakes = [
@@ -81,7 +80,7 @@ def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
 
 
 def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
-    """Return every rule of a cohort, silenced ones with their known issue, messages with the undergraduates' `month`.
+    """Return every rule of a cohort, with known issues and the undergraduates' `month` filled in.
 
     Raises:
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
@@ -102,7 +101,7 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) 
 
 
 def office_messages(folder: Path, names: Collection[str]) -> dict[str, str]:
-    """Return an office's own wording of messages, by rule name (`messages:` in its files).
+    """Return an office's own messages by rule name (`messages:` in its files).
 
     Raises:
         ConfigurationError: a message of a rule that does not exist, with file and line.
@@ -135,7 +134,7 @@ def read_suite(path: Path) -> list[Rule]:
     """Return the rules of one YAML file.
 
     Raises:
-        ConfigurationError: the file is no YAML, or entries are wrong: all of them, each with its line.
+        ConfigurationError: the file is no YAML, or has wrong entries: each with its line.
     """
     mistakes: list[str] = []
     rules = _rules_of(_open_suite(path, mistakes))
@@ -145,7 +144,6 @@ def read_suite(path: Path) -> list[Rule]:
 
 
 def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
-    """Return the nodes of one YAML file; raises ConfigurationError where it is none."""
     try:
         loader = _QUICK if path.parent == resources.expectations() else yaml.SafeLoader
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=loader)
@@ -164,8 +162,7 @@ def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
 
 
 def _size(node: yaml.Node, known: dict[int, float] | None = None) -> float:
-    """Return the number of nodes with every alias expanded: a few lines of aliases can expand to billions of nodes.
-    Infinite for a node that contains itself."""
+    """Return the number of nodes with every alias expanded (billions, in a hostile file; infinite in a circle)."""
     known = {} if known is None else known
     if id(node) not in known:
         known[id(node)] = math.inf
@@ -178,8 +175,6 @@ def _size(node: yaml.Node, known: dict[int, float] | None = None) -> float:
 
 
 class _Suite:
-    """One YAML file as it is being read: its head's values, its nodes, the mistakes found so far."""
-
     def __init__(self, path: Path, root: yaml.MappingNode, mistakes: list[str]) -> None:
         self.file = path.name
         self.mistakes = mistakes
@@ -194,7 +189,7 @@ class _Suite:
         self.mistakes.append(f"{self.file} 第 {node.start_mark.line + 1} 行：{message}")
 
     def plain(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
-        """Return a node's value as Python data. If it has none, record a mistake and return None."""
+        """Return a node's value as Python data, or None after recording a mistake."""
         loader = yaml.SafeLoader("")
         try:
             return loader.construct_document(node)
@@ -237,7 +232,6 @@ _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJ
 
 
 def _entry(suite: _Suite, node: yaml.Node) -> dict[str, Any] | None:
-    """Return one entry's settings; where there are mistakes, None, and they go to the suite."""
     before = len(suite.mistakes)
     entry = suite.plain(node)
     if len(suite.mistakes) > before:
@@ -251,7 +245,6 @@ def _entry(suite: _Suite, node: yaml.Node) -> dict[str, Any] | None:
 
 
 def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
-    """Return the rule of one entry, None where it has mistakes."""
     data = _entry(suite, node)
     if data is None:
         return None
@@ -283,7 +276,6 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
 
 
 def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
-    """Return a stock expectation's own settings: the column is the rule's field where nothing else is said."""
     if field_name and not any(str(key).startswith("column") for key in kwargs):
         kwargs["column"] = field_name
     if "row_condition" in kwargs:
@@ -292,7 +284,7 @@ def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
 
 
 def _written(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
-    """Return a node's value with every scalar as it stands in the file: 0411 and 是 alike are text."""
+    """Return a node's value with every scalar as it stands in the file: 0411 stays text."""
     if isinstance(node, yaml.MappingNode):
         return {str(key.value): _written(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):

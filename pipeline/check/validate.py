@@ -1,7 +1,4 @@
-"""Run Great Expectations: one validation for each table, which returns every failing row of every rule.
-
-Importing Great Expectations takes several seconds. The first validation imports it, or `warm_up` in the background.
-"""
+"""Run Great Expectations: one validation per table, which returns every failing row of every rule."""
 
 from __future__ import annotations
 
@@ -19,10 +16,9 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """What Great Expectations said of one rule: failing positions, or why it could not run.
+    """Great Expectations' result on one rule: positions of the failing rows, or why it could not run.
 
-    `told` has what the rule tells of its failing rows, in their order: `field`, `given`, `expected`. `left_out` says
-    which rows it was not judged on, in Chinese.
+    `told` has `field`, `given`, `expected` of each failing row. `left_out` says in Chinese which rows were not judged.
     """
 
     rule: Rule
@@ -33,7 +29,7 @@ class RuleVerdict:
 
 
 def warm_up() -> None:
-    """Import Great Expectations and our types, analytics off, and build a first context."""
+    """Import Great Expectations (several seconds) and our types, without analytics, and build a first context."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     from pipeline.imports import FORMATS, STATISTICS, when_asked, without
 
@@ -67,8 +63,7 @@ def validate_rules(
 ) -> tuple[list[RuleVerdict], dict[str, Any]]:
     """Return each rule's verdict on `table`, and the validation results for Data Docs by name.
 
-    A rule that raises is reported as not run and does not affect the other rules. An office's stock expectations run
-    in a suite of their own, on a table with blanks as missing values and typed columns.
+    A rule that raises is reported as not run. Stock rules run apart, on blanks as missing values and typed columns.
     """
     own = [rule for rule in rules if not rule.stock]
     stock = [rule for rule in rules if rule.stock]
@@ -82,7 +77,6 @@ def validate_rules(
 
 
 def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple[list[RuleVerdict], dict[str, Any]]:
-    """Return what Great Expectations makes of `batch`: the verdict on each rule, and its outcome under its name."""
     from great_expectations import ExpectationSuite
 
     from pipeline.check.expectations import TableDatasource, expectation_of
@@ -102,10 +96,9 @@ def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
 
 
 def _verdict(rule: Rule, result: Any) -> RuleVerdict:  # noqa: ANN401 - as above
-    """Return one rule's verdict from Great Expectations' result; `mostly` may let some rows pass."""
     none = np.array([], dtype=np.int64)
     if raised := exceptions_of(result):
-        trace = str(raised[0].get("exception_traceback", ""))  # its class alone: its text may hold a cell
+        trace = str(raised[0].get("exception_traceback", ""))  # the class only: the text may hold a cell's value
         found = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", trace, re.MULTILINE)
         return RuleVerdict(rule, none, could_not_run=found[1] if found else "error")
     if result.success:
@@ -116,6 +109,6 @@ def _verdict(rule: Rule, result: Any) -> RuleVerdict:  # noqa: ANN401 - as above
 
 
 def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above
-    """Return what was raised while one expectation was judged: it tells of itself, or of each of its metrics."""
+    """Return the exceptions of one expectation: `exception_info` is one entry, or one per metric."""
     told = result.exception_info or {}
     return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]

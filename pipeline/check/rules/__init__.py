@@ -1,1 +1,1 @@
-"""The rules' own logic, by the pages of the form and by what they judge."""
+"""The logic of the rules, by the form's pages."""

@@ -1,4 +1,4 @@
-"""Rules of the page 联系方式: QQ, phones, home, photo, and what concerns every cell."""
+"""Rules of the page 联系方式: QQ, phones, home, photo, and of every cell."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def phone_format(table: Frame, facts: Facts) -> Mask:
 
 @once
 def _landline_fault(table: Frame, facts: Facts) -> pd.Series:
-    """Return the fault of each family phone's area code, or ""."""
     return area_code_state(table["family_phone"])
 
 
@@ -64,7 +63,7 @@ def family_phone_format(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def family_phone_area_code(table: Frame, facts: Facts) -> Broken:
-    """A landline without its area code, or with one that no longer exists; its successor is proposed."""
+    """A landline without its area code, or with one that no longer exists. `expected` is its successor."""
     at_fault = _landline_fault(table, facts) != ""
     return Broken(at_fault, expected=area_code_successor(table["family_phone"].where(at_fault, "")))
 
@@ -155,7 +154,6 @@ def _formula_like(column: pd.Series) -> Mask:
 
 
 def _first_of(table: Frame, masks: list[tuple[str, Mask]]) -> Broken:
-    """Return the rows that any of the masks marks, each with the first field that is marked and its value."""
     rows = pd.Series(False, index=table.index)
     at_fault = pd.Series("", index=table.index, dtype="str")
     value = at_fault.copy()

@@ -16,7 +16,7 @@ from pipeline.tables import Frame
 
 @once
 def read_numbers(table: Frame, facts: Facts) -> IdNumbers:
-    """Return the table's ID numbers as they are read."""
+    """Return the table's ID numbers."""
     return IdNumbers(table["id_number"])
 
 
@@ -28,10 +28,7 @@ def id_number_damaged(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def id_number_format(table: Frame, facts: Facts) -> Mask:
-    """Not 17 digits and a digit or X, nor one of the forms that residence permits have (GB 11643, GA/T 704).
-
-    A registry may have the passport or travel permit of somebody from abroad, Hong Kong, Macau or Taiwan.
-    """
+    """Neither an 18-character number nor a residence permit's (GB 11643, GA/T 704) nor a registry's travel document."""
     numbers = read_numbers(table, facts)
     return ~(numbers.format_ok | numbers.travel) if of_registry(table) else ~numbers.format_ok
 
@@ -93,7 +90,7 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
 
 
 def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
-    """Return the month of enrolment, or the year of graduation less four where it cannot be read."""
+    """Return the month of enrolment or, if unreadable, the graduation year less four."""
     month = table["enrolment_month"]
     return month.where(is_month(month), str(facts.year - 4))
 
@@ -116,13 +113,13 @@ def origin_precision(table: Frame, facts: Facts) -> Mask:
 def origin_hierarchy(table: Frame, facts: Facts) -> Mask:
     """The city never was in the province, or the county never in the city, in any year."""
     judged = judged_origin(table, facts)
-    named = given(table["origin_city"])  # without it, it is origin.precision's
+    named = given(table["origin_city"])  # else `origin.precision` reports it
     return judged["resolved_province"] & judged["resolved_city"] & named & ~judged["hierarchy"]
 
 
 @rule
 def origin_renamed(table: Frame, facts: Facts) -> Broken:
-    """The names belong together, but in another year than that of enrolment; successors are proposed."""
+    """The names belong together, but in another year than that of enrolment. `expected` is the successors."""
     judged = judged_origin(table, facts)
     belongs = judged["resolved_province"] & judged["resolved_city"] & judged["hierarchy"]
     return Broken(belongs & ~judged["valid_then"], expected=judged["successors"])
@@ -134,7 +131,7 @@ which `school.required` or `school.vocabulary` tells."""
 
 
 def certified(table: Frame) -> Mask:
-    """Return where ID number and name both equal one row of the named school and both numbers are no one else's."""
+    """Return where ID number and name equal one row of the named school and both numbers point to no other row."""
     elsewhere = (table["both_numbers_row"] >= 0) & (table["both_numbers_row"] != table["id_name_row"])
     return (table["id_name_row"] >= 0) & ~elsewhere & table["registry_read"]
 
@@ -170,7 +167,6 @@ def cause(table: Frame) -> pd.Series:
 
 
 def _valid(table: Frame, where: Mask) -> Mask:
-    """Return which of the ID numbers `where` marks may be a student's: right, and of an age to graduate."""
     asked = table[where]
     numbers = IdNumbers(asked["id_number"])
     right = numbers.valid & numbers.birth_ok(asked["registry_graduation_month"])
@@ -190,8 +186,6 @@ _CAUSES = {
 
 
 def _rule_of(name: str, about: str) -> RuleFunction:
-    """Return the rule `identity_<name>`: the row's cause is this one."""
-
     def told(table: Frame, facts: Facts) -> Broken:
         return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])
 

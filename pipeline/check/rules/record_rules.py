@@ -20,7 +20,7 @@ UNDERGRADUATE = ["本科", "专科"]
 
 
 def is_month(months: pd.Series) -> pd.Series:
-    """Return where a month can be read: YYYY-MM of this century or the last."""
+    """Return where a value is a month: YYYY-MM of this century or the last."""
     return flag_by_distinct(months, lambda month: bool(_MONTH.fullmatch(month)))
 
 
@@ -36,7 +36,7 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
     off = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
-    return off & ~table["untimed"] if "untimed" in table else off  # a time that is none is `unreadable`'s alone
+    return off & ~table["untimed"] if "untimed" in table else off  # `submitted_at.unreadable` reports these
 
 
 @rule
@@ -53,7 +53,7 @@ def email_format(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def email_domain_typo(table: Frame, facts: Facts) -> Broken:
-    """The domain is a known misspelling of a large provider's; the right one is proposed."""
+    """The domain is a known misspelling of a large provider's. `expected` is the right one."""
     meant = email_misspelt(table["email"])
     return Broken(meant != "", expected=meant)
 
@@ -137,7 +137,7 @@ def student_number_format(table: Frame, facts: Facts) -> Mask:
     numbers, pattern = table["student_number"], f"(?:{facts.student_number})"
     try:
         fits = numbers.str.fullmatch(pattern)
-    except pa.ArrowInvalid:  # a form that Python knows and Arrow does not, such as a count over 1,000
+    except pa.ArrowInvalid:  # Python's syntax only, such as a count over 1,000
         fits = flag_by_distinct(numbers, lambda number: re.fullmatch(pattern, number) is not None)
     return given(numbers) & ~fits
 
@@ -172,7 +172,7 @@ def study_years_span(table: Frame, facts: Facts) -> Mask:
 
 
 def _off(enrolled: str, graduated: str, years: str) -> bool:
-    """Whether the years between two are not the years of study; blank study years are not judged."""
+    """Return whether graduation less enrolment is not the years of study. Blank study years are not judged."""
     return bool(years) and int(graduated) - int(enrolled) not in (floor(float(years)), ceil(float(years)))
 
 

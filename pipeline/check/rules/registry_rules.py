@@ -1,8 +1,4 @@
-"""Rules of the registry's own rows, and of the cohort as a whole: who is missing, does not belong, submitted again.
-
-The rules of the form judge the rest of the registry, such as check characters and months
-(`expectations/registry_rows.yml`).
-"""
+"""Rules of registry rows and of the whole cohort. `registry_rows.yml` applies the form's rules to the registry."""
 
 from __future__ import annotations
 
@@ -120,11 +116,7 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
-    """A submission that matches no row of the cohort, where the registry could be read.
-
-    If several rows fit equally well (a person entered twice), `identity.ambiguous` asks instead. A submission without
-    a school is not judged.
-    """
+    """A submission without a row in its school's registry (if read). `identity.ambiguous` asks where several fit."""
     known = table["registry_read"] & table["school_named"]
     return (table["standing_row"] < 0) & known & (table["identity_cause"] != "ambiguous")
 
@@ -137,10 +129,7 @@ def cohort_resubmitted(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def cohort_later_uncertified(table: Frame, facts: Facts) -> Broken:
-    """A later submission of the same person whose identity is not certified, while this one's is.
-
-    `given` is the later submission's id; `expected` says why it does not count.
-    """
+    """An uncertified later submission of a certified person. `given` is its id, `expected` why it does not count."""
     later = table["later_id"]
     return Broken(later != "", given=later, expected=table["later_cause"])
 
@@ -153,10 +142,7 @@ def cohort_contact_changed(table: Frame, facts: Facts) -> Broken:
 
 @rule
 def cohort_outside(table: Frame, facts: Facts) -> Broken:
-    """The student is outside the class by the registry or by a decision. `given` is the reason.
-
-    After a decision the severity is info (contract, tables/outside).
-    """
+    """A student outside the class for the reason in `expected`; info after a decision (contract, tables/outside)."""
     decided = (table["outside_source"] == "decision").map({True: "info", False: ""}).astype("str")
     return Broken(table["outside"] != "", expected=table["outside"], severity=decided)
 
