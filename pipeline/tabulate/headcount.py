@@ -20,9 +20,9 @@ UNLISTED = "（名单外）"
 
 
 def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame:
-    """Return `headcount`: a row per major of the registry, and one `UNLISTED` per college that strangers claim.
+    """Return `headcount`: a row per major of the registry, and a row `UNLISTED` per college with extras.
 
-    `extras` are submissions without a registry row, with the columns of `KEYS` as they claim them.
+    `extras` are submissions without a registry row, with the `KEYS` that they claim.
     """
     whole = certifications[(certifications["identity"] == "certified") & (certifications["record"] == "certified")]
     marks = pd.DataFrame(
@@ -42,24 +42,20 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
     claimed = _claimed(extras[KEYS], roster)
     claimed = claimed.assign(**{name: 0 for name in marks.columns if name not in KEYS}).assign(extra=1)
     counted = pd.concat([marks, claimed], ignore_index=True).groupby(KEYS, sort=True, as_index=False).sum()
-    # every registered person approved: then the two sets of people are one; an extra is of neither
+    # if all registered are approved, both sets are equal; an extra is in neither
     equal = (counted["approved"] == counted["registered"]) & (counted["registered"] > 0)
     return conform(counted.assign(equal=equal), "headcount")
 
 
 def put_together(parts: Frame) -> Frame:
-    """Return the headcounts of all parts as one, in order: several parts may count strangers on one same line."""
+    """Return the sum of the headcounts of all parts. Several parts may count extras in the same row."""
     numbers = [name for name in HEADCOUNT if name not in KEYS]
     added = parts.groupby(KEYS, sort=True, as_index=False)[numbers].sum()
     return conform(added.assign(equal=added["equal"] > 0), "headcount")
 
 
 def _claimed(extras: Frame, roster: Frame) -> Frame:
-    """Return `extras` in the registry's words alone: what a stranger made up stands in no table.
-
-    Where the registry does not know the major at this school, college and level, the major is `UNLISTED` and the level
-    is blank; where it does not know the college or the school, these are `UNLISTED` too.
-    """
+    """Return `extras` with registry values only, so that no claimed text reaches a table."""
     known = [pd.MultiIndex.from_frame(extras[columns]).isin(pd.MultiIndex.from_frame(roster[columns]))
              for columns in (KEYS, KEYS[:2])]  # fmt: skip
     return extras.assign(
@@ -71,12 +67,11 @@ def _claimed(extras: Frame, roster: Frame) -> Frame:
 
 
 def make_differences(roster: Frame, counting: Frame) -> Frame:
-    """Return one row per person by whom registered, submitted and approved differ, as sets, within a major.
+    """Return a row per person by whom registered, submitted and approved differ within a major.
 
-    Columns: `KEYS` of the major concerned; `kind`: missing (registered, nothing submitted), not_approved (registered
-    and submitted, not approved), extra (submitted and in no registry), moved_out (registered here, submitted for
-    `elsewhere`), moved_in (submitted here, registered in `elsewhere`); `student_number`, `name`, `submission_id`.
-    `counting` are the submissions that count, with `CLAIMED`; who stands on no registry row is extra.
+    `kind` is missing (registered, nothing submitted), not_approved (submitted, not approved), extra (in no registry),
+    moved_out (registered here, submitted for `elsewhere`) or moved_in (the reverse). `counting` are the submissions
+    that count, with the columns `CLAIMED`.
     """
     extras = counting[~among(counting["submission_id"], roster["submission_id"])]
     standing = roster[roster["submission_id"] != ""]

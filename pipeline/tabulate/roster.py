@@ -1,4 +1,4 @@
-"""The roster, one row per registry student with the state of their verification, and the course, by class and day."""
+"""The tables `roster` (one row per registry student) and `course` (numbers by class and day)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ _FROM_REGISTRY = (
 
 
 def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisions: Frame, counselors: Frame) -> Frame:
-    """Return `roster`.
+    """Return `roster`. `submissions` (the matched id or blank) and `decisions` are by registry index.
 
-    Args:
-        registry: normalised registry rows of the cohort.
-        submissions: by registry index, the id of the submission that stands on the row, or blank.
-        findings: all findings, exceptions applied.
-        decisions: by registry index: `decision_state` (approved, stale, returned, blank), `decided_by`, `decided_at`.
-        counselors: `school, college, class_name, name`.
+    `registry` are normalised rows of the cohort, `findings` have exceptions applied. `decisions` has `decision_state`
+    (approved, stale, returned, blank), `decided_by`, `decided_at`. `counselors` has `school, college, class_name,
+    name`.
     """
     status = statuses(submissions, decisions["decision_state"], findings)
     open_count = _open_findings(registry, submissions, findings)
@@ -42,7 +39,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
 
 
 def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> pd.Series:
-    """Return how many open findings ask somebody to act: critical ones and warnings that no exception covers."""
+    """Count open findings per student: critical ones and warnings without an exception."""
     asking = findings[~findings["excepted"] & (findings["severity"] != "info")]
     of_submission = asking["submission_id"][asking["submission_id"] != ""].value_counts()
     counted = submissions.map(of_submission).fillna(0).astype("int64")
@@ -57,10 +54,7 @@ def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
 
 
 def make_course(roster: Frame, submissions: Frame) -> Frame:
-    """Return `course`: how many of each class first submitted, and how many of the approved were approved, by day.
-
-    `day` is blank where it is not known. Of `submissions` it takes `submission_id, superseded_by, submitted_at`.
-    """
+    """Return `course`: first submissions and approvals per class and day. `day` is blank when it is unknown."""
     first = roster["submission_id"].map(_first_submitted(submissions))
     kept = {
         "submitted": (roster["status"] != "missing", first),
@@ -79,7 +73,7 @@ def _day(moments: pd.Series) -> pd.Series:
 
 
 def _first_submitted(submissions: Frame) -> pd.Series:
-    """Return the earliest `submitted_at` of each person's submissions, by the id of the one that counts."""
+    """Return the earliest `submitted_at` of a person's submissions, by the id of the one that counts."""
     counts = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
     dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
     return dated.groupby(counts).min().replace("9999", "").astype("str")

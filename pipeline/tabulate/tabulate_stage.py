@@ -1,4 +1,4 @@
-"""The tabulate stage: every table of a run; of the colleges how far each is, how well it works, standing, signature."""
+"""The tabulate stage: all tables of a run, with counts, standing and signature per college."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _OUTSIDE = {"outside": "reason", "outside_source": "source", "outside_by": "by",
 
 @dataclass(frozen=True)
 class Judged:
-    """What match and check left for counting.
+    """Results of match and check that the counts need.
 
-    `submissions`: `submission_id, superseded_by, submitted_at` of the table. `certifications`: the table. `extras`: of
-    `extra_submissions`. `first_failed`: ids of counting submissions whose person's first one the student had to mend.
+    `submissions` has `submission_id, superseded_by, submitted_at`. `extras` comes from `extra_submissions`.
+    `first_failed` are ids of counting submissions whose person's first submission had errors of the student.
     """
 
     submissions: Frame
@@ -42,21 +42,21 @@ class Judged:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Tables of some schools, by name, and what the colleges' standing among all needs: `counts`, `rework`."""
+    """Tables of some schools by name, and the `counts` and `rework` for the ranking of all colleges."""
 
     tables: dict[str, Frame]
     counts: Frame
     rework: Frame
 
     def for_ranking(self) -> Tabulated:
-        """Return what the ranking among all colleges needs, without the tables."""
+        """Return `counts` and `rework` without the tables."""
         return Tabulated({}, self.counts, self.rework)
 
 
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
-    """Return `roster`, `headcount`, `course`, `outside`, `findings` and `registry` (normalised rows with their digest).
+    """Return `roster`, `headcount`, `course`, `outside`, `findings` and `registry` (rows with their digest).
 
-    `counselors` are `school, college, class_name, name, email`; days are counted for `as_of`.
+    `counselors` has `school, college, class_name, name, email`. Days are counted to `as_of`.
     """
     belongs = reviewed.students["outside"] == ""
     students = reviewed.students[belongs]
@@ -90,7 +90,7 @@ def _codes(cohort: Cohort) -> dict[str, str]:
 
 
 def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
-    """Return per student whether they handed in again, and whether they were ever returned."""
+    """Return `resubmitted` and `returned` per student."""
     students = reviewed.students[reviewed.students["outside"] == ""]
     returned = returned_students(reviewed.entries)
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
@@ -102,16 +102,15 @@ def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Fr
 
 
 def extra_submissions(matched: Matched) -> Frame:
-    """Return the submissions without a registry row, where the registry could be read, with what they claim."""
+    """Return the claimed values of submissions without a registry row, of schools with a registry."""
     alone = (matched.evidence["standing_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
     return matched.counting[alone][KEYS]
 
 
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
-    """Return `colleges`: counts with standing and signatures (and `rework` and the score's interval beside them).
+    """Return `colleges`: counts, standing, signatures, `rework` and the interval of the score.
 
-    The standing of a college stands still from its acceptance on; only its rank moves, as others' scores do. `counts`
-    are of `count_colleges`, `rework` of `rework_rates`, `signatures` of `college_states`; `codes` maps school names.
+    A college's standing is fixed at its acceptance; only its rank changes. `codes` maps school names to codes.
     """
     both = counts.merge(rework, on=_COLLEGE, how="left")
     both["rework"] = both["rework"].fillna(0.0)
@@ -123,13 +122,13 @@ def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Stan
 
 
 def standing_of(colleges: Frame, school: str, college: str) -> dict[str, float]:
-    """Return what one college's standing is made of, from a run's `colleges`: what `accept` keeps."""
+    """Return the standing values of one college in a run's `colleges`. `accept` stores them."""
     own = colleges[(colleges["school"] == school) & (colleges["college"] == college)]
     return {} if own.empty else {name: float(own[name].iloc[0]) for name in _STANDING}
 
 
 def _stood_still(rows: Frame) -> Frame:
-    """Put the standing that was kept at the acceptance in the place of today's, and rank anew."""
+    """Replace the standing of accepted colleges by the stored one, and rank again."""
     kept = [json.loads(text) if text else {} for text in rows["standing"]]
     if not any(kept):
         return rows
@@ -147,11 +146,7 @@ def count_colleges(
     window: Window,
     as_of: date,
 ) -> Frame:
-    """Return `colleges` without signatures and standing.
-
-    `submitted_at` says by submission id when the counted submission was made; `first_failed` are the counting
-    submissions whose person's first one the student had to mend; days are counted for `as_of`.
-    """
+    """Return `colleges` without signatures and standing. `submitted_at` is by submission id."""
     day = submitted_at.astype("str").reindex(roster["submission_id"]).fillna("").str.slice(0, 10).set_axis(roster.index)
     has = roster["status"] != "missing"
     on_time = has & (day >= window.opens.isoformat()) & (day <= window.closes.isoformat())
@@ -175,5 +170,5 @@ def count_colleges(
 
 
 def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
-    """Return part / whole, 0 where there is nothing to share."""
+    """Return part / whole, or 0 if whole is 0."""
     return (part / whole.where(whole > 0, 1)).astype("float64")

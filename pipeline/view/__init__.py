@@ -1,1 +1,1 @@
-"""What is true of people: counts, course, work, reasons, signature. Page, mail, paper and desk show it."""
+"""Facts about students that pages, mail, printed forms and the review desk share."""

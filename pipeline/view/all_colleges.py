@@ -1,4 +1,4 @@
-"""All colleges side by side, or all schools: what its colleges are to a school, its schools are to a province."""
+"""The overview of all colleges, or of all schools in a province."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "sc
 
 @dataclass(frozen=True)
 class Overview:
-    """A run with its table of colleges: of all schools, or of the one whose code is `school`."""
+    """A run with its table of colleges, of all schools or of the one whose code is `school`."""
 
     run: Run
     colleges: Frame
@@ -31,28 +31,28 @@ class Overview:
 
     @cached_property
     def statuses(self) -> dict[str, int]:
-        """Students per status, everywhere."""
+        """Students per status."""
         return _added(self.run.statuses_of(self.school) if self.school else self.run.statuses)
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Students per family of states, everywhere."""
+        """Students per family of states."""
         return family_counts(self.statuses)
 
     @property
     def total(self) -> int:
-        """Students, everywhere."""
+        """The number of students."""
         return sum(self.statuses.values())
 
     @cached_property
     def course(self) -> Course:
-        """Submissions and approvals by day, everywhere."""
+        """Submissions and approvals by day."""
         run = self.run
         return course_of(run.of_school("course", self.school), self.total, run.as_of, run.window)
 
     @property
     def headline(self) -> str:
-        """How fast it goes and when that ends, in a sentence; blank where the run does not know its course."""
+        """The pace and its forecast in a sentence; blank when the run has no table `course`."""
         if not self.run.has("course"):
             return ""
         verdict, sentence = pace(self.course).verdict, pace_sentence(self.course)
@@ -60,38 +60,38 @@ class Overview:
 
     @cached_property
     def gates(self) -> list[tuple[str, int]]:
-        """How many students are past each gate, from the registry to their college's signature."""
+        """The number of students past each gate, from the registry to the signature."""
         signed = sum(int(entry["total"]) for entry in self.entries if entry["at"] in (SIGNED, ACCEPTED))
         return [*((word, int(self.colleges[name].sum())) for name, word in _GATES.items()), ("签字", signed)]
 
     @property
     def several(self) -> bool:
-        """Whether the page is about more than one school."""
+        """Whether the page covers more than one school."""
         return not self.school and len(self.run.schools) > 1
 
     @property
     def by_school(self) -> bool:
-        """Whether the page shows schools instead of colleges."""
+        """Whether the page lists schools instead of colleges."""
         return not self.school and self.run.many_schools
 
     @property
     def unit(self) -> str:
-        """What the page shows side by side, in Chinese."""
+        """The Chinese word for a row of the page."""
         return "学校" if self.by_school else "院系"
 
     @cached_property
     def units(self) -> list[dict[str, Any]]:
-        """One entry per school or college, whichever the page shows side by side; the most left first."""
+        """One entry per school or college, the most unapproved first."""
         return self._schools() if self.by_school else self.entries
 
     @cached_property
     def extras(self) -> Counter[tuple[str, str]]:
-        """Submissions outside the rosters by school and college, those that name no college with students included."""
+        """Submissions outside the rosters by school and college, also of colleges without students."""
         return count_extras(self.run, self.school)
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
-        """One entry per college: name, students per family, step, rank; the most left first."""
+        """One entry per college: name, students per family, step, rank; the most unapproved first."""
         entries = [self._college(row) for row in self.colleges.to_dict("records")]
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
 
@@ -117,7 +117,6 @@ class Overview:
         }
 
     def _schools(self) -> list[dict[str, Any]]:
-        """Return one entry per school: name, students per family, step, rates, rank; the most left first."""
         if self.colleges.empty:
             return []
         colleges: dict[str, list[dict[str, Any]]] = {}
@@ -148,7 +147,6 @@ class Overview:
 
 
 def _added(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
-    """Return students per status, added up over colleges."""
     total: Counter[str] = Counter()
     for of_college in statuses.values():
         total.update(of_college)
@@ -156,7 +154,7 @@ def _added(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
 
 
 def _added_up(colleges: Frame) -> Frame:
-    """Return the table of colleges added up to schools, ranked."""
+    """Return the table of colleges summed up by school, with rates weighted by students, and ranked."""
     people = {name: pd.to_numeric(colleges[name]).astype("float64") for name in ("registered", "submitted")}
     shares = {name: pd.to_numeric(colleges[name]) * people[of] for name, of in _RATES.items()}
     counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"])}
@@ -168,7 +166,6 @@ def _added_up(colleges: Frame) -> Frame:
 
 
 def _step_of_school(steps: list[SigningStep]) -> str:
-    """Return how far a school's colleges are between signature and acceptance."""
     if all(step == ACCEPTED for step in steps):
         return ACCEPTED.word
     signed = sum(step in (SIGNED, ACCEPTED) for step in steps)

@@ -1,7 +1,4 @@
-"""What each student of the registry is told in the shared sheet: state, what to mend, identity and record.
-
-No names and no values of the registry: college, class, student number, and the messages of the student's own findings.
-"""
+"""The shared sheet: state and corrections of each student. No names or registry values, because many read it."""
 
 from __future__ import annotations
 
@@ -29,10 +26,9 @@ _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 
 
 def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None) -> pd.DataFrame:
-    """Return a row per registry student: the columns of `HEADER` as text, and `file`, where the submission stands.
+    """Return a row per registry student: `HEADER` as text and `file`, the source of the submission.
 
-    Sorted by school, college, class and student number. `reported` is by (school, student number) the day on which the
-    registrar was told of what a student waits for.
+    `reported` maps (school, student number) to the day of the report to the registrar.
     """
     roster = read_table(run, "roster")
     submissions = read_table(run, "submissions", ["submission_id", "file"])
@@ -58,7 +54,7 @@ def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None
 
 
 def checked_at(run: Path) -> str:
-    """Return when the run was made, as 2016-10-20 14:05 in Asia/Shanghai."""
+    """Return the run's end as 2016-10-20 14:05 in Asia/Shanghai."""
     summary = read_summary(run) or {}
     text = str(summary.get("finished_at") or summary.get("started_at") or summary.get("as_of") or "")
     try:
@@ -70,12 +66,11 @@ def checked_at(run: Path) -> str:
 
 
 def _looked_up(column: pd.Series, words: dict[str, str]) -> pd.Series:
-    """Return for each value its word, "" where it has none."""
     return column.map({value: words.get(value, "") for value in column.unique()}).astype("str")
 
 
 def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
-    """Return what the student has to mend, item by item; blank where there is nothing for the student to do."""
+    """Return the student's corrections as numbered items; blank when the student has nothing to do."""
     names = dict(zip(roster["submission_id"], roster["name"], strict=True))
     told = findings[
         (findings["actor"] == "student")
@@ -96,7 +91,7 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
 
 
 def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tuple[str, str], str]) -> pd.Series:
-    """Return the advice, with the day of the report where a student waits for the registrar."""
+    """Return the advice, plus the day of the report for students who wait for the registrar."""
     waiting = roster["status"].isin(_WAITING)
     keys = zip(roster["school"], roster["student_number"], strict=True)
     days = [reported.get((str(school), str(number)), "") for school, number in keys]
@@ -107,7 +102,7 @@ def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tu
 
 
 def reported_in_words(day: str) -> str:
-    """Return what a student who waits for the registrar reads; `day` is the day of the report, 2016-10-12."""
+    """Return the text for a student who waits for the registrar. `day` is an ISO date."""
     return f"等教务更正，已上报 {month_day(date.fromisoformat(day))}"
 
 
@@ -121,7 +116,7 @@ def safe_message(message: str, field: str, expected: str, name: str) -> str:
 
 
 def _tells(message: str, expected: str) -> bool:
-    """Say whether the message shows the registry's value; a single character such as 男 only where it is introduced."""
+    """Return whether `message` shows the registry's value. A single character counts only after 为, 是, a colon etc."""
     if len(expected) != 1:
         return expected != "" and expected in message
     return re.search(rf"[为是“：:「 ]{re.escape(expected)}", message) is not None

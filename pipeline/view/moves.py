@@ -1,4 +1,4 @@
-"""Who moved: between states since the run before, and in the registry since its last export and the year before."""
+"""Changes of students: status since the previous run; registry since its last change and since last year."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ _LOOKED_BACK = 60  # runs: a season's nights
 
 @dataclass(frozen=True)
 class Move:
-    """All who went from one state to another; a blank state is that of one who was, or is, not on the roster.
-
-    `people` are `school, college, student_number, name` of each, as they are now or, of one who left, were then.
-    """
+    """Students who went from one state to another (blank: not on the roster). Who left has the old college and name."""
 
     before: str
     after: str
@@ -36,29 +33,29 @@ class Move:
 
     @property
     def count(self) -> int:
-        """How many they are."""
+        """The number of students."""
         return len(self.people)
 
     @property
     def words(self) -> tuple[str, str]:
-        """Both states in words."""
+        """Both states in Chinese."""
         of = states()
         before = of[self.before].word if self.before else "不在册"
         return before, of[self.after].word if self.after else "不再在册"
 
     @property
     def families(self) -> tuple[str, str]:
-        """Both states' colour families, blank for none."""
+        """Both states' families; blank for none."""
         return family_of(self.before), family_of(self.after)
 
     def by_college(self) -> list[tuple[str, str, int]]:
-        """Return school, college and how many of each, the most first."""
+        """Return school, college and number of students, the most first."""
         counts = self.people.groupby(["school", "college"]).size().sort_values(ascending=False, kind="stable")
         return [(str(school), str(college), int(n)) for (school, college), n in counts.items()]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def moves(now: Frame, then: Frame) -> list[Move]:
-    """Return who moved between the run before (`then`) and today, the most first; both have the columns `COMPARED`."""
+    """Return the changes between two rosters (columns `COMPARED`), the most students first."""
     both = _numbered(then).merge(_numbered(now), on=[*_KEY, "nth"], how="outer", suffixes=("_old", "_new")).fillna("")
     moved = both[both["status_old"] != both["status_new"]]
     found = [
@@ -69,7 +66,7 @@ def moves(now: Frame, then: Frame) -> list[Move]:
 
 
 def _numbered(roster: Frame) -> Frame:
-    """Return students with `nth`, which tells apart two people whom the registry gives one number."""
+    """Return students with `nth`, because the registry may give two people one student number."""
     own = roster[COMPARED]
     return own.assign(nth=own.groupby(["school", "student_number"]).cumcount())
 
@@ -80,10 +77,10 @@ def _people(group: Frame, side: str) -> Frame:
 
 
 def who_moved(run: Run, school: str = "") -> Frame:
-    """Return who moved since the newest run before in which somebody stood elsewhere, and since last year's cohort.
+    """Return registry changes since the last run with other places, and since last year's cohort.
 
-    `school` is a name; blank: all. Columns are `since` (with what it is compared), `school, student_number, name`, and
-    `before`, `now` (the place then and now, in words).
+    `school` is a name (blank: all). Columns: `since` (the compared data), `school`, `student_number`, `name`, and the
+    places `before` and `now` in Chinese.
     """
     now = _registry(run, school)
     parts = [*_since_last_export(run, now, school), *_since_last_year(run, now, school)]
@@ -91,10 +88,10 @@ def who_moved(run: Run, school: str = "") -> Frame:
 
 
 def _registry(run: Run, school: str) -> Frame:
-    """Return the registry rows of a run with `place`, the student's place in words; none where it has them no more."""
+    """Return a run's registry rows with `place` in Chinese; empty when they were purged."""
     try:
         rows = run.rows("registry", columns=_READ, school=school) if school else run.table("registry", _READ)
-    except (InputError, ValueError):  # purged, spoilt, or of a version that knew nobody outside
+    except (InputError, ValueError):  # purged, damaged, or of a version without `outside`
         return pd.DataFrame(columns=pd.Index([*_READ, "place"]), dtype="str")
     inside = rows["college"] + " " + rows["class_name"]
     place = inside.where(rows["outside"] == "", "不在本届（" + rows["outside"] + "）")
@@ -109,10 +106,10 @@ def _earlier(run: Run) -> Iterator[Run]:
 
 
 def _since_last_export(run: Run, now: Frame, school: str) -> Iterator[Frame]:
-    """Yield who moved since the newest run before in which anybody of the schools that both read stood elsewhere."""
+    """Yield changes since the newest earlier run with any change, for schools that both runs read."""
     for earlier in islice(_earlier(run), _LOOKED_BACK):
         before = _registry(earlier, school)
-        both = set(before["school"]) & set(now["school"])  # a registry that one could not read tells nothing
+        both = set(before["school"]) & set(now["school"])  # an unreadable registry shows no change
         told = _told(*(rows[rows["school"].isin(list(both))] for rows in (before, now)))
         moved = told[told["before"] != told["now"]]
         if not moved.empty:
@@ -121,14 +118,11 @@ def _since_last_export(run: Run, now: Frame, school: str) -> Iterator[Frame]:
 
 
 def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
-    """Yield who was of last year's class and is in this year's registry, and who was to be of this year's and is not.
-
-    Whoever is of another year by both registries is no news, nor is who comes up with the class.
-    """
+    """Yield changes since last year's cohort, except students who are of another year in both or join as expected."""
     told_of = run.summary.get("year_before") or {}
     try:
         earlier = load_run(told_of.get("run", "")) if told_of else None
-    except InputError:  # its reports were moved or purged
+    except InputError:  # its folder was moved or purged
         return
     if earlier is None:
         return
@@ -146,7 +140,7 @@ def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
 
 
 def _told(before: Frame, now: Frame) -> Frame:
-    """Return every student of either side with his place `before` and `now`; one whose number changed is one."""
+    """Return every student of both sides with places `before` and `now`, matched across a changed number."""
     from pipeline.collect.school_tables import followed  # takes a second, and few pages ask for it
 
     then = followed(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)

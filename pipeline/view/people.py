@@ -1,7 +1,4 @@
-"""People: the students of a college, of a counselor's classes or of several colleges, and what is true of them.
-
-Page, mail, paper and desk take every number and every list from here, the chase lists and 名单外的提交 included.
-"""
+"""Students of a college, a counselor or several colleges: all numbers and lists of pages, mail, paper and desk."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _CHASED = ["school", "college", "class_name", "counselor", "student_number", "na
 
 @dataclass(frozen=True)
 class Chased:
-    """One student who is not done: where, who, in which state, and why. Long numbers in texts are masked."""
+    """One student whose status is not `approved`. Long digit strings in texts are masked."""
 
     school: str
     college: str
@@ -43,36 +40,36 @@ class Chased:
 
     @property
     def state(self) -> State:
-        """The state: its word, its colours, who acts."""
+        """The status's entry in `states.toml`."""
         return states()[self.status]
 
     @property
     def reason(self) -> str:
-        """The first reasons in one line."""
+        """The first three reasons in one line of Chinese."""
         more = f"；等 {len(self.reasons)} 项" if len(self.reasons) > _REASONS_SHOWN else ""
         return "；".join(self.reasons[:_REASONS_SHOWN]) + more
 
 
 @dataclass(frozen=True)
 class Group:
-    """One counselor's students who must be gone after."""
+    """One counselor's students who are not approved."""
 
     counselor: str
     students: tuple[Chased, ...]
 
     @property
     def classes(self) -> int:
-        """How many classes they are of."""
+        """The number of their classes."""
         return len({student.class_name for student in self.students})
 
     def count(self, family: str) -> int:
-        """Return how many are in states of one family."""
+        """Return the number of students in one family of states."""
         return sum(student.state.family == family for student in self.students)
 
 
 @dataclass(frozen=True)
 class Extra:
-    """One submission of somebody who is not on the roster, as it claims."""
+    """One submission of a person outside the roster, with the values that it claims."""
 
     student_number: str
     name: str
@@ -81,11 +78,10 @@ class Extra:
 
 @dataclass(frozen=True)
 class People:
-    """Some students of one run.
+    """A group of students of one run, with their findings and the `course` rows of their classes.
 
-    `findings` are theirs, `course_rows` those of their classes of the table `course`, `extras` counts the submissions
-    of people outside the roster that claim a place among them, `returned` holds the reason of each return by (school,
-    student number).
+    `extras` counts submissions of people outside the roster who claim a place in the group. `returned` maps (school,
+    student number) to the reason of a return.
     """
 
     roster: Frame
@@ -98,59 +94,56 @@ class People:
 
     @cached_property
     def statuses(self) -> dict[str, int]:
-        """Students per status, every status present."""
+        """Students per status. Every status is present."""
         found = self.roster["status"].value_counts()
         return {name: int(found.get(name, 0)) for name in states()}
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Students per family of states, every family present."""
+        """Students per family of states. Every family is present."""
         return remaining_work.family_counts(self.statuses)
 
     @property
     def total(self) -> int:
-        """How many students there are."""
+        """The number of students."""
         return len(self.roster)
 
     @property
     def left(self) -> int:
-        """How many are not approved yet."""
+        """The number of students who are not approved."""
         return self.total - self.counts["done"]
 
     @cached_property
     def trend(self) -> Course:
-        """Submissions and approvals by day, and the days that bind."""
+        """Submissions and approvals by day, with the deadlines."""
         return course_of(self.course_rows, self.total, self.as_of, self.window)
 
     @property
     def duties(self) -> list[Duty]:
-        """What is left to do, by date and by who acts."""
+        """The open work, by deadline and by responsible person."""
         return remaining_work.duties(self.statuses, self.as_of, self.window)
 
     def course(self) -> Frame:
-        """Return how many had submitted and were approved by the end of each `day`: `submitted`, `approved`."""
+        """Return the cumulative numbers `submitted` and `approved` at the end of each `day`."""
         days, submitted = zip(*self.trend.submitted, strict=True)
         approved = [number for _, number in self.trend.approved]
         return pd.DataFrame({"day": [day.isoformat() for day in days], "submitted": submitted, "approved": approved})
 
     def reasons(self) -> Frame:
-        """Return the reasons that hold students up, the most students first (`open_reasons`)."""
+        """Return the open reasons, the most students first (`open_reasons`)."""
         return remaining_work.open_reasons(self.roster, self.findings)
 
     def by_class(self) -> Frame:
-        """Return the students of each class, the most left first (`by_group`)."""
+        """Return the students of each class, the most unapproved first (`by_group`)."""
         return remaining_work.by_group(self.roster, "school", "college", "class_name")
 
     def by_major(self) -> Frame:
-        """Return the students of each major, the most left first (`by_group`)."""
+        """Return the students of each major, the most unapproved first (`by_group`)."""
         return remaining_work.by_group(self.roster, "school", "college", "major")
 
     @cached_property
     def chase(self) -> tuple[Chased, ...]:
-        """The students who are not done, by state (in the order of `states.toml`), college, class and number.
-
-        Their reasons are the findings that the state's own actor has to mend, one for each slip.
-        """
+        """Unapproved students by state, college, class and number, with the findings that the state's actor corrects."""
         reasons = _reasons(self.roster, self.findings)
         order = {name: place for place, name in enumerate(states())}
         rows: list[Chased] = []
@@ -168,7 +161,7 @@ class People:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope(People):
-    """The students of a college, or of one counselor's classes in it."""
+    """The students of one college, or of one counselor's classes in it."""
 
     run: Run
     school: str
@@ -182,13 +175,13 @@ class Scope(People):
 
     @cached_property
     def submissions(self) -> Frame:
-        """With which phone the students submitted."""
+        """The roster's submissions: `submission_id`, `phone`."""
         ids = [submission for submission in self.roster["submission_id"] if submission]
         return self.run.rows_in("submissions", "submission_id", ids, ["submission_id", "phone"], self.school_name)
 
     @cached_property
     def listed_extras(self) -> list[Extra]:
-        """The submissions outside the roster that claim the college, or one of the counselor's classes."""
+        """The submissions outside the roster that claim the college, or the counselor's classes."""
         return self._claiming(set(self.roster["class_name"]) if self.counselor else None)
 
     def _claiming(self, classes: set[str] | None) -> list[Extra]:
@@ -196,7 +189,7 @@ class Scope(People):
         return [each for each in found if classes is None or each.class_name in classes]
 
     def of_classes(self, classes: set[str], counselor: str) -> Scope:
-        """Return the part of a college that is one counselor's: the students of these classes."""
+        """Return the students of these classes as one counselor's scope."""
         own = {
             name: frame[frame["class_name"].isin(list(classes))].reset_index(drop=True)
             for name, frame in (("roster", self.roster), ("findings", self.findings), ("course_rows", self.course_rows))
@@ -205,7 +198,7 @@ class Scope(People):
 
     @property
     def step(self) -> SigningStep:
-        """Where the college stands; a counselor, who signs nothing, is done once nobody is left."""
+        """The next signing step. A counselor signs nothing and is done when no extras are left."""
         if self.counselor:
             return SETTLE if self.extras else DONE
         return self.signature.step(self.left, self.extras)
@@ -223,7 +216,7 @@ class Scope(People):
 
 
 def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> list[Group]:
-    """Return the students of some families of states by counselor, the most students first; by class within."""
+    """Return students of these families by counselor, the most students first, and by class within."""
     found: dict[str, list[Chased]] = {}
     for student in sorted(
         students,
@@ -240,7 +233,7 @@ def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> lis
 
 
 def by_class(students: list[Chased]) -> list[tuple[str, list[Chased]]]:
-    """Return the students by class, in their order."""
+    """Return the students grouped by class, in their order."""
     classes: dict[tuple[str, str, str], list[Chased]] = {}
     for student in students:
         classes.setdefault((student.school, student.college, student.class_name), []).append(student)
@@ -248,7 +241,7 @@ def by_class(students: list[Chased]) -> list[tuple[str, list[Chased]]]:
 
 
 def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str, ...]]:
-    """Return the messages of open critical findings by roster position and by who must act."""
+    """Return the messages of open critical findings by roster position and actor."""
     found: dict[tuple[int, str], dict[str, None]] = {}
     mine = _owned(one_a_slip(open_critical(findings)), roster)
     for owner, actor, message in zip(mine["owner"].tolist(), mine["actor"], mine["message"], strict=True):
@@ -257,10 +250,7 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
 
 
 def _owned(findings: Frame, roster: Frame) -> Frame:
-    """Return the findings of the roster's students, each with the student's `owner` (roster position).
-
-    A finding belongs to the submission it names; one that names none, to the student number in the school.
-    """
+    """Return the roster's findings with `owner` (roster position), by `submission_id`, else by student number."""
     ids = pd.Series(range(len(roster)), index=roster["submission_id"].to_numpy(), dtype="float64")
     ids = ids[(ids.index != "") & ~ids.index.duplicated()]
     numbers = pd.Series(
@@ -274,7 +264,7 @@ def _owned(findings: Frame, roster: Frame) -> Frame:
 
 
 def college_extras(run: Run, school: str, college: str) -> list[Extra]:
-    """Return the submissions that claim a college (`school` is a name) and stand on no row of the roster."""
+    """Return the submissions outside the roster that claim a college. `school` is a name."""
     if not run.has("differences"):
         return []
     columns = ["kind", "student_number", "name", "submission_id"]
@@ -289,7 +279,7 @@ def college_extras(run: Run, school: str, college: str) -> list[Extra]:
 
 
 def count_extras(run: Run, code: str = "") -> Counter[tuple[str, str]]:
-    """Return the submissions outside the rosters by (school's name, college), of the school with this code, or all."""
+    """Count submissions outside the rosters by (school name, college), of one school's code or of all."""
     if not run.has("headcount"):
         return Counter()
     rows = run.of_school("headcount", code, ["school", "college", "extra"])

@@ -1,4 +1,4 @@
-"""What is left to do, for whom and by when: tasks, course and pace, reasons, and the words for days and numbers."""
+"""Open work of students: tasks, course, pace and reasons, and the Chinese wording of days and numbers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import ACTORS, family_of, states, theme
 from pipeline.tables import Frame
 
-_RECENT = 7  # days that the present speed is taken from
-_FAR = 90  # days: a forecast beyond says nothing
+_RECENT = 7  # days over which the recent speed is measured
+_FAR = 90  # days: no forecast beyond
 _HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
-# What to call the work of one who has several kinds of it by the same date.
+# The words for several tasks of one person with the same deadline.
 _SEVERAL = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """Work that is left: who, what, how many people, the last day (inclusive) and how many days that leaves."""
+    """One kind of open work. `due` is the last day (inclusive)."""
 
     actor: str
     who: str
@@ -38,19 +38,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Duty:
-    """All that one person or office has to do by one date, largest part first."""
+    """All tasks of one person or office with the same deadline, the largest first."""
 
     who: str
     parts: tuple[Task, ...]
 
     @property
     def count(self) -> int:
-        """People concerned."""
+        """The number of students concerned."""
         return sum(task.count for task in self.parts)
 
     @property
     def due(self) -> date:
-        """The last day, inclusive."""
+        """The last day (inclusive)."""
         return self.parts[0].due
 
     @property
@@ -66,7 +66,7 @@ class Duty:
 
 @dataclass(frozen=True)
 class Course:
-    """How many had submitted and were approved by the end of each day from the opening to `as_of`; dates that bind."""
+    """Cumulative submissions and approvals for each day from the opening to `as_of`, and the deadlines."""
 
     submitted: list[tuple[date, int]]
     approved: list[tuple[date, int]]
@@ -77,16 +77,12 @@ class Course:
     college_due: date
 
     def approved_by(self, day: date) -> int:
-        """Return how many were approved by the end of `day`."""
+        """Return the number of approvals by the end of `day`."""
         return max((number for at, number in self.approved if at <= day), default=0)
 
 
 def course_of(rows: Frame, total: int, as_of: date, window: Window) -> Course:
-    """Return the course of some students; `rows` are theirs of the table `course`.
-
-    What has no day, or one before the opening, counts from the opening; what has a later day than `as_of` counts on
-    `as_of`: the last numbers are those of the tables.
-    """
+    """Return the course. Rows before the opening (or without a day) count on it, rows after `as_of` on `as_of`."""
     opens = min(window.opens, as_of)
     days = [opens + timedelta(days=n) for n in range((as_of - opens).days + 1)]
     first, last = opens.isoformat(), as_of.isoformat()
@@ -99,7 +95,7 @@ def course_of(rows: Frame, total: int, as_of: date, window: Window) -> Course:
 
 @dataclass(frozen=True)
 class Pace:
-    """Progress against the deadline: people a day that are needed, and people a day of late (None: not known)."""
+    """Approvals a day: `needed` until the deadline, and `recent` (None: unknown) over the last `recent_days`."""
 
     needed: float
     recent: float | None
@@ -118,7 +114,7 @@ def left_in_words(days: int) -> str:
 
 
 def grouped(number: float) -> str:
-    """Return a number of people as read: 9654, 12,000; where few come a day, with one decimal: 4.7, but 5."""
+    """Format a number of people: 9654, 12,000. A float below 100 has one decimal: 4.7, but 5."""
     if isinstance(number, float) and number < 100:
         return f"{number:.1f}".removesuffix(".0")
     return f"{number:,.0f}" if number >= 10_000 else f"{number:.0f}"
@@ -133,10 +129,7 @@ def family_counts(statuses: dict[str, int]) -> dict[str, int]:
 
 
 def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
-    """Return the work that is left, what binds first at the top: by deadline, then by number of people.
-
-    Once the students' window is over, what was theirs must still be done until the college hands in.
-    """
+    """Return open work by deadline, then number. After the students' window their work is due with the college's."""
     found: list[Task] = []
     for state in states().values():
         count = statuses.get(state.name, 0)
@@ -148,7 +141,7 @@ def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
 
 
 def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
-    """Return the `tasks` gathered by date and person: by deadline, then by number of people."""
+    """Return the `tasks` grouped by deadline and person, ordered by deadline, then the most students first."""
     gathered: dict[tuple[date, str], list[Task]] = {}
     for task in tasks(statuses, as_of, window):
         gathered.setdefault((task.due, task.who), []).append(task)
@@ -157,10 +150,7 @@ def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
 
 
 def pace(course: Course) -> Pace:
-    """Return how fast approvals must come until the hand-in and how fast they came in the last seven days.
-
-    Before anybody is approved no speed is known.
-    """
+    """Compare the approvals a day needed until the deadline with those of the last seven days (if any)."""
     done, left = course.approved_by(course.as_of), course.total - course.approved_by(course.as_of)
     days = (course.college_due - course.as_of).days
     needed = left / max(days, 1)
@@ -179,7 +169,7 @@ def pace(course: Course) -> Pace:
 
 
 def pace_sentence(course: Course) -> str:
-    """Return the pace in words: share approved, deadline, people a day needed and of late, when that ends."""
+    """Return the pace in Chinese: share approved, deadline, approvals a day, and the forecast."""
     found, done, due_day = pace(course), course.approved_by(course.as_of), course.college_due
     days = (due_day - course.as_of).days
     due = f"学院上报截止 {month_day(due_day)}（{left_in_words(days)}）"
@@ -191,7 +181,7 @@ def pace_sentence(course: Course) -> str:
 
 
 def _forecast(course: Course, found: Pace, left: int) -> str:
-    """Return how fast it went of late and when that ends; nothing where the days are too few to say."""
+    """Return the recent speed and the forecast date; blank when there are too few days for a forecast."""
     if found.recent is None:
         return "；还没有人通过，推算不出哪天完成" if (course.as_of - course.opens).days >= _RECENT else ""
     recent = f"；近 {found.recent_days} 天平均每天 {grouped(found.recent)} 人"
@@ -206,12 +196,12 @@ def _forecast(course: Course, found: Pace, left: int) -> str:
 
 
 def asked_for(run: str, token: str) -> str:
-    """Return the line that tells which page of which run this is, for who asks about it."""
+    """Return the footer that identifies run and page for questions about them."""
     return f"运行编号 {run}，页面校验 {token}：询问这一页时，请一起说明。"
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage that never claims 100 % or 0 % before it is so."""
+    """Format a share as a percentage. Only exactly 1 is 100 % and only exactly 0 is 0 %."""
     if 0 < share < 0.005:
         return "<1%"
     if 0.995 <= share < 1:
@@ -220,11 +210,10 @@ def percent(share: float) -> str:
 
 
 def open_reasons(roster: Frame, findings: Frame) -> Frame:
-    """Return a row for each reason that holds students up, the most students first.
+    """Return a row per reason of open critical findings, the most students first; equal slips count once.
 
-    Of `findings` open critical ones count, one for each slip. A row holds `reason` and `who` acts, both in Chinese;
-    `students` it touches, those whom mending it alone would have `freed`, their `share` of all who are left, and the
-    `family` of their states.
+    Columns: `reason` and `who` acts (Chinese), `students`, `freed` (students with no other reason), `share` (`freed` /
+    all unapproved students), `family` of states.
     """
     left = roster[roster["status"] != "approved"]
     held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
@@ -245,10 +234,10 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
 
 
 def by_group(roster: Frame, *columns: str) -> Frame:
-    """Return a row for each group of students with equal values in `columns`, the most left first.
+    """Return a row per group of students with equal values in `columns`, the most unapproved first.
 
-    It holds the last of `columns`, the `counselor` of its first student, the students `registered`, those in each
-    family of states (`done`, `review`, `verify`, `fix`, `missing`), those `left`, and the other `columns`.
+    Columns: the last of `columns`, the first student's `counselor`, `registered`, the number per family of states,
+    `left`, and the other `columns`.
     """
     rows: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):
@@ -263,7 +252,7 @@ def by_group(roster: Frame, *columns: str) -> Frame:
 
 
 def entries(groups: Frame) -> list[dict[str, Any]]:
-    """Return groups as templates take them: their own columns, `name`, `total`, and `counts` by family of states."""
+    """Return groups for templates: their columns, `name`, `total`, and `counts` by family of states."""
     families, name = [family.name for family in theme().families], str(groups.columns[0])
     return [
         {

@@ -1,4 +1,4 @@
-"""A run folder as pages, mail and paper see it: its summary, its tables, the run before it."""
+"""Read access to a run folder for pages, mail and printed forms: summary, tables, previous run."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
@@ -24,21 +24,21 @@ from pipeline.fields import rule_subject
 from pipeline.run_folder import counts, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
-_SIDE_BY_SIDE = 5  # schools whose colleges can still be read side by side
+_SIDE_BY_SIDE = 5  # the most schools whose colleges one overview lists
 _FEW = 4  # schools named in one line
 _NAMED = 40  # schools named in an error's remedy
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder: tables are read when they are asked for, only the rows that are wanted."""
+    """A run folder. Each call reads only the requested rows of a table."""
 
     path: Path
     summary: dict[str, Any]
 
     @property
     def as_of(self) -> date:
-        """The date that the run's data stand for."""
+        """The date of the run's data."""
         return date.fromisoformat(self.summary["as_of"])
 
     @property
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def office(self) -> dict[str, str]:
-        """Who is asked: `name`, `contact`, `phone`, `form`, each blank where it is not known."""
+        """Contact of the office: `name`, `contact`, `phone`, `form`. Unknown ones are blank."""
         told: dict[str, Any] = self.summary["cohort"]
         given = {"name": told.get("office"), **(told.get("asked") or {})}
         return {key: str(given.get(key) or "") for key in ("name", "contact", "phone", "form")}
@@ -65,24 +65,24 @@ class Run:
 
     @cached_property
     def window(self) -> Window:
-        """When students submit and when colleges hand in."""
+        """The dates of submission and hand-in."""
         return Window.model_validate(self.summary["cohort"]["window"])
 
     @property
     def many_schools(self) -> bool:
-        """Whether the overview shows schools first: they are too many for their colleges to be read side by side."""
+        """Whether the overview lists schools instead of colleges (more than five schools)."""
         return len(self.schools) > _SIDE_BY_SIDE
 
     @property
     def schools_in_words(self) -> str:
-        """The schools by name, or how many they are."""
+        """The names of the schools, or their number."""
         return f"{len(self.schools)} 所学校" if self.many_schools else "、".join(self.schools.values())
 
     def school_name(self, code: str) -> str:
-        """Return the name of the school with this code.
+        """Return the name of a school.
 
         Raises:
-            InputError: the run knows no such school.
+            InputError: the run has no school with this code.
         """
         if code not in self.schools:
             known = list(self.schools)
@@ -91,7 +91,7 @@ class Run:
         return self.schools[code]
 
     def code_of(self, school: str) -> str:
-        """Return the code of a school's name, or the name itself where the run does not list it."""
+        """Return a school's code, or the name itself when the run does not list it."""
         return self._codes.get(school, school)
 
     @cached_property
@@ -99,7 +99,7 @@ class Run:
         return {name: code for code, name in self.schools.items()}
 
     def has_pages(self, code: str) -> bool:
-        """Return whether the run makes the pages of the school with this code (`mingce run --pages`)."""
+        """Return whether the run makes pages for this school (`mingce run --pages`)."""
         asked = self.summary.get("pages", "all")
         return asked == "all" or code in asked
 
@@ -114,13 +114,13 @@ class Run:
         return read_table(self.path, name, columns)
 
     def of_school(self, name: str, code: str, columns: list[str] | None = None) -> Frame:
-        """Return the rows of table `name` that are about the school with this code; blank: all."""
+        """Return the rows of one school (code; blank: all) in table `name`."""
         if not code:
             return self.table(name, columns)
         return self.rows(name, columns=columns, school=self.school_name(code))
 
     def rows(self, name: str, *, columns: list[str] | None = None, **equal: str) -> Frame:
-        """Return the rows of table `name` whose columns equal the given words, without loading the others.
+        """Return the rows of table `name` with these column values.
 
         Raises:
             InputError: the run has no such table.
@@ -129,12 +129,12 @@ class Run:
         return self._read(name, reduce(and_, wanted), columns, equal.get("school"))
 
     def rows_in(self, name: str, column: str, values: list[str], columns: list[str], school: str) -> Frame:
-        """Return the rows of table `name` whose `column` is one of `values`, all of students of one school (a name)."""
+        """Return one school's rows of table `name` whose `column` is one of `values`. `school` is a name."""
         wanted = dataset.field(column).isin(values) if values else dataset.scalar(False)  # Arrow: a set has a type
         return self._read(name, wanted, columns, school)
 
     def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
-        """Return students per status of each college of the school with this code."""
+        """Return students per status of each of a school's colleges."""
         return self._by_school.get(code, {})
 
     @cached_property
@@ -146,11 +146,11 @@ class Run:
         return found
 
     def batches(self, name: str, schools: Iterable[str] = (), columns: list[str] | None = None) -> Iterable[Frame]:
-        """Return the rows of table `name` some tens of thousands at a time, of these schools (names; none: of all)."""
+        """Yield table `name` in batches of some ten thousand rows. `schools` are names; none: all."""
         data = dataset.dataset(self._file(name))
         wanted = list(schools)
         only = dataset.field("school").isin(wanted) if wanted else None
-        # read ahead by one: what is ready and not asked for yet stands in memory
+        # read ahead by one batch: each batch that is read and not yet consumed is kept in memory
         for batch in data.to_batches(columns=columns, filter=only, batch_readahead=1, fragment_readahead=1):
             yield batch.to_pandas()
 
@@ -171,11 +171,11 @@ class Run:
         return file.to_table(columns=columns, filter=wanted).to_pandas()
 
     def state(self, school: str, college: str) -> dict[str, Any]:
-        """Return what the summary says of one college (`colleges_state`), or an empty dictionary."""
+        """Return one college's entry in the summary (`colleges_state`), or an empty dictionary."""
         return dict(self.summary.get("colleges_state", {}).get(f"{school}/{college}") or {})
 
     def not_checked(self, school: str = "") -> list[str]:
-        """Return, in words, what could not be judged (of one school, where it is named), by reason."""
+        """Return Chinese lines that name the rules which were not checked and why, of one school or all."""
         reasons: dict[tuple[str, str], list[str]] = {}
         for item in self.summary.get("not_checked", []):
             where = str(item.get("school") or "")
@@ -192,7 +192,7 @@ class Run:
 
     @cached_property
     def previous(self) -> Run | None:
-        """The newest complete run of all colleges before this one that still has its roster (`purge` takes it)."""
+        """The newest earlier complete run of all colleges that has a roster (`purge` deletes rosters)."""
         names = sorted(path.name for path in self.path.parent.iterdir() if path.is_dir() and path.name[0] != ".")
         for name in reversed([name for name in names if name < self.run_id]):
             summary = read_summary(self.path.parent / name)
@@ -205,20 +205,19 @@ class Run:
 
     @property
     def called(self) -> str:
-        """The run in words, by date and by the moment it was made, for two may share a date."""
+        """The run in Chinese, with date and start time because two runs may share a date."""
         made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
         return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
 
 
 def _these(schools: list[str]) -> str:
-    """Return schools in brackets, a few of them by name."""
     more = f" 等 {len(schools)} 所学校" if len(schools) > _FEW else ""
     few = "、".join(schools[: _FEW - 1] if more else schools)
     return f"（{few}{more}）" if schools else ""
 
 
 def load_run(run: Path | str) -> Run:
-    """Open the run folder `run`.
+    """Open a run folder.
 
     Raises:
         InputError: it is no run folder, or its summary cannot be read.
@@ -231,10 +230,7 @@ def load_run(run: Path | str) -> Run:
 
 
 def college_folder(school: str, college: str) -> str:
-    """Return the folder of a college's files in `site/`: school code and college, harmless on every system.
-
-    A name that had to be changed for that carries a digest: two colleges never share a folder.
-    """
+    """Return a college's folder in `site/`, a name that is valid on every system and unique."""
     return unmistakable(f"{school}-{college}")
 
 
@@ -244,10 +240,10 @@ def college_href(school: str, college: str) -> str:
 
 
 def school_page(code: str) -> str:
-    """Return the file in `site/` of the page of one school's colleges."""
+    """Return the file name of a school's page in `site/`."""
     return f"school-{code}.html"
 
 
 def token(run_id: str, school: str, college: str) -> str:
-    """Return the token that ties a page to one college of one run."""
+    """Return the token that identifies one college of one run on its page."""
     return hashlib.sha256(f"{run_id}/{school}/{college}".encode()).hexdigest()[:12]

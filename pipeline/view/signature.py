@@ -1,4 +1,4 @@
-"""What stands between a college's last approval and the office's acceptance, in words: for pages, index and mail."""
+"""A college's steps from its last approval to the office's acceptance, in Chinese, for pages, index and mail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.view.run_tables import Run
 
 @dataclass(frozen=True)
 class SigningStep:
-    """Where a college stands: its word in tables, who must do what next (blank: nobody), and that as a sentence."""
+    """One step: its word in tables, who acts next (blank: nobody), in short and as a sentence."""
 
     word: str
     who: str = ""
@@ -39,7 +39,7 @@ DONE = SigningStep("已完成", told="不用再做什么，谢谢您。")
 
 @dataclass(frozen=True)
 class SignatureState:
-    """A college's signature and the office's acceptance (None: not yet), and whether the data have changed since."""
+    """A college's signature and acceptance (None: not yet), and whether the data changed since."""
 
     signed: date | None = None
     accepted: date | None = None
@@ -49,11 +49,11 @@ class SignatureState:
 
     @property
     def stands(self) -> bool:
-        """Whether the college has signed what the data still say."""
+        """Whether the college signed and the data are unchanged."""
         return self.signed is not None and not self.broken
 
     def step(self, left: int, extras: int = 0) -> SigningStep:
-        """Return where the college stands: `left` not approved, `extras` submissions outside its roster."""
+        """Return the step with `left` unapproved students and `extras` submissions outside the roster."""
         if self.stands:
             return ACCEPTED if self.accepted else SIGNED
         if self.signed:
@@ -61,7 +61,7 @@ class SignatureState:
         return REVIEW if left else SETTLE if extras else SIGN
 
     def told(self, due: date) -> str:
-        """Return when the college signed, held against the last day for it; blank before."""
+        """Return the day of the signature compared with the deadline `due`; blank if unsigned."""
         if self.signed is None:
             return ""
         late = (self.signed - due).days
@@ -70,7 +70,7 @@ class SignatureState:
 
 
 def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
-    """Return the signature of one college; `row` is its row of the table `colleges`."""
+    """Return one college's signature. `row` is its row of the table `colleges`."""
     state = run.state(run.code_of(str(row["school"])), str(row["college"]))
     moments = (str(row[name]) for name in ("signed_at", "accepted_at"))
     signed, accepted = (date.fromisoformat(moment[:10]) if moment else None for moment in moments)
@@ -78,7 +78,7 @@ def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
 
 
 def ahead(steps: Iterable[SigningStep]) -> tuple[SigningStep, str]:
-    """Return what comes first for several colleges, and how many of them stand where, review aside (may be blank)."""
+    """Return the first step of several colleges, and a sentence with the number of colleges per step."""
     counts = Counter(steps)
     told = {
         SIGN: "{} 个院系待签字",
