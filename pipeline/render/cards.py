@@ -1,6 +1,6 @@
-"""A notebook as a page: every output of every cell in order, each in a card, and a count of what stays behind.
+"""An executed notebook as a page of cards, one output after the other, and a count of the outputs left out.
 
-Pieces of our own carry `mingce` metadata and stand as they are; all else is cleaned and stands in cards of its own.
+Pieces with `mingce` metadata are copied unchanged. All other output is sanitised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LINE = re.compile(r"^#{1,2}\s+(.+?)\s*#*\s*$", re.MULTILINE)
 
 @dataclass
 class Card:
-    """One card: a piece as it stands, or what others' cells show, with its id and its words in the line of links."""
+    """One card: a piece, or the output of cells without one. `link` is its text in the navigation line."""
 
     parts: list[Markup]
     piece: bool = False
@@ -45,7 +45,7 @@ class Card:
 
 @dataclass
 class Page:
-    """What the template lays out."""
+    """The input of the page template."""
 
     token: str = ""
     title: str = ""
@@ -62,13 +62,13 @@ class Page:
 
     @property
     def nav(self) -> list[Mapping[str, str]]:
-        """The line of links: sections of this page, then where else to go; none on a page of two sections."""
+        """Links to this page's sections, then to other pages. A page of two sections has no section links."""
         own = [{"href": f"#{card.id}", "title": card.link} for card in self.cards if card.link]
         return [*own, *self.links] if len(own) > 2 or self.links else []
 
 
 def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str = "") -> str:
-    """Return the HTML of an executed notebook, code left out (see `page_of`)."""
+    """Return an executed notebook as HTML without code (see `page_of`)."""
     made = page_of(notebook, token, line, folder)
     return in_the_office_s_name(render("page/page.html.j2", page=made, office=made.office), made.office.get("name", ""))
 
@@ -76,8 +76,8 @@ def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
     """Return the page of an executed notebook.
 
-    `token` ties it to what it was made for (blank: its heading says), `line` stands under the title where the notebook
-    shows no heading of ours, in `folder` stand pictures that the notebook's text names.
+    `token` identifies the page (blank: its heading has it). `line` is the subtitle of a page without a heading piece.
+    `folder` holds the pictures that Markdown cells link to.
     """
     page = Page(token, title_of(notebook), line)
     for cell in notebook.cells:
@@ -97,7 +97,7 @@ def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str
 
 
 def _lift_title(page: Page) -> None:
-    """Take the first heading out of its card: it stands above the page."""
+    """Move the first heading from its card to the title of the page."""
     for card in page.cards:
         if not card.piece and (found := _HEADING.search(card.parts[0])):
             rest = card.parts[0].replace(found[0], "", 1)
@@ -108,7 +108,7 @@ def _lift_title(page: Page) -> None:
 
 
 def title_of(notebook: NotebookNode) -> str:
-    """Return the first heading of a notebook's text; blank where it has none."""
+    """Return the first heading in a notebook's Markdown cells, or a blank."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (found := _LINE.search(cell.source)):
             return re.sub(r"[*_`]", "", found[1])
@@ -130,7 +130,7 @@ def _show(page: Page, cell: NotebookNode, output: NotebookNode) -> None:
 
 
 def _take_heading(page: Page, facts: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Take the heading that a cell shows; one after it stands in a card, where the guard reads its token too."""
+    """Set the heading. A second heading becomes a card, so that the guard reads its token too."""
     html = Markup(data["text/html"])
     if page.head is not None:
         page.cards.append(Card([html], piece=True))
@@ -156,7 +156,7 @@ def _layout(cell: NotebookNode) -> tuple[str, ...]:
 
 
 def _add(page: Page, cell: NotebookNode, parts: list[Markup], *, begins: bool = False) -> None:
-    """Put parts into the card at hand, or into one that begins here: a text begins one, what it is about follows."""
+    """Append parts to the last card, or to a new one if they begin a text or the last card is a piece."""
     parts = [part for part in parts if part.strip()]
     if not parts:
         return
@@ -172,7 +172,6 @@ def _add(page: Page, cell: NotebookNode, parts: list[Markup], *, begins: bool = 
 
 
 def _words(page: Page, source: str, attachments: Mapping[str, Any] | None, folder: str) -> Markup:
-    """Return a text in Markdown as HTML."""
     from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 
     renderer = IPythonRenderer(
@@ -192,7 +191,7 @@ def _words(page: Page, source: str, attachments: Mapping[str, Any] | None, folde
 
 
 def _shown(page: Page, output: NotebookNode) -> Iterator[Markup]:
-    """Give what a page shows of an output that is none of our pieces; what it cannot show is counted."""
+    """Yield the HTML of an output that is no piece. Count the outputs that a page cannot show."""
     if output.output_type == "error":
         page.behind["出错的单元格"] += 1
     elif output.output_type == "stream":
@@ -207,7 +206,7 @@ def _shown(page: Page, output: NotebookNode) -> Iterator[Markup]:
 
 
 def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[Markup]:
-    """Give the best of an output's forms: HTML, a picture, Markdown, text; HTML of which nothing is left gives way."""
+    """Yield the first usable form of an output: HTML, a picture, Markdown, text."""
     if "text/html" in data:
         page.behind["脚本、表单、别处的图片"] += active_parts(data["text/html"])
         cleaned = clean_html(data["text/html"])
@@ -230,6 +229,6 @@ def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) ->
 
 
 def _plain(text: str) -> str:
-    """Return text as a terminal would show it, without its colours and with a line that was written over gone."""
+    """Return text without terminal colours and without lines that a carriage return overwrote."""
     text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", text)
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.strip("\n").split("\n"))

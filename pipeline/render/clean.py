@@ -1,4 +1,4 @@
-"""Others' HTML and pictures as they may stand on a page: no script, no handler, nothing fetched from anywhere."""
+"""Sanitised HTML and pictures of foreign output: no script, no event handler, no external resource."""
 
 from __future__ import annotations
 
@@ -50,32 +50,32 @@ _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-
 _LINK = re.compile(r"(?:https?://|mailto:|#|\.{0,2}/?[^:?#\s]*(?:[?#]|$))", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
 _DRAWN = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
-_STYLED = "#T_"  # how pandas' Styler begins the selectors of a frame of its own
+_STYLED = "#T_"  # prefix of the selectors of pandas' Styler
 
 
 def clean_html(html: str) -> Markup:
-    """Return `html` with its words, tables, colours and embedded pictures, and without all else."""
+    """Return `html` with its text, tables, colours and embedded pictures only."""
     rules = "".join(rule for sheet in _STYLE.findall(html) for rule in _rules(sheet))
     cleaned = _cleaner().clean(_DRAWN.sub(lambda drawn: embedded_picture("image/svg+xml", _named(drawn[0]), ""), html))
     return Markup(f"<style>{rules}</style>{cleaned}" if rules else cleaned)
 
 
 def embedded_picture(kind: str, data: str, alt: str, width: int | None = None) -> Markup:
-    """Return a picture (`image/svg+xml`, `image/png` …) as an image that holds its own data and can run nothing."""
+    """Return a picture (`image/svg+xml`, `image/png` …) as an `<img>` with a data URI, which runs no script."""
     packed = b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
     sized = Markup(' width="{}"').format(width) if width else ""
     return Markup('<img alt="{}"{} src="data:{};base64,{}">').format(alt, sized, kind, packed)
 
 
 def active_parts(html: str) -> int:
-    """Return how many scripts, frames, forms, players and pictures from elsewhere `html` holds: none reaches a page."""
+    """Count the scripts, frames, forms, players and external pictures in `html`, which no page shows."""
     found = _Active()
     found.feed(html)
     return found.number
 
 
 def says_something(html: str) -> bool:
-    """Return whether cleaned HTML shows anything at all."""
+    """Return whether sanitised HTML has text or a picture."""
     return "<img" in html or bool(re.sub(r"<style>.*?</style>|<[^>]*>|&nbsp;|\s", "", html, flags=re.DOTALL))
 
 
@@ -89,14 +89,14 @@ class _Active(HTMLParser):
 
 
 def _named(svg: str) -> str:
-    """Return an `<svg>` as a file of its own, which must say what it is."""
+    """Return an `<svg>` with the namespace that a file of its own needs."""
     return (
         svg if "xmlns=" in svg[: svg.index(">")] else svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     )
 
 
 def _rules(sheet: str) -> Iterator[str]:
-    """Give the rules of a style sheet that colour a frame of pandas' Styler, and nothing outside it."""
+    """Yield the rules of a style sheet that select only frames of pandas' Styler."""
     import tinycss2
 
     for rule in cast("list[Any]", tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)):
@@ -139,7 +139,7 @@ def _may_stand(tag: str, name: str, value: str) -> bool:
 
 
 def _emptied(source: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Leave out, of a walk through cleaned HTML, the tags that go with all that they hold, and images of nothing."""
+    """Drop the tags of `_EMPTIED` with their content, and images without a source, from the token stream."""
     depth = 0
     for token in source:
         gone = token.get("name") in _EMPTIED or (token.get("name") == "img" and (None, "src") not in token["data"])

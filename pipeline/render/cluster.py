@@ -1,8 +1,7 @@
-"""Notebooks on the workers of a Dask cluster: each worker holds a prepared process, and Dask hands out the jobs.
+"""Notebooks on the workers of a Dask cluster.
 
-A worker never forks itself (it has threads): its plugin starts the prepared process, and the jobs are forked from
-that one. A worker that is lost takes its jobs' processes along, and Dask gives the jobs to another; outputs are written
-whole, so that one written twice does no harm.
+A worker has threads and must not fork. So its plugin starts a prepared process and the jobs are forked from that. If a
+worker is lost, Dask runs its jobs again; outputs are written atomically, so a second write does no harm.
 """
 
 from __future__ import annotations
@@ -27,26 +26,26 @@ Run = Callable[[Sequence[NotebookJob], Callable[[NotebookResult], None]], None]
 
 
 class PreparedProcess(WorkerPlugin):
-    """Starts the prepared process beside a worker, and ends it with the worker or the run."""
+    """Starts a worker's prepared process, and ends it with the worker or the run."""
 
     process: Prepared | None = None
 
     def setup(self, worker: object) -> None:
-        """Start the process; its imports happen while the worker does something else."""
+        """Start the process. It imports its modules in the background."""
         self.process = prepare()
 
     def teardown(self, worker: object) -> None:
-        """End the process and all that it forked."""
+        """End the process and its children."""
         if self.process is not None:
             self.process.close()
 
 
 @contextmanager
 def on_workers(scheduler: str) -> Generator[Run]:
-    """Make the workers of a scheduler ready for notebooks, give what runs them there, and let the workers go.
+    """Start a prepared process on each worker and yield the function that runs jobs there.
 
     Raises:
-        InputError: on entering, where the scheduler cannot be reached.
+        InputError: the scheduler cannot be reached.
     """
     name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
     with dask_client(scheduler) as client:
@@ -58,7 +57,7 @@ def on_workers(scheduler: str) -> Generator[Run]:
 
 
 def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[[NotebookResult], None]) -> None:  # noqa: ANN401 - Dask's has no types
-    """Run `jobs` on the workers, as many at a time as these have threads; `on_done` hears of each as it ends."""
+    """Run `jobs` on the workers, one per thread at a time, and call `on_done` when each ends."""
     executor = client.get_executor(pure=False)
     waiting: dict[Future[NotebookResult], NotebookJob] = {}
     try:
@@ -72,7 +71,7 @@ def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[
 
 
 def run_here(plugin: str, job: NotebookJob) -> NotebookResult:
-    """Run one job on this worker; a notebook of ours is taken from the program that is installed here."""
+    """Run one job on this worker. The package's own notebooks are read from the worker's installation."""
     held: Any = get_worker().plugins[plugin]
     mine = job if job.own else replace(job, notebook=resources.notebooks() / job.notebook.name)
     (result,) = run_notebooks([mine], processes=1, prepared=held.process)
@@ -80,7 +79,7 @@ def run_here(plugin: str, job: NotebookJob) -> NotebookResult:
 
 
 def _result(done: Future[NotebookResult], job: NotebookJob) -> NotebookResult:
-    """Return what became of a job; that its workers were lost again and again is told like a process that died."""
+    """Return a job's result. A job whose workers were lost repeatedly counts as died."""
     try:
         failure = done.exception()
     except CancelledError as lost:

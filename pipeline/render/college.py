@@ -1,4 +1,4 @@
-"""The page of one college: `open_page` gathers its rows once, each `show_…` returns one piece of the page."""
+"""A college's page: `open_page` reads its rows, each `show_…` returns one piece."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.view.people import Group, Scope, by_class, by_counselor, count_ext
 from pipeline.view.run_tables import load_run
 
 _REASONS = 8
-_FEW_REASONS = 3  # no taller than the trend beside them: the changes stand below them, not below the trend
+_FEW_REASONS = 3  # not taller than the trend in the next column
 _CHASED = 1000
 _CHASED_FAMILIES = ("missing", "fix", "verify")
 _NAMED = 12  # people named in one line of changes
@@ -27,10 +27,10 @@ _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本
 
 
 def open_page(run: str, college: str, school: str) -> Scope:
-    """Gather the students of one college: `run` is the path of the run folder, `school` a code.
+    """Read one college's rows. `run` is the path of the run folder, `school` a code.
 
     Raises:
-        InputError: no such run, school or college; or the college has no students.
+        InputError: the run, school or college does not exist, or the college has no students.
     """
     opened = load_run(run)
     name = opened.school_name(school)
@@ -53,7 +53,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
 
 
 def show_head(page: Scope) -> Piece:
-    """Return the heading: which college, which day, what stands signed or has changed since."""
+    """Return the heading with the day, the signature and changes since it."""
     line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
     title = f"{page.college} · {page.counselor}" if page.counselor else page.college
     links = [] if page.counselor else [BACK]
@@ -62,7 +62,7 @@ def show_head(page: Scope) -> Piece:
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
-    """Return what must be known before the figures: a signature, and whether the data still equal it."""
+    """Return the banners above the figures: signature, changes since it, students changed after approval."""
     signature, colours = page.signature, theme()
     banners: list[dict[str, str]] = []
     stale = page.statuses.get("stale", 0)
@@ -83,7 +83,7 @@ def _banners(page: Scope) -> list[dict[str, str]]:
 
 
 def show_today(page: Scope) -> Piece:
-    """Return what is left to do today: how many, who first, by when; then everybody's work in that order."""
+    """Return today's work: students left, who acts first, the deadline, and all open work in that order."""
     whose = "您班级的" if page.counselor else "所有"
     after = f"另有名单外的提交 {page.extras} 条：{_SETTLE}见下面“要找的学生”。" if page.extras else ""
     signature = None if page.counselor else page.signature
@@ -93,7 +93,7 @@ def show_today(page: Scope) -> Piece:
 
 
 def show_progress(page: Scope) -> Piece:
-    """Return progress against the deadline: a sentence on the pace, and the whole scope as one bar."""
+    """Return the pace in a sentence and the students by state as one bar."""
     sentence = page.signature.told(page.window.college_due) if page.signature.stands else ""
     return section(
         "progress",
@@ -106,15 +106,12 @@ def show_progress(page: Scope) -> Piece:
 
 
 def show_trend(page: Scope, title: str = "") -> Picture:
-    """Return the picture of submissions and approvals against the deadlines."""
+    """Return the chart of submissions and approvals against the deadlines."""
     return figures.trend(page.trend, title)
 
 
 def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Piece:
-    """Return the reasons that hold students up as bars, with those whom each alone would free; `lead` comes first.
-
-    `reasons` are rows of `page.reasons()`, or the page, for all of them; so many `rows` are listed.
-    """
+    """Return bars of reasons, with the students that each alone would free. A Scope stands for all its reasons."""
     found = reasons.reasons() if isinstance(reasons, Scope) else reasons
     return section(
         "reasons",
@@ -131,14 +128,14 @@ _SECTION_OF = {"class_name": "classes", "major": "majors"}
 
 
 def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
-    """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells, under `lead`."""
+    """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells."""
     of = str(groups.columns[0])
     entries = [{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)]
     return section("matrix", title, _SECTION_OF.get(of, of), kind=heading(of), lead=lead, entries=entries)
 
 
 def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
-    """Return groups of students by state as bars; arguments as of `show_matrix`."""
+    """Return groups of students by state as bars."""
     of = str(groups.columns[0])
     entries = remaining_work.entries(groups)
     counts = {name: int(groups[name].sum()) for name in remaining_work.family_counts({})}
@@ -147,7 +144,7 @@ def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
 
 
 def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
-    """Return the students to chase by counselor and class, numbers masked."""
+    """Return the unapproved students by counselor and class, with masked numbers."""
     groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
     waiting = by_class([student for student in page.chase if student.state.family == "review"])
     listed = sum(len(group.students) for group in groups)
@@ -170,7 +167,7 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
 
 
 def _capped(groups: list[Group]) -> tuple[list[Group], int]:
-    """Return as many groups as a page can carry and the number of students left out."""
+    """Return the groups up to `_CHASED` students in all, and the number of students left out."""
     shown: list[Group] = []
     room = _CHASED
     for group in groups:
@@ -205,12 +202,12 @@ def show_headcount(
     title: str = "人数统计",
     lead: str = "按专业；与同一文件夹的 headcount.xlsx、headcount.pdf 同一份数据。",
 ) -> Piece:
-    """Return the headcount by major, the same numbers and digest as the printed ones."""
+    """Return the headcount by major, with the numbers and digest of the printed one."""
     return section("headcount", title, lead=lead, headcount=headcount_of(page), columns=COLUMNS)
 
 
 def show_changes(page: Scope) -> Piece:
-    """Return which students moved between states since the last run."""
+    """Return the students whose state changed since the previous run."""
     before = page.run.previous
     if before is None:
         return first_run()
@@ -226,7 +223,7 @@ def show_changes(page: Scope) -> Piece:
 
 
 def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
-    """Return how the figures are counted, and what could not be checked."""
+    """Return how the figures are counted, and which rules were not checked."""
     run, window = page.run, page.window
     lines = [
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",

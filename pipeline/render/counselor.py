@@ -1,4 +1,4 @@
-"""The page of one counselor: the college's pieces over the classes that are hers."""
+"""A counselor's page: the college's pieces for the counselor's classes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = [
 
 
 def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:
-    """Gather the students of one counselor's classes in one college; `counselor` is a name or an e-mail address.
+    """Read the students of a counselor's classes in one college. `counselor` is a name or an e-mail address.
 
     Raises:
-        InputError: nobody of that name looks after a class of this college, or the name is two people's.
+        InputError: no class or student of this college has this counselor, or two counselors have this name.
     """
     page = open_page(run, college, school)
     people = page.run.rows("counselors", school=page.run.school_name(school), college=college)

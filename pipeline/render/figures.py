@@ -1,4 +1,4 @@
-"""Pictures by matplotlib with the bundled font: SVG for pages, PNG for mail, with words for who cannot see it."""
+"""Charts by matplotlib with the bundled font: SVG for pages, PNG for mail, and alternative text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AFTER = 14  # days drawn after the deadline, if not a quarter of the season
 
 @cache
 def _family() -> str:
-    """Register the bundled font with matplotlib, once; return its family name."""
+    """Register the bundled font with matplotlib and return its family name."""
     from matplotlib import font_manager
     from pylopdf_fonts_zh_cn import sans_path
 
@@ -44,7 +44,7 @@ def _family() -> str:
 
 
 def trend(course: Course, title: str) -> Picture:
-    """Return the course of submissions and approvals against the two deadlines, as SVG."""
+    """Return submissions and approvals against the two deadlines as SVG."""
     with _style():
         figure = _draw(course)
         svg = io.BytesIO()
@@ -53,17 +53,17 @@ def trend(course: Course, title: str) -> Picture:
 
 
 def trend_png(course: Course) -> bytes:
-    """Return the same picture for a mail, whose readers' programs draw no SVG.
+    """Return the same chart as PNG, because mail clients show no SVG.
 
     Raises:
-        MingceError: the drawing came out empty.
+        MingceError: the image is blank.
     """
     with _style():
         return _png(_draw(course))
 
 
 def settings() -> dict[Any, Any]:
-    """Return matplotlib's settings for charts beside ours: the bundled font, our colours, a quiet frame."""
+    """Return matplotlib settings for users' own charts: the bundled font, the theme's colours, fewer frame lines."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -90,7 +90,7 @@ def settings() -> dict[Any, Any]:
 
 
 def _style() -> AbstractContextManager[None]:
-    """Return the settings of our own pictures, whatever others have set before."""
+    """Return the context for the package's own charts. It ignores settings that users made."""
     from matplotlib import style
 
     ours: dict[Any, Any] = {
@@ -135,7 +135,7 @@ def _draw(course: Course) -> Figure:
 
 
 def _shown(course: Course) -> Course:
-    """Return the course as far as it is drawn: long after the deadline nothing moves, and the season keeps its room."""
+    """Return the course up to 14 days (or a quarter of the season) after the deadline, where the chart ends."""
     end = course.college_due + max(timedelta(days=_AFTER), (course.college_due - course.opens) / 4)
     if course.as_of <= end:
         return course
@@ -147,13 +147,13 @@ def _shown(course: Course) -> Course:
 
 
 def _room(*words: str) -> float:
-    """Return the share of the width that the words beside the last dots take: to its right, where no line runs."""
+    """Return the share of the width that the labels right of the last points need."""
     widest = max(sum(17 if ord(each) > 0x2E80 else 9.5 for each in word) for word in words)
     return (widest + 14) / (_ACROSS * _WIDTH)
 
 
 def _apart(upper: float, lower: float) -> tuple[float, float]:
-    """Return the heights, in pixels, of two words beside their points so that neither stands over the other."""
+    """Return the heights of two labels in pixels, moved apart so that they do not overlap."""
     lower = max(lower, _LINE / 2)
     return max(upper, lower + _LINE), lower
 
@@ -187,7 +187,7 @@ def _frame(axes: Axes, course: Course, top: int, share: float) -> None:
 
 
 def _far_enough(days: list[date], least: float) -> list[date]:
-    """Return the days, the first ones first, whose labels have room beside those already taken."""
+    """Return the days whose tick labels are at least `least` apart. Earlier list items win."""
     taken: list[date] = []
     for each in days:
         if all(abs((each - other).days) >= least for other in taken):
@@ -196,7 +196,7 @@ def _far_enough(days: list[date], least: float) -> list[date]:
 
 
 def _deadline(axes: Axes, day: date, said: str, row: int, *, fits: bool) -> None:
-    """Draw one deadline with its words at the top, to its left where they fit; `row` 1 stands below 0."""
+    """Draw one deadline. Its label is left of the line if it `fits`; `row` 1 is below `row` 0."""
     ink, side = theme().ink, -4 if fits else 4
     axes.axvline(day, color=ink["muted"], lw=1, ls="--")  # pyright: ignore[reportArgumentType]
     axes.annotate(
@@ -213,7 +213,6 @@ def _deadline(axes: Axes, day: date, said: str, row: int, *, fits: bool) -> None
 
 
 def _line(axes: Axes, points: list[tuple[date, int]], colour: str, dashes: str, width: float) -> None:
-    """Draw one course with a dot at its end."""
     days, numbers = [day for day, _ in points], [number for _, number in points]
     axes.plot(days, numbers, color=colour, lw=width, ls=dashes, solid_capstyle="round")  # pyright: ignore[reportArgumentType]
     axes.plot(days[-1:], numbers[-1:], "o", color=colour, ms=6)  # pyright: ignore[reportArgumentType]
@@ -229,7 +228,7 @@ def _label(
     side: str = "left",
     size: int = 12,
 ) -> None:
-    """Write words beside a point, on white, so that lines behind them do not run through."""
+    """Write a label beside a point on a white ground, so that no line crosses it."""
     axes.annotate(
         text,
         (day, number),
@@ -244,7 +243,7 @@ def _label(
 
 
 def figure_words(course: Course) -> str:
-    """Return what the picture shows, for who cannot see it."""
+    """Return the alternative text of the chart."""
     submitted = course.submitted[-1][1] if course.submitted else 0
     approved = course.approved[-1][1] if course.approved else 0
     return (
@@ -254,10 +253,10 @@ def figure_words(course: Course) -> str:
 
 
 def _png(figure: Figure) -> bytes:
-    """Return the picture with 64 colours: a quarter of the size, the same to the eye.
+    """Return the figure as PNG with 64 colours: a quarter of the size without a visible difference.
 
     Raises:
-        MingceError: there is only one colour, so nothing was drawn.
+        MingceError: the image has one colour, so nothing was drawn.
     """
     raw = io.BytesIO()
     figure.savefig(raw, format="rgba", dpi=2 * _DPI)
@@ -271,7 +270,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def _trim(svg: str) -> str:
-    """Return the bare <svg> element: prolog, metadata and comments gone, coordinates with two decimals."""
+    """Return the `<svg>` element without prolog, metadata, comments and size, with one decimal in paths."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path.group()), svg)

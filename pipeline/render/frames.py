@@ -1,4 +1,4 @@
-"""A pandas frame as one of our tables: Chinese headings, codes in words, numbers to the right."""
+"""A pandas frame as HTML: Chinese headings, codes in Chinese, numbers right-aligned."""
 
 from __future__ import annotations
 
@@ -15,17 +15,12 @@ ROWS = 200
 
 
 def as_bundle(frame: pd.DataFrame | pd.Series, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return how a notebook shows a frame or a column: our table, and pandas' own text for who reads that."""
+    """Return the MIME bundle of a frame or series for a notebook: the HTML table and pandas' own text."""
     return {"text/html": as_table(frame), "text/plain": repr(frame)}, {"mingce": {"frame": True}}
 
 
 def as_table(frame: pd.DataFrame | pd.Series, rows: int = ROWS) -> str:
-    """Return a frame as HTML.
-
-    Args:
-        frame: any; its index is shown where it says more than the number of the row.
-        rows: how many of its rows are listed.
-    """
+    """Return at most `rows` rows as HTML. The index is a column unless it is a plain range."""
     if isinstance(frame, pd.Series):
         frame = frame.to_frame("" if frame.name is None else frame.name)
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
@@ -49,13 +44,13 @@ def _level(index: pd.Index, at: int) -> pd.Series:
 
 
 def _headings(column: pd.Series) -> list[str]:
-    """Return a column's heading, one line for each level of its name."""
+    """Return a column's heading, one line per level of its name."""
     names = column.name if isinstance(column.name, tuple) else (column.name,)
     return ["" if name is None else heading(str(name)) for name in names]
 
 
 def _words(column: pd.Series) -> list[str]:
-    """Return a column's values as people read them; what is not there is a dash."""
+    """Return a column's values as Chinese text. A missing value is a dash."""
     if column.dtype.kind == "f" and column.name not in SHARES:
         whole = bool((column.dropna() % 1 == 0).all())
         text = column.map(lambda value: f"{value:,.0f}" if whole and value < 1e15 else f"{value:.4g}").astype("str")

@@ -1,6 +1,6 @@
-"""The headcount as PDF/A and as a workbook that prints on A4; a college's final ones, made when it is signed and kept.
+"""The headcount as PDF/A and as an A4 workbook, with the same lines, text and code as the page.
 
-Both have the same lines, words and code as the page. The final ones stand beside `cohort.toml`: every run shows them.
+The signed files are kept beside `cohort.toml`, and every run shows them.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _LAST = len(_HEADINGS) - 1
 
 
 def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
-    """Write the printed headcount; where the college may not sign yet without places to sign, and without a code.
+    """Write the PDF. Until the college may sign, it has no places to sign and no code.
 
     Raises:
-        MingceError: typst could not make it.
+        MingceError: typst failed.
     """
     pictures = {"qr": qr_svg(headcount.code) if headcount.code else ""}
     try:
@@ -92,7 +92,7 @@ def _pdf_data(headcount: Headcount) -> dict[str, Any]:
 
 
 def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
-    """Write the workbook: one sheet 人数统计, without places to sign and without a code while it may not be signed."""
+    """Write the workbook (sheet 人数统计). Until the college may sign, it has no places to sign and no code."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with text_book(path) as book:
         book.set_properties({"title": headcount.title, "author": ""})
@@ -104,8 +104,6 @@ def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
 
 
 class _Formats:
-    """The formats of the workbook."""
-
     def __init__(self, book: Workbook) -> None:
         def form(**more: object) -> Format:
             return book.add_format({"font_name": "宋体", "font_size": 11, "valign": "vcenter", **more})
@@ -126,7 +124,7 @@ class _Formats:
 
 
 def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
-    """Write title, addressee, what it is about, and the headings."""
+    """Write title, addressee, subject and the headings."""
     sheet.merge_range(0, 0, 0, _LAST, headcount.title, formats.title)
     for row, high in enumerate((44, 26, 22)):
         sheet.set_row(row, high)
@@ -139,7 +137,7 @@ def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
 
 
 def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
-    """Write the lines, the cells of one level merged."""
+    """Write the lines and merge each level's cells."""
     wide = _widths(headcount)[1] - 2
     for row, (line, span) in enumerate(headcount.levels(), _TOP + 1):
         number = formats.number if line.kind == "major" else formats.total
@@ -158,7 +156,7 @@ def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
 
 
 def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row: int) -> int:
-    """Write notes, attestation, the places to sign and, at the foot, seal and code; return the last row."""
+    """Write notes, attestation, places to sign, seal and code. Return the last row."""
     wide = sum(_widths(headcount)) + _LAST
     attested = formats.attested if headcount.ready else formats.warning
     for at, (text, form) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
@@ -167,7 +165,7 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
     if not headcount.ready:
         behind = {"image_data": io.BytesIO(watermark(DRAFT)), "object_position": 3, "description": DRAFT}
         sheet.insert_image(_TOP, 1, "draft.png", {**behind, "x_offset": 20})
-        return max(row + 1, _TOP + 20)  # room for what lies over it
+        return max(row + 1, _TOP + 20)  # room for the watermark
     place = row + 3
     sheet.set_row(place, 30)
     for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), SIGNATURES, strict=True):
@@ -218,17 +216,17 @@ FILES = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount
 
 @dataclass(frozen=True)
 class SignedFolder:
-    """`<cohort>/signed/`: a folder for each code."""
+    """`<cohort>/signed/`, which has a folder per code."""
 
     path: Path
 
     @staticmethod
     def of(cohort: Cohort) -> SignedFolder:
-        """Return the cohort's."""
+        """Return the cohort's folder."""
         return SignedFolder(cohort.folder / "signed")
 
     def keep(self, headcount: Headcount, known: Mapping[str, str]) -> dict[str, str]:
-        """Make the final files and return their SHA-256; those that still are as `known` says stay."""
+        """Write the signed files and return their SHA-256. Files that match `known` are not written again."""
         kept: dict[str, str] = {}
         for name, write in FILES.items():
             path = self.path / code_of(headcount.digest) / name
@@ -240,10 +238,10 @@ class SignedFolder:
         return kept
 
     def show(self, digest: str, name: str, sha256: str, place: Path) -> None:
-        """Copy a final file to where a run shows it.
+        """Copy a signed file to `place` in a run.
 
         Raises:
-            MingceError: it is gone, or no more what was signed.
+            MingceError: the file is missing or changed since the signature.
         """
         kept = self.path / code_of(digest) / name
         if not kept.is_file() or sha256_of(kept) != sha256:
@@ -257,10 +255,10 @@ class SignedFolder:
 def final_headcount(
     desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
 ) -> Headcount:
-    """Return the headcount that is signed now, of a college whose students are all approved.
+    """Return the headcount to sign, of a college whose students are all approved.
 
-    `desk` is the newest run under the decisions of this moment, `certifications` and `outside` are that run's tables,
-    `day` is the one that its data stand for.
+    `desk` is the newest run with the current decisions, `certifications` and `outside` are its tables, `day` is the
+    date of its data.
     """
     rows = college_students(desk.people, college)
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]

@@ -1,4 +1,4 @@
-"""`site/index.html`, which leads to all others; made without a notebook, so it is there even where one fails."""
+"""`site/index.html` with links to all pages. No notebook makes it, so it exists even when one fails."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
 
 
 def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
-    """Write `site/index.html` into file `path`; only pages and files that are there are linked.
-
-    Args:
-        path: the file to write, in the run's `site/`.
-        run: the run whose pages have been made.
-        added: the pages that the office's own notebooks add.
-    """
+    """Write the index into `path`, with links to existing files only. `added` are the office's own pages."""
     overview = Overview(run, run.table("colleges"))
     site = path.parent
     of_unit = _school if overview.by_school else _college
@@ -52,7 +46,7 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
 
 
 def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the entries under their headings: colleges under their schools, schools by whether they have a page."""
+    """Return entries by heading: colleges by school, schools by whether the run made their page."""
     groups: dict[str, list[dict[str, Any]]] = {}
     if not overview.by_school:
         for entry in sorted(entries, key=lambda each: str(each["school"])):

@@ -1,8 +1,4 @@
-"""The page of all colleges side by side: how far, how well, where the risk is, how sound the registry is.
-
-Where a run holds more schools than can be read so (a province), it shows schools instead, and each school has this
-page of its own with its colleges.
-"""
+"""The page of all colleges: progress, quality, risks, state of the registry. A province lists schools instead."""
 
 from __future__ import annotations
 
@@ -28,15 +24,15 @@ _RATES = (
 )
 _WEIGHTED = "一次通过按已提交人数、按时提交和得分按在册人数，由各院系的数加权平均。"
 _AT_RISK = 40
-_PLACES = 6  # colleges named beside a move
-_SHOWN = 200  # schools or colleges in one table: what more there is stands in index.html and in the tables
+_PLACES = 6  # colleges named per change
+_SHOWN = 200  # rows of one table; index.html and the tables have all
 
 
 def open_overview(run: str, school: str = "") -> Overview:
-    """Gather what the overview shows of the run in folder `run`: the colleges of one school (a code), or of all.
+    """Read the overview of the run folder `run`, of one school (a code) or of all.
 
     Raises:
-        InputError: no such run or school.
+        InputError: the run or school does not exist.
     """
     opened = load_run(run)
     ready_notebook()
@@ -44,7 +40,7 @@ def open_overview(run: str, school: str = "") -> Overview:
 
 
 def show_head(page: Overview) -> Piece:
-    """Return the heading: which cohort, which schools, which day."""
+    """Return the heading with cohort, schools and day."""
     run = page.run
     title = run.school_name(page.school) if page.school else f"{run.cohort}毕业生信息核对"
     of = f"{run.cohort}毕业生信息核对" if page.school else run.schools_in_words
@@ -54,7 +50,7 @@ def show_head(page: Overview) -> Piece:
 
 
 def banners(page: Overview) -> list[dict[str, str]]:
-    """Return what kept a part of the run from being judged, and what makes it doubtful."""
+    """Return banners for inputs that could not be read and for doubtful results."""
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
     told = [("请先处理", str(message)) for message in unread[:5]]
     told += [("请先核对", line) for line in doubts(page.run.summary, page.school)[:12]]
@@ -63,7 +59,7 @@ def banners(page: Overview) -> list[dict[str, str]]:
 
 
 def show_today(page: Overview) -> Piece:
-    """Return what is left in all colleges: how many, who first, by when; and which wait for a signature."""
+    """Return the work left in all colleges, who acts first, the deadline, and colleges that wait for a signature."""
     first, told = ahead(entry["at"] for entry in page.entries)
     if number := page.extras.total():
         told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
@@ -73,21 +69,18 @@ def show_today(page: Overview) -> Piece:
 
 
 def show_progress(page: Overview) -> Piece:
-    """Return how far all are: in each family of states, and past each gate from the registry to the signature."""
+    """Return the students per family of states and past each gate."""
     name, gates = "progress", page.gates
     return section("gates", "走到哪一步", name, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
 
 
 def show_trend(page: Overview, title: str = "") -> Picture:
-    """Return the picture of everybody's submissions and approvals against the deadlines."""
+    """Return the chart of submissions and approvals against the deadlines."""
     return figures.trend(page.course, title)
 
 
 def show_changes(page: Overview) -> Piece | None:
-    """Return who moved since the last run: how many, and in which colleges; None where schools stand side by side.
-
-    A province's pages of single schools have it: all its students at once would be read for it twice.
-    """
+    """Return the changes since the previous run by college; None for many schools, whose own pages have them."""
     before = page.run.previous
     if page.by_school:
         return None
@@ -99,7 +92,7 @@ def show_changes(page: Overview) -> Piece | None:
 
 
 def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
-    """Return the colleges of those who moved, each with the way to their names and how many they are."""
+    """Return each changed college with the link to its changes and the number of students."""
     href = {(str(entry["school"]), str(entry["college"])): str(entry["href"]) for entry in page.entries}
     places = move.by_college()
     told = [
@@ -112,7 +105,7 @@ def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
 
 
 def show_colleges(page: Overview) -> Piece:
-    """Return the colleges side by side, each leading to its dashboard; or the schools, each to its colleges."""
+    """Return the table of colleges with links to their dashboards, or of schools with links to their pages."""
     leads_to = "它的各院系" if page.by_school else "它的看板"
     return section(
         "colleges",
@@ -126,7 +119,7 @@ def show_colleges(page: Overview) -> Piece:
 
 
 def show_risks(page: Overview) -> Piece:
-    """Return the map of risks: colleges or schools by state, the darker the larger the share that is left."""
+    """Return colleges or schools by state as a heat map of the share that is not approved."""
     people = "colleges" if page.by_school else "chase"  # the section of an entry's page where its people are
     entries = [
         {
@@ -151,7 +144,7 @@ def show_risks(page: Overview) -> Piece:
 
 
 def show_standing(page: Overview) -> Piece:
-    """Return the standing of the colleges or schools with its formula."""
+    """Return the ranking of colleges or schools with its formula."""
     begun = page.statuses.get("missing", 0) < page.total
     ranked = sorted(page.units if begun else [], key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
     weights = Standing(**page.run.summary["cohort"]["standing"])
@@ -172,12 +165,12 @@ def show_standing(page: Overview) -> Piece:
 
 
 def show_registry(page: Overview) -> Piece:
-    """Return how sound the registry is: what is said of it in the run's findings about itself."""
+    """Return the problems of the registry's own rows."""
     return show_problems(open_registry(str(page.run.path), page.school))
 
 
 def show_notes(page: Overview) -> Piece:
-    """Return what was read, skipped and not judged."""
+    """Return the notes on inputs and the rules that were not checked."""
     notes = [] if page.school else page.run.summary.get("notes", [])
     lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
     if len(notes) > _SHOWN_NOTES:

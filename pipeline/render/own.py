@@ -1,7 +1,7 @@
-"""Which notebooks make a run's pages: ours, the office's own in place of ours, and its own beside them.
+"""The notebooks of a run's pages: the package's, and the office's from the folder `[reports] notebooks`.
 
-The office's stand in the folder that `[reports] notebooks` names. One called like ours stands in its place; any other
-is one page more: of each college where it documents the parameter `college`, else one of the whole run.
+An office's notebook replaces the package's of the same name. Any other adds a page: one per college if it documents the
+parameter `college`, else one per run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GIVEN = ("run", "college", "school")
 
 @dataclass(frozen=True)
 class OwnPage:
-    """A page that an office's own notebook adds: its file's name less `.html`, its title, whether colleges have it."""
+    """A page that an office's notebook adds. `name` is the file name without `.html`."""
 
     name: str
     title: str
@@ -37,18 +37,18 @@ class OwnPage:
 
 @dataclass(frozen=True)
 class Notebooks:
-    """The notebooks of a cohort; `folder` is the office's own (None: it has none)."""
+    """A cohort's notebooks. `folder` holds the office's own (None: it has none)."""
 
     folder: Path | None = None
 
     def source(self, name: str) -> tuple[Path, bool]:
-        """Return the file of the notebook called `name`, and whether it is the office's own."""
+        """Return the path of notebook `name`, and whether it is the office's own."""
         own = self.folder / f"{name}.ipynb" if self.folder else None
         return (own, True) if own is not None and own.is_file() else (resources.notebooks() / f"{name}.ipynb", False)
 
     @cached_property
     def added(self) -> tuple[OwnPage, ...]:
-        """The pages that the office's own notebooks add, by name."""
+        """The pages that the office's notebooks add, by name."""
         if self.folder is None:
             return ()
         ours = {path.stem for path in resources.notebooks().glob("*.ipynb")}
@@ -64,18 +64,11 @@ class Notebooks:
             return OwnPage(name, name, False, ())
 
     def _known(self, name: str) -> tuple[str, ...]:
-        """Return the parameters that a notebook of ours takes; one of the office's in its place may take fewer."""
+        """Return a notebook's parameters. An office's replacement may take fewer."""
         return self._added(name).parameters if self.source(name)[1] else _GIVEN
 
     def jobs(self, run: Run, folder: Path, colleges: Iterable[College], *, by_school: bool) -> Iterator[NotebookJob]:
-        """Give the notebooks to run: each school's where there are many, those of the run, those of each college.
-
-        Args:
-            run: the run.
-            folder: where it is being made.
-            colleges: those that have pages.
-            by_school: whether each school has an overview of its own.
-        """
+        """Yield the jobs of the run, of its `colleges`, and with `by_school` of each school's overview."""
         make = _Maker(self, run, folder)
         every = list(colleges)
         for code in dict.fromkeys(college.code for college in every if by_school):

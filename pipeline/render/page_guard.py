@@ -1,7 +1,6 @@
-"""The guard that holds a page to its college, and the page that stands where one could not be made.
+"""The guard that checks that a page shows its own college only, and the failure page.
 
-It reads what really stands on a page, whoever put it there: words as they are seen, whatever tags cut them, and the
-words of embedded drawings. Whatever it cannot read or does not expect closes the page.
+It reads the visible text across tags, and embedded SVG. Anything unreadable or unexpected fails the page.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ _ID = re.compile(
     r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"|[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9A-Za-z])"
 )
-_SCHOOLS = 4  # whose people are kept in memory
-_SHORTEST, _SHORTEST_SECRET = 6, 8  # characters below which a number is too common to tell whose it is
+_SCHOOLS = 4  # schools whose people are cached
+_SHORTEST, _SHORTEST_SECRET = 6, 8  # shorter numbers are too common to identify a person
 
 
 class PageError(MingceError):
-    """A page did not come out as it must: it is replaced by one that says so."""
+    """The page failed a check and is replaced by the failure page."""
 
 
 class Known:
-    """Very many words, each kept as 8 bytes: which of some words are among them."""
+    """A set of very many words, stored as 8-byte hashes."""
 
     def __init__(self, parts: Iterable[pd.Series]) -> None:
         hashes: list[npt.NDArray[np.uint64]] = [_hashes(part) for part in parts]
         self._sorted = np.unique(np.concatenate(hashes)) if hashes else np.array([], dtype=np.uint64)
 
     def among(self, words: Iterable[str]) -> set[str]:
-        """Return those of `words` that are known."""
+        """Return those of `words` that are in the set."""
         asked = sorted(words)
         hashes = _hashes(pd.Series(asked, dtype="str"))
         first, last = (np.searchsorted(self._sorted, hashes, side) for side in ("left", "right"))
@@ -64,10 +63,7 @@ def _hashes(words: pd.Series) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a page must hold: its token (blank: of a page that is no college's), and what may stand of a college.
-
-    `numbers` are those of its own people, `words` its own names, classes and colleges.
-    """
+    """A page's token (blank: not a college's page) and the college's own numbers and words."""
 
     token: str
     numbers: frozenset[str] = frozenset()
@@ -76,7 +72,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class _Own:
-    """What is a college's own: numbers, words, and of the numbers those of its students."""
+    """A college's own numbers and words. `students` are its student numbers."""
 
     numbers: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
@@ -84,7 +80,7 @@ class _Own:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, table: str) -> _Own:
-        """Return what stands in a college's rows of a table."""
+        """Return the words and numbers of a college's rows of one table."""
         words = frozenset(value for column in rows.columns for value in rows[column].unique())
         numbers = frozenset(word for value in words for word in _WORD.findall(value))
         return cls(numbers, words, frozenset(rows["student_number"]) if table == "roster" else frozenset())
@@ -94,20 +90,14 @@ class _Own:
 
 
 class Guard:
-    """The guard of one run's pages: whom they may show, and what no page may."""
+    """The checks of one run's pages."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._own = lru_cache(_SCHOOLS)(self._own_of)  # a school's pages come one after the other
+        self._own = lru_cache(_SCHOOLS)(self._own_of)  # pages are made school by school
 
     def expected(self, school: str, college: str, only: frozenset[str] | None = None) -> Expected:
-        """Return what a page of one college must hold.
-
-        Args:
-            school: the school's code; blank: the page is no college's.
-            college: the college's name.
-            only: the student numbers of those of its students whom the page is about (none: all).
-        """
+        """Return what a college's page may show. `school` is a code, `only` limits the student numbers (None: all)."""
         if not college:
             return Expected("")
         own = self._own(school).get(college, _Own())
@@ -117,7 +107,7 @@ class Guard:
         )
 
     def _own_of(self, school: str) -> dict[str, _Own]:
-        """Return what is each college's own, of one school: its tables are read once for all pages."""
+        """Return each college's own words of one school. The tables are read once for all its pages."""
         run, own = self._run, defaultdict[str, _Own](_Own)
         for table, columns in _OWN.items():
             if run.has(table):
@@ -127,11 +117,10 @@ class Guard:
         return own
 
     def check(self, html: str, expected: Expected) -> None:
-        """Hold a page to what is expected of it.
+        """Check that a page is not empty, has its token and shows only its own college.
 
         Raises:
-            PageError: it is empty, a picture on it is, its token is another one, somebody of another college stands
-                on it, or a whole ID number or telephone.
+            PageError: a check failed, or the page has a whole ID or phone number.
         """
         reader = PageReader(html)
         if not reader.sections or reader.empty_pictures:
@@ -139,7 +128,9 @@ class Guard:
         words = reader.words
         seen = {word for word in words if len(word) >= _SHORTEST_SECRET} - expected.numbers
         secrets = self._secrets.among(seen)
-        if _ID.search(reader.text) or secrets - self._numbers.among(secrets):  # a student number typed as a telephone
+        if _ID.search(reader.text) or secrets - self._numbers.among(
+            secrets
+        ):  # allow a student number entered as a phone number
             raise PageError("页面里有完整的证件号或手机号，已停止发布", remedy="请在 notebook 里不显示这一列，或先遮盖")
         if not expected.token:
             return
@@ -163,7 +154,7 @@ class Guard:
         return self._known({"registry": ["id_number"], "submissions": ["id_number", "phone", "family_phone"]})
 
     def _known(self, tables: dict[str, list[str]]) -> Known:
-        """Return the words of some columns of the whole run, read some rows at a time."""
+        """Return all values of these columns of the run, read in batches."""
         return Known(
             rows[column]
             for table, columns in tables.items()
@@ -186,7 +177,7 @@ _OWN = {
 
 
 class PageReader(HTMLParser):
-    """What stands on a page: tokens, student numbers, words, cells of tables, sections, strokes of pictures."""
+    """A page's tokens, student numbers, words, table cells, sections, and path counts of drawings."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -209,21 +200,21 @@ class PageReader(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a reader sees, in order; tags within a line cut no word."""
+        """The visible text. Inline tags do not split words."""
         return _HIDDEN.sub("", "".join(self._pieces))
 
     @cached_property
     def words(self) -> set[str]:
-        """The runs of letters and digits in it, and those that only tags part."""
+        """Runs of letters and digits in the text, with and without splits at tags."""
         return {word for text in (self.text, *self._apart) for word in _WORD.findall(text)}
 
     @property
     def empty_pictures(self) -> bool:
-        """Whether a drawing has nothing in it."""
+        """Whether a drawing has too few paths."""
         return any(number < _STROKES for number in self._strokes)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag and what its attributes say."""
+        """Record a tag and its attribute values."""
         given = {name: value or "" for name, value in attrs}
         if tag == "meta" and given.get("name") == "data-college":
             self.tokens.add(given.get("content", ""))
@@ -246,7 +237,7 @@ class PageReader(HTMLParser):
         self._apart += [value for name, value in given.items() if name not in _UNREAD and not value.startswith("data:")]
 
     def handle_endtag(self, tag: str) -> None:
-        """End a block, or what is not seen."""
+        """Close a block or invisible element."""
         self._silent -= tag in _SILENT and self._silent > 0
         self._printed -= tag == "pre" and self._printed > 0
         if tag in ("td", "th", "tr", "table"):
@@ -255,7 +246,7 @@ class PageReader(HTMLParser):
             self._pieces.append("\n")
 
     def handle_data(self, data: str) -> None:
-        """Take words that are seen."""
+        """Record visible text."""
         if self._silent:
             return
         self._pieces.append(data)
@@ -266,7 +257,7 @@ class PageReader(HTMLParser):
             self.cells |= set(_HIDDEN.sub("", data).split())
 
     def handle_comment(self, data: str) -> None:
-        """Take words that are sent, though nobody sees them."""
+        """Record comments, which are sent although they are not visible."""
         self._apart.append(data)
 
     def _end_cell(self) -> None:
@@ -276,16 +267,12 @@ class PageReader(HTMLParser):
 
 
 def students_on(html: str) -> set[str]:
-    """Return the student numbers of the people that stand on a page."""
+    """Return the student numbers on a page."""
     return PageReader(html).numbers
 
 
 def guard_page(path: Path, guard: Guard, title: str, school: str = "", college: str = "") -> str:
-    """Check the page in file `path`; where it fails, put a page that says so in its place.
-
-    Returns:
-        What is wrong, in Chinese; empty where the page stands.
-    """
+    """Check the page in `path`. If it fails, write the failure page and return the reason in Chinese, else a blank."""
     try:
         guard.check(path.read_text(encoding="utf-8"), guard.expected(school, college))
     except (MingceError, OSError, UnicodeDecodeError) as error:
@@ -296,7 +283,7 @@ def guard_page(path: Path, guard: Guard, title: str, school: str = "", college: 
 
 
 def write_failure(path: Path, title: str, reason: str, remedy: str = "") -> None:
-    """Write the page that stands where one could not be made: which, why, what to do."""
+    """Write the failure page with title, reason and remedy."""
     html = render("page/failure.html.j2", title=title, reason=reason, remedy=remedy)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8", newline="\n")

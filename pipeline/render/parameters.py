@@ -1,7 +1,6 @@
-"""What a notebook may be given, read from its cell tagged `parameters`, and the refusal of anything else.
+"""Parameters of a notebook, read from its cell tagged `parameters`, and the refusal of any other.
 
-A number given where text is declared is refused and never turned into text: `-p school 0534` would already have lost
-its zero.
+A number for a text parameter is refused, not converted: `-p school 0534` would have lost its zero.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ Parameters = Mapping[str, tuple[str, ...]]
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook; one that does not say its kernel runs in ours.
+    """Read a notebook. A Python notebook gets the kernel `python3`.
 
     Raises:
-        InputError: it cannot be read as one.
+        InputError: the file is no readable notebook.
     """
     import nbformat
     from papermill.iorw import load_notebook_node
@@ -55,8 +54,8 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def documented(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that a notebook (a file, or loaded) documents, by name, each with its types."""
-    # what inspect_notebook itself calls once the file is read
+    """Return the documented parameters of a notebook (path, or loaded) with their types."""
+    # inspect_notebook calls this after reading the file
     from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
     found: list[Any] = _infer_parameters(read_notebook(notebook) if isinstance(notebook, Path) else notebook)
@@ -64,7 +63,7 @@ def documented(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
 
 
 def refuse_parameters(known: Parameters, given: Mapping[str, Any], *, where: str) -> None:
-    """Refuse parameters that `known` lacks or whose value is of another type; all mistakes in one message.
+    """Refuse unknown parameters and values of a wrong type, all in one message.
 
     Raises:
         UsageError: names the parameters, never their values (they may be personal data).
@@ -76,11 +75,11 @@ def refuse_parameters(known: Parameters, given: Mapping[str, Any], *, where: str
 
 
 def check_parameters(**given: object) -> None:
-    """Check, from the first cell of a notebook run by plain papermill, what the parameters' cells left behind.
+    """Check the parameters in the first cell of a notebook that plain papermill runs.
 
-    Call it before anything else is assigned, with every documented parameter: `check_parameters(run=run,
-    college=college, school=school)`. Types come from the annotations in the parameters' cell. Any other name that the
-    cells just before assign is an unknown parameter; what a notebook assigned when it was run before is none.
+    Call it with every documented parameter before any other assignment: `check_parameters(run=run, college=college,
+    school=school)`. Types come from the annotations in the parameters' cell. Any other name that the cells just before
+    assign is an unknown parameter. Names from earlier runs of the notebook are ignored.
 
     Raises:
         UsageError: a parameter is unknown or of another type.
@@ -94,10 +93,7 @@ def check_parameters(**given: object) -> None:
 
 
 def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
-    """Return the names that the cell before the running one assigns; papermill's own cell and the one before it.
-
-    IPython keeps the cells of a session in `In`; the running one is the last.
-    """
+    """Return the names that papermill's cell and the one before it assign (IPython keeps cells in `In`)."""
     cells: list[str] = [str(cell) for cell in namespace.get("In", [])[:-1]]
     parameters = cells[-2:] if cells and cells[-1].startswith("# Parameters") else cells[-1:]
     names: set[str] = set()
@@ -118,7 +114,7 @@ def _declared(annotation: str, default: str) -> tuple[str, ...]:
 
 
 def _types(annotation: object) -> tuple[str, ...]:
-    """Return the type names in `str | None` or `Optional[str]`; of `list[str]` only `list` is looked at."""
+    """Return the type names in `str | None` or `Optional[str]`. `list[str]` counts as `list`."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation or "").strip()
     if text.startswith("Optional[") and text.endswith("]"):
         text = f"{text.removeprefix('Optional[').removesuffix(']')} | None"

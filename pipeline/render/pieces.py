@@ -1,4 +1,4 @@
-"""Pieces: HTML with inline styles from `reports/pieces`, the same in page, notebook and mail; every value escaped."""
+"""Pieces: HTML with inline styles from `reports/pieces` for page, notebook and mail. Every value is escaped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ON_ONE_LINE = Markup('<span style="white-space:nowrap">{}</span>')
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a page. Shown by Jupyter as HTML; `facts` go into the output's metadata for the page's guard."""
+    """A piece of a page, shown by Jupyter as HTML. `facts` become the output's metadata for the page guard."""
 
     html: str
     title: str = ""
@@ -39,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its words: SVG, and `alt` for who cannot see it."""
+    """An SVG picture with its alternative text."""
 
     svg: str
     alt: str
@@ -53,7 +53,7 @@ class Picture:
 
 @cache
 def environment() -> Environment:
-    """Return the template environment of `reports/`: HTML is escaped, an unknown name is an error."""
+    """Return the Jinja environment of `reports/`. It escapes HTML and raises on an unknown name."""
     made = Environment(
         loader=FileSystemLoader(str(resources.templates())),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),  # letters in plain text
@@ -71,29 +71,29 @@ def environment() -> Environment:
 
 
 def render(name: str, /, **values: object) -> str:
-    """Return `reports/<name>` filled in."""
+    """Return `reports/<name>` rendered."""
     return environment().get_template(name).render(**values)
 
 
 def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **values: object) -> Piece:
-    """Return the piece `reports/pieces/<name>.html.j2` filled in."""
+    """Return the rendered piece `reports/pieces/<name>.html.j2`."""
     return Piece(render(f"pieces/{name}.html.j2", **values), title, facts)
 
 
 def section(template: str, title: str, name: str = "", /, *, short: bool = False, **values: object) -> Piece:
-    """Return a section of a page, called like its template if `name` is blank; `short`: it needs no card of its own."""
+    """Return a section of a page; a blank `name` is the template. A `short` one shares a card."""
     name = name or template
     facts = {"section": name, "short": short}
     return Piece(render(f"pieces/{template}.html.j2", title=title, section=name, **values), title, facts)
 
 
 def short_digest(digest: str) -> str:
-    """Return a digest as people compare it: 16 characters in groups of four."""
+    """Format a digest for comparison: 16 characters in groups of four."""
     return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))
 
 
 def glued(text: str) -> Markup:
-    """Return a sentence, escaped, that breaks at the end of a line inside no date, code or number with its unit."""
+    """Return escaped text that never breaks a line inside a date, a code or a number with its unit."""
     made, at = Markup(), 0
     for found in _WHOLE.finditer(text):
         made += escape(text[at : found.start()]) + _ON_ONE_LINE.format(found.group().replace(" ", "\u00a0"))
@@ -102,10 +102,10 @@ def glued(text: str) -> Markup:
 
 
 def in_the_office_s_name(html: str, name: str) -> str:
-    """Return HTML in which the office is called by its own name; blank: as our sentences call it."""
+    """Replace the default name of the office in HTML by `name`, unless that is blank."""
     return html.replace(OFFICE, str(escape(name))) if name else html
 
 
 def css_text(text: str) -> Markup:
-    """Return a text as CSS writes it between quotes: whatever ends a string, a rule or the sheet is a code point."""
+    """Escape text for a quoted CSS string, so that it cannot end the string, rule or sheet."""
     return Markup("".join(each if each.isalnum() or each in " ·，、（）-" else f"\\{ord(each):x} " for each in text))

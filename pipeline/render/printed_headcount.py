@@ -1,4 +1,4 @@
-"""The headcount by major as it is printed: one table of lines from which page, xlsx and PDF are all made."""
+"""The headcount by major as printed. Page, xlsx and PDF are made of these lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ONE_PAGE = {True: (30, 11), False: (18, 17)}
 
 @dataclass(frozen=True)
 class Line:
-    """One line: `kind` is major, subtotal or total; `numbers` stand in the order of `COLUMNS`."""
+    """One line. `kind` is major, subtotal or total; `numbers` are in the order of `COLUMNS`."""
 
     kind: str
     level: str
@@ -38,13 +38,13 @@ class Line:
 
     @property
     def same(self) -> str:
-        """Whether the approved are the registered, in a word."""
+        """The word for `equal`."""
         return "是" if self.equal else "否"
 
 
 @dataclass(frozen=True)
 class Headcount:
-    """The printed headcount of one college, with the digest of what is signed (blank while it may not be signed)."""
+    """A college's printed headcount. `digest` is that of the signed set, blank until it may be signed."""
 
     cohort: str
     school: str
@@ -66,7 +66,7 @@ class Headcount:
 
     @property
     def attestation(self) -> str:
-        """The text above the signature; while sets differ, what stands between the college and its signature."""
+        """The text above the signature, or the reasons why the college may not sign yet."""
         if self.ready:
             return (
                 f"本人确认：{self.school}{self.college}{self.cohort}毕业生共 {self.total.numbers[0]} 人，"
@@ -83,40 +83,40 @@ class Headcount:
 
     @property
     def code(self) -> str:
-        """The code that is printed and that `mingce sign verify --code` takes; blank while it may not be signed."""
+        """The code for `mingce sign verify --code`; blank until the college may sign."""
         return code_of(self.digest) if self.ready else ""
 
     @property
     def note(self) -> str:
-        """What the columns mean, who is outside the class, and what is to be done with the sheet."""
+        """The meaning of the columns, students outside the class, and the instruction to sign."""
         outside = f"不在本届：{self.outside}。" if self.outside else ""
         return NOTE + outside + (SIGN_HERE if self.ready else "")
 
     @property
     def addressee(self) -> str:
-        """To whom it is handed in; blank where the office's name is not known."""
+        """The office as addressee; blank if its name is unknown."""
         return f"{self.office}：" if self.office else ""
 
     @property
     def day(self) -> str:
-        """The day that the data stand for, in words."""
+        """The date of the data in Chinese."""
         return f"{self.as_of.year}年{self.as_of.month}月{self.as_of.day}日"
 
     @property
     def portrait(self) -> bool:
-        """Whether it is printed upright: no major is too long for it."""
+        """Whether every major is short enough for a portrait page."""
         return all(len(line.major) <= _PORTRAIT for line in self.lines)
 
     @property
     def one_page(self) -> bool:
-        """Whether table and block fit on one page; a longer table sends the whole block to the next."""
+        """Whether table and signature block fit on one page. Else the block moves to the next page."""
         lines, characters = _ONE_PAGE[self.portrait]
         return sum(-(-len(line.major) // characters) for line in self.lines) <= lines
 
     def levels(self) -> list[tuple[Line, int]]:
-        """Return each line, and how many lines its cell of the level spans: 0 where another line's spans it.
+        """Return each line with the row span of its level's cell (0: covered by an earlier cell).
 
-        In a table of several pages each line has a cell of its own, so that no page lacks the level.
+        In a table of several pages each line has its own cell, so that every page shows the level.
         """
         if not self.one_page:
             return [(line, int(line.kind == "major")) for line in self.lines]
@@ -128,7 +128,7 @@ class Headcount:
 
     @property
     def foot(self) -> str:
-        """What stands at the foot of each page: the code, or that the table is not final."""
+        """The footer: the code, or 未定稿."""
         return f"校验码 {self.code}" if self.ready else DRAFT
 
     def _number(self, column: str) -> int:
@@ -141,10 +141,7 @@ class Headcount:
 
 
 def headcount_lines(table: Frame) -> tuple[Line, ...]:
-    """Return the lines of one college's rows of `headcount`: majors by level, with a subtotal for each of several.
-
-    Below them stand strangers of no major, and the total.
-    """
+    """Return the lines of a college: majors by level with subtotals, then `UNLISTED`, then the total."""
     lines: list[Line] = []
     listed = table[table["major"] != UNLISTED]
     order = {level: at for at, level in enumerate(LEVELS)}
@@ -161,11 +158,11 @@ def headcount_lines(table: Frame) -> tuple[Line, ...]:
 
 
 def outside_in_words(outside: Frame) -> str:
-    """Return how many are outside the class by reason, of one college's rows of `outside`: 休学 2、参军入伍 1."""
+    """Return the number outside the class by reason: 休学 2、参军入伍 1."""
     return "、".join(f"{reason} {len(names)}" for reason, names in names_by_reason(outside))
 
 
 def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
     numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
-    registered = [row for row in rows if int(row["registered"])]  # a major that strangers alone claim is of no set
+    registered = [row for row in rows if int(row["registered"])]  # a major with extras only is in neither set
     return Line(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))

@@ -1,4 +1,4 @@
-"""The page of the registry's own health: a bad registry row must not look like a student's fault."""
+"""The page of the registry's own problems, so that a bad registry row is not taken for a student's mistake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.view.run_tables import Run, load_run
 
 @dataclass(frozen=True)
 class RegistryPage:
-    """A run with the registry's size and the problems found in it: how many in each school, the first by row."""
+    """A run's colleges, the number of registry problems by school, and the first problems by row."""
 
     run: Run
     colleges: Frame
@@ -24,10 +24,10 @@ class RegistryPage:
 
 
 def open_registry(run: str, school: str = "") -> RegistryPage:
-    """Gather what is known of the registry of one school (a code), or of all, in the run in folder `run`.
+    """Read the registry's problems in the run folder `run`, of one school (a code) or of all.
 
     Raises:
-        InputError: no such run or school.
+        InputError: the run or school does not exist.
     """
     opened = load_run(run)
     ready_notebook()
@@ -49,7 +49,7 @@ def show_head(page: RegistryPage) -> Piece:
 
 
 def show_schools(page: RegistryPage) -> Piece:
-    """Return how many students and colleges each school's registry holds."""
+    """Return the number of students, colleges and problems of each school."""
     with_students = page.colleges[page.colleges["registered"] > 0]
     colleges: Counter[str] = Counter(with_students["school"])
     students = with_students.groupby("school")["registered"].sum().to_dict()
@@ -58,13 +58,13 @@ def show_schools(page: RegistryPage) -> Piece:
         unread = "" if name in students else "没有学生：请检查学籍库能否读取"
         counts = (colleges[name], students.get(name, 0), page.problems[name] or "–")
         rows.append((code, name, *map(str, counts), unread))
-    if page.run.many_schools:  # what needs a hand first
+    if page.run.many_schools:  # schools with problems first
         rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
     return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
 
 
 def show_problems(page: RegistryPage) -> Piece:
-    """Return the problems of registry rows, by kind; rows are named by number, never by person."""
+    """Return the problems of registry rows. A row is named by its number, never by a person."""
     nothing = "学籍库没有发现问题。" if page.first is not None else "这次运行没有检查学籍库自身。"
     rows: list[tuple[str, ...]] = []
     if page.first is not None:
@@ -82,7 +82,7 @@ def show_problems(page: RegistryPage) -> Piece:
 
 
 def show_inputs(page: RegistryPage) -> Piece:
-    """Return what was read, each with its digest, so that a result can be traced to its source."""
+    """Return the input files with their digests, so that each result is traceable."""
     rows = [
         (str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", short_digest(str(one["sha256"])))
         for one in page.run.summary.get("inputs", [])

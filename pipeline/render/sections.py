@@ -1,4 +1,4 @@
-"""What pages share: how opening one readies its notebook, heading, what is left today, what changed, lists of rows."""
+"""Parts that pages share: notebook setup, heading, open work, changes, lists of rows."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def head_piece(
     links: Sequence[dict[str, str]] = (),
     banners: Sequence[dict[str, str]] = (),
 ) -> Piece:
-    """Return the heading of a page: title, the line under it, where else to go, what must be known before the figures.
+    """Return the heading of a page: title, subtitle, links, banners.
 
-    A link has `href` and `title`; a banner `head`, `text`, `line`, `ground`, `sign`. `school` is a code; blank: all.
+    A link has `href` and `title`; a banner `head`, `text`, `line`, `ground`, `sign`. `school` is a code (blank: all).
     """
     mark, as_of = token(run.run_id, school, college), str(run.as_of)
     facts: dict[str, Any] = {"token": mark, "school": school, "college": college, "title": title}
@@ -46,7 +46,6 @@ def head_piece(
 
 
 def _tile(label: str, big: str, small: str, colour: str) -> dict[str, str]:
-    """Return one of the large words at the top: what it is, the word, what belongs to it, its colour."""
     return {"label": label, "big": big, "small": small, "colour": colour}
 
 
@@ -62,18 +61,10 @@ def show_work(
     headline: str = "",
     people: str = "#colleges",
 ) -> Piece:
-    """Return the work of a college, or of several: how many are left, who acts first, by when; then everybody's work.
+    """Return the open work: students left, who acts first, deadline, then all tasks.
 
-    Args:
-        statuses: students per status.
-        as_of: the day.
-        window: of the cohort.
-        step: what comes once all are approved.
-        nothing_left: what is said then.
-        signature: of the one college that the page is about.
-        after: what is said under the table of work.
-        headline: the sentence above all, on a page that has no progress of its own.
-        people: where on the page the people behind the figures are.
+    `step` and `nothing_left` are shown when all are approved, `signature` is that of a single college. `after` is the
+    text below the table, `headline` the sentence above, `people` the anchor of the students.
     """
     work = duties(statuses, as_of, window)
     due = work[0].due if work else None
@@ -106,7 +97,7 @@ def _first(work: list[Duty], step: SigningStep) -> dict[str, str]:
 
 
 def _when(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> dict[str, str]:
-    """Return the date that binds next; of a college that has signed, the day on which that was done."""
+    """Return the next deadline, or the day of the signature or acceptance of a signed college."""
     ink = theme().ink["text"]
     if due is None and signature and signature.signed and signature.stands:
         signed = month_day(signature.signed)
@@ -121,7 +112,7 @@ def _when(as_of: date, college_due: date, due: date | None, signature: Signature
 
 
 def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
-    """Return 比上次变了什么: of each `move` the `people` who are named, and `where` (name, link, number) they are."""
+    """Return 比上次变了什么. A line has a `move`, its named `people`, and `where` (name, link, number)."""
     return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
 
 
@@ -141,10 +132,10 @@ def listing(
     left_out: int = 0,
     beyond: str = "tables.xlsx",
 ) -> Piece:
-    """Return a section that lists rows, at most 400 of them: under `lead`, or `nothing` where there are none.
+    """Return a section of at most 400 rows under `lead`, or `nothing` when there are no rows.
 
-    A last column without any word is left out, for room on a phone. `name` is the section's on the page,
-    `left_out` counts rows that the caller has not given; what is not shown stands in the file `beyond`.
+    An empty last column is dropped to save room on phones. `left_out` counts rows that the caller dropped; `beyond` is
+    the file that has all rows.
     """
     shown = list(rows[:LISTED])
     if not any(row[-1] for row in rows):
@@ -163,9 +154,9 @@ def listing(
 
 
 def ready_notebook(told: str = "", opened: str = "") -> None:
-    """Make the notebook at hand ready for a page; outside a notebook do nothing.
+    """Set up the running notebook for a page. Outside a notebook it does nothing.
 
-    It shows in a line what has been `opened`, a token that the page's guard looks at.
+    It displays `told` with the token `opened`, which the page guard compares.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
@@ -191,7 +182,7 @@ def _tell_slip(
     trace: TracebackType | None,
     tb_offset: int | None = None,
 ) -> None:
-    """Show a slip in a cell as a calm box: which line, what Python says, what to do; in place of its traceback."""
+    """Show a user's error in a cell as a box with line, message and remedy instead of a traceback."""
     own = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
     place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in own[:1]]
     body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{slip_of(kind)}。"]

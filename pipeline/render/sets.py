@@ -1,4 +1,4 @@
-"""Sets beside each other: who makes registered, submitted and approved differ, and this year beside the year before."""
+"""Comparisons of sets: registered with submitted and approved, and this year with the year before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = [kind for kind in DIFFERENCES if kind != "not_approved"]
 
 
 def show_differences(page: Scope) -> Piece:
-    """Return the people by whom the sets of a college differ, by name; those only awaiting approval are left out."""
+    """Return the students of a college in one set only. Those who only await approval are left out."""
     told: list[tuple[str, ...]] = []
     if page.run.has("differences"):
         columns = ["major", "kind", "student_number", "name", "elsewhere"]
@@ -32,10 +32,7 @@ def show_differences(page: Scope) -> Piece:
 
 
 def show_years(page: Overview) -> Piece | None:
-    """Return the majors whose headcount differs from the year before by 20 % and more, and the explanations given.
-
-    None where no year before is set: the page has no such section then.
-    """
+    """Return majors whose headcount changed by 20 % or more, with explanations; None without a year before."""
     table = page.run.of_school("years", page.school) if page.run.has("years") else None
     if table is None:
         return None
@@ -52,10 +49,7 @@ def show_years(page: Overview) -> Piece | None:
 
 
 def show_outside(page: Overview) -> Piece | None:
-    """Return who is in the registry and does not belong to the class, by name, with the reason and who says so.
-
-    None where nobody is: the page has no such section then.
-    """
+    """Return registry students outside the class with the reason and its source; None when there are none."""
     table = page.run.of_school("outside", page.school) if page.run.has("outside") else None
     if table is None or table.empty:
         return None
@@ -73,10 +67,7 @@ def show_outside(page: Overview) -> Piece | None:
 
 
 def show_moved(page: Overview) -> Piece | None:
-    """Return who came, went or changed class since the last export of the registry and since last year's cohort.
-
-    None where nobody did, and on the page of many schools, each of which has a page of its own.
-    """
+    """Return students who came, left or changed class; None without any and on the page of many schools."""
     moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
     if moved is None or moved.empty:
         return None

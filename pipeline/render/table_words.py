@@ -1,4 +1,4 @@
-"""The tables in Chinese: headings of columns, and words for the codes in them (`reports/words.toml`)."""
+"""Chinese headings and code words of the tables (`reports/words.toml`)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _MOMENTS = ("decided_at", "signed_at", "accepted_at")
 
 
 def heading(column: str) -> str:
-    """Return the Chinese heading of a table's column; a name that is not known is returned as it is."""
+    """Return the Chinese heading of a column, or its name when it has none."""
     return _HEADINGS.get(column) or fields.label(column)
 
 
 def column_words(column: pd.Series) -> pd.Series:
-    """Return a table's column as people read it: text, codes in words, shares in percent; all else as it stands."""
+    """Return a column as text: codes in Chinese, shares in percent."""
     name = str(column.name)
     if name in SHARES and column.dtype.kind == "f":
         return column.map("{:+.1%}".format if name == "change" else "{:.1%}".format).astype("str")

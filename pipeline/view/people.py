@@ -143,7 +143,7 @@ class People:
 
     @cached_property
     def chase(self) -> tuple[Chased, ...]:
-        """Unapproved students by state, college, class and number, with the findings that the state's actor corrects."""
+        """Unapproved students by state, college, class and number, with findings that the state's actor corrects."""
         reasons = _reasons(self.roster, self.findings)
         order = {name: place for place, name in enumerate(states())}
         rows: list[Chased] = []
