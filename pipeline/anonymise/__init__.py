@@ -1,1 +1,1 @@
-"""A cohort fit for a bug report."""
+"""Disguised copies of a cohort for bug reports."""

@@ -1,8 +1,6 @@
-"""A cohort fit for a bug report: the same faults, other people, drawn pictures.
+"""A disguised copy of a cohort for a bug report: the same faults, other people, drawn pictures.
 
-Read through the same readers as a run, so what a run would see is what is disguised. Left out: unknown columns, mail
-and Google settings, the ledger, reports, last year's folder. Kept: schools, colleges, classes, majors, regions, dates
-and times, the office's own rules.
+Unknown columns, mail and Google settings, the ledger, reports and last year's folder are left out.
 """
 
 from __future__ import annotations
@@ -39,13 +37,13 @@ _NUMBERS = ("student_number", "exam_number", "qq", "phone", "family_phone")
 _KEYS = ("student_number", "exam_number", "id_number")
 _PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "submitted_at")
 _STRUCTURE = ("school", "college", "class_name", "major")
-_TELLING = 6  # digits of a number that belongs to one person
+_TELLING = 6  # a number with at least so many digits identifies a person
 _DRAWS = 12
 
 
 @dataclass(frozen=True)
 class Sources:
-    """All that a cohort gives; a registry that cannot be read is left out."""
+    """The tables of a cohort. A registry that cannot be read is left out."""
 
     submissions: Collected
     registries: list[Registry]
@@ -54,10 +52,10 @@ class Sources:
 
 
 def read_sources_of(cohort: Cohort) -> Sources:
-    """Read everything that the cohort file names, unit by unit as a run does; no bytes are kept.
+    """Read everything that the cohort file names, unit by unit as a run does. Stores no bytes.
 
     Raises:
-        InputError: no submission could be read, or the tables of people are unreadable.
+        InputError: if no submission, or a table of people, cannot be read.
     """
     colleges, counselors = read_people(cohort)
     submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
@@ -88,7 +86,7 @@ def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path) -> None:
 
 
 def _chosen(sources: Sources) -> Disguise:
-    """Return a disguise under which no number of a person is what another one's was, if some draws find one."""
+    """Draw disguises until no new number is a real one; after `_DRAWS` more draws, return the best."""
     given = {field: set(_column(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
     real = {text for texts in given.values() for text in texts if sum(map(str.isdigit, text)) >= _TELLING}
 
@@ -112,7 +110,7 @@ def _column(sources: Sources, field: str) -> Iterator[str]:
 
 
 def _learn(sources: Sources, disguise: Disguise) -> None:
-    """Give the registry's people their new names first: what students typed is told from these."""
+    """Name the registry's people first, because the name that a student typed derives from the registry's."""
     people = {str(name).strip() for registry in sources.registries for name in registry.rows["name"]}
     disguise.know(people, (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field)))
     given = [*(registry.rows["name"] for registry in sources.registries), sources.submissions.rows["name"]]
@@ -152,7 +150,7 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.D
 
 
 def _known(sources: Sources, field: str) -> set[str]:
-    """Return the registry's schools, colleges, classes or majors: what looks like a person in them is none."""
+    """Return the registry's own values of a structure field, because a class may look like a person's name."""
     if field not in _STRUCTURE:
         return set()
     return {str(name) for registry in sources.registries for name in registry.rows[field]}
@@ -164,7 +162,7 @@ def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
 
 
 def _id_number(given: str, disguise: Disguise) -> str:
-    """Return another ID number; of one that a spreadsheet damaged, its first 15 digits."""
+    """Return another ID number. One that a spreadsheet damaged (4.30E+17) keeps its form."""
     head, mark, power = given.partition("E+")
     if not mark or power != "17":
         return disguise.id_number(given)
@@ -188,7 +186,6 @@ def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disg
 
 
 def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources) -> None:
-    """Write every worksheet in the order in which it was read, cells of the kind that they were."""
     import xlsxwriter
 
     given = fields_read(sources.submissions.columns)
@@ -211,7 +208,7 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
 
 
 def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:
-    """Write a cell of the kind that it was, or as text where it no longer is of that kind."""
+    """Write a cell with its former type, or as text if the value no longer has that type."""
     with suppress(ValueError):
         if kind == "number":
             sheet.write_number(row, column, float(raw or value))
@@ -251,12 +248,12 @@ def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
 
 
 def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
-    """Disguise the table of decisions; False where there are none (those of a shared sheet are left out)."""
+    """Disguise the table of decisions. Return False if there is none, or if it is a Google Sheet."""
     online = is_gsheet(cohort.review.decisions)
     rows = None if online else read_decision_rows(cohort)
     if rows is None or rows.empty:
         return False
-    halves = rows["学号"].astype("str").str.rpartition("/")  # the school may stand before the number
+    halves = rows["学号"].astype("str").str.rpartition("/")  # the value may be school/number
     numbers = [disguise.number("student_number", number) for number in halves[2]]
     new = rows.assign(
         学号=halves[0] + halves[1] + pd.Series(numbers, index=rows.index, dtype="str"),

@@ -1,9 +1,8 @@
-"""Other people with the same faults: each value becomes another one, the same one wherever it stands.
+"""Disguised values with the same faults. Equal values get equal disguises, in every table.
 
-What a rule looks at is kept: lengths, kinds of characters, widths and spaces, valid or invalid check characters,
-region and year of an ID number, digits that agree between two cells, names that differ in one character. All of it
-hangs on a secret (a random number of this run that is written nowhere), so it cannot be undone from the result; it is
-a disguise for a bug report, not for publication.
+What a rule checks stays: lengths, kinds of characters, widths, spaces, validity of check characters, region and year
+of an ID number, agreement of cells. A secret random number, written nowhere, seeds every change, so the result cannot
+be reversed. It suits a bug report, not publication.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ FEMALE = "芳娜敏静丽艳娟霞燕玲红雪梅琴萍莉洁婷慧颖倩琳雅�
 _SIGNIFICANT = re.compile(r"[0-9A-Z]")
 _CHECK = "10X98765432"
 _GIVEN = MALE + FEMALE
-# characters that stay at the head of a number: year, region, operator's prefix, no leading zero
+# leading characters that stay: year, region, operator's prefix, no leading zero
 _KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
 _DAYS = [f"{month:02d}{day:02d}" for month in range(1, 13) for day in range(1, monthrange(2015, month)[1] + 1)]
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _WORD = re.compile(rf"{_HAN.pattern}+")
-# what people write beside a number, or instead of one, that names nobody
+# words beside or instead of a number that name nobody
 _HARMLESS = frozenset("无没有暂缺空同上本人父母亲爸妈家长电话手机座号码转分办公室宿舍微信不详未知和或的")
-_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")  # or a word alone: each is looked at once
+_ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")  # also a word alone, so that no stretch is matched twice
 _LONG = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,17}[0-9Xx]?(?![0-9A-Za-z])")
-_COMPARED = 200  # characters of names that are compared one by one: more are nobody's
-_PLACES = 30  # digits of a number that are changed each in its own way: no number has more
+_COMPARED = 200  # longer names are not compared character by character: nobody has one
+_PLACES = 30  # digits with a substitution of their own; no real number has more
 _PERSON = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]|1[3-9][0-9]{9}")  # ID numbers and mobile phones
 
 
 class Disguise:
-    """Turns values of one cohort into others; two disguises with one secret agree."""
+    """Maps a cohort's values to other ones. Two disguises with one secret agree."""
 
     def __init__(self, secret: int) -> None:
         self._secret = secret
@@ -59,11 +58,11 @@ class Disguise:
         return "".join(digits[mark] for mark in "0123456789")
 
     def number(self, field: str, given: str) -> str:
-        """Return another number of the same form; `field` is one of student_number, exam_number, qq, phone, …"""
+        """Return another number of the same form. `_KEPT` has the fields and how many leading characters stay."""
         return self._words(_resting(given, lambda core: self._number(field, core)))
 
     def _words(self, given: str) -> str:
-        """Return a cell of numbers with the names beside them changed."""
+        """Replace the Chinese words in a cell of numbers, because they may be names. Harmless words stay."""
 
         def other(found: re.Match[str]) -> str:
             word = found[0]
@@ -81,7 +80,7 @@ class Disguise:
         )
 
     def id_number(self, given: str) -> str:
-        """Return another ID number: same region, year and sex, valid exactly where the given one is."""
+        """Return another ID number with the same region, year and sex. It is valid only if the given one is."""
         return self._words(_resting(given, self._id_number))
 
     def _id_number(self, core: str) -> str:
@@ -95,27 +94,24 @@ class Disguise:
         body = core[:start] + day + sequence + sex
         if len(core) == 15:
             return body
-        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))  # as far from the right one as it was
+        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))  # as far from the right one as before
         return body + _CHECK[(_CHECK.index(_check_character(body)) + off) % 11]
 
     def prefix(self, fifteen: str) -> str:
-        """Return what becomes of an ID number's first 15 digits (all that a damaged cell has)."""
+        """Return the disguise of an ID number's first 15 digits, which are all that a damaged cell holds."""
         return self._id_number(fifteen + "00" + _check_character(fifteen + "00"))[:15]
 
     def avoid(self, given: set[str]) -> None:
-        """Give nobody one of these names: they are the ones to be hidden."""
+        """Exclude these names from the new ones, because they are the ones to hide."""
         self._taken |= given
 
     def know(self, names: Iterable[str], numbers: Iterable[str]) -> None:
-        """Learn by which names and numbers `text` is to know persons: the registry's (a student may type anything)."""
+        """Store the registry's names and numbers, by which `text` recognises people."""
         self._people |= {name for name in names if len(name) > 1}
         self._numbers |= {number for number in numbers if _LONG.fullmatch(number)}
 
     def text(self, given: str) -> str:
-        """Return a cell of no personal field: what somebody wrote there of a person all the same is changed.
-
-        A name of two characters is known where it is all that stands there.
-        """
+        """Replace names, numbers and addresses in free text; a name of two characters only as the whole cell."""
         changed = _ADDRESS.sub(lambda found: self.email(found[0]) if found[1] else found[0], given)
         changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
         if changed.strip() in self._people:
@@ -132,7 +128,7 @@ class Disguise:
         return self._id_number(number.upper()) if len(number) in (15, 18) else self._number("student_number", number)
 
     def name(self, given: str, base: str = "") -> str:
-        """Return another name; one that differs a little from the name `base` differs as much from base's new name."""
+        """Return another name. It differs from the new name of `base` as much as `given` differs from `base`."""
         core = given.strip()
         if core not in self._names:
             alike = base and base != core and len(base) + len(core) <= _COMPARED
@@ -142,7 +138,7 @@ class Disguise:
 
     def _fresh(self, core: str) -> str:
         new = core
-        for attempt in range(200 if len(core) <= _COMPARED else 1):  # two of a long name are hardly the same
+        for attempt in range(200 if len(core) <= _COMPARED else 1):  # long names hardly collide
             dice = Random(f"{self._secret} {core} {attempt}")
             new = "".join(self._letter(mark, at, dice) for at, mark in enumerate(core))
             if new not in self._taken and new != core:
@@ -150,7 +146,6 @@ class Disguise:
         return new
 
     def _like(self, core: str, base: str) -> str:
-        """Carry the differences between `base` and `core` over to base's new name."""
         new_base, dice, out = self.name(base), Random(f"{self._secret} {core} {base}"), ""
         for step, a, b, c, d in SequenceMatcher(None, base, core, autojunk=False).get_opcodes():
             changed = "".join(self._letter(mark, 1, dice) for mark in core[c:d])
@@ -167,7 +162,7 @@ class Disguise:
         return _in_style(dice.choice("0123456789"), mark) if mark.isdecimal() else mark
 
     def email(self, given: str) -> str:
-        """Return another address of the same provider; digits of a QQ mailbox agree with the QQ number still."""
+        """Return another address at the same provider. Digits of a QQ mailbox still agree with the QQ number."""
         local, at, domain = given.partition("@")
         if local.strip().isdigit():
             return self.number("qq", local) + at + self.text(domain)
@@ -182,7 +177,7 @@ class Disguise:
         return mark
 
     def address(self, given: str) -> str:
-        """Return another address, as short as the given one where that was too short; a formula stays one."""
+        """Return another address. One that is too short stays as short, and a formula stays a formula."""
         core = given.strip()
         if not core:
             return given
@@ -193,19 +188,19 @@ class Disguise:
 
 
 def _check_character(body: str) -> str:
-    """Return the check character of one ID number's first 17 digits (GB 11643; columns: `knowledge.identifiers`)."""
+    """Return the check character of an ID number's first 17 digits (GB 11643; columns: `knowledge.identifiers`)."""
     return _CHECK[sum(int(digit) * 2 ** (17 - at) for at, digit in enumerate(body)) % 11]
 
 
 def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
-    """Return another one for each of `marks`: the next of a random round, so that none stays what it was."""
+    """Map each of `marks` to the next one in a shuffled cycle, so that none maps to itself."""
     order = list(marks)
     Random(seed).shuffle(order)
     return dict(zip(order, order[1:] + order[:1], strict=True))
 
 
 def _resting(given: str, change: Callable[[str], str]) -> str:
-    """Change the digits and letters of `given` and leave its spaces, signs, widths and cases where they are."""
+    """Apply `change` to the digits and letters of `given`. Spaces, signs, widths and cases stay."""
     marks = [unicodedata.normalize("NFKC", mark).upper() for mark in given]
     places = [at for at, mark in enumerate(marks) if _SIGNIFICANT.fullmatch(mark)]
     new = change("".join(marks[at] for at in places))

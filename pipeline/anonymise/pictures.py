@@ -1,4 +1,4 @@
-"""Pictures of nobody: drawn, small; some broken, too large, lying down, or handed in twice, as the given ones were."""
+"""Drawn portraits for a cohort. One is broken, too large, landscape, narrow or repeated if the original was."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def invented_picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
-    """Return an invented person's picture as a file's bytes; `wrong` says how it is spoilt.
-
-    Spoilt pictures are broken, large, landscape, narrow, twin or near_twin (of `mate`); missing gives no bytes.
-    """
+    """Return a portrait's bytes. `wrong`: missing (b""), broken, large, landscape, narrow, twin, near_twin."""
     if wrong == "missing":
         return b""
     if wrong in ("twin", "near_twin"):
@@ -43,9 +40,9 @@ def invented_picture(person: int, seed: int, wrong: str = "", mate: int = 0, suf
 
 
 def portrait(person: int, seed: int) -> Image.Image:
-    """Draw head and shoulders before a mottled curtain that no two people share."""
+    """Draw head and shoulders before a mottled curtain that differs for every person."""
     rng = np.random.default_rng([seed, 77, person])
-    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # near-same pictures are told by these
+    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # the curtain makes phashes differ
     image = Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
     width, height = _SIZE
@@ -72,7 +69,6 @@ def _encoded(image: Image.Image, suffix: str) -> bytes:
 
 
 def _large(image: Image.Image, person: int) -> bytes:
-    """A picture that a camera made and nobody made smaller: a little over 200 KB."""
     rng = np.random.default_rng(person)
     grain = rng.integers(-40, 40, (616, 440, 1))
     pixels = np.asarray(image.resize((440, 616))).astype(np.int64) + grain
@@ -82,7 +78,7 @@ def _large(image: Image.Image, person: int) -> bytes:
 
 
 class PictureNames:
-    """New names of picture files: a student's own number or ID number becomes the new one, all others are counted."""
+    """New names of picture files: a student's number or ID number becomes the disguised one, others get a count."""
 
     def __init__(self, rows: pd.DataFrame, disguise: Disguise) -> None:
         self._own: dict[str, str] = {}
@@ -93,7 +89,7 @@ class PictureNames:
         self._other: dict[str, str] = {}
 
     def name(self, given: str) -> str:
-        """Return the new name of a picture as a student wrote it, or of its file."""
+        """Return the new name of a picture file, or of a cell that names one."""
         if not given.strip():
             return given
         last = PurePosixPath(given.strip().replace("\\", "/"))
@@ -104,7 +100,7 @@ class PictureNames:
 
 
 def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
-    """Draw a picture of nobody, spoilt as the given one was, for each picture in `folder`."""
+    """Draw a portrait for each picture in `folder`, with the original's fault."""
     out.mkdir(exist_ok=True)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
     pictures = [read_picture(path) for path in files]

@@ -1,7 +1,6 @@
-"""A small invented cohort to practise on, finished: copied, with its dates laid round today.
+"""The finished practice cohort (`cohort/`), made by `tests/invented` for the day `MADE_FOR`.
 
-`cohort/` holds it as `tests/invented` made it. It was made for one day, `MADE_FOR`. A copy moves every date of
-`cohort.toml` and every time of submission by the days between `MADE_FOR` and the day of copying; nothing else changes.
+A copy shifts the dates of `cohort.toml` and the times of submission to the day of copying. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _TIME = "%Y-%m-%d %H:%M"
 
 
 def is_practice(folder: Path) -> bool:
-    """Say whether `folder` holds a copy of the practice cohort: its `cohort.toml` begins as ours does."""
+    """Return whether `folder` holds a copy of the practice cohort: its `cohort.toml` begins like ours."""
     mark, settings = (_COHORT / "cohort.toml").read_text(encoding="utf-8").splitlines()[0], folder / "cohort.toml"
     return settings.is_file() and settings.read_text(encoding="utf-8", errors="replace").startswith(mark)
 
 
 def copy_practice(folder: Path, today: date) -> None:
-    """Write the practice cohort into the empty `folder`, its window and its submissions laid round `today`."""
+    """Copy the practice cohort into the empty `folder`, with its dates shifted to `today`."""
     shutil.copytree(_COHORT, folder, dirs_exist_ok=True)
     shift = today - MADE_FOR
     settings = folder / "cohort.toml"
@@ -36,7 +35,6 @@ def copy_practice(folder: Path, today: date) -> None:
 
 
 def _shift_submissions(book: Path, shift: timedelta) -> None:
-    """Move the times of submission in every worksheet; all other cells stay as they are."""
     import openpyxl
 
     content = openpyxl.load_workbook(book)
