@@ -1,1 +1,1 @@
-"""Facts and checks that the rules use: codes, regions, identifiers, phones, names, photos."""
+"""Facts that rules use: codes, regions, identifiers, phones, names, photos."""

@@ -1,7 +1,6 @@
-"""What an answer means: code tables, the office's own aliases, and placeholders, which mean nothing.
+"""The meaning of an answer: code tables, the office's aliases, and placeholders, which count as blank.
 
-Built-in tables are `expectations/codes/FIELD.csv`; a file of the same name in a cohort's own folder replaces one.
-Columns: code, label, aliases (separated by |), source. `docs/code-tables.md` tells an office how to replace one.
+A cohort's `FIELD.csv` replaces ours in `expectations/codes` (code, label, aliases, source; `docs/code-tables.md`).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pipeline.knowledge.text_columns import by_distinct, expectation_rows, flag,
 
 COLUMNS = ("code", "label", "aliases", "source")
 
-# Answers that are no label of their own but no mistake either (fields.csv, note of education_level).
+# Answers that are no label but no mistake either (fields.csv, note of education_level).
 SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
 """By field: such an answer, and the labels that it covers."""
 
@@ -40,7 +39,7 @@ def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class CodeTable:
-    """The table of one field: its labels in order, every known word with its label, and the codes of labels."""
+    """The table of one field: labels in order, the label of every known word, and the code of each label."""
 
     field: str
     labels: tuple[str, ...]
@@ -49,15 +48,14 @@ class CodeTable:
 
     @cached_property
     def _labels_by_code(self) -> dict[str, str]:
-        """Each code, without zeros in front, with the first label that has it."""
         return {_plain(code): label for label, code in reversed(self.numbers.items())}
 
     def canonical(self, values: pd.Series) -> pd.Series:
-        """Return each answer as its label; an answer that no label or alias equals is kept as it is."""
+        """Return each answer as its label. An answer that equals no label or alias is returned unchanged."""
         return by_distinct(values, self._meaning)
 
     def known(self, values: pd.Series) -> pd.Series:
-        """Return whether each answer is a label or an alias; blank is true (`FIELD.required` judges it)."""
+        """Return whether each answer is a label or an alias. Blank is true (`FIELD.required` judges it)."""
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
         return flag_by_distinct(values, lambda value: self._meaning(value) in accepted)
 
@@ -69,10 +67,7 @@ class CodeTable:
         return self.words.get(_fold(value)) or self._with_code(value) or value
 
     def _with_code(self, value: str) -> str:
-        """Return the label of an answer that says it twice, such as 03共青团员, 31-本科, 1.男, 英语(English); else "".
-
-        If code and label belong to different entries of the table, the answer has no meaning.
-        """
+        """Return the label of an answer with its code, such as 31-本科 or 英语(English); "" if the two disagree."""
         twice = _TWICE.fullmatch(value.strip())
         if twice is None:
             return ""
@@ -98,10 +93,7 @@ def _fold(word: str) -> str:
 
 
 def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
-    """Return every code table by field name; a cohort's own replaces the built-in one.
-
-    The office's own are `FIELD.csv` in its rules `folder` (files of other names are not ours to read there) or anything
-    in its folder `codes`.
+    """Return every code table by field name. A `FIELD.csv` in `folder` or in its `codes` replaces the built-in one.
 
     Raises:
         ConfigurationError: files that are no code table, each mistake with file and line.
@@ -205,10 +197,10 @@ ALIAS_COLUMNS = ("field", "word", "meant")
 
 
 def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
-    """Return what each word of a field means; empty where the folder has no such table.
+    """Return what each word of a field means; empty if the folder has no such table.
 
     Raises:
-        ConfigurationError: the table cannot be read, or names a field that there is not, with its line.
+        ConfigurationError: the table cannot be read, or names an unknown field, with its line.
     """
     path = folder / ALIASES if folder else None
     if path is None or not path.is_file():
@@ -231,10 +223,9 @@ _LONGEST = 64  # bytes: no placeholder has more
 
 
 def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) -> pd.Series:
-    """Return repaired values of the field `name`, blank where they are no answer (`expectations/placeholders.csv`).
+    """Return repaired values, blank where they are no answer (`expectations/placeholders.csv`).
 
-    A word without a field counts in all fields. Brackets around it, width, case and spaces do not matter, and a cell of
-    punctuation alone is nothing too. A value of the field's own code table is never nothing.
+    Brackets, width, case and spaces do not count. Punctuation alone is no answer; a word of the code table is one.
     """
     short = np.flatnonzero((lengths(values) <= _LONGEST) & (values != "").to_numpy())
     asked = values.iloc[short]
@@ -245,7 +236,7 @@ def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) 
 
 
 def _is_nothing(name: str, value: str) -> bool:
-    if value.isalnum() and unicodedata.is_normalized("NFKC", value):  # nearly all: nothing stands around the word
+    if value.isalnum() and unicodedata.is_normalized("NFKC", value):  # nearly all: no brackets around the word
         bare = value.casefold()
     elif re.fullmatch(r"[\W_]+", value):
         return True
@@ -257,7 +248,6 @@ def _is_nothing(name: str, value: str) -> bool:
 
 @cache
 def _words() -> dict[str, set[str]]:
-    """Return the words of each field that has its own, and under "" those of all fields."""
     words: dict[str, set[str]] = defaultdict(set)
     for row in expectation_rows("placeholders.csv"):
         words[row["field"]].add(row["word"].casefold())

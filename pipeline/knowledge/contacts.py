@@ -1,10 +1,7 @@
-"""Phones, postcodes, QQ numbers and e-mail addresses.
+"""Phones, postcodes, QQ numbers and e-mail addresses. Every `_ok` function is true on blank (`FIELD.required`).
 
-Sources: mobile numbers by the numbering plan of the ministry (11 digits, 1 and 3 to 9); landlines by area code
-(0 and two or three digits) and 7 or 8 digits; area codes that were merged away in
-`expectations/contacts/area_codes_abolished.csv`; misspelt mail domains in `expectations/contacts/email_domains.csv`.
-
-Every `_ok` function is true on blank: `FIELD.required` judges that.
+Sources: the ministry's numbering plan (mobile: 11 digits from 1 and 3 to 9; landline: area code and 7 or 8 digits), and
+the tables in `expectations/contacts/`.
 """
 
 from __future__ import annotations
@@ -53,10 +50,9 @@ _PARTED = re.compile(
 
 
 def telephones(value: str) -> str:
-    """Return the telephone numbers of one cell as they are dialled, several parted by /.
+    """Return a cell's telephone numbers as they are dialled, separated by /, or a cell of anything else unchanged.
 
-    A mobile number is its eleven digits, a landline area code, hyphen, number and 转 extension. Country code, spaces,
-    labels (手机：) and remarks (（父亲）) go. A cell that is not made of numbers is returned as it is.
+    A landline is area code, hyphen, number, 转 extension. Country code, spaces, labels (手机：), remarks (（父亲）) go.
     """
     one = _telephone(value)
     if one:
@@ -69,7 +65,6 @@ def telephones(value: str) -> str:
 
 
 def _telephone(value: str) -> str:
-    """Return one number as it is dialled, "" where the text is none."""
     shown = _REMARK.sub("", value.lower().translate(_SIGNS).strip())
     bare = re.sub(r"\s+", "", _WORDS_BEHIND.sub("", _WORDS_BEFORE.sub("", shown)))
     home = _COUNTRY.sub("", bare)
@@ -91,18 +86,14 @@ def _landline(bare: str) -> str:
 
 
 def mobile_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is a mainland mobile number (a leading +86, spaces and hyphens are no fault)."""
+    """Return whether each value is a mainland mobile number. A leading +86, spaces and hyphens are no fault."""
     return _settle(
         values, fits_pattern(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
     )
 
 
 def family_phone_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is a mobile number or a landline, with its area code or without.
-
-    Several numbers in one cell are right when each of them is; 400 and 800 numbers are right; a landline without
-    its area code is the matter of `area_code_state`.
-    """
+    """Return whether each value is mobile, 400, 800 or landline numbers. `area_code_state` judges area codes."""
     plain = fits_pattern(values, rf"|{_MOBILE}|{_LANDLINE}")
     return _settle(values, plain, lambda value: all(re.fullmatch(_ONE, one) for one in telephones(value).split("/")))
 
@@ -142,7 +133,6 @@ def _area_of(number: str) -> str:
 
 @cache
 def _in_use(area: str) -> bool:
-    """Return whether a landline under this area code may exist, by the numbering plan that `phonenumbers` holds."""
     from phonenumbers import PhoneNumber, is_valid_number
 
     locals_ = (first * length for first in "2345678" for length in (7, 8))
@@ -151,11 +141,11 @@ def _in_use(area: str) -> bool:
     )
 
 
-_LATER_MERGED = frozenset({"0634"})  # 莱芜市, under 济南市 since 2019: the library has today's codes only
+_LATER_MERGED = frozenset({"0634"})  # 莱芜市, in 济南市 since 2019: the library has today's codes only
 
 
 def area_code_successor(values: pd.Series) -> pd.Series:
-    """Return the number as it is dialled today for landlines with an abolished area code, else "" (a proposal)."""
+    """Return the number as it is dialled today for landlines with an abolished area code, else ""."""
     old = fits_pattern(values, rf".*(?:{'|'.join(_abolished())}).*")
     answers = pd.Series("", index=values.index, dtype="str")
     answers[old] = by_distinct(values[old], _successor)
@@ -189,12 +179,12 @@ def qq_ok(values: pd.Series) -> pd.Series:
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN_EMAIL = rf"[A-Za-z0-9_+-]{{1,20}}(?:\.[A-Za-z0-9_+-]{{1,20}}){{0,2}}@(?:{_LABEL}\.){{1,3}}[A-Za-z]{{2,10}}"
-# names that RFC 6761 keeps from delivery, and punycode, are for the library to judge
+# the library judges names that RFC 6761 excludes from delivery, and punycode
 _ODD_EMAIL = r"(?i).*(?:--.*|\.(?:test|invalid|local|localhost|onion|arpa|example))"
 
 
 def email_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value, as it stands, is an address that mail could be sent to (syntax only, no DNS)."""
+    """Return whether each value is an address by syntax (no DNS query)."""
     plain = fits_pattern(values, rf"|{_PLAIN_EMAIL}") & ~fits_pattern(values, _ODD_EMAIL)
     return _settle(values, plain, _deliverable)
 
@@ -210,7 +200,7 @@ def _deliverable(address: str) -> bool:
 
 
 def email_misspelt(values: pd.Series) -> pd.Series:
-    """Return the domain that was probably meant where an address has a known misspelling, else ""."""
+    """Return the domain that a known misspelling stands for, else ""."""
     known = "|".join(map(re.escape, _misspellings()))
     answer = np.full(len(values), "", dtype=object)
     odd = fits_pattern(values, rf"(?i).*@\s*(?:{known})\s*")

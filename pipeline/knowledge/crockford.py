@@ -1,4 +1,4 @@
-"""Crockford's base 32: letters and digits that people read from paper and type, without I, L, O and U."""
+"""Crockford's base 32, for people to read from paper and type: no I, L, O and U."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def written(value: bytes) -> str:
 
 
 def read(typed: str) -> str:
-    """Return typed text in the form of `written`. Width, case, hyphens, spaces and look-alikes do not matter."""
+    """Return typed text in the form of `written`. Width, case, hyphens, spaces and look-alikes do not count."""
     plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
     letters = "".join(letter for letter in plain if letter in _ALPHABET)
     return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))

@@ -1,13 +1,10 @@
-"""ID numbers: what kind, whether right, and what they tell (date of birth, gender, region).
+"""ID numbers: kind, validity, date of birth, gender, region. Values must be normalised: half-width, no spaces.
 
-Sources: GB 11643-1999 (18 digits: six of region, eight of birth, three of order, odd for men; check character
-by ISO 7064 MOD 11-2); 居民身份证 of the first generation (15 digits, year of two digits); 港澳台居民居住证 (81, 82, 83
-and 0000, State Council order 2018); foreigners' permanent residence: the five-star card of 2023 (9, two digits of
-the place of acceptance, three of ISO 3166 nationality, then birth, order and check as in GB 11643) and the older
-card (three letters of nationality, twelve digits).
-
-Every `_ok` function is true for blank numbers and for numbers damaged by a spreadsheet, which other rules judge.
-Values must be normalised: no spaces, half-width. A small x is read as X.
+GB 11643-1999: 18 characters (six of region, eight of birth, three of order, odd for men; check character by ISO 7064
+MOD 11-2). 居民身份证 of the first generation: 15 digits, two for the year. 港澳台居民居住证 (State Council order 2018):
+81, 82, 83 and 0000. Foreigners: the card of 2023 (9, two digits of place, three of ISO 3166 nationality, then as GB
+11643), the older one (three letters, twelve digits). Every `_ok` function is true on blank and damaged numbers: other
+rules judge them.
 """
 
 from __future__ import annotations
@@ -37,7 +34,7 @@ _DAMAGED = r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"
 _KINDS = ["malformed", "", "resident", "residence_permit", "foreigner", "old15", "damaged"]
 _MALFORMED, _BLANK, _RESIDENT, _PERMIT, _FOREIGNER, _OLD15, _DAMAGED_KIND = range(len(_KINDS))
 _GENDERS = ["", "男", "女"]
-_LEAST_DIGITS = 10  # a mantissa shorter than this is a display ("4.30302E+17"), not a number whose zeros were dropped
+_LEAST_DIGITS = 10  # a shorter mantissa is a display ("4.30302E+17")
 _MONTH = re.compile("[0-9]{4}-(?:0[1-9]|1[0-2])")
 _NO_MONTH = -(2**40)
 _CENTURY_PIVOT = 30  # two-digit years of the older foreigners' card: up to 30 is 20xx
@@ -54,7 +51,6 @@ class IdNumbers:
         self._kinds = self._read_kinds(length)
 
     def _of_length(self, length: np.ndarray, width: int) -> tuple[np.ndarray, Bytes]:
-        """Return where the values of `width` bytes stand, and their characters, a row each."""
         where = np.flatnonzero(length == width)
         return where, byte_matrix(self._values.iloc[where] if len(where) < len(length) else self._values, width)
 
@@ -73,12 +69,12 @@ class IdNumbers:
         return chosen(self._kinds, _KINDS, self._values.index)
 
     def is_kind(self, *kinds: str) -> pd.Series:
-        """Return which numbers are of one of these kinds."""
+        """Return which numbers are of these kinds."""
         return flag(self._values, np.isin(self._kinds, [_KINDS.index(kind) for kind in kinds]))
 
     @cached_property
     def format_ok(self) -> pd.Series:
-        """Whether each number has a form that is issued today (fifteen digits are not: 18 位)."""
+        """Whether each number has a form that is issued today. Fifteen digits are not."""
         return flag(self._values, ~np.isin(self._kinds, [_MALFORMED, _OLD15]))
 
     @cached_property
@@ -88,7 +84,7 @@ class IdNumbers:
 
     @cached_property
     def checksum_ok(self) -> pd.Series:
-        """Whether the check character of each 18-character number is right; other forms have none: true."""
+        """Whether the check character of each 18-character number is right. Other forms have none and are true."""
         answer = np.ones(len(self._values), dtype=bool)
         whole = self._kinds[self._long] != _MALFORMED
         given = self._long_digits[whole]
@@ -97,7 +93,7 @@ class IdNumbers:
 
     @cached_property
     def born(self) -> np.ndarray:
-        """The date of birth each number tells (datetime64[D]), NaT where it tells none that exists."""
+        """The date of birth in each number (datetime64[D]); NaT if it has none that exists."""
         answer = np.full(len(self._values), np.datetime64("NaT"), dtype="datetime64[D]")
         kinds = self._kinds[self._short]
         for where, digits, start, short, card in (
@@ -111,15 +107,11 @@ class IdNumbers:
 
     @property
     def tells_birth(self) -> pd.Series:
-        """Whether each number tells a date of birth that exists."""
+        """Whether each number has a date of birth that exists."""
         return flag(self._values, ~np.isnat(self.born))
 
     def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
-        """Return whether digits 7 to 14 are a date, of someone aged 14 to 70 in the graduation month (rules.csv).
-
-        Where the month (YYYY-MM) is blank or not given only the date is judged. Blank, damaged, malformed and 15-digit
-        numbers are true (other rules have the word).
-        """
+        """Return whether digits 7-14 are a date, of an age of 14 to 70 in the month YYYY-MM if given (rules.csv)."""
         judged = np.isin(self._kinds, [_RESIDENT, _PERMIT, _FOREIGNER])
         real = ~np.isnat(self.born)
         answer = ~judged | real
@@ -132,7 +124,7 @@ class IdNumbers:
 
     @cached_property
     def gender(self) -> pd.Series:
-        """男 or 女 by the order digit of each number, "" where it tells none (older foreigners' cards)."""
+        """男 or 女 by the order digit of each number; "" for older foreigners' cards, which have none."""
         answer = np.zeros(len(self._values), dtype=np.int8)
         for rows, digits, place, where in (
             (self._long, self._long_digits, 16, self._kinds[self._long] != _MALFORMED),
@@ -143,18 +135,18 @@ class IdNumbers:
 
     @cached_property
     def region(self) -> pd.Series:
-        """The first six digits of residents' numbers and residence permits, "" where no region is told."""
+        """The first six digits of residents' numbers and residence permits, else ""."""
         return self._values.str[:6].where(self.is_kind("resident", "residence_permit", "old15"), "")
 
     @cached_property
     def valid(self) -> pd.Series:
-        """Whether each number is whole and right: issued form, check character, date of birth."""
+        """Whether each number has an issued form, the right check character and a date of birth."""
         issued = self.is_kind("resident", "residence_permit", "foreigner")
         return issued & self.checksum_ok & self.tells_birth
 
 
 def _kinds_of_18(characters: Bytes) -> np.ndarray:
-    digits = characters - np.uint8(_ZERO)  # wraps: what is no digit is 10 or more
+    digits = characters - np.uint8(_ZERO)  # wraps: other characters become 10 or more
     fits = (digits[:, :17] < 10).all(axis=1) & ((digits[:, 17] < 10) | (_upper(characters[:, 17]) == ord("X")))
     permit = (digits[:, 0] == 8) & (digits[:, 1] >= 1) & (digits[:, 1] <= 3) & (digits[:, 2:6] == 0).all(axis=1)
     kinds = np.select([~fits, permit, digits[:, 0] == 9], [_MALFORMED, _PERMIT, _FOREIGNER], _RESIDENT)
@@ -170,7 +162,6 @@ def _kinds_of_15(characters: Bytes) -> np.ndarray:
 
 
 def _months_since_1970(months: pd.Series) -> np.ndarray:
-    """Return months written YYYY-MM as numbers, `_NO_MONTH` where they are none."""
     places, known = distinct(months)
     numbers = [
         int(month[:4]) * 12 + int(month[5:]) - 1970 * 12 - 1 if _MONTH.fullmatch(month) else _NO_MONTH
@@ -180,12 +171,12 @@ def _months_since_1970(months: pd.Series) -> np.ndarray:
 
 
 def damaged(values: pd.Series) -> pd.Series:
-    """Return which numbers of any kind a spreadsheet kept as such: 1.34303E+13, or 13430300000052.0."""
+    """Return which numbers of any kind a spreadsheet kept as numbers: 1.34303E+13, or 13430300000052.0."""
     return flag(values, fits_pattern(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
 
 
 def check_character(first17: pd.Series) -> pd.Series:
-    """Return the eighteenth character (ISO 7064 MOD 11-2) of each seventeen digits, "" where they are none."""
+    """Return the check character (ISO 7064 MOD 11-2) of each seventeen digits, else ""."""
     fits = fits_pattern(first17, "[0-9]{17}")
     answer = np.full(len(first17), "", dtype=object)
     answer[fits] = _check_bytes(byte_matrix(first17[fits], 17)).view("S1").astype(str)
@@ -204,7 +195,6 @@ def _upper(characters: Bytes) -> Bytes:
 
 
 def _dates(digits: Bytes, start: int, *, short: bool, old_card: bool) -> np.ndarray:
-    """Return the dates that stand in the digits from `start` on, NaT where there is no such day."""
     size = 2 if short else 4
     years = _number(digits, start, size)
     if short:
@@ -225,18 +215,14 @@ def _number(digits: Bytes, start: int, size: int) -> np.ndarray:
 
 
 def to_18(values15: pd.Series) -> pd.Series:
-    """Return fifteen-digit numbers in the form of eighteen (19 before the year, check character); others as given."""
+    """Return fifteen-digit numbers in their eighteen-digit form; others unchanged."""
     old = flag(values15, fits_pattern(values15, "[0-9]{15}"))
     first17 = values15.str[:6] + "19" + values15.str[6:]
     return values15.where(~old, first17 + check_character(first17))
 
 
 def id_prefix(values: pd.Series) -> pd.Series:
-    """Return the first fifteen digits that a damaged number still tells, else "" (traps.md: the rest is lost).
-
-    A spreadsheet keeps fifteen significant digits and drops zeros at their end; a mantissa of fewer than ten
-    digits is what was displayed, and tells no prefix.
-    """
+    """Return the first 15 digits of a damaged number, else "" (traps.md). Mantissas under 10 digits have lost them."""
     whole = flag(values, fits_pattern(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
     digits = values.str.replace(r"[Ee].*$", "", regex=True).str.replace(".", "", regex=False)
     enough = digits.str.len().between(_LEAST_DIGITS, 17)

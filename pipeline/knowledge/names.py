@@ -1,11 +1,8 @@
-"""Names: characters, cleaned, judged, and made comparable.
+"""Names: cleaned, judged, made comparable. An ID card has Han characters with U+00B7, or Latin letters and spaces.
 
-A name as it stands on an ID card is Han characters, with U+00B7 between the parts of a minority name; a foreigner's
-is Latin letters with single spaces. Names as short words of other languages (Null, None, NA, 那, 无) are names.
-
-Sources of look-alikes: Unicode's EquivalentUnifiedIdeograph.txt (radicals supplement), its compatibility mappings
-(Kangxi radicals, compatibility ideographs, full-width Latin), and the private-use characters of GBK and GB18030 (rows
-FE50 to FEA0): what GB18030-2022 and Unicode 4.1 and later call U+9FB4 to U+9FBB and six characters of extension B.
+Words such as Null, NA and 无 are names. Sources of look-alikes: Unicode's EquivalentUnifiedIdeograph.txt (radicals
+supplement), its compatibility mappings, and the private-use characters of GBK and GB18030 (rows FE50 to FEA0), which
+GB18030-2022 and Unicode 4.1 call U+9FB4 to U+9FBB and six characters of extension B.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import pandas as pd
 from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
 
 DOT = "\u00b7"
-# what people type for the middle dot of a minority name
+# typed for the middle dot of a minority name
 DOT_LOOKALIKES = (
     "\u2022\u2027\u30fb\uff65\uff0e.\u2219\u22c5\u25cf\u2981\u25e6\u2024\u0387\u1427\u2e31\ua78f\u02d9\u16eb"
     "\u2e33\u25aa\u3002\uff61\ufe52\ufe45\ufe46\u318d\u119e\u2e30\u2218\u26ac\u2b2a\u2b1d\u2025\u205a\U00010101\u00b7"
@@ -48,7 +45,7 @@ _PRIVATE = {
 
 @cache
 def lookalikes() -> dict[int, str]:
-    """Return the characters that stand for Han or Latin ones, each with the one meant (for `str.translate`)."""
+    """Return the Han or Latin character that each look-alike stands for (for `str.translate`)."""
     # GBK's private-use characters E815 to E864 (FE50 to FEA0), as GB18030 reads the same bytes
     trails = [*range(0x50, 0x7F), *range(0x80, 0xA1)]
     table = {0xE815 + place: bytes((0xFE, trail)).decode("gb18030") for place, trail in enumerate(trails)}
@@ -68,9 +65,9 @@ _GOOD = rf"[{HAN}]+(?:{DOT}[{HAN}]+)*|{_LATIN}"
 _BESIDE_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
 _DOTS = re.compile(rf"(?<=[{HAN}]) *[{re.escape(DOT_LOOKALIKES)}]+ *(?=[{HAN}])")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")
-_MOST_READINGS = 512  # of one name; more come only from long names of many-voiced characters
+_MOST_READINGS = 512  # of one name
 
-# readings that a character has as a surname and dictionaries put last or leave out
+# surname readings that dictionaries put last or leave out
 _SURNAMES = {
     "单": "shan", "仇": "qiu", "解": "xie", "查": "zha", "曾": "zeng", "盖": "ge", "朴": "piao", "区": "ou",
     "任": "ren", "缪": "miao", "乐": "yue", "覃": "qin", "员": "yun", "召": "shao", "秘": "bi", "折": "she",
@@ -82,12 +79,7 @@ _SURNAMES = {
 
 
 def clean_name(values: pd.Series) -> pd.Series:
-    """Return each name as it would stand on the card.
-
-    Look-alikes of the middle dot between Han characters become U+00B7; radicals, private-use and full-width
-    characters become the ones meant; invisible characters and spaces beside Han characters go; Latin names keep
-    single spaces.
-    """
+    """Return each name as on the card: look-alikes replaced, U+00B7 as dot, no spaces beside Han characters."""
     plain = fits_pattern(values, _PLAIN)
     if plain.all():
         return values
@@ -111,16 +103,12 @@ def _visible(character: str) -> str:
 
 
 def name_ok(values: pd.Series) -> pd.Series:
-    """Return whether each cleaned name is Han characters with middle dots, or Latin letters with spaces (or blank)."""
+    """Return whether each cleaned name is Han characters with middle dots, Latin letters with spaces, or blank."""
     return flag(values, fits_pattern(values, rf"|{_GOOD}"))
 
 
 def equal_names(values: pd.Series) -> pd.Series:
-    """Return each cleaned name in the form that identity and record compare: equal forms are equal names.
-
-    Latin letters count without regard to case, hyphens, apostrophes, dots and spaces; Han characters count as they
-    stand.
-    """
+    """Return the form in which identity and record compare names: Latin without joints and case, Han as it is."""
     letters = flag(values, fits_pattern(values, rf"(?s).*[{LATIN}].*"))
     if not letters.any():
         return values
@@ -136,10 +124,7 @@ def name_latin(values: pd.Series) -> pd.Series:
 
 @lru_cache(maxsize=200_000)
 def key_of(name: str) -> str:
-    """Return a key under which the same cleaned name agrees: traditional as simplified, without dots, spaces and case.
-
-    For matching only: 徐乾 gets the key 徐干, so a key never replaces a name.
-    """
+    """Return a key for matching only: traditional as simplified, no dots, spaces and case (徐乾 gives 徐干)."""
     bare = "".join(name.split()).replace(DOT, "").casefold()
     return "".join(_simplified(character) for character in bare)
 
@@ -160,10 +145,7 @@ def _simplify():  # noqa: ANN202  # the library has no types
 
 @lru_cache(maxsize=50_000)
 def sounds(name: str) -> frozenset[str]:
-    """Return all pinyin readings of a name without tones and spaces, including surname readings.
-
-    Two names sound alike when their sets meet. A name with more than 512 readings gets the first 512.
-    """
+    """Return the toneless pinyin readings of a name, with surname readings: at most the first 512."""
     readings = [_readings(character) for character in key_of(_clean(name))]
     spoken = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MOST_READINGS)}
     for surname, reading in _SURNAMES.items():

@@ -1,11 +1,8 @@
-"""Photos: found in the folder, decoded whole, measured upright, and told from other students' photos.
+"""Photos: found in the folder, decoded whole, measured upright, compared with other students' photos.
 
-A photo cell is untrusted text. It can only name a file inside the folder: absolute paths, `..` and links that lead out
-of the folder are never opened. Every distinct file is read once.
-
-A picture's `phash` is 16 hexadecimal digits of the perceptual hash, which finds candidates, and the colours of a grid
-of 6 by 6, which confirm them: portraits before one backdrop are alike in shape, and a hash alone would take two
-students for one.
+A cell is untrusted: absolute paths, `..` and links that lead out of the folder are never opened. A `phash` is 16
+hexadecimal digits of the perceptual hash, which finds candidates, and the colours of a 6 by 6 grid, which confirm them:
+portraits before one backdrop have similar hashes.
 """
 
 from __future__ import annotations
@@ -26,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-NEAR = 4  # of 64 bits of the hash
-CLOSE = 6.0  # mean difference of colours, of 255: copies saved at quality 40 or at half the size stay under 3
-_BLOCKS = 6  # two hashes within four bits agree whole in two of six blocks
+NEAR = 4  # bits of 64
+CLOSE = 6.0  # mean difference of colours, of 255: copies at quality 40 or half the size stay under 3
+_BLOCKS = 6  # hashes within four bits have two of six blocks in common
 _HASH = r"[0-9a-f]{16,}"
 
 Hashes = npt.NDArray[np.uint64]
@@ -37,11 +34,7 @@ Positions = npt.NDArray[np.int64]
 
 
 def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
-    """Return a group id for every picture that was handed in twice or more, "" for the others.
-
-    The id is the content digest of one of the group. Candidates come from equal blocks of the hash, never from all
-    pairs, so that twelve million pictures are as many look-ups.
-    """
+    """Return a group id (a member's SHA-256) for every picture that was handed in twice or more, else ""."""
     given = pd.DataFrame({"sha256": sha256.to_numpy(), "phash": phashes.to_numpy()}).astype("str")
     distinct = given[given["sha256"].ne("")].drop_duplicates("sha256")
     hashed = distinct[distinct["phash"].str.fullmatch(_HASH)]
@@ -54,14 +47,13 @@ def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
 
 
 class _Groups:
-    """Disjoint sets of positions: `label` has for each the set that it is in, named by one of its members."""
+    """Disjoint sets of positions: `label` is the set of each, named by one of its members."""
 
     def __init__(self, size: int) -> None:
         self.label = np.arange(size)
         self._members: dict[int, list[int]] = {}
 
     def join(self, one: int, other: int) -> None:
-        """Make the sets of two positions one; the smaller set takes the other's label."""
         kept, gone = int(self.label[one]), int(self.label[other])
         if kept == gone:
             return
@@ -73,7 +65,6 @@ class _Groups:
 
 
 def _grouped(phashes: list[str]) -> Positions:
-    """Return the position of one of its group for each picture: near hashes, and close colours."""
     hashes = np.array([int(value[:16], 16) for value in phashes], dtype=np.uint64)
     colours = _colours(phashes)
     groups = _Groups(len(phashes))
@@ -97,7 +88,7 @@ def _close(ones: Colours, others: Colours) -> npt.NDArray[np.bool_]:
 
 
 def _candidates(hashes: Hashes, label: Positions) -> Iterator[tuple[Positions, Positions]]:
-    """Yield pairs of positions whose hashes differ by at most `NEAR` bits and that are not in one set (`label`) yet."""
+    """Yield pairs of positions whose hashes differ by at most `NEAR` bits and that are in two sets."""
     edges = [64 * block // _BLOCKS for block in range(_BLOCKS + 1)]
     masks = [((1 << end) - (1 << start)) for start, end in itertools.pairwise(edges)]
     for first, second in itertools.combinations(masks, 2):
@@ -111,7 +102,6 @@ def _candidates(hashes: Hashes, label: Positions) -> Iterator[tuple[Positions, P
 
 
 def _neighbours(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Positions]]:
-    """Pair each picture with the next, the one after it, … as long as any two share their key."""
     for lag in range(1, len(order)):
         same = keys[lag:] == keys[:-lag]
         if not bool(same.any()):
@@ -119,18 +109,18 @@ def _neighbours(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Pos
         yield order[:-lag][same], order[lag:][same]
 
 
-# What is decoded, whatever a file is called: Pillow knows forty more kinds, and would start Ghostscript for one of them
+# Pillow knows forty more kinds, and would start Ghostscript for one of them
 _KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-MOST_PIXELS = 40_000_000  # a decompression bomb is bounded here; a scanner's A4 page at 600 dpi has 35 million
-MOST_BYTES = 50_000_000  # larger files are measured and hashed, never decoded (the rule's limit is 200 KB)
-GRID = 6  # colours of a picture's grid of 6 by 6 stand behind its hash
+MOST_PIXELS = 40_000_000  # bounds a decompression bomb; a scanned A4 page at 600 dpi has 35 million
+MOST_BYTES = 50_000_000  # larger files are never decoded (the rule's limit is 200 KB)
+GRID = 6
 COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
 
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """One file: whether it decodes whole, its size in bytes and upright pixels, content digest, perceptual hash."""
+    """One file: whether it decodes whole, bytes, upright pixels, SHA-256, perceptual hash."""
 
     readable: bool
     bytes: int
@@ -141,11 +131,7 @@ class PhotoFile:
 
 
 def examine_photos(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
-    """Return what each row's photo is (columns `COLUMNS`, same index; `path` is relative to the folder of `shelf`).
-
-    A photo is looked for by the given name, with or without extension and folder, then by student number, then by
-    ID number as file stem. Where nothing is found the other columns are false, 0 and "".
-    """
+    """Return each row's photo by its name, student number or ID number: `COLUMNS`, `path` relative to the folder."""
     paths = [
         shelf.find(name, number, identity)
         for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
@@ -166,7 +152,7 @@ def _row(folder: Path, path: Path | None, pictures: dict[Path, PhotoFile]) -> tu
 
 
 class Shelf:
-    """The image files of one folder (and the folders in it), by name and by stem, in any case of letters."""
+    """The image files of one folder and the folders in it, by name and stem in any case."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder.resolve()
@@ -191,7 +177,7 @@ class Shelf:
             return path.is_file()
         try:
             target = path.resolve()
-        except RuntimeError:  # links that lead round in a circle
+        except RuntimeError:  # a circle of links
             return False
         return target.is_relative_to(self.root) and target.is_file()
 
@@ -206,7 +192,7 @@ class Shelf:
         key = _asked(name)
         if not key:
             return []
-        keys = (key, PurePosixPath(key).name)  # 照片/张三.jpg may name a folder that the office did not keep
+        keys = (key, PurePosixPath(key).name)  # the office may not have kept the folder in 照片/张三.jpg
         found = (
             self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(_without_suffix(key)) for key in keys
         )
@@ -222,7 +208,6 @@ def _fold(name: str) -> str:
 
 
 def _asked(name: str) -> str:
-    """Return the key that a cell asks for, "" where it is a path that leads out of the folder."""
     path = PurePosixPath(_fold(name).replace("\\", "/"))
     outward = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
     return "" if outward or not path.name else path.as_posix()
@@ -234,7 +219,7 @@ def _without_suffix(key: str) -> str:
 
 
 def read_picture(path: Path) -> PhotoFile:
-    """Return what one file is; a file that cannot be opened or decoded whole is not readable."""
+    """Return what one file is. A file that cannot be opened or decoded whole is not readable."""
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
         size = path.stat().st_size
@@ -254,7 +239,7 @@ def _digest(path: Path) -> str:
 
 
 def _decode(content: bytes) -> tuple[int, int, str] | None:
-    """Return width and height after EXIF and the perceptual hash; None where the image is not whole."""
+    """Return width and height after EXIF and the `phash`, or None if the image is not whole."""
     import imagehash
     from PIL import Image, ImageOps
 
@@ -262,12 +247,11 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_KINDS) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
-            image.load()  # verify() passes half a JPEG (traps.md)
+            image.load()  # verify() accepts half a JPEG (traps.md)
             upright = ImageOps.exif_transpose(image)
             colours = upright.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX).tobytes().hex()
             return upright.width, upright.height, f"{imagehash.phash(upright.convert('L'))}{colours}"
     except (OSError, ValueError, SyntaxError, struct.error, zlib_error, Image.DecompressionBombError):
         return None
     except (IndexError, KeyError, TypeError, OverflowError, EOFError, MemoryError):
-        # broken files make Pillow's decoders stumble over their own headers
         return None

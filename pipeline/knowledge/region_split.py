@@ -1,4 +1,4 @@
-"""Cells of a form read as regions: levels written together are parted, short names completed."""
+"""Split the cells of a form into province, city and county, with short names completed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.knowledge.region_table import (
     RegionTable,
 )
 
-# areas that are administered like counties and are no counties in the national table
+# administered like counties, but no counties in the national table
 ANY_COUNTY = re.compile(
     r"市辖区$|高新|经开|开发区|新区|园区|管理区|管委会|示范区|实验区|试验区|风景|度假|农场|林场|牧场|林区|矿区|垦区|"
     r"保税|港区|科技城|工业城|生态城|合作区|直属|兵团|师$|团$|行委$|工委$|^县$|"
@@ -70,12 +70,11 @@ def _province_of(table: RegionTable, province: str, source: str) -> str:
 
 
 def _holds(table: RegionTable, province: str, head: str, rest: str) -> bool:
-    """Whether nothing follows the name of a place, or a county of the city that it is."""
     return not rest or rest in table.counties.get((province, table.cities[province].get(head, "")), {})
 
 
 def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:
-    """新疆生产建设兵团's cities stand in the national table under 新疆: 第八师 is 石河子市."""
+    """The national table has 新疆生产建设兵团's cities under 新疆: 第八师 is 石河子市."""
     province, city, county = cells
     if province != CORPS and not (province == XINJIANG and CORPS_UNIT.search(city)):
         return cells
@@ -89,7 +88,6 @@ def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:
 
 
 def _fill(rest: str, later: list[str]) -> list[str]:
-    """Move the text after the province into the city cell. The other cells stay."""
     if not later:
         return [rest, ""]
     if len(later) == 1:
@@ -98,7 +96,7 @@ def _fill(rest: str, later: list[str]) -> list[str]:
 
 
 def _without(table: RegionTable, province: str, cell: str) -> str:
-    """A cell without the province in front (湖南省长沙市, 湖南长沙); its name alone stays (吉林 may be 吉林市)."""
+    """Return a cell without the province in front (湖南省长沙市, 湖南长沙). A bare name stays: 吉林 may be 吉林市."""
     if cell in table.cities.get(province, ()):
         return cell
     for name in table.province_heads:
@@ -110,7 +108,6 @@ def _without(table: RegionTable, province: str, cell: str) -> str:
 
 
 def _city_head(table: RegionTable, province: str, text: str) -> str:
-    """Return the longest city name (in full or short) that `text` begins with, "" where none."""
     names = [name for name in table.cities.get(province, ()) if text.startswith(name)]
     return max(names, key=len, default="")
 
@@ -136,20 +133,20 @@ def _part_city(table: RegionTable, cells: list[str]) -> list[str]:
 
 
 def _lasts_without_city(table: RegionTable, province: str, county: str) -> bool:
-    """Whether a county without a city level was last known as that (石河子市), not under a city (浏阳市) or as one."""
+    """Return whether a county was last known without a city level (石河子市), not under a city (浏阳市)."""
     last = table.last_year(Place(province, "", county))
     under = max((year for home, year in table.homes[province, county].items() if home), default=0)
     return last > max(under, table.last_year(Place(province, county, "")))
 
 
 def _ended_as_county(table: RegionTable, province: str, city: str) -> bool:
-    """Whether a city is none any more and a county-level city has its name today: 巢湖市, of 合肥市 since 2011."""
+    """Return whether a former city's name is a county-level city's today: 巢湖市, of 合肥市 since 2011."""
     homes = table.homes.get((province, city), {})
     return table.last_year(Place(province, city, "")) < NOW and NOW in homes.values()
 
 
 def _behind_city(table: RegionTable, province: str, city: str, county: str) -> list[str] | None:
-    """长沙市望城区 in the city cell: the city, and the county where that cell is blank or says the same."""
+    """Split 长沙市望城区 in the city cell if the county cell is blank or says the same."""
     head = _city_head(table, province, city)
     if not head:
         return None
@@ -164,7 +161,7 @@ def _behind_city(table: RegionTable, province: str, city: str, county: str) -> l
 
 
 def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
-    """浏阳市 or 湘潭县 in the city cell: a county of one prefecture; the county cell names none other."""
+    """Split 浏阳市 or 湘潭县 in the city cell: a county of one prefecture, if the county cell names no other."""
     province, city, county = cells
     homes = table.homes_of_form.get((province, city), {})
     if not homes or county not in {"", "市辖区", city, *(name for _, name in homes)}:
@@ -186,7 +183,7 @@ def _municipality(table: RegionTable, province: str, city: str, county: str) -> 
 
 
 def _special(table: RegionTable, province: str, city: str, county: str) -> list[str]:
-    """Hong Kong and Macau have no cities and stand for their own, like a municipality; 中西区 is what a county is."""
+    """Hong Kong and Macau have no cities and stand for their own; 中西区 is their county."""
     if not city or table.provinces.get(city) == province:
         city = province
     if not county and city != province:
@@ -212,7 +209,6 @@ def _part_county(table: RegionTable, cells: list[str]) -> list[str]:
 
 
 def _of_undivided(table: RegionTable, province: str, city: str, county: str) -> list[str]:
-    """A city without counties (东莞市, 仙桃市) stands for its own county."""
     single = Place(province, city, "") in table.spans or Place(province, "", city) in table.spans
     same = county in {"", "市辖区", city, city.removesuffix("市"), f"{city}市辖区", province + city}
     return [province, city, city if single and same else county]

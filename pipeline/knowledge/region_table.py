@@ -1,4 +1,4 @@
-"""The table of regions, `expectations/regions/regions.csv`, by name and code; what a region was called in a year."""
+"""The table of regions, `expectations/regions/regions.csv`, by name, code and year."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _AUTONOMOUS = re.compile(rf"(?:{_PEOPLES})*自治(?:州|县|旗|区)$")
 _SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|地区|省|市|盟|县|区|旗|林区|特区|州)$")
 _PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{_PEOPLES})+区$")
 _WING = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
-_MOST_STEPS = 12  # from a place to its successors' successors
+_MOST_STEPS = 12  # of successors from one place
 CORPS = "新疆生产建设兵团"
 MUNICIPALITIES = frozenset({"北京市", "天津市", "上海市", "重庆市"})
 SPECIAL = frozenset({"香港特别行政区", "澳门特别行政区"})
-# regions that the national table does not divide: every answer below them is right
+# not divided in the national table: every answer below them is right
 UNDIVIDED = SPECIAL | {"台湾省", CORPS}
 NOW = 9999
 XINJIANG = "新疆维吾尔自治区"
@@ -34,7 +34,7 @@ CORPS_UNIT = re.compile(r"兵团|^(?:第.+|农.+)师(?:.*市)?$")
 
 
 class Place(NamedTuple):
-    """Names of one region: a blank county means the city itself, a blank city the province (or no city level)."""
+    """Names of one region. A blank county means the city itself, a blank city the province or no city level."""
 
     province: str
     city: str
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Years (inclusive year-ends) in which a place was valid; `last` is `NOW` while it is."""
+    """Years (inclusive year-ends) in which a place was valid. `last` is `NOW` while it is."""
 
     first: int
     last: int
@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 @dataclass
 class RegionTable:
-    """Everything that look-ups need; made once by `load_table`."""
+    """The indexes of the table of regions; `load_table` builds them once."""
 
     spans: dict[Place, list[Span]] = field(default_factory=lambda: defaultdict(list))
     heirs: dict[Place, tuple[Place, ...]] = field(default_factory=dict)
@@ -72,11 +72,11 @@ class RegionTable:
     province_heads: list[str] = field(default_factory=list)
 
     def last_year(self, place: Place) -> int:
-        """Return the last year in which a place was valid, 0 where it never was."""
+        """Return the last year in which a place was valid, or 0."""
         return max((span.last for span in self.spans.get(place, ())), default=0)
 
     def valid(self, place: Place, year: int) -> bool:
-        """Return whether a place was valid at the end of a year or of the one before (at most the table's last)."""
+        """Return whether a place was valid at the end of `year` or of the year before (at most the table's last)."""
         asked = (min(year, self.latest), min(year - 1, self.latest))
         return any(span.first <= one <= span.last for span in self.spans.get(place, ()) for one in asked)
 
@@ -114,7 +114,7 @@ def _add(table: RegionTable, row: dict[str, str]) -> None:
 
 
 def _name_cities(table: RegionTable) -> None:
-    """Cities of each province by name and short form; of two that share one, the longer lasting counts."""
+    """Index cities by name and short form. The longer lasting of two gets a shared form."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for place in table.spans:
         if place.city and not place.county:
@@ -128,7 +128,7 @@ def _name_cities(table: RegionTable) -> None:
 
 
 def _name_counties(table: RegionTable) -> None:
-    """Counties of each city by name and short form; a form that two living counties share means neither."""
+    """Index counties by name and short form. A form that two living counties share means neither."""
     found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for place in table.spans:
         if place.county:
@@ -145,7 +145,7 @@ def _name_counties(table: RegionTable) -> None:
 
 
 def _name_by_alias(table: RegionTable) -> None:
-    """Add what people call places (`aliases.csv`); a name that the table gives to another place stays that one's."""
+    """Add `aliases.csv`. A name that the table has keeps its place."""
     for row in expectation_rows("regions/aliases.csv"):
         province, name = row["province"], row["name"]
         for alias in row["alias"].split("|"):
@@ -158,7 +158,6 @@ def _name_by_alias(table: RegionTable) -> None:
 
 
 def _name_across(table: RegionTable) -> None:
-    """Note for every form of a county's name where it is, and for every name the provinces that have it."""
     for (province, city), forms in table.counties.items():
         for form, name in forms.items():
             table.homes_of_form[province, form][city, name] = table.last_year(Place(province, city, name))
@@ -170,7 +169,7 @@ def _name_across(table: RegionTable) -> None:
 
 @cache
 def base_name(name: str) -> str:
-    """Return a region's name without its kind and peoples: 望城县 and 望城区 → 望城, 靖州苗族侗族自治县 → 靖州."""
+    """Return a region's name without kind and peoples: 望城县 → 望城, 靖州苗族侗族自治县 → 靖州."""
     bare = _AUTONOMOUS.sub("", name) or re.sub(r"自治(?:州|县|旗|区)$", "", name)
     if bare != name:
         return bare
@@ -179,10 +178,7 @@ def base_name(name: str) -> str:
 
 
 def short_forms(name: str) -> set[str]:
-    """Return the ways people shorten a city's or county's name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州.
-
-    管城回族区 is 管城区, 浦东新区 is 浦东, 科尔沁左翼中旗 is 科左中旗.
-    """
+    """Return the short forms of a name: 恩施土家族苗族自治州 → 恩施, 恩施州, 恩施自治州; 浦东新区 → 浦东."""
     stem = base_name(name)
     forms = {stem} if len(stem) >= 2 else set()
     for kind in ("州", "县", "旗"):
@@ -198,7 +194,7 @@ def short_forms(name: str) -> set[str]:
 
 
 def names_in(table: RegionTable, place: Place, year: int) -> list[str]:
-    """Return the names that a place had in a year, as short as they stay clear; several where it was divided."""
+    """Return the names that a place had in a year, as short as they are clear; several if it was divided."""
     backward = year < min(span.first for span in table.spans[place])
     ends: set[Place] = set()
     reached = {place}
@@ -218,7 +214,7 @@ def _shown(place: Place, other: Place) -> str:
 
 
 def current_names(table: RegionTable, place: Place) -> Place:
-    """Return the names of today where they are beyond doubt (one successor at each step), else the place as it is."""
+    """Return today's names if each step has one successor, else the place unchanged."""
     entries = [Place(place.province, "", place.city), Place(place.province, place.city, "")]
     known = next((one for one in ([place] if place.county else []) + entries if one in table.spans), entries[-1])
     latest, seen = known, {known}
@@ -232,16 +228,13 @@ def current_names(table: RegionTable, place: Place) -> Place:
 
 
 def region_codes(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.Series:
-    """Return the six-digit code (GB/T 2260) of each place as `Regions.split` names it; without a county the city's.
-
-    A name with several codes over the years gets the latest; an abolished unit keeps its last one; others get "".
-    """
+    """Return each place's latest six-digit code (GB/T 2260), without a county the city's, or ""."""
     return text_by_rows(_code, province, city, county)
 
 
 def _code(province: str, city: str, county: str) -> str:
     known = load_table().code_of
-    # cities without counties are written with themselves for a county (东莞市)
+    # a city without counties is its own county (东莞市)
     found = known.get(Place(province, city, county)) or (
         known.get(Place(province, city, "")) if city == county else None
     )

@@ -1,7 +1,6 @@
 """Regions: names split into province, city and county, judged by the years in which they were valid.
 
-Source: `expectations/regions/regions.csv`, made by `tests/knowledge/build_regions.py` (GB/T 2260 in every year
-since 1980), and `postcodes.csv`: the first two digits of a postcode serve one province, or two along a border.
+Source: GB/T 2260 since 1980 (`expectations/regions/`, by `tests/knowledge/build_regions.py`).
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ from pipeline.knowledge.text_columns import (
 
 LEVELS = ["province", "city", "county"]
 _VERDICTS = ["resolved_province", "resolved_city", "hierarchy", "valid_then"]
-_CELLS = 50_000  # split cells that are remembered: those of a province's students; registry and form name the same
-# 塔城 and 阿勒泰 are prefectures of the table, and of 伊犁哈萨克自治州 as people there write it
+_CELLS = 50_000  # cached cells: about a province's students
+# prefectures of the table, which people there write under 伊犁哈萨克自治州
 _ABOVE = {"塔城地区": "伊犁哈萨克自治州", "阿勒泰地区": "伊犁哈萨克自治州"}
 
 
 class Regions:
-    """The table of regions with the questions that normalise and check ask, over whole columns."""
+    """The table of regions, split and judged over whole columns."""
 
     def __init__(self, table: RegionTable) -> None:
         self._table = table
@@ -50,23 +49,19 @@ class Regions:
         self._provinces = {code[:2] for code in table.codes}
 
     def __reduce__(self) -> tuple[type[Regions], tuple[RegionTable]]:
-        """Go to another process as the table alone; what was remembered stays here."""
+        """Pickle the table without the caches."""
         return Regions, (self._table,)
 
     def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
-        """Return the cells as full names of one level each.
-
-        Text that is no known region stays as given; splitting twice changes nothing.
-        """
+        """Return the cells as full names of one level each. Unknown text stays; splitting twice changes nothing."""
         places, cells = distinct_rows(province, city, county)
         return _spread(places, [self._split(*cell) for cell in cells], LEVELS, province.index)
 
     def same(self, here: Sequence[pd.Series], there: Sequence[pd.Series], years: pd.Series) -> pd.DataFrame:
-        """Return, level by level, where two sides (their `LEVELS`) name one region, each by its names of any year.
+        """Return by level where two sides name one region, each by its names of any year.
 
-        A unit with one successor is what that one is (襄樊市 襄城区 and 襄阳市 襄城区). Two that both were valid in
-        the year (text that begins with it) are two, whatever became of them later. A city without counties (东莞市)
-        has itself for a county.
+        A unit with one successor equals it (襄樊市 and 襄阳市), unless both were valid in the year (text that begins
+        with it). A city without counties (东莞市) is its own county.
         """
         places, cells = distinct_rows(*here, *there, years.str[:4])
         same = [self._same(Place(*cell[:3]), Place(*cell[3:6]), cell[6]) for cell in cells]
@@ -81,12 +76,12 @@ class Regions:
         return [mine == its for mine, its in zip(one, other, strict=True)]
 
     def judge(self, province: pd.Series, city: pd.Series, county: pd.Series, year: pd.Series | int) -> pd.DataFrame:
-        """Return what is known of names as `split` leaves them, in a year (number, or text that begins with it).
+        """Return the verdicts on names that `split` returned, in a year (number, or text that begins with it).
 
         `resolved_province`, `resolved_city`: the name exists in any year. `hierarchy`: each level was in the one above
-        in any year (blank county, areas that are no counties such as 高新区, and unresolved names are true).
-        `valid_then`: the names together were valid at the end of the year or of the one before (true where not judged,
-        such as in a blank year). `successors`: else the names valid then, joined by ；: a person decides.
+        in any year (true for blank counties, unresolved names, and areas such as 高新区). `valid_then`: the names were
+        valid at the end of the year or of the one before (true if the year is blank). `successors`: the names valid
+        then, joined by ；.
         """
         years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=province.index, dtype="str")
         places, cells = distinct_rows(province, city, county, years)
@@ -105,7 +100,7 @@ class Regions:
         return province, city, hierarchy, False, "；".join(names_in(table, entries[0], then))
 
     def known_code(self, six: pd.Series) -> pd.Series:
-        """Return whether six digits were ever a region's code (those ending in 00 or 01 under a province pass)."""
+        """Return whether six digits were ever a region's code. Codes ending in 00 or 01 pass under a province."""
         return flag_by_distinct(six, self._known_code)
 
     def _known_code(self, code: str) -> bool:
@@ -117,13 +112,12 @@ class Regions:
 def _spread(
     places: Places, answers: Sequence[tuple[str | bool, ...]], columns: list[str], index: pd.Index
 ) -> pd.DataFrame:
-    """Return the answer of its distinct cells for every row: verdicts as true and false, the rest as text."""
     kinds = {name: bool if name in _VERDICTS else "str" for name in columns}
     return pd.DataFrame(answers, columns=pd.Index(columns)).astype(kinds).take(places).set_axis(index)
 
 
 def _of_xinjiang(place: Place) -> Place:
-    """新疆生产建设兵团 lies in 新疆: who names the one means the other."""
+    """新疆生产建设兵团 lies in 新疆: each name stands for the other."""
     return place._replace(province=XINJIANG) if place.province == CORPS else place
 
 
@@ -137,11 +131,10 @@ def _direct(table: RegionTable, place: Place) -> bool:
 
 
 def _belongs(table: RegionTable, place: Place) -> bool:
-    """Whether the city was in the province and the county in the city, in one year at least."""
     if place.province in UNDIVIDED:
         return True
     is_prefecture = Place(place.province, place.city, "") in table.spans
-    # 黄山市, 泰州市 and others were counties of the province before they had counties of their own.
+    # 黄山市, 泰州市 and others were counties of the province before they had counties
     if _direct(table, place) and (not is_prefecture or place.county in {"", place.city}):
         return True
     if not is_prefecture:
@@ -151,13 +144,13 @@ def _belongs(table: RegionTable, place: Place) -> bool:
     below = (Place(place.province, city, place.county) for city, above in _ABOVE.items() if above == place.city)
     if any(entry in table.spans for entry in (place, *below)):
         return True
-    # an area that any city may have, such as 高新区 or 某林场; 碑林区 is a county, of 西安市 alone
+    # any city may have a 高新区 or 某林场; 碑林区 is a county, of 西安市 alone
     elsewhere = place.county in table.county_names and len(place.county) > 2 and not place.county.endswith("新区")
     return bool(ANY_COUNTY.search(place.county)) and not elsewhere
 
 
 def _dated(table: RegionTable, place: Place) -> list[Place]:
-    """The entries whose years are to be judged: the county, or else the city, longest lasting first."""
+    """Return the entries whose years are judged: the county, else the city, longest lasting first."""
     if place in table.spans and place.county:
         return [place]
     entries = [Place(place.province, place.city, ""), Place(place.province, "", place.city)]
@@ -172,7 +165,7 @@ def load_regions() -> Regions:
 
 
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
-    """Return whether each postcode may lie in its province (true where either is blank, malformed or unknown)."""
+    """Return whether each postcode may lie in its province. Blank, malformed and unknown ones are true."""
     return flag_by_rows(_may_serve, values, province)
 
 
@@ -181,10 +174,7 @@ def _may_serve(code: str, province: str) -> bool:
 
 
 def postcode_whole(values: pd.Series, province: pd.Series) -> pd.Series:
-    """Return postcodes with the leading zero that a spreadsheet took from them; others as they are.
-
-    Five digits whose first two serve the province have lost another digit, and stay.
-    """
+    """Return postcodes with the leading 0 that a spreadsheet dropped, unless their first digits fit the province."""
     return text_by_rows(_with_zero, values, province)
 
 
@@ -196,7 +186,7 @@ def _with_zero(code: str, province: str) -> str:
 
 
 def _serves(code: str, province: str) -> bool | None:
-    """Return whether a postcode serves a province, None where nothing is known of the one or the other."""
+    """Return whether a postcode serves a province, or None if one of them is unknown."""
     provinces = load_table().provinces
     served = _postcodes().get(code[:2]) if re.fullmatch("[0-9]{6}", code) else None
     if not served or province not in provinces or province in UNDIVIDED:

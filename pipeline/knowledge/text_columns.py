@@ -1,4 +1,4 @@
-"""Columns of text: patterns over them, work on their distinct values."""
+"""Columns of text: patterns, distinct values, bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Places = npt.NDArray[np.integer[Any]]
 
 
 def inert(value: str) -> str:
-    """Return a cell for a csv that people open: ' before a value keeps spreadsheets from reading it as a formula."""
+    """Return a csv cell with ' before a value that a spreadsheet would read as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
 
 
@@ -32,24 +32,24 @@ def expectation_rows(name: str) -> list[dict[str, str]]:
 
 
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
-    """Return a column of text as one Arrow array of large strings (no copy where it already is one)."""
+    """Return a column of text as one Arrow array of large strings, without a copy where it is one."""
     chunks = pa.array(values.array, type=pa.large_string())
     return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks
 
 
 def fits_pattern(values: pd.Series, pattern: str) -> Bools:
-    """Return for each value whether the whole of it fits `pattern` (RE2 syntax)."""
+    """Return whether each whole value matches `pattern` (RE2 syntax)."""
     found = cast(Any, pc).match_substring_regex(arrow(values), rf"\A(?:{pattern})\z")
     return found.to_numpy(zero_copy_only=False).astype(bool)
 
 
 def flag(values: pd.Series, answers: Bools) -> pd.Series:
-    """Return `answers` as a column of true and false beside `values`."""
+    """Return `answers` as a bool column with the index of `values`."""
     return pd.Series(answers, index=values.index, dtype=bool)
 
 
 def text(values: pd.Series, answers: Objects) -> pd.Series:
-    """Return `answers` (an array of text) as a column beside `values`."""
+    """Return `answers` as a text column with the index of `values`."""
     return pd.Series(answers, index=values.index, dtype="str")
 
 
@@ -59,13 +59,13 @@ def text_series(answers: Any, index: pd.Index) -> pd.Series:  # noqa: ANN401  # 
 
 
 def distinct(values: pd.Series) -> tuple[Places, list[str]]:
-    """Return for each value its place among the distinct ones, and these in the order they are met."""
+    """Return each value's position among the distinct values, and these in order of appearance."""
     encoded = cast(Any, pc).dictionary_encode(arrow(values))
     return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
 
 
 def distinct_rows(*columns: pd.Series) -> tuple[Places, list[tuple[str, ...]]]:
-    """Return for each row of columns of one length its place among the distinct rows, and these as first met."""
+    """Return each row's position among the distinct rows of the columns, and these in order of appearance."""
     places, first = distinct(columns[0])
     rows = [(value,) for value in first]
     for column in columns[1:]:
@@ -77,7 +77,7 @@ def distinct_rows(*columns: pd.Series) -> tuple[Places, list[tuple[str, ...]]]:
 
 
 def chosen(places: Places, words: list[str], index: pd.Index) -> pd.Series:
-    """Return as text the one of `words` that each of `places` points to."""
+    """Return the word at each of `places` as a text column."""
     return text_series(pa.array(words, type=pa.large_string()).take(pa.array(places)), index)
 
 
@@ -89,7 +89,7 @@ def among(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
 
 
 def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
-    """Return each row's `columns` as one text, parted by U+001F: what a digest of the row is made of."""
+    """Return each row's `columns` as one text separated by U+001F, for digests."""
     parts = [arrow(rows[name]) for name in columns]
     if not parts:
         return [""] * len(rows)
@@ -98,29 +98,29 @@ def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 
 
 def by_distinct(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
-    """Return `answer(value)` for each value, asked once per distinct one."""
+    """Return `answer(value)` for each value, called once per distinct value."""
     return text_by_rows(answer, values)
 
 
 def flag_by_distinct(values: pd.Series, answer: Callable[[str], bool]) -> pd.Series:
-    """Return `answer(value)` for each value as true or false, asked once per distinct one."""
+    """Return `answer(value)` for each value as bool, called once per distinct value."""
     return flag_by_rows(answer, values)
 
 
 def text_by_rows(answer: Callable[..., str], *columns: pd.Series) -> pd.Series:
-    """Return `answer(*values)` for each row of columns of one length as text, asked once per distinct row."""
+    """Return `answer(*values)` for each row as text, called once per distinct row."""
     places, rows = distinct_rows(*columns)
     return chosen(places, [answer(*row) for row in rows], columns[0].index)
 
 
 def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
-    """Return `answer(*values)` for each row of columns of one length as true or false, asked once per distinct row."""
+    """Return `answer(*values)` for each row as bool, called once per distinct row."""
     places, rows = distinct_rows(*columns)
     return flag(columns[0], np.array([answer(*row) for row in rows], dtype=bool)[places])
 
 
 def begins_with(values: pd.Series, characters: bytes) -> Bools:
-    """Return for each value whether one of these ASCII characters begins it and more follows: no pattern is run."""
+    """Return whether each value is longer than one byte and begins with one of these ASCII characters."""
     data, offsets = _bytes_of(values)
     long = np.diff(offsets) > 1
     first = np.zeros(len(long), dtype=np.uint8)
@@ -134,7 +134,7 @@ def lengths(values: pd.Series) -> Places:
 
 
 def _bytes_of(values: pd.Series) -> tuple[Bytes, Places]:
-    """Return the bytes of a column, all values one after the other, and where each begins (and the last one ends)."""
+    """Return the bytes of all values one after the other, and the offset where each begins (and the last ends)."""
     column = arrow(values)
     _, places, data = column.buffers()
     if len(column) == 0 or data is None:
@@ -144,7 +144,7 @@ def _bytes_of(values: pd.Series) -> tuple[Bytes, Places]:
 
 
 def byte_matrix(values: pd.Series, width: int) -> Bytes:
-    """Return values that are all `width` ASCII characters as a matrix, one row each.
+    """Return values of `width` ASCII characters as a matrix, one row each.
 
     Raises:
         ValueError: a value has another length.
