@@ -1,4 +1,4 @@
-"""The office's time, whatever zone a machine is set to."""
+"""The office's time zone. The machine's own zone is not used."""
 
 from __future__ import annotations
 

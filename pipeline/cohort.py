@@ -1,4 +1,4 @@
-"""The cohort file, `cohort.toml`, read into typed settings. All mistakes are reported at once."""
+"""The cohort file `cohort.toml` as typed settings. All mistakes are reported in one error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE_NAME = "cohort.toml"
 
 
 class Cohort(sections.Section):
-    """A graduating class: the folder that holds `cohort.toml` and all that the file says."""
+    """A graduating class: the folder of `cohort.toml` and the file's settings."""
 
     folder: Path
     cohort: sections.CohortSection
@@ -73,22 +73,22 @@ class Cohort(sections.Section):
         return self.cohort.year
 
     def path(self, relative: str) -> Path:
-        """Return a path of the file as an absolute one: relative ones start at the cohort folder."""
+        """Return a path of the file as absolute, relative to the cohort folder."""
         return self.folder / Path(relative).expanduser()
 
     @property
     def reports_folder(self) -> Path:
-        """`<reports.folder>/<cohort name>`: runs, inputs, outbox, latest.txt."""
+        """`<reports.folder>/<cohort name>`, which holds runs, inputs, outbox and latest.txt."""
         return self.path(self.reports.folder) / safe_name(self.name)
 
     @property
     def notebooks_folder(self) -> Path | None:
-        """The folder of the office's own notebooks, or None where it has none."""
+        """The folder of the office's own notebooks, or None."""
         return self.path(self.reports.notebooks) if self.reports.notebooks else None
 
     @property
     def photos_folder(self) -> Path | None:
-        """The photo folder, or None where the cohort collects no photos."""
+        """The photo folder, or None if the cohort collects no photos."""
         return self.path(self.submissions.photos) if self.submissions.photos else None
 
     def school_of_code(self, code: str) -> sections.School | None:
@@ -96,7 +96,7 @@ class Cohort(sections.Section):
         return next((school for school in self.schools if school.code == code), None)
 
     def code_of(self, school_name: str) -> str:
-        """Return the code of a school's name, or the empty string."""
+        """Return the code of a school's name, or a blank."""
         return next((school.code for school in self.schools if school.name == school_name), "")
 
 
@@ -104,27 +104,27 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNOREC
 
 
 def safe_name(text: str) -> str:
-    """Return `text` as one harmless path segment on Linux, macOS and Windows (at most 80 characters, 200 bytes)."""
+    """Return `text` as one valid path segment on Linux, macOS and Windows (at most 80 characters, 200 bytes)."""
     clean = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]', "_", text)
     clean = clean.strip(" .")[:80].encode(errors="ignore")[:200].decode(errors="ignore").rstrip(" .") or "_"
     return f"_{clean}" if _RESERVED.match(clean) else clean
 
 
 def unmistakable(text: str) -> str:
-    """Return `safe_name` of a text, with a digest where it had to be changed: two texts never share a name."""
+    """Return `safe_name`, with a digest if it changed the text, so that two texts never share a name."""
     safe = safe_name(text)
     return safe if safe == text else f"{safe}-{sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def load_cohort(path: Path) -> Cohort:
-    """Read `cohort.toml` (or the one in the folder `path`) into settings.
+    """Read `cohort.toml`, given the file or its folder.
 
     Raises:
-        ConfigurationError: every mistake of the file at once, each with its line of advice.
+        ConfigurationError: all mistakes of the file, each with its advice.
     """
-    if re.search("[\ud800-\udfff]", str(path.absolute())):  # bytes that are no text
+    if re.search("[\ud800-\udfff]", str(path.absolute())):  # undecodable bytes
         raise ConfigurationError(["文件夹名里有不是文字的字节：请给文件夹改名"], where=str(path))
-    file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # too long a name is none, and no error
+    file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # False for a name that is too long, where pathlib raises
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def load_cohort(path: Path) -> Cohort:
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([unparsable(error)], where=str(file)) from None
     mistakes: list[str] = []
-    if data.pop("folder", None) is not None:  # a setting of ours: where the file stands, nothing that it may say
+    if data.pop("folder", None) is not None:  # `folder` is set by the reader, not by the file
         mistakes.append(f"第 {line_of(['folder'], text)} 行 folder：没有这个设置项，请删去")
     data["schools"] = _schools(data, file.parent, mistakes)
     try:
@@ -155,7 +155,7 @@ def load_cohort(path: Path) -> Cohort:
 
 
 def _schools(data: dict[str, Any], folder: Path, mistakes: list[str]) -> object:
-    """Return the schools, from `[[schools]]` or from the table that `[cohort] schools` names."""
+    """Return the schools, from `[[schools]]` or from the CSV that `[cohort] schools` names."""
     section = data.get("cohort")
     table = section.get("schools") if isinstance(section, dict) else None
     if not isinstance(table, str):
@@ -174,12 +174,12 @@ _TAKEN = re.compile(r"(index|dashboard|school-.*)$", re.IGNORECASE)
 
 
 def _missing_files(cohort: Cohort) -> list[str]:
-    """Return a line for each table of people that is not there (submissions and registries are collect's to report)."""
+    """Return a Chinese line per missing file or folder. Collect reports submissions and registries."""
     named = {"[people] colleges": cohort.people.colleges, "[people] counselors": cohort.people.counselors}
     lines = [
         f"{key}：没有文件 {value}，请放入届别文件夹或改正路径"
         for key, value in named.items()
-        if not os.path.isfile(cohort.path(value))  # noqa: PTH113  # a name too long is none, and no error
+        if not os.path.isfile(cohort.path(value))  # noqa: PTH113  # as above
     ]
     previous = cohort.cohort.previous
     if previous and not os.path.isfile(cohort.path(previous) / FILE_NAME):  # noqa: PTH113

@@ -1,4 +1,4 @@
-"""What is wrong with `cohort.toml`, in Chinese: where in the file, and what to do."""
+"""Mistakes in `cohort.toml` as Chinese lines: line, key, remedy."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def unusable(value: object, kind: object) -> str | None:
 
 
 def mistake_of(detail: ErrorDetails, text: str) -> str:
-    """Return one Chinese line for one mistake: which key, on which line of the file, what to do."""
+    """Return one mistake as a Chinese line with line number, key and remedy."""
     keys = [str(part) for part in detail["loc"]]
     line = line_of(keys, text)
     return f"{f'第 {line} 行 ' if line else ''}{'.'.join(keys)}：{what_is_wrong(detail)}"
 
 
 def what_is_wrong(detail: ErrorDetails) -> str:
-    """Return the Chinese message of one mistake. Our own validators' messages are Chinese already."""
+    """Return the Chinese message of one mistake. The package's own validators already use Chinese."""
     kind, context = detail["type"], detail.get("ctx") or {}
     if kind == "advice":
         return detail["msg"]
@@ -54,9 +54,9 @@ def what_is_wrong(detail: ErrorDetails) -> str:
 
 
 def line_of(keys: list[str], text: str) -> int:
-    """Return the 1-based line where the last named key (or its section) stands, or 0.
+    """Return the 1-based line of the last key (or of its section), or 0.
 
-    A number after a section's name says which of several is meant: the second `[[schools]]` is `schools`, 1.
+    A number after a section's name selects one of several: the second `[[schools]]` is `schools`, 1.
     """
     names = [key for key in keys if not key.isdigit()]
     which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
@@ -80,13 +80,13 @@ def line_of(keys: list[str], text: str) -> int:
 
 
 def undecodable(error: UnicodeDecodeError) -> str:
-    """Return a Chinese line for a file that is not UTF-8: on which line the first wrong character stands."""
+    """Return a Chinese line for a file that is not UTF-8, with the line of the first wrong byte."""
     line = error.object[: error.start].count(b"\n") + 1
     return f"第 {line} 行有不是 UTF-8 编码的字：请用记事本或 WPS 打开，另存为 UTF-8 文本"
 
 
 def unparsable(error: ValueError | RecursionError) -> str:
-    """Return a Chinese line for text that is no TOML: where the reader stopped, and what it is mostly."""
+    """Return a Chinese line for invalid TOML, with the position and the likely cause."""
     if not isinstance(error, tomllib.TOMLDecodeError):  # brackets in brackets, or a number of thousands of digits
         return "不是正确的 TOML：括号套得太深，或数字太长，请改正"
     told = str(error)

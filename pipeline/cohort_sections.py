@@ -23,7 +23,7 @@ def advice(message: str) -> PydanticCustomError:
 
 
 class Section(BaseModel):
-    """One section: immutable, without unknown keys."""
+    """A section of the file: immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -37,9 +37,9 @@ class Section(BaseModel):
 
 
 def _declared(given: dict[str, str]) -> dict[str, str]:
-    """Return declared columns by field name; Chinese labels of fields are keys too.
+    """Return declared columns by field name. Keys may be Chinese labels.
 
-    A value is the sheet's own heading, "=本科" for a constant, "@sheet" or "@title".
+    A value is the heading in the sheet, "=本科" for a constant, "@sheet" or "@title".
     """
     declared: dict[str, str] = {}
     for key, value in given.items():
@@ -60,7 +60,7 @@ Declared = Annotated[dict[str, str], AfterValidator(_declared)]
 
 
 class School(Section):
-    """One school: its code and name, where its registry is, and what the registry calls the fields."""
+    """One school: code, name, path of its registry, and the column names of the registry."""
 
     code: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
     name: Text
@@ -73,7 +73,7 @@ class School(Section):
 
 
 class Window(Section):
-    """When students submit and when colleges hand in; dates inclusive, Asia/Shanghai."""
+    """The dates of submission and hand-in, inclusive, in Asia/Shanghai."""
 
     opens: date
     closes: date
@@ -87,10 +87,10 @@ class Window(Section):
 
 
 class Source(Section):
-    """Where submitted rows come from: a glob of files or `gsheet:<key>`, and what holds for all rows of it.
+    """One source of submissions: a glob of files or `gsheet:<key>`, and settings for all its rows.
 
-    `school` is a code; `college` tells whose rows these are where they cannot be read; `columns` goes before that of
-    all submissions.
+    `school` is a code. `college` names the college concerned if the source is unreadable. `columns` overrides that of
+    `Submissions`.
     """
 
     path: Text
@@ -101,7 +101,7 @@ class Source(Section):
 
 
 class Submissions(Section):
-    """Where the submitted rows come from, what their columns mean, and the photo folder if there is one."""
+    """The sources of submissions, the meaning of their columns, and the photo folder."""
 
     sources: list[Source] = Field(alias="from", min_length=1)
     photos: str | None = None
@@ -115,30 +115,30 @@ class Submissions(Section):
 
     @property
     def paths(self) -> list[str]:
-        """Where the sources are."""
+        """The paths of the sources."""
         return [source.path for source in self.sources]
 
     def declared(self, source: Source) -> dict[str, str]:
-        """Return what the columns of one source mean: its own settings go before those of all."""
+        """Return a source's declared columns. Its own override the common ones."""
         return {**self.columns, **source.columns}
 
 
 class PeopleSettings(Section):
-    """Who is responsible: the tables of colleges and of counselors."""
+    """The tables of colleges and counselors."""
 
     colleges: Text
     counselors: Text
 
 
 class Reports(Section):
-    """Where results go, and the office's own notebooks beside ours."""
+    """The results folder, and the folder of the office's own notebooks."""
 
     folder: Text = "reports"
     notebooks: str | None = None
 
 
 class Office(Section):
-    """Who is asked: stands in every message, page and paper. `form` is where students submit and correct."""
+    """The contact in every message, page and paper. `form` is where students submit and correct."""
 
     name: Text = "就业办"
     contact: str = ""
@@ -147,7 +147,7 @@ class Office(Section):
 
 
 class Rules(Section):
-    """The office's own expectations, code tables and messages; rules silenced as known issues."""
+    """The office's own expectations, code tables and messages, and rules silenced as known issues."""
 
     folder: str | None = None
     known_issues: dict[str, str] = Field(default_factory=dict)
@@ -155,7 +155,7 @@ class Rules(Section):
 
 
 class Review(Section):
-    """Where decisions made outside the command line stand."""
+    """Decisions made outside the command line, and who may decide."""
 
     decisions: str | None = None
     reviewers: dict[Text, Text] = Field(default_factory=dict)
@@ -177,7 +177,7 @@ class Standing(Section):
 
 
 class Keep(Section):
-    """How long personal data are kept, in days."""
+    """Retention of personal data, in days."""
 
     inputs: Annotated[int, Field(ge=1, le=36_500)] = 400
     mail: Annotated[int, Field(ge=1, le=36_500)] = 90
@@ -191,7 +191,7 @@ class Google(Section):
 
 
 class Mail(Section):
-    """The mail server; its password comes from MINGCE_MAIL_PASSWORD or the keyring, never from this file."""
+    """The mail server. Its password comes from MINGCE_MAIL_PASSWORD or the keyring, never from this file."""
 
     server: Text
     port: Annotated[int, Field(ge=1, le=65535)] = 587
@@ -209,7 +209,7 @@ class Mail(Section):
 
 
 class LedgerSettings(Section):
-    """Where decisions are kept."""
+    """The database of decisions."""
 
     url: Annotated[
         str, Field(pattern=r"^(sqlite(\+[a-z0-9]+)?:///[^:]|postgresql(\+[a-z0-9]+)?://.)", max_length=4096)
@@ -217,13 +217,13 @@ class LedgerSettings(Section):
 
 
 class Scale(Section):
-    """A Dask scheduler; without one this machine's processes do the work."""
+    """A Dask scheduler. Without one, processes of this machine are used."""
 
     scheduler: Annotated[str, Field(pattern=r"^([a-z]+://)?[^/@\s]+:[0-9]{1,5}$")] | None = None
 
 
 class Handin(Section):
-    """The file for the upper system: a ready mapping's name or a mapping file, and a template workbook."""
+    """The file for the upper system: the name or path of a mapping, and a template workbook."""
 
     mapping: str = "national"
     template: str | None = None

@@ -1,4 +1,4 @@
-"""The text of `cohort.toml`: a new cohort's, and answers about columns written into one that is there."""
+"""Writing `cohort.toml`: a new cohort's file, and declared columns in an existing one."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z_.\"]+)\s*\]\]?\s*(?:#.*)?$")
 
 def quoted(text: str) -> str:
     """Return `text` as a TOML string."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and that one
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes as JSON does, and U+007F too
 
 
 def _lines(values: Mapping[str, object]) -> list[str]:
-    """Return settings as TOML writes them."""
     written = {key: quoted(value) if isinstance(value, str) else value for key, value in values.items()}
     return [f"{key} = {str(value).lower() if isinstance(value, bool) else value}" for key, value in written.items()]
 
 
 @dataclass(frozen=True)
 class Starter:
-    """What a new cohort's file begins with."""
+    """The values of a new cohort's file."""
 
     year: int
     month: str
@@ -52,7 +51,7 @@ class Starter:
 
 
 def fresh(today: date) -> Starter:
-    """Return the beginnings for the class that graduates next summer."""
+    """Return the values for the class that graduates next summer."""
     year = today.year + (1 if today.month >= 7 else 0)
     code, name = EXAMPLE
     school = School(code=code, name=name, registry=f"registry/{code}.xlsx")
@@ -61,7 +60,7 @@ def fresh(today: date) -> Starter:
 
 
 def following(cohort: Cohort, previous: str) -> Starter:
-    """Return the beginnings of the class one year after `cohort`, which lies at the relative path `previous`."""
+    """Return the values for the class after `cohort`. `previous` is the relative path of its folder."""
     window, year = cohort.window, cohort.year + 1
     month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
     opens, closes, due = (_year_later(day) for day in (window.opens, window.closes, window.college_due))
@@ -70,7 +69,7 @@ def following(cohort: Cohort, previous: str) -> Starter:
 
 
 def _carried(cohort: Cohort, previous: str) -> str:
-    """Return last year's sections that hold for this year too: rules, standing, keep, mail."""
+    """Return the sections that are copied from last year as TOML: rules, notebooks, standing, keep, mail."""
     sections: dict[str, dict[str, object]] = {
         "standing": cohort.standing.model_dump(exclude_unset=True),
         "keep": cohort.keep.model_dump(exclude_unset=True),
@@ -89,7 +88,7 @@ def _year_later(day: date) -> date:
 
 
 def cohort_text(starter: Starter) -> str:
-    """Return `cohort.toml`, each setting under a comment that says what belongs there (`reports/new_cohort.txt`)."""
+    """Return `cohort.toml` from the template `reports/new_cohort.txt`, which explains each setting."""
     own = starter.student_number
     return (
         (resources.templates() / "new_cohort.txt")
@@ -110,10 +109,10 @@ def _school(school: School) -> str:
 
 
 def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
-    """Write `columns` into the file: of submissions under "", of a school's registry under its code.
+    """Write declared columns into the file. The key "" means submissions, a school code its registry.
 
     Raises:
-        UsageError: the file is built in a way in which they cannot be put in without touching the rest.
+        UsageError: the file cannot be edited without changing other settings.
     """
     text = path.read_text(encoding="utf-8-sig")
     wanted = tomllib.loads(text)
@@ -139,7 +138,6 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _place(data: Mapping[str, Any], code: str) -> int:
-    """Return the place of a school among `[[schools]]`."""
     codes = [str(school.get("code")) for school in data.get("schools", [])]
     if code not in codes:
         raise UsageError(
@@ -150,7 +148,7 @@ def _place(data: Mapping[str, Any], code: str) -> int:
 
 
 def _with_columns(text: str, place: int | None, columns: Mapping[str, str]) -> str:
-    """Return the text with `columns` in the table of the school at `place`, or in that of submissions."""
+    """Return the text with `columns` added to the school at index `place`, or to submissions (None)."""
     lines = text.splitlines()
     heads = [(number, found[1], found[2]) for number, line in enumerate(lines) if (found := _HEADER.match(line))]
     section = "submissions" if place is None else "schools"
@@ -170,7 +168,7 @@ def _with_columns(text: str, place: int | None, columns: Mapping[str, str]) -> s
 
 
 def _filled(lines: list[str], head: int, columns: Mapping[str, str]) -> str:
-    """Return the lines with `columns` right below the head of their table; keys that stand there already go."""
+    """Return the lines with `columns` below the table's header at line `head`. They replace equal keys."""
     end = next((n for n in range(head + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
     again = re.compile(rf"\s*(?:{'|'.join(map(re.escape, columns))})\s*=")
     kept = [line for line in lines[head + 1 : end] if not again.match(line)]

@@ -1,4 +1,4 @@
-"""Which college somebody means: names repeat across schools, so a school may stand before them."""
+"""Lookup of colleges and schools. College names repeat across schools, so a school code may precede them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _LISTED = 40  # candidates named in one message
 
 @dataclass(frozen=True)
 class College:
-    """One college: its school's code and name, its own name."""
+    """One college, with the code and name of its school."""
 
     code: str
     school: str
     name: str
 
     def __str__(self) -> str:
-        """Return the form that is never ambiguous: 10534/土木工程学院."""
+        """Return the unambiguous form: 10534/土木工程学院."""
         return f"{self.code}/{self.name}"
 
 
 def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
-    """Return the college that `text` means: `土木工程学院`, a former name, or `10534/土木工程学院`.
+    """Return the college named by `text`: `土木工程学院`, a former name, or `10534/土木工程学院`.
 
     Raises:
-        UsageError: there is no such college, or several schools have it; candidates are listed.
+        UsageError: no college matches, or several do; the candidates are listed.
     """
     code, _, rest = text.partition("/")
     school = cohort.school_of_code(code.strip()) if rest else None
@@ -45,7 +45,7 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
         for of, name, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False, name=None)
     ]
     matching = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
-    found = list(dict.fromkeys(matching))  # a college that stands on two rows, one for each secretary, is one
+    found = list(dict.fromkeys(matching))  # one college has a row per secretary
     if len(found) == 1:
         return found[0]
     if found:
@@ -54,10 +54,10 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
 
 
 def find_school(text: str, cohort: Cohort) -> School:
-    """Return the school that `text` means: its code or its name.
+    """Return the school with this code or name.
 
     Raises:
-        UsageError: there is no such school; those with a part of the name, or else all, are listed.
+        UsageError: no school matches; similar names, or else all, are listed.
     """
     wanted = comparable(text)
     for school in cohort.schools:
@@ -79,7 +79,7 @@ _OF_COLLEGES = {
 
 
 def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[str, Frame]:
-    """Return the tables of a run with the rows of the chosen colleges alone (all of them where none is chosen)."""
+    """Return the tables with the rows of the chosen colleges only. No choice means all."""
     if not chosen:
         return tables
     wanted = [f"{college.school}\x1f{college.name}" for college in chosen]

@@ -1,7 +1,7 @@
-"""The errors that reach a user, each with the exit code of the contract.
+"""The errors shown to users, with the exit codes of the contract.
 
-A message is Chinese and says what is wrong, where, and what to do. It carries student numbers at most:
-never an ID number, a name or a phone number.
+A message is Chinese and says what is wrong, where, and the remedy. It may contain student numbers, but never an ID
+number, a name or a phone number.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REASONS = {
 
 
 def reason_of(error: Exception) -> str:
-    """Return in Chinese why the system refused a file, or the error's class: what the system says is English."""
+    """Return in Chinese why the system refused a file, or else the error's class name."""
     number = error.errno if isinstance(error, OSError) else None
     return _REASONS.get(number or 0, type(error).__name__)
 
@@ -54,7 +54,7 @@ SLIPS: dict[type[Exception], str] = {
 
 
 def slip_of(error: type[BaseException] | str) -> str:
-    """Return what to do about an error that a cell has raised (its class, or how that is called); blank: unknown."""
+    """Return the remedy for an error in a cell, given its class or class name; blank if unknown."""
     for kind, told in SLIPS.items():
         if kind.__name__ == error if isinstance(error, str) else issubclass(error, kind):
             return told
@@ -62,22 +62,22 @@ def slip_of(error: type[BaseException] | str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return others' words as they may stand within a line: a line break in them would begin a line of ours."""
+    """Return foreign text on one line, because a line break could imitate a line of the message."""
     return " ".join(text.splitlines())
 
 
 def calm_box(head: str, body: list[str]) -> list[str]:
-    """Return the lines in which a notebook shows what went wrong in a cell, in place of a traceback."""
+    """Return the lines of the box that a notebook shows instead of a traceback."""
     return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行全部单元格。"]), "└─"]
 
 
 def _told(text: str) -> str:
-    """Return a part of a message: a word that it repeats may be of any length."""
+    """Return one line of a message, cut to `_LONGEST`: quoted input may be of any length."""
     return f"{one_line(text[:_LONGEST])}……" if len(text) > _LONGEST else one_line(text)
 
 
 class MingceError(Exception):
-    """Something failed; what could be finished stands (exit code 4)."""
+    """A failure. Results that were finished are kept (exit code 4)."""
 
     exit_code = 4
 
@@ -89,27 +89,27 @@ class MingceError(Exception):
         self.lines = list(lines)
 
     def __str__(self) -> str:
-        """Return the message in one line: where, what, remedy. Each of `lines` has one of its own before the remedy."""
+        """Return where, what, remedy in one line; each of `lines` is a line of its own before the remedy."""
         head = _told(f"{self.where}：{self.what}" if self.where else self.what)
         listed = "".join(f"\n  {_told(line)}" for line in self.lines)
         told = f"{head}：{listed}" if listed else head
         return f"{told}。{_told(self.remedy)}" if self.remedy else told
 
     def _render_traceback_(self) -> list[str]:
-        """Return how a notebook shows it: without a traceback; it is a person's slip, not the program's."""
+        """Return the box that a notebook shows, because a user's mistake needs no traceback."""
         where = self.where and f"在哪里：{one_line(self.where)}"
         remedy = self.remedy and f"怎么办：{one_line(self.remedy)}"
         return calm_box(f"没有做成：{one_line(self.what)}", [*filter(None, (where, *self.lines, remedy))])
 
 
 class UsageError(MingceError):
-    """The command's words are wrong (exit code 2)."""
+    """The command line is wrong (exit code 2)."""
 
     exit_code = 2
 
 
 class ConfigurationError(MingceError):
-    """`cohort.toml` or another settings file is wrong; all mistakes are collected first (exit code 2)."""
+    """`cohort.toml` or another settings file is wrong. All mistakes are listed (exit code 2)."""
 
     exit_code = 2
 
@@ -120,13 +120,13 @@ class ConfigurationError(MingceError):
 
 
 class InputError(MingceError):
-    """An input cannot be read and nothing was produced (exit code 3)."""
+    """An input cannot be read, and nothing was produced (exit code 3)."""
 
     exit_code = 3
 
 
 class PartialError(MingceError):
-    """A stage or a college failed; what could be finished stands (exit code 4)."""
+    """A stage or a college failed. Results that were finished are kept (exit code 4)."""
 
 
 class BusyError(MingceError):

@@ -1,4 +1,4 @@
-"""The fields of the form: `expectations/fields.csv`, read once."""
+"""The fields of the form (`expectations/fields.csv`) and of registries."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline import resources
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the form, as `fields.csv` describes it.
+    """One field of the form, from `fields.csv`.
 
-    Of its column in the collection workbook: an `example`, a `hint` ({month} is the cohort's), how many characters
-    (`length`: 18, 5-11), and the `width`.
+    `example`, `hint` ({month} is the cohort's), `length` in characters (18, 5-11) and `width` describe its column in
+    the collection workbook.
     """
 
     name: str
@@ -33,19 +33,19 @@ class Field:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Return the label and its aliases: every header that means this field."""
+        """Every header that names this field: the label and its aliases."""
         return (self.label, *self.aliases)
 
 
 @cache
 def fields() -> dict[str, Field]:
-    """Return every field by name, in the order of the form."""
+    """Return the fields by name, in the order of the form."""
     return _read("fields.csv")
 
 
 @cache
 def registry_fields() -> dict[str, Field]:
-    """Return by name what a registry may say beside the form's fields (`expectations/registry_fields.csv`)."""
+    """Return the registry's additional fields by name (`expectations/registry_fields.csv`)."""
     return _read("registry_fields.csv")
 
 
@@ -69,12 +69,12 @@ def _by_label() -> dict[str, str]:
 
 
 def field_named(key: str) -> str:
-    """Return the field that a name, a Chinese label or an alias of `fields.csv` means, or ""."""
+    """Return the field with this name, Chinese label or alias, or a blank."""
     return key if key in fields() or key in registry_fields() else _by_label().get(key, "")
 
 
 def names() -> list[str]:
-    """Return the names of all fields, in the order of the form."""
+    """Return the fields' names, in the order of the form."""
     return list(fields())
 
 
@@ -84,12 +84,12 @@ def compared() -> list[str]:
 
 
 def in_registry() -> list[str]:
-    """Return the fields a registry row has: the compared ones and the ID number, its key."""
+    """Return the form fields of a registry row: the compared ones and the ID number, its key."""
     return [field.name for field in fields().values() if field.registry_check]
 
 
 def registry_columns() -> list[str]:
-    """Return the fields that are read of a registry: those of `in_registry` and what it says beside them."""
+    """Return all fields that are read from a registry."""
     return [*in_registry(), *registry_fields()]
 
 
@@ -99,11 +99,11 @@ def field_of(name: str) -> Field:
 
 
 def label(name: str) -> str:
-    """Return a field's Chinese label; a name that is no field is returned as it is."""
+    """Return a field's Chinese label. Any other name is returned unchanged."""
     return field_of(name).label if name in fields() or name in registry_fields() else name
 
 
 def rule_subject(rule: str) -> str:
-    """Return what a rule is about, in Chinese: its field (`photo.size` 证件照), or what else it looks at."""
+    """Return a rule's subject in Chinese: its field (`photo.size` 证件照), or another subject."""
     about = rule.partition(".")[0]
     return resources.report_table("words")["subjects"].get(about) or label(about)

@@ -19,7 +19,7 @@ STATISTICS = "scipy.stats"
 
 
 def when_asked(name: str) -> None:
-    """Let a module be imported when something of it is first asked for, not when it is named."""
+    """Import a module lazily, at the first access to one of its attributes."""
     package, _, own = name.rpartition(".")
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is not None and spec.loader is not None:
@@ -32,7 +32,7 @@ def when_asked(name: str) -> None:
 
 @contextmanager
 def without(*names: str) -> Generator[None]:
-    """Import in the body as if the modules `names` were not installed; those already imported stay."""
+    """In the body, make imports of `names` fail as if not installed. Modules already imported are kept."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden, cast(ModuleType, None)))
     try:

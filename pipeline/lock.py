@@ -1,4 +1,4 @@
-"""One lock per cohort and kind of work. The operating system holds it and releases it when the process ends."""
+"""One lock per cohort and kind of work. The operating system releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pipeline.whole import hold_folder
 Work = Literal["run", "send", "backup"]
 _NAMES: dict[str, str] = {"run": "运行", "send": "寄送", "backup": "备份"}
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
-_GRACE = 0.3  # seconds: `is_held` takes a lock for a moment to see whether it is free
+_GRACE = 0.3  # seconds: `is_held` briefly takes a free lock
 
 
 def lock_path(cohort: Cohort, work: Work = "run") -> Path:
-    """Return the lock file, beside `cohort.toml` (it stays there when the lock is free)."""
+    """Return the lock file in the cohort folder. The file remains when the lock is free."""
     return cohort.folder / ".mingce" / f"{work}.lock"
 
 
 @contextmanager
 def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float = _GRACE) -> Generator[None]:
-    """Hold the cohort for `work`; sending has a lock of its own, so that a long one holds up no run.
+    """Lock the cohort for `work`. Sending has its own lock, so that it does not block runs.
 
-    A run holds its results folder too: two cohort folders of one name may write into the same one. `now` is written
-    beside the lock, for those who find it taken. Another holder is waited for `wait` seconds.
+    A run locks its results folder too, because two cohorts of one name may share it. `now` is noted for other
+    processes. `wait` is in seconds.
 
     Raises:
-        BusyError: another process holds one of them.
+        BusyError: another process holds a lock.
         MingceError: the file system of the cohort folder has no locks.
     """
     path = lock_path(cohort, work)
@@ -77,7 +77,6 @@ def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
 
 @contextmanager
 def _results_held(cohort: Cohort) -> Generator[None]:
-    """Hold the cohort's folder of runs, too: a cohort folder of the same name may have the same results folder."""
     runs = cohort.reports_folder / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold_folder(runs) as alone:
@@ -91,7 +90,7 @@ def _results_held(cohort: Cohort) -> Generator[None]:
 
 
 def is_held(cohort: Cohort, work: Work = "run") -> bool:
-    """Return whether a living process holds the lock now."""
+    """Return whether a running process holds the lock."""
     path = lock_path(cohort, work)
     if not path.is_file():
         return False
@@ -105,7 +104,7 @@ def is_held(cohort: Cohort, work: Work = "run") -> bool:
 
 
 def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
-    """Return `pid` and `since` of the last holder that did not let go in order; empty where there is none."""
+    """Return `pid` and `since` of the current or crashed holder; empty when there is none."""
     try:
         noted = json.loads(_note(lock_path(cohort, work)).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -114,4 +113,4 @@ def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
 
 
 def _note(path: Path) -> Path:
-    return path.with_suffix(".json")  # Windows lets nobody read a locked file, so the note stands beside it
+    return path.with_suffix(".json")  # on Windows a locked file cannot be read

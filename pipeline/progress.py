@@ -1,4 +1,4 @@
-"""What a person sees while a run works: stages with their time, colleges with the time left; on standard error."""
+"""Progress of a run on standard error: stages with their seconds, colleges with the time left."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ STAGES = {
 
 @dataclass
 class Reporter:
-    """Tells each stage as it ends and keeps its seconds. Plain lines where standard error is no terminal."""
+    """Prints each stage at its end and records its seconds. Without a terminal it prints plain lines."""
 
     quiet: bool = False
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
-        """Time one stage; its line appears when it has ended."""
+        """Time one stage and print its line at the end."""
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
@@ -42,14 +42,14 @@ class Reporter:
         self.say(f"{STAGES.get(name, name)}完成（{self.seconds[name]:.1f} 秒）")
 
     def say(self, line: str) -> None:
-        """Print one line for people."""
+        """Print one line for users."""
         if not self.quiet:
             print(line, file=sys.stderr, flush=True)
 
     @contextmanager
     def counting(self, label: str, total: int) -> Generator[Counter]:
-        """Show how many of `total` are done and how long the rest will take."""
-        # the true terminal: the bar holds no words but ours, what others wrote goes through `say`
+        """Show how many of `total` are done, and the time left."""
+        # sys.__stderr__: no foreign text goes through the bar
         console = Console(file=sys.__stderr__ or sys.stderr, quiet=self.quiet)
         if not console.is_terminal:
             yield Counter(self, label, total)
@@ -61,7 +61,7 @@ class Reporter:
 
 
 class Counter:
-    """Counts what is done of a stage's parts."""
+    """Counts the finished parts of a stage."""
 
     def __init__(self, reporter: Reporter, label: str, total: int, advance: Callable[[], None] | None = None) -> None:
         self._reporter, self._label, self._total = reporter, label, total
@@ -70,7 +70,7 @@ class Counter:
         self._started = time.perf_counter()
 
     def done(self, name: str) -> None:
-        """Say that the part `name` is done."""
+        """Count the part `name` as finished."""
         self._done += 1
         if self._advance is not None:
             self._advance()

@@ -1,4 +1,4 @@
-"""Where notebooks, suites and templates are, in a checkout and in an installed wheel alike."""
+"""Paths of notebooks, suites and templates, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def resource_root() -> Path:
-    """Return the folder that holds `expectations/`, `notebooks/` and `reports/`."""
+    """Return the folder of `expectations/`, `notebooks/` and `reports/`."""
     installed = _PACKAGE / "_resources"
     return installed if installed.is_dir() else _PACKAGE.parent
 
 
 def expectations() -> Path:
-    """Return the folder of suites, code tables and field table."""
+    """Return the folder of suites, code tables and the field table."""
     return resource_root() / "expectations"
 
 
 def notebooks() -> Path:
-    """Return the folder of the parameterised notebooks."""
+    """Return the folder of the notebooks."""
     return resource_root() / "notebooks"
 
 
@@ -34,5 +34,5 @@ def templates() -> Path:
 
 @cache
 def report_table(name: str) -> dict[str, Any]:
-    """Return `reports/<name>.toml`, read once."""
+    """Return `reports/<name>.toml`, cached."""
     return tomllib.loads((templates() / f"{name}.toml").read_text(encoding="utf-8"))

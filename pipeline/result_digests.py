@@ -1,4 +1,4 @@
-"""What a run's results depend on, as digests: where they are those of an earlier run, so are the results."""
+"""Digests of all inputs of a run. An earlier run with equal digests has equal results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ _AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Digests of what a run depends on: of all of it, and of what collect, match and check depend on.
-
-    Both are blank where it cannot be told beforehand.
-    """
+    """Digests of all inputs (`whole`) and of those of collect, match and check (`judged`); blank: unknown."""
 
     whole: str = ""
     judged: str = ""
@@ -35,8 +32,8 @@ class Fingerprint:
 def fingerprint(cohort: Cohort, as_of: date) -> Fingerprint:
     """Return a run's digests.
 
-    Sheets and databases are only known once they are read: cohorts that have any are always run in full. So are those
-    whose files are not there, or go while they are looked at: what is missing is told where it is read.
+    They are blank for cohorts with sheets or databases, whose content is known only after reading, and if a file is
+    missing, which its reader reports.
     """
     sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
@@ -68,7 +65,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
 
 
 def _photos(cohort: Cohort) -> str:
-    """Return paths, sizes and times of the photos: reading them all would cost what the run costs."""
+    """Return paths, sizes and times of the photos. Reading all of them would take as long as the run."""
     if cohort.photos_folder is None:
         return ""
     seen = ((str(path), path.stat()) for path in cohort.photos_folder.rglob("*"))

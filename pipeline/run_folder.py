@@ -1,4 +1,4 @@
-"""The folder of one run. It appears complete or not at all, and does not change afterwards."""
+"""The folder of one run. It appears complete or not at all, and never changes afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOURNAL = "made.jsonl"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run that is being written: `path` is a hidden folder that gets its name when it is complete."""
+    """A run in progress. `path` is a hidden folder that is renamed when the run is complete."""
 
     root: Path
     run_id: str
@@ -37,28 +37,28 @@ class RunFolder:
 
     @property
     def path(self) -> Path:
-        """Where the run is being written."""
+        """The hidden folder."""
         return self.root / "runs" / f".{self.run_id}{_PARTIAL}"
 
     @property
     def final(self) -> Path:
-        """Where the run will stand."""
+        """The folder of the complete run."""
         return self.root / "runs" / self.run_id
 
     @property
     def inputs(self) -> Path:
-        """Where inputs are kept, once per content."""
+        """The folder of input copies, one per content."""
         return self.root / "inputs"
 
     def write_tables(self, tables: dict[str, Frame]) -> None:
-        """Write the run's tables for programs."""
+        """Write tables to `tables/`."""
         folder = self.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, frame in tables.items():
             write_table(folder, name, frame)
 
     def write_validations(self, results: list[dict[str, Any]]) -> None:
-        """Write `validations.json`: what Great Expectations counted, for `mingce docs`."""
+        """Write `validations.json`, the results of Great Expectations for `mingce docs`."""
         write_atomically(self.path / "validations.json", json.dumps(results, ensure_ascii=False) + "\n")
 
     def write_summary(self, summary: dict[str, Any]) -> None:
@@ -67,11 +67,8 @@ class RunFolder:
         write_atomically(self.path / "summary.json", "{\n" + ",\n".join(lines) + "\n}\n")
 
     def finish(self, *, latest: bool) -> Path:
-        """Give the run its name; where `latest`, `latest.txt` points to it from now on. Return its folder.
-
-        All of it is on the disk before that.
-        """
-        sweep(self.path / "tables")  # a worker that was lost wrote here
+        """Flush all files to the disk, rename the folder and return it. `latest` updates `latest.txt` too."""
+        sweep(self.path / "tables")  # drafts of lost workers
         write_atomically(self.path / _FILES, json.dumps(_seal(self.path), ensure_ascii=False) + "\n")
         settle_on_disk(self.path)
         self.path.rename(self.final)
@@ -83,16 +80,16 @@ class RunFolder:
         return self.final
 
     def discard(self) -> None:
-        """Remove what was written of an unfinished run."""
+        """Delete an unfinished run."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self.left:
             self.left.discard()
 
 
 def start_run(cohort: Cohort, now: datetime) -> RunFolder:
-    """Return a new run's folder, hidden (the caller holds the lock).
+    """Create the hidden folder of a new run. The caller holds the lock.
 
-    What killed runs left behind is removed; the last of them that had made pages stays until the new run has ended.
+    Folders of killed runs are deleted. The last one with pages is kept until the new run ends.
     """
     root = cohort.reports_folder
     for folder in (root, root / "runs", root / "inputs"):
@@ -107,7 +104,7 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
 
 
 def _clear_killed(root: Path) -> RunFolder | None:
-    """Remove the folders of killed runs but the last one with a journal; return that one."""
+    """Delete the folders of killed runs, except the last one with a journal. Return that one."""
     killed = sorted((root / "runs").glob(f".*{_PARTIAL}"), key=lambda path: path.stat().st_mtime)
     kept = next((path for path in reversed(killed) if (path / JOURNAL).is_file()), None)
     for path in killed:
@@ -127,7 +124,7 @@ def _after(runs: Path, now: datetime) -> datetime:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old or the new content, never half of it."""
+    """Write `text` so that a reader sees the old or the new content, never a part."""
     with appearing(path) as draft, draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -135,10 +132,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _seal(run: Path) -> dict[str, str]:
-    """Let only the owner in (folders 0700, files 0600, whatever the umask was) and put all files on the disk.
-
-    Returns the SHA-256 of each file by its path in the run.
-    """
+    """Set folders to 0700 and files to 0600, flush them to the disk, and return SHA-256 by path."""
     sealed: dict[str, str] = {}
     for path in [*run.rglob("*"), run]:
         path.chmod(0o700 if path.is_dir() else 0o600)
@@ -149,22 +143,18 @@ def _seal(run: Path) -> dict[str, str]:
 
 
 def finished_files(run: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that a run was finished with, by its path in there; none where it is not told.
-
-    What others put beside them (an open spreadsheet's lock file, a notebook's checkpoints) is none of them. A run of
-    an earlier version told sizes only.
-    """
+    """Return SHA-256 by path of a finished run's files; empty for runs of versions that stored sizes only."""
     known = _object_in(run / _FILES) or {}
     return known if all(isinstance(digest, str) for digest in known.values()) else {}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
-    """Return a run's summary, or None where the folder holds no readable one."""
+    """Return a run's summary, or None if the folder has no readable one."""
     return _object_in(run / "summary.json")
 
 
 def latest_folder(root: Path) -> Path | None:
-    """Return the folder of the run that `latest.txt` of the reports folder `root` names; None where it names none."""
+    """Return the run folder that `latest.txt` in the reports folder `root` names, or None."""
     try:
         name = (root / "latest.txt").read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
@@ -173,17 +163,14 @@ def latest_folder(root: Path) -> Path | None:
 
 
 def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the run that `latest.txt` of the reports folder `root` names, and its summary.
-
-    None if there is no run yet, or if `latest.txt` or the run was changed by hand.
-    """
+    """Return the latest run and its summary; None without a run, or if a user edited or damaged it."""
     run = latest_folder(root)
     summary = read_summary(run) if run else None
     return (run, summary) if run and summary else None
 
 
 def _object_in(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object that a file holds, or None where it cannot be read or holds something else."""
+    """Return the JSON object in a file, or None if there is none."""
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -192,7 +179,7 @@ def _object_in(path: Path) -> dict[str, Any] | None:
 
 
 def previous_run(cohort: Cohort) -> Path | None:
-    """Return the latest complete run of the year before (`previous`), or None; any name of a reports folder will do."""
+    """Return the latest complete run of last year's cohort (`previous`), or None."""
     if not cohort.cohort.previous:
         return None
     found = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
@@ -205,9 +192,9 @@ def _is_whole(summary: dict[str, Any] | None) -> bool:
 
 
 def counts(summary: Mapping[str, Any] | None) -> bool:
-    """Return whether a run or check tells of everybody: of all colleges, by all rules.
+    """Return whether a run or check covers all colleges and all rules.
 
-    A partial run of an earlier version says nowhere what it did not read, and does not count.
+    A partial run of an old version without `unread` does not count.
     """
     if summary is None:
         return False
@@ -217,10 +204,7 @@ def counts(summary: Mapping[str, Any] | None) -> bool:
 
 
 def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
-    """Return in Chinese which inputs of a college were not read (`unread` of a summary), or "".
-
-    Such a college can be neither signed, mailed nor handed in.
-    """
+    """Return in Chinese a college's unread inputs (`unread` of the summary), which bar signing, mail and hand-in."""
     registries, sources = unread.get("registries", []), unread.get("sources", [])
     lacking = ["学籍库" for one in registries if one["code"] == code]
     lacking += [one["name"] for one in sources if f"{code}/{college}" in one["colleges"]]
@@ -228,12 +212,12 @@ def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
 
 
 def newer_runs(root: Path, run_id: str) -> list[str]:
-    """Return the ids of the finished runs of the reports folder `root` that are newer than this one."""
+    """Return the ids of finished runs in the reports folder `root` after this one."""
     return [path.name for path in (root / "runs").glob("[!.]*") if path.name > run_id]
 
 
 def newer_attempt(root: Path, run_id: str) -> str:
-    """Return a Chinese sentence if a newer run was tried and did not become the latest, else ""."""
+    """Return a Chinese sentence if a newer run did not become the latest, else a blank."""
     newer = newer_runs(root, run_id)
     with suppress(OSError, ValueError):
         newer.append((root / _ATTEMPT).read_text(encoding="utf-8").strip())
@@ -246,6 +230,6 @@ def newer_attempt(root: Path, run_id: str) -> str:
 
 
 def _moment(run_id: str) -> str:
-    """Return when a run began, by its id."""
+    """Return the start time in a run id."""
     day, _, rest = run_id.partition("-")
     return f"{day[:4]}-{day[4:6]}-{day[6:8]} {rest[:2]}:{rest[2:4]}" if len(day) == 8 else run_id

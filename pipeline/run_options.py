@@ -1,4 +1,4 @@
-"""What is asked of a run, and what it leaves."""
+"""The options and the outcome of a run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipeline.progress import Reporter
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How pages are made: whether at all, how many at a time (0: by cores), with cold kernels, all of them anew.
+    """Options of pages: whether, how many at a time (0: by cores), with new kernels, without reuse.
 
-    `schools` are the codes of the schools whose pages are made (none: of all).
+    `schools` are codes (none: all).
     """
 
     notebooks: bool = True
@@ -26,7 +26,7 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of a run. `as_of` is the day from which days are counted, `now` the time of the run."""
+    """The options of a run. Days are counted to `as_of`; `now` is the start of the run."""
 
     as_of: date
     now: datetime
@@ -38,19 +38,19 @@ class RunOptions:
 
     @property
     def whole(self) -> bool:
-        """Whether everything is asked for: every rule, every college, every page."""
+        """Whether the run covers every rule, college and page."""
         some = self.colleges or self.rules or self.render.schools
         return self.command == "run" and self.render.notebooks and not some
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run left: its folder and its summary."""
+    """A finished run's folder and summary."""
 
     folder: Path
     summary: dict[str, Any]
 
     @property
     def lacking(self) -> bool:
-        """Whether something is missing: an input that could not be read, a page that could not be made."""
+        """Whether an input could not be read or a page could not be made."""
         return not self.summary["complete"]

@@ -1,4 +1,4 @@
-"""The stages of a run, and the only file that knows their order.
+"""The stages of a run. Only this file knows their order.
 
 collect ─ normalise ─ match ─ check ─ review ─ tabulate ─ render
 """
@@ -65,15 +65,9 @@ def run_stages(
     known: Fingerprint,
     decisions: DecisionRows | None,
 ) -> dict[str, Any]:
-    """Run the stages and return the summary. Parts of schools are tasks; steps across schools run between them.
+    """Run the stages and return the summary. Stages within parts of schools are tasks.
 
-    Args:
-        cohort: whose run it is.
-        options: what is asked.
-        rules: to judge by.
-        folder: where the run is being made.
-        known: the digests of what it depends on.
-        decisions: the cohort's table of decisions; None where it names none, or single rules are tried.
+    `known` are the digests of the inputs. `decisions` is the cohort's table of decisions, or None.
 
     Raises:
         InputError: no submission, or no registry, can be read.
@@ -132,7 +126,7 @@ def _run(
 
 
 def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
-    """Collect, match and check; return what the summary tells of that."""
+    """Collect, match and check. Return their entries of the summary."""
     stage, cohort = options.reporter.stage, settings.cohort
     judges = Thread(target=warm_up, name="great-expectations", daemon=True)
     if not run.work.parallel:
@@ -165,7 +159,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
 def _summed_up(
     options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[PartResult]
 ) -> dict[str, Any]:
-    """Return the summary of a run whose pages are still to be made; `told` is what it says of inputs and check."""
+    """Return the summary before rendering. `told` are the entries of `_judged`."""
     cohort = settings.cohort
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
@@ -186,7 +180,7 @@ def _summed_up(
 
 
 def match_and_check(spool: Spool, part: Part) -> PartJudged:
-    """Match and check one part; its tables wait in the spool."""
+    """Match and check one part and write its tables to the spool."""
     judging = Judging.of(spool)
     submissions, changes = part_submissions(spool, part)
     registries = part_registry(spool, part, judging.unread)
@@ -198,7 +192,7 @@ def match_and_check(spool: Spool, part: Part) -> PartJudged:
 
 
 def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
-    """Review and tabulate one part; its tables wait in the spool."""
+    """Review and tabulate one part and write its tables to the spool."""
     settings, entries = RunSettings.of(spool), ledger_of(spool, part)
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)

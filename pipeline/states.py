@@ -1,4 +1,4 @@
-"""The states of a student (`reports/states.toml`), and the families and colours that show them (`theme.toml`)."""
+"""The states of a student (`reports/states.toml`), and their families and colours (`theme.toml`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WHO = {**ACTORS, "college": "学院"}
 
 @dataclass(frozen=True)
 class State:
-    """One state; the file says what each attribute means."""
+    """One state. `states.toml` explains each attribute."""
 
     name: str
     word: str
@@ -34,30 +34,30 @@ class State:
 
     @property
     def who(self) -> str:
-        """Return who acts next, in Chinese; blank for nobody."""
+        """Who acts next, in Chinese; blank: nobody."""
         return _WHO.get(self.actor, "")
 
     @property
     def left(self) -> bool:
-        """Return whether something is left to do about a student in this state."""
+        """Whether a student in this state still needs work."""
         return bool(self.actor)
 
 
 @cache
 def states() -> dict[str, State]:
-    """Return every state by name, in the order of the file."""
+    """Return the states by name, in the order of the file."""
     return {name: State(name, **values) for name, values in report_table("states").items()}
 
 
 def family_of(status: str) -> str:
-    """Return the colour family of a roster status; blank for a word that is none."""
+    """Return a status's family; blank for any other text."""
     state = states().get(status)
     return state.family if state else ""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A family of states: name, Chinese labels, fill for bars, text colour, sign (for readers without colour)."""
+    """A family of states. `fill` is for bars, `text` a text colour, `sign` for readers without colour."""
 
     name: str
     label: str
@@ -69,7 +69,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Theme:
-    """The typeface, as CSS writes it, colours by use, and the families in the order in which bars show them."""
+    """The CSS typeface, colours by use, and the families in the order of bars."""
 
     font: str
     ink: dict[str, str]
@@ -82,13 +82,13 @@ class Theme:
 
 @cache
 def theme() -> Theme:
-    """Return the theme that every page, mail and picture shares."""
+    """Return the theme of all pages, mails and charts."""
     data = report_table("theme")
     return Theme(data["font"], data["ink"], tuple(Family(name, **values) for name, values in data["family"].items()))
 
 
 def tint(colour: str, share: float) -> str:
-    """Return `colour` mixed into white by `share` (0 to 1): the shade of a cell, light enough for dark text."""
+    """Return `colour` mixed with white by `share` (0 to 1), light enough for dark text."""
     weight = max(0.0, min(1.0, share)) * 0.52
     parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(255 - (255 - part) * weight):02x}" for part in parts)

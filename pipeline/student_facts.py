@@ -1,4 +1,4 @@
-"""Gather all that is known of one student, and why, for `mingce explain`. Reads only."""
+"""All that a run and the ledger hold about one student, for `mingce explain`. Nothing is written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PLAIN = (
 
 @dataclass(frozen=True)
 class Found:
-    """The student to explain. `person` is the row of the run's people, None if no registry has the student."""
+    """The student to explain. `person` is the row of `people`, None if no registry has the student."""
 
     school_code: str
     school: str
@@ -49,10 +49,9 @@ class Found:
 
 
 def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, today: date) -> Facts:
-    """Return what is known of NUMBER or SCHOOL/NUMBER, ready for JSON, nothing masked.
+    """Return unmasked facts for JSON about NUMBER or SCHOOL/NUMBER.
 
-    `tables` are the newest run's, `run` its folder, `entries` all of the ledger, `today` the day for which exceptions
-    hold.
+    `tables` are of the newest run, `run` is its folder, `entries` are the whole ledger. Exceptions count by `today`.
 
     Raises:
         UsageError: nobody has the number, or several schools have it (all are listed).
@@ -79,7 +78,7 @@ def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, 
 
 
 def masked_facts(facts: Facts) -> Facts:
-    """Return `facts` with ID numbers and phones masked; a student number may look like a phone and is not."""
+    """Return `facts` with ID numbers and phones masked. Student numbers stay, even those like a phone number."""
     return {key: value if key in ("run", "college") else _masked(value, "") for key, value in facts.items()}
 
 
@@ -124,7 +123,7 @@ def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Found
 
 
 def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine: Frame) -> list[str]:
-    """Return the ids of every submission that stands on, was replaced by, or claims this student, oldest first."""
+    """Return the ids of submissions that match, were replaced for, or claim this student, oldest first."""
     given = tables.submissions
     elsewhere = given["school"].isin(list(tables.schools.values())) & (given["school"] != found.school)
     own = (given["student_number"] == found.number) & ~elsewhere
@@ -144,7 +143,7 @@ def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine
 
 
 def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str], today: date) -> Desk:
-    """Return the desk of this student alone, by the same rules as the desk of all students."""
+    """Return the review desk of this student only, by the rules of the full desk."""
     people = tables.people.iloc[0:0] if found.person is None else found.person
     findings = tables.findings
     near = findings["submission_id"].isin(ids) | (findings["student_number"] == found.number)
@@ -218,12 +217,10 @@ _ENTRY = ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id
 
 
 def _written(row: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return `data` and `values` of a ledger entry."""
     return json.loads(row["data"] or "{}"), json.loads(row["values"] or "{}")
 
 
 def _said(row: dict[Any, Any]) -> Facts:
-    """Return a ledger entry about the student as it may be shown."""
     data, values = _written(row)
     told = {name: row[name] for name in _ENTRY} | {"name_checked": name_checked(data)}
     told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
@@ -242,7 +239,7 @@ def _college(found: Found, entries: Frame) -> Facts:
 
 
 def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
-    """Return the mails about this student: to the class's counselor, the college, and the student."""
+    """Return the mails about this student, to the class's counselor, the college and the student."""
     sent = entries[entries["kind"] == "delivery"]
     if sent.empty:
         return []
@@ -265,7 +262,7 @@ def _own_key(kind: str, address: str, found: Found) -> str:
 
 
 def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
-    """Map the ledger's keys of the recipients of mail about this student to their names."""
+    """Return the names of staff who receive mail about this student, by their keys in the ledger."""
     if found.person is None:
         return {}
     row = found.person.iloc[0]
@@ -278,24 +275,23 @@ def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
 
 
 def _records(frame: Frame, names: tuple[str, ...], submission_id: str = "") -> list[Facts]:
-    """Return rows with these columns: of one submission, or all."""
+    """Return these columns as records, of one submission or of all."""
     rows = frame[frame["submission_id"] == submission_id] if submission_id else frame
     return [{str(key): _plain(value) for key, value in row.items()} for row in rows[list(names)].to_dict("records")]
 
 
 def _plain(value: object) -> object:
-    """Return a cell as JSON knows it."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def what_was_done(kind: str, action: str) -> str:
-    """Return in Chinese what an entry of the ledger is, such as 审核通过, 取消审核, 例外撤销."""
+    """Return a ledger entry in Chinese, such as 审核通过, 取消审核, 例外撤销."""
     named, act = kind_name(kind), _WORDS["ledger_actions"].get(action, "")
     return act if named in act or kind == "scope" else f"{named}{act}"
 
 
 def by_whom(entry: Facts) -> str:
-    """Return who made an entry of the ledger, and where nobody has checked that name, so."""
+    """Return a ledger entry's author, with a note if the name is unchecked."""
     return str(entry["by"]) + ("（手工填写，未核对）" if entry["by"] and not entry["name_checked"] else "")
 
 

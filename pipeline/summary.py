@@ -1,4 +1,4 @@
-"""`summary.json`: what a run read, found and left, from which it can be understood, repeated and published."""
+"""The contents of `summary.json`: inputs, results and failures of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbc
 
 
 def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: datetime) -> dict[str, Any]:
-    """Return what is known before anything is read."""
+    """Return the entries that are known before reading."""
     return {
         "run_id": run_id,
         "command": command,
@@ -54,8 +54,8 @@ def _version(name: str) -> str:
 
 
 def of_inputs(read: SourcesRead) -> dict[str, Any]:
-    """Return what was read: inputs with digest, notes, unknown columns, rows that are no submission."""
-    from pipeline.collect.collected import Note  # pages tell what is here, and read nothing
+    """Return the entries about inputs: digests, notes, unknown columns, skipped rows."""
+    from pipeline.collect.collected import Note  # lazy: pages import this module and read no input
     from pipeline.collect.missing_fields import as_summary
 
     unread = [Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()]
@@ -74,15 +74,15 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
 
 
 def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a row about a file whose name may hold somebody's ID number, without it."""
+    """Return a row with the file's name masked, because it may contain an ID number."""
     return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
 
 def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
-    """Return what a run could not read, and whom it concerns; `before` is the latest run before with its summary.
+    """Return the inputs that were not read and the colleges concerned. `before` is the previous run and its summary.
 
-    `registries`: code, school, reason. `sources`: name (of a file or a shared sheet), sheet, reason, and the `colleges`
-    (school code/college) that had a student in it by the run before, or that it is declared to be of.
+    `registries` has code, school, reason. `sources` has name, sheet, reason, and `colleges` (school code/college) with
+    students in it in the previous run or by `cohort.toml`.
     """
     registries = [
         {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
@@ -97,14 +97,14 @@ def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]
 
 
 def _declared(file: str, cohort: Cohort) -> set[str]:
-    """Return the colleges that a source is of by `cohort.toml`."""
+    """Return the colleges that `cohort.toml` declares for a source."""
     codes = [school.code for school in cohort.schools]
     of = [one for one in cohort.submissions.sources if one.college and fnmatch(file, one.path)]
     return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
 
 
 def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> set[str]:
-    """Return the colleges with a student in one source by the run before, or as it was told if it was unread then."""
+    """Return the colleges with students in one source in the previous run, or listed there as unread."""
     if before is None:
         return set()
     run, summary = before
@@ -113,7 +113,7 @@ def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[st
     try:
         given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
         roster = read_table(run, "roster", ["school", "college", "submission_id"])
-    except InputError:  # somebody has spoilt that run: it tells nothing more
+    except InputError:  # that run is damaged
         return told
     here = given["file"].map(lambda name: file == name or fnmatch(str(name), file))
     here &= (given["sheet"] == sheet) | (sheet == "")
@@ -123,7 +123,7 @@ def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[st
 
 
 def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
-    """Return what a run could not do, a Chinese line each for people: unread inputs, pages that failed."""
+    """Return a Chinese line per failure of a run (unread inputs, failed pages), at most `most`."""
     from pipeline.collect.collected import Note
 
     lines = [
@@ -138,7 +138,7 @@ def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
 
 
 def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
-    """Return the rules that could not be judged, each once."""
+    """Return each rule that could not be checked, with its reason."""
     told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
     return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
 
@@ -163,7 +163,7 @@ def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
 
 
 def of_results(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the counts of a run: those of its parts, added up by name at every depth, inner names in their order."""
+    """Return the sum of the counts of all parts, at every depth."""
     total: dict[str, Any] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         values = [part[name] for part in parts if name in part]
@@ -176,11 +176,10 @@ def of_results(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
-    """Return by school code/college what may be signed, and the standing signature.
+    """Return the state of each `school code/college`.
 
-    For each college `statuses`: its students; where all are approved the `digest` that a signature covers now; where
-    it has signed `signed_digest`, `signed_files` (SHA-256 by name), whether the data have changed since
-    (`signature_broken`), and whether an older version signed the list of names alone (`only_listed`). `people` are the
+    Keys: `statuses`; `digest` to sign, if all are approved; if signed, `signed_digest`, `signed_files` (SHA-256 by
+    name), `signature_broken` (data changed since), `only_listed` (an older version signed names only). `people` are the
     roster with `school_code`, `registry_digest` and `approved_submission_id`; `signatures` are of `college_states`.
     """
     columns = ["school_code", "college", "signed_digest", "signed_at", "signed_files", "only_listed"]
@@ -198,10 +197,9 @@ def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
 
 
 def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Return `before` and `now`, by school code, where the registry has fewer students than in the run before.
+    """Return `before` and `now` by school code for registries with fewer students than in the previous run.
 
-    A truncated export reads as a short one, so only the run before can show it. Unreadable earlier runs and unread
-    registries are left out.
+    Only this comparison shows a truncated export. Unreadable runs and unread registries are left out.
     """
     now, then = _registered(summary), _registered(before)
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
@@ -212,11 +210,11 @@ YEARS_REMEDY = (
     "（办公台“其他”里也能确认）；"
     "不是的，请核对 cohort.toml 的 year 或重新导出，再运行"
 )
-_MOST_SKIPPED = 20  # rows that one line names
+_MOST_SKIPPED = 20  # the most rows in one line
 
 
 def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
-    """Return what the office should check, a line each: columns, registries that shrank. `school` is a code."""
+    """Return a Chinese line per question to the office, of one school (a code) or of all."""
     names = _names(summary)
     mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
     asked = year_questions(summary, school) + shared_fault_lines(mine)
@@ -244,7 +242,7 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
 
 
 def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
-    """Return a summary with what the ledger says of the questions about other years: `other_years` with `answered`."""
+    """Return the summary with the ledger's answers in `other_years` (`answered`)."""
     from pipeline.review.scope_decisions import lay_answers
 
     year = int(summary.get("cohort", {}).get("year", 0))
@@ -252,7 +250,7 @@ def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
 
 
 def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
-    """Return the open questions about registries with many rows of another year, a line each (of one school's code)."""
+    """Return a Chinese line per unanswered question about registries with many rows of another year."""
     return [
         f"{_names(summary).get(code, code)}的学籍库共 {one['rows']} 人，其中 {sum(one['years'].values())} 人"
         f"（{'、'.join(f'{year} 年 {n} 人' for year, n in one['years'].items())}）"
@@ -263,12 +261,11 @@ def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
 
 
 def _names(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Return the schools' names by code."""
     return {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
 
 
 def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return place with reason, and the number, of each skipped row of submissions that has a number in it."""
+    """Return place with reason, and the number, of each skipped row that contains a number."""
     return [
         (f"{' '.join(filter(None, [one['file'], one['sheet']]))} 第 {one['row']} 行（{one['why']}）", one["number"])
         for one in summary.get("skipped_rows", [])
@@ -277,7 +274,7 @@ def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _registered(summary: Mapping[str, Any]) -> Counter[str]:
-    """Return the students in the registry of each school, by its code."""
+    """Return the number of registry students by school code."""
     counted: Counter[str] = Counter()
     try:
         for key, state in summary["colleges_state"].items():

@@ -1,7 +1,7 @@
-"""Every table's columns, once, and how tables are written to and read from a run folder.
+"""The columns of every table, and reading and writing tables of a run folder.
 
-All tables are pandas frames whose columns hold text (`str`, Arrow-backed, blank is ""), except the columns
-listed in `NUMBERS` and `FLAGS`. No table ever holds a missing value.
+All columns are text (`str`, Arrow-backed, blank is ""), except those in `NUMBERS`, `FRACTIONS` and `FLAGS`. No table
+holds a missing value.
 """
 
 from __future__ import annotations
@@ -78,19 +78,19 @@ STATUSES: dict[str, str] = {state.name: state.word for state in states().values(
 CERTIFIED: dict[str, str] = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}
 SEVERITIES: dict[str, str] = {"critical": "必须更正", "warning": "请核对", "info": "提示"}
 
-CSV_ROW_LIMIT = 1_000_000  # past it only Parquet is written (contract, Folders)
+CSV_ROW_LIMIT = 1_000_000  # above this only Parquet is written (contract, Folders)
 ROW_GROUPS = "mingce.schools"
 """The Parquet file's own metadata that say, as JSON, in which row groups the rows of a school's students are."""
 
 
 def given_of(text: str) -> dict[str, str]:
-    """Return the fields in a cell of the registry's column `AS_GIVEN`, with what the registry has in them."""
+    """Return a registry row's original values by field, from its cell `AS_GIVEN`."""
     parts = text.split("\x1f")  # no line ends there, as at U+001E
     return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
 def conform(frame: Frame, table: str) -> Frame:
-    """Return `frame` with exactly the columns of `table`, in order, each of its kind, nothing missing."""
+    """Return `frame` with exactly the columns and types of `table`, without missing values."""
     columns = COLUMNS[table]
     missing = [column for column in columns if column not in frame.columns]
     if missing:
@@ -99,7 +99,7 @@ def conform(frame: Frame, table: str) -> Frame:
 
 
 def typed(frame: Frame) -> Frame:
-    """Return `frame` with every column of the kind that its name has in every table."""
+    """Return `frame` with the type of each column, which its name decides."""
     return frame.assign(**{str(column): _typed(frame[column], table_column=str(column)) for column in frame.columns})
 
 
@@ -119,17 +119,17 @@ def empty(table: str) -> Frame:
 
 
 def write_table(folder: Path, name: str, frame: Frame) -> None:
-    """Write `name.parquet`, and `name.csv` up to a million rows, into `folder` (numbers and flags as text in csv)."""
+    """Write `name.parquet`, and up to a million rows `name.csv`, into `folder`."""
     frame.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
     if len(frame) <= CSV_ROW_LIMIT:
         frame.to_csv(folder / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
 
 
 def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
-    """Return table `name` of the run folder `run`.
+    """Return table `name` of a run folder.
 
     Raises:
-        InputError: the run has no such table, or what it has cannot be read.
+        InputError: the table is missing or cannot be read.
     """
     path = run / "tables" / f"{name}.parquet"
     if not path.is_file():
@@ -144,7 +144,7 @@ def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
 
 @dataclass(frozen=True)
 class Tables(Mapping[str, Frame]):
-    """The tables of a run folder by name, each read when it is asked for and not kept."""
+    """The tables of a run folder by name, read at each access and not cached."""
 
     folder: Path
 
@@ -159,21 +159,21 @@ class Tables(Mapping[str, Frame]):
         return (path.stem for path in sorted(self.folder.glob("*.parquet")))
 
     def __contains__(self, name: object) -> bool:
-        """Return whether there is a table of this name, without reading it."""
+        """Return whether the table exists."""
         return (self.folder / f"{name}.parquet").is_file()
 
     def head(self, name: str, rows: int) -> Frame:
-        """Return the first rows of a table, without reading the others."""
+        """Return the first rows of a table without reading the others."""
         from pyarrow import dataset
 
         return dataset.dataset(self.folder / f"{name}.parquet").head(rows).to_pandas()
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table has, without reading them."""
+        """Return the number of rows of a table without reading them."""
         import pyarrow.parquet as pq
 
         return pq.read_metadata(self.folder / f"{name}.parquet").num_rows
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of tables."""
         return sum(1 for _ in self)

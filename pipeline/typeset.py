@@ -1,4 +1,4 @@
-"""Papers as PDF/A by typst: bundled fonts only, data as JSON, □ for a character that cannot be drawn."""
+"""PDF/A by typst from bundled fonts and JSON data. A character that the fonts lack becomes □."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BOXED = f"本页的{BOX}是字体里没有的字。"
 
 @dataclass(frozen=True)
 class Paper:
-    """A template of `reports/print` and all that it is filled with: the same give the same bytes."""
+    """A template of `reports/print` and its data. Equal papers give equal bytes."""
 
     template: str
     words: str
@@ -30,7 +30,7 @@ class Paper:
 
     @property
     def key(self) -> str:
-        """The digest of all that the PDF is made of."""
+        """The digest of all inputs of the PDF."""
 
         folder = resources.templates() / "print"
         sources = [(folder / f"{name}.typ").read_text(encoding="utf-8") for name in ("paper", self.template)]
@@ -38,10 +38,10 @@ class Paper:
         return hashlib.sha256("\0".join([*made_by, *sources, self.words]).encode()).hexdigest()
 
     def pdf(self) -> bytes:
-        """Return it as PDF/A-2b.
+        """Return the PDF/A-2b.
 
         Raises:
-            MingceError: typst could not make it.
+            MingceError: typst failed.
         """
         import typst
 
@@ -60,13 +60,10 @@ class Paper:
 
 
 def paper_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> Paper:
-    """Return `reports/print/<template>.typ` filled in.
+    """Return the paper of `reports/print/<template>.typ`.
 
-    Args:
-        template: its name.
-        day: the document's date; PDF/A asks for one.
-        data: all words. `boxed` tells the template whether there is a `BOX` in place of a character.
-        pictures: SVG by name, added to the data as they are.
+    `day` is the date that PDF/A requires. `pictures` are SVG by name. `boxed` tells the template whether a character
+    became `BOX`.
     """
     drawn = drawable_data(dict(data))
     more = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
@@ -80,10 +77,10 @@ def drawable(text: str) -> str:
 
 
 def drawable_data(value: Any) -> Any:  # noqa: ANN401  # JSON
-    """Return JSON with each text `drawable`."""
+    """Return JSON data with `drawable` texts."""
     text = json.dumps(value, ensure_ascii=False).replace("\\n", "")
     if "\\" not in text and _characters().issuperset(text):
-        return value  # nearly always: seen at once
+        return value  # the usual case, decided in one pass
     if isinstance(value, str):
         return drawable(value)
     if isinstance(value, list | tuple):
@@ -94,14 +91,14 @@ def drawable_data(value: Any) -> Any:  # noqa: ANN401  # JSON
 
 
 def qr_svg(code: str) -> str:
-    """Return the QR code of a text as an SVG."""
+    """Return the QR code of a text as SVG."""
     import segno
 
     return segno.make(code, micro=False, error="m").svg_inline(border=2)
 
 
 def watermark(word: str) -> bytes:
-    """Return a word in translucent grey, aslant, as the PNG that lies over a worksheet."""
+    """Return a word in translucent grey, rotated, as PNG for a worksheet."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.new("RGBA", (520, 420), (128, 128, 128, 0))
@@ -121,7 +118,7 @@ def _fonts() -> tuple[Path, Path]:
 
 @cache
 def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported where it is needed
-    """Return the bundled fonts, read once: read for each document, a copy of them would stay now and then."""
+    """Return the bundled fonts, cached because typst leaks some of the copies that it reads per document."""
     import typst
 
     folders: list[Any] = sorted({str(font.parent) for font in _fonts()})
@@ -130,7 +127,7 @@ def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported
 
 @cache
 def _characters() -> frozenset[str]:
-    """Return the characters that both bundled fonts can draw."""
+    """Return the characters that both bundled fonts have."""
     from fontTools.ttLib import TTFont
 
     sans, serif = ({*(TTFont(str(font), lazy=True).getBestCmap() or {})} for font in _fonts())

@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all: a kill, a full disk, Ctrl-C leave no half of one.
+"""Files and folders that appear complete or not at all, after a kill, a full disk or Ctrl-C too.
 
-What is being written has a name of its own beside the place, `.part-NAME`. One that a kill left behind is replaced by
-the next writer of the same place; where several may write at once, whoever owns the folder must `sweep` it.
+The draft `.part-NAME` lies in the same folder. The next writer replaces a draft that a kill left. If several writers
+are possible, the owner of the folder must `sweep` it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ _DRAFT = ".part-"
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def settle_on_disk(path: Path) -> None:
-    """Return once a file, or the names in a folder, are on the disk: a power cut takes them no more.
-
-    Windows, and some shares, do that for no folder.
-    """
+    """Flush a file, or the names in a folder, to the disk (`fsync`). Windows and some shares cannot flush folders."""
     if path.is_dir() and sys.platform == "win32":
         return
     held = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
@@ -43,7 +40,7 @@ def settle_on_disk(path: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Let a file that nobody writes into stand in a second place, as a copy where the file system cannot link."""
+    """Hard-link a file that never changes, or copy it if the file system has no links."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -53,11 +50,9 @@ def link(source: Path, target: Path) -> None:
 
 @contextmanager
 def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
-    """Give the place to write to of a file that appears as `path` whole or, where writing it fails, not at all.
+    """Yield a draft path that replaces `path` at the end, or is deleted if the body fails.
 
-    Args:
-        path: where the file will stand; its folder is made, for the owner alone, where it is not there.
-        contended: others may write the same file at the same time, on other machines too: each has its own draft.
+    `contended` means that other processes or machines may write the same file, so each has its own draft.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft_of(path, contended=contended) as draft:
@@ -71,7 +66,7 @@ def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
 
 @contextmanager
 def folder_appearing(path: Path) -> Generator[Path]:
-    """Give the place to write to of a folder that appears as `path`, likewise; an empty folder there is replaced."""
+    """Yield a draft folder that is renamed to `path` at the end. An empty folder there is replaced."""
     place = path.resolve()  # "." has no name
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft_of(place) as draft:
@@ -88,11 +83,13 @@ def folder_appearing(path: Path) -> Generator[Path]:
 
 @contextmanager
 def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
-    """Give the draft's path: the one that the next writer replaces, or, while somebody writes there, one of its own.
+    """Yield the common draft path, or an own one if another process is writing in the folder.
 
-    Of two commands that are started at once the second would else take the first one's draft for what a kill left.
+    Otherwise the second of two simultaneous commands would replace the first one's draft.
     """
-    own = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # two containers' processes may share a number
+    own = path.with_name(
+        f"{_DRAFT}{secrets.token_hex(4)}-{path.name}"
+    )  # random, because processes of two containers may share a PID
     if contended:
         yield own
         return
@@ -102,9 +99,9 @@ def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
 
 @contextmanager
 def hold_folder(folder: Path) -> Generator[bool]:
-    """Hold a folder itself, so that no file tells of it and a crash lets go; give whether nobody else holds it.
+    """Lock a folder with `flock` on its own descriptor. Yields True if the lock was free.
 
-    Where folders cannot be held (Windows, some shares) everybody is told that nobody does.
+    The system releases it when the process ends. Windows and some shares have no such locks: there it yields True.
     """
     if sys.platform == "win32":
         yield True
@@ -126,7 +123,7 @@ def hold_folder(folder: Path) -> Generator[bool]:
 
 
 def sweep(folder: Path, names: str = "*") -> None:
-    """Remove what kills left behind in `folder` of files whose names fit the pattern; nobody may be writing them."""
+    """Delete drafts of files that match `names`, which kills left in `folder`. No writer may be active."""
     for draft in folder.glob(f"{_DRAFT}{names}"):
         if draft.is_file():
             draft.unlink(missing_ok=True)

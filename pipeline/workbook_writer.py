@@ -1,4 +1,4 @@
-"""Workbooks for people: every cell is text, nothing is ever a formula, and the sheet prints on A4."""
+"""Workbooks for printing on A4. Every cell is text and never a formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIGHEST = 400  # points; Excel's rows are no higher than 409
 
 
 def text_book(target: Path | IO[bytes]) -> Workbook:
-    """Return a new workbook, to be used in a `with`; no part of it waits in a temporary file."""
+    """Return a new workbook for a `with` block. It uses no temporary file."""
     from xlsxwriter import Workbook
 
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -27,7 +27,7 @@ def text_book(target: Path | IO[bytes]) -> Workbook:
 
 
 def write_row(sheet: Worksheet, row: int, cells: Sequence[str], look: Format, first: int = 0) -> None:
-    """Write one row of texts; a blank one keeps its look."""
+    """Write one row of texts. A blank cell keeps its format."""
     for at, text in enumerate(cells, first):
         if text:
             sheet.write_string(row, at, text[:LONGEST], look)
@@ -36,12 +36,12 @@ def write_row(sheet: Worksheet, row: int, cells: Sequence[str], look: Format, fi
 
 
 def room(text: str) -> int:
-    """Return the columns that a text takes up, a Chinese character being two wide."""
+    """Return the width of a text in columns. A Chinese character takes two."""
     return len(text[:LONGEST].encode("gb18030", "replace"))
 
 
 def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: int = 0) -> int:
-    """Return the height in points of a row whose longest text is wrapped: some programs cut it off otherwise."""
+    """Return the height in points of a row of wrapped texts, because some programs cut it off otherwise."""
     lines = max(
         sum(-(-room(part) // max(width - 1, 1)) or 1 for part in text.split("\n"))
         for text, width in zip(cells, widths, strict=True)
@@ -50,7 +50,7 @@ def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: i
 
 
 def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int], *, landscape: bool = True) -> None:
-    """Set widths, repeat and freeze the heading row, filter below it, and number the pages of A4."""
+    """Set widths, repeat and freeze the heading row, filter below it, and set up A4."""
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = max(heading + rows, heading + 1)
@@ -61,7 +61,7 @@ def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int], *
 
 
 def on_a4(sheet: Worksheet, heading: int, *, landscape: bool = True) -> None:
-    """Print the sheet one page wide on A4, the heading row repeated, the pages numbered."""
+    """Print the sheet one page wide on A4, with repeated heading and page numbers."""
     if landscape:
         sheet.set_landscape()
     sheet.set_paper(A4)
