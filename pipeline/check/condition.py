@@ -240,7 +240,6 @@ class _Reader(ast.NodeTransformer):
 
 
 def _operands(side: ast.expr) -> list[ast.expr]:
-    """Return the names and constants of one side, without the object that a method is called on."""
     if isinstance(side, (ast.Name, ast.Constant)):
         return [side]
     if isinstance(side, (ast.List, ast.Tuple)):

@@ -126,7 +126,6 @@ def shared_faults_of(
 
 
 def _without(counts: Frame, found: list[Frame]) -> Frame:
-    """Return the counts without findings that belong to a fault of a wider place."""
     for faults in found:
         taken = counts.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
         counts = counts[(taken["_merge"] == "left_only").to_numpy()]

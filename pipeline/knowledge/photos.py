@@ -47,8 +47,6 @@ def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
 
 
 class _Groups:
-    """Disjoint sets of positions: `label` is the set of each, named by one of its members."""
-
     def __init__(self, size: int) -> None:
         self.label = np.arange(size)
         self._members: dict[int, list[int]] = {}

@@ -1,1 +1,1 @@
-"""Match: find each submission's registry row and gather the evidence for the rules."""
+"""Match: find each submission's registry row and the evidence for it."""

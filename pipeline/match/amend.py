@@ -1,6 +1,6 @@
-"""Amend: rows that complete or correct submissions are laid on, before it is settled whose row counts.
+"""Amend: apply rows that complete or correct submissions, before match decides which row counts.
 
-The rules are the contract's, *Rows that amend*. Rows in, rows out: nothing is read or written here.
+The rules are the contract's, *Rows that amend*. This module reads and writes no files.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Normalise = Callable[[Frame], tuple[Frame, Frame]]
 
 @dataclass(frozen=True)
 class Amended:
-    """What amending makes.
+    """The result of amending.
 
-    `rows`: one more row for each amendment that changed something, with all columns of the bases, in the order in which
-    they supersede each other. `changes`: theirs, with `at`, the position in `rows`. `untaken`: `UNTAKEN` of amendments
-    that amend nobody, or a row that no longer counts.
+    `rows`: one row per amendment that changed something, with all columns of the bases, in superseding order.
+    `changes`: theirs, with `at`, the position in `rows`. `untaken`: `UNTAKEN` of amendments that were not applied.
     """
 
     rows: Frame
@@ -49,27 +48,22 @@ class Amended:
 
 @dataclass
 class _Chain:
-    """The amendments that wait for one base: `timed` in the order of their times, `targeted` by the id they name."""
+    """The amendments of one base that still wait: `timed` by their times, `targeted` by the id that they name."""
 
     timed: deque[int] = field(default_factory=deque[int])
     targeted: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     due: deque[int] = field(default_factory=deque[int])
 
     def next(self, submission_id: str) -> int | None:
-        """Return the amendment to be laid on the submission that the chain has come to; one that names it is first."""
+        """Return the amendment to apply to this submission. One that names it comes first."""
         self.due.extend(self.targeted.pop(submission_id, []))
         return self.due.popleft() if self.due else self.timed.popleft() if self.timed else None
 
 
 def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise) -> Amended:
-    """Lay amendments on the submissions of their people.
+    """Apply amendments to the submissions of the same people (`bases`, without withdrawn ones), both as read.
 
-    Args:
-        amendments: in the order they were read: `POSITION`, `TARGET`; `school`, `submitted_at` and `AMENDING_KEYS`
-            normalised; every field under `GIVEN`.
-        bases: the submissions of these people in the order they were read; no withdrawn one is among them.
-        changes: the `changes` to the bases.
-        normalise: how given rows become submissions.
+    `amendments` have `POSITION`, `TARGET`, normalised `school`, `submitted_at`, `AMENDING_KEYS`; fields under `GIVEN`.
     """
     current, amendments = bases.reset_index(drop=True), amendments.reset_index(drop=True)
     owned, untaken = _owned(amendments, current)
@@ -96,7 +90,6 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
 
 
 def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[int, str]]:
-    """Return the bases of each amendment's person, and why other amendments are not taken."""
     found: dict[int, set[int]] = defaultdict(set)
     left, right = key_frame(amendments, AMENDING_KEYS), key_frame(bases, AMENDING_KEYS)
     for number in ("student_number", "id_number"):
@@ -110,7 +103,7 @@ def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[
     untaken = {at: NOBODY for at in range(len(amendments)) if at not in found}
     for amendment, of in sorted(found.items()):
         his = bases.loc[sorted(of)]
-        if his["id_number"].nunique() > 1 and his["school"].nunique() > 1:  # several people's: the school tells whose
+        if his["id_number"].nunique() > 1 and his["school"].nunique() > 1:  # several people: the school decides
             his = his[his["school"] == amendments["school"][amendment]]
         if len(his):
             owned[amendment] = his.index.tolist()
@@ -131,7 +124,6 @@ def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]
 
 
 def _turn(chains: dict[int, _Chain], current: Frame) -> list[tuple[int, int]]:
-    """Return the bases whose turn it is, each with the amendment to be laid on it."""
     ids = current["submission_id"]
     turn = ((base, chain.next(str(ids[base]))) for base, chain in chains.items())
     return [(base, amendment) for base, amendment in turn if amendment is not None]
@@ -145,8 +137,7 @@ def _latest(bases: Frame, of: Iterable[int]) -> int:
 def _laid(
     current: Frame, amendments: Frame, turn: list[tuple[int, int]], changes: Frame, normalise: Normalise
 ) -> tuple[Frame, Frame]:
-    """Return the rows that one amendment each has changed, indexed by base, and their changes."""
-    names = [name for name in fields.names() if name != "submitted_at"]  # when it was submitted stays what it was
+    names = [name for name in fields.names() if name != "submitted_at"]  # an amendment keeps the base's time
     base = current.loc[[at for at, _ in turn]]
     source = amendments.loc[[at for _, at in turn]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
@@ -165,7 +156,7 @@ def _laid(
 
 
 def _ids(bases: pd.Series, given: Frame) -> pd.Series:
-    """Return the ids of amended submissions: a digest of what was amended and of what was put there."""
+    """Return the ids of amended submissions: a digest of the base's id and of the new values."""
     rows = zip(bases, given.itertuples(index=False), strict=True)
     told = ["\x1f".join([str(base), *map(str, row)]).encode("utf-8", "surrogatepass") for base, row in rows]
     digests = [hashlib.blake2b(text, digest_size=10).hexdigest() for text in told]
@@ -175,7 +166,6 @@ def _ids(bases: pd.Series, given: Frame) -> pd.Series:
 def _changes(
     rows: Frame, base: Frame, given: Frame, changed: Frame, source: Frame, before: Frame, why: pd.Series
 ) -> Frame:
-    """Return the changes of amended rows: those of what each amends, and for each new value its file and row."""
     ids = rows["submission_id"]
     old = pd.Series(ids.to_numpy(), index=base["submission_id"].loc[rows.index].to_numpy())
     kept = before[before["submission_id"].isin(list(old.index))]

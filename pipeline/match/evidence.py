@@ -1,4 +1,4 @@
-"""Match: which registry row each submission may be, and the evidence for it. Nothing is judged here."""
+"""Find the registry row that each submission may be, and the evidence for it. Nothing is judged here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POSITIONS = [
 ]  # fmt: skip
 SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 """By position, the column that says whether several rows fit equally well."""
-_NEAR_DIGITS = 2  # two slips in one ID number at most (Verhoeff: one slip is 79 + 10 % of all)
+_NEAR_DIGITS = 2  # slips in one ID number (Verhoeff: one slip is 79 + 10 % of all)
 WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
 """What a person tells of himself rightly, whatever else he mistypes."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
@@ -33,18 +33,12 @@ _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15
 def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
     """Return the evidence for each submission, indexed like `submissions`.
 
-    Columns hold positions in `registry`, `NONE` where no row fits or several do (then `several_…` is true):
-    `id_row` the row of the named school with the ID number, `id_name_row` the one with ID number and name,
-    `elsewhere_row` the row of another school with both, `elsewhere_id_row` with the ID number alone,
-    `numbers_row` the row that student or exam number with the name point to, `both_numbers_row` the row that both
-    numbers point to, `similar_row` the row with the name and nearly the ID number, `matched_row` the most probable
-    of all, `standing_row` the row that the submission stands on in the roster. `strays` says whether a number points
-    to another row than `id_row`; `score` how well the matched row fits, 0 to 100, 100 for an exact one only.
-
-    Args:
-        submissions: the submissions that count, normalised.
-        registry: normalised registry rows of all schools concerned.
-        pairs: `exact_pairs` of the two, where they are known already.
+    Columns hold positions in `registry`, or `NONE` if no row fits or several do (then `several_…` is true). In the
+    named school, `id_row` has the ID number, `id_name_row` ID number and name. In another school, `elsewhere_id_row`
+    has the ID number, `elsewhere_row` both. `numbers_row`: student or exam number, with the name. `both_numbers_row`:
+    both numbers. `similar_row`: the name and nearly the ID number. `matched_row`: the most probable. `standing_row`:
+    the row that the submission stands on in the roster. `strays`: a number points to another row than `id_row`.
+    `score`: 0 to 100, and 100 only for an exact match.
     """
     pairs = exact_pairs(submissions, registry) if pairs is None else pairs
     evidence = {
@@ -67,7 +61,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
 
 
 def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
-    """Fill the evidence of rows that met one registry row only, with ID number and name; return their positions."""
+    """Fill the evidence of submissions that meet one row only and share ID number and name; return their positions."""
     alone = ~pairs["left"].duplicated(keep=False)
     whole = (pairs["shares"] & (ID | HERE | NAME)) == (ID | HERE | NAME)
     plain = pairs[alone & whole]
@@ -80,7 +74,7 @@ def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
 
 
 class _People:
-    """What a submission and a registry row say of a person beside the numbers, compared when it is asked for."""
+    """Compares what a submission and a registry row say of a person apart from the ID number."""
 
     def __init__(self, submissions: Frame, registry: Frame) -> None:
         self._left, self._right = submissions["name"].array, registry["name"].array
@@ -94,25 +88,18 @@ class _People:
         return key_of(one) == key_of(other) != "" or _names_near(one, other)
 
     def alike(self, left: int, right: int) -> bool:
-        """Return whether a submission of another name may be this row's person's: what both tell is the same.
-
-        One number and nothing else is what anybody may type.
-        """
+        """Return whether the class and all other witnesses that both give agree. One number alone proves nothing."""
         told = [(str(one[left]), str(other[right])) for one, other in self._witnesses]
         return bool(told[0][0]) and all(one == other for one, other in told if one and other)
 
     def number_equal(self, left: int, right: int) -> bool:
-        """Return whether student or exam number are the same."""
         return any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
 
     def says_nothing_else(self, left: int) -> bool:
-        """Return whether a submission gives neither a number nor a class."""
         return not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
 
 
 def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict[str, np.ndarray]) -> None:
-    """Fill the evidence of one submission from the registry rows that it met and the bits that it shares with each."""
-
     def sharing(bits: int, *without: int) -> list[int]:
         return [row for row, shares in met if shares & bits == bits and not any(shares & bit for bit in without)]
 
@@ -136,10 +123,7 @@ def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict
 
 @lru_cache(maxsize=100_000)
 def _names_near(left: str, right: str) -> bool:
-    """Return whether two names may be one person's: they sound alike in one reading, or differ in one character.
-
-    A name of two characters that differs in one is too weak and must sound alike.
-    """
+    """Return whether two names sound alike in one reading, or differ in one character of three or more."""
     if not left or not right:
         return False
     if sounds(left) & sounds(right):
@@ -148,22 +132,19 @@ def _names_near(left: str, right: str) -> bool:
 
 
 def _preferred(rows: list[int], prefer: list[int]) -> set[int]:
-    """Return the distinct rows; where they are several, those that are also among `prefer`, if any."""
     distinct = set(rows)
     return (distinct & set(prefer) or distinct) if len(distinct) > 1 else distinct
 
 
 def _put(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) -> None:
-    """Write the one row that fits, or that several do."""
     evidence[name][at] = next(iter(rows)) if len(rows) == 1 else NONE
     evidence[SEVERAL[name]][at] = len(rows) > 1
 
 
 def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np.ndarray]) -> None:
-    """Fill `similar_row` for rows that no key settled: the same name in the same school, nearly the same ID number.
+    """Fill `similar_row` for rows without a key match: same school and name, nearly the same ID number.
 
-    Both other numbers stand for the name: a masked or misspelt one is still this student's. A damaged ID number still
-    tells its first 15 digits: with gender and name they propose the one row that fits, and the rest is never guessed.
+    Both other numbers replace a masked or misspelt name. A damaged ID number's first 15 digits need gender and name.
     """
     found = [held(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
     open_rows = np.flatnonzero(~np.logical_or.reduce(found))
@@ -196,14 +177,13 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
 
 
 def _nearest(number: str, candidates: list[tuple[int, str]]) -> list[int]:
-    """Return the candidates whose ID number is within two slips of `number`, the nearest only."""
     near = [(OSA.distance(number, other), row) for row, other in candidates if number and other]
     best = min((steps for steps, _ in near), default=_NEAR_DIGITS + 1)
     return [row for steps, row in near if steps == best <= _NEAR_DIGITS]
 
 
 def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the row that each submission most probably is: the order of the causes in the contract."""
+    """Return the most probable row of each submission, in the order of the contract's causes."""
     other = evidence["both_numbers_row"]
     another = (other >= 0) & (evidence["id_row"] >= 0) & (other != evidence["id_row"])
     owner = (evidence["numbers_row"] >= 0) & (evidence["id_row"] >= 0) & (evidence["numbers_row"] != evidence["id_row"])
@@ -222,11 +202,7 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None:
-    """Take the match from submissions that share nothing with their row but its ID number.
-
-    Whoever types another's ID number under another name, with numbers, class and origin that are not that person's,
-    is a stranger: that person has handed nothing in, and his row stays as it was (contract, Whose row counts).
-    """
+    """Unmatch submissions with another's ID number and nothing else in common (contract, Whose row counts)."""
     matched = evidence["matched_row"]
     by_id = (matched >= 0) & ((matched == evidence["id_row"]) | (matched == evidence["elsewhere_id_row"]))
     others = ["id_name_row", "elsewhere_row", "numbers_row", "both_numbers_row", "similar_row"]
@@ -243,25 +219,19 @@ def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None
 
 
 def held(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
-    """Return where one row fits as this position, or several do."""
+    """Return where one row or several fit this position."""
     return (evidence[name] >= 0) | evidence[SEVERAL[name]]
 
 
 def _taken(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Return which of the `rows` are a certified submission's already while the row's own ID number is nobody's yet.
-
-    A namesake who gave another's numbers stands on the row of his own ID number then.
-    """
+    """Return which `rows` are a certified submission's while the submission's own row is free (namesakes' numbers)."""
     named, both = evidence["id_name_row"], evidence["both_numbers_row"]
     certified = named[(named >= 0) & ((both < 0) | (both == named))]
     return (named >= 0) & np.isin(rows, certified) & ~np.isin(named, certified)
 
 
 def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the matched row; where several rows fit, the one whose student number was given.
-
-    The student has handed something in, which a counselor must settle: to chase them as missing would be wrong.
-    """
+    """Return the matched row or, if several fit, the row of the given student number: its student is not missing."""
     tied = [evidence[name] for name in SEVERAL.values()]
     torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
     claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
@@ -269,7 +239,7 @@ def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:
-    """Return how well each matched row fits: likeness of the four keys by weight, 100 only where all are equal."""
+    """Return how well each matched row fits: similarity of four keys by weight, 100 only where all are equal."""
     matched = np.flatnonzero(rows >= 0)
     total = np.zeros(len(rows))
     exact = np.ones(len(matched), dtype=bool)

@@ -1,7 +1,6 @@
-"""Keys by which rows are compared with rows of any school: each text as 64 bits, so that millions fit into memory.
+"""Keys that compare rows across schools: each text as a `uint64`, 0 if blank, so that millions fit into memory.
 
-A key is a `uint64`, 0 where the text is blank. Two texts of twelve million share a key by chance once in 250,000
-runs (n²/2⁶⁵), which would make two people's rows look like one; nothing is decided on a key that a registry denies.
+Of twelve million texts two share a key by chance once in 250,000 runs (n²/2⁶⁵). The registry's denial overrides a key.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 def person_id(id_numbers: pd.Series) -> pd.Series:
-    """Return ID numbers as keys of a person: 15-digit ones in their 18-digit form, damaged ones blank."""
+    """Return ID numbers in the form that identifies a person: 15 digits as 18, damaged ones blank."""
     kind = IdNumbers(id_numbers).kind
     keys = id_numbers.where(kind != "damaged", "")
     old = kind == "old15"
@@ -49,15 +48,15 @@ def _comparable(name: str, column: pd.Series) -> pd.Series:
 
 
 def text_keys(column: pd.Series) -> Keys:
-    """Return each text's key."""
-    hashed = pd.util.hash_array(column.to_numpy(dtype=object), categorize=False)  # most differ: none is looked up
+    """Return the key of each text."""
+    hashed = pd.util.hash_array(column.to_numpy(dtype=object), categorize=False)  # most differ: no factorising
     hashed[hashed == 0] = 1
     hashed[(column == "").to_numpy(dtype=bool)] = 0
     return hashed
 
 
 def joined_keys(left: Keys, right: Keys) -> Keys:
-    """Return the keys of both together, 0 where one of them is blank."""
+    """Return one key for each pair, 0 if one of the two is 0."""
     mixed = (left * _ODD[0]) ^ ((right * _ODD[1]) >> np.uint64(31)) ^ (right * _ODD[0] << np.uint64(17))
     mixed ^= mixed >> np.uint64(29)
     mixed *= _ODD[1]
@@ -67,7 +66,7 @@ def joined_keys(left: Keys, right: Keys) -> Keys:
 
 
 def known_keys(keys: Keys, wanted: Keys) -> Bools:
-    """Return which `keys` are one of `wanted`; blank ones never are."""
+    """Return which `keys` are in `wanted`, except 0."""
     known = np.unique(wanted[wanted != 0])
     if not len(known):
         return np.zeros(len(keys), dtype=bool)
@@ -77,7 +76,7 @@ def known_keys(keys: Keys, wanted: Keys) -> Bools:
 
 
 def repeated(keys: Keys, where: Bools) -> Bools:
-    """Return which of the rows `where` share their key with another of them; blank ones never do."""
+    """Return which of the rows `where` share their key with another of them, except 0."""
     given = np.sort(keys[where & (keys != 0)])
     twice = given[1:][given[1:] == given[:-1]]
     return known_keys(keys, twice) & where
@@ -92,10 +91,7 @@ _MOST = 50
 
 
 def look_up_key(keys: Frame, column: str) -> Keys:
-    """Return the keys by which a column is looked up: student and exam numbers repeat, so within their school only.
-
-    ID numbers are looked up everywhere: who registered with the wrong school is found there.
-    """
+    """Return the keys of a column, joined with the school for student and exam numbers, which repeat across schools."""
     own = keys[column].to_numpy()
     within = column in ("student_number", "exam_number")
     return joined_keys(keys["school"].to_numpy(), own) if within else own
@@ -107,10 +103,7 @@ def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
 
 
 def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
-    """Return `left, right, shares`: positions in `submissions` and `registry` and the bits that the two share.
-
-    Both are `key_frame` of `PERSON_KEYS`.
-    """
+    """Return `left, right, shares` of `key_frame` of `PERSON_KEYS`: positions in both, and the bits that they share."""
     found = [
         _equal(look_up_key(submissions, column), look_up_key(registry, column)).assign(shares=bit)
         for column, bit in LOOK_UPS.items()
@@ -124,7 +117,7 @@ def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
 
 
 def _equal(left: Keys, right: Keys) -> Frame:
-    """Return the positions of every pair of equal keys; blank ones, and those of more than `_MOST` rows, make none."""
+    """Return the positions of every pair of equal keys, except 0 and keys of more than `_MOST` rows."""
     one = pd.DataFrame({"key": left, "left": np.arange(len(left))})
     other = pd.DataFrame({"key": right, "right": np.arange(len(right))})
     other = other[other["key"] != 0]

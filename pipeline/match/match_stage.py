@@ -1,4 +1,4 @@
-"""The match stage: whose the submissions are, which of them count, the evidence, and what the registry completes."""
+"""The match stage: persons, the submissions that count, their evidence, and what the registry completes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ a time that is none, other submissions of the same person."""
 COMPLETED = ("education_level", "graduation_month", "enrolment_month")
 """Fields that the registry's value completes where it is one of those that the given one may mean."""
 CONTACTS = ["phone", "qq", "email", "home_address"]
-_MANY = 2  # contacts that change at once: who does that may be somebody else (contract, *Whose row counts*)
+_MANY = 2  # contacts changed at once: this may be another person (contract, *Whose row counts*)
 CLASSES = ["school", "class_name", "college", "major"]
 PHOTOS = {
     "found": bool, "readable": bool, "bytes": "int64", "width": "int64", "height": "int64", "shared": bool,
@@ -39,10 +39,9 @@ PHOTOS = {
 
 @dataclass(frozen=True)
 class Matched:
-    """What check starts from: submissions, those that count with their evidence, and the registry.
+    """The input of check: submissions, those that count with their evidence, and the registry.
 
-    Where schools are worked on apart, `registry` ends with guests: the few rows of schools elsewhere that a submission
-    here may be. They can be matched, but are nobody's students here: `students` are the first `own` rows.
+    `registry` ends with guests: rows of other schools that a submission may be. `students` are the first `own` rows.
     """
 
     submissions: Frame
@@ -67,7 +66,7 @@ class Matched:
 
     @property
     def students(self) -> Frame:
-        """The registry's students of the schools that are worked on."""
+        """The registry's students of the schools in this part."""
         return self.registry.iloc[: self.own]
 
     def students_with(self, standing: pd.Series) -> Frame:
@@ -78,10 +77,9 @@ class Matched:
 
 
 def standing_submissions(made_at: pd.Series, evidence: Frame) -> pd.Series:
-    """Return, by registry position, the index of the submission that stands on that row.
+    """Return by registry position the index of the submission that stands on that row (`standing_row`).
 
-    A submission stands on its `standing_row`. Where several do, the one whose ID number and name are the row's
-    comes first, then the better score, then the later one.
+    Of several, the one with the row's ID number and name comes first, then the better score, then the later one.
     """
     rows = evidence[["standing_row", "score"]].assign(
         whole=evidence["id_name_row"] == evidence["matched_row"],
@@ -93,7 +91,7 @@ def standing_submissions(made_at: pd.Series, evidence: Frame) -> pd.Series:
 
 
 def first_submissions(matched: Matched) -> Frame:
-    """Return each person's first submission where a later one counts instead, in the order they were read."""
+    """Return each person's first submission if a later one counts, in the order they were read."""
     others = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
     earlier = others.drop(index=matched.later.index, errors="ignore")
     in_time = earlier.loc[matched.made_at.loc[earlier.index].sort_values(kind="stable").index]
@@ -101,10 +99,10 @@ def first_submissions(matched: Matched) -> Frame:
 
 
 def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, classes: Frame) -> tuple[Frame, Frame]:
-    """Return submissions that count with what the registry completes, and the `changes` that this makes.
+    """Return counting submissions with values that the registry completes, and the `changes`.
 
-    A blank major is filled from the class (the notice: choose the class, not the major); a bare 研究生 takes the
-    registry's own level where the row is matched (fields.csv); 2017.1 is the registry's January or October (traps.md).
+    A blank major is the class's (the notice: choose the class). A bare 研究生 becomes the matched row's level
+    (fields.csv). 2017.1 becomes the registry's January or October (traps.md).
     """
     matched = evidence["matched_row"].to_numpy()
     filled = submissions.copy()
@@ -123,7 +121,6 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
 
 
 def _completes(name: str, given: pd.Series, held: pd.Series) -> pd.Series:
-    """Return where the registry's value completes the one that was given."""
     if name == "education_level":
         return covered(name, given, held)
     year = given.str.slice(0, 4)
@@ -131,7 +128,6 @@ def _completes(name: str, given: pd.Series, held: pd.Series) -> pd.Series:
 
 
 def _majors(submissions: Frame, classes: Frame) -> pd.Series:
-    """Return the one major of each submission's class; a class with several has none to fill in."""
     keys = ["school", "class_name"]
     groups = classes.loc[classes["major"] != "", [*keys, "major"]].drop_duplicates()
     single = groups[~groups.duplicated(keys, keep=False)]
@@ -139,11 +135,10 @@ def _majors(submissions: Frame, classes: Frame) -> pd.Series:
 
 
 def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
-    """Return for each submission that counts what its person's others say, blank where nothing is said.
+    """Return what the same person's other submissions say of each counting one, or "".
 
-    `later_id` is the last submission made after the one that counts whose identity is not certified while that one's
-    is. `contacts_changed` has the labels of the contacts that a certified earlier one gives otherwise, where they are
-    two or more.
+    `later_id`: the last later submission that is not certified, while the counting one is. `contacts_changed`: labels
+    of two or more contacts that differ in a certified earlier one.
     """
     counted = counting(submissions)
     others = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
@@ -156,7 +151,6 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
 
 
 def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:
-    """Return, by id of the submission that counts, which contacts an earlier one gives otherwise, if they are many."""
     now = counted.set_index("submission_id")[CONTACTS]
     mine = earlier[earlier["superseded_by"].isin(now.index)]
     then, now = mine[CONTACTS].reset_index(drop=True), now.loc[mine["superseded_by"]].reset_index(drop=True)
@@ -171,7 +165,7 @@ def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:
 
 @dataclass(frozen=True)
 class Registries:
-    """What match looks in: registry rows (guests after the first `own`), classes, registries that are missing."""
+    """The input of match: registry rows (guests after the first `own`), classes, and schools without a registry."""
 
     rows: Frame
     own: int
@@ -180,21 +174,17 @@ class Registries:
 
     @classmethod
     def of(cls, rows: Frame, unread: dict[str, str] | None = None) -> Self:
-        """Return the registries of a whole cohort: normalised rows, and which schools' could not be read, and why."""
+        """Return the registries of a cohort from normalised rows and, by school, why a registry was not read."""
         return cls(rows, len(rows), rows[CLASSES].drop_duplicates(), unread or {})
 
 
 def match(
     submissions: Frame, registries: Registries, latest: datetime, withdrawn: Collection[str] = frozenset()
 ) -> Matched:
-    """Return what check starts from: persons, superseding, clashes, schools and evidence, settled for a whole cohort.
+    """Return the persons, superseding, clashes, schools and evidence of a whole cohort.
 
-    Args:
-        submissions: normalised submissions with distinct ids, in the order they were read; where photos are collected,
-            what they are (`photo_` and a name of `PHOTOS`, `photo_sha256`, `photo_phash`) beside the table's columns.
-        registries: of the whole cohort.
-        latest: a time past it cannot be right (`persons.latest_moment`).
-        withdrawn: ids of the submissions that a decision took out.
+    `submissions` are normalised, as read, with distinct ids and, if photos are collected, with `photo_` columns
+    (`PHOTOS`, sha256, phash). A time after `latest` is an error. `withdrawn` are ids that a decision removed.
     """
     rows = pd.concat([submissions, made_at(submissions, latest)], axis=1).reset_index(drop=True)
     live = ~rows["submission_id"].isin(list(withdrawn)).to_numpy()
@@ -206,10 +196,7 @@ def match(
 
 
 def match_settled(rows: Frame, registries: Registries) -> Matched:
-    """Return what check starts from, of rows of which `settle` has told what needs all rows at once.
-
-    They are as `match` takes them, with `superseded_by`, the columns `FLAGS` and those of `persons.made_at`.
-    """
+    """Return `match` of rows that have `superseded_by`, `FLAGS` and `persons.made_at` from `settle` already."""
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)

@@ -1,4 +1,4 @@
-"""The registry's people: each once, and who of them belongs to the class (contract, tables/outside)."""
+"""The registry's people: each once, and which of them belong to the class (contract, tables/outside)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _PLACE = ["school", "student_number", "id_number", "name", "gender", "college", 
 
 
 def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
-    """Return one registry's rows with each person once, and the rows that were left out because they are equal.
+    """Return one registry's rows with each person once, and the equal rows that were dropped.
 
-    Two unequal rows of one student number are one person where ID number or name agree: the first row stands, `differs`
-    names the fields that differ, and what no roster needs of them is blank, so that it is not compared. Else they are
-    two people, both doubted (contract, tables/outside).
+    Unequal rows of one student number are one person if ID number or name agree: the first row stays, `differs` names
+    the fields, and those that no roster needs become blank. Else they are two people, both doubted (contract,
+    tables/outside).
     """
     names = [name for name in fields.registry_columns() if name in rows]
     equal = rows.duplicated(["school_code", *names])
@@ -47,7 +47,6 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
 
 
 def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
-    """Mark the rows of one number in `kept`, and return those that are another row's person."""
     first = group.iloc[0]
     people = person_id(group["id_number"])
     same = ((people == people.iloc[0]) & (people != "")) | ((group["name"] == first["name"]) & (group["name"] != ""))
@@ -76,20 +75,20 @@ _YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:-[0-9]{2}|年|届.*)?")
 
 
 class Status(NamedTuple):
-    """What one word of 学籍状态 means: whether its students belong to the class (yes, no, ask), and the reason."""
+    """The meaning of one word of 学籍状态: whether its students belong to the class (yes, no, ask), and the reason."""
 
     belongs: str
     reason: str
 
 
 def plain_status(word: str) -> str:
-    """Return a status without spaces, brackets, codes, dates, 已: 03退学（2016-09） is 退学; a code alone stays."""
+    """Return a status without spaces, brackets, codes, dates, 已: 03退学（2016-09） is 退学. A bare code stays."""
     return _PLAIN.sub("", word.strip()) or word.strip()
 
 
 @cache
 def status_meanings(folder: Path | None = None) -> dict[str, Status]:
-    """Return what each status means, by its plain word; the file in the office's `folder` adds words and replaces ours.
+    """Return the meaning of each status by its plain word. The file in the office's `folder` adds and replaces words.
 
     Raises:
         ConfigurationError: a row of the office's file cannot be understood.
@@ -118,7 +117,7 @@ def _read(path: Path) -> dict[str, Status]:
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:
-    """Return normalised registry rows with `BY_REGISTRY`; a graduation month of another year puts a person outside."""
+    """Return registry rows with `BY_REGISTRY`. A graduation month of another year puts a student outside."""
 
     def meaning(word: str) -> Status:
         plain = plain_status(word)
@@ -133,32 +132,25 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
 
 
 def _year_of(month: str) -> str:
-    """Return the year of a graduation month, or of a year alone (2018, 2018届); blank where it is none."""
     found = _YEAR.fullmatch(month)
     return found[1] if found else ""
 
 
 def years_outside(rows: Frame) -> dict[str, int]:
-    """Return how many rows of one registry end in each other year, where these are more than a tenth of it; else none.
-
-    Many mean a question to the office: is this the export of a whole campus, or is a year wrong?
-    """
+    """Return how many rows of a registry end in each other year, if over a tenth of it: the office must confirm."""
     others = rows[rows["outside_registry"] == ANOTHER_YEAR]
     counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
     return {str(year): int(n) for year, n in counted.items()} if len(others) > len(rows) / 10 else {}
 
 
 def scope_digests(rows: Frame) -> pd.Series:
-    """Return the digest of what a decision on the scope looked at: status, graduation month and identity."""
+    """Return the digest of what a scope decision depends on: status, graduation month and identity."""
     texts = joined_text(rows.reindex(columns=_DIGESTED, fill_value=""), _DIGESTED)
     return pd.Series([hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts], index=rows.index, dtype="str")
 
 
 def lay_scope(rows: Frame, decisions: Frame) -> Frame:
-    """Return registry rows with `LAID`: a decision goes before the registry's word, and outlives its changes.
-
-    `decisions` has `DECISIONS`, the last one of each student.
-    """
+    """Return registry rows with `LAID`. The last decision on each student overrides the registry, now and later."""
     key = ["school_code", "student_number"]
     both = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)
     decided = both["inside"].notna()
@@ -177,13 +169,13 @@ def lay_scope(rows: Frame, decisions: Frame) -> Frame:
 
 
 def with_scope(rows: Frame) -> Frame:
-    """Return registry rows with the columns of this module; those that nobody laid say that all are inside."""
+    """Return registry rows with this module's columns. Rows without them are inside."""
     flags = ("status_unknown", "scope_stale")
     lacking = [name for name in (STATUS, *BY_REGISTRY, *LAID) if name not in rows]
     return rows.assign(**{name: False if name in flags else "" for name in lacking})
 
 
 def names_by_reason(outside: Frame) -> list[tuple[str, list[str]]]:
-    """Return each reason in the table `outside` with the names of its people, the most frequent reason first."""
+    """Return each reason in the table `outside` with its people's names, the most frequent reason first."""
     order = outside["reason"].value_counts().index
     return [(str(reason), sorted(outside["name"][outside["reason"] == reason])) for reason in order]

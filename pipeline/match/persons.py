@@ -1,4 +1,4 @@
-"""Which submissions are of one person, when each was made, and which of them counts."""
+"""Which submissions are one person's, when each was made, and which of them counts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,21 @@ from pipeline.normalise.dates import in_order
 from pipeline.tables import Frame
 
 Positions = npt.NDArray[np.int64]
-WITHDRAWN = "withdrawn"  # stands in `superseded_by` of a submission that a decision took out
+WITHDRAWN = "withdrawn"  # in `superseded_by`: a decision removed the submission
 
 
 def latest_moment(now: datetime, as_of: date) -> datetime:
-    """Return the last moment that a submission may have: a day after the run's start and after the day `as_of`."""
+    """Return the last valid moment of a submission: a day after both the run's start and the day `as_of`."""
     end_of_day = datetime.combine(as_of, time.max, now.tzinfo)
     return max(now, end_of_day).replace(tzinfo=None) + timedelta(days=1)
 
 
 def made_at(rows: Frame, latest: datetime) -> Frame:
-    """Return when each row counts as made (contract, *Whose row counts*).
+    """Return when each row counts as made (contract, *Whose row counts*), of rows as read.
 
-    Args:
-        rows: normalised `file, sheet, submitted_at`, in the order they were read.
-        latest: a time past it is as good as unreadable (`latest_moment`).
-
-    Returns:
-        `made_at` (int64, seconds): the row's own time, else that of the nearest row above it in its sheet that has
-        one, else the least number, before all others. `timed`: whether the time is the row's own. `untimed`: whether
-        that is to be told, because the row gives a time that is none, or none in a sheet where others have one.
+    `made_at` (int64, seconds): the row's own time, else that of the nearest row above in its sheet, else the least
+    number. `timed`: the time is the row's own. `untimed`: to report, because the time is unreadable, after `latest`, or
+    blank in a sheet where others have one.
     """
     moments = pd.to_datetime(in_order(rows["submitted_at"]), format="ISO8601", errors="coerce").astype("datetime64[s]")
     moments = moments.mask(moments > np.datetime64(latest, "s"))
@@ -41,17 +36,16 @@ def made_at(rows: Frame, latest: datetime) -> Frame:
     filled = moments.groupby(sheets).ffill()
     timed = moments.notna()
     some = timed.groupby(sheets).transform("any")
-    seconds = filled.to_numpy().astype("datetime64[s]").astype(np.int64)  # a missing time is the least number
+    seconds = filled.to_numpy().astype("datetime64[s]").astype(np.int64)
     told = ~timed & (rows["submitted_at"].ne("") | some)
     return pd.DataFrame({"made_at": seconds, "timed": timed, "untimed": told}, index=rows.index)
 
 
 @dataclass(frozen=True)
 class Persons:
-    """Whom the registry knows in each row. `certified`: whether ID number and name are a row's of the named school.
+    """The registry's person in each row. `certified`: ID number and name are those of a row of the named school.
 
-    `person`: the position of the registry row whose person it surely is, -1 where none. A row that is torn between two
-    (a namesake's ID number with another's student and exam number) has a number past all positions.
+    `person`: the position of the registry row, -1 if none, past all positions if the row is torn between two people.
     """
 
     person: Positions
@@ -59,17 +53,16 @@ class Persons:
 
 
 def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
-    """Return whom the `registered` rows of the registry know in each row, by `pairs_of_keys` alone.
+    """Return the person of each row among the `registered` registry rows, by `pairs_of_keys` alone.
 
-    A row is a registry person's who has its ID number and name, or both its other numbers and one of the two, or every
-    number that it gives. Where ID number and name are one person's and both other numbers another's, it is torn: it
-    takes neither's place (`docs/decisions/supersede.md`).
+    A person's row shares ID number and name, or both other numbers and one of the two, or every number that it gives. A
+    row is torn if ID number and name are one person's and both other numbers another's (`docs/decisions/supersede.md`).
     """
     shares, count = pairs["shares"].to_numpy(), len(keys)
     both = _single(pairs, _has(shares, STUDENT | EXAM), count)
     here = _has(shares, ID | HERE | NAME)
     certified = _single(pairs, here, count)
-    several = (certified < 0)[pairs["left"].to_numpy()]  # one person in two registry rows: the number tells which
+    several = (certified < 0)[pairs["left"].to_numpy()]  # one person in two registry rows: the number decides
     certified = np.maximum(certified, _single(pairs, here & several & ((shares & (STUDENT | EXAM)) > 0), count))
     named = np.maximum(certified, _single(pairs, _has(shares, ID | NAME), count))
     person = _single(pairs, _every_number(keys, pairs), count)
@@ -87,7 +80,6 @@ def _has(shares: np.ndarray, bits: int) -> Bools:
 
 
 def _single(pairs: Frame, chosen: Bools, count: int) -> Positions:
-    """Return the registry row of each submission among the chosen pairs, -1 where there is none or several."""
     part = pairs[chosen]
     single = part[~part["left"].duplicated(keep=False)]
     rows = np.full(count, -1, dtype=np.int64)
@@ -96,7 +88,6 @@ def _single(pairs: Frame, chosen: Bools, count: int) -> Positions:
 
 
 def _every_number(keys: Frame, pairs: Frame) -> Bools:
-    """Return the pairs that share every number which the submission gives."""
     given = np.zeros(len(keys), dtype=np.int8)
     for column, bit in LOOK_UPS.items():
         given |= np.where(keys[column].to_numpy() != 0, np.int8(bit), np.int8(0))
@@ -105,21 +96,15 @@ def _every_number(keys: Frame, pairs: Frame) -> Bools:
 
 
 def superseding(keys: Frame, people: Persons) -> tuple[Positions, Bools]:
-    """Return the position of the row of the same person that counts: the latest certified one, else the latest of all.
+    """Return the counting row of each row's person, and whether a row is later but not certified as that one is.
 
-    And whether each row was made after the one that counts, whose identity is certified while its own is not.
-
-    A row supersedes an earlier one of the same person (contract, tables/submissions): ID number and name agree, or
-    student number and one of the two, the school aside. Rows that a registry knows as two people are two people,
-    whatever else they share: a namesake's or a classmate's number, typed by mistake, must not erase them.
+    The latest certified row counts, else the latest (contract, tables/submissions). Rows of two people in a registry
+    never supersede each other, whatever else they share.
     """
     own = _apart_by_person(_components([_apart(key, people.person) for key in person_keys(keys)]), people.person)
-    # a row without a time of its own comes after every row of the same person above it in its sheet; of two made at one
-    # moment the later read is later
+    # a row without a time follows its person's rows above it in the sheet; of equal times the later read is later
     above = keys.groupby([own, keys["sheet"]])["made_at"].cummax()
-    rank = (
-        keys["made_at"].where(keys["timed"], above).rank(method="first").to_numpy()
-    )  # at one moment: as they were read
+    rank = keys["made_at"].where(keys["timed"], above).rank(method="first").to_numpy()  # equal times: as read
     by_weight = np.lexsort((rank, people.certified, own))
     last = np.append(own[by_weight][1:] != own[by_weight][:-1], True)
     winner = np.empty(len(keys), dtype=np.int64)
@@ -129,25 +114,25 @@ def superseding(keys: Frame, people: Persons) -> tuple[Positions, Bools]:
 
 
 def person_keys(keys: Frame) -> list[Keys]:
-    """Return the keys that rows of one person share: ID number and name, or student number and one of the two."""
+    """Return the keys that one person's rows share: ID number and name, or student number and one of the two."""
     identity, name, number = (keys[column].to_numpy() for column in ("id_number", "name", "student_number"))
     return [joined_keys(identity, name), joined_keys(number, identity), joined_keys(number, name)]
 
 
 def _apart(key: Keys, person: Positions) -> Keys:
-    """Return keys that hold known people apart: where two share one, it joins only rows of the same person."""
+    """Return keys that join rows of one known person only, where two known people share a key."""
     rows = pd.DataFrame({"key": key, "person": person})
     known = rows[(rows["person"] >= 0) & (rows["key"] != 0)].drop_duplicates()
     shared = known["key"][known["key"].duplicated()].unique()
     if not len(shared):
         return key
     mixed = rows["key"].isin(shared).to_numpy()
-    own = joined_keys(key, (person + 1).astype(np.uint64))  # 0, that is blank, where the person is not known
+    own = joined_keys(key, (person + 1).astype(np.uint64))  # 0 (blank) for unknown people
     return np.where(mixed, own, key)
 
 
 def _components(keys: list[Keys]) -> Positions:
-    """Return for each row the first row that it hangs together with, by keys that two rows share; 0 joins none."""
+    """Return for each row the first row of its component, by keys that two rows share. 0 joins none."""
     own = np.arange(len(keys[0]))
     groups = [(np.flatnonzero(key), pd.factorize(key[key != 0])[0]) for key in keys]
     while True:
@@ -163,10 +148,7 @@ def _components(keys: list[Keys]) -> Positions:
 
 
 def _apart_by_person(own: Positions, person: Positions) -> Positions:
-    """Return the components with two known people in one, whom a third row joined, taken apart again.
-
-    Each of them keeps the rows that are surely theirs; what is nobody's for sure stands by itself.
-    """
+    """Split components that join two known people by a third row. Rows that are nobody's for sure stand alone."""
     known = pd.DataFrame({"own": own, "person": person})[person >= 0].drop_duplicates()
     mixed = np.isin(own, known["own"][known["own"].duplicated()].to_numpy())
     if not mixed.any():
@@ -177,5 +159,5 @@ def _apart_by_person(own: Positions, person: Positions) -> Positions:
 
 
 def counting(submissions: Frame) -> Frame:
-    """Return the submissions that count: neither superseded nor withdrawn."""
+    """Return the submissions that are neither superseded nor withdrawn."""
     return submissions[submissions["superseded_by"] == ""]

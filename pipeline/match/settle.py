@@ -1,4 +1,4 @@
-"""What needs all rows at once, by keys alone: whose each row is, which one counts, and what two students gave alike."""
+"""What needs all rows at once, by keys alone: each row's person, which row counts, and values that students share."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _PHOTO = ["photo_name", "photo_sha256", "photo_phash"]
 
 @dataclass(frozen=True)
 class Settled:
-    """Of each submission: `counts`, the position of the one that counts (or its own), and `FLAGS` as bits."""
+    """By submission: `counts`, the position of its person's counting one, and `FLAGS` as bits."""
 
     counts: Positions
     flags: npt.NDArray[np.int32]
 
 
 def submission_keys(rows: Frame) -> Frame:
-    """Return what `settle` looks at: the keys of normalised rows, when each was made, its sheet and its photo."""
+    """Return the input of `settle_persons`: keys of normalised rows, when each was made, its sheet and its photo."""
     times = {name: rows[name].to_numpy() for name in ("made_at", "timed")}
     keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(**times)
     keys["sheet"] = text_keys(rows["file"] + "\x1f" + rows["sheet"])
@@ -58,12 +58,9 @@ def submission_keys(rows: Frame) -> Frame:
 
 
 def settle_persons(keys: Frame, registry: Frame, live: Bools) -> Settled:
-    """Return which submission of each person counts, and what those that count share.
+    """Return which submission of each person counts, and what the counting ones share.
 
-    Args:
-        keys: `submission_keys` of all submissions, in the order they were read.
-        registry: `key_frame` of all registry rows by `PERSON_KEYS`.
-        live: which submissions no decision took out.
+    `keys`: `submission_keys`, as read. `registry`: `key_frame` by `PERSON_KEYS`. `live`: not withdrawn.
     """
     flags = np.zeros(len(keys), dtype=np.int32)
     counts = np.arange(len(keys))
@@ -83,19 +80,17 @@ def _bit(name: str, where: Bools) -> npt.NDArray[np.int32]:
 
 
 def _find_people(keys: Frame, registry: Frame) -> tuple[Persons, Frame]:
-    """Return whom the registry knows in each row, and the registry rows that `Persons.person` are positions of."""
     held = registry.iloc[found_rows(keys, registry)].reset_index(drop=True)
     return known_people(keys, pairs_of_keys(keys, held), len(held)), held
 
 
 def found_rows(keys: Frame, registry: Frame) -> Positions:
-    """Return the positions of all registry rows that one of the submissions' numbers leads to."""
+    """Return the positions of all registry rows that share a number with a submission."""
     led_to = [known_keys(look_up_key(registry, name), look_up_key(keys, name)) for name in LOOK_UPS]
     return np.flatnonzero(np.logical_or.reduce(led_to))
 
 
 def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, counting: Bools) -> None:
-    """Mark what submissions that count share, and whose own it is."""
     values = {name: look_up_key(keys, name.rpartition("_")[0]) for name in CLASHES}
     marks = {name: repeated(key, counting) for name, key in values.items()}
     if "photo_sha256" in keys:
@@ -116,19 +111,19 @@ def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, cou
 
 
 def _owners(values: Keys, own: Bools, certified: Bools) -> Bools:
-    """Return who owns the value that is shared: whose registry row has it, else the one who alone is certified."""
+    """Return who owns a shared value: the one whose registry row has it, else the only certified one."""
     claimed = known_keys(values, values[own])
     return (values != 0) & np.where(claimed, own, certified & ~repeated(values, certified))
 
 
 def _registered(name: str, keys: Frame, people: Persons, held: Frame) -> Bools:
-    """Return where the registry has the value for the row's person: a number of theirs, a picture named by one."""
+    """Return where the registry has the value for the row's person: a number, or a picture named by one."""
     known = (people.person >= 0) & (people.person < len(held))
     number, _, kind = name.rpartition("_")
-    if number in SHARED_KEYS or not len(held):  # a registry has no telephones
+    if number in SHARED_KEYS or not len(held):  # registries have no telephones
         return np.zeros(len(keys), dtype=bool)
     own = held.iloc[np.where(known, people.person, 0)].reset_index(drop=True)
-    if kind == "clash":  # the school aside: who registered with the wrong one gives his own number
+    if kind == "clash":  # in any school: the student may have named the wrong one
         return known & (own[number].to_numpy() == keys[number].to_numpy())
     stem = keys["photo_name"].to_numpy()
     by_name = (stem == own["student_number"].to_numpy()) | (stem == own["id_number"].to_numpy())
@@ -136,6 +131,6 @@ def _registered(name: str, keys: Frame, people: Persons, held: Frame) -> Bools:
 
 
 def flag_columns(flags: npt.NDArray[np.int32] | pd.Series) -> dict[str, Bools]:
-    """Return the bits as columns by the names of `FLAGS`."""
+    """Return the bits as columns named by `FLAGS`."""
     bits = np.asarray(flags)
     return {name: (bits >> at & 1).astype(bool) for at, name in enumerate(FLAGS)}

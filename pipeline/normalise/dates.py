@@ -21,17 +21,14 @@ _MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/.]((?:19|20)[0-9]{2})")
 _ENGLISH = re.compile(r"([A-Za-z]{3})[a-z]*[- .,]*((?:19|20)?[0-9]{2})|((?:19|20)?[0-9]{2})[- .]([A-Za-z]{3})[a-z]*")
 
 
-_EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, its missing 1900-02-29 allowed for
+_EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, which has a 1900-02-29
 _SERIAL = re.compile(r"(3[6-9][0-9]{3}|4[0-9]{4}|5[01][0-9]{3})(\.[0-9]+)?")  # dates of 1998 to 2042
 AMBIGUOUS = r"(?:19|20)[0-9]{2}\.1"
 """2017.1 was typed as 2017.1 or as 2017.10: a spreadsheet's number tells neither (traps.md)."""
 
 
 def month(text: str) -> str:
-    """Return `2013-09` for a month in any usual spelling. An unreadable text is returned unchanged.
-
-    41518 is a date's serial in the 1900 system; 2017.1 stays, for the registry to decide.
-    """
+    """Return `2013-09` for a month in any usual spelling or 1900 serial. 2017.1 and unreadable texts are unchanged."""
     if re.fullmatch(AMBIGUOUS, text):
         return text
     if serial := _SERIAL.fullmatch(text):
@@ -54,7 +51,6 @@ def _english_month(text: str) -> str:
 
 
 def _chinese_to_digits(text: str) -> str:
-    """Turn 二〇一三年九月 and 2013年十月 into digits."""
     tens = re.sub(r"十([一二])", r"1\1", text)
     return re.sub(r"十", "10", tens).translate(_CHINESE_DIGITS)
 
@@ -80,10 +76,9 @@ _WORDED = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 2016 0
 
 
 def moment(text: str) -> str:
-    """Return `2016-09-20 15:05` (seconds kept where given) for a moment in any usual spelling, Asia/Shanghai.
+    """Return `2016-09-20 15:05` (with seconds if given) for a moment in any usual spelling or 1900 serial.
 
-    A date without a time stays a date. An unreadable text is returned unchanged. `in_order` makes moments sortable.
-    A number is a date's serial in the 1900 system.
+    The time zone is Asia/Shanghai. A date without a time stays a date. An unreadable text is unchanged.
     """
     if _SERIAL.fullmatch(text):
         return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
@@ -119,7 +114,7 @@ def _moment(text: str) -> str:
         when = datetime(year, month_, day, hour, minute, second)
         offset = found[9] or _of_hours(found[10])
         when = _in_shanghai(when, offset) if offset else when
-    except (ValueError, OverflowError):  # no such day, an offset of days, a moment past the year 9999
+    except (ValueError, OverflowError):  # no such day or offset, or past the year 9999
         return ""
     if found[5] is None:
         return when.date().isoformat()
@@ -127,7 +122,6 @@ def _moment(text: str) -> str:
 
 
 def _of_hours(hours: str | None) -> str:
-    """Return the offset of GMT+8, as Google Forms writes the zone into its csv."""
     return f"{hours[0]}{hours[1:].zfill(2)}00" if hours else ""
 
 
@@ -137,7 +131,7 @@ def _in_shanghai(when: datetime, offset: str) -> datetime:
 
 
 def in_order(moments: pd.Series) -> pd.Series:
-    """Return moments (results of `moment`) as texts that sort by time. An unreadable moment is "" and sorts first."""
+    """Return results of `moment` as texts that sort by time. An unreadable moment is "" and sorts first."""
     return moments.where(moments.str.fullmatch(_READ), "")
 
 
@@ -145,7 +139,7 @@ _YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, 
 
 
 def study_years(text: str) -> str:
-    """Return `4` for 4年, 4.0, 四年, 4 年制 and `2.5` for 两年半. An unreadable text is returned unchanged."""
+    """Return `4` for 4年, 4.0, 四年 and 4 年制, `2.5` for 两年半. An unreadable text is unchanged."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
     if not found:
         return text

@@ -1,4 +1,4 @@
-"""Normalise: rows as they were typed become `submissions` and `changes`; a registry becomes comparable rows."""
+"""Normalise: rows as typed become `submissions` and `changes`; a registry becomes comparable rows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,9 @@ _ONLY_SCHOOL, OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校�
 
 
 def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
-    """Return `submissions` (not yet superseding each other) and `changes`, which has the position `at` in `rows` too.
+    """Return `submissions` (none superseded yet) and `changes`, which has the position `at` in `rows` too.
 
-    Row by row: `submission_id` is the digest of each row's content; `distinct_ids` tells identical rows apart once
-    all of a school's rows are together.
-
-    Args:
-        rows: `file, sheet, row` and every field as given text.
-        words: the cohort's vocabulary.
-        regions: the table of regions.
-        school: the one school that the rows can be of: a blank or unknown name is that one.
+    `rows` are as given; `submission_id` is their digest (`distinct_ids`). `school` replaces a blank or unknown school.
     """
     kept, reasons = _repaired(rows, fields.names())
     _apply_vocabulary(kept, reasons, words, regions, school)
@@ -40,10 +33,7 @@ def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = ""
 
 
 def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
-    """Return a registry's rows with every field normalised like a submission's; other columns stay.
-
-    The column `AS_GIVEN` holds the fields that normalising changed as they were given, or "".
-    """
+    """Return a registry's rows with normalised fields. `AS_GIVEN` holds the changed fields as given, or ""."""
     columns = fields.in_registry()
     kept, reasons = _repaired(rows, columns)
     _apply_vocabulary(kept, reasons, words, regions)
@@ -55,18 +45,12 @@ def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Fram
 
 
 def row_digests(rows: Frame) -> pd.Series:
-    """Return each row's digest of every field as given, school, number and time among them (20 hex digits).
-
-    It is the same for identical rows: a row's position never enters.
-    """
+    """Return each row's digest of every field as given (20 hex digits). Identical rows have the same digest."""
     return pd.Series([_digest(text) for text in joined_text(rows, fields.names())], index=rows.index, dtype="str")
 
 
 def distinct_ids(digests: pd.Series) -> pd.Series:
-    """Return the ids of rows with these digests, in the order they were read; all copies of a row are among them.
-
-    The last copy keeps the plain digest, so copying an approved row does not change the approved id.
-    """
+    """Return ids for all digests of a school, as read. The last copy keeps its digest, and an approved row its id."""
     if digests.is_unique:
         return digests
     copies = digests.groupby(digests).cumcount(ascending=False)
@@ -81,7 +65,6 @@ def _digest(text: str) -> str:
 
 
 def _repaired(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, pd.Series]]:
-    """Return the repaired columns and, for each, the reasons of the values that changed."""
     repaired = {name: _repaired_column(name, rows[name]) for name in columns}
     kept = pd.DataFrame({name: column for name, (column, _) in repaired.items()}, index=rows.index)
     return kept, {name: why for name, (_, why) in repaired.items()}
@@ -101,8 +84,6 @@ def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]
 def _apply_vocabulary(
     kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions, school: str = ""
 ) -> None:
-    """Replace aliases by the terms they mean, in place."""
-
     def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
         changed = column != kept[name]
         if changed.any():

@@ -1,6 +1,6 @@
-"""Repairs of single values, and which of them each field gets, in order, with the reason that `changes` names.
+"""Repairs of single values, and each field's repairs in order, with the reason in `changes`.
 
-Every repair takes a text and returns a text, and changes nothing when applied to its own result.
+Every repair is idempotent: it changes nothing in its own result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline import fields
 from pipeline.knowledge.contacts import telephones
 from pipeline.normalise.dates import moment, month, study_years
 
-# Only width: NFKC would also turn ² and ① into digits, which nobody typed as such (traps.md).
+# Only width: NFKC would also turn ² and ① into digits (traps.md).
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
 _DASHES = re.compile("[‐‑‒–—―−﹣－﹘]")
@@ -24,8 +24,8 @@ _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def visible(text: str) -> str:
-    """Remove invisible and control characters; every kind of white space becomes one plain space, ends trimmed."""
-    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: no white space but plain ones
+    """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
+    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: plain spaces only
     return re.sub(r" {2,}", " ", _VARIATION.sub("", kept)).strip(" ")
 
 
@@ -53,7 +53,7 @@ def half_width_letters(text: str) -> str:
 
 
 def without_han_spaces(text: str) -> str:
-    """Remove spaces beside Chinese characters."""
+    """Remove spaces next to Chinese characters."""
     return _HAN_SPACE.sub("", text)
 
 
@@ -72,7 +72,7 @@ def without_apostrophe(text: str) -> str:
     return re.sub(r"^['’‘`]+(?=[0-9A-Za-z])", "", text)
 
 
-# Possessive, and one way to read each character: a cell of a million letters must cost no more than its length.
+# possessive: a cell of a million letters must cost linear time
 _LABEL = re.compile(
     r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+"
     r"|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+|q[:：] *+)++"
@@ -84,7 +84,7 @@ _REMARK = re.compile(
 )
 
 
-# A question mark or a star may stand for a place that is lost, a plus belongs to a telephone's country.
+# ? and * may stand for a lost digit, + belongs to a country code
 _EDGES = re.compile(r"^[^\w+*?？(（\[【×✕✖╳]++(?=\w.*[0-9]{4})|(?<=\w)[^\w*?？)）\]】×✕✖╳]++$")
 _BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
 
@@ -97,7 +97,7 @@ def without_edges(text: str) -> str:
 
 
 def without_label(text: str) -> str:
-    """Return a number without the words before it: 身份证：, QQ号 or ID: say which number it is."""
+    """Return a number without the words before it, such as 身份证： or QQ号."""
     return _LABEL.sub("", text)
 
 
@@ -107,34 +107,34 @@ def without_remark(text: str) -> str:
 
 
 def joined_id(text: str) -> str:
-    """Return an ID number that was written in groups, 430302-19950314-9018, as its eighteen places."""
+    """Return an ID number written in groups, 430302-19950314-9018, without separators."""
     bare = re.sub(r"[-./_ ·•]", "", text)
     if re.fullmatch(r"[A-Za-z]{1,3}-[0-9]{5,}", text):  # a passport's letters
         return bare
     return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
 
 
-# What else stands for the check character X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk.
+# look-alikes of X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk
 _X = re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖╳*]$")
 
 
 def joined_digits(text: str) -> str:
-    """Return a number that is made of digits alone without the hyphens between its groups."""
+    """Return a number of digits without the hyphens between its groups."""
     return text.replace("-", "") if re.fullmatch(r"[0-9]+(?:-[0-9]+)+", text) else text
 
 
 def upper_x(text: str) -> str:
-    """Return an ID number with a capital X as its check character, look-alikes included (last of 18 places only)."""
+    """Return an ID number with X for a look-alike as the last of 18 characters."""
     return _X.sub("X", text)
 
 
 def letters_upper(text: str) -> str:
-    """Return `text` with ASCII letters in capitals."""
+    """Return ASCII text in capitals."""
     return text.upper() if text.isascii() else text
 
 
 def names_in_cell(text: str) -> list[str]:
-    """Return the names that stand in one cell, parted by ； or ;."""
+    """Return the names in one cell, separated by ； or ;."""
     return [name for part in re.split("[;；]", text) if (name := part.strip())]
 
 
@@ -181,9 +181,9 @@ _TELEPHONE = Recipe(
     "1[0-9]{10}",
     (visible, half_width, without_apostrophe, without_edges, telephones, without_spaces, plain_dashes),
 )
-_BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: an escape in a pattern costs Arrow's quick matching
+_BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: a regex escape slows Arrow's matching down
 _ONLY_HAN = f"[{_BASIC_HAN}]*"
-_RECIPES: dict[str, Recipe] = {  # by field or, where it has none of its own, by its type
+_RECIPES: dict[str, Recipe] = {  # by field, else by type
     # the address is only trimmed: full-width characters break email.format (rules.csv)
     "email": Recipe("[!-~]+", (trimmed,)),
     "id_number": Recipe("[0-9]{17}[0-9X]", (*_NUMBER, joined_id, letters_upper, upper_x)),
@@ -194,7 +194,7 @@ _RECIPES: dict[str, Recipe] = {  # by field or, where it has none of its own, by
     "family_phone": _TELEPHONE,
     "postcode": Recipe("[0-9]{6}", _NUMBER),
     "photo": Recipe("[0-9A-Za-z_.-]+", (trimmed,)),
-    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (visible, plain_dashes)),  # the rest is knowledge.names'
+    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (visible, plain_dashes)),  # the rest: knowledge.names
     "datetime": Recipe(
         "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?",
         (visible, half_width, moment),
@@ -214,7 +214,7 @@ def recipe(name: str) -> Recipe:
 
 
 def repair(name: str, given: str) -> tuple[str, str]:
-    """Return the kept text of one value of the field `name` and the reasons; repairing twice changes nothing."""
+    """Return the repaired value of the field `name`, and the reasons. Repairing twice changes nothing."""
     kept, reasons = given, list[str]()
     for step in recipe(name).steps:
         before, kept = kept, step(kept)

@@ -1,4 +1,4 @@
-"""The cohort's own vocabulary: code tables, schools, colleges with their former names."""
+"""The cohort's vocabulary: code tables, schools, colleges with their former names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.knowledge.text_columns import among, by_distinct, text_by_rows
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 
 _KINDS = frozenset({"大学", "学院", "学校", "分校", "校区", "本部", "university", "college"})
-_LEAST = 2  # characters of a school's name that may stand for it
+_LEAST = 2  # characters that may abbreviate a school's name
 
 
 def _bare(school: str) -> str:
@@ -24,10 +24,10 @@ def _bare(school: str) -> str:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a written answer may mean.
+    """The meanings of written answers.
 
-    `codes` has a table for each code field; `schools` leads from a comparable name or code to the school's name;
-    `colleges` from a school's name and a comparable college name, former ones included, to the college's name.
+    `codes`: tables by code field. `schools`: comparable name or code to name. `colleges`: school and comparable name,
+    former ones included, to name.
     """
 
     codes: dict[str, CodeTable]
@@ -37,16 +37,13 @@ class Vocabulary:
     """The office's own: by field and word, what it means."""
 
     def own_alias(self, name: str, values: pd.Series) -> pd.Series:
-        """Return the values of a field with the office's own aliases replaced by what they mean."""
+        """Return a field's values with the office's own aliases replaced."""
         if not any(field == name for field, _ in self.aliases):
             return values
         return by_distinct(values, lambda value: self.aliases.get((name, value), value))
 
     def school(self, values: pd.Series, otherwise: str = "") -> pd.Series:
-        """Return the names of the schools that `values` mean: a name, a code, an alias, or one name's beginning or end.
-
-        An unknown school is returned unchanged, or as `otherwise` if given.
-        """
+        """Return the school that each value means (name, its beginning or end, code, alias), else `otherwise` or it."""
         return by_distinct(values, lambda value: self._school(_bare(value)) or otherwise or value)
 
     def _school(self, word: str) -> str:
@@ -62,11 +59,11 @@ class Vocabulary:
 
     @property
     def only_school(self) -> str:
-        """The cohort's one school, "" where there are several."""
+        """The cohort's one school, "" if there are several."""
         return next(iter(self.names)) if len(self.names) == 1 else ""
 
     def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
-        """Return the current names of the colleges that `values` mean in `schools`; unknown ones stay."""
+        """Return the current names of the colleges in `schools`. Unknown ones are unchanged."""
         return text_by_rows(self._college, schools, values)
 
     def _college(self, school: str, value: str) -> str:
@@ -79,7 +76,7 @@ class Vocabulary:
 
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
-    """Return the cohort's vocabulary; `colleges` has `school, college, aliases`, the aliases separated by ；."""
+    """Return the cohort's vocabulary. `colleges` has `school, college, aliases` (separated by ；)."""
     folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
     schools = {
         _bare(name): school.name for school in cohort.schools for name in (school.code, *school.aliases, school.name)
@@ -88,7 +85,7 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
         for alias in names_in_cell(aliases):
             names.setdefault((school, comparable(alias)), college)
-    # a current name always means itself, even where another college once bore it
+    # a current name means itself, even if another college once had it
     names |= {
         (school, comparable(college)): college
         for school, college in colleges[["school", "college"]].itertuples(index=False)
