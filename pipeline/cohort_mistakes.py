@@ -13,10 +13,7 @@ from pipeline.resources import report_table
 
 
 def unusable(value: object, kind: object) -> str | None:
-    """Return a Chinese message if `value` cannot be a `kind`, else None.
-
-    It refuses paths that no file system accepts, and `true` for a number, which Python would read as 1.
-    """
+    """Return a Chinese message if `value` cannot be a `kind` (impossible path, `true` for a number), else None."""
     if isinstance(value, bool) and (kind is int or kind is float):
         return "应为数字，不是 true 或 false"
     for text in cast("list[object]", value) if isinstance(value, list) else [value]:
@@ -54,10 +51,7 @@ def what_is_wrong(detail: ErrorDetails) -> str:
 
 
 def line_of(keys: list[str], text: str) -> int:
-    """Return the 1-based line of the last key (or of its section), or 0.
-
-    A number after a section's name selects one of several: the second `[[schools]]` is `schools`, 1.
-    """
+    """Return the 1-based line of the last key or of its section, or 0. `schools`, 1 is the second `[[schools]]`."""
     names = [key for key in keys if not key.isdigit()]
     which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
     key = re.compile(rf"\s*\"?{re.escape(names[-1] if names else '')}\"?\s*=")

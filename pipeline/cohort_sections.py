@@ -37,10 +37,7 @@ class Section(BaseModel):
 
 
 def _declared(given: dict[str, str]) -> dict[str, str]:
-    """Return declared columns by field name. Keys may be Chinese labels.
-
-    A value is the heading in the sheet, "=本科" for a constant, "@sheet" or "@title".
-    """
+    """Return declared columns by field name. A value is a heading, "=本科" (a constant), "@sheet" or "@title"."""
     declared: dict[str, str] = {}
     for key, value in given.items():
         name = fields.field_named(key)
@@ -87,11 +84,7 @@ class Window(Section):
 
 
 class Source(Section):
-    """One source of submissions: a glob of files or `gsheet:<key>`, and settings for all its rows.
-
-    `school` is a code. `college` names the college concerned if the source is unreadable. `columns` overrides that of
-    `Submissions`.
-    """
+    """A source of submissions (glob or `gsheet:<key>`). `college` is the college concerned if it is unreadable."""
 
     path: Text
     school: str | None = None

@@ -11,11 +11,7 @@ from pipeline import resources
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the form, from `fields.csv`.
-
-    `example`, `hint` ({month} is the cohort's), `length` in characters (18, 5-11) and `width` describe its column in
-    the collection workbook.
-    """
+    """One field of the form. `example`, `hint`, `length`, `width` describe its column in the collection workbook."""
 
     name: str
     label: str

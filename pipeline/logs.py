@@ -1,7 +1,4 @@
-"""Masking of personal numbers, and logs as JSON lines without personal data.
-
-Only fields of a fixed list are written. Numbers are masked in them too, because a message may quote a cell.
-"""
+"""Masking of personal numbers, and JSON-lines logs with a fixed list of fields, masked as they may quote a cell."""
 
 from __future__ import annotations
 

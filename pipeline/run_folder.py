@@ -87,10 +87,7 @@ class RunFolder:
 
 
 def start_run(cohort: Cohort, now: datetime) -> RunFolder:
-    """Create the hidden folder of a new run. The caller holds the lock.
-
-    Folders of killed runs are deleted. The last one with pages is kept until the new run ends.
-    """
+    """Create a new run's hidden folder, under the lock. Of killed runs only the last one with pages is kept."""
     root = cohort.reports_folder
     for folder in (root, root / "runs", root / "inputs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -192,10 +189,7 @@ def _is_whole(summary: dict[str, Any] | None) -> bool:
 
 
 def counts(summary: Mapping[str, Any] | None) -> bool:
-    """Return whether a run or check covers all colleges and all rules.
-
-    A partial run of an old version without `unread` does not count.
-    """
+    """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
     if summary is None:
         return False
     told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"

@@ -12,10 +12,7 @@ from pipeline.progress import Reporter
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """Options of pages: whether, how many at a time (0: by cores), with new kernels, without reuse.
-
-    `schools` are codes (none: all).
-    """
+    """Options of pages. `jobs`: 0 means by cores; `cold`: new kernels; `force`: no reuse; `schools`: codes (none: all)."""
 
     notebooks: bool = True
     jobs: int = 0

@@ -197,10 +197,7 @@ def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
 
 
 def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Return `before` and `now` by school code for registries with fewer students than in the previous run.
-
-    Only this comparison shows a truncated export. Unreadable runs and unread registries are left out.
-    """
+    """Return `before` and `now` by school code of shrunk registries. Only this shows a truncated export."""
     now, then = _registered(summary), _registered(before)
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
 

@@ -60,11 +60,7 @@ class Paper:
 
 
 def paper_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> Paper:
-    """Return the paper of `reports/print/<template>.typ`.
-
-    `day` is the date that PDF/A requires. `pictures` are SVG by name. `boxed` tells the template whether a character
-    became `BOX`.
-    """
+    """Return the filled paper. PDF/A requires `day`. `boxed` tells the template whether a character became `BOX`."""
     drawn = drawable_data(dict(data))
     more = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
     return Paper(template, json.dumps({**drawn, **more}, ensure_ascii=False))

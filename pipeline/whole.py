@@ -50,10 +50,7 @@ def link(source: Path, target: Path) -> None:
 
 @contextmanager
 def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
-    """Yield a draft path that replaces `path` at the end, or is deleted if the body fails.
-
-    `contended` means that other processes or machines may write the same file, so each has its own draft.
-    """
+    """Yield a draft that replaces `path` if the body succeeds. `contended`: others may write the same file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft_of(path, contended=contended) as draft:
         try:
@@ -83,10 +80,7 @@ def folder_appearing(path: Path) -> Generator[Path]:
 
 @contextmanager
 def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
-    """Yield the common draft path, or an own one if another process is writing in the folder.
-
-    Otherwise the second of two simultaneous commands would replace the first one's draft.
-    """
+    """Yield the common draft, or an own one while another process writes in the folder and owns that."""
     own = path.with_name(
         f"{_DRAFT}{secrets.token_hex(4)}-{path.name}"
     )  # random, because processes of two containers may share a PID

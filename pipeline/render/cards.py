@@ -1,7 +1,4 @@
-"""An executed notebook as a page of cards, one output after the other, and a count of the outputs left out.
-
-Pieces with `mingce` metadata are copied unchanged. All other output is sanitised.
-"""
+"""An executed notebook as cards. Pieces are copied unchanged, other output is sanitised, omitted output is counted."""
 
 from __future__ import annotations
 
@@ -74,11 +71,7 @@ def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str
 
 
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
-    """Return the page of an executed notebook.
-
-    `token` identifies the page (blank: its heading has it). `line` is the subtitle of a page without a heading piece.
-    `folder` holds the pictures that Markdown cells link to.
-    """
+    """Return the page. A blank `token` is read from its heading. `folder` holds pictures that Markdown links to."""
     page = Page(token, title_of(notebook), line)
     for cell in notebook.cells:
         if LEFT_OUT & set(cell.metadata.get("tags", [])):

@@ -1,7 +1,4 @@
-"""The headcount as PDF/A and as an A4 workbook, with the same lines, text and code as the page.
-
-The signed files are kept beside `cohort.toml`, and every run shows them.
-"""
+"""The headcount as PDF/A and A4 workbook, with the page's numbers. Signed files are kept beside `cohort.toml`."""
 
 from __future__ import annotations
 
@@ -255,11 +252,7 @@ class SignedFolder:
 def final_headcount(
     desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
 ) -> Headcount:
-    """Return the headcount to sign, of a college whose students are all approved.
-
-    `desk` is the newest run with the current decisions, `certifications` and `outside` are its tables, `day` is the
-    date of its data.
-    """
+    """Return the headcount to sign, by the current decisions in `desk`. `day` is the date of the run's data."""
     rows = college_students(desk.people, college)
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
     claimed = rows.iloc[:0]

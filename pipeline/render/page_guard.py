@@ -1,7 +1,4 @@
-"""The guard that checks that a page shows its own college only, and the failure page.
-
-It reads the visible text across tags, and embedded SVG. Anything unreadable or unexpected fails the page.
-"""
+"""The guard of pages: a page shows its own college only. Anything that it cannot read fails the page."""
 
 from __future__ import annotations
 

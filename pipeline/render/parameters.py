@@ -1,7 +1,4 @@
-"""Parameters of a notebook, read from its cell tagged `parameters`, and the refusal of any other.
-
-A number for a text parameter is refused, not converted: `-p school 0534` would have lost its zero.
-"""
+"""Documented parameters of notebooks. A number for a text is refused: `-p school 0534` would have lost its zero."""
 
 from __future__ import annotations
 

@@ -114,10 +114,7 @@ class Headcount:
         return sum(-(-len(line.major) // characters) for line in self.lines) <= lines
 
     def levels(self) -> list[tuple[Line, int]]:
-        """Return each line with the row span of its level's cell (0: covered by an earlier cell).
-
-        In a table of several pages each line has its own cell, so that every page shows the level.
-        """
+        """Return each line with its level's row span (0: covered). On several pages each line has an own level cell."""
         if not self.one_page:
             return [(line, int(line.kind == "major")) for line in self.lines]
         spans: list[tuple[Line, int]] = []

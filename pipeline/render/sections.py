@@ -154,10 +154,7 @@ def listing(
 
 
 def ready_notebook(told: str = "", opened: str = "") -> None:
-    """Set up the running notebook for a page. Outside a notebook it does nothing.
-
-    It displays `told` with the token `opened`, which the page guard compares.
-    """
+    """Set up the running notebook (if any) for a page. Display `told` with the token `opened` for the page guard."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is None:

@@ -1,7 +1,4 @@
-"""The headcount: registered, submitted, approved by school, college, level and major, compared as sets of people.
-
-Equal counts with different people are not equal: `differences` names the people by whom the sets differ.
-"""
+"""The headcount, compared as sets of people. Equal counts of different people are not equal: see `differences`."""
 
 from __future__ import annotations
 
@@ -20,10 +17,7 @@ UNLISTED = "（名单外）"
 
 
 def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame:
-    """Return `headcount`: a row per major of the registry, and a row `UNLISTED` per college with extras.
-
-    `extras` are submissions without a registry row, with the `KEYS` that they claim.
-    """
+    """Return `headcount`: a row per major, and `UNLISTED` per college that `extras` (no registry row) claim."""
     whole = certifications[(certifications["identity"] == "certified") & (certifications["record"] == "certified")]
     marks = pd.DataFrame(
         {

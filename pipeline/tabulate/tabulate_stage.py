@@ -54,10 +54,7 @@ class Tabulated:
 
 
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
-    """Return `roster`, `headcount`, `course`, `outside`, `findings` and `registry` (rows with their digest).
-
-    `counselors` has `school, college, class_name, name, email`. Days are counted to `as_of`.
-    """
+    """Return the tables roster, headcount, course, outside, findings and registry. Days are counted to `as_of`."""
     belongs = reviewed.students["outside"] == ""
     students = reviewed.students[belongs]
     decisions = reviewed.decisions[belongs]
@@ -108,10 +105,7 @@ def extra_submissions(matched: Matched) -> Frame:
 
 
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
-    """Return `colleges`: counts, standing, signatures, `rework` and the interval of the score.
-
-    A college's standing is fixed at its acceptance; only its rank changes. `codes` maps school names to codes.
-    """
+    """Return `colleges`. A college's standing is fixed at its acceptance; only its rank changes."""
     both = counts.merge(rework, on=_COLLEGE, how="left")
     both["rework"] = both["rework"].fillna(0.0)
     ranked = standing(both, weights)

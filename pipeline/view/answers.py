@@ -26,10 +26,7 @@ _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 
 
 def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None) -> pd.DataFrame:
-    """Return a row per registry student: `HEADER` as text and `file`, the source of the submission.
-
-    `reported` maps (school, student number) to the day of the report to the registrar.
-    """
+    """Return a row per student (`HEADER`, `file`). `reported` maps (school, number) to the day of the report."""
     roster = read_table(run, "roster")
     submissions = read_table(run, "submissions", ["submission_id", "file"])
     files = dict(zip(submissions["submission_id"], submissions["file"], strict=True))
