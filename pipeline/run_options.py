@@ -12,7 +12,7 @@ from pipeline.progress import Reporter
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """Options of pages. `jobs`: 0 means by cores; `cold`: new kernels; `force`: no reuse; `schools`: codes (none: all)."""
+    """Options of pages. `jobs` 0: by cores. `cold`: new kernels. `force`: no reuse. `schools`: codes (none: all)."""
 
     notebooks: bool = True
     jobs: int = 0
