@@ -52,11 +52,7 @@ class Sources:
 
 
 def read_sources_of(cohort: Cohort) -> Sources:
-    """Read everything that the cohort file names, unit by unit as a run does. Stores no bytes.
-
-    Raises:
-        InputError: if no submission, or a table of people, cannot be read.
-    """
+    """Read all that the cohort file names; raise `InputError` if no submission or no table of people can be read."""
     colleges, counselors = read_people(cohort)
     submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
     refuse_nothing(submissions.columns, submissions.notes)
@@ -162,7 +158,6 @@ def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
 
 
 def _id_number(given: str, disguise: Disguise) -> str:
-    """Return another ID number. One that a spreadsheet damaged (4.30E+17) keeps its form."""
     head, mark, power = given.partition("E+")
     if not mark or power != "17":
         return disguise.id_number(given)
@@ -208,7 +203,6 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
 
 
 def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:
-    """Write a cell with its former type, or as text if the value no longer has that type."""
     with suppress(ValueError):
         if kind == "number":
             sheet.write_number(row, column, float(raw or value))
@@ -248,7 +242,6 @@ def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
 
 
 def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
-    """Disguise the table of decisions. Return False if there is none, or if it is a Google Sheet."""
     online = is_gsheet(cohort.review.decisions)
     rows = None if online else read_decision_rows(cohort)
     if rows is None or rows.empty:

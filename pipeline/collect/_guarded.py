@@ -1,9 +1,9 @@
 """The child process that opens workbooks and DBF tables, so that a hang, a crash or a zip bomb cannot end the run.
 
-A script that imports nothing of the package, so that it starts in a moment. Standard input: the workbook's bytes.
-Standard output, pickled one after the other: for each worksheet its place and name, then `visible, merged`, then
-portions of its rows, then None; one that is too large has a None alone. At the end `"whole"` or the name of the error.
-Arguments: the place of the first worksheet wanted, or the folder of a `table.dbf` and its encoding.
+It imports nothing of the package, to start fast. Input: the workbook on standard input; as arguments the index of the
+first worksheet, or the folder of `table.dbf` and its encoding. Output, pickled, for each worksheet: (index, name),
+(visible, merged), portions of rows, None. A worksheet that is too large has only None after its name. The last object
+is "whole" or the error's class name.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MEMORY = 900 << 20
-_CPU_SECONDS = 9  # of the processor: a machine that is busy reads a good file none the less
-_MOST_CELLS = 3_000_000  # of all worksheets together; the area that one spans may be four times as large
+_CPU_SECONDS = 9  # of the processor, so that a busy machine still reads a good file
+_MOST_CELLS = 3_000_000  # of all worksheets; one worksheet's area may be four times as large
 _FIRST, _PORTION = 100, 5_000
 """Rows of a worksheet that are sent at a time; the first ones, the header among them, as they are."""
 BETWEEN = "\x1f"
@@ -31,14 +31,14 @@ BETWEEN = "\x1f"
 
 
 def limit(more: int = 0) -> None:
-    """Bound this process; `more` seconds of the processor for an input of known size."""
+    """Limit this process's memory and processor time; `more` adds seconds for an input of known size."""
     try:
         import resource
-    except ImportError:  # Windows: the time limit alone
+    except ImportError:  # Windows: the parent's time limit alone
         return
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS + more, _CPU_SECONDS + more + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError):  # macOS takes none
+    with contextlib.suppress(ValueError):  # macOS refuses it
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
@@ -47,11 +47,7 @@ def _send(said: object) -> None:
 
 
 def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
-    """Send rows without their blank ends, in portions, and no blank rows at the end; return the room that is left.
-
-    Raises:
-        MemoryError: there is no room for their cells.
-    """
+    """Send rows in portions without trailing blanks. Return the room left, or raise `MemoryError` if there is none."""
     portion: list[list[Any]] = []
     blank, most = 0, _FIRST
     for row in rows:
@@ -76,14 +72,14 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
 
 
 def _packed(portion: list[list[Any]]) -> object:
-    """Return rows of text alone as their width and one text, which is read in no time; others as they are."""
+    """Return rows of text as (width, joined text), which is fast to read. Other rows stay lists."""
     width = max(map(len, portion))
-    if width * len(portion) > 2 * sum(map(len, portion)):  # one long row would make all of them long
+    if width * len(portion) > 2 * sum(map(len, portion)):  # one long row would pad all others
         return portion
     even = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in portion]
     try:
         text = BETWEEN.join(chain.from_iterable(even)).encode()
-    except (TypeError, UnicodeError):  # other things than text, or no text
+    except (TypeError, UnicodeError):  # not text, or text that cannot be encoded
         return portion
     return (width, text) if text.count(BETWEEN.encode()) == width * len(portion) - 1 else portion
 
@@ -97,7 +93,7 @@ def _send_workbook(data: bytes, first: int) -> None:
         if at < first or meta.typ not in (SheetTypeEnum.WorkSheet, SheetTypeEnum.DialogSheet):
             continue
         _send((at, meta.name))
-        sys.stdout.buffer.flush()  # too large a worksheet ends this process: by then its name must be known
+        sys.stdout.buffer.flush()  # too large a worksheet ends this process, so its name is sent first
         sheet = book.get_sheet_by_name(meta.name)
         if sheet.start is not None and (sheet.total_height + 1) * (sheet.total_width + 1) > _MOST_CELLS * 4:
             _send(None)
@@ -113,14 +109,14 @@ def _send_dbf(folder: Path, encoding: str) -> None:
 
     path = folder / "table.dbf"
     with path.open("rb") as file:
-        code_pages[file.read(30)[29]] = (encoding, encoding)  # whatever the file says: its encoding is known by now
-    alone = len(list(folder.iterdir())) == 1  # no file of memos beside it
+        code_pages[file.read(30)[29]] = (encoding, encoding)  # overrides the file's own encoding
+    alone = len(list(folder.iterdir())) == 1  # no memo file
     with dbf.Table(str(path), ignore_memos=alone, unicode_errors="replace") as table:
         _send_rows([_plain(value) for value in record] for record in table if not dbf.is_deleted(record))
 
 
 def _plain(value: object) -> object:
-    """Return a field's value as a plain one; a whole number keeps every digit."""
+    """Return a field's value. A whole number becomes `Decimal`, which keeps every digit."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -131,7 +127,7 @@ def _plain(value: object) -> object:
 
 
 def _main() -> None:
-    gc.disable()  # it lives for one workbook
+    gc.disable()  # the process lives for one workbook
     try:
         if len(sys.argv) > 2:
             from pathlib import Path
@@ -150,4 +146,4 @@ def _main() -> None:
 if __name__ == "__main__":
     _main()
     sys.stdout.buffer.flush()
-    os._exit(0)  # nothing is put away cell by cell
+    os._exit(0)  # ends without freeing every cell

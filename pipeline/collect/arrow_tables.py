@@ -1,7 +1,4 @@
-"""Whole columns, never a Python object per cell: Parquet files, and tables of a database, read in portions.
-
-A database is named `postgresql+psycopg://user@host/base#table`.
-"""
+"""Parquet files and database tables, read as whole columns and never as a Python object per cell."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -30,8 +27,8 @@ from pipeline.errors import InputError
 PASSWORD = "MINGCE_REGISTRY_PASSWORD"  # the variable's name
 _PORTION = 50_000
 _DRIVERS = {"postgresql": "psycopg（安装 mingce[postgresql]）", "mysql": "pymysql（安装 mingce[mysql]）"}
-# A few bytes can say "the same again" a thousand million times. A person's row takes tens of bytes, so a file may hold
-# so many values, and so many bytes of text, by its own size; small ones may always have what a college has.
+# A few bytes can encode 10⁹ equal values. A person's row takes tens of bytes, so the file's size bounds its values and
+# its bytes of text. A small file may hold what a college has.
 _VALUES, _VALUES_A_BYTE = 20_000_000, 8
 _TEXT, _TEXT_A_BYTE = 256 << 20, 40
 _REMEDY = "请重新导出，或分成几个文件"
@@ -41,7 +38,7 @@ _KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_deci
 
 
 def read_parquet(content: Content) -> Reading:
-    """Return a parquet file as one grid of text columns."""
+    """Return a Parquet file as one grid of text columns."""
     try:
         table = _read_file(content)
         names = [str(name) for name in table.column_names]
@@ -53,7 +50,7 @@ def read_parquet(content: Content) -> Reading:
 
 
 def _read_file(content: Content) -> pa.Table:
-    """Return the file's columns, those of text as dictionaries: so they take no more than the file says once."""
+    """Return the file's columns, text as dictionaries, which take no more memory than the distinct values."""
     source, size = pa.BufferReader(content.data), len(content.data)
     metadata = pq.read_metadata(source)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -70,14 +67,12 @@ def _read_file(content: Content) -> pa.Table:
 
 
 def _text_bytes(column: pa.ChunkedArray) -> int:
-    """Return how many bytes a column has with every word of a dictionary written out."""
     if not pa.types.is_dictionary(column.type):
         return column.nbytes
     return sum(pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks)
 
 
 def _as_text(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
-    """Return the columns as text, and the cells of columns that hold numbers, dates or truth values."""
     columns = [_text_column(table.column(number)) for number in range(table.num_columns)]
     parts: list[pd.DataFrame] = []
     for number, column in enumerate(columns):
@@ -104,13 +99,13 @@ def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         distinct = pc.unique(column)
         places = pc.index_in(column, value_set=distinct)
         texts = pa.array([_text(value) for value in distinct.to_pylist()], pa.large_string())
-    except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python has no word for
+    except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python cannot hold
         return pa.chunked_array([pa.array([_text(value) for value in map(_shown, column)], pa.large_string())])
     return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
 
 
 def _is_utf8(text: pa.ChunkedArray) -> bool:
-    """Say whether the text is text: who wrote the file may never have looked."""
+    """Return whether the text is valid UTF-8, which a Parquet writer need not check."""
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
@@ -119,14 +114,13 @@ def _is_utf8(text: pa.ChunkedArray) -> bool:
 
 
 def _text(value: object) -> str:
-    """Return the text of a value; one that no cell may hold is its own text."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     return "" if value is None else cell_text(value if isinstance(value, Value) else str(value))[0]
 
 
 def _shown(value: pa.Scalar) -> object:
-    """Return an Arrow value as Python's, or its stored number where Python has none for it (the year 36,537,000)."""
+    """Return an Arrow value as Python's, or its stored number if Python has none (the year 36,537,000)."""
     try:
         return value.as_py()
     except (ValueError, OverflowError):
@@ -134,13 +128,12 @@ def _shown(value: pa.Scalar) -> object:
 
 
 def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
-    """Return the table that `source` (an SQLAlchemy URL and `#table` or `#schema.table`) names, as one grid.
+    """Return the table of `source` (an SQLAlchemy URL and `#table` or `#schema.table`) as one grid.
 
-    A relative SQLite path starts at the cohort folder. A password that the URL lacks comes from the environment.
-    What was read is kept as Parquet.
+    A relative SQLite path starts at `folder`. The variable `PASSWORD` supplies a password that the URL lacks.
 
     Raises:
-        InputError: the address is wrong, the driver is missing, or the database does not answer.
+        InputError: if the address is wrong, the driver is missing, or the database does not answer.
     """
     address, _, table = source.rpartition("#")
     if not address or not table:
@@ -203,7 +196,6 @@ def _portion(rows: Sequence[Sequence[Any]], width: int) -> pa.Table:
 
 
 def _column(values: Iterable[Any]) -> pa.Array:
-    """Return values of the kinds that a cell may hold, others (uuid, json) as their text."""
     listed = list(values)
     kinds = {type(value) for value in listed if value is not None}
     if kinds <= {str}:
@@ -217,7 +209,6 @@ def _column(values: Iterable[Any]) -> pa.Array:
 
 
 def _kept(where: str, grid: Grid, keep: Path | None) -> Input:
-    """Keep what was read as parquet, and name it."""
     table: Any = grid.table
     sink = pa.BufferOutputStream()
     distinct = len(set(grid.values[0])) == table.num_columns

@@ -1,7 +1,4 @@
-"""The text of a cell that holds no text, as the person saw it: numbers, dates, truth values, and how formats show them.
-
-An overlay holds the cells of a worksheet that calamine does not tell; it is laid over those that calamine gave.
-"""
+"""The text of non-text cells as a person saw it, and overlays of the cells that calamine does not report."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | d
 
 
 class Affix(NamedTuple):
-    """What a text format writes around a cell's text: 班 behind 3 by `@"班"`."""
+    """What a text format writes around a cell's text: `@"班"` writes 班 after 3."""
 
     before: str
     after: str
@@ -43,7 +40,7 @@ Overlay = dict[tuple[int, int], tuple[str | Affix | None, Cell]]
 
 @dataclass
 class OverlayFacts:
-    """What calamine does not tell of a worksheet: all places 0-based; `pictures` by the names that cells hold."""
+    """What calamine does not report of a worksheet. All places are 0-based."""
 
     cells: Overlay = field(default_factory=Overlay)
     hidden_rows: list[int] = field(default_factory=list[int])
@@ -52,10 +49,10 @@ class OverlayFacts:
 
 
 def number_text(value: float) -> str:
-    """Return the number as a person would have typed it; from 16 digits on in scientific form with 15 digits.
+    """Return a number as a person would type it, from 16 digits on in scientific form with 15 digits.
 
-    A spreadsheet keeps 15 digits: what it shows after them never was in the cell (traps.md, 18-digit numbers). They
-    are cut and not rounded, so that the 15 digits are those of the number that was typed.
+    A spreadsheet keeps 15 digits: later ones were never in the cell (traps.md, 18-digit numbers). They are cut and not
+    rounded, so that the 15 digits are the typed ones.
     """
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
@@ -77,10 +74,6 @@ def _scientific(number: Decimal) -> str:
 
 
 def _date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
-    """Return a date as 2017-06-01, with its time where it has one; seconds only where there are some.
-
-    A moment that names its zone (Parquet, a database) is told in the office's.
-    """
     if isinstance(value, dt.datetime):
         value = _in_shanghai(value).replace(microsecond=0)
         if value.time() == dt.time():
@@ -99,7 +92,7 @@ def _in_shanghai(value: dt.datetime) -> dt.datetime:
 
 
 def cell_text(value: Value) -> tuple[str, Kind | None, str]:
-    """Return a cell's text, its kind (None for text) and its raw content."""
+    """Return a cell's text, kind (None for text) and stored content."""
     if isinstance(value, str):
         return value, None, value
     if isinstance(value, bool):
@@ -112,7 +105,7 @@ def cell_text(value: Value) -> tuple[str, Kind | None, str]:
 
 
 def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
-    """Return rows of text, and which cells were none; rows of text alone pass through as they are."""
+    """Return rows of text, and their non-text cells. Rows that are all text are returned as they are."""
     if set(map(type, chain.from_iterable(rows))) <= {str}:
         return rows, []  # pyright: ignore[reportReturnType]
     cells: list[Cell] = []
@@ -134,14 +127,14 @@ def _text_row(number: int, row: Iterable[Value], cells: list[Cell]) -> list[str]
 
 
 def whole_number(text: str) -> int | None:
-    """Return the whole number that `text` writes in plain digits, or None; one beyond every sheet is just that."""
+    """Return the whole number that `text` writes in ASCII digits, or None. A huge one becomes `_BEYOND`."""
     if not (text.isascii() and text.isdigit()):
         return None
     return int(text) if len(text) <= 10 else _BEYOND
 
 
 def telling_styles(styles: bytes) -> dict[int, str]:
-    """Return the cell styles of `xl/styles.xml` whose number format adds something to the number, with the format."""
+    """Return style index → number format of `xl/styles.xml`, for formats that add something to the number."""
     if not styles or b"<!DOCTYPE" in styles:
         return {}
     try:
@@ -152,7 +145,7 @@ def telling_styles(styles: bytes) -> dict[int, str]:
     for element in root.iter(f"{_MAIN}numFmt"):
         if (number := whole_number(element.get("numFmtId", ""))) is not None:
             parts = element.get("formatCode", "")[:_LONGEST].split(";")
-            codes[number] = parts[3] if len(parts) > 3 and not _tells(parts[0]) else parts[0]  # the fourth is of texts
+            codes[number] = parts[3] if len(parts) > 3 and not _tells(parts[0]) else parts[0]  # the 4th is for texts
     telling = {number: code for number, code in codes.items() if _tells(code)}
     found = root.find(f"{_MAIN}cellXfs")
     used = [whole_number(style.get("numFmtId", "")) for style in found] if found is not None else []
@@ -167,7 +160,7 @@ def _tells(code: str) -> bool:
 
 
 def shown(number: str, code: str) -> str:
-    """Return the stored number (its XML text) as the format showed it, or "" where the format does not tell."""
+    """Return the stored number (its XML text) as its format displays it, or "" if that is unknown."""
     if around := affix(code):
         return f"{around.before}{number}{around.after}" if number.isdigit() else ""
     match = _FORMAT.match(code)
@@ -178,7 +171,7 @@ def shown(number: str, code: str) -> str:
 
 
 def affix(code: str) -> Affix | None:
-    """Return what a text format (`@"班"`) writes around a text, or None where it writes nothing."""
+    """Return what a text format (`@"班"`) writes around a text, or None."""
     match = _TEXT.match(code)
     around = Affix(_literal(match[1]), _literal(match[2])) if match else Affix("", "")
     return around if any(around) else None
@@ -202,7 +195,7 @@ def _literal(text: str) -> str:
 
 
 def reach(overlay: Overlay) -> int:
-    """Return how many cells rows need that go as far as these do."""
+    """Return how many cells rows have that reach as far as the overlay's."""
     ends: dict[int, int] = {}
     for row, column in overlay:
         ends[row] = max(ends.get(row, 0), column + 1)
@@ -221,14 +214,14 @@ def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> No
             values[row][column] = values[row][column] and f"{text.before}{values[row][column]}{text.after}"
         elif text is not None:
             values[row][column] = text
-    # a formula's number stays a number: it can be damaged like a typed one
+    # A formula's number stays a number, because it can be damaged like a typed one.
     cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
     taken = {(cell.row, cell.column) for cell in cells}
     cells += [cell for place, (text, cell) in overlay.items() if place not in taken and not isinstance(text, Affix)]
 
 
 def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFacts, *, hidden: bool) -> list[Note]:
-    """Return what is said of formulas without a stored result, error values, and hidden parts: all were read."""
+    """Return notes on formulas without a stored result, error values and hidden parts, which are all read."""
     notes: list[Note] = []
     uncached = sum(1 for text, cell in facts.cells.values() if cell.kind == "formula" and text == cell.raw)
     if uncached:

@@ -1,4 +1,4 @@
-"""What collect hands on: worksheets as read (`Grid`), and the submitted and registry rows as they were given."""
+"""What collect returns: worksheets as read (`Grid`), and the submitted and registry rows as given."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -25,7 +25,7 @@ SKIPPED = ["file", "sheet", "row", "why", "number"]
 
 @dataclass(frozen=True)
 class Note:
-    """One thing to tell about an input: Chinese, with the remedy. `row` is 0 where it is about no row in particular."""
+    """One message about an input, in Chinese with the remedy. `row` is 0 if it concerns no single row."""
 
     level: Level
     file: str
@@ -34,15 +34,14 @@ class Note:
     message: str
 
     def __str__(self) -> str:
-        """Return the place and the message in one line."""
         where = [self.file, f"工作表 {self.sheet}" if self.sheet else "", f"第 {self.row} 行" if self.row else ""]
         place = " ".join(part for part in where if part)
-        return one_line(f"{place}：{self.message}" if place else self.message)  # a file's name may be anything
+        return one_line(f"{place}：{self.message}" if place else self.message)  # a file's name may hold line breaks
 
 
 @dataclass(frozen=True)
 class Input:
-    """One input as it was read: `detail` says in Chinese how (format, encoding, delimiter)."""
+    """One input as read. `detail` says in Chinese how (format, encoding, delimiter)."""
 
     name: str
     sha256: str
@@ -51,7 +50,7 @@ class Input:
 
 
 class Cell(NamedTuple):
-    """A cell that was not plain text: 0-based place in `Grid.values`, what it was, and its stored content."""
+    """A cell that was not plain text: 0-based place in `Grid.values`, kind and stored content."""
 
     row: int
     column: int
@@ -61,12 +60,11 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """One worksheet as read, every cell the text that a person saw.
+    """One worksheet as read; every cell is the text that a person saw.
 
-    `values` are its rows, which may be ragged. Big sources of whole columns (parquet, big csv, a database) put only
-    their first rows into `values` and the rows below them into `table`, whose columns are all text and stand in the
-    header's order. `merged` are 0-based ranges within `values` (top, left, bottom, right, inclusive). `file`, `sheet`
-    are what messages call it; a file without worksheets has the sheet "".
+    `values` are its rows, possibly ragged. Sources of whole columns (Parquet, big CSV, database) put the first rows
+    into `values` and the rows below into `table`, all text columns in the header's order. `merged` are 0-based
+    inclusive ranges (top, left, bottom, right). `sheet` is "" for a file without worksheets.
     """
 
     file: str
@@ -83,7 +81,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one source gave: its worksheets, what is to be said about it, and the inputs that were kept."""
+    """One source's worksheets, notes and stored inputs."""
 
     grids: list[Grid]
     notes: list[Note] = field(default_factory=list[Note])
@@ -92,15 +90,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Collected:
-    """Every submitted row as it was given.
+    """Every submitted row as given.
 
-    `rows`: file, sheet, row (1-based), `why` and every field of `fields.csv` as text, "" where the source has no such
-    column. `why` says why a row looks like no person's although it gives a student's or ID number: whoever knows the
-    registry decides (`skipping.with_people`).
-    `cells`: the cells of `rows` that were not plain text: at (position in `rows`), field, kind, raw.
-    `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason and the first
-    number in them. `columns`: what each worksheet with a header has. `pictures`: images taken out of cells, by the name
-    that `rows.photo` holds.
+    `rows`: `row_columns()`, text except the 1-based `row`, "" if the source lacks the column. `why` says why a row with
+    a number looks like no person's; the registry decides (`skipping.with_people`). `cells`: non-text cells of `rows`,
+    at position `at`. `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason
+    and their first number. `pictures`: images from cells, by the name in `rows.photo`.
     """
 
     rows: pd.DataFrame
@@ -117,10 +112,7 @@ class Collected:
 
 @dataclass(frozen=True)
 class Registry:
-    """One school's registry as it was given.
-
-    `rows`: school_code, school, row (1-based), file and `fields.in_registry()` as text. `cells` as in `Collected`.
-    """
+    """One school's registry as given: `rows` has school_code, school, file, row and `fields.in_registry()` as text."""
 
     rows: pd.DataFrame
     notes: list[Note]
@@ -132,7 +124,7 @@ class Registry:
 def text_frame(
     columns: Iterable[str], rows: Iterable[tuple[object, ...]] = (), numbers: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """Return a frame of text columns (and of whole `numbers`) from `rows`; also where there are none."""
+    """Return `rows`, possibly none, as a frame of text columns; those in `numbers` are int64."""
     names = list(columns)
     frame = pd.DataFrame(list(rows), columns=pd.Index(names))
     whole = set(numbers)
@@ -140,7 +132,7 @@ def text_frame(
 
 
 def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Return frames of text columns, and of the number `row`, as one."""
+    """Concatenate frames of text columns; `row` stays a number."""
     filled = [frame for frame in frames if len(frame)]
     if not filled:
         return text_frame(columns, numbers=["row"])
@@ -149,12 +141,12 @@ def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFram
 
 
 def cell_frame(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
-    """Return `rows` of (at, field, kind, raw) as the frame `Collected.cells`."""
+    """Return rows of (at, field, kind, raw) as a `Collected.cells` frame."""
     return text_frame(CELLS, rows, numbers=["at"])
 
 
 def table_cells(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the cells of several columns, or portions, as one frame `Grid.table_cells`."""
+    """Concatenate the cells of columns or portions to one `Grid.table_cells` frame."""
     kinds = {"row": "int64", "column": "int64", "kind": "str", "raw": "str"}
     cells = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index(kinds))
     return cells.astype(kinds)

@@ -1,4 +1,4 @@
-"""Rows of Python text turned into Arrow columns, where there are many: a tenth of the memory."""
+"""Rows of Python text as Arrow columns, which take a tenth of the memory."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false, reportUnnecessaryIsInstance=false
@@ -13,18 +13,18 @@ from pipeline.collect.cell_text import Overlay, Value, lay_over, text_rows
 from pipeline.collect.collected import Cell, Grid
 from pipeline.collect.header import LOOK_DOWN
 
-HEAD = LOOK_DOWN + 24  # rows that stay Python lists: the header is among them
+HEAD = LOOK_DOWN + 24  # rows that stay Python lists, the header among them
 
 Portion = list[list[Value]] | pa.Table
 """Rows of a worksheet: as lists, or where all of them are text as columns."""
 
 
 def table_of(width: int, data: bytes, between: str) -> pa.Table:
-    """Return a table of rows whose cells, `width` a row, stand one after the other in `data` with `between` between."""
+    """Return a table from cells in `data`, `width` a row, separated by `between`."""
     read = np.frombuffer(data, np.uint8)
     apart = read == ord(between)
     ends = np.append(np.flatnonzero(apart), len(read))
-    starts = np.append(0, ends - np.arange(len(ends)))  # as if nothing stood between
+    starts = np.append(0, ends - np.arange(len(ends)))  # offsets without the separators
     cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(read[~apart]))
     rows = np.arange(0, len(ends), width)
     return _table([cells.take(pa.array(rows + at)) for at in range(width)], len(rows))
@@ -38,17 +38,14 @@ def rows_in(portion: Portion) -> list[list[Value]]:
 
 
 def whole_rows(grid: Grid) -> list[list[str]]:
-    """Return all rows of a grid as lists of text, those kept as columns among them."""
+    """Return all rows of a grid as lists of text, including those of its table."""
     if grid.table is None:
         return grid.values
     return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
 
 
 def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
-    """Return the first rows as lists of text, the cells of all rows that were no text, and the rest as columns.
-
-    The first portion is a list.
-    """
+    """Return the first rows as text, all non-text cells, and the other rows as a table. The first portion is a list."""
     if overlay:
         portions = [[row for portion in portions for row in rows_in(portion)]]
     head: list[list[str]] = []
@@ -69,7 +66,7 @@ def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[li
 
 
 def text_table(rows: list[list[str]], width: int) -> pa.Table:
-    """Return rows as a table of `width` text columns; shorter rows are filled with blanks, all blank ones are one."""
+    """Return rows as a table of `width` text columns, padded with blanks. Blank columns share one array."""
     if any(len(row) < width for row in rows):
         rows = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
     return _table([pa.array(list(map(itemgetter(at), rows)), pa.large_string()) for at in range(width)], len(rows))
@@ -87,7 +84,7 @@ def blank_column(rows: int) -> pa.ChunkedArray:
 
 
 def widened(table: pa.Table, width: int) -> pa.Table:
-    """Return the table with blank columns on the right up to `width`; all of them are one and cost as much."""
+    """Return the table padded to `width` with blank columns, which share one array."""
     more = width - table.num_columns
     if more <= 0:
         return table
@@ -96,12 +93,12 @@ def widened(table: pa.Table, width: int) -> pa.Table:
 
 
 def filled_columns(table: pa.Table) -> list[int]:
-    """Return the columns of text that have any (or only may have: those with nulls); the others are blank."""
+    """Return the text columns that hold any text. A column with nulls counts as filled."""
     return [at for at, column in enumerate(table.columns) if column.nbytes > 8 * len(column)]  # more than its offsets
 
 
 def joined_table(batches: list[pa.Table]) -> pa.Table | None:
-    """Return the batches as one table; narrower ones are filled with blanks."""
+    """Return the batches as one table, narrower ones padded with blanks."""
     if not batches:
         return None
     width = max(batch.num_columns for batch in batches)

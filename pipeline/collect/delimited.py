@@ -1,4 +1,4 @@
-"""CSV and TSV: encoding, delimiter, quotes with newlines, ragged rows; big clean files are read by Arrow."""
+"""Reads CSV and TSV: encoding, delimiter, quotes with newlines, ragged rows. Arrow reads big clean files."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     import _csv
 
 _DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
-_LONGEST = 1 << 24  # characters of one cell: csv's own buffer takes eight bytes for each
+_LONGEST = 1 << 24  # characters of one cell; csv's buffer takes eight bytes for each
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_TOLERATED = 0.01  # share of characters that may be unreadable before the whole guess is wrong
+_TOLERATED = 0.01  # share of undecodable characters above which the guess is wrong
 _BAD = "\ufffd"
 _STEP = 1 << 22
 _CHUNK = 50_000
-_BIG = 4 << 20  # bytes from which a clean file is read by Arrow
-_SAMPLE = 1 << 18  # bytes by which the delimiter is guessed
+_BIG = 4 << 20  # bytes from which Arrow reads a clean file
+_SAMPLE = 1 << 18  # bytes from which the delimiter is guessed
 _SEPARATOR = re.compile(r'^sep=([^"\r\n])\r?\n', re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 _WIDEST = 16_384
-_SPACE = 10_000_000  # cells below the header, blank ones too: each costs 8 bytes
-_BESIDE = 64  # cells that a row may always have beyond the usual number
+_SPACE = 10_000_000  # cells below the header, blank ones too; each costs 8 bytes
+_BESIDE = 64  # cells that a row may have beyond the usual number
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text file's bytes without mark, its encoding, and how many of its characters cannot be read."""
+    """A text file's bytes without BOM; `unreadable` counts the characters that cannot be decoded."""
 
     data: bytes
     encoding: str
@@ -58,16 +58,16 @@ class Text:
     unreadable: int = 0
 
     def lines(self, newline: str | None = "") -> TextIO:
-        """Return the text as a stream; its line ends are untouched unless `newline` is None."""
+        """Return a text stream. Line ends stay as they are unless `newline` is None."""
         return io.TextIOWrapper(io.BytesIO(self.data), self.encoding, errors="replace", newline=newline)
 
     def head(self, size: int) -> str:
-        """Return the first characters of so many bytes."""
+        """Return the text of the first `size` bytes."""
         return self.data[:size].decode(self.encoding, errors="ignore")
 
 
 def decode(data: bytes, name: str) -> Text:
-    """Return the text with the encoding that fits; UTF-16 and UTF-32 become UTF-8."""
+    """Return the text with its detected encoding; UTF-16 and UTF-32 become UTF-8. Raise `InputError` if none fits."""
     mark, wide = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", ""))
     data, wide = data[len(mark) :], wide or _without_mark(data)
     detail = f"{wide.upper()}（{'有' if mark else '没有'} BOM）"
@@ -85,7 +85,7 @@ def decode(data: bytes, name: str) -> Text:
 
 
 def _without_mark(data: bytes) -> str:
-    """Return the UTF-16 form of text that says it only by its zero bytes, or ""."""
+    """Return the UTF-16 variant of text without BOM by its zero bytes, or ""."""
     head = data[:4096]
     if len(head) < 8 or head.count(0) * 10 < len(head) * 2:
         return ""
@@ -106,7 +106,7 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 
 def guess_delimiter(text: str) -> str:
-    """Return the delimiter under which the first records hold most known labels, then are most alike in width."""
+    """Return the delimiter that gives the first records most known labels, then the most even widths."""
     return max(_DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
 
 
@@ -119,17 +119,12 @@ def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
 
 
 def _records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
-    """Return the records of a csv's lines; `csv.Error` where a cell has more than _LONGEST characters."""
     csv.field_size_limit(_LONGEST)
     return csv.reader(lines, delimiter=delimiter)
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
-    """Return a csv's or tsv's rows as one grid, and how it was read.
-
-    Raises:
-        InputError: its encoding is none of the ladder, or a row has more cells than any spreadsheet.
-    """
+    """Return the file as one grid, and in Chinese how it was read; `InputError` for a bad encoding or wide row."""
     text = decode(content.data, content.name)
     notes = _decoding_notes(text, content.name)
     text = replace(text, data=text.data.replace(b"\0", b""))
@@ -162,7 +157,7 @@ def _decoding_notes(text: Text, name: str) -> list[Note]:
 
 
 def _clean_table(text: Text, delimiter: str) -> pa.Table | None:
-    """Return all rows as text columns where the file is clean: rows of one width, no line break within a cell."""
+    """Return all rows as text columns, or None unless all have one width and no cell has a line break."""
     import pyarrow.csv as pv
 
     if len(delimiter.encode()) > 1:
@@ -204,7 +199,7 @@ def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
 
 
 def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]], int]:
-    """Return the records, and the row (1-based) from which a stray quote would have swallowed others, or 0."""
+    """Return the records, and the row (1-based) from which a stray quote would swallow others, or 0."""
     swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if not swallowed:
         return _bounded(_records_of(text.lines(), delimiter), name), 0
@@ -213,7 +208,6 @@ def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]]
 
 
 def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
-    """Yield the records; `InputError` where a cell or a row is too long."""
     number = 0
     try:
         for number, record in enumerate(records, 1):
@@ -226,7 +220,7 @@ def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
 
 
 def _swallowed(text: Text, delimiter: str) -> int:
-    """Return the first row (1-based) with a cell that holds whole rows, as after a quote without its partner, or 0."""
+    """Return the first row (1-based) with a cell that contains rows, as after an unpaired quote, or 0."""
     width = number = lines = 0
     records = _records_of(text.lines(), delimiter)
     try:
@@ -235,7 +229,7 @@ def _swallowed(text: Text, delimiter: str) -> int:
             if any(_holds_rows(cell, delimiter, width) for cell in record):
                 return number
             lines = records.line_num
-    except csv.Error:  # a cell without end: are there rows in it?
+    except csv.Error:  # a cell without end: does it contain rows?
         within = "".join(islice(text.lines(), lines, lines + LOOK_DOWN))
         return number + 1 if _holds_rows(within, delimiter, width) else 0
     return 0
@@ -246,7 +240,6 @@ def _holds_rows(cell: str, delimiter: str, width: int) -> bool:
 
 
 def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, notes: list[Note]) -> Grid:
-    """Return the records as a grid: the first ones as lists, the rest as Arrow columns."""
     forced = b'="' in text.data
     cells: list[Cell] = []
     values = _plain(0, list(islice(records, HEAD)), cells, forced=forced)
@@ -274,7 +267,7 @@ def _folded(record: list[str], most: int, delimiter: str) -> list[str]:
 
 
 def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:
-    """Return the records with `="430…"`, a spreadsheet's way to force text, as the text that it shows."""
+    """Replace `="430…"`, a spreadsheet's way to force text, by the text that it displays."""
     if not forced:
         return records
     for number, record in enumerate(records, start):

@@ -1,4 +1,4 @@
-"""What a file is, by its bytes and not by its name, and the reader for it; DBF tables, in which registries export."""
+"""Detects a file's format by its bytes, not its name, and reads it. DBF is what some registries export."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OFFICE = {
     "index/document.iwa": "Numbers 表格",
 }
 _DBF_KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # dBase III to Visual FoxPro
-_DBF_END = 0x0D  # stands where another field would begin
+_DBF_END = 0x0D  # ends the list of fields
 _GBK, _BIG5 = (0x4D, 0x7A), (0x4F, 0x78)  # language drivers (byte 29)
 _MEMOS = (".dbt", ".fpt")
 
@@ -43,7 +43,6 @@ def read_table_file(content: Content) -> Reading:
 
 
 def _read(content: Content) -> tuple[Reading, str]:
-    """Return what a file holds, and in Chinese how it was read."""
     data = content.data
     if not data.strip(b"\0 \r\n\t"):
         what = f"是空文件（{len(data)} 字节，没有内容）" if data else "是空文件（0 字节）"
@@ -66,7 +65,6 @@ def _read(content: Content) -> tuple[Reading, str]:
 
 
 def _workbook_kind(content: Content) -> str:
-    """Return xlsx, xlsb, ods, xls, or "" for what is neither a zip nor an OLE file."""
     if content.data.startswith(_OLE):  # it may also be an encrypted xlsx or a Word document
         if "EncryptedPackage".encode("utf-16-le") in content.data:
             raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
@@ -89,7 +87,6 @@ def _workbook_kind(content: Content) -> str:
 
 
 def _refuse_foreign(content: Content) -> None:
-    """Refuse what is no table at all, and tables in a disguise that cannot be read faithfully."""
     for mark, kind in _FOREIGN.items():
         if content.data.startswith(mark):
             raise InputError(f"是{kind}，不是表格", where=content.name, remedy="请换成 xlsx 或 CSV 文件")
@@ -104,17 +101,15 @@ def _refuse_foreign(content: Content) -> None:
 
 
 def _is_dbf(data: bytes) -> bool:
-    """Say whether the bytes are a DBF table: kind, date of the last change, fields that end where the header does."""
     head, record = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
     dated = len(data) > 64 and data[0] in _DBF_KINDS and data[2] <= 12 and data[3] <= 31
     return dated and 64 < head <= len(data) and record > 1 and any(data[at] == _DBF_END for at in range(64, head, 32))
 
 
 def _read_dbf(content: Content) -> Reading:
-    """Return the records as one grid under their fields' names; deleted ones are left out and counted.
+    """Return the records as one grid under the field names. Deleted ones are left out and counted.
 
-    The encoding is the one that the file names where that is a Chinese one. Most exports name none, or a western one
-    by mistake: then it is UTF-8 or GB18030, whichever more of the text can be read by.
+    Most exports name no encoding, or a western one by mistake. Then it is UTF-8 or GB18030, whichever loses less text.
     """
     from pipeline.collect.workbooks import dbf_rows
 
@@ -127,7 +122,7 @@ def _read_dbf(content: Content) -> Reading:
     end = next(at for at in range(64, head, 32) if data[at] == _DBF_END)
     blocks = [data[at : at + 32] for at in range(32, end, 32)]
     names: list[Value] = [block[:11].split(b"\0")[0].decode(encoding, "replace").strip() for block in blocks]
-    # the library wants names of its own alphabet, each once: people name fields 姓名, and cut names to ten bytes
+    # The library wants ASCII names, each once; real names are 姓名, or cut to ten bytes.
     plain = b"".join(f"F{at}".encode().ljust(11, b"\0") + block[11:] for at, block in enumerate(blocks))
     memo = _memo(content.path)
     with TemporaryDirectory(prefix="mingce-") as folder:
@@ -146,7 +141,6 @@ def _read_dbf(content: Content) -> Reading:
 
 
 def _memo(path: Path | None) -> Path | None:
-    """Return the file of memos that stands beside a table, whatever the case of its ending."""
     if path is None:
         return None
     beside = (each for each in path.parent.iterdir() if each.stem == path.stem and each.suffix.lower() in _MEMOS)

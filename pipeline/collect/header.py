@@ -1,4 +1,4 @@
-"""Finding the header of a worksheet: which row (or rows) it is, and which field each of its columns means."""
+"""Finds the header of a worksheet: its row or rows, and the field that each column means."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from dataclasses import dataclass, field
 from pipeline import fields
 from pipeline.collect.headings import Dictionary, Meaning, Right, clean_heading, field_of_heading, is_of_another
 
-LOOK_DOWN = 40  # rows from the top in which the header is looked for
-_ENOUGH = 4  # fields that make a header certain, so that nothing further down is looked at
-_DEPTH = 3  # a header has at most so many rows
-_LONGEST = 200  # characters of a cell that are looked at
+LOOK_DOWN = 40  # rows from the top that are searched
+_ENOUGH = 4  # fields that make a header certain and end the search
+_DEPTH = 3  # rows of a header, at most
+_LONGEST = 200  # characters of a cell that are read
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _TYPE = re.compile(r"(?:c|n|d|l|m|char|varchar2?|nvarchar|number|字符型?|数值型?|日期型?|文本)(?:\([0-9, .]*\))?")
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header as found: 0-based first and last row in the grid, and what the columns are.
+    """A header's 0-based first and last row, and its columns (0-based).
 
-    `columns` maps field to 0-based column, `rights` to the right by which it is known; `labels` maps column to its
-    heading. `beside` are (heading, field, column) whose field stands in a better-named column; `twice` are
-    (field, columns) with literally the same heading. `set_aside` are the columns that a known export has and no field
-    wants, and those of another person or place. `others` counts the latter.
+    `columns` maps field to column, `rights` field to how it is known, `labels` column to heading. `beside` are
+    (heading, field, column) whose field has a better column. `twice` are (field, columns) with one heading. `set_aside`
+    are the columns that no field wants, and those of another person or place, which `others` counts.
     """
 
     top: int
@@ -41,16 +40,13 @@ class Header:
 
     @property
     def unknown(self) -> dict[int, str]:
-        """The columns that mean no field and are not set aside, with their headings."""
+        """The headings of columns that mean no field and are not set aside."""
         told = {*self.columns.values(), *self.set_aside, *(column for _, _, column in self.beside)}
         return {column: label for column, label in self.labels.items() if column not in told}
 
 
 def find_header(rows: Sequence[Sequence[str]], declared: Mapping[str, str] | None = None) -> Header | None:
-    """Return the header among the first rows of a grid (merged cells filled), or None where nothing looks like one.
-
-    `declared` maps fields to headings that the source itself is said to use (`cohort.toml`).
-    """
+    """Return the header among the first rows, or None. `declared` maps fields to headings (`cohort.toml`)."""
     best: Header | None = None
     words = Dictionary({clean_heading(label): name for name, label in (declared or {}).items()})
     for top in range(min(LOOK_DOWN, len(rows))):
@@ -62,19 +58,19 @@ def find_header(rows: Sequence[Sequence[str]], declared: Mapping[str, str] | Non
             if bottom > top and _is_title(rows[top], rows[bottom]):
                 break
             found = _read(rows[top : bottom + 1], top, words)
-            # Others' columns count: read without its groups, the lower row would make them the student's.
+            # Other people's columns count: without its group row, a header would give them to the student.
             if len(found.columns) + found.others > (len(best.columns) + best.others if best else 1):
                 best = found
     return best
 
 
 def is_data(row: Sequence[str]) -> bool:
-    """Say whether a row holds a number of its own (ID card, student, phone), as no row of labels does."""
+    """Return whether a row holds a long number (ID card, student, phone), as no header does."""
     return any(_NUMBER.fullmatch(unicodedata.normalize("NFKC", cell[:_LONGEST]).strip()) for cell in row)
 
 
 def _is_title(upper: Sequence[str], lower: Sequence[str]) -> bool:
-    """Say whether a row is a title over the whole table: one text, in its first cell alone or over all columns."""
+    """Return whether a row is one text over the whole table: in its first cell only, or over all columns."""
     filled = [column for column, cell in enumerate(upper) if cell.strip()]
     labelled = [column for column, cell in enumerate(lower) if cell.strip()]
     if not filled or not labelled or len({upper[column].strip() for column in filled}) > 1:
@@ -83,7 +79,7 @@ def _is_title(upper: Sequence[str], lower: Sequence[str]) -> bool:
 
 
 def is_code_row(row: Sequence[str]) -> bool:
-    """Say whether a row below a header names the columns once more for a program: field codes (XM), types (C(16))."""
+    """Return whether a row names the columns for a program: field codes (XM) or types (C(16))."""
     filled = [clean_heading(cell) for cell in row if cell.strip()]
     if len(filled) < _DEPTH or is_data(row):
         return False
@@ -92,7 +88,7 @@ def is_code_row(row: Sequence[str]) -> bool:
 
 
 def texts_above(rows: Sequence[Sequence[str]], bottom: int) -> list[str]:
-    """Return the texts that stand above the last row of a header, from top to bottom, each once."""
+    """Return the distinct texts above the last row of a header, from top to bottom."""
     texts = [
         cell.strip() for row in rows[:bottom] if len(set(filter(None, row))) <= _DEPTH for cell in row if cell.strip()
     ]
@@ -131,13 +127,13 @@ def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
 
 
 def _groups_of_students(stacks: Mapping[int, list[str]]) -> set[str]:
-    """Return what stands over the one student number: a title (户籍信息), or the students' own group."""
+    """Return the group over the only student number (户籍信息), whose columns are the students'."""
     over = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
     return set(over[0]) if len(over) == 1 else set()
 
 
 def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return header rows with a group's name over every label below it, where no merged range says so (csv, ods)."""
+    """Repeat a group's name over every label below it, where no merged range does (csv, ods)."""
     filled = [list(row) for row in rows]
     for number, row in enumerate(filled[:-1]):
         row.extend([""] * (max(map(len, filled)) - len(row)))
@@ -156,7 +152,6 @@ def _settle(
     words: Dictionary,
     anothers: tuple[frozenset[int], int],
 ) -> Header:
-    """Give each field its best column and name the others."""
     columns: dict[str, int] = {}
     beside: list[tuple[str, str, int]] = []
     twice: list[tuple[str, list[int]]] = []
@@ -176,7 +171,7 @@ def _settle(
 
 
 def _rank(meaning: Meaning, label: str) -> int:
-    """Return how well a heading names its field: declared, known export, the field's label, its aliases in order."""
+    """Return how well a heading names its field, best first: declared, export, label, aliases in order."""
     if meaning.right in ("declared", "export"):
         return -2 if meaning.right == "declared" else -1
     labels = [clean_heading(each) for each in fields.field_of(meaning.field).labels]

@@ -1,7 +1,7 @@
-"""What a heading means: a field by its label or aliases, by `columns` of `cohort.toml`, by a known export; never more.
+"""The meaning of a heading: a field's label or alias, `columns` of `cohort.toml`, or a known export's heading.
 
-A heading that is only like one of these is a question (`likely`). Whose a column is (父亲, 辅导员, 单位) stands in
-`expectations/other_columns.csv`; what registries and form tools write over their columns in `expectations/exports`.
+A merely similar heading is a question (`likely_field`). `expectations/other_columns.csv` has the words for other people
+(父亲, 辅导员, 单位), `expectations/exports` the headings of registries and form tools.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline import fields, resources
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
 
-_LONGEST = 200  # characters of a label that are looked at
+_LONGEST = 200  # characters of a label that are compared
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _FRONT = re.compile(
     r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
@@ -32,14 +32,14 @@ _LAST = re.compile(r"(?:[*★☆※:;,。?!]|是(?:什么|多少|哪个)?|为|\(
 _BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
 _ABOUT = re.compile(r"^(?:主要)?(.+?)[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?$")
 _NOT = re.compile(r"不|非|勿|别|除")
-_LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # by what 区县 and 市（地区） mean alone
+_LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # what 区县 or 市（地区） alone means
 _JOINTS = re.compile(r"[/、\\|_\-—·.]+")
-_SHORTEST = 2  # characters of a heading that is a part of a label, or has a label as its part
+_SHORTEST = 2  # characters of a partial match, at least
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a heading means: a field ("" for a column that a known export has and no field wants), by which right."""
+    """The field of a heading ("" for an export's column that no field wants), and how it is known."""
 
     field: str
     right: Right
@@ -47,11 +47,10 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of file that a registry or a form tool writes.
+    """A kind of file that a registry or form tool writes. A header with two of `marks` is such a file's.
 
-    `columns` maps cleaned headings to fields, "" where no field wants the column. A header is such a file's where it
-    holds two of `marks`. `states` has for each heading that says what became of a submission the words that mean
-    withdrawn or rejected. `numbered`: it may write an option's number instead of its text.
+    `columns` maps cleaned headings to fields, "" if no field wants the column. `states` maps a status heading to the
+    words for withdrawn or rejected. `numbered`: the file may hold an option's number instead of its text.
     """
 
     name: str
@@ -63,18 +62,18 @@ class Export:
 
 @dataclass(frozen=True)
 class Dictionary:
-    """What the headings of one source mean: `declared` (cleaned heading to field) and the exports that it may be."""
+    """The headings of one source: `declared` (cleaned heading to field) and the exports that it may be."""
 
     declared: Mapping[str, str] = field(default_factory=dict[str, str])
     exports: tuple[Export, ...] = ()
 
     def among(self, headings: Iterable[str]) -> Dictionary:
-        """Return the dictionary for a header row: with the known exports two of whose marks it holds."""
+        """Return the dictionary with the known exports that have two marks in a header row."""
         held = {clean_heading(heading) for heading in headings}
         return Dictionary(self.declared, tuple(one for one in known_exports() if len(held & one.marks) >= 2))
 
     def meaning(self, upper: str, lower: str) -> Meaning | None:
-        """Return what a heading means that stands under the group `upper` ("" for none), or None."""
+        """Return the meaning of the heading `lower` under the group `upper` ("" for none), or None."""
         for text in (f"{upper} {lower}", lower):
             if name := self.declared.get(clean_heading(text)):
                 return Meaning(name, "declared")
@@ -89,7 +88,7 @@ class Dictionary:
 
 @cache
 def known_exports() -> tuple[Export, ...]:
-    """Return the exports of `expectations/exports`, in the order of their files."""
+    """Return the exports of `expectations/exports`, in file order."""
     found: list[Export] = []
     for path in sorted((resources.expectations() / "exports").glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -102,14 +101,14 @@ def known_exports() -> tuple[Export, ...]:
 
 
 def clean_heading(label: str) -> str:
-    """Return a label without width, spaces, marks and case; brackets that belong to it stay."""
+    """Return a label in NFKC and lower case, without spaces and marks. Its own brackets stay."""
     flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label[:_LONGEST])).lower()
     return _FRONT.sub("", flat).rstrip(":*_")
 
 
 @cache
 def _known() -> dict[str, str]:
-    """Return every cleaned label with its field; a label's own form goes before its shortened ones."""
+    """Return cleaned label → field. A full label goes before shortened ones."""
     known: dict[str, str] = {}
     for shorten in (clean_heading, _bare):
         for each in (*fields.fields().values(), *fields.registry_fields().values()):
@@ -121,7 +120,6 @@ def _known() -> dict[str, str]:
 
 
 def _shorter(label: str) -> Iterator[str]:
-    """Yield a cleaned label, then with one mark or bracket less at its end each time."""
     flat = clean_heading(label)
     yield flat
     while (shorter := _LAST.sub("", flat)) != flat:
@@ -144,7 +142,7 @@ def field_of_heading(label: str) -> str:
 
 @cache
 def _others() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the words of `other_columns.csv`: each with the fields that stay the student's under and beside it."""
+    """Return the words of `other_columns.csv`, with the fields that stay the student's `under` and `beside` each."""
     with (resources.expectations() / "other_columns.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {
@@ -154,7 +152,7 @@ def _others() -> dict[str, dict[str, tuple[str, ...]]]:
 
 
 def is_of_another(group: str, name: str) -> bool:
-    """Say whether a group's name gives the columns under it to somebody or some place that is not asked about."""
+    """Return whether a group's name gives the columns under it to another person or place."""
     found = _ABOUT.match(clean_heading(group))
     word = next((each for each in (clean_heading(group), found[1] if found else "") if each in _others()), "")
     return bool(word) and not _stays(word, "under", name)
@@ -165,7 +163,7 @@ def _stays(word: str, where: str, name: str) -> bool:
 
 
 def _remark_of_another(label: str, name: str) -> bool:
-    """Say whether a remark in brackets may give a field to others; 家庭住址（户籍所在地） only says which address."""
+    """Return whether a remark in brackets gives a field to others; 家庭住址（户籍所在地） only says which address."""
     for remark in _BRACKETS.findall(clean_heading(label)):
         if _NOT.search(remark):
             continue
@@ -181,7 +179,7 @@ def _whole(remark: str) -> str:
 
 
 def joined_field(upper: str, lower: str) -> str:
-    """Return the field of a label that stands in two rows, such as 生源地 over 省; `upper` is "" for none."""
+    """Return the field of a label in two rows, such as 生源地 over 省. `upper` is "" for none."""
     if not lower:
         return field_of_heading(upper)
     if not upper or clean_heading(upper) == clean_heading(lower):
@@ -189,8 +187,8 @@ def joined_field(upper: str, lower: str) -> str:
     stems = [upper, *(_bare(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
     lowers = dict.fromkeys([lower, _LEVELS.get(field_of_heading(lower), lower)])
     for stem, part in product(stems, lowers):
-        # As brackets, `part` must be in the label: what stands in a label's brackets is left out otherwise, and a
-        # person's row below the header would read as its second row.
+        # `part` needs brackets in the label itself: text in a label's brackets is ignored otherwise, and a person's row
+        # below the header would be read as its second row.
         found = (
             field_of_heading(f"{stem}{part}")
             or field_of_heading(f"{stem}所在{part}")
@@ -202,7 +200,7 @@ def joined_field(upper: str, lower: str) -> str:
 
 
 def _is_part_of_other(upper: str, lower: str) -> bool:
-    """Say whether a bare 省, 市, 县 stands under a group that is not the home address."""
+    """Return whether a bare 省, 市 or 县 is under a group other than the home address."""
     bare = field_of_heading(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
     return bare and "家" not in upper and "通" not in upper
 
@@ -221,10 +219,7 @@ def near_field(label: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def likely_field(label: str) -> str:
-    """Return the field that a heading without a meaning may mean, or "": a question, never an answer.
-
-    It has one label as its part, differs by one character from a label, or is a part of one field's labels.
-    """
+    """Return the field that an unknown heading may mean, by a shared part or one wrong character, or ""."""
     bare = _bare(label)
     others = any(word in bare for word in _others() if len(word) > 1)
     held = [known for known in _known() if len(known) >= _SHORTEST and known in bare and not others]

@@ -1,7 +1,4 @@
-"""The files of a source: found, read once, kept as the very bytes that were read; a zipped workbook within bounds.
-
-A shared Google Sheet is named `gsheet:<key or address>[#title]`; what names one is known here, without gspread.
-"""
+"""Input files: found, read once, stored as the bytes that were read; zipped workbooks within size limits."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from pipeline.whole import appearing
 GSHEET = "gsheet:"
 _SHEET = re.compile(GSHEET + r"(?:https://docs\.google\.com/spreadsheets/d/)?([A-Za-z0-9_-]+)(?:/[^#]*)?(?:#(.+))?")
 _LARGEST = 4 << 30  # bytes; more than this is no cohort's table
-_MOST = 240 << 20  # bytes of XML in one workbook: 8,000 rows of 36 cells are 13 MB
+_MOST = 240 << 20  # of XML in one workbook: 8,000 rows of 36 cells are 13 MB
 _PICTURE = 20 << 20
 _PICTURES = 512 << 20  # all of one workbook: 8,000 portraits of 60 KB
 _ENTRIES = 20_000
@@ -35,7 +32,7 @@ _DAMAGED = "请用 Excel 或 WPS 打开并修复，另存为 xlsx 后再放回�
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of one input, read once; `name` is what messages call it, `path` where it stands if it is a file."""
+    """One input's bytes, read once. Messages use `name`; `path` is None if it is no file."""
 
     name: str
     data: bytes
@@ -44,30 +41,23 @@ class Content:
 
 
 def name_of(path: Path, folder: Path) -> str:
-    r"""Return how messages and tables call the file: relative to the cohort folder, with forward slashes.
-
-    Linux lets a name be any bytes; those that are no text are shown as \ufffd.
-    """
+    r"""Return a file's path from the cohort folder, for messages and tables. Undecodable bytes become \ufffd."""
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def is_database(source: str) -> bool:
-    """Say whether a source is a database's address and no file."""
+    """Return whether a source is a database address."""
     return "://" in source
 
 
 def is_gsheet(source: str | None) -> bool:
-    """Say whether a source, a file of decisions or a row's `file` is a shared sheet and no file here."""
+    """Return whether a source, a decisions setting or a row's `file` names a Google Sheet."""
     return (source or "").startswith(GSHEET)
 
 
 def parse_source(source: str) -> tuple[str, str]:
-    """Return spreadsheet key and worksheet title ("" where none is named) of `gsheet:<key or address>[#title]`.
-
-    Raises:
-        ConfigurationError: it is no such source.
-    """
+    """Split `gsheet:<key or address>[#title]` into key and title (or ""); raise `ConfigurationError` for others."""
     found = _SHEET.fullmatch(source.strip())
     if not found:
         raise ConfigurationError(
@@ -77,16 +67,12 @@ def parse_source(source: str) -> tuple[str, str]:
 
 
 def spreadsheet_key(name: str) -> str:
-    """Return the key of a spreadsheet that may be named by its key or address alone, without `gsheet:`."""
+    """Return a spreadsheet's key from its key or address, with or without `gsheet:`."""
     return parse_source(GSHEET + name.removeprefix(GSHEET))[0]
 
 
 def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:
-    """Return the files that the glob `source` names, sorted, and what is to be said about the ones left out.
-
-    Raises:
-        InputError: the glob names no file.
-    """
+    """Return the sorted files that the glob `source` names, and notes on others; `InputError` if no file is left."""
     pattern = str(Path(source).expanduser())
     named = folder / pattern
     matched = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # absolute patterns too
@@ -108,10 +94,10 @@ def _is_litter(path: Path) -> bool:
 
 
 def read_content(path: Path, folder: Path) -> Content:
-    """Read the file once.
+    """Read a file once.
 
     Raises:
-        InputError: it is no regular file, a link out of the folder, cannot be read, or is larger than 4 GB.
+        InputError: if it is no regular file, links out of the folder, cannot be read, or is larger than 4 GB.
     """
     name = name_of(path, folder)
     stands = Path(os.path.normpath(path))
@@ -120,7 +106,7 @@ def read_content(path: Path, folder: Path) -> Content:
         raise InputError("是一个指向届别文件夹之外的链接，没有读取", where=name, remedy=remedy)
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
+        if not stat.S_ISREG(status.st_mode):  # a pipe would block, a device never end
             raise InputError("不是普通文件（是管道、设备或文件夹）", where=name, remedy="请把真正的文件放在这里")
         if status.st_size > _LARGEST:
             what = f"文件有 {status.st_size >> 30} GB，太大"
@@ -134,7 +120,7 @@ def read_content(path: Path, folder: Path) -> Content:
 
 
 def keep_bytes(content: Content, keep: Path | None) -> None:
-    """Store the bytes as `<keep>/<sha256>`, once per content, readable by the owner alone, whole or not at all."""
+    """Write the bytes atomically to `<keep>/<sha256>`, once per content, readable by the owner only."""
     if keep is None or (keep / content.sha256).exists():
         return
     with appearing(keep / content.sha256, contended=True) as draft:
@@ -146,14 +132,10 @@ def keep_bytes(content: Content, keep: Path | None) -> None:
 
 
 class Archive:
-    """A zipped workbook (xlsx, xlsb, ods) whose parts have been measured: nothing in it inflates past the bound."""
+    """A zipped workbook (xlsx, xlsb, ods) with measured parts: nothing in it inflates past the limits."""
 
     def __init__(self, content: Content) -> None:
-        """Open the directory of parts.
-
-        Raises:
-            InputError: it is damaged, encrypted, or would inflate past the bound.
-        """
+        """Read the directory of parts. Raise `InputError` if the file is damaged, encrypted or too large."""
         self.name = content.name
         self._parts: dict[str, bytes] = {}
         self._room = _PICTURES
@@ -176,15 +158,10 @@ class Archive:
         return InputError(what, where=self.name, remedy=_DAMAGED)
 
     def __contains__(self, part: str) -> bool:
-        """Say whether the archive has this part."""
         return part in self.names
 
     def part(self, name: str) -> bytes:
-        """Return one part's bytes, blank where it is not there.
-
-        Raises:
-            InputError: the part is damaged, or longer than the directory says.
-        """
+        """Return a part's bytes, b"" if it is missing. Raise `InputError` if it is damaged or longer than declared."""
         if name not in self._parts:
             self._parts[name] = self._inflate(name) if name in self.names else b""
         return self._parts[name]
@@ -200,7 +177,7 @@ class Archive:
             if claimed > min(_PICTURE, self._room):
                 return b""
             self._room -= claimed
-        info.file_size += 1  # room for one byte more than the directory says, so that a longer part is found out
+        info.file_size += 1  # one byte more than the directory says, so that a longer part is noticed
         try:
             with self._zip.open(info) as part:
                 data = part.read(info.file_size)
@@ -212,10 +189,9 @@ class Archive:
         return data
 
     def measured(self) -> bytes:
-        """Return the workbook anew with its XML parts alone, as they were measured here, and not compressed.
+        """Return the workbook rebuilt from its measured XML parts, uncompressed.
 
-        A library that is given these bytes sees what was measured and nothing else: two readers of zips may take one
-        file for two (two directories, one name twice).
+        Two readers of zips may disagree about one file (two directories, one name twice), so libraries get these bytes.
         """
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as whole:

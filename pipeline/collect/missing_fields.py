@@ -1,4 +1,4 @@
-"""What a run read of its sources; what they lack, and what is told of it: once, to the office, never to students."""
+"""What a run read from its sources, and the fields they lack: reported once to the office, never to students."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from pipeline.collect.source_columns import SourceColumns, fields_read, numbers_
 from pipeline.tables import Frame
 
 Fields = frozenset[str]
-_NAMED = 3  # worksheets that a message names
-_LISTED = 200  # unknown columns of a worksheet that the summary lists
+_NAMED = 3  # worksheets in one message
+_LISTED = 200  # unknown columns of a worksheet in the summary
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """The fields without a column: of all sources of submissions, of some worksheets, of each school's registry.
+    """The fields without a column: in all submission sources, by (file, worksheet), and by school name.
 
-    `sheets` has for file and worksheet what it lacks, fields that all sources lack among them; `registries` goes by
-    the school's name. What a source that amends has is lacking nowhere.
+    `sheets` includes what all sources lack. A field that a source with `amends` has is lacking nowhere.
     """
 
     everywhere: Fields = frozenset()
@@ -37,10 +36,10 @@ NOTHING = Lacking()
 
 @dataclass(frozen=True)
 class SourcesRead:
-    """What is told of all that a run read: `unknown` columns and `skipped` rows of submissions; `unread` registries.
+    """All that a run read: `unknown` columns and `skipped` rows of submissions, `unread` registries.
 
-    `columns` is what each worksheet has, `lacking` what they lack, `asked` what the office is told of both.
-    `other_years` has, by school code, `rows` of a registry and how many end in each other year, where these are many.
+    `asked` are messages to the office about columns. `other_years` has, by school code, the registry's `rows` and how
+    many end in each other year, if these are many.
     """
 
     inputs: list[Input]
@@ -66,10 +65,7 @@ def lacking_of(
     photos: bool,
     alone: bool,
 ) -> Lacking:
-    """Return what is lacking of what was `read` (each source with its worksheets) and of each school's registry.
-
-    Without `photos` nobody misses their column; a school that is `alone` in its cohort needs no column for it.
-    """
+    """Return the missing fields. Photos count only with `photos`, a school column unless the school is `alone`."""
     wanted = frozenset(fields.names()) - {"submitted_at"} - (set() if photos else {"photo"})
     mended = fields_read(each for source, has in read if source.amends for each in has)
     sheets = {
@@ -96,7 +92,7 @@ def notes_of(
     submissions: Iterable[SourceColumns],
     registries: Mapping[str, Sequence[SourceColumns]],
 ) -> list[dict[str, str]]:
-    """Return what the office is told of columns: `school` (its code; "" for all) and `message`, each thing once."""
+    """Return the office's messages about columns: `school` (its code; "" for all) and `message`."""
     told = [{"school": "", "message": line} for line in _of_submissions(lacking, submissions)]
     for school in cohort.schools:
         lost = lacking.registries.get(school.name, frozenset())
@@ -127,7 +123,6 @@ def _of_submissions(lacking: Lacking, submissions: Iterable[SourceColumns]) -> l
 
 
 def _questions(sources: Iterable[SourceColumns], lost: Fields | None, whose: str, table: str) -> list[str]:
-    """Return each question once: what a heading may mean, and how to answer."""
     asked: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for source in sources:
         for column in source.questions:
@@ -147,7 +142,7 @@ def _named(lost: Fields) -> str:
 
 
 def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
-    """Return what worksheets have, for `summary.json`: file, sheet, row, what is read by which right, what not."""
+    """Return the worksheets' columns for `summary.json`."""
     return [
         {
             "file": each.file,

@@ -1,4 +1,4 @@
-"""What calamine does not tell of an ods worksheet: errors, percentages, truth values, padded zeros, hidden rows."""
+"""What calamine does not report of an ods worksheet: errors, percentages, booleans, padded zeros, hidden rows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,12 @@ _CALC = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
 _WORTH = re.compile(rb'value-type="(?:percentage|boolean|float|error|currency)"|table:visibility=|table:formula=')
 _PADDED = re.compile(r"0[0-9]+")
 _ERROR = re.compile(r"#[A-Z/0!?]+|Err:[0-9]+|#N/A")
-_BEYOND_ROWS, _BEYOND_COLUMNS = 1_000, 64  # an error value, which calamine leaves blank, may stand beside the others
-_MOST = 3_000_000  # cells of a workbook that are told of
+_BEYOND_ROWS, _BEYOND_COLUMNS = 1_000, 64  # margins around the cells read, because calamine leaves out error values
+_MOST = 3_000_000  # reported cells of a workbook
 
 
 def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, OverlayFacts]:
-    """Return worksheet name → facts from `content.xml`; nothing where a quick search finds nothing to tell.
-
-    `sizes` are the rows and columns of each worksheet as it was read: a cell may say that it is there a thousand
-    million times, so nothing is told of places far outside.
-    """
+    """Return worksheet → facts of `content.xml` within `sizes` (rows, columns): a cell may claim 10⁹ repeats."""
     if not _WORTH.search(content) or b"<!DOCTYPE" in content:
         return {}
     walk = _Walk(sizes)
@@ -38,8 +34,6 @@ def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str,
 
 
 class _Walk:
-    """One way through `content.xml`, row by row, letting go of each."""
-
     def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
         self.found: dict[str, OverlayFacts] = {}
         self._sizes = sizes
@@ -47,7 +41,6 @@ class _Walk:
         self._told = 0
 
     def through(self, content: bytes) -> None:
-        """Gather what is to be told."""
         above: list[ElementTree.Element] = []
         for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):
             if event == "start":
@@ -71,7 +64,6 @@ class _Walk:
             self.found[name] = self._facts
 
     def _take_row(self, element: ElementTree.Element) -> int:
-        """Take the cells of one row that are worth it, and return how many rows it stands for."""
         count = _repeats(element, "rows")
         column, filled = 0, False
         for cell in element:
@@ -89,7 +81,6 @@ class _Walk:
         return count
 
     def _places(self, rows: int, column: int, columns: int) -> Iterator[tuple[int, int]]:
-        """Yield the places that a cell stands at, as far as the sheet was read."""
         for row in range(self._row, min(self._row + rows, self._size[0])):
             for at in range(column, min(column + columns, self._size[1])):
                 self._told += 1
@@ -107,7 +98,7 @@ def _repeats(element: ElementTree.Element, what: str) -> int:
 
 
 def _told(cell: ElementTree.Element) -> tuple[str, Kind, str] | None:
-    """Return text, kind and stored content of a cell whose shown text is more than its value."""
+    """Return text, kind and stored content of a cell whose displayed text says more than its value."""
     kind = cell.get(f"{_CALC}value-type") or cell.get(f"{_OFFICE}value-type")
     formula = cell.get(f"{_TABLE}formula")
     if kind is None or (kind == "string" and formula is None):

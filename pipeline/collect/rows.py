@@ -1,4 +1,4 @@
-"""From a worksheet as read to rows of fields: header, skipping, mapping; every way of reading ends here."""
+"""Maps a worksheet to rows of fields: finds the header, skips rows, maps columns. Every reader ends here."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -49,18 +49,15 @@ Needs = tuple[tuple[str, ...], ...]
 
 SUBMISSION: Needs = (("name",), ("id_number", "student_number"))
 REGISTRY: Needs = tuple((name,) for name in IN_REGISTRY)
-_MERGED = 1_000_000  # cells of a header that merged ranges fill; ranges that overlap each other are nobody's header
+_MERGED = 1_000_000  # header cells that merged ranges may fill; overlapping ranges could fill any number
 _TOLD = 40  # columns that one message names
-_SAMPLE = 5_000  # rows of an unknown column that are looked at
-_STRANGERS = 2_000_000  # rows that are looked at one by one: more than a sheet of Excel has
+_SAMPLE = 5_000  # rows of an unknown column that are sampled
+_STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
 
 
 @dataclass(frozen=True)
 class SheetRows:
-    """One worksheet's rows: `rows` (row and the wanted fields), and what `Collected` says beside them.
-
-    `columns` is None where the worksheet has no header.
-    """
+    """One worksheet's rows (`row`, `why`, wanted fields) and its parts of `Collected`; no `columns` without header."""
 
     rows: pd.DataFrame
     cells: pd.DataFrame
@@ -73,10 +70,10 @@ class SheetRows:
 def rows_of_grid(
     grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: Needs = SUBMISSION
 ) -> SheetRows:
-    """Return the rows of one worksheet, mapped to the `wanted` fields.
+    """Return one worksheet's rows, mapped to the `wanted` fields.
 
-    `declared` says what columns mean (`columns` in `cohort.toml`). A worksheet with people that lacks what it `needs`
-    gives no row and an error note; one without people gives a note.
+    `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` gives no row and an
+    error note. One without people gives an info note.
     """
     head = _head(grid)
     headings, _ = given_values(declared or {}, "", ())
@@ -106,12 +103,12 @@ def rows_of_grid(
 
 
 def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
-    """Return what stands above the headings of a worksheet."""
+    """Return the texts above a worksheet's headings."""
     return texts_above(_head(grid), has.row - 1)
 
 
 def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
-    """Return the first filled values below the headings of a worksheet in the column `at`."""
+    """Return the first filled values below a worksheet's headings in column `at`."""
     below = grid.values[has.row :][:_SAMPLE] if at >= 0 else []
     return [text for row in below if at < len(row) and (text := row[at].strip())]
 
@@ -125,10 +122,7 @@ def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
 def _refused(
     grid: Grid, header: Header, body: pa.Table, columns: SourceColumns, missing: Sequence[tuple[str, ...]]
 ) -> SheetRows:
-    """Return nothing of a worksheet that lacks what it must have: an error where people stand in it.
-
-    There are people where the header names one of the keys over filled cells, or the rows look so.
-    """
+    """Return no rows, with an error note if people are there: a key column is filled, or the rows look so."""
     filled = set(filled_columns(body))
     keys = any(header.columns.get(key) in filled for key in KEYS)
     if not keys and not skipping.looks_like_people(grid.values[:_SAMPLE]):
@@ -154,7 +148,6 @@ def _nothing(grid: Grid, *notes: Note) -> SheetRows:
 
 
 def _no_header(grid: Grid) -> Note:
-    """Return the note for a worksheet without a header: empty, instructions, or people without column names."""
     filled = [row for row in grid.values if any(cell.strip() for cell in row)]
     if not filled:
         return _note(grid, "info", "空表，已跳过")
@@ -168,7 +161,6 @@ def _no_header(grid: Grid) -> Note:
 
 
 def _head(grid: Grid) -> list[list[str]]:
-    """Return the first rows with merged cells filled, and blanks under a group's name filled from the left."""
     head = [list(row) for row in grid.values[: LOOK_DOWN + 3]]
     room = _MERGED
     for top, left, bottom, right in grid.merged:
@@ -184,7 +176,6 @@ def _head(grid: Grid) -> list[list[str]]:
 
 
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
-    """Return what must be said about the labels, and of cells merged over several people."""
     notes: list[Note] = []
     for label, name, column in header.beside[:_TOLD]:
         both = f"{xl_col_to_name(column)} 列（{short(label)}）与 {xl_col_to_name(header.columns[name])} 列"
@@ -203,7 +194,6 @@ def _header_notes(grid: Grid, header: Header) -> list[Note]:
 
 
 def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int]) -> str:
-    """Return the message for a label that stands twice over different content, or ""."""
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
@@ -216,7 +206,6 @@ def _column(body: pa.Table, column: int) -> pa.ChunkedArray:
 
 
 def _body(grid: Grid, header: Header) -> pa.Table:
-    """Return the rows below the header as a table of text columns named by their 0-based place."""
     below = grid.values[header.bottom + 1 :]
     if grid.table is not None and not below:
         return grid.table
@@ -234,7 +223,6 @@ def _mapped(
     has: SourceColumns,
     constants: Mapping[str, str],
 ) -> SheetRows:
-    """Return the rows below the header that are people's, the rest named in `skipped`."""
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     doubtful = skipping.doubtful_rows(body, header)
@@ -249,7 +237,7 @@ def _mapped(
         notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
-    if "submitted_at" in wanted:  # of submissions the registry decides; a registry's own rows have nobody to ask
+    if "submitted_at" in wanted:  # the registry decides about submissions; about a registry's rows nobody can
         kept |= ~blank & skipping.with_numbers(body, header, why)
     named = ~blank & ~kept
     out = np.flatnonzero(named)
@@ -289,7 +277,6 @@ def _extras(
 
 
 def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, int]) -> pd.DataFrame:
-    """Return the cells of kept rows and wanted fields that were no text."""
     names = {column: name for name, column in places.items()}
     below = header.bottom + 1
     listed = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
@@ -304,7 +291,7 @@ def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, in
 
 
 def cells_of(parts: Sequence[SheetRows | Collected]) -> pd.DataFrame:
-    """Return the cells of several worksheets, placed in the rows of all of them together."""
+    """Concatenate the cells of worksheets, with `at` counted over the rows of all of them."""
     starts = accumulate((len(part.rows) for part in parts), initial=0)
     frames = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]
     filled = [frame for frame in frames if len(frame)]

@@ -1,4 +1,4 @@
-"""What a school itself gives: its registry (two exports compared), and the tables of the people responsible."""
+"""A school's registry, the comparison of two registry exports, and the tables of colleges and counselors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _KEY = ["school", "student_number", "turn"]
 
 
 def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry:
-    """Return the registry of one school as it was given.
+    """Return one school's registry as given.
 
     Raises:
-        InputError: it cannot be read, whole: half a registry would call students unknown who are not.
-        ConfigurationError: a column that `cohort.toml` declares is not there.
+        InputError: if any part cannot be read, because half a registry would make known students unknown.
+        ConfigurationError: if a column that `cohort.toml` declares is missing.
     """
     readings = read_sources(school.registry, cohort.folder, keep)
     wanted = fields.registry_columns()
@@ -60,7 +60,6 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
 
 
 def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
-    """Return a note for each field whose cells were stored in a way that loses digits."""
     notes: list[Note] = []
     for name in ("id_number", "exam_number", "student_number"):
         lost = rows[rows[name].str.fullmatch(_SCIENTIFIC)]
@@ -77,7 +76,7 @@ def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
 
 
 def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
-    """Return what a file, a glob or a database of a registry gives; relative paths start at `folder`."""
+    """Read a registry's file, glob or database. Relative paths start at `folder`."""
     if is_database(source):
         from pipeline.collect.arrow_tables import read_database
 
@@ -95,8 +94,8 @@ def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return colleges and counselors, with the columns of `COLLEGES` and `COUNSELORS`.
 
     Raises:
-        InputError: a table cannot be read.
-        ConfigurationError: a table lacks a column, or names a school that the cohort does not have.
+        InputError: if a table cannot be read.
+        ConfigurationError: if a table lacks a column, or names a school that the cohort does not have.
     """
     mistakes: list[str] = []
     colleges = _read_people(cohort, cohort.people.colleges, COLLEGES, mistakes)
@@ -109,7 +108,7 @@ def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _unknown_schools(cohort: Cohort, path: str, table: pd.DataFrame) -> list[str]:
-    """Return a line where a table names schools that the cohort does not have: nobody would get their mail."""
+    """Report schools that the cohort does not have, because nobody would get their mail."""
     known = [school.name for school in cohort.schools]
     strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
     if not strange:
@@ -143,7 +142,7 @@ def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: l
 
 
 def read_export(source: str) -> pd.DataFrame:
-    """Return a registry export's rows (`fields.in_registry()` as trimmed text) from a file, glob or database."""
+    """Return the rows of a registry export (`fields.in_registry()`, trimmed) from a file, glob or database."""
     readings = read_sources(source, Path.cwd(), None)
     wanted = fields.in_registry()
     parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
@@ -157,10 +156,10 @@ def read_export(source: str) -> pd.DataFrame:
 
 
 def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return what differs, keyed by student number within school: a row for a student come or gone, or a field changed.
+    """Return one row for each added or removed student and each changed field, by student number within school.
 
-    Columns: school, student_number, name, change (added, removed, changed), field, old, new. For a student who was
-    added or removed, field is blank, and new or old is college and class. One whose number changed is one student.
+    Columns are `DIFFERENCES`; change is added, removed or changed. An added or removed student has a blank field, and
+    college and class as new or old. A student whose number changed is one student.
     """
     before, after = _keyed(followed(old, new)), _keyed(new.assign(was=new["student_number"]))
     both = before.index.intersection(after.index)
@@ -183,10 +182,7 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return `old` under the student numbers of `new`, with `was`, the numbers before.
-
-    A student whose number changed is recognised by the ID number, if one row on each side has it.
-    """
+    """Return `old` with the student numbers of `new`, matched by unique ID numbers. `was` holds the old numbers."""
     key = ["school", "student_number"]
     gone, come = (_apart(one, other, key) for one, other in ((old, new), (new, old)))
     pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))
@@ -196,7 +192,7 @@ def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def _apart(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return key, ID number and index (`at`) of the rows that `others` lack and whose ID number no other has."""
+    """Return key, ID number and index (`at`) of the rows that `others` lack, if their ID number is unique."""
     alone = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
     own = rows[alone & (rows["id_number"] != "")][[*key, "id_number"]]
     own = own.assign(at=own.index, id_number=own["id_number"].str.upper())
@@ -215,7 +211,7 @@ def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
 
 
 def masked_differences(differences: pd.DataFrame) -> pd.DataFrame:
-    """Return the differences for the screen: ID numbers and exam numbers show first and last characters only."""
+    """Mask ID numbers and exam numbers for the screen: first and last characters stay."""
     secret = differences["field"].isin(["id_number", "exam_number"])
     hidden = {
         side: differences[side].where(~secret, differences[side].str.replace(r"(?<=.{3}).(?=.{4})", "*", regex=True))

@@ -1,4 +1,4 @@
-"""Rows below a header that are no person: totals, examples, repeated headers, remarks; always named, never silent."""
+"""Rows below a header that are no person: totals, examples, repeated headers, remarks. Each one is reported."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -43,25 +43,22 @@ WITHDRAWN = "表单里已撤回或未通过"
 OTHER_TABLE = "另一个表头，各列的顺序不同"
 _NUMBERS = ("id_number", "student_number")
 _KEYS = {"name", *_NUMBERS}  # a row with all three labels is a header
-_NEAR_TOP = 3  # example and hint rows stand right below the header
+_NEAR_TOP = 3  # example and hint rows are right below the header
 _NUMBER = "[0-9]{6}"
 _SIX = "([0-9]{6,}[Xx]?)"
-_DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever stands between them
+_DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever is between them
 _LONG = re.compile(r"\s*[0-9]{8,15}\s*")
 _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
 _FEW = 9  # filled cells of a row below the table, at most
-_WIDE = 40  # characters of a cell that are looked at in full width, too
+_WIDE = 40  # characters of a cell that are normalised
 _PORTION = 50_000  # rows that are Python text at a time
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether rows without a header are people: one has an ID number, or three a number beside a name.
-
-    The examples of our own template are nobody's.
-    """
+    """Return whether rows are people: an ID number, or three with number and name. Our own examples do not count."""
     ours = {field.example for field in fields.fields().values()}
     rows = [[cell for cell in row if cell.strip() not in ours] for row in rows]
-    # in full width a short piece is looked at: one character may become eighteen
+    # Only a short piece is normalised: NFKC may turn one character into eighteen.
     pieces = (text for row in rows for cell in row for text in (cell, unicodedata.normalize("NFKC", cell[:_WIDE])))
     if any(map(_PERSON.search, pieces)):
         return True
@@ -69,7 +66,7 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def blank_rows(body: pa.Table) -> np.ndarray:
-    """Return which rows have no text at all."""
+    """Return a mask of the rows without text."""
     blank = np.ones(body.num_rows, dtype=bool)
     for at in filled_columns(body):
         if not blank.any():
@@ -79,7 +76,7 @@ def blank_rows(body: pa.Table) -> np.ndarray:
 
 
 def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
-    """Return the positions of the rows to look at one by one: near the top, without any number, or of a masked name."""
+    """Return the positions of rows to check one by one: near the top, without a number, or with a masked name."""
     given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
     doubtful = np.ones(body.num_rows, dtype=bool)
     for name in _NUMBERS:
@@ -92,13 +89,13 @@ def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
 
 
 def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
-    """Return for every row why it is no person's row, or "", as for all that are not `doubtful`."""
+    """Return for every row why it is no person's, or "". Only `doubtful` rows are checked."""
     why = np.full(body.num_rows, "", dtype=object)
     if not len(doubtful):
         return why
     filled = filled_columns(body)
     look = _Look.of(header, filled)
-    narrow = body.select(filled)  # a stray heading may make thousands of columns without a word
+    narrow = body.select(filled)  # a stray heading may make thousands of blank columns
     for start in range(0, len(doubtful), _PORTION):
         places = doubtful[start : start + _PORTION]
         columns = [column.to_pylist() for column in narrow.take(pa.array(places)).columns]
@@ -108,7 +105,7 @@ def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.nda
 
 
 def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
-    """Return `why` with the rows added that a form tool says were withdrawn or rejected (`Export.states`)."""
+    """Return `why` plus the rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
     states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
     why = why.copy()
     for column, label in header.labels.items():
@@ -122,10 +119,7 @@ def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarra
 
 @dataclass(frozen=True)
 class _Look:
-    """Where to look in a row of the filled columns: `name`, `numbers` (of ID card and student), cleaned `labels`.
-
-    `meant` are the fields by place.
-    """
+    """Places of a row's cells among the filled columns; `numbers` are of ID card and student, `meant` the fields."""
 
     name: int | None
     numbers: list[int]
@@ -145,10 +139,7 @@ class _Look:
 
 
 def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
-    """Return which rows that are to be skipped give a student's or ID number.
-
-    Those below another header are unread, and who withdrew his submission has made none.
-    """
+    """Return a mask of skipped rows with a student's or ID number, without withdrawn and unread ones."""
     asked = np.zeros(body.num_rows, dtype=bool)
     for name in _NUMBERS:
         place = header.columns.get(name, body.num_columns)
@@ -159,7 +150,7 @@ def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
 
 
 def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
-    """Return the first number of six digits or more in each of the rows, masked where it may be an ID number."""
+    """Return each row's first number of six digits or more, masked if it may be an ID number."""
     if not len(rows):
         return []
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
@@ -171,7 +162,7 @@ def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
 
 
 def with_people(collected: Collected, people: np.ndarray) -> Collected:
-    """Return what was collected with only those rows that are `people`'s; the others are listed as skipped."""
+    """Return `collected` with only the rows of the mask `people`; the others are added to `skipped`."""
     rows = collected.rows
     saved = rows[people & (rows["why"] != "").to_numpy()]
     message = "这一行像{}，但学号或身份证号码在学籍中，按学生的提交读取"
@@ -223,7 +214,7 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
 
 
 def _hints(filled: list[str], name: str) -> bool:
-    """Say whether a row tells what to fill in: its first cell says so, or half of its cells do and none is a name."""
+    """Return whether a row explains how to fill in: by its first cell, or half of its cells if none is a name."""
     if _HINTS.match(filled[0].strip()):
         return True
     named = bool(_NAME.fullmatch(name)) and not _HINT.search(name)
@@ -231,7 +222,6 @@ def _hints(filled: list[str], name: str) -> bool:
 
 
 def _repeats(cells: Sequence[str], look: _Look) -> bool:
-    """Say whether at least half of the header stands here again."""
     unlike = look.unlike
     for at, label in look.labels:
         if unlike < 0:
@@ -243,7 +233,6 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
 
 
 def _heads_other_table(cells: Sequence[str], look: _Look) -> bool:
-    """Say whether a header stands here whose columns are in other places than this table's."""
     found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of_heading(cell))}
     labels = dict(look.labels)
     return set(found.values()) >= _KEYS and any(
@@ -253,7 +242,7 @@ def _heads_other_table(cells: Sequence[str], look: _Look) -> bool:
 
 
 def _signed(filled: list[str]) -> bool:
-    """Say whether people sign here, or the table ends: 制表人：… 审核人：… 日期：…, wherever the cells stand."""
+    """Return whether a row has signatures or ends the table: 制表人：… 审核人：… 日期：…, in any cells."""
     if len(filled) > _FEW:
         return False
     marks = [bool(_REMARK.search(cell) or _SIGNED.search(cell)) for cell in filled]
@@ -261,7 +250,7 @@ def _signed(filled: list[str]) -> bool:
 
 
 def _is_example(filled: list[str], name: str, *, near_top: bool, whole: bool) -> bool:
-    """Say whether the row is an example: a cell says so, or the name is masked where no real person stands."""
+    """Return whether a cell marks an example, or the name is masked and the row is no real person's."""
     if any(_EXAMPLE.search(cell.strip()) for cell in filled) or name.startswith(("示例", "样例", "范例")):
         return True
     return bool(_EXAMPLE_NAME.search(name)) and (near_top or not whole)

@@ -1,4 +1,4 @@
-"""The columns of a source: known ones with the reason, unknown ones with their likely field, missing fields."""
+"""A source's columns: known ones and how they are known, unknown ones with their likely field, missing fields."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false
@@ -22,21 +22,20 @@ from pipeline.logs import mask
 KEYS = ("name", "id_number", "student_number")
 IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
 """What a registry must have; a constant will do (contract, *Columns*)."""
-_LONGEST = 40  # characters of a heading that a message tells
-_TOLD = 40  # headings that one message tells
-_PROVED = 0.9  # of the filled cells of a column that its values prove
-_HINTS = 4  # rows of hints that may stand between a header and its first student
-_MOST = 0.5  # of the places in a column that tell one more level
-_FIRST = 5_000  # rows of a column that are looked at
-_LOOKED_AT = 2_000  # filled cells from the top that are asked whether they prove their column
+_LONGEST = 40  # characters of a heading in a message
+_TOLD = 40  # headings in one message
+_PROVED = 0.9  # share of a column's filled cells that must prove it
+_HINTS = 4  # hint rows between a header and its first student
+_MOST = 0.5  # share of a column's places that must name the other level
+_FIRST = 5_000  # rows of a column that are read
+_LOOKED_AT = 2_000  # filled cells from the top that are checked
 
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """One column of a source.
+    """One column of a source; `at` is 0-based, or -1 for a constant of `cohort.toml`.
 
-    `at` is its 0-based place, -1 for what `cohort.toml` gives instead of a column. `field` is what it is read as ("":
-    nothing), `right` why; `likely` the field that it may mean, where that is to be asked.
+    `field` is what it is read as ("" for nothing), `right` how that is known, `likely` the field to ask about.
     """
 
     at: int
@@ -48,10 +47,10 @@ class SourceColumn:
 
 @dataclass(frozen=True)
 class SourceColumns:
-    """What one worksheet has: `row` (1-based) of its headings, its columns, the exports that it is taken for.
+    """One worksheet's columns. `row` is the 1-based row of its headings, `exports` are those that it may be.
 
-    `refused` says why it is not read; "" where it is. `joined` are fields that stand in another one's column,
-    `numbered` those that are not read because only options' numbers stand there.
+    `refused` says why it is not read, or is "". `joined` fields are in another field's column. `numbered` fields are
+    not read, because they hold only option numbers.
     """
 
     file: str
@@ -70,7 +69,7 @@ class SourceColumns:
 
     @property
     def questions(self) -> list[SourceColumn]:
-        """The columns that may mean a field which nothing else here is read as."""
+        """The columns whose likely field no other column is read as."""
         return [column for column in self.columns if column.likely and column.likely not in self.fields]
 
     @property
@@ -82,11 +81,7 @@ class SourceColumns:
 def source_columns_of(
     header: Header, place: tuple[str, str, int], given: Mapping[str, str], samples: Mapping[int, pd.Series]
 ) -> SourceColumns:
-    """Return what a worksheet has at `place` (file, worksheet, row of the headings).
-
-    `given` are fields whose value stands in every row instead of a column; `samples` the values of the unknown columns
-    that hold anything.
-    """
+    """Return a worksheet's columns; `place` is (file, worksheet, row), `given` constants, `samples` unknown columns."""
     asked = header.unknown.keys() & samples.keys()
     read = {column: name for name, column in header.columns.items() if name not in given}
     columns: list[SourceColumn] = []
@@ -98,7 +93,7 @@ def source_columns_of(
 
 
 def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
-    """Return the levels of a place that have no column but stand in another level's cells (湖南省湘潭市)."""
+    """Return the levels of a place that have no column, but are in another level's cells (湖南省湘潭市)."""
     found: set[str] = set()
     for place in ("origin", "home"):
         names = {level: f"{place}_{level}" for level in LEVELS}
@@ -121,7 +116,7 @@ def _values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
 def option_numbers(header: Header, body: pa.Table) -> list[str]:
     """Return the coded fields whose columns hold a form tool's option numbers, which have no known meaning.
 
-    Columns that `cohort.toml` declares are read: the office's own aliases give each number its meaning.
+    Columns that `cohort.toml` declares are read: the office's aliases give each number its meaning.
     """
     if not any(export.numbered for export in header.words.exports):
         return []
@@ -136,10 +131,7 @@ def option_numbers(header: Header, body: pa.Table) -> list[str]:
 
 
 def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
-    """Return the header with the columns that have a near heading only and that their values prove.
-
-    ID numbers with right check characters prove 身份证号码. Where two columns would do, neither is taken.
-    """
+    """Return the header plus the one nearly named column that right check characters prove to be 身份证号码."""
     if "id_number" in header.columns:
         return header
     near = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
@@ -151,9 +143,9 @@ def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
 
 
 def are_id_numbers(values: pd.Series) -> bool:
-    """Say whether these values are ID numbers: almost all of 18 characters with the right check character.
+    """Return whether almost all values are ID numbers of 18 characters with the right check character.
 
-    What has no number among the first ones is a hint or a type (18位, C(18)) and no value.
+    A first value without a number is a hint or a type (18位, C(18)) and does not count.
     """
     filled = values.str.strip().str.upper()
     filled = filled[filled != ""].head(_LOOKED_AT).reset_index(drop=True)
@@ -168,7 +160,7 @@ def are_id_numbers(values: pd.Series) -> bool:
 def given_values(
     declared: Mapping[str, str], sheet: str, titles: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return of `columns` the headings by field, and what stands in every row: "=本科", "@sheet", "@title"."""
+    """Split `columns` into headings by field and constants by field: "=本科", "@sheet", "@title"."""
     headings = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
     constants: dict[str, str] = {}
     for name, text in declared.items():
@@ -182,7 +174,7 @@ def given_values(
 
 
 def labelled(name: str, texts: Sequence[str]) -> str:
-    """Return what titles say of a field: what follows its label (班级：13土木1班), else the last without a label."""
+    """Return a field's value in titles: the text after its label (班级：13土木1班), else the last without a label."""
     parts = [
         part for text in texts for part in re.split(r"\s{2,}|[ \t\u3000]+(?=[^ \t\u3000]{1,8}[:：])", text) if part
     ]
@@ -195,12 +187,12 @@ def labelled(name: str, texts: Sequence[str]) -> str:
 
 
 def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
-    """Return the fields that some of the sources has."""
+    """Return all fields of the sources that are not refused."""
     return frozenset(name for source in sources if not source.refused for name in source.fields)
 
 
 def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], where: str) -> list[str]:
-    """Return a line for each heading declared `where` that no source has, with those found; none if none was read."""
+    """Return a line for each heading declared in `where` that no source has; none if no source was read."""
     found = {clean_heading(column.heading): column.heading for source in sources for column in source.columns}
     lost = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
     lost = {name: text for name, text in lost.items() if sources and clean_heading(text) not in found}
@@ -211,7 +203,7 @@ def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], wh
 
 
 def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
-    """Return the question about the fields of which only options' numbers stand in the sources."""
+    """Return the question about the fields that hold only option numbers, or none."""
     names = dict.fromkeys(name for source in sources for name in source.numbered)
     if not names:
         return []
@@ -223,14 +215,14 @@ def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
 
 
 def headings_found(sources: Iterable[SourceColumns]) -> str:
-    """Return the headings of sources as a message tells them."""
+    """Return the headings of sources for a message."""
     headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
     more = f" 等 {len(headings)} 列" if len(headings) > _TOLD else ""
     return "、".join(map(short, headings[:_TOLD])) + more
 
 
 def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
-    """Return what a source lacks of the wanted fields, for a message: each with the likeliest heading, where one is."""
+    """Return the labels of wanted fields that a source lacks, each with its likeliest heading."""
     likely = {column.likely: column.heading for column in source.questions}
     return "、".join(
         fields.label(name) + (f"（“{short(likely[name])}”是不是？）" if name in likely else "")
@@ -240,5 +232,5 @@ def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
 
 
 def short(heading: str) -> str:
-    """Return a heading for a message: shortened, with numbers masked."""
+    """Return a heading for a message, shortened and with numbers masked."""
     return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")

@@ -1,4 +1,4 @@
-"""Every submitted row, from all sources of the cohort."""
+"""Reads every submitted row from all sources of the cohort."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.errors import ConfigurationError, InputError
 
 
 def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
-    """Refuse to go on where no source could be read at all: none has `columns` that are a form's."""
+    """Raise `InputError` if no source could be read: none of `columns` is a form's."""
     if all(source.refused for source in columns):
         faults = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
         raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
@@ -26,10 +26,7 @@ def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """One thing that is read by itself: a file, or a shared sheet (`path` is None).
-
-    `notes` came up in finding it. `registries` are the SHA-256 of the registries: a file that is one is none of it.
-    """
+    """One file, or a Google Sheet (`path` is None). A file equal to one of `registries` (SHA-256) is refused."""
 
     source: Source
     path: Path | None
@@ -38,9 +35,9 @@ class Unit:
 
 
 def submission_units(cohort: Cohort) -> list[Unit]:
-    """Return what `[submissions]` names, in the order of reading; a source without files is told where it is read."""
+    """Return the units of `[submissions]` in reading order. A source without files becomes a unit with an error."""
     units: list[Unit] = []
-    seen: set[Path] = set()  # two globs may name one file: its rows are submissions once
+    seen: set[Path] = set()  # two globs may name one file, whose rows count once
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
@@ -58,7 +55,7 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 
 def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
-    """Return the worksheets of one unit; where it cannot be read, an error note says so."""
+    """Return the worksheets of one unit, or an error note if it cannot be read."""
     if any(note.level == "error" for note in unit.notes):
         return Reading([], list(unit.notes))
     try:
@@ -87,7 +84,7 @@ def _read(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
 
 
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
-    """Read one unit; where it cannot be read, an error note says so."""
+    """Return the rows of one unit, or an error note if it cannot be read."""
     reading = read_unit(unit, cohort, keep)
     grids, declared = reading.grids, cohort.submissions.declared(unit.source)
     needs = () if unit.source.amends else SUBMISSION
@@ -109,7 +106,7 @@ def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
 
 
 def together(parts: list[Collected]) -> Collected:
-    """Return what several units gave as one."""
+    """Return the rows of several units as one."""
     return Collected(
         rows=joined_frames([part.rows for part in parts], row_columns()),
         cells=cells_of(parts),
@@ -123,7 +120,7 @@ def together(parts: list[Collected]) -> Collected:
 
 
 def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
-    """Refuse columns that `cohort.toml` declares and that no source of `read` has (each with its worksheets)."""
+    """Raise `ConfigurationError` for columns that `cohort.toml` declares and no worksheet of their source has."""
     mistakes = undeclared(
         cohort.submissions.columns, [each for _, has in read for each in has], "[submissions.columns]"
     )
@@ -135,7 +132,6 @@ def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[Sour
 
 
 def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> list[Note]:
-    """Return a note for each file none of whose worksheets is a form, where nothing worse is told of it."""
     forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns and not part.columns.refused}
     told = {note.file for note in notes if note.level == "error"}
     message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"

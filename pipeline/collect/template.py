@@ -1,4 +1,4 @@
-"""The collection workbook, which reads back without a finding; the workbook of corrections shares its layout."""
+"""The collection workbook, which reads back without a finding. The workbook of corrections shares its layout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EDGE = {"border": 1, "border_color": "#D9D9D9"}
 _LAST = 3000  # rows prepared with drop-downs
 _FIRMLY = ("gender", "education_level", "ethnicity", "political_status", "teacher_training", "training_mode")
 _NOTE = "带红色 * 的必填；灰色一行是示例，请从它下面一行开始填，一人一行；请不要改动列名。每一列怎样填，点格子看提示。"
-_MONTH = "2017-06"  # where no cohort says which
+_MONTH = "2017-06"  # without a cohort
 _PAGES = {
     "entry": ("一、登记", "#1F4E79"),
     "identity": ("二、身份", "#2E6B5E"),
@@ -39,7 +39,7 @@ _PAGES = {
 
 @dataclass(frozen=True)
 class FormColumn:
-    """One column of the sheet; `month` is the one that the cohort sets for undergraduates."""
+    """One column of the form. `month` is the one that the cohort sets for undergraduates."""
 
     at: int
     field: fields.Field
@@ -48,28 +48,28 @@ class FormColumn:
 
     @property
     def letter(self) -> str:
-        """Return the column's letters."""
+        """The column's letters."""
         return xl_col_to_name(self.at)
 
     @property
     def hint(self) -> str:
-        """Return how the field is filled in."""
+        """How to fill in the field."""
         return self.field.hint.replace("{month}", self.month) or ("从下拉框选择。" if self.options else "")
 
     @property
     def example(self) -> str:
-        """Return an example: one of the field's own answers where the cohort has some."""
+        """An example, one of the field's own options if the cohort has some."""
         written = self.field.example.replace("{month}", self.month)
         return written if not self.options or written in self.options else self.options[0]
 
     @property
     def width(self) -> int:
-        """Return the column's width in characters."""
+        """The width in characters."""
         return int(self.field.width or 13)
 
 
 def form_columns(cohort: Cohort | None, first: int = 0) -> list[FormColumn]:
-    """Return a column for each field of the form, from the column `first` on."""
+    """Return a column for each field of the form, starting at column `first`."""
     month = cohort.cohort.undergraduate_month if cohort else _MONTH
     return [
         FormColumn(at, field, options_of(field.name, cohort), month)
@@ -78,7 +78,7 @@ def form_columns(cohort: Cohort | None, first: int = 0) -> list[FormColumn]:
 
 
 def options_of(name: str, cohort: Cohort | None) -> list[str]:
-    """Return the drop-down's answers for a field: its code table (an office's own), or what the cohort's tables say."""
+    """Return a field's options: the cohort's schools, colleges or classes, else its code table (the office's first)."""
     if cohort is not None and name == "school":
         return [school.name for school in cohort.schools]
     if cohort is not None and name in ("college", "class_name"):
@@ -131,7 +131,7 @@ def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[FormCo
 
 
 def write_lists(book: Workbook, columns: Sequence[FormColumn]) -> dict[str, str]:
-    """Write the drop-downs' answers to a hidden sheet and return each field's range."""
+    """Write the options to a hidden sheet and return each field's range."""
     sheet = book.add_worksheet(LISTS)
     ranges: dict[str, str] = {}
     plain, head = style(book), style(book, bold=True)
@@ -148,7 +148,7 @@ def write_lists(book: Workbook, columns: Sequence[FormColumn]) -> dict[str, str]
 
 
 def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int, last: int) -> None:
-    """Give rows of the column their input message, and a drop-down or a length to keep to."""
+    """Add the column's input message to the rows, and its drop-down or length rule."""
     name, label = column.field.name, column.field.label
     need = {"yes": "必填。", "if": "按情况填写。"}.get(column.field.required, "选填。")
     rule: dict[str, Any] = {"validate": "any"}
@@ -166,7 +166,7 @@ def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int
 
 
 def write_template(path: Path, cohort: Cohort | None = None) -> None:
-    """Write the collection workbook to `path`, for Excel, WPS and LibreOffice; with a cohort it knows its colleges."""
+    """Write the collection workbook, for Excel, WPS and LibreOffice, with the cohort's own options."""
     try:
         with appearing(path) as draft, text_book(draft) as book:
             _write_book(book, f"{cohort.name} " if cohort else "", form_columns(cohort))
@@ -204,7 +204,6 @@ def _write_rows(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> 
 
 
 def _mark(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
-    """Tint a required cell that is still blank in a row with a name."""
     name = next(column.letter for column in columns if column.field.name == "name")
     row = BELOW + 2
     tint = book.add_format({"bg_color": "#FDECEA"})

@@ -1,4 +1,4 @@
-"""Workbooks (xlsx, xls, xlsb, ods): values by calamine in a child process, what it does not tell from their parts."""
+"""Workbooks (xlsx, xls, xlsb, ods): calamine reads the values in a child process, the XML parts give the rest."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -25,7 +25,7 @@ from pipeline.collect.ods import ods_facts
 from pipeline.collect.xlsx import XlsxFacts
 from pipeline.errors import InputError
 
-_SECONDS = 60  # by the clock: the child itself ends after 9 s of the processor
+_SECONDS = 60  # by the clock; the child ends itself after 9 s of the processor
 _CHILD = Path(__file__).with_name("_guarded.py")
 _PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=33554432"
 """A process that lives for one workbook spent a quarter of its time on asking for its memory page by page."""
@@ -36,7 +36,7 @@ _KNOWN = {
     "MemoryError": ("展开后太大，未读取", _BIG),
     "PasswordError": ("工作簿有密码", "请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx 后再放回来"),
 }
-_REACH = 3_000_000  # cells of the rows that formulas and error values stand in
+_REACH = 3_000_000  # cells of the rows that formulas and error values are in
 _LARGE = "内容铺得太大，未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"
 _ROW, _END_DATA = 0, 146  # records of an xlsb's worksheet
 _PASSED_OVER = {*range(12, 19), 62}  # [MS-XLSB] 2.3.2: the short kinds of cells (no column of their own), rich text
@@ -44,10 +44,7 @@ _PASSED_OVER = {*range(12, 19), 62}  # [MS-XLSB] 2.3.2: the short kinds of cells
 
 @dataclass(frozen=True)
 class RawSheet:
-    """A worksheet: `merged` are 0-based ranges (top, left, bottom, right, inclusive).
-
-    Its rows come in portions; they are None where it is too large to be read.
-    """
+    """A worksheet; `rows` is None if it is too large. `merged` are 0-based inclusive (top, left, bottom, right)."""
 
     name: str
     visible: bool
@@ -57,7 +54,7 @@ class RawSheet:
 
 @dataclass
 class _Heard:
-    """What a child process says, object by object; `ending` is its last word, or how it was ended."""
+    """The objects that a child process sends. `ending` is its last word, or how it ended."""
 
     process: subprocess.Popen[bytes]
     ending: str = ""
@@ -75,19 +72,17 @@ class _Heard:
         raise StopIteration
 
     def _death(self) -> str:
-        """Return why it died without a last word: too much of the processor, too much memory, or a panic."""
+        """Return why it died without a last word: processor time, memory, or a panic."""
         code = self.process.wait()
         return "slow" if code == -getattr(signal, "SIGXCPU", 0) else "MemoryError" if code < 0 else "Panic"
 
     def error(self, file: str) -> InputError:
-        """Return what is to be said of its ending."""
         what, remedy = _KNOWN.get(self.ending, (f"工作簿读不出（{self.ending}）", _SAVE_AS))
         return InputError(what, where=file, remedy=remedy)
 
 
 @contextmanager
 def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
-    """Run the child process; it ends with the way out of here, or when its time is over."""
     command = [sys.executable, "-I", str(_CHILD), *arguments]
     known = {**os.environ, "GLIBC_TUNABLES": _PAGES}
     with subprocess.Popen(
@@ -102,7 +97,7 @@ def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
         timer = Timer(_SECONDS, end)
         timer.start()
         try:
-            with suppress(OSError):  # it may be gone already: then its ending says why
+            with suppress(OSError):  # the child may have ended; then `ending` says why
                 if process.stdin:
                     process.stdin.write(data)
                     process.stdin.close()
@@ -113,7 +108,7 @@ def _child(arguments: list[str], data: bytes) -> Generator[_Heard]:
 
 
 def _sheets_of(file: str, data: bytes) -> Generator[RawSheet]:
-    """Yield the worksheets of a workbook's bytes; one that is too large does not stop the others."""
+    """Yield a workbook's worksheets. One that is too large does not stop the others."""
     first, whole = 0, False
     while not whole:
         at = -1
@@ -128,17 +123,16 @@ def _sheets_of(file: str, data: bytes) -> Generator[RawSheet]:
             whole = heard.ending == "whole"
             if not whole and (heard.ending != "MemoryError" or at < first):
                 raise heard.error(file)
-        first = at + 1  # a worksheet that was too much for it: a new one begins behind that
+        first = at + 1  # a new child starts after the worksheet that was too large
 
 
 def dbf_rows(file: str, folder: Path, encoding: str) -> list[Portion]:
-    """Return the records of `table.dbf` in this folder that are not deleted; its memos may stand beside it."""
+    """Return the records of `table.dbf` in `folder` that are not deleted. Its memo file may be there too."""
     with _child([str(folder), encoding], b"") as heard:
         return _rows(file, heard)
 
 
 def _rows(file: str, heard: _Heard) -> list[Portion]:
-    """Return the rows of one worksheet; `InputError` where the child process ended before them."""
     portions: list[Portion] = []
     for portion in heard:
         if portion is None:
@@ -148,11 +142,7 @@ def _rows(file: str, heard: _Heard) -> list[Portion]:
 
 
 def read_workbook(content: Content, kind: str) -> Reading:
-    """Return every worksheet of a workbook of this kind (xlsx, xlsb, ods, xls).
-
-    Raises:
-        InputError: it has a password, is damaged, or is too large.
-    """
+    """Return every worksheet (`kind`: xlsx, xlsb, ods, xls); `InputError` for a password, damage or excess size."""
     untold = f"{kind} 格式看不出隐藏的行列、公式和错误值（读作空白），最好另存为 xlsx"
     notes = [Note("info", content.name, "", 0, untold)]
     if kind == "xls":
@@ -175,7 +165,7 @@ def _size(portions: list[Portion]) -> tuple[int, int]:
 
 
 def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:
-    """Return what a binary workbook holds; NUL characters, as misread texts have between their letters, are told."""
+    """Return a binary workbook's worksheets. Remove and report NUL characters, which misread texts have."""
     places: list[tuple[str, int]] = []
     sheets: list[RawSheet] = []
     for sheet in _sheets_of(file, data):
@@ -206,7 +196,7 @@ def _read(file: str, sheets: Iterable[RawSheet], facts: Callable[[str], OverlayF
 
 
 def _passed_over(archive: Archive) -> list[Note]:
-    """Return what is told of cells that an xlsb holds and that calamine does not read."""
+    """Return notes on the cells of an xlsb that calamine does not read."""
     notes: list[Note] = []
     for name in archive.names:
         if name.startswith("xl/worksheets/") and name.endswith(".bin"):
@@ -225,7 +215,6 @@ def _passed_over(archive: Archive) -> list[Note]:
 
 
 def _records(part: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the records' kinds and contents; a record that lies about its length ends them."""
     at = 0
     while at < len(part):
         kind, at = _number(part, at, 2)
@@ -235,7 +224,6 @@ def _records(part: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _number(part: bytes, at: int, most: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, and the place behind it; a kind of record keeps no such bits apart."""
     value = 0
     for place in range(most):
         byte = part[at] if at < len(part) else 0

@@ -1,4 +1,4 @@
-"""Who we are towards Google: key file, its permissions, scopes; a client made from them, and the doctor's checks."""
+"""Google credentials (key file, its permissions, scopes), the client made from them, and the doctor's checks."""
 
 from __future__ import annotations
 
@@ -34,12 +34,10 @@ Finding = tuple[str, bool, str]
 
 
 def connect_google(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
-    """Return a client that may read, or with `write` also write, spreadsheets; Drive is never asked for.
-
-    The key file is the one that the environment names, then that of the cohort, or at its usual place.
+    """Return a client that reads (or with `write` also writes) spreadsheets, never Drive.
 
     Raises:
-        ConfigurationError: no key file, one that others can read, or one that is no key.
+        ConfigurationError: if the key file is missing, readable by others, or no key.
     """
     named = os.environ.get(_KEY_FILE_VARIABLE)
     path = cohort.path(cohort.google.key_file) if cohort and not named else Path(named or Google().key_file)
@@ -54,11 +52,7 @@ def connect_google(cohort: Cohort | None, *, write: bool = False, patience: Pati
 
 
 def _credentials(path: Path, scope: str) -> Credentials:
-    """Return who the key file says we are, for one scope.
-
-    It is a service account's key, a person's agreement (OAuth, type authorized_user), or an OAuth client, for which a
-    person is asked once.
-    """
+    """Return credentials from a service account's key, an authorized_user file, or an OAuth client (asks once)."""
     content = _private_json(path)
     try:
         if content.get("type") == "service_account":
@@ -79,7 +73,7 @@ def _credentials(path: Path, scope: str) -> Credentials:
 
 
 def _private_json(path: Path) -> dict[str, Any]:
-    """Return what a key file holds; refuse one that others can read (on Windows its owner's profile guards it)."""
+    """Return a key file's JSON. Refuse a file that others can read (on Windows the owner's profile protects it)."""
     try:
         state = path.stat()
     except OSError:
@@ -102,7 +96,7 @@ def _private_json(path: Path) -> dict[str, Any]:
 
 
 def _refuse_other_hosts(content: dict[str, Any], path: Path) -> None:
-    """Refuse a key whose token address is not Google's: the signed assertion would go there."""
+    """Refuse a key whose token address is not Google's, because the signed assertion would go there."""
     token = urlsplit(str(content.get("token_uri", "")))
     universe = content.get("universe_domain", "googleapis.com")
     if token.scheme != "https" or token.hostname not in HOSTS or universe != "googleapis.com":
@@ -110,7 +104,6 @@ def _refuse_other_hosts(content: dict[str, Any], path: Path) -> None:
 
 
 def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) -> dict[str, Any]:
-    """Ask the person at this machine, in the browser, and keep the agreement for next time (`given`, mode 0600)."""
     token = urlsplit(str(client.get("installed", {}).get("token_uri", "")))
     page = urlsplit(str(client.get("installed", {}).get("auth_uri", "")))
     if token.hostname not in HOSTS or page.hostname != "accounts.google.com" or token.scheme != "https":
@@ -131,10 +124,7 @@ def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) ->
 
 
 def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Finding]:
-    """Return (what, whether it is in order, remedy) for the key file, the token, and each spreadsheet named.
-
-    A cohort without Google Sheets gets no line. Nothing is written.
-    """
+    """Return (what, whether it is right, remedy) for the key file and each named spreadsheet. Writes nothing."""
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
     named = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]
     named += [("审核表", decisions)] if is_gsheet(decisions) else []

@@ -22,13 +22,11 @@ _REQUIRED = {"yes": "必填", "if": "有条件必填", "no": "选填"}
 
 
 def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | None = None) -> str:
-    """Create the collection worksheet, or add what it lacks, in one batch; return in Chinese what was done.
-
-    Columns that are there stay where they are, whatever stands in them; a second call adds nothing.
+    """Add what the collection worksheet lacks, in one batch; existing columns stay. Return a Chinese summary.
 
     Raises:
-        RefusedError: the worksheet's first row is filled with something else, or somebody else protects it.
-        PartialError, InputError: no access, or Google did not answer within attempts and time.
+        RefusedError: if the first row is no header, or somebody else protects the worksheet.
+        PartialError, InputError: if access fails, or Google does not answer within the limits of `patience`.
     """
     client = connect_google(cohort, write=True, patience=patience)
     book = read_book(client, spreadsheet_key(key))
@@ -55,7 +53,6 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
 
 
 def _tab(client: SheetsClient, book: Book) -> Tab:
-    """Return the worksheet to fill: the one marked or titled as ours, else a new one."""
     found = _find(book)
     if found is None:
         grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
@@ -90,7 +87,6 @@ def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
 
 
 def _requests(tab: Tab, header: list[str], wanted: list[FormColumn]) -> list[dict[str, Any]]:
-    """Return the batch that completes the worksheet: new columns go to the right of all that is filled."""
     requests: list[dict[str, Any]] = []
     width = len(header) + len(wanted)
     if tab.columns < width:
@@ -114,14 +110,14 @@ def _note(column: FormColumn) -> str:
 
 
 def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:
-    """Format the columns as text: an ID number typed into them stays as typed."""
+    """Format the columns as text, so that an ID number stays as typed."""
     area = {"sheetId": tab.id, "startRowIndex": 0, "startColumnIndex": left, "endColumnIndex": right}
     cell = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}}}
     return {"repeatCell": {"range": area, "cell": cell, "fields": "userEnteredFormat.numberFormat"}}
 
 
 def _drop_down(tab: Tab, column: int, labels: list[str]) -> dict[str, Any]:
-    """Offer the list without forbidding other answers: what is wrong is told by the check, not refused by the form."""
+    """Add a drop-down that allows other answers: the check reports a wrong one, the form does not refuse it."""
     area = {"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": column, "endColumnIndex": column + 1}
     condition = {"type": "ONE_OF_LIST", "values": [{"userEnteredValue": label} for label in labels]}
     return {

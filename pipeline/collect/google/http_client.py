@@ -1,8 +1,8 @@
-"""The HTTP client under gspread: it waits within bounds, counts its calls, and never repeats a write blindly.
+"""gspread's HTTP client with bounded waits, counted calls, and no blind repeat of a write.
 
-Measured on gspread 6.2.1: its own BackOffHTTPClient never gives up, ignores Retry-After, takes an HTML error page
-for no error to wait for, does not wait for dropped connections, and repeats writes whose outcome is unknown. Real
-quota answers carried no Retry-After, and reads worked again 41 to 51 s after the first refusal.
+Measured on gspread 6.2.1: its BackOffHTTPClient never gives up, ignores Retry-After, does not wait after an HTML error
+page or a dropped connection, and repeats writes of unknown outcome. Google's quota answers had no Retry-After; reads
+worked again 41 to 51 s after the first refusal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Values = list[list[Any]]
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one job may try: attempts for a call, seconds for the whole job, and where time comes from."""
+    """Limits of one job: attempts per call, and seconds for all calls. Tests replace the callables."""
 
     attempts: int = 8
     budget: float = 900.0
@@ -51,7 +51,7 @@ class Patience:
 
 @dataclass
 class Calls:
-    """What a job cost: calls that read and that wrote (refused ones too), waits and seconds waited."""
+    """The cost of a job: reads and writes (refused ones too), waits, seconds waited, and the reasons."""
 
     reads: int = 0
     writes: int = 0
@@ -60,7 +60,6 @@ class Calls:
     reasons: list[str] = field(default_factory=list[str])
 
     def __str__(self) -> str:
-        """Say the cost in Chinese."""
         cost = f"共调用 Google 接口 {self.reads + self.writes} 次（读 {self.reads}，写 {self.writes}）"
         if not self.waits:
             return cost
@@ -69,10 +68,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Fault:
-    """A temporary failure: the call may be repeated.
-
-    `busy`: a quota. `maybe_done`: the call may have been carried out. `retry_after`: seconds that Google asked for.
-    """
+    """A temporary failure. `busy`: over quota; `maybe_done`: Google may have done the call; `retry_after`: seconds."""
 
     why: str
     busy: bool = False
@@ -89,11 +85,11 @@ class Refused:
 
 
 class RejectedRequestError(MingceError):
-    """Google refused the request as it stands (400): for a read mostly a worksheet renamed or removed meanwhile."""
+    """Google rejected a request (400). For a read, somebody usually renamed or removed the worksheet."""
 
 
 class UnknownOutcomeError(MingceError):
-    """A write was sent and its answer was lost: it may have happened or not."""
+    """A write was sent but its answer was lost, so its outcome is unknown."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"写入的结果没有收到（{fault.why}）")
@@ -101,10 +97,10 @@ class UnknownOutcomeError(MingceError):
 
 
 class GoogleHostsAdapter(adapters.HTTPAdapter):
-    """Lets requests pass to the four Google hosts alone."""
+    """Lets requests pass only to the four Google hosts."""
 
     def send(self, request: requests.PreparedRequest, *args: object, **kwargs: object) -> requests.Response:
-        """Send the request where its host is one of `HOSTS`, over TLS; `InputError` where it is not."""
+        """Send the request over TLS to one of `HOSTS`. Raise `InputError` for any other address."""
         address = urlsplit(request.url or "")
         if address.hostname not in HOSTS or address.scheme != "https":
             raise InputError(
@@ -115,12 +111,11 @@ class GoogleHostsAdapter(adapters.HTTPAdapter):
 
 
 class SheetsClient(HTTPClient):
-    """gspread's HTTP client with bounded waiting.
+    """gspread's HTTP client with bounded waits. It repeats reads.
 
-    Reads are repeated. A write is repeated by itself only where it certainly was not carried out (a quota refusal, no
-    connection, no token); otherwise `UnknownOutcomeError` says so, and `write` looks before it repeats.
-    `address` is the service account that a refusal for want of permission names; `failure` the error of a call that
-    is given up; `last_size` the bytes of the last sound answer.
+    It repeats a write only if Google certainly did not carry it out (quota, no connection, no token). Otherwise
+    `request` raises `UnknownOutcomeError`, and `write` checks before it repeats. A call that is given up raises
+    `failure`.
     """
 
     def __init__(
@@ -138,12 +133,12 @@ class SheetsClient(HTTPClient):
         self, method: str, endpoint: str, params: ParamsType | None = None, data: bytes | None = None,
         json: Mapping[str, Any] | None = None, files: FileType = None, headers: MutableMapping[str, str] | None = None,
     ) -> requests.Response:  # fmt: skip
-        """Send one call and return its sound answer (complete JSON); wait and repeat within bounds.
+        """Send one call and return its complete JSON answer. Wait and repeat within the limits.
 
         Raises:
-            RejectedRequestError: 400.
-            UnknownOutcomeError: a write may or may not have happened.
-            MingceError: no permission, no such spreadsheet (at once), or attempts or time are used up (`failure`).
+            RejectedRequestError: if Google answers 400.
+            UnknownOutcomeError: if a write may have happened.
+            MingceError: (`failure`) if permission or the spreadsheet is missing, or attempts or time are used up.
         """
         reading = method.lower() == "get"
         for attempt in range(1, self.patience.attempts + 1):
@@ -159,10 +154,7 @@ class SheetsClient(HTTPClient):
         raise AssertionError("_wait() ends the last attempt")
 
     def read_values(self, key: str, ranges: list[str], params: ParamsType) -> list[Values]:
-        """Return the rows of each range (in A1 notation) of a spreadsheet, in their order.
-
-        An answer that lacks one of them is no sound answer, and is asked for again.
-        """
+        """Return the rows of each range (A1 notation), in order. Repeats the call if the answer lacks a range."""
         for attempt in range(1, self.patience.attempts + 1):
             found = _rows_of(self.values_batch_get(key, ranges, params=params))
             if len(found) == len(ranges):
@@ -171,7 +163,7 @@ class SheetsClient(HTTPClient):
         raise AssertionError("_wait() ends the last attempt")
 
     def write(self, send: Callable[[], Any], done: Callable[[], bool]) -> None:
-        """Carry out a write; after a lost answer ask `done` (a fresh read) before sending it again."""
+        """Send a write. After a lost answer, ask `done` (a fresh read) before sending it again."""
         for attempt in range(1, self.patience.attempts + 1):
             try:
                 send()
@@ -182,7 +174,6 @@ class SheetsClient(HTTPClient):
                     return
 
     def _wait(self, fault: Fault, attempt: int) -> None:
-        """Wait before attempt number `attempt` + 1; raise `failure` where attempts or the job's time are used up."""
         seconds = self._pause(fault, attempt)
         if attempt >= self.patience.attempts:
             raise self._given_up(fault, f"试了 {attempt} 次")
@@ -209,7 +200,7 @@ class SheetsClient(HTTPClient):
         )
 
     def _attempt(self, method: str, endpoint: str, **given: object) -> requests.Response | Fault:
-        """Send once; return the sound answer, or why there is none. Raises for what waiting cannot mend."""
+        """Send once. Return the complete answer or a temporary fault; raise what waiting cannot mend."""
         left = self._left()
         if left <= 0:
             raise self._given_up(Fault("时间已用完"), f"本次任务的 {self.patience.budget:.0f} 秒已用完")
@@ -221,7 +212,7 @@ class SheetsClient(HTTPClient):
             return _token_fault(error)
         except requests.RequestException as error:
             return _network_fault(error)
-        except OSError as error:  # requests: the CA bundle is not there
+        except OSError as error:  # requests raises it if the CA bundle is missing
             raise self.failure(
                 "证书文件读不出", where=str(error)[-200:], remedy="请改正环境变量 REQUESTS_CA_BUNDLE，或取消它"
             ) from None
@@ -233,7 +224,6 @@ class SheetsClient(HTTPClient):
 
 
 def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
-    """Return the rows of each range of an answer; none where it is no such answer."""
     try:
         found = [item.get("values", []) for item in answer["valueRanges"]]
     except (AttributeError, KeyError, TypeError):  # a proxy's own JSON
@@ -243,7 +233,7 @@ def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
 
 
 def fault_of_response(response: requests.Response, *, address: str) -> Fault | Refused | None:
-    """Return what is wrong with an answer, or None where it is complete JSON of success."""
+    """Return the fault of an answer, or None if it is a complete JSON success."""
     status, body = response.status_code, _json_of(response)
     if 200 <= status < 300:
         return None if body is not None else Fault("回答不完整", maybe_done=True)
@@ -285,7 +275,6 @@ def _json_of(response: requests.Response) -> dict[str, Any] | None:
 
 
 def _reasons(body: dict[str, Any]) -> set[str]:
-    """Return the machine-readable reasons of an error body, in the two shapes that Google uses."""
     try:
         error = body.get("error", {})
         return {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
@@ -294,7 +283,6 @@ def _reasons(body: dict[str, Any]) -> set[str]:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that Retry-After asks for (a number or a date), at most ten minutes."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return min(float(value), _LONGEST_RETRY_AFTER)
@@ -306,11 +294,11 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
-    """Return the failure to get a token as one worth waiting for: the call itself was never sent."""
+    """Return the failure to get a token as temporary, because the call itself was never sent."""
     _check_certificate(error)
     if isinstance(error, auth_errors.TransportError):
         return Fault("取不到 Google 的令牌（连接不上）")
-    # google-auth marks an HTML 502 of the token endpoint as final: what is no JSON did not come from the endpoint
+    # google-auth marks an HTML 502 of the token endpoint as final, but a body that is no JSON came from elsewhere
     page = isinstance(error, auth_errors.RefreshError) and not any(isinstance(part, dict) for part in error.args)
     if error.retryable or (page and "<" in str(error.args[-1:])):
         return Fault("取不到 Google 的令牌")
@@ -321,7 +309,7 @@ def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
 
 
 def _check_certificate(error: Exception) -> None:
-    """Raise where the other side's certificate is not trusted: waiting does not mend that."""
+    """Raise if the other side's certificate is not trusted, because waiting does not mend that."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         raise InputError(
             "连接 Google 时证书验证失败", remedy="请检查本机时间；经过单位代理时，请用 REQUESTS_CA_BUNDLE 指明其证书"
@@ -329,10 +317,7 @@ def _check_certificate(error: Exception) -> None:
 
 
 def _network_fault(error: requests.RequestException) -> Fault:
-    """Return a failure of the connection; where it never came about, the call was certainly not carried out.
-
-    urllib3 2 calls an answer lost behind a proxy "unable to connect to proxy" as well: only the innermost error tells.
-    """
+    """Return a connection failure. urllib3 2 reports a lost answer as a proxy error too: the innermost error tells."""
     _check_certificate(error)
     reason: object = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, urllib3_errors.ProxyError):

@@ -1,7 +1,7 @@
-"""Reading a shared Google Sheet: `gsheet:<key>` to worksheets as read (`Grid`), and decisions from a sheet.
+"""Reads `gsheet:<key>` into worksheets (`Grid`), and a worksheet of decisions.
 
-Cells are read as stored, dates as shown. "9/5/2016" may be May or September, so such columns are read once more as
-serial numbers; a numeric cell shorter than its column's numbers may be shown with zeros in front by its format.
+Cells are read as stored, dates as displayed. Columns with ambiguous dates ("9/5/2016") are read again as serial
+numbers, identifiers with missing digits again as displayed, because a format may show leading zeros.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ _FOREIGN = re.compile(
     rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}(?:\D.*)?|(?:\d{{1,2}}[ -])?{_MONTHS}[ -].*\d", re.IGNORECASE
 )
 _DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
-_AFTER_9999 = 2_958_466  # the first serial number that is no date any more
+_AFTER_9999 = 2_958_466  # the first serial number that is not a date
 _PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """A column of a worksheet to read again; `dates`: as serial numbers, else as shown."""
-
     tab: Tab
     column: int
     dates: bool
@@ -57,20 +55,16 @@ class _Wish:
 
 @dataclass(frozen=True)
 class _Reread:
-    """What the second reading showed: the texts to take instead, by (row, column), and the cells that are dates."""
-
     texts: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
     cells: list[Cell] = field(default_factory=list[Cell])
 
 
 def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None) -> Reading:
-    """Read the worksheets of `source` (`gsheet:<key>`, or with `#title` one of them) as the people saw them.
-
-    Our own answers and the office's decisions are left out. All that was read is kept as `<keep>/<sha256>`.
+    """Read the worksheets of `source` (`gsheet:<key>`, or one with `#title`), without our answers and the decisions.
 
     Raises:
-        InputError: no access, no such spreadsheet or worksheet, or Google did not answer within attempts and time.
-        ConfigurationError: the source or the key file is wrong.
+        InputError: if there is no access, no such spreadsheet or worksheet, or no answer in time.
+        ConfigurationError: if the source or the key file is wrong.
     """
     key, title = parse_source(source)
     client = connect_google(cohort, patience=patience)
@@ -109,13 +103,7 @@ def _is_filled(values: Values) -> bool:
 
 
 def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | None = None) -> list[dict[str, str]]:
-    """Return the rows of a decisions worksheet (`gsheet:<key>#审核`) by its own headers, blank rows left out.
-
-    Each row also has `row`, its 1-based place in the sheet as text.
-
-    Raises:
-        InputError: it cannot be read, or has no header with 学号.
-    """
+    """Return a decisions worksheet's rows by header, with `row` (1-based); `InputError` if it has no header 学号."""
     key, title = parse_source(source)
     client = connect_google(cohort, patience=patience)
     snapshot = SnapshotReader(client, key, lambda tab: tab.title == title if title else tab.kind == "GRID").read()
@@ -135,7 +123,6 @@ def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | No
 
 
 def _own_titles(cohort: Cohort, key: str) -> set[str]:
-    """Return the titles of the worksheets that are not the students': answers, decisions in the same spreadsheet."""
     decisions = cohort.review.decisions or ""
     decided, title = parse_source(decisions) if is_gsheet(decisions) else ("", "")
     return {ANSWERS_TITLE, title} if decided == key and title else {ANSWERS_TITLE}
@@ -148,10 +135,7 @@ def _is_students(tab: Tab, own: set[str]) -> bool:
 def _reread_columns(
     client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot
 ) -> tuple[dict[int, _Reread], set[int]]:
-    """Read the columns again that need it; a worksheet that changed meanwhile is read whole again first, within bounds.
-
-    Returns what was seen by worksheet id, and the ids that would not hold still.
-    """
+    """Return the second readings by worksheet id, and the ids that kept changing while they were read."""
     found: dict[int, _Reread] = {}
     left = set(snapshot.values) & set(snapshot.tabs)
     for attempt in range(_LOOKS):
@@ -163,14 +147,13 @@ def _reread_columns(
             break
         if attempt < _LOOKS - 1:
             before = dict(snapshot.values)
-            reader.again(left)  # which also reads again whatever else has changed by now
+            reader.again(left)  # also reads again other worksheets that changed
             left = {number for number, values in snapshot.values.items() if before.get(number) is not values}
             found = {number: one for number, one in found.items() if number not in left}
     return found, snapshot.restless | left
 
 
 def _wishes(tab: Tab, values: Values) -> list[_Wish]:
-    """Return the columns of a worksheet that need a second reading; mostly none."""
     labels = {label: field.name for field in fields.fields().values() for label in field.labels}
     made: list[_Wish] = []
     for column in range(max((len(row) for row in values), default=0)):
@@ -184,7 +167,6 @@ def _wishes(tab: Tab, values: Values) -> list[_Wish]:
 
 
 def _zeros_lost(cells: list[Any]) -> bool:
-    """Say whether a number of the column has fewer digits than most of its entries."""
     digits = [str(cell) for cell in cells if str(cell).isdecimal()]
     if not digits:
         return False
@@ -194,7 +176,7 @@ def _zeros_lost(cells: list[Any]) -> bool:
 
 
 def _columns(client: SheetsClient, snapshot: Snapshot, wanted: list[_Wish]) -> dict[int, _Reread | None]:
-    """Read the wished columns, each with its worksheet's key column; None for a worksheet changed meanwhile."""
+    """Read these columns, each with its worksheet's key column. None: the worksheet changed meanwhile."""
     seen: dict[int, _Reread | None] = {}
     own = {wish.tab.id: key_column(snapshot.values[wish.tab.id]) for wish in wanted}
     for dates in (True, False):
@@ -219,7 +201,7 @@ def _columns(client: SheetsClient, snapshot: Snapshot, wanted: list[_Wish]) -> d
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:
-    """Compare key columns that were asked for in two ways: only text looks the same in both."""
+    """Compare key columns rendered in two ways: only text is equal in both."""
     alike = all(a == b or not (isinstance(a, str) and isinstance(b, str)) for a, b in zip(before, now, strict=False))
     return len(before) == len(now) and alike
 
@@ -240,7 +222,7 @@ def _only_zeros_added(old: int, new: object) -> bool:
 
 
 def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Content:
-    """Return all that was read as JSON bytes: the same content gives the same bytes."""
+    """Return all that was read as JSON bytes. Equal content gives equal bytes."""
     sheets = [
         {
             "sheetId": tab.id, "title": tab.title, "merges": tab.merges, "hiddenRows": tab.hidden_rows,

@@ -1,8 +1,7 @@
-"""Reading worksheets that are edited meanwhile, so that what is read stood there together at one moment.
+"""Worksheets read as of one moment, while people edit them.
 
-One batched read is one moment. Where a spreadsheet needs several, the last one also carries the key column of every
-worksheet read before: what differs by then has changed and is read again, within bounds. A worksheet is read whole in
-one call, so that sorting, inserting and deleting between calls never mixes two students' cells.
+The last batch repeats the key column of each worksheet read before; a changed one is read again, within limits. A
+worksheet is read in one call, so that sorting or inserting between calls cannot mix two students' cells.
 """
 
 from __future__ import annotations
@@ -16,24 +15,21 @@ from pipeline.collect.google.http_client import RejectedRequestError, SheetsClie
 from pipeline.collect.google.tabs import Book, Tab, read_book
 from pipeline.errors import InputError
 
-# Text as it stands in the cell, numbers and true/false as such, dates as the person saw them.
+# Text, numbers and booleans as stored, dates as displayed.
 AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
 COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
-LARGEST_RANGES = 80  # in one call: they stand in the address
-_ANSWER_BYTES = 3_000_000  # one answer; Google advises about 2 MB a request, larger ones work and cost fewer calls
-_CELL_BYTES = 23.6  # of one cell in an answer, measured on full worksheets of 1,500 x 40; learned anew while reading
-_SMALLEST, _LARGEST = 40_000, 1_000_000  # cells a call, whatever their size seems to be
+LARGEST_RANGES = 80  # per call, because ranges are part of the URL
+_ANSWER_BYTES = 3_000_000  # bytes of one answer; Google advises about 2 MB a request, larger ones work and save calls
+_CELL_BYTES = 23.6  # bytes of a cell in an answer, measured on full worksheets of 1,500 x 40; updated while reading
+_SMALLEST, _LARGEST = 40_000, 1_000_000  # cells per call, whatever their estimated size
 _ROUNDS = 5
 _RENAMES = 4
 _DATE_LIKE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}.*")
-_NEARLY = 0.95  # a column is as good a key as another that tells 5 % more rows apart: the shorter one is taken
+_NEARLY = 0.95  # a column this close to the most distinct one is as good a key; the shorter one is taken
 
 
 def key_column(values: Values) -> int:
-    """Return the 0-based column that tells most rows apart; of nearly equal ones the one with the shortest text.
-
-    Columns of dates are no keys: they look different by how they are asked for.
-    """
+    """Return the 0-based column with the most distinct values. Dates are no keys: the render option changes them."""
     told: list[tuple[int, int, int]] = []
     for column in range(max((len(row) for row in values), default=0)):
         filled = [str(cell) for cell in sheet_column(values, column) if cell != ""]
@@ -44,7 +40,7 @@ def key_column(values: Values) -> int:
 
 
 def sheet_column(values: Values, column: int) -> list[Any]:
-    """Return one column, without the blank cells at its end."""
+    """Return one column without its trailing blanks."""
     cells = [row[column] if column < len(row) else "" for row in values]
     while cells and cells[-1] == "":
         cells.pop()
@@ -53,7 +49,7 @@ def sheet_column(values: Values, column: int) -> list[Any]:
 
 @dataclass
 class Snapshot:
-    """A spreadsheet as read: `values` by worksheet id; `restless` are ids that changed to the end of the last round."""
+    """A spreadsheet as read: `values` by worksheet id; `restless` ids still changed in the last round."""
 
     book: Book
     values: dict[int, Values] = field(default_factory=dict[int, Values])
@@ -61,12 +57,12 @@ class Snapshot:
 
     @property
     def tabs(self) -> dict[int, Tab]:
-        """The worksheets by their ids, in their order."""
+        """The worksheets by id, in order."""
         return {tab.id: tab for tab in self.book.tabs}
 
 
 class SnapshotReader:
-    """Reads the worksheets that `wanted` chooses, and reads again what changed meanwhile."""
+    """Reads the worksheets that `wanted` accepts, and reads again those that change meanwhile."""
 
     def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
         self.client = client
@@ -77,13 +73,13 @@ class SnapshotReader:
         self._fresh: set[int] = set()  # read in this round
 
     def read(self) -> Snapshot:
-        """Return what stood in the worksheets."""
+        """Read and return the accepted worksheets."""
         self._read_book()
         self.again(set(self.snapshot.tabs))
         return self.snapshot
 
     def again(self, numbers: set[int]) -> None:
-        """Read these worksheets again, and whatever else changed meanwhile."""
+        """Read these worksheets again, and any other that changed meanwhile."""
         for _ in range(_ROUNDS):
             numbers = self._round(numbers)
             if not numbers:
@@ -97,12 +93,11 @@ class SnapshotReader:
             del self.snapshot.values[gone]
 
     def _round(self, pending: set[int]) -> set[int]:
-        """Read the worksheets `pending`, also over a rename, and return those that changed meanwhile."""
         self._fresh = set()
         for attempt in range(_RENAMES + 1):
             try:
                 return self._calls([tab for tab in self.snapshot.book.tabs if tab.id in pending])
-            except RejectedRequestError as error:  # a worksheet was renamed or removed: ask for the names, ids stay
+            except RejectedRequestError as error:  # a worksheet was renamed or removed: read the titles again, ids stay
                 if attempt == _RENAMES:
                     raise InputError(error.what, remedy=error.remedy) from None
                 known = set(self.snapshot.tabs)
@@ -111,7 +106,7 @@ class SnapshotReader:
         raise AssertionError("the last attempt raises")
 
     def _calls(self, left: list[Tab]) -> set[int]:
-        """Read these worksheets; return those, of all read so far, whose key column differs at the last call."""
+        """Read these worksheets. Return the ids, of all read so far, whose key column differs at the last call."""
         changed: set[int] = set()
         while left:
             now, left = self._next_call(left)
@@ -133,7 +128,6 @@ class SnapshotReader:
         return changed
 
     def _next_call(self, left: list[Tab]) -> tuple[list[Tab], list[Tab]]:
-        """Return the worksheets that are read in the next call, at least one, and those that are left."""
         room = min(max(int(_ANSWER_BYTES / self._cell_bytes), _SMALLEST), _LARGEST)
         now: list[Tab] = []
         for tab in left:
@@ -147,7 +141,7 @@ class SnapshotReader:
         return self.client.read_values(self.key, ranges, {**AS_STORED, **COMPACT})
 
     def _learn(self, read: list[Tab]) -> None:
-        """Learn how many bytes a cell of these grids costs: blank ones cost nothing, long texts more."""
+        """Update the bytes per cell from the last answer: blanks cost nothing, long texts more."""
         cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in read), 1), 0.1)
         if not self._cell_bytes * 0.9 <= cost <= self._cell_bytes * 1.1:
             self._cell_bytes = cost

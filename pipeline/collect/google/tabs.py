@@ -1,4 +1,4 @@
-"""The worksheets of a spreadsheet (one metadata call), and their cells as text that a person would have typed."""
+"""A spreadsheet's worksheets (one metadata call), and their cells as text."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _HALVES = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Tab:
-    """One worksheet. `merges` are 0-based (top, left, bottom, right), inclusive; hidden rows and columns 1-based.
+    """One worksheet. `merges` are 0-based inclusive (top, left, bottom, right); hidden rows and columns are 1-based.
 
-    `protections` are the descriptions of its protected ranges; `locked` says that one of them keeps us out.
+    `protections` are the descriptions of its protected ranges. `locked`: one of them excludes us.
     """
 
     id: int
@@ -52,23 +52,23 @@ class Tab:
 
     @property
     def whole(self) -> str:
-        """Its range in A1 notation, whatever size it has by now."""
+        """The whole worksheet in A1 notation, independent of its size."""
         return absolute_range_name(self.title)
 
     def columns_range(self, column: int) -> str:
-        """Return the whole of the 0-based `column` in A1 notation."""
+        """Return the 0-based `column` in A1 notation."""
         letter = rowcol_to_a1(1, column + 1).rstrip("1")
         return absolute_range_name(self.title, f"{letter}1:{letter}")
 
     @property
     def first_row(self) -> str:
-        """Its first row in A1 notation."""
+        """The first row in A1 notation."""
         return absolute_range_name(self.title, f"A1:{rowcol_to_a1(1, max(self.columns, 1))}")
 
 
 @dataclass(frozen=True)
 class Book:
-    """A spreadsheet: key, title, locale, worksheets in their order."""
+    """A spreadsheet with its worksheets in order."""
 
     key: str
     title: str
@@ -76,12 +76,12 @@ class Book:
     tabs: list[Tab]
 
     def answers(self) -> Tab | None:
-        """Return our own answers worksheet, by its title: a copy of it has the mark too, and is its maker's."""
+        """Return our answers worksheet by title; a copy has its mark too, but belongs to whoever made it."""
         return next((tab for tab in self.tabs if tab.title == ANSWERS_TITLE), None)
 
 
 def refused_by_protection(client: SheetsClient, book: Book, tab: Tab) -> RefusedError:
-    """Return what is said where Google rejected (400) a write into a worksheet that somebody else has protected."""
+    """Return the error for a write that another person's protection rejects (400)."""
     who = client.address or "授权的账号"
     return RefusedError(
         f"工作表 {tab.title} 有别人设的保护，写不进去",
@@ -91,7 +91,7 @@ def refused_by_protection(client: SheetsClient, book: Book, tab: Tab) -> Refused
 
 
 def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: bool = False) -> Book:
-    """Read the metadata in one call; with `hidden` also which rows are hidden, with `formats` conditional formats."""
+    """Read the metadata in one call. `hidden` adds hidden rows and columns, `formats` conditional formats."""
     mask = _FIELDS.replace("{hidden}", _HIDDEN if hidden else "")
     mask = mask if formats else mask.replace(",conditionalFormats", "")
     answer = client.spreadsheets_get(key, params={"fields": mask})
@@ -132,12 +132,11 @@ def _hidden(items: Iterable[dict[str, Any]]) -> list[int]:
 
 
 def _readable(text: str) -> str:
-    r"""Return the text with halves of characters, which JSON can hold and no file, as \ufffd."""
     return _HALVES.sub("\ufffd", text)
 
 
 def texts_of(values: Values) -> tuple[list[list[str]], list[Cell]]:
-    """Return rows of text, and the cells that were numbers, true/false or errors."""
+    """Return rows of text, and the cells that were numbers, booleans or errors."""
     cells: list[Cell] = []
     rows = [[_text(value, row, column, cells) for column, value in enumerate(line)] for row, line in enumerate(values)]
     return rows, cells
