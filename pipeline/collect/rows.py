@@ -122,7 +122,7 @@ def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
 def _refused(
     grid: Grid, header: Header, body: pa.Table, columns: SourceColumns, missing: Sequence[tuple[str, ...]]
 ) -> SheetRows:
-    """Return no rows, with an error note if people are there: a key column is filled, or the rows look so."""
+    """Return no rows, with an error note if a key column is filled or the rows look like people."""
     filled = set(filled_columns(body))
     keys = any(header.columns.get(key) in filled for key in KEYS)
     if not keys and not skipping.looks_like_people(grid.values[:_SAMPLE]):
@@ -237,7 +237,7 @@ def _mapped(
         notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
     blank = skipping.blank_rows(body)
     kept = ~blank & (why == "")
-    if "submitted_at" in wanted:  # the registry decides about submissions; about a registry's rows nobody can
+    if "submitted_at" in wanted:  # the registry decides about submissions, and nothing about itself
         kept |= ~blank & skipping.with_numbers(body, header, why)
     named = ~blank & ~kept
     out = np.flatnonzero(named)

@@ -228,7 +228,7 @@ def _repeats(cells: Sequence[str], look: _Look) -> bool:
             return False
         cell = cells[at]
         same = bool(cell) and field_of_heading(cell) == look.meant.get(at)  # the same column by another name
-        unlike -= not (same or (label.endswith(clean_heading(cell)) if cell else not label))  # a title may stand before
+        unlike -= not (same or (label.endswith(clean_heading(cell)) if cell else not label))  # a title may come before
     return unlike >= 0
 
 

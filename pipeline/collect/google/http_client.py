@@ -317,7 +317,7 @@ def _check_certificate(error: Exception) -> None:
 
 
 def _network_fault(error: requests.RequestException) -> Fault:
-    """Return a connection failure. urllib3 2 reports a lost answer as a proxy error too: the innermost error tells."""
+    """Return a connection failure. Check the innermost error: urllib3 2 reports a lost answer as a proxy error too."""
     _check_certificate(error)
     reason: object = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, urllib3_errors.ProxyError):

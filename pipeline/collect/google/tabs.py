@@ -76,7 +76,7 @@ class Book:
     tabs: list[Tab]
 
     def answers(self) -> Tab | None:
-        """Return our answers worksheet by title; a copy has its mark too, but belongs to whoever made it."""
+        """Return our answers worksheet by title. A copy has its mark too, but belongs to the person who made it."""
         return next((tab for tab in self.tabs if tab.title == ANSWERS_TITLE), None)
 
 
