@@ -1,9 +1,7 @@
-"""The cache of runs: a product of an earlier run is reused if its inputs are the same. Pages, parts and whole runs.
+"""The cache of runs: pages, parts and whole runs are reused if the digest of their inputs (the key) is equal.
 
-A product is some files of a run under a key: the digest of all that they were made of. Each finished product gets a
-line in the run's journal, with the SHA-256 of its files. The next run takes a product of the same key from the latest
-run, from the newest, or from one that was killed, as copies of its own. A file that is gone or differs from its
-SHA-256 is made again.
+Each finished product has a line in its run's journal, with the SHA-256 of its files. The next run copies products from
+the latest, newest or killed run. A missing or changed file is made again.
 """
 
 from __future__ import annotations
@@ -28,14 +26,14 @@ _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ",
 
 @dataclass(frozen=True)
 class Kept:
-    """The products that the run in `folder` may take, by key: the earlier run, and the files there."""
+    """The products that the run in `folder` may reuse, by key: the earlier run, and its files."""
 
     folder: RunFolder
     products: dict[str, tuple[RunFolder, Files]] = field(default_factory=dict[str, tuple[RunFolder, Files]])
     _whole: dict[Path, str] = field(default_factory=dict[Path, str])
 
     def take(self, key: str) -> bool:
-        """Copy the files of a product into the run that is being written; return whether they are there, whole."""
+        """Copy a product's files into the current run. Return whether all are complete."""
         if not key or key not in self.products:
             return False
         files = _copied(*self.products[key], self.folder)
@@ -44,7 +42,7 @@ class Kept:
         return files is not None
 
     def find(self, key: str) -> Path | None:
-        """Return the file, in an earlier run, that a product is a part of; None where it is not there, whole."""
+        """Return the file of an earlier run that contains a product, or None."""
         run, files = self.products.get(key, (self.folder, {}))
         for name, digest in files.items():
             path = (run.path if run.path.is_dir() else run.final) / name
@@ -59,7 +57,7 @@ class Kept:
             self.note_all([key], paths)
 
     def note_all(self, keys: Iterable[str], paths: Iterable[Path]) -> None:
-        """Record in the journal that these files are, or hold, several products."""
+        """Record in the journal that these files are, or contain, several products."""
         files = {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths}
         for key in keys:
             self.write(key, files)
@@ -71,7 +69,7 @@ class Kept:
 
 
 def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
-    """Return what the run that is being written may take: nothing where everything is to be made `anew`."""
+    """Return the products that the current run may reuse; none with `anew`."""
     kept = Kept(folder)
     latest = latest_run(folder.root)
     named = [latest[0].name] if latest else []
@@ -84,10 +82,7 @@ def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
 
 
 def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
-    """Copy the latest run's files into the run that is being written, where it has this fingerprint.
-
-    Returns the latest run's summary; None where it is another, or a file of it is gone or changed: then all is made.
-    """
+    """Copy the latest run if its fingerprint is equal, and return its summary, else None (also on a damaged file)."""
     found = latest_run(folder.root) if fingerprint else None
     if found is None or found[1].get("fingerprint") != fingerprint:
         return None
@@ -97,7 +92,7 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
     if copied is None:
         return None
     kept = Kept(folder)
-    for key, product in _journal(found[0]):  # an executed notebook is another file now: it names this run
+    for key, product in _journal(found[0]):  # executed notebooks changed: they contain the path of this run
         if all(own.get(name) == digest for name, digest in product.items()):
             kept.write(key, {name: copied[name] for name in product})
     return found[1]
@@ -106,7 +101,7 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
 def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
     """Copy files from run to run. If a file differs from its SHA-256, remove the copies and return None.
 
-    An executed notebook names the folder of its run: the copy names the new one's.
+    An executed notebook contains the path of its run folder, so the copy gets the new path.
     """
     origin = source.path if source.path.is_dir() else source.final
     copied: Files = {}
@@ -126,7 +121,7 @@ def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy a file and return the SHA-256 of what was copied; blank where it cannot be opened."""
+    """Copy a file and return the SHA-256 of the copy; blank if it cannot be opened."""
     digest = hashlib.sha256()
     try:
         given = source.open("rb")
@@ -140,7 +135,7 @@ def _copy(source: Path, target: Path) -> str:
 
 
 def _journal(run: Path) -> list[tuple[str, Files]]:
-    """Return the products that a run notes; what a kill cut off at the end is no line."""
+    """Return the products in a run's journal. A line that a kill cut off is ignored."""
     try:
         lines = (run / JOURNAL).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
         entries = [json.loads(line) for line in lines]
@@ -151,10 +146,10 @@ def _journal(run: Path) -> list[tuple[str, Files]]:
 
 @cache
 def code_digest() -> str:
-    """Return the digest of what makes results: this program, its resources, the versions of Python and libraries."""
+    """Return the digest of the program, its resources and the versions of Python and libraries."""
     folders = [Path(__file__).parent, resources.expectations(), resources.notebooks(), resources.templates()]
     paths = {path for folder in folders for path in folder.rglob("*") if path.suffix in _CODE}
-    demo = resources.templates() / "demo"  # what `make demo` leaves in a checkout draws nothing
+    demo = resources.templates() / "demo"  # output of `make demo` in a checkout
     kept = sorted(path for path in paths if demo not in path.parents)
     libraries = {path.name for place in sys.path for path in Path(place or ".").glob("*.dist-info")}  # NAME-VERSION
     told = [sys.version, *sorted(libraries), *(f"{path}:{sha256_of(path)}" for path in kept)]
@@ -162,5 +157,5 @@ def code_digest() -> str:
 
 
 def digest_of(*parts: str) -> str:
-    """Return the SHA-256 of texts; names of files may hold bytes that are no text."""
+    """Return the SHA-256 of texts. File names may contain undecodable bytes."""
     return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""The main job: one run of a cohort, from its lock to its name. What it does between stands in `stages`."""
+"""The main job: one run of a cohort, from its lock to its finished folder. `stages` holds the steps between."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipeline.run_options import RunOptions, RunOutcome
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
-    """Run the main job and return where its results are.
+    """Run the main job and return its outcome.
 
     Raises:
-        ConfigurationError, UsageError: settings, rules or words of the command are wrong.
+        ConfigurationError, UsageError: settings, rules or the command line are wrong.
         InputError: no submission can be read; nothing was produced.
         BusyError: another run holds the cohort.
     """
@@ -46,7 +46,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
                 return _finish(options, folder, _taken_over(same, cohort, options, folder))
-            from pipeline.stages import run_stages  # what judges and draws takes a second to import
+            from pipeline.stages import run_stages  # lazy: the import takes a second
 
             return _finish(options, folder, run_stages(cohort, options, rules, folder, known, decisions))
         finally:
@@ -54,7 +54,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
 
 
 def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    """Return the summary of a run that reused a whole earlier run, with the ledger's head of now."""
+    """Return the summary of a run that reuses a whole earlier run, with the current head of the ledger."""
     started = options.now.isoformat(timespec="seconds")
     with open_ledger(cohort) as ledger:
         head = head_of(ledger.entries())
@@ -62,7 +62,7 @@ def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folde
 
 
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
-    """Return the rules to judge: all of them. One that is tried (`--rule`) counts although it is a known issue."""
+    """Return all rules. A rule chosen with `--rule` counts even if it is a known issue."""
     folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
     rules = cohort_rules(folder, cohort.rules.known_issues, cohort.cohort.undergraduate_month)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
@@ -72,12 +72,12 @@ def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
 
 
 def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> RunOutcome:
-    """Give the run its name; a run of all colleges, none's pages left out, becomes the latest by its tables."""
+    """Name the run folder. A run of all colleges, rules and pages becomes the latest run."""
     rendered = summary["stages"].get("render") or {}
     summary["blemished"] = bool(rendered.get("failed"))
     summary["complete"] = not (summary["partial"] or summary["blemished"])
     if not summary["complete"]:
-        summary["fingerprint"] = ""  # the next run looks at everything again
+        summary["fingerprint"] = ""  # the next run reuses nothing whole
     summary["timings"] = options.reporter.seconds
     summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
     folder.write_summary(summary)

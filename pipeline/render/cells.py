@@ -1,8 +1,4 @@
-"""A notebook's cells in a fork of the job: ipykernel's own kernel without sockets, threads and client.
-
-The job sends one cell at a time. What cells show comes back as JSON text, a message of Jupyter's protocol each; what
-they and their children print comes by pipes.
-"""
+"""Cells run in a fork of the job by ipykernel's kernel, without sockets or threads. Outputs return as JSON."""
 
 # ruff: noqa: ANN401 - the signatures are those of the classes overridden
 from __future__ import annotations
@@ -43,7 +39,7 @@ from pipeline.render import prepared
 from pipeline.render.engine import MingceClient
 
 _REPLY, _HEARD = "execute_reply", b"heard"
-_MOST = 60  # notebooks of ours that one process runs: what they leave in memory stays bounded
+_MOST = 60  # notebooks per process, because they leak memory
 _GRACE = 3.0
 """Seconds for a cell that was interrupted, and for the exit functions of cells."""
 _FILTERS = warnings.filters[:]
@@ -51,10 +47,7 @@ _sending = threading.Lock()
 
 
 class ForkedClient(MingceClient):
-    """Executes a notebook's cells in a fork that may allocate `memory` bytes (0: no bound).
-
-    This process ends with all that the cells started as soon as `watched` closes: nobody waits for the notebook then.
-    """
+    """Executes cells in a fork limited to `memory` bytes (0: none). This process ends when `watched` closes."""
 
     watched = AnyTrait()
     memory = Int(0)
@@ -63,9 +56,9 @@ class ForkedClient(MingceClient):
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Generator[None]:
-        """Have a fork for the cells in the body; whatever they started ends with it."""
+        """Provide a fork for the cells in the body, and end it with its children."""
         self._fork = self.left.pop() if self.left else _Fork(self.watched, self.memory)
-        deaf = SimpleNamespace(send=id)  # a widget that takes up output would send its state back
+        deaf = SimpleNamespace(send=id)  # output widgets would send their state back
         self.kc: Any = SimpleNamespace(session=Session(), shell_channel=deaf, kernel_info=str)
         self._whole = True
         try:
@@ -80,7 +73,7 @@ class ForkedClient(MingceClient):
                 self._fork.end()
 
     def wait_for_reply(self, *_: Any) -> Any:
-        """Return what the kernel says of itself: it is known."""
+        """Return the known language information of the kernel."""
         return {"content": {"language_info": dict(IPythonKernel.language_info)}}
 
     def execute_cell(self, cell: Any, cell_index: int, *_: Any, **__: Any) -> Any:
@@ -102,7 +95,7 @@ class ForkedClient(MingceClient):
 
 
 class _Fork:
-    """The process of the cells as the job holds it: its messages, what it prints, its end."""
+    """The job's handle of the cell process."""
 
     def __init__(self, watched: Connection, memory: int) -> None:
         self._way, theirs = Pipe()
@@ -132,9 +125,7 @@ class _Fork:
             self._printed[name] = reading, codecs.getincrementaldecoder("utf-8")("replace")
 
     def run(self, source: str, deadline: float) -> Iterator[dict[str, Any]]:
-        """Run a cell; give its messages in order, the reply last. It is interrupted at the deadline (0: none).
-
-        One that takes no notice is killed `_GRACE` seconds later.
+        """Run a cell and yield its messages, the reply last. At `deadline` (0: none) it is interrupted, later killed.
 
         Raises:
             DeadKernelError: the process ended before it replied.
@@ -151,7 +142,7 @@ class _Fork:
             while timers and timers[0][0] <= time.monotonic():
                 self._signal(timers.pop(0)[1])
             message = self._receive() if self._way in ready else None
-            yield from self._print()  # before the message, whose sender waits
+            yield from self._print()  # first, because the sender of the message waits
             if message is not None:
                 yield message
                 if message["msg_type"] == _REPLY:
@@ -161,13 +152,13 @@ class _Fork:
                 raise DeadKernelError("Kernel died")
 
     def renew(self) -> bool:
-        """Let the next notebook begin with nothing of this one; return whether the process will do for it."""
+        """Reset the namespace for the next notebook. Return whether the process may be reused."""
         self._notebooks += 1
         self._send(b"{}")
         return self._notebooks < _MOST
 
     def end(self) -> None:
-        """Let the process end; kill it where it does not, and all that is left of what its cells started."""
+        """End the process and all its children, by force after `_GRACE` seconds."""
         self._way.close()
         select.select([self._end], [], [], _GRACE)
         self._signal(signal.SIGKILL)
@@ -178,7 +169,7 @@ class _Fork:
             os.killpg(self._pid, number)
 
     def _send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # it has ended: the selector says so
+        with contextlib.suppress(OSError):  # the process ended: the selector reports it
             self._way.send_bytes(data)
 
     def _receive(self) -> dict[str, Any] | None:
@@ -191,13 +182,13 @@ class _Fork:
         return message
 
     def _print(self) -> Iterator[dict[str, Any]]:
-        """Give what was printed until now."""
+        """Yield the text printed so far."""
         for name, (reading, decoder) in self._printed.items():
             try:
-                data = os.read(reading, 1 << 16)  # what a pipe holds: all that was written before
+                data = os.read(reading, 1 << 16)  # the capacity of a pipe: all text so far
             except BlockingIOError:
                 continue
-            if not data and reading in self._selector.get_map():  # nobody is left who could print
+            if not data and reading in self._selector.get_map():  # all writers have ended
                 self._selector.unregister(reading)
             if text := decoder.decode(data):
                 content = {"name": name, "text": text}
@@ -205,12 +196,12 @@ class _Fork:
 
 
 class _Wire(Session):
-    """Jupyter's session, whose messages go to the job as JSON text."""
+    """Jupyter's session, which sends its messages to the job as JSON."""
 
     way = AnyTrait()
 
     def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Send a message after all that was printed before it, and wait until it was heard: their order is kept."""
+        """Flush printed text, send a message and wait until it is read, so that their order is kept."""
         sys.stdout.flush()
         sys.stderr.flush()
         message: dict[str, Any] = msg_or_type
@@ -219,7 +210,9 @@ class _Wire(Session):
         message["buffers"] = [base64.b64encode(buffer).decode() for buffer in more.get("buffers") or ()]
         text = json.dumps(message, default=str).encode()
         with _sending:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # half a message could not be read
+            before = signal.pthread_sigmask(
+                signal.SIG_BLOCK, {signal.SIGINT}
+            )  # an interrupted message could not be read
             self.way.send_bytes(text)
             if message["msg_type"] != _REPLY:
                 self.way.recv_bytes()
@@ -228,20 +221,20 @@ class _Wire(Session):
 
 
 def _serve(way: Connection) -> None:
-    """Be the process of the cells: run those that come by `way` until it closes, and end as an interpreter does."""
+    """Run the cells that arrive by `way` until it closes, then run exit functions as an interpreter does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdout, sys.stderr = (
         os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False) for number in (1, 2)
     )
     sys.argv = ["ipykernel_launcher.py"]
-    sys.path.append("")  # an office's own notebook finds what stands beside it
-    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue] - the job hears neither warnings nor logs
+    sys.path.append("")  # modules in the folder of an office's notebook
+    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue] - the job hides warnings and logs
     logging.getLogger().handlers.clear()
     package, name = "matplotlib_inline", "backend_inline"
     if sys.modules.pop(f"{package}.{name}", None) is not None:  # its import makes the shell show open figures
         vars(sys.modules[package]).pop(name, None)
-    np.random.seed()  # no two notebooks may share a generator
+    np.random.seed()  # a different seed per notebook
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with contextlib.suppress(EOFError):
@@ -253,19 +246,19 @@ def _serve(way: Connection) -> None:
 
 
 async def _run(way: Connection) -> None:
-    """Run one cell after another inside a running loop, as a kernel does."""
+    """Run cells one by one inside a running loop, as a kernel does."""
     config = Config()
     config.HistoryManager.enabled = False  # a thread, and a file in the user's home
     config.InteractiveShell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run
     silent = logging.getLogger("pipeline.render.cells")
-    silent.disabled = True  # it would repeat what a failing cell said
+    silent.disabled = True  # it would log the text of a failing cell
     here = SimpleNamespace(parent_thread=threading.current_thread())
     kernel: Any = IPythonKernel.instance(config=config, session=_Wire(way=way), log=silent, shell_channel_thread=here)
     kernel.io_loop = IOLoop.current()
     came = asyncio.Event()
     asyncio.get_running_loop().add_reader(way.fileno(), came.set)
     while not kernel.shell.exit_now:
-        await came.wait()  # what a cell has left to the loop goes on meanwhile
+        await came.wait()  # tasks that a cell left in the loop continue
         came.clear()
         request: dict[str, Any] = json.loads(way.recv_bytes())
         if not request:

@@ -1,8 +1,8 @@
 """The papermill engine `mingce`: papermill's own, with parameters checked before a kernel starts.
 
-`papermill --engine mingce in.ipynb out.ipynb -p …` works for anyone, in a cold kernel; `notebook_timeout` are the
-seconds for the whole notebook (0: unbound). A job gives the `client` that runs the cells, and `recorded`: how input and
-output are called in the record, where papermill is not to raise for a dead kernel.
+`papermill --engine mingce in.ipynb out.ipynb -p …` uses a new kernel. `notebook_timeout` is in seconds for the whole
+notebook (0: none). A job passes the `client` that runs the cells, and `recorded`, the paths in the metadata; with it
+papermill does not raise on a dead kernel.
 """
 
 # ruff: noqa: ANN401 - the signatures are those of the classes overridden
@@ -35,16 +35,16 @@ TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 
 
 class _Readable(PythonTranslator):
-    """Parameters as Python in which Chinese stays Chinese (papermill: `\\u571f`): office staff open the cell."""
+    r"""Parameters as Python with unescaped Chinese (papermill: `\u571f`), because office staff open the cell."""
 
     @classmethod
     def translate_str(cls, val: str) -> str:
-        """Return a text as a Python literal; what cannot be printed is escaped."""
+        """Return a text as a Python literal. Unprintable characters are escaped."""
         return repr(val)
 
 
 class MingceClient(PapermillNotebookClient):
-    """Executes a notebook as papermill does; its timeout and its kernel's death become errors of the cell."""
+    """nbclient with a time limit for the whole notebook. If the kernel dies, the running cell gets an error output."""
 
     budget = Float(0.0)
     """Seconds for the whole notebook (0: unbound)."""
@@ -57,15 +57,12 @@ class MingceClient(PapermillNotebookClient):
         if self.budget:
             self.deadline = time.monotonic() + self.budget
             self.timeout_func = self._left
-        with suppress(DeadKernelError):  # told in its cell; it is asked for its language still
+        with suppress(DeadKernelError):  # its cell has the error
             super().execute(cleanup_kc=True, **kwargs)
         return self.nb
 
     def start_new_kernel(self, **kwargs: Any) -> None:
-        """Start a kernel whose own standard output and error lead nowhere: what cells print goes by sockets.
-
-        It talks by TCP, and any account of this machine could listen there: it is encrypted where it knows how.
-        """
+        """Start a kernel. Its TCP sockets are encrypted if possible, because any account of the machine can connect."""
         manager: Any = self.km
         if zmq.has("curve"):
             manager.transport_encryption = "auto"
@@ -76,7 +73,7 @@ class MingceClient(PapermillNotebookClient):
             self.start_new_kernel_client()
 
     async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
-        """Execute a cell; at the notebook's deadline its kernel is killed."""
+        """Execute a cell. At the notebook's deadline its kernel is killed."""
         with self.telling(cell):
             try:
                 return await super().async_execute_cell(cell, cell_index, *given, **keywords)
@@ -89,7 +86,7 @@ class MingceClient(PapermillNotebookClient):
     execute_cell = run_sync(async_execute_cell)
 
     def output(self, outs: list[Any], *given: Any, **keywords: Any) -> Any:
-        """Take an output; a piece of a stream goes to the piece before it: where they are cut is a matter of time."""
+        """Record an output. Parts of one stream are joined, because their boundaries depend on timing."""
         count = len(outs)
         out = super().output(outs, *given, **keywords)
         if out is not None and 0 < count < len(outs):
@@ -100,10 +97,10 @@ class MingceClient(PapermillNotebookClient):
 
     @contextmanager
     def telling(self, cell: Any) -> Generator[None]:
-        """Execute a cell in the body: the deadline and the kernel's death become errors, where papermill looks first.
+        """Record a timeout or dead kernel in the body as the first output of the cell, where papermill looks first.
 
         Raises:
-            CellExecutionError: the notebook cannot go on.
+            CellExecutionError: the notebook cannot continue.
         """
         try:
             yield
@@ -126,7 +123,7 @@ class MingceClient(PapermillNotebookClient):
 
 
 class MingceEngine(Engine):
-    """Runs a notebook; see the module's text for its keywords."""
+    """Runs a notebook. The module docstring explains the keywords."""
 
     @classmethod
     def execute_notebook(
@@ -167,10 +164,10 @@ class MingceEngine(Engine):
         execution_timeout: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Execute the cells of `nb_man.nb`; errors, a timeout and the kernel's death are recorded in their cell.
+        """Execute the cells of `nb_man.nb`. Errors, timeouts and dead kernels are recorded in their cell.
 
         Raises:
-            UsageError: neither papermill nor the client knows an option; misspelt it would do nothing in silence.
+            UsageError: neither papermill nor the client knows an option, which would have no effect.
         """
         options = {name: value for name, value in kwargs.items() if name != "input_path"}
         if unknown := sorted(set(options) - set(MingceClient.class_trait_names())):
@@ -181,10 +178,10 @@ class MingceEngine(Engine):
 
 
 def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
-    """Return the parameters of this call, and write the cell that papermill has injected for them readably.
+    """Return the parameters of this call, and rewrite the cell that papermill injected in readable form.
 
-    A notebook that was run before brings the parameters of that run, in its metadata and in a cell that a person may
-    have edited since: they are not of this call, the cell stays as it stands, and the record no longer claims them.
+    Parameters of an earlier run (in the metadata, or in a cell that was edited since) are not of this call. They are
+    removed from the metadata, and their cell is unchanged.
     """
     given = dict(nb.metadata.papermill.get("parameters") or {})
     written = translator.codify(given, "Parameters")

@@ -1,9 +1,8 @@
-"""Run many notebooks side by side and turn each into a page; one that fails stops no other.
+"""Run many notebooks in parallel and make a page of each. A failed one does not stop the others.
 
-On Linux every notebook is a job: a fork of the prepared process (papermill, ipykernel and the exporter are there
-already), which forks once more for the notebook's cells. Notebooks of ours follow each other in one job and one
-process of cells, each in a namespace of its own: a fork costs more than many of them. Elsewhere, and with `cold`,
-every notebook is a new process whose kernel is a cold one.
+On Linux each job is a fork of the prepared process, which forks again for the cells. The package's own notebooks share
+a job and its cell process, each in its own namespace, because forks are slow. Elsewhere, and with `cold`, each notebook
+has a new process and kernel.
 """
 
 from __future__ import annotations
@@ -34,11 +33,10 @@ _MARGIN = 60
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook to run: its file, where the executed one and its page go (None: no page), and its parameters.
+    """A notebook to run, with the paths of its output and page (None: no page) and its parameters.
 
-    `token` ties its page to what it is made for; `line` stands under the title that its own text gives the page;
-    `own` is an office's own notebook, which runs in its folder; `of_college` is whose page it is (school's code, name).
-    `ours` is one of this program, which may follow another of them in its process.
+    `token` identifies its page, `line` is the subtitle. `own` is an office's notebook, which runs in its folder.
+    `of_college` is (school code, name). `ours` is one of the package, which may share a process.
     """
 
     notebook: Path
@@ -55,7 +53,7 @@ class NotebookJob:
 
 @dataclass(frozen=True)
 class NotebookResult:
-    """What became of a job: `error` is Chinese, empty where all went well, and names no person."""
+    """The result of a job. `error` is Chinese (blank: none) and contains no personal data."""
 
     job: NotebookJob
     ok: bool
@@ -75,14 +73,13 @@ def run_notebooks(
     on_done: Callable[[NotebookResult], None] = lambda _: None,
     prepared: Prepared | None = None,
 ) -> list[NotebookResult]:
-    """Run `jobs`, `processes` at a time (0: one more than the cores), and return their results in the same order.
+    """Run `jobs`, `processes` at a time (0: cores plus one), and return their results in the same order.
 
-    `timeout` seconds and `memory` bytes (0: none) bound each notebook; `on_done` hears of each as it ends, in this
-    thread. `prepared` is a process started early with `prepare()`; without it one is started and ended here.
-    A notebook given parameters that it does not document is not started; its result says so. On any way out (Ctrl-C,
-    too) no job is left behind.
+    `timeout` (seconds) and `memory` (bytes; 0: none) limit each notebook. `on_done` is called in this thread. Without
+    `prepared`, a prepared process is started and ended here. A notebook with undocumented parameters is not started. No
+    job outlives the call, after Ctrl-C too.
     """
-    enough = (len(jobs) + 1) // 2 if all(job.ours for job in jobs) else len(jobs)  # a fork costs what a page costs
+    enough = (len(jobs) + 1) // 2 if all(job.ours for job in jobs) else len(jobs)  # a fork takes as long as a page
     processes = processes or min((os.cpu_count() or 1) + 1, enough)
     results: dict[int, NotebookResult] = {}
     waiting = deque(range(len(jobs)))
@@ -130,16 +127,16 @@ def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Conn
 
 
 def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
-    """Be the job that comes by `connection`, send back what became of it (the failure's kind and text), and so on.
+    """Run the jobs that arrive by `connection` and send back (kind, text) of each failure, or blanks.
 
-    In a fork of the prepared process the cells run in a fork again. Elsewhere a cold kernel runs them. `starting` is
-    held while it starts; it inherits the bound on memory, and the environment without its secrets.
+    In a fork of the prepared process the cells run in a second fork, elsewhere in a new kernel, which inherits the
+    memory limit and the environment without secrets. `starting` is a lock for its start.
     """
     hush_libraries()
     os.umask(0o077)
     forget_secrets(os.environ)
     left: list[Any] = []
-    with suppress(EOFError):  # no other job comes
+    with suppress(EOFError):  # the connection closed
         while True:
             job, timeout, memory = connection.recv()
             if timeout and os.name == "posix":
@@ -150,7 +147,7 @@ def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any
 def _client(
     connection: Connection, starting: AbstractContextManager[Any] | None, memory: int, left: list[Any] | None
 ) -> Callable[..., Any]:
-    """Return what runs the cells of a notebook."""
+    """Return the client class that runs a notebook's cells."""
     if starting is None:
         from pipeline.render.cells import ForkedClient
 
@@ -164,7 +161,7 @@ def _client(
 
 
 def _told_of(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
-    """Return what became of a job, whatever it was: the failure's kind and text, both blank where there is none."""
+    """Run a job and return (kind, text) of its failure, or blanks. All expected errors are caught."""
     try:
         return _execute(job, timeout, client)
     except (UsageError, InputError) as refused:
@@ -176,18 +173,20 @@ def _told_of(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
 
 
 def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
-    """Execute the job's notebook, write it, and its page where all went well; return the failure's kind and text."""
+    """Execute and write the notebook, and its page if it succeeded. Return (kind, text) of the failure."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     from pipeline.render import cards
     from pipeline.render.parameters import read_notebook
 
-    with appearing(job.output_notebook, contended=True) as draft:  # a lost worker's job may run beside its successor's
+    with appearing(
+        job.output_notebook, contended=True
+    ) as draft:  # a lost worker's job may still run beside its repetition
         try:
             executed = papermill.execute_notebook(
                 read_notebook(job.notebook),
-                str(draft).replace("{", "{{").replace("}", "}}"),  # papermill would put parameters where braces are
+                str(draft).replace("{", "{{").replace("}", "}}"),  # papermill formats braces in paths
                 parameters=job.parameters,
                 engine_name="mingce",
                 request_save_on_cell_execute=False,
@@ -207,7 +206,7 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
 
 
 def _told(name: str, text: str, cell: int) -> tuple[str, str]:
-    """Return kind and Chinese text of the error `name`; its own text is repeated only where this program wrote it."""
+    """Return kind and Chinese text of the error `name`. Foreign error text is left out, because it may quote data."""
     where = f"第 {cell + 1} 个单元格"
     if name in (ours := {"NotebookTimeout": "timeout", "KernelDied": "died"}):
         return ours[name], f"{where}：{text}"

@@ -1,4 +1,4 @@
-"""What each college's pages show, as digests: where they are those of an earlier run, so are the pages."""
+"""Digests of the content of pages. A page is reused from an earlier run if its digest is equal."""
 
 from __future__ import annotations
 
@@ -19,16 +19,7 @@ _OWN = ("roster", "findings", "headcount", "course", "colleges", "registry", "di
 
 
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
-    """Return, by `school code/college`, the digest of all that its pages show.
-
-    That is its rows of every table, what of its school could not be checked, the day and the window, its signature,
-    and what draws it. Tables are read some rows at a time: what is kept of a row are
-    8 bytes.
-
-    Args:
-        run: the run whose tables stand.
-        schools: names of the schools whose colleges are wanted (none: all).
-    """
+    """Return, by `school code/college`, the digest of all inputs of its pages (`schools` are names; none: all)."""
     common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{code_digest()}"
     parts: dict[tuple[str, str], list[str]] = {}
     for name in filter(run.has, _OWN):
@@ -50,7 +41,7 @@ def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
 
 
 def registry_page_digest(run: Run) -> str:
-    """Return the digest of all that the registry's page shows, and of what draws it."""
+    """Return the digest of all inputs of the registry's page."""
     told = [json.dumps([run.as_of.isoformat(), run.summary["cohort"], run.summary.get("inputs")], sort_keys=True)]
     columns = {"colleges": ["school", "college", "registered"], "registry_findings": None}
     for name in filter(run.has, columns):
@@ -60,7 +51,7 @@ def registry_page_digest(run: Run) -> str:
 
 
 def _not_checked(run: Run) -> defaultdict[str, list[list[str]]]:
-    """Return, by school (blank: every one), the rules that could not be judged, each with its reason."""
+    """Return the unchecked rules with reasons by school (blank: all schools)."""
     found: defaultdict[str, list[list[str]]] = defaultdict(list)
     for item in run.summary.get("not_checked", []):
         found[str(item.get("school") or "")].append([str(item["rule"]), str(item["reason"])])

@@ -1,8 +1,7 @@
-"""The prepared process: imports everything once, stays single-threaded, and forks one job for each notebook.
+"""The prepared process imports all modules once, stays single-threaded, and forks one job per notebook.
 
-`prepare()` starts it and returns at once, having imported nothing of Jupyter. The process (`warm.py`) reads the
-connections of jobs from a socket: a job takes its request from there and sends back what became of it. When the
-connection closes, the job kills what it started and ends; when the socket closes (its starter died), all are killed.
+It (`warm.py`) receives connections of jobs through a socket. A job reads its request there and returns its result. A
+closed connection ends the job; a closed socket (its starter died) ends all.
 """
 
 from __future__ import annotations
@@ -33,22 +32,19 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def can_fork() -> bool:
-    """Return whether notebooks' processes can be forked here: on Linux alone (macOS' frameworks forbid it)."""
+    """Return whether notebooks can run in forks: on Linux only, because macOS' frameworks forbid it."""
     return sys.platform == "linux"
 
 
 class Prepared:
-    """The prepared process as its starter holds it; a context manager that ends it."""
+    """The handle of the prepared process. As a context manager it ends the process."""
 
     def __init__(self, process: Popen[bytes], control: socket.socket) -> None:
         self.process = process
         self._control = control
 
     def job(self, *request: object) -> Connection:
-        """Fork a job, send it `request` and return the way to it, which ends where the prepared process is gone.
-
-        Closing it kills the job and all that it started.
-        """
+        """Fork a job, send it `request` and return the connection. Closing it kills the job and its children."""
         ours, theirs = Pipe()
         with theirs, contextlib.suppress(OSError):
             socket.send_fds(self._control, [b"job"], [theirs.fileno()])
@@ -56,7 +52,7 @@ class Prepared:
         return ours
 
     def close(self) -> None:
-        """End the prepared process and every child of it."""
+        """End the prepared process and its children."""
         self._control.close()
         with contextlib.suppress(TimeoutExpired):
             self.process.wait(10)
@@ -71,7 +67,7 @@ class Prepared:
 
 
 def prepare() -> Prepared:
-    """Start the prepared process and return at once. It ends, with all it forked, when the caller closes it or dies."""
+    """Start the prepared process without waiting. It ends with its children when the caller closes it or dies."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = dict(os.environ)
     forget_secrets(env)
@@ -87,19 +83,19 @@ def prepare() -> Prepared:
 
 
 def forget_secrets(environment: MutableMapping[str, str]) -> None:
-    """Take passwords, tokens and keys out of an environment: no notebook needs the mail password."""
+    """Delete passwords, tokens and keys from an environment, because no notebook needs them."""
     for name in [name for name in environment if _SECRET.search(name)]:
         del environment[name]
 
 
 @contextlib.contextmanager
 def forking(at_death: int) -> Generator[int]:
-    """Fork this process; give the child's number, and 0 in the child, which ends with the body, whatever happens.
+    """Fork, and yield the PID, or 0 in the child, which ends after the body in any case.
 
-    The child, in a process group of its own, gets the signal `at_death` when its parent dies.
+    The child has its own process group and gets the signal `at_death` when its parent dies.
 
     Raises:
-        RuntimeError: this process has threads; a fork would not be safe.
+        RuntimeError: this process has threads, so a fork would be unsafe.
     """
     if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:
         raise RuntimeError(f"{threads} threads")
@@ -120,12 +116,12 @@ def forking(at_death: int) -> Generator[int]:
 
 
 def adopt_strays() -> None:
-    """Become the parent of whatever a descendant leaves, so that `sweep` finds it."""
+    """Make this process the subreaper of its descendants, so that `end_strays` finds orphans."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_strays(spare: Collection[int] = ()) -> None:
-    """Kill every child but those to `spare`, until no other is left: a dead one leaves its own to this process."""
+    """Kill all children except `spare`, repeatedly, because a dead child passes its own children on."""
     me = os.getpid()
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -141,16 +137,16 @@ def end_strays(spare: Collection[int] = ()) -> None:
 
 
 def leave(*_: object) -> NoReturn:
-    """Kill all that this process started, and end at once; a signal's handler, too."""
+    """Kill all children and exit. It is a signal handler too."""
     end_strays()
     os._exit(1)
 
 
 def bound_memory(size: int) -> None:
-    """Let this process allocate `size` bytes more than it has now (0, or not on Linux: no bound).
+    """Limit this process to `size` bytes more than it has now (0, or not on Linux: no limit).
 
-    RLIMIT_DATA counts private writable memory, also that of mmap; RLIMIT_AS would count reserved address space,
-    of which Arrow's allocator takes gigabytes that are never touched.
+    RLIMIT_DATA counts private writable memory, including mmap. RLIMIT_AS would count reserved address space, of which
+    Arrow's allocator takes unused gigabytes.
     """
     if sys.platform != "linux" or not size:
         return

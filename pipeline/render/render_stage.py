@@ -1,4 +1,4 @@
-"""The render stage: the executed notebooks and their pages, the printed headcounts, the workbook of tables."""
+"""The render stage: executed notebooks, pages, printed headcounts, and the workbook of tables."""
 
 from __future__ import annotations
 
@@ -38,26 +38,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Rendered:
-    """What became of each page: `pages` by name (ok, seconds, error), `taken_over` those that an earlier run had."""
+    """The result of each page by name (ok, seconds, error), and the pages reused from an earlier run."""
 
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     taken_over: list[str] = field(default_factory=list[str])
 
     def tell(self, name: str, seconds: float, error: str = "") -> None:
-        """Write down what became of one page."""
+        """Record the result of one page."""
         self.pages[name] = {"ok": not error, "seconds": round(seconds, 2), "error": error}
 
     def as_summary(self) -> dict[str, Any]:
-        """Return what the summary says of the render."""
+        """Return the summary's entry of the render stage."""
         failed = [name for name, page in self.pages.items() if not page["ok"]]
         return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
 
 
 class Renderer:
-    """Renders a run. Entered before anything is read, so that the notebooks' process gets ready beside that.
-
-    With the address of a Dask scheduler the notebooks run on its workers (but for cold ones, which are a reference).
-    """
+    """Renders a run. Enter it before reading, so that the prepared process imports in the meantime."""
 
     def __init__(
         self,
@@ -93,7 +90,7 @@ class Renderer:
         self._open.close()
 
     def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
-        """Render everything into the run's folder. A page that fails says so itself and stops no other."""
+        """Render all files of the run folder. A failed page becomes a failure page and does not stop the others."""
         run = load_run(folder.path)
         every = [
             College(run.code_of(school), school, college)
@@ -106,7 +103,7 @@ class Renderer:
         for college in colleges:
             site = folder.path / "site" / college_folder(college.code, college.name)
             site.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ThreadPoolExecutor(1, "printed") as beside:  # this process waits for the notebooks' anyway
+        with ThreadPoolExecutor(1, "printed") as beside:  # this process only waits for notebooks
             writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
             book = partial(write_tables_xlsx, folder.path / "tables.xlsx", tables, kept=self.kept)
             writers.append(("tables.xlsx", book))
@@ -117,14 +114,14 @@ class Renderer:
                     left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
                     self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()
-            finally:  # whoever interrupts waits for the table at hand, not for a province's
+            finally:  # after an interrupt only the current table is finished
                 self._given_up = not printing.done()
         index = partial(write_index, folder.path / "site" / "index.html", run, self._notebooks.added)
         self._print([("index", index)], rendered)
         return rendered
 
     def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
-        """Take a page of a college from an earlier run, where it would be the same."""
+        """Reuse a page from an earlier run if its key is equal."""
         taken = self.kept.take(page_key(name, keys))
         if taken:
             rendered.tell(name, 0.0)
@@ -163,7 +160,7 @@ class Renderer:
         _sweep(folder.path)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
-        """Write what needs no kernel; what fails is told like a page."""
+        """Write files that need no kernel. A failure is recorded as of a page."""
         for name, write in writers:
             if self._given_up:
                 return
@@ -177,10 +174,7 @@ class Renderer:
     def _printed(
         self, run: Run, folder: Path, college: College, keys: Mapping[str, str], rendered: Rendered
     ) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Give the writers of a college's printed headcounts, each with its name, less those that are taken over.
-
-        While a signature stands, they are the files that were signed.
-        """
+        """Yield name and writer of a college's headcounts that are not reused. While signed, copy the signed files."""
         state = run.state(college.code, college.name)
         site = folder / "site" / college_folder(college.code, college.name)
         if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
@@ -203,13 +197,13 @@ class Renderer:
 
 
 def page_key(name: str, keys: Mapping[str, str]) -> str:
-    """Return the key of a page: of a college, or of the registry; blank for the overview, which is always made."""
+    """Return the key of a college's or the registry's page. It is blank for the overview, which is never reused."""
     shown = keys.get(name) or keys.get(name.rpartition("/")[0], "")
     return shown and digest_of(name, shown)
 
 
 def _guarded(guard: Guard, job: NotebookJob) -> str:
-    """Hold a page to its college: one that shows another's rows is replaced by a page that says so, returned."""
+    """Check that a page shows its own college only. Return the reason of a failure, or a blank."""
     if job.output_html is None:
         return ""
     school, college = job.of_college or ("", "")
@@ -217,13 +211,13 @@ def _guarded(guard: Guard, job: NotebookJob) -> str:
 
 
 def _point_to_final(folder: RunFolder, notebook: Path) -> None:
-    """Let an executed notebook name the folder where the run will stand, not the hidden one it is made in."""
+    """Replace the hidden run folder by the final one in an executed notebook."""
     if notebook.is_file():
         text = notebook.read_text(encoding="utf-8")
         notebook.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
 
 
 def _sweep(run: Path) -> None:
-    """Remove what jobs left behind that were killed while they wrote."""
+    """Delete drafts of killed jobs."""
     for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
         sweep(folder)

@@ -1,7 +1,4 @@
-"""`tables.xlsx`: the run's tables for people, every cell text, nothing ever a formula.
-
-Headings and codes are in Chinese; the last sheet says what each column is called in `tables/`.
-"""
+"""`tables.xlsx`: the tables for users, in Chinese, text without formulas. The last sheet lists the column names."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 ROW_LIMIT = 1_048_575  # Excel's rows less the heading
-_ROWS_WRITTEN = 200_000  # more than a person looks through; a whole table past it stands in csv or parquet
+_ROWS_WRITTEN = 200_000  # longer tables are in csv or parquet only
 _SHEETS = (
     "roster", "findings", "headcount", "colleges", "differences", "years", "certifications", "submissions", "changes",
     "registry_findings",
@@ -40,30 +37,18 @@ _SHEETS = (
 _FONT = {"font_name": "微软雅黑", "font_size": 10}
 _NAMES = "列名对照"
 _WIDTHS = (6, 40)  # characters of a column, a Chinese one counting two
-_LOOKED_AT = 300  # rows by which a column's width is chosen
+_LOOKED_AT = 300  # rows that decide the width of a column
 _AT_ONCE = 2_000  # rows joined before they are written
 _ESCAPED = re.compile("(_x[0-9a-fA-F]{4}_)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _PRESERVE = ' xml:space="preserve">'
-_PAPER = 260  # characters in a page's width of A4 across that can still be read
+_PAPER = 260  # the most characters in the width of A4 landscape
 
 
 def write_tables_xlsx(
     path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN, kept: Kept | None = None
 ) -> list[str]:
-    """Write one sheet per table; a table of more than `rows` rows is left to csv or parquet, and its sheet says so.
-
-    Tables are taken one after the other, and what is left out is not read: memory is that of one table of `rows` rows.
-
-    Args:
-        path: the file to write.
-        tables: name to frame, in the order of the sheets; of `Tables` those that people look through.
-        rows: the most rows of a sheet (never above Excel's own limit).
-        kept: has the workbooks of earlier runs, whose sheets of the same table are taken over.
-
-    Returns:
-        The names of the tables that were left out for their size.
-    """
+    """Write one sheet per table and return those left out for their size. Unchanged sheets are copied from `kept`."""
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
     shown: dict[str, Callable[[], Frame]] = {}
@@ -113,10 +98,7 @@ def _member(made: ZipFile, name: str) -> IO[bytes]:
 
 
 def _fill(made: ZipFile, part: str, outline: str, frame: Frame) -> None:
-    """Write a worksheet that has its headings with the rows of its table.
-
-    XlsxWriter writes cell by cell, which takes four times as long: the rows are joined here, in the form it gives them.
-    """
+    """Write a table's rows into its sheet as joined XML, because XlsxWriter takes four times as long."""
     style = re.search(r'<col [^>]*style="([0-9]+)"', outline)
     cell = f' s="{style[1]}" t="inlineStr"><is><t' if style else ' t="inlineStr"><is><t'
     letters = [_column(number) for number in range(1, len(frame.columns) + 1)]
@@ -137,14 +119,14 @@ def _fill(made: ZipFile, part: str, outline: str, frame: Frame) -> None:
 
 
 def _cells(column: pd.Series, cell: str) -> list[str]:
-    """Return each cell of a column of text as XML from its style on; a blank one is blank, and stands nowhere."""
+    """Return the XML of a text column's cells after their references. A blank cell has none."""
     places, words = distinct(column.str.slice(0, LONGEST))
     made = [f"{cell}{_kept(text)}</t></is></c>" if text else "" for text in words]
     return np.array(made, dtype=object)[places].tolist()
 
 
 def _kept(text: str) -> str:
-    """Return the end of a tag and a text in it, as Office writes what XML cannot hold: `_x0007_`."""
+    """Return the end of a tag and its text. Characters that XML forbids become `_x0007_`, as in Office."""
     escaped = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPED.sub(r"_x005F\1", text))
     return f"{_PRESERVE if text != text.strip() else '>'}{escape(escaped)}"
 
@@ -156,7 +138,7 @@ def _left_out(name: str, count: int) -> str:
 
 
 def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Format) -> list[str]:
-    """Write the headings of one table of so many rows, and how it looks; return the names of its columns."""
+    """Set up the sheet of one table and write its headings; return the names of its columns."""
     headings = [heading(str(column)) for column in first.columns]
     widths = [_width(name, list(column_words(first[at]))) for name, at in zip(headings, first.columns, strict=True)]
     _page_setup(sheet, rows, widths)
@@ -167,7 +149,7 @@ def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Form
 
 
 def _width(name: str, values: list[str]) -> int:
-    """Return the width that shows the heading with its filter's button, and most of the first values."""
+    """Return the width of the heading with its filter button and of the first values."""
     narrowest, widest = _WIDTHS
     longest = max((room(value) for value in values), default=0)
     return max(narrowest, room(name) + 4, min(longest + 2, widest))

@@ -1,7 +1,7 @@
-"""The prepared process itself: what it imports and touches, so that no fork has to, and its forking.
+"""The prepared process: its imports, first uses and forks.
 
-Each line here was found by comparing `sys.modules` before and after a notebook. Nothing may start a thread
-(polars and vl-convert do) or leave state that a notebook could see (pyplot's, pandas' options).
+Each line was found by comparing `sys.modules` before and after a notebook. Nothing may start a thread (polars and
+vl-convert do) or leave state that a notebook could see (pyplot's, pandas' options).
 """
 
 # pyright: reportUnusedImport=false
@@ -53,8 +53,8 @@ from pipeline.view.remaining_work import Course
 
 
 def touch() -> None:
-    """Use once what makes something at its first use."""
-    pyarrow.set_cpu_count(1)  # the forks share the machine: each draws on one core
+    """Use once all code that initialises at its first use."""
+    pyarrow.set_cpu_count(1)  # forks share the machine: one core each
     pyarrow.set_io_thread_count(1)
     frame = pandas.DataFrame({"a": ["x"], "b": [1]})
     frame.to_html()
@@ -74,13 +74,13 @@ def touch() -> None:
 
 
 def main() -> None:
-    """Be the prepared process: fork on request until standard input closes."""
+    """Run the prepared process: fork on request until standard input closes."""
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter: it closes our standard input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starter handles Ctrl-C and closes standard input
     prepared.adopt_strays()
     touch()
-    gc.freeze()  # what is shared stays shared: the collector writes into no page of it
+    gc.freeze()  # the collector would write into shared pages
     gc.enable()
     jobs: set[int] = set()
     while handles := socket.recv_fds(control, 16, 1)[1]:

@@ -1,11 +1,8 @@
-"""What crosses schools, settled before any school is worked on: one pass over keys of 64 bits.
+"""Relations across schools, resolved before any school is processed, in one pass over 64-bit keys.
 
-Three questions look beyond a school. Which submission of a person counts, whichever school each one named. Which
-values another student gave too. And where a student stands who named the wrong school: there goes the submission,
-with the earlier ones of the same person, and the registry rows of elsewhere that its rules compare it with are lent to
-that part as guests. Everything else concerns one part alone.
-
-Memory: columns of 8 bytes, so some 120 bytes a row.
+The pass finds which submission of a person counts, which values several students gave, and submissions that named the
+wrong school. These move to the part where their student is registered, and registry rows for comparison are lent there.
+All else concerns one part only. Memory: some 120 bytes a row.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ FetchRegistry = Callable[[list[tuple[int, Positions]]], list[Frame]]
 
 @dataclass
 class Keyed:
-    """The keys of all rows of one kind, column by column from the spool; `names` in the order of the rows."""
+    """The keys of all rows of one kind, read from the spool by column. `names` are in the order of rows."""
 
     spool: Spool
     names: list[str]
@@ -52,14 +49,14 @@ class Keyed:
         return np.concatenate([self.spool.read(keys_name(each), [name])[name].to_numpy() for each in self.names])
 
     def columns(self, names: Iterable[str] | None = None) -> Frame:
-        """Return several columns of all rows, or every one."""
+        """Return several columns (None: all) of all rows."""
         if names is None:
             empty = submission_keys(no_rows()).assign(order=0)
             return self.spool.read_all(map(keys_name, self.names)) if self.names else empty
         return pd.DataFrame({name: self.column(name) for name in names}, copy=False)
 
     def some(self, at: Positions, names: list[str]) -> Frame:
-        """Return some columns of the rows at the positions `at` (ascending)."""
+        """Return some columns of the rows at ascending positions `at`."""
         ends = np.cumsum([0, *self.sizes])
         cuts = np.searchsorted(at, ends)
         parts = [
@@ -74,10 +71,10 @@ class Keyed:
 
 @dataclass(frozen=True)
 class SettledAcross:
-    """What crosses schools, by submission (`order` and `home`, the part of its school).
+    """The result by submission. `order` is its place in reading order, `home` the part of its school.
 
-    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the row that counts, its own where it does.
-    `place`: the part that works on it.
+    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the submission that counts. `place`: the part that
+    processes it.
     """
 
     order: Positions
@@ -89,7 +86,7 @@ class SettledAcross:
 
 @dataclass
 class Across:
-    """The pass: submissions and registries by their keys, and how rows themselves are fetched."""
+    """The pass over the keys of submissions and registries. Full rows are fetched when needed."""
 
     spool: Spool
     layout: Layout
@@ -100,13 +97,13 @@ class Across:
     registry_home: npt.NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Tell each registry row's part."""
+        """Set the part number of each registry row."""
         part = {registry_name(at): number for number, places in enumerate(self.layout.schools) for at in places}
         homes = [np.full(size, part[name]) for name, size in zip(self.registry.names, self.registry.sizes, strict=True)]
         self.registry_home = np.concatenate([np.zeros(0), *homes]).astype(np.int32)
 
     def settle(self, withdrawn: Positions) -> SettledAcross:
-        """Answer the three questions; `withdrawn` are the `order`s of submissions that a decision took out."""
+        """Resolve the relations. `withdrawn` are `order`s of submissions that a decision withdrew."""
         order = self.submissions.column("order").astype(np.int64)
         homes = [
             np.full(size, int(name.rpartition("-")[2]))
@@ -126,7 +123,7 @@ class Across:
         return settled
 
     def _move(self, settled: SettledAcross, counting: Bools) -> None:
-        """Send each submission to the part where its student stands, and lend the parts what they compare with."""
+        """Move submissions to the part of their student, and lend rows for comparison."""
         away, twins = self._known_elsewhere(settled.home)
         wandering = np.flatnonzero(away & counting)
         if len(wandering):
@@ -137,10 +134,7 @@ class Across:
         self._lend(settled, np.flatnonzero(away | moved), np.flatnonzero(moved), twins)
 
     def _known_elsewhere(self, home: npt.NDArray[np.int32]) -> tuple[Bools, Positions]:
-        """Return the submissions whose ID number stands in a registry of another part than their own.
-
-        And the registry rows whose ID number stands in several parts: rules of the registry itself compare them.
-        """
+        """Return submissions with an ID number of another part, and registry rows with one of several parts."""
         ids = self.registry.column("id_number")
         by_id = np.lexsort((self.registry_home, ids))
         held, parts = ids[by_id], self.registry_home[by_id]
@@ -156,7 +150,7 @@ class Across:
         return away, twins
 
     def _standing_part(self, settled: SettledAcross, rows: Positions) -> npt.NDArray[np.int32]:
-        """Return the part of the registry row that each of these submissions stands on, its own where on none."""
+        """Return the part of each submission's registry row, or its own part if it has none."""
         some = self.submissions.some(rows, PERSON_KEYS)
         held = found_rows(some, self.registry.columns(PERSON_KEYS))
         submissions = self._submissions(settled, rows, [*PERSON_KEYS, *WITNESSES])
@@ -165,7 +159,7 @@ class Across:
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
 
     def _lend(self, settled: SettledAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
-        """Write, for each part, the submissions that move in, the guests of its registry, and their classes."""
+        """Write, for each part, incoming submissions, lent registry rows and their classes."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
         guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
@@ -185,7 +179,7 @@ class Across:
                 self.spool.write(classes_name(part), classes.drop_duplicates(ignore_index=True))
 
     def _guests(self, settled: SettledAcross, visitors: Positions, moved: Positions) -> Frame:
-        """Return `part, row`: the registry rows of other parts that submissions worked on in each part may be."""
+        """Return `part, row`: registry rows of other parts that match a part's submissions."""
         found: list[Frame] = []
         for at, columns in ((visitors, ["id_number"]), *((moved, ["school", name]) for name in PERSON_KEYS[2:])):
             keys = self.submissions.some(at, columns)
@@ -198,13 +192,13 @@ class Across:
         return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
 
     def _twins(self, rows: Positions) -> Frame:
-        """Return `part, row`: each of these registry rows with the other parts that have its ID number too."""
+        """Return `part, row`: registry rows, with each other part that has their ID number."""
         keys = self.registry.some(rows, ["id_number"]).assign(row=rows, part=self.registry_home[rows])
         both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
         return both[both["part"] != both["part_own"]][["part", "row"]]
 
     def _every_class(self) -> Frame:
-        """Return the classes of all schools: some seventy a school, read once for all parts."""
+        """Return the classes of all schools (some seventy a school), read once for all parts."""
         known = [f"classes/{at}" for places in self.layout.schools for at in places]
         filled = [name for name in known if self.spool.has(name)]
         if not filled:
@@ -212,7 +206,7 @@ class Across:
         return self.spool.read_all(filled)
 
     def _submissions(self, settled: SettledAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
-        """Return the submissions at positions, in their order: all of them with their ids, or some columns."""
+        """Return the submissions at positions, in their order, with ids or with some columns."""
         homes = settled.home[rows]
         wanted = [(int(part), settled.order[rows[homes == part]]) for part in np.unique(homes)]
         fetched = self.fetch_submissions(wanted, columns) if wanted else []
@@ -241,30 +235,27 @@ def _joined(keys: Frame, columns: list[str]) -> Keys:
 
 
 def moved_name(part: int) -> str:
-    """Return the name in the spool of the submissions that move into a part."""
+    """Return the spool name of submissions that move into a part."""
     return f"moved/{part}"
 
 
 def guests_name(part: int) -> str:
-    """Return the name in the spool of the registry rows lent to a part."""
+    """Return the spool name of registry rows lent to a part."""
     return f"guests/{part}"
 
 
 def classes_name(part: int) -> str:
-    """Return the name in the spool of the classes of the schools that guests and moved rows are of."""
+    """Return the spool name of classes of the schools of guests and moved rows."""
     return f"guest-classes/{part}"
 
 
 def special_name(part: int) -> str:
-    """Return the name in the spool of what crossed schools about a part's submissions."""
+    """Return the spool name of the results across schools for a part's submissions."""
     return f"special/{part}"
 
 
 def write_special(spool: Spool, settled: SettledAcross, count: int) -> None:
-    """Write for each part what is special about its submissions: `order, flags, counts` (the `order` that counts).
-
-    A part hears of the rows that it works on and of those of its schools that have moved away.
-    """
+    """Write each part's `order, flags, counts`: of rows that it processes, and of its schools' rows that moved away."""
     superseded = settled.counts != np.arange(len(settled.counts))
     special = np.flatnonzero(superseded | (settled.flags != 0))
     frame = pd.DataFrame(
@@ -282,11 +273,11 @@ def write_special(spool: Spool, settled: SettledAcross, count: int) -> None:
 
 
 def keyed(spool: Spool, names: Iterable[tuple[str, int]]) -> Keyed:
-    """Return the keys of frames in the spool, by name and number of rows; empty ones are left out."""
+    """Return the keys of frames in the spool, by name and number of rows, without empty ones."""
     filled = [(name, size) for name, size in names if size]
     return Keyed(spool, [name for name, _ in filled], [size for _, size in filled])
 
 
 def submissions_keyed(spool: Spool, units: Iterable[tuple[int, dict[int, int]]]) -> Keyed:
-    """Return the keys of all submissions: units in the order of reading."""
+    """Return the keys of all submissions, in the order of reading."""
     return keyed(spool, [(rows_name(number, part), size) for number, rows in units for part, size in rows.items()])

@@ -1,4 +1,4 @@
-"""Sources that amend: their rows are kept apart while they are read, then laid on the submissions of all parts."""
+"""Amending sources: their rows are read separately, then applied to the submissions of all parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBMISSION_ID = "提交编号"
 
 
 def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
-    """Read one unit of a source that amends into the spool: none of its rows is a submission."""
+    """Read one unit of an amending source into the spool. Its rows are no submissions."""
     settings = RunSettings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     collected = with_people(collected, (collected.rows["why"] == "").to_numpy())
@@ -51,7 +51,7 @@ def _name(number: int) -> str:
 
 
 def _amendments(collected: Collected, settings: RunSettings) -> Frame:
-    """Return the rows as `lay_on` takes them."""
+    """Return the rows as `with_amendments` takes them."""
     rows = collected.rows.reset_index(drop=True)
     kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
@@ -66,15 +66,7 @@ def _amendments(collected: Collected, settings: RunSettings) -> Frame:
 def lay_amendments(
     spool: Spool, layout: Layout, parts: Sequence[Part], units: Sequence[UnitRead], withdrawn: set[str]
 ) -> UnitRead:
-    """Lay what amending units say on the submissions of the others; return what was made as one more unit.
-
-    Args:
-        spool: holds what was read.
-        layout: the parts of schools.
-        parts: the parts with the units that have rows of theirs.
-        units: all units that were read.
-        withdrawn: ids of submissions that a decision took out: they are not amended.
-    """
+    """Apply amendments to the submissions and return the result as one more unit. `withdrawn` ids are left out."""
     amendments = spool.read_all(_name(unit.number) for unit in units if spool.has(_name(unit.number)))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
     settings = RunSettings.of(spool)
@@ -96,7 +88,7 @@ def lay_amendments(
 def _bases(
     spool: Spool, parts: Sequence[Part], units: Sequence[UnitRead], amendments: Frame, withdrawn: set[str]
 ) -> tuple[Frame, Frame]:
-    """Return the submissions of the people whom amendments name, in the order they were read, and their changes."""
+    """Return the submissions of amended people, in the order of reading, and their changes."""
     keyed = submissions_keyed(spool, [(unit.number, unit.rows) for unit in units])
     held, sought = keyed.columns([*AMENDING_KEYS, "order"]), key_frame(amendments, AMENDING_KEYS)
     wanted = np.zeros(len(held), dtype=bool)
@@ -114,7 +106,7 @@ def _bases(
 
 
 def _with_photos(amended: Amended, folder: Path | None, spool: Spool) -> Frame:
-    """Return the amended rows; where the photo was amended, with what the new one is."""
+    """Return the amended rows, with new photos examined."""
     rows = amended.rows
     new = np.unique(amended.changes["at"][amended.changes["field"] == "photo"])
     if folder is not None and len(new):
@@ -124,7 +116,7 @@ def _with_photos(amended: Amended, folder: Path | None, spool: Spool) -> Frame:
 
 
 def _lay(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
-    """Lay the amended rows into the spool as a unit of their own, later than all that was read."""
+    """Write the amended rows into the spool as a unit of their own, later than all others."""
     rows = rows.assign(order=np.arange(len(rows), dtype=np.int64) + number * UNIT)
     changes = changes.assign(order=changes["at"] + number * UNIT).drop(columns="at")
     return lay_rows(spool, number, rows, changes, layout)

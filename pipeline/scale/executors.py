@@ -1,7 +1,4 @@
-"""Where tasks are done: in this process, in a pool of this machine's processes, or by a Dask cluster's workers.
-
-All three are `concurrent.futures`; which one it is changes no result. Nothing here schedules: the pool and Dask do.
-"""
+"""Executors of tasks: this process, local processes, or Dask workers (`concurrent.futures`), with equal results."""
 
 from __future__ import annotations
 
@@ -23,18 +20,16 @@ T = TypeVar("T")
 
 
 class _Joinable(Protocol):
-    """Another process, whose end can be waited for."""
-
     def join(self, timeout: float | None = None) -> None: ...
 
 
-_TRIES = 3  # a pool whose worker was killed (out of memory, mostly) is made anew so often
+_TRIES = 3  # attempts after a worker was killed (mostly out of memory)
 _CONNECT = 30  # seconds to wait for the scheduler
 
 
 @dataclass
 class Work:
-    """Does tasks. `parallel` says whether several at a time: then the cohort is worked on in parts."""
+    """Runs tasks. With `parallel` the cohort is processed in parts."""
 
     parallel: bool
     _open: Callable[[], Executor] | None = None
@@ -43,12 +38,12 @@ class Work:
     def map(
         self, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], done: Callable[[T], None] | None = None
     ) -> list[T]:
-        """Return `function(*task)` of each task, in their order; `done` hears of each as it ends.
+        """Return `function(*task)` of each task, in their order; `done` is called with each result.
 
-        A task whose worker is lost is done again by another one.
+        Tasks of a lost worker run again.
 
         Raises:
-            PartialError: workers were lost again and again.
+            PartialError: workers were lost repeatedly.
         """
         if self._open is None or len(tasks) < 2:
             return [_told(function(*task), done) for task in tasks]
@@ -85,11 +80,7 @@ def _told(result: T, done: Callable[[T], None] | None) -> T:
 
 @contextmanager
 def open_work(scheduler: str | None, *, large: bool) -> Generator[Work]:
-    """Open the place where tasks are done, and close it.
-
-    Args:
-        scheduler: a Dask scheduler's address; None for this machine.
-        large: whether the inputs are worth more than one process.
+    """Yield the executor, of a Dask scheduler or of this machine. `large` inputs use several processes.
 
     Raises:
         InputError: the scheduler cannot be reached.
@@ -106,7 +97,7 @@ def open_work(scheduler: str | None, *, large: bool) -> Generator[Work]:
 
 
 def _pool() -> Executor:
-    """Return a pool of processes. On Linux they are forked from a server that has imported what tasks need."""
+    """Return a pool of processes. On Linux they are forked from a server with the modules imported."""
     if sys.platform == "linux":
         context = get_context("forkserver")
         context.set_forkserver_preload(["pipeline.stages", "pipeline.scale.ready"])
@@ -116,16 +107,13 @@ def _pool() -> Executor:
 
 
 def _begin() -> None:
-    """Begin a worker: it says what the run's process says, and ends with it."""
+    """Set up a worker: hide warnings of libraries, and end with the parent process."""
     hush_libraries()
     _end_with_parent()
 
 
 def _end_with_parent() -> None:
-    """End this worker when the process of the run ends, also after a kill.
-
-    A worker holds both ends of its queue, so it would wait for ever and keep the fork server alive.
-    """
+    """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
     parent = parent_process()
     if parent is not None:
         Thread(target=_outlive, args=(parent,), name="parent", daemon=True).start()
@@ -144,7 +132,7 @@ def _dask(scheduler: str) -> Generator[Executor]:
 
 @contextmanager
 def dask_client(scheduler: str) -> Generator[Any]:
-    """Open a client of the Dask scheduler at this address, and close it.
+    """Yield a client of the Dask scheduler at this address.
 
     Raises:
         InputError: the scheduler cannot be reached.

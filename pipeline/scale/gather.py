@@ -1,4 +1,4 @@
-"""The parts of each table become one table: streamed, so that its size does not matter."""
+"""Concatenation of each table's parts, streamed, so that memory does not grow with the table."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
@@ -25,26 +25,23 @@ _LEAST, _MOST = 2_000, 60_000
 
 @dataclass(frozen=True)
 class Pieces:
-    """A table of the run by name, the frames in the spool that it is put together of, and whose each one is.
-
-    `schools`: by frame, the names of the schools whose students it is about, whatever school its rows name.
-    """
+    """A table's name, its frames in the spool, and by frame the schools (names) of its students."""
 
     table: str
     names: tuple[str, ...]
     schools: tuple[tuple[str, ...], ...]
 
     def key(self, spool: Spool) -> str:
-        """Return the digest of all that the table is made of, for `kept`."""
+        """Return the digest of the table's inputs, for `kept`."""
         return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
 
 
 def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
-    """Write the pieces of a table as parquet, and up to a million rows as csv; return what is done with.
+    """Write a table as parquet, and up to a million rows as csv; return `pieces`.
 
-    Row groups end where a school ends, and the file's own metadata say in which ones a school's rows are
-    (`tables.ROW_GROUPS`), so that a reader of one school's rows opens no others: the least and greatest name that
-    Parquet keeps of each row group say little where students strayed.
+    Row groups end with a school, and the file's metadata list the row groups of each school (`tables.ROW_GROUPS`), so
+    that a reader of one school opens no others. Parquet's own minimum and maximum are of little use when students
+    moved.
     """
     path = folder / f"{pieces.table}.parquet"
     count = groups = 0
@@ -59,7 +56,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
                 for start, end in row_groups(table) if table.num_rows or not count else ():
                     writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
                     groups += max(1, -(-(end - start) // _MOST))
-                for school in sorted(_told(table, schools)):  # the same bytes whoever gathers
+                for school in sorted(_told(table, schools)):  # sorted for equal bytes
                     places.setdefault(school, []).extend(range(first, groups))
                 count += table.num_rows
             if writer is not None:
@@ -74,7 +71,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
 
 
 def _told(table: pa.Table, schools: Sequence[str]) -> set[str]:
-    """Return the schools that a piece has rows of: those that it is about, and those that its rows name."""
+    """Return the schools of a piece: those of its students, and those that its rows name."""
     return {*schools, *(table["school"].unique().to_pylist() if "school" in table.column_names else ())}
 
 

@@ -1,4 +1,4 @@
-"""Which schools are worked on together: parts of about equal size, each small enough for one worker's memory."""
+"""The grouping of schools into parts of about equal size, each small enough for the memory of one worker."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ ROWS = 40_000
 
 @dataclass(frozen=True)
 class SchoolRead:
-    """What became of one school's registry: `names` are the schools that its rows name, `error` why it is unread.
-
-    `columns` is what its worksheets have, `other_years` of `match.scope.years_outside`.
-    """
+    """The result of reading one registry. `names` are schools that its rows name; `error` is why it is unread."""
 
     at: int
     rows: int
@@ -37,18 +34,18 @@ class SchoolRead:
 
 @dataclass(frozen=True)
 class Layout:
-    """The parts: `schools` has for each part the places of its schools in the cohort file, `part_of` each name's."""
+    """The parts. `schools` are indexes in the cohort file by part; `part_of` maps school names."""
 
     schools: tuple[tuple[int, ...], ...]
     part_of: dict[str, int]
 
     @property
     def count(self) -> int:
-        """How many parts there are."""
+        """The number of parts."""
         return len(self.schools)
 
     def parts_of(self, names: pd.Series) -> npt.NDArray[np.int32]:
-        """Return the part of each row by the school it names; rows of a school that nobody knows are spread."""
+        """Return the part of each row by its school's name. Rows of unknown schools are spread."""
         known = {
             str(name): self.part_of.get(str(name), crc32(str(name).encode()) % self.count) for name in names.unique()
         }
@@ -56,10 +53,7 @@ class Layout:
 
 
 def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
-    """Return the layout: one part, or parts of about `ROWS` registry rows each in the order of the cohort file.
-
-    Schools whose registries name each other stay together. A registry that could not be read counts as an average one.
-    """
+    """Return one part, or parts of about `ROWS` rows. Schools whose registries name each other share a part."""
     groups = _tied(cohort, read)
     sizes = [part.rows for part in read if part.rows]
     average = sum(sizes) // max(len(sizes), 1)
@@ -81,7 +75,7 @@ def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
 
 
 def _tied(cohort: Cohort, read: Sequence[SchoolRead]) -> list[list[int]]:
-    """Return the schools in groups that must not be parted: those of whose rows some name the other."""
+    """Return groups of schools that must share a part, because their rows name each other."""
     home: dict[str, int] = {}
     group_of = list(range(len(cohort.schools)))
     for at, school in enumerate(cohort.schools):

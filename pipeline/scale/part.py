@@ -1,4 +1,4 @@
-"""One part as its tasks see it: submissions with what crossed schools laid in, the registry with its guests."""
+"""Inputs of one part's tasks: submissions with the results across schools, and the registry with guests."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from pipeline.tables import CHANGES, Frame
 
 @dataclass(frozen=True)
 class Part:
-    """Schools that are worked on together (by place in the cohort file), and the units with rows of them."""
+    """A group of schools (indexes in the cohort file), and the units with rows of theirs."""
 
     number: int
     schools: tuple[int, ...]
     units: tuple[int, ...]
 
     def name(self, table: str) -> str:
-        """Return the name in the spool of this part's piece of a table."""
+        """Return the spool name of this part's piece of a table."""
         return f"parts/{table}-{self.number}"
 
 
 def home_rows(spool: Spool, part: Part) -> Frame:
-    """Return the submissions of the part's schools with their ids, in the order they were read."""
+    """Return the submissions of the part's schools with their ids, in the order of reading."""
     if not part.units:
         return no_rows()
     rows = spool.read_all(rows_name(unit, part.number) for unit in part.units)
@@ -40,7 +40,7 @@ def home_rows(spool: Spool, part: Part) -> Frame:
 
 
 def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list[str] | None = None) -> Frame:
-    """Return some of the submissions of the part's schools: whole rows with their ids, or `order` and some columns."""
+    """Return submissions of the part's schools by `order`: whole rows with ids, or some columns."""
     if columns is None:
         rows = home_rows(spool, part)
     else:
@@ -49,12 +49,12 @@ def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list
 
 
 def fetch_registry(spool: Spool, wanted: list[tuple[int, Positions]]) -> Frame:
-    """Return the rows at some positions of some schools' registries, school by school."""
+    """Return registry rows by school and position, school by school."""
     return pd.concat([spool.read(registry_name(at)).iloc[rows] for at, rows in wanted], ignore_index=True)
 
 
 def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
-    """Return the `order` of those submissions of the part's schools whose id is wanted."""
+    """Return the `order` of the part's submissions with these ids."""
     if not part.units:
         return np.zeros(0, dtype=np.int64)
     rows = spool.read_all((rows_name(unit, part.number) for unit in part.units), ["submission_id", "order"])
@@ -63,7 +63,7 @@ def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
 
 
 def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
-    """Return the submissions that this part works on, for `match_settled`, and the changes to those of its schools."""
+    """Return the submissions that this part processes (for `match_settled`), and the changes of its schools."""
     home = home_rows(spool, part)
     changes = _changes(spool, part, home)
     special = spool.read(special_name(part.number)).set_index("order")
@@ -79,7 +79,7 @@ def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
 
 
 def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
-    """Return the id of the submission that counts instead of each, blank where it counts itself."""
+    """Return the id of the submission that supersedes each; blank if it counts itself."""
     own = rows["order"].to_numpy()
     instead = counts.fillna(-1).to_numpy().astype(np.int64)
     ids = pd.Series(rows["submission_id"].to_numpy(), index=own)
@@ -99,7 +99,7 @@ def _changes(spool: Spool, part: Part, home: Frame) -> Frame:
 
 
 def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
-    """Return the registry of the part's schools with guests and classes, and which registries could not be read."""
+    """Return the registry of the part's schools with guests, classes and the unread registries."""
     filled = [registry_name(at) for at in part.schools if spool.has(registry_name(at))]
     own = spool.read_all(filled) if filled else _empty_registry()
     classes = own[CLASSES].drop_duplicates()
@@ -111,7 +111,6 @@ def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registrie
 
 
 def _empty_registry() -> Frame:
-    """Return a registry without rows."""
     columns = [
         "school_code",
         "school",

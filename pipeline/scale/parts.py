@@ -1,4 +1,4 @@
-"""What the tasks of one part write to the spool, for each other and for the run's tables."""
+"""The files that a part's tasks write to the spool, for later tasks and for the run's tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 
 @dataclass(frozen=True)
 class PartJudged:
-    """What the run hears of a part that was judged: rules that could not be, Great Expectations' counts."""
+    """A judged part's unchecked rules and results of Great Expectations."""
 
     not_checked: list[NotChecked]
     results: list[dict[str, Any]]
@@ -41,7 +41,7 @@ class PartJudged:
 
 @dataclass(frozen=True)
 class PartResult:
-    """What the run hears of a part: what ranks its colleges, its counts, the state of its colleges."""
+    """A part's input for the ranking, its counts, and the states of its colleges."""
 
     tabulated: Tabulated
     counts: dict[str, Any]
@@ -49,7 +49,7 @@ class PartResult:
 
 
 def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: Frame) -> None:
-    """Write what match and check found of one part."""
+    """Write the results of match and check of one part."""
     frames = {
         "submissions": conform(matched.submissions, "submissions"),
         "changes": conform(pd.concat([changes, matched.changes], ignore_index=True), "changes"),
@@ -67,7 +67,7 @@ def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, ch
 
 
 def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
-    """Lay the shared faults on what was found of one part: they are the office's, and failed nobody's record."""
+    """Apply the shared faults to one part's findings: they are the office's, and no record fails by them."""
     signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
     findings = with_shared_faults(spool.read(part.name("judged")), signs, faults)
     every = pd.concat([signs, spool.read(part.name("first_signs"))], ignore_index=True)
@@ -79,7 +79,7 @@ def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
 
 
 def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
-    """Return students with the submission that stands on each, findings, and what is counted."""
+    """Return students with their matched submission, findings, and the input of the counts."""
     judged = Judged(
         submissions=spool.read(part.name("submissions"), ["submission_id", "superseded_by", "submitted_at"]),
         certifications=spool.read(part.name("certifications")),
@@ -90,7 +90,7 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
 
 
 def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSettings) -> dict[str, Frame]:
-    """Write the tables of one part, with the rows that are asked for, and return what is counted of them."""
+    """Write the requested rows of the tables of one part, and return the tables for counting."""
     looked_at = _COUNTED if settings.all_asked else dict.fromkeys(JUDGED)
     judged = {name: spool.read(part.name(name), columns) for name, columns in looked_at.items()}
     tables = settings.asked({**tabulated.tables, **judged})
@@ -105,16 +105,16 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSe
 
 
 def ledger_name(part: int) -> str:
-    """Return the name in the spool of the ledger's entries about a part's schools."""
+    """Return the spool name of the ledger entries about a part's schools."""
     return f"ledger/{part}"
 
 
 def ledger_of(spool: Spool, part: Part) -> Frame:
-    """Return the ledger's entries about a part's schools."""
+    """Return the ledger entries about a part's schools."""
     return spool.read(ledger_name(part.number))
 
 
 def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
-    """Return what decisions on the students with these numbers look at, of one part."""
+    """Return the rows of one part that decisions on these student numbers need."""
     students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
     return desk_rows(students, spool.read(part.name("submissions")), findings, numbers, made_on)

@@ -48,12 +48,12 @@ LARGE = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
 _KEPT = ("parts", "extras")
 """Folders of the spool with what match and check leave."""
-_AT_ONCE = 16  # registries read by one task: a school's alone would cost more to hand out than to read
+_AT_ONCE = 16  # registries per task: one alone takes less time than its task
 
 
 @dataclass
 class RunData:
-    """A run's data while it is made."""
+    """The data of a run in progress."""
 
     settings: RunSettings
     folder: RunFolder
@@ -70,7 +70,7 @@ class RunData:
     )
 
     def collect_and_normalise(self) -> SourcesRead:
-        """Read everything that the cohort file names, normalised, into the spool; return what is told of it.
+        """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
 
         Raises:
             InputError: no submission, or no registry at all, could be read.
@@ -102,7 +102,7 @@ class RunData:
         ]
 
     def _amend(self, layout: Layout) -> tuple[Note, ...]:
-        """Lay the rows that amend on those that were read, as one more unit; return what is told of them."""
+        """Apply amending rows as one more unit; return the notes."""
         if not any(source.amends for source in self.settings.cohort.submissions.sources):
             return ()
         with open_ledger(self.settings.cohort) as ledger:
@@ -113,7 +113,7 @@ class RunData:
         return made.notes
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
-        """Read the units; shared sheets are read here, where their key is, and so are rows that amend."""
+        """Read the units. Shared sheets (for their key) and amending rows are read in this process."""
         here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
         apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
         read = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in apart])
@@ -152,7 +152,7 @@ class RunData:
         )
 
     def settle_across(self) -> None:
-        """Settle what crosses schools (`load_ledger` comes first)."""
+        """Resolve relations across schools. `load_ledger` comes first."""
         across = Across(
             self.spool,
             self.layout,
@@ -176,13 +176,13 @@ class RunData:
 
     @property
     def layout(self) -> Layout:
-        """The parts; known once the registries are read."""
+        """The parts, known after the registries are read."""
         if self._layout is None:
             raise ValueError("nothing has been read yet")
         return self._layout
 
     def load_ledger(self) -> None:
-        """Read the ledger, and give each part the entries about its schools."""
+        """Read the ledger, and write each part's entries to the spool."""
         cohort = self.settings.cohort
         with open_ledger(cohort) as ledger:
             self.entries = ledger.entries()
@@ -192,7 +192,7 @@ class RunData:
             self.spool.write(ledger_name(part.number), self.entries[mine])
 
     def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
-        """Keep in the run what match and check left of each part, and what the summary tells of it."""
+        """Store each part's results of match and check, and their entries of the summary, for reuse."""
         if not key:
             return
         names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
@@ -206,7 +206,7 @@ class RunData:
         kept.note(key, [*(folder / name for name in names), folder / "state.json", validations])
 
     def take_judged(self, kept: Kept, key: str) -> dict[str, Any] | None:
-        """Take what `keep_judged` kept in an earlier run, and return what it told; None where there is none."""
+        """Reuse the results that `keep_judged` stored in an earlier run; return the entries, or None."""
         if not kept.take(key):
             return None
         folder = self.folder.path / "parts"
@@ -219,7 +219,7 @@ class RunData:
         return state["told"]
 
     def share(self, what: object) -> None:
-        """Give an object to all tasks, under its type's name."""
+        """Write an object for all tasks, under its type's name."""
         self.spool.write_object(type(what).__name__, what)
 
     def each_part(self, task: Callable[..., T], *more: object) -> list[T]:
@@ -227,12 +227,7 @@ class RunData:
         return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
 
     def import_decisions(self, rows: Frame | None) -> Imported:
-        """Take the decisions on students that stand in the cohort's file or worksheet into the ledger.
-
-        Args:
-            rows: of `read_decision_rows`; None where the cohort names no table of decisions, or this is a trial of
-                single rules, whose findings are too few to refuse an approval by.
-        """
+        """Add decisions of the cohort's file or worksheet to the ledger. `rows` are None in a trial of single rules."""
         cohort = self.settings.cohort
         if rows is None or rows.empty:
             return Imported([] if rows is None else missing_file(cohort), changed=False)
@@ -247,10 +242,7 @@ class RunData:
         return imported
 
     def write_tables(self, kept: Kept, colleges: Frame, beside: dict[str, Frame]) -> None:
-        """Write the run's tables for programs: the parts' put together, and those that are whole already.
-
-        Of the former those are taken over whose parts are what they were.
-        """
+        """Write the run's tables: those of the parts concatenated (or reused if unchanged), and the others."""
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
@@ -276,13 +268,13 @@ class RunData:
             write_table(folder, name, frame)
 
     def tables(self) -> Tables:
-        """Return the run's tables, each read when it is asked for."""
+        """Return the run's tables, read at each access."""
         return Tables(self.folder.path / "tables")
 
 
 @contextmanager
 def open_run_data(settings: RunSettings, folder: RunFolder) -> Generator[RunData]:
-    """Open a run's data and delete them at the end, also after an error."""
+    """Yield a run's data, and delete the spool at the end, also after an error."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
@@ -299,6 +291,6 @@ def input_size(cohort: Cohort) -> int:
     files: set[Path] = set()
     for source in named:
         if not is_database(source):
-            with suppress(InputError):  # said properly when it is read
+            with suppress(InputError):  # its reader reports it
                 files.update(files_of(source, cohort.folder)[0])
     return sum(path.stat().st_size for path in files if path.is_file())

@@ -1,4 +1,4 @@
-"""Tasks that read: registries and submissions, normalised at once, laid into the spool by part."""
+"""Tasks that read registries and submissions, normalise them, and write them to the spool by part."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from pipeline.scale.settings import RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
-AT_ONCE = 50_000  # rows normalised at a time: what normalising needs beside the rows stays bounded
+AT_ONCE = 50_000  # rows normalised at a time, to limit memory
 _OWN_NUMBERS = ["id_number", "student_number"]
-UNIT = 1 << 32  # `order` of a row: which unit, then which row of it
+UNIT = 1 << 32  # `order` of a row: unit number * UNIT + row
 
 
 @dataclass(frozen=True)
 class UnitRead:
-    """What became of one unit: rows of each part, and what the summary tells."""
+    """The result of reading one unit: number of rows by part, and its entries of the summary."""
 
     number: int
     rows: dict[int, int]
@@ -50,27 +50,27 @@ class UnitRead:
 
 
 def registry_name(at: int) -> str:
-    """Return the name in the spool of one school's registry."""
+    """Return the spool name of a school's registry."""
     return f"registry/{at}"
 
 
 def rows_name(unit: int, part: int) -> str:
-    """Return the name in the spool of one unit's submissions of one part."""
+    """Return the spool name of a unit's submissions of one part."""
     return f"submissions/{unit}-{part}"
 
 
 def changes_name(unit: int, part: int) -> str:
-    """Return the name in the spool of the changes to these."""
+    """Return the spool name of the changes to these."""
     return f"changes/{unit}-{part}"
 
 
 def keys_name(of: str) -> str:
-    """Return the name in the spool of the keys of a registry's or unit's rows."""
+    """Return the spool name of the keys of a registry's or unit's rows."""
     return f"{of}.keys"
 
 
 def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
-    """Read and normalise the registries of some schools; one that cannot be read says why."""
+    """Read and normalise the registries of some schools. An unreadable one has an `error`."""
     settings = RunSettings.of(spool)
     read: dict[int, Registry] = {}
     errors: dict[int, str] = {}
@@ -113,10 +113,9 @@ def _said_of_equal(rows: Frame) -> list[Note]:
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
-    """Return a registry's rows with its own school where they name none of the cohort, and a note if there are such.
+    """Return registry rows in which its own school replaces unknown ones, and a note on them.
 
-    `cohort.toml` says whose registry it is. Left as they are, the rows would be of another school, and every student
-    would be told to register there.
+    `cohort.toml` says whose registry it is. With unknown schools every student would be told to register elsewhere.
     """
     strange = rows[~rows["school"].isin(list(known))]
     if strange.empty:
@@ -129,20 +128,19 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 
 def _normalised(registries: list[Registry], settings: RunSettings) -> Frame:
-    """Return the rows of several registries, normalised together."""
     rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
     return normalise_registry(rows, settings.words, load_regions())
 
 
 def no_rows() -> Frame:
-    """Return submissions as they are laid into the spool, without rows."""
+    """Return submissions of the spool without rows."""
     kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", "made_at": "int64"}
     kinds |= {"timed": "bool", "untimed": "bool"}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
-    """Read and normalise one unit of submissions and lay its rows, their keys and their changes into the spool."""
+    """Read and normalise one unit, and write its rows, keys and changes to the spool."""
     settings = RunSettings.of(spool)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
@@ -175,10 +173,10 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
 
 
 def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
-    """Return what was collected, and which of its rows are people's: the registry says whose numbers are somebody's.
+    """Return the input, and a mask of its rows that are people's.
 
-    A row that looks like an example, a total or a remark and gives a student's or ID number that a registry has is a
-    person's (contract, *Whose row counts*); without one it is skipped.
+    A row that resembles an example, a total or a remark is a person's if a registry has its student or ID number
+    (contract, *Whose row counts*), else it is skipped.
     """
     why = collected.rows["why"].to_numpy()
     doubted = np.flatnonzero(why != "")
@@ -195,7 +193,7 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 
 
 def _normalised_rows(collected: Collected, start: int, number: int, settings: RunSettings) -> tuple[Frame, Frame]:
-    """Return `AT_ONCE` rows from `start` on and their changes, both with `order`, the place among all."""
+    """Return `AT_ONCE` rows from `start` and their changes, both with `order` among all rows."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
     kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     first = start + number * UNIT
@@ -204,7 +202,7 @@ def _normalised_rows(collected: Collected, start: int, number: int, settings: Ru
 
 
 def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
-    """Return the note on names of schools that are none of the cohort's, in rows that only one school can have."""
+    """Return a note on unknown school names in rows that only one school can have."""
     other = changes[(changes["field"] == "school") & changes["why"].str.endswith(OTHER_SCHOOL)]
     if other.empty:
         return []
@@ -216,12 +214,12 @@ def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
 
 @lru_cache(maxsize=1)
 def _shelf(folder: Path, spool: Spool) -> photos.Shelf:
-    """Return the files of the photo folder, looked through once a run (which has a spool of its own) and process."""
+    """Return the listing of the photo folder, cached per run (a spool is of one run) and process."""
     return photos.Shelf(folder)
 
 
 def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.Shelf | None:
-    """Lay the pictures that stood in cells into the spool, under the names that the rows' photo field holds."""
+    """Write pictures from cells into the spool, under the names in the rows' photo field."""
     if not pictures:
         return None
     folder = spool.folder / "pictures" / str(number)
@@ -232,7 +230,7 @@ def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.S
 
 
 def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
-    """Return what each row's photo is: a file of the folder, or the picture taken out of the row's own cell."""
+    """Return facts about each row's photo: a file of the folder, or the picture from the row's cell."""
     seen = photos.examine_photos(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
         own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
@@ -251,7 +249,7 @@ def _lay(spool: Spool, number: int, part: int, rows: Frame, changes: Frame) -> i
 
 
 def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
-    """Lay a unit's rows and changes (both with `order`) into the spool by part; return how many rows each part has."""
+    """Write a unit's rows and changes (both with `order`) to the spool by part; return the rows per part."""
     parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
     of_change = parts.reindex(changes["order"]).to_numpy()
     return {

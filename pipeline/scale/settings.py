@@ -1,4 +1,4 @@
-"""What every task needs beside its frames; written into the spool once, read by each process once."""
+"""Inputs of all tasks besides frames. They are written to the spool once and read by each process once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The cohort, its vocabulary and people, the day, where bytes read are kept, the colleges and rules asked for.
-
-    `latest`: of `match.times.latest_moment`.
-    """
+    """A run's settings. `keep` is the folder of input copies, `latest` is of `latest_moment`."""
 
     cohort: Cohort
     words: Vocabulary
@@ -33,16 +30,16 @@ class RunSettings:
     latest: datetime
 
     def counselors_of(self, students: Frame) -> Frame:
-        """Return the counselors of the schools that these students are of: a part looks through no other's."""
+        """Return the counselors of these students' schools only."""
         return self.counselors[self.counselors["school"].isin(students["school"].unique())]
 
     @property
     def all_asked(self) -> bool:
-        """Whether every row of every table is."""
+        """Whether all rows of all tables are requested."""
         return not self.chosen and not self.rules
 
     def asked(self, tables: dict[str, Frame]) -> dict[str, Frame]:
-        """Return the tables with the rows that are asked for: the chosen colleges', the tried rules' findings."""
+        """Return the tables with the requested colleges' rows and the tried rules' findings."""
         kept = only_colleges(tables, self.chosen)
         if not self.rules:
             return kept
@@ -51,13 +48,13 @@ class RunSettings:
 
     @classmethod
     def of(cls, spool: Spool) -> Self:
-        """Return the run's."""
+        """Return the run's settings."""
         return spool.read_object(cls.__name__)
 
 
 @dataclass(frozen=True)
 class Judging:
-    """The rules and the facts they know; schools whose registry could not be read, with the reason; lacking columns."""
+    """The rules with their facts, unread registries (school to reason), and missing columns."""
 
     rules: list[Rule]
     facts: Facts
@@ -66,5 +63,5 @@ class Judging:
 
     @classmethod
     def of(cls, spool: Spool) -> Self:
-        """Return the run's."""
+        """Return the run's rules."""
         return spool.read_object(cls.__name__)

@@ -1,4 +1,4 @@
-"""The spool: frames that tasks exchange, as files of a private folder that is removed when the run ends."""
+"""The spool: frames that tasks exchange, in a private folder that is deleted when the run ends."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false
@@ -28,7 +28,7 @@ class Spool:
     folder: Path
 
     def write(self, name: str, frame: Frame) -> None:
-        """Write one frame (its index is left behind)."""
+        """Write one frame without its index."""
         table = pa.Table.from_pandas(frame, preserve_index=False)
 
         def write(draft: Path) -> None:
@@ -45,23 +45,23 @@ class Spool:
         return feather.read_table(str(self._path(name)), use_threads=False)
 
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
-        """Return several frames of the same columns as one; at least one name is needed."""
+        """Concatenate frames with the same columns. At least one name is needed."""
         return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
 
     def digest(self, name: str) -> str:
-        """Return the SHA-256 of one frame as it is written; the same rows give the same."""
+        """Return the SHA-256 of the file of one frame. Equal rows have equal digests."""
         return sha256_of(self._path(name))
 
     def has(self, name: str) -> bool:
-        """Return whether there is a frame of this name."""
+        """Return whether the frame exists."""
         return self._path(name).is_file()
 
     def write_object(self, name: str, what: object) -> None:
-        """Write what every task needs and is no frame; only this program's own workers read it."""
+        """Pickle an object for all tasks. Only this program's own workers read it."""
         self._whole(name, lambda draft: draft.write_bytes(pickle.dumps(what)))
 
     def read_object(self, name: str) -> Any:  # noqa: ANN401 - what was written
-        """Return what was written, once per process."""
+        """Return the object, cached per process."""
         return _loaded(str(self._path(name)))
 
     def remove(self, *names: str) -> None:
