@@ -81,9 +81,7 @@ def folder_appearing(path: Path) -> Generator[Path]:
 @contextmanager
 def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
     """Yield the common draft, or an own one while another process writes in the folder and owns that."""
-    own = path.with_name(
-        f"{_DRAFT}{secrets.token_hex(4)}-{path.name}"
-    )  # random, because processes of two containers may share a PID
+    own = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # PIDs repeat across containers
     if contended:
         yield own
         return

@@ -210,9 +210,7 @@ class _Wire(Session):
         message["buffers"] = [base64.b64encode(buffer).decode() for buffer in more.get("buffers") or ()]
         text = json.dumps(message, default=str).encode()
         with _sending:
-            before = signal.pthread_sigmask(
-                signal.SIG_BLOCK, {signal.SIGINT}
-            )  # an interrupted message could not be read
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # keep the message in one piece
             self.way.send_bytes(text)
             if message["msg_type"] != _REPLY:
                 self.way.recv_bytes()

@@ -180,9 +180,7 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
     from pipeline.render import cards
     from pipeline.render.parameters import read_notebook
 
-    with appearing(
-        job.output_notebook, contended=True
-    ) as draft:  # a lost worker's job may still run beside its repetition
+    with appearing(job.output_notebook, contended=True) as draft:  # a lost worker's job may still run
         try:
             executed = papermill.execute_notebook(
                 read_notebook(job.notebook),

@@ -125,9 +125,7 @@ class Guard:
         words = reader.words
         seen = {word for word in words if len(word) >= _SHORTEST_SECRET} - expected.numbers
         secrets = self._secrets.among(seen)
-        if _ID.search(reader.text) or secrets - self._numbers.among(
-            secrets
-        ):  # allow a student number entered as a phone number
+        if _ID.search(reader.text) or secrets - self._numbers.among(secrets):  # student numbers may look like phones
             raise PageError("页面里有完整的证件号或手机号，已停止发布", remedy="请在 notebook 里不显示这一列，或先遮盖")
         if not expected.token:
             return
