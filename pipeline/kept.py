@@ -99,10 +99,7 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
 
 
 def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
-    """Copy files from run to run. If a file differs from its SHA-256, remove the copies and return None.
-
-    An executed notebook contains the path of its run folder, so the copy gets the new path.
-    """
+    """Copy files, or none if a SHA-256 differs (None). Executed notebooks get the path of the new run folder."""
     origin = source.path if source.path.is_dir() else source.final
     copied: Files = {}
     for name, digest in files.items():

@@ -30,11 +30,7 @@ class Fingerprint:
 
 
 def fingerprint(cohort: Cohort, as_of: date) -> Fingerprint:
-    """Return a run's digests.
-
-    They are blank for cohorts with sheets or databases, whose content is known only after reading, and if a file is
-    missing, which its reader reports.
-    """
+    """Return a run's digests; blank with sheets or databases (known only after reading) or a missing file."""
     sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
     if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
         return Fingerprint()

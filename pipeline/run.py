@@ -54,7 +54,6 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
 
 
 def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    """Return the summary of a run that reuses a whole earlier run, with the current head of the ledger."""
     started = options.now.isoformat(timespec="seconds")
     with open_ledger(cohort) as ledger:
         head = head_of(ledger.entries())

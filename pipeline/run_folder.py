@@ -167,7 +167,6 @@ def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def _object_in(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, or None if there is none."""
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -224,6 +223,5 @@ def newer_attempt(root: Path, run_id: str) -> str:
 
 
 def _moment(run_id: str) -> str:
-    """Return the start time in a run id."""
     day, _, rest = run_id.partition("-")
     return f"{day[:4]}-{day[4:6]}-{day[6:8]} {rest[:2]}:{rest[2:4]}" if len(day) == 8 else run_id

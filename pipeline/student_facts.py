@@ -275,7 +275,6 @@ def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
 
 
 def _records(frame: Frame, names: tuple[str, ...], submission_id: str = "") -> list[Facts]:
-    """Return these columns as records, of one submission or of all."""
     rows = frame[frame["submission_id"] == submission_id] if submission_id else frame
     return [{str(key): _plain(value) for key, value in row.items()} for row in rows[list(names)].to_dict("records")]
 

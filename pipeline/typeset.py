@@ -123,7 +123,6 @@ def _typefaces() -> Any:  # noqa: ANN401  # typst's own class, which is imported
 
 @cache
 def _characters() -> frozenset[str]:
-    """Return the characters that both bundled fonts have."""
     from fontTools.ttLib import TTFont
 
     sans, serif = ({*(TTFont(str(font), lazy=True).getBestCmap() or {})} for font in _fonts())

@@ -91,10 +91,7 @@ def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
 
 @contextmanager
 def hold_folder(folder: Path) -> Generator[bool]:
-    """Lock a folder with `flock` on its own descriptor. Yields True if the lock was free.
-
-    The system releases it when the process ends. Windows and some shares have no such locks: there it yields True.
-    """
+    """Lock a folder with `flock` until the process ends. Yields True if it was free, or if locks are unsupported."""
     if sys.platform == "win32":
         yield True
         return

@@ -90,7 +90,6 @@ def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str
 
 
 def _lift_title(page: Page) -> None:
-    """Move the first heading from its card to the title of the page."""
     for card in page.cards:
         if not card.piece and (found := _HEADING.search(card.parts[0])):
             rest = card.parts[0].replace(found[0], "", 1)
@@ -199,7 +198,6 @@ def _shown(page: Page, output: NotebookNode) -> Iterator[Markup]:
 
 
 def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[Markup]:
-    """Yield the first usable form of an output: HTML, a picture, Markdown, text."""
     if "text/html" in data:
         page.behind["脚本、表单、别处的图片"] += active_parts(data["text/html"])
         cleaned = clean_html(data["text/html"])

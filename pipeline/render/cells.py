@@ -95,8 +95,6 @@ class ForkedClient(MingceClient):
 
 
 class _Fork:
-    """The job's handle of the cell process."""
-
     def __init__(self, watched: Connection, memory: int) -> None:
         self._way, theirs = Pipe()
         pipes = {name: os.pipe() for name in ("stdout", "stderr")}
@@ -158,7 +156,6 @@ class _Fork:
         return self._notebooks < _MOST
 
     def end(self) -> None:
-        """End the process and all its children, by force after `_GRACE` seconds."""
         self._way.close()
         select.select([self._end], [], [], _GRACE)
         self._signal(signal.SIGKILL)
@@ -182,7 +179,6 @@ class _Fork:
         return message
 
     def _print(self) -> Iterator[dict[str, Any]]:
-        """Yield the text printed so far."""
         for name, (reading, decoder) in self._printed.items():
             try:
                 data = os.read(reading, 1 << 16)  # the capacity of a pipe: all text so far
@@ -196,8 +192,6 @@ class _Fork:
 
 
 class _Wire(Session):
-    """Jupyter's session, which sends its messages to the job as JSON."""
-
     way = AnyTrait()
 
     def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -244,7 +238,6 @@ def _serve(way: Connection) -> None:
 
 
 async def _run(way: Connection) -> None:
-    """Run cells one by one inside a running loop, as a kernel does."""
     config = Config()
     config.HistoryManager.enabled = False  # a thread, and a file in the user's home
     config.InteractiveShell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run

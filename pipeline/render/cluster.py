@@ -57,7 +57,6 @@ def on_workers(scheduler: str) -> Generator[Run]:
 
 
 def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[[NotebookResult], None]) -> None:  # noqa: ANN401 - Dask's has no types
-    """Run `jobs` on the workers, one per thread at a time, and call `on_done` when each ends."""
     executor = client.get_executor(pure=False)
     waiting: dict[Future[NotebookResult], NotebookJob] = {}
     try:

@@ -62,7 +62,6 @@ def show_head(page: Scope) -> Piece:
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
-    """Return the banners above the figures: signature, changes since it, students changed after approval."""
     signature, colours = page.signature, theme()
     banners: list[dict[str, str]] = []
     stale = page.statuses.get("stale", 0)
@@ -167,7 +166,6 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
 
 
 def _capped(groups: list[Group]) -> tuple[list[Group], int]:
-    """Return the groups up to `_CHASED` students in all, and the number of students left out."""
     shown: list[Group] = []
     room = _CHASED
     for group in groups:

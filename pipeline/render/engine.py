@@ -39,7 +39,6 @@ class _Readable(PythonTranslator):
 
     @classmethod
     def translate_str(cls, val: str) -> str:
-        """Return a text as a Python literal. Unprintable characters are escaped."""
         return repr(val)
 
 
@@ -178,11 +177,7 @@ class MingceEngine(Engine):
 
 
 def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
-    """Return the parameters of this call, and rewrite the cell that papermill injected in readable form.
-
-    Parameters of an earlier run (in the metadata, or in a cell that was edited since) are not of this call. They are
-    removed from the metadata, and their cell is unchanged.
-    """
+    """Return this call's parameters and rewrite their injected cell readably. Those of an earlier run are dropped."""
     given = dict(nb.metadata.papermill.get("parameters") or {})
     written = translator.codify(given, "Parameters")
     for cell in nb.cells:

@@ -34,7 +34,6 @@ _AFTER = 14  # days drawn after the deadline, if not a quarter of the season
 
 @cache
 def _family() -> str:
-    """Register the bundled font with matplotlib and return its family name."""
     from matplotlib import font_manager
     from pylopdf_fonts_zh_cn import sans_path
 
@@ -147,7 +146,6 @@ def _shown(course: Course) -> Course:
 
 
 def _room(*words: str) -> float:
-    """Return the share of the width that the labels right of the last points need."""
     widest = max(sum(17 if ord(each) > 0x2E80 else 9.5 for each in word) for word in words)
     return (widest + 14) / (_ACROSS * _WIDTH)
 

@@ -44,7 +44,6 @@ def _level(index: pd.Index, at: int) -> pd.Series:
 
 
 def _headings(column: pd.Series) -> list[str]:
-    """Return a column's heading, one line per level of its name."""
     names = column.name if isinstance(column.name, tuple) else (column.name,)
     return ["" if name is None else heading(str(name)) for name in names]
 

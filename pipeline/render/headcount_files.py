@@ -121,7 +121,6 @@ class _Formats:
 
 
 def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
-    """Write title, addressee, subject and the headings."""
     sheet.merge_range(0, 0, 0, _LAST, headcount.title, formats.title)
     for row, high in enumerate((44, 26, 22)):
         sheet.set_row(row, high)
@@ -134,7 +133,6 @@ def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
 
 
 def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
-    """Write the lines and merge each level's cells."""
     wide = _widths(headcount)[1] - 2
     for row, (line, span) in enumerate(headcount.levels(), _TOP + 1):
         number = formats.number if line.kind == "major" else formats.total
@@ -172,7 +170,6 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
 
 
 def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> None:
-    """Write 单位（盖章） over the date at the lower right, and the code with its QR code at the lower left."""
     picture = io.BytesIO()
     segno.make(code, micro=False, error="m").save(picture, kind="png", scale=3, border=2)
     for at in range(row, row + 4):
@@ -184,7 +181,6 @@ def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> 
 
 
 def _widths(headcount: Headcount) -> list[int]:
-    """Return the columns' widths in characters."""
     level, major, number, equal = (11, 22, 6, 6) if headcount.portrait else (13, 34, 8, 8)
     return [level, major, *[number] * len(COLUMNS), equal]
 

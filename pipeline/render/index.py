@@ -46,7 +46,6 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
 
 
 def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return entries by heading: colleges by school, schools by whether the run made their page."""
     groups: dict[str, list[dict[str, Any]]] = {}
     if not overview.by_school:
         for entry in sorted(entries, key=lambda each: str(each["school"])):

@@ -33,11 +33,7 @@ _MARGIN = 60
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook to run, with the paths of its output and page (None: no page) and its parameters.
-
-    `token` identifies its page, `line` is the subtitle. `own` is an office's notebook, which runs in its folder.
-    `of_college` is (school code, name). `ours` is one of the package, which may share a process.
-    """
+    """A notebook to run. `line` is the page's subtitle, `of_college` (school code, name). `ours` may share a process."""
 
     notebook: Path
     output_notebook: Path
@@ -127,11 +123,7 @@ def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Conn
 
 
 def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
-    """Run the jobs that arrive by `connection` and send back (kind, text) of each failure, or blanks.
-
-    In a fork of the prepared process the cells run in a second fork, elsewhere in a new kernel, which inherits the
-    memory limit and the environment without secrets. `starting` is a lock for its start.
-    """
+    """Run the jobs that arrive by `connection`; send back (kind, text) of failures. `starting` locks a cold start."""
     hush_libraries()
     os.umask(0o077)
     forget_secrets(os.environ)
@@ -147,7 +139,6 @@ def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any
 def _client(
     connection: Connection, starting: AbstractContextManager[Any] | None, memory: int, left: list[Any] | None
 ) -> Callable[..., Any]:
-    """Return the client class that runs a notebook's cells."""
     if starting is None:
         from pipeline.render.cells import ForkedClient
 

@@ -92,7 +92,6 @@ def show_changes(page: Overview) -> Piece | None:
 
 
 def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
-    """Return each changed college with the link to its changes and the number of students."""
     href = {(str(entry["school"]), str(entry["college"])): str(entry["href"]) for entry in page.entries}
     places = move.by_college()
     told = [

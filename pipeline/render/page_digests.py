@@ -51,7 +51,6 @@ def registry_page_digest(run: Run) -> str:
 
 
 def _not_checked(run: Run) -> defaultdict[str, list[list[str]]]:
-    """Return the unchecked rules with reasons by school (blank: all schools)."""
     found: defaultdict[str, list[list[str]]] = defaultdict(list)
     for item in run.summary.get("not_checked", []):
         found[str(item.get("school") or "")].append([str(item["rule"]), str(item["reason"])])

@@ -77,7 +77,6 @@ class _Own:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, table: str) -> _Own:
-        """Return the words and numbers of a college's rows of one table."""
         words = frozenset(value for column in rows.columns for value in rows[column].unique())
         numbers = frozenset(word for value in words for word in _WORD.findall(value))
         return cls(numbers, words, frozenset(rows["student_number"]) if table == "roster" else frozenset())
@@ -149,7 +148,6 @@ class Guard:
         return self._known({"registry": ["id_number"], "submissions": ["id_number", "phone", "family_phone"]})
 
     def _known(self, tables: dict[str, list[str]]) -> Known:
-        """Return all values of these columns of the run, read in batches."""
         return Known(
             rows[column]
             for table, columns in tables.items()

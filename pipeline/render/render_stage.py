@@ -121,7 +121,6 @@ class Renderer:
         return rendered
 
     def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
-        """Reuse a page from an earlier run if its key is equal."""
         taken = self.kept.take(page_key(name, keys))
         if taken:
             rendered.tell(name, 0.0)
@@ -160,7 +159,6 @@ class Renderer:
         _sweep(folder.path)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
-        """Write files that need no kernel. A failure is recorded as of a page."""
         for name, write in writers:
             if self._given_up:
                 return
@@ -211,13 +209,11 @@ def _guarded(guard: Guard, job: NotebookJob) -> str:
 
 
 def _point_to_final(folder: RunFolder, notebook: Path) -> None:
-    """Replace the hidden run folder by the final one in an executed notebook."""
     if notebook.is_file():
         text = notebook.read_text(encoding="utf-8")
         notebook.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
 
 
 def _sweep(run: Path) -> None:
-    """Delete drafts of killed jobs."""
     for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
         sweep(folder)

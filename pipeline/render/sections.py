@@ -61,11 +61,7 @@ def show_work(
     headline: str = "",
     people: str = "#colleges",
 ) -> Piece:
-    """Return the open work: students left, who acts first, deadline, then all tasks.
-
-    `step` and `nothing_left` are shown when all are approved, `signature` is that of a single college. `after` is the
-    text below the table, `headline` the sentence above, `people` the anchor of the students.
-    """
+    """Return the open work. `step` and `nothing_left` are shown when all are approved; `people` is an anchor."""
     work = duties(statuses, as_of, window)
     due = work[0].due if work else None
     return section(
@@ -132,11 +128,7 @@ def listing(
     left_out: int = 0,
     beyond: str = "tables.xlsx",
 ) -> Piece:
-    """Return a section of at most 400 rows under `lead`, or `nothing` when there are no rows.
-
-    An empty last column is dropped to save room on phones. `left_out` counts rows that the caller dropped; `beyond` is
-    the file that has all rows.
-    """
+    """Return at most 400 rows. An empty last column is dropped, for phones. `beyond` is the file with all rows."""
     shown = list(rows[:LISTED])
     if not any(row[-1] for row in rows):
         headings, shown = headings[:-1], [row[:-1] for row in shown]

@@ -138,7 +138,6 @@ def _left_out(name: str, count: int) -> str:
 
 
 def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Format) -> list[str]:
-    """Set up the sheet of one table and write its headings; return the names of its columns."""
     headings = [heading(str(column)) for column in first.columns]
     widths = [_width(name, list(column_words(first[at]))) for name, at in zip(headings, first.columns, strict=True)]
     _page_setup(sheet, rows, widths)
@@ -149,7 +148,6 @@ def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Form
 
 
 def _width(name: str, values: list[str]) -> int:
-    """Return the width of the heading with its filter button and of the first values."""
     narrowest, widest = _WIDTHS
     longest = max((room(value) for value in values), default=0)
     return max(narrowest, room(name) + 4, min(longest + 2, widest))

@@ -1,2 +1,1 @@
-"""Run a cohort of any size: schools are grouped into parts, each part is a task, and a step between resolves what
-crosses schools."""
+"""Runs of any size: schools in parts, a task per part, and a step between for relations across schools."""

@@ -123,7 +123,6 @@ class Across:
         return settled
 
     def _move(self, settled: SettledAcross, counting: Bools) -> None:
-        """Move submissions to the part of their student, and lend rows for comparison."""
         away, twins = self._known_elsewhere(settled.home)
         wandering = np.flatnonzero(away & counting)
         if len(wandering):
@@ -159,7 +158,6 @@ class Across:
         return np.where(standing >= 0, self.registry_home[held[standing]], settled.home[rows])
 
     def _lend(self, settled: SettledAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
-        """Write, for each part, incoming submissions, lent registry rows and their classes."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
         guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
@@ -206,7 +204,6 @@ class Across:
         return self.spool.read_all(filled)
 
     def _submissions(self, settled: SettledAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
-        """Return the submissions at positions, in their order, with ids or with some columns."""
         homes = settled.home[rows]
         wanted = [(int(part), settled.order[rows[homes == part]]) for part in np.unique(homes)]
         fetched = self.fetch_submissions(wanted, columns) if wanted else []
@@ -215,7 +212,6 @@ class Across:
         return pd.concat(fetched, ignore_index=True).set_index("order").loc[settled.order[rows]].reset_index()
 
     def _registry(self, rows: Positions) -> Frame:
-        """Return the registry rows at positions, in their order."""
         ends = np.cumsum([0, *self.registry.sizes])
         cuts = np.searchsorted(rows, ends)
         wanted = [

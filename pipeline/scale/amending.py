@@ -51,7 +51,6 @@ def _name(number: int) -> str:
 
 
 def _amendments(collected: Collected, settings: RunSettings) -> Frame:
-    """Return the rows as `with_amendments` takes them."""
     rows = collected.rows.reset_index(drop=True)
     kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
@@ -106,7 +105,6 @@ def _bases(
 
 
 def _with_photos(amended: Amended, folder: Path | None, spool: Spool) -> Frame:
-    """Return the amended rows, with new photos examined."""
     rows = amended.rows
     new = np.unique(amended.changes["at"][amended.changes["field"] == "photo"])
     if folder is not None and len(new):

@@ -107,7 +107,6 @@ def _pool() -> Executor:
 
 
 def _begin() -> None:
-    """Set up a worker: hide warnings of libraries, and end with the parent process."""
     hush_libraries()
     _end_with_parent()
 

@@ -79,7 +79,6 @@ def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
 
 
 def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
-    """Return the id of the submission that supersedes each; blank if it counts itself."""
     own = rows["order"].to_numpy()
     instead = counts.fillna(-1).to_numpy().astype(np.int64)
     ids = pd.Series(rows["submission_id"].to_numpy(), index=own)

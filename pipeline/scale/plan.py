@@ -102,7 +102,6 @@ class RunData:
         ]
 
     def _amend(self, layout: Layout) -> tuple[Note, ...]:
-        """Apply amending rows as one more unit; return the notes."""
         if not any(source.amends for source in self.settings.cohort.submissions.sources):
             return ()
         with open_ledger(self.settings.cohort) as ledger:

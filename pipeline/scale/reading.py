@@ -113,10 +113,7 @@ def _said_of_equal(rows: Frame) -> list[Note]:
 
 
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
-    """Return registry rows in which its own school replaces unknown ones, and a note on them.
-
-    `cohort.toml` says whose registry it is. With unknown schools every student would be told to register elsewhere.
-    """
+    """Return rows with unknown schools replaced by the registry's own (as `cohort.toml` says), and a note on them."""
     strange = rows[~rows["school"].isin(list(known))]
     if strange.empty:
         return rows, []
@@ -193,7 +190,6 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 
 
 def _normalised_rows(collected: Collected, start: int, number: int, settings: RunSettings) -> tuple[Frame, Frame]:
-    """Return `AT_ONCE` rows from `start` and their changes, both with `order` among all rows."""
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
     kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
     first = start + number * UNIT
@@ -219,7 +215,6 @@ def _shelf(folder: Path, spool: Spool) -> photos.Shelf:
 
 
 def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.Shelf | None:
-    """Write pictures from cells into the spool, under the names in the rows' photo field."""
     if not pictures:
         return None
     folder = spool.folder / "pictures" / str(number)

@@ -87,7 +87,6 @@ def _codes(cohort: Cohort) -> dict[str, str]:
 
 
 def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
-    """Return `resubmitted` and `returned` per student."""
     students = reviewed.students[reviewed.students["outside"] == ""]
     returned = returned_students(reviewed.entries)
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
@@ -164,5 +163,4 @@ def count_colleges(
 
 
 def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
-    """Return part / whole, or 0 if whole is 0."""
     return (part / whole.where(whole > 0, 1)).astype("float64")
