@@ -33,7 +33,7 @@ _MARGIN = 60
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook to run. `line` is the page's subtitle, `of_college` (school code, name). `ours` may share a process."""
+    """A notebook to run. `line` is the subtitle, `of_college` (school code, name). `ours` may share a process."""
 
     notebook: Path
     output_notebook: Path
