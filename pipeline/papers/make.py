@@ -15,7 +15,7 @@ from pipeline.papers import corrections, errata, posted
 from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
-from pipeline.run_folder import unread_of
+from pipeline.run_folder import JOURNAL, unread_of
 from pipeline.typeset import Paper
 from pipeline.view.answers import answer_rows
 from pipeline.view.run_tables import Run, college_folder
@@ -24,7 +24,6 @@ from pipeline.whole import appearing
 FOLDER = "papers"
 BEFORE = "before"
 """In the place of a run's id, before there is a run."""
-_JOURNAL = ".made"
 _LISTED = 30
 
 
@@ -59,9 +58,9 @@ class PaperFolder:
     def __init__(self, cohort: Cohort, run_id: str) -> None:
         self.root = cohort.reports_folder / FOLDER / run_id
         self._known: dict[str, tuple[Path, str]] = {}
-        older = [path.parent for path in self.root.parent.glob(f"*/{_JOURNAL}") if path.parent.name < run_id]
+        older = [path.parent for path in self.root.parent.glob(f"*/{JOURNAL}") if path.parent.name < run_id]
         for folder in (*sorted(older)[-1:], self.root):
-            for key, name, sha256 in _noted(folder / _JOURNAL):
+            for key, name, sha256 in _noted(folder / JOURNAL):
                 self._known[key] = folder / name, sha256
 
     def write(self, name: str, content: bytes | Paper) -> Path:
@@ -91,8 +90,8 @@ class PaperFolder:
         self._put(path, content)
         sha256 = hashlib.sha256(content).hexdigest()
         self._known[paper.key] = path, sha256
-        (self.root / _JOURNAL).touch(mode=0o600)
-        with (self.root / _JOURNAL).open("a", encoding="utf-8") as journal:
+        (self.root / JOURNAL).touch(mode=0o600)
+        with (self.root / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(json.dumps([paper.key, path.relative_to(self.root).as_posix(), sha256]) + "\n")
 
     def _put(self, path: Path, content: bytes) -> None:
@@ -106,8 +105,9 @@ class PaperFolder:
 def _noted(journal: Path) -> list[tuple[str, str, str]]:
     """Return key, file and SHA-256 of each PDF that a journal notes; a line that was cut off is none."""
     try:
-        return [tuple(json.loads(line)) for line in journal.read_text(encoding="utf-8").split("\n")[:-1]]
-    except (OSError, ValueError):
+        lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").split("\n")[:-1]]
+        return [(key, name, sha256) for key, name, sha256 in lines]
+    except (OSError, TypeError, ValueError):
         return []
 
 
