@@ -1,4 +1,4 @@
-"""The mail for counselors and secretaries: what is left today and for whom, from one view of the people."""
+"""Mail for counselors and secretaries: today's tasks and for whom, from one view of the people (`view.people`)."""
 
 from __future__ import annotations
 
@@ -44,8 +44,6 @@ _LEFT_UNDONE = "还有人没有通过，学院就不能签字上报；提交早�
 
 @dataclass(frozen=True)
 class _Role:
-    """What differs between the two readers: whose students, which actors' work they are asked for, what of extras."""
-
     whose: str
     actors: tuple[str, ...]
     extras: str
@@ -60,7 +58,7 @@ _SECRETARY = _Role("院系", ("college", "counselor", "student"), "核实、撤�
 
 
 def counselor_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
-    """Return the mail for one counselor: their classes only, fail closed."""
+    """Return the mail for one counselor. Building it refuses rows of other classes."""
     classes = len(recipient.scope)
     first = min(recipient.scope)[2]
     named = first if classes == 1 else f"{first}等 {classes} 个班"
@@ -68,7 +66,7 @@ def counselor_draft(cohort: Cohort, source: MailSource, recipient: Recipient, fu
 
 
 def secretary_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
-    """Return the digest for one college's secretary."""
+    """Return the mail for one college's secretary."""
     colleges = sorted({key[1] for key in recipient.scope})
     named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
     return _draft(cohort, source, recipient, _SECRETARY, named, full)
@@ -81,7 +79,7 @@ def _draft(cohort: Cohort, source: MailSource, recipient: Recipient, role: _Role
 
 
 def content_digest(people: People, recipient: Recipient) -> str:
-    """Return the digest of what a reader would call news: no dates, no days left."""
+    """Return the digest of a mail's content without dates: a mail in which only dates changed is not due."""
     chased = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in people.chase]
     groups = [
         [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
@@ -163,14 +161,12 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
 
 
 def _note(people: People, group: dict[str, Any], recipient: Recipient) -> str:
-    """Return what stands beside a class: the counselor for a secretary; the college where there are several."""
     if recipient.kind == "secretary":
         return str(group["counselor"])
     return str(group["college"]) if people.roster["college"].nunique() > 1 else ""
 
 
 def _closing(source: MailSource, recipient: Recipient) -> str:
-    """Return what follows the last approval: nothing more for a counselor; a secretary signs and hands in."""
     if recipient.kind != "secretary":
         return "谢谢您。"
     if recipient.scope & source.changed:
@@ -184,7 +180,7 @@ def _closing(source: MailSource, recipient: Recipient) -> str:
 
 
 def _asked(people: People, role: _Role) -> list[dict[str, object]]:
-    """Return what the reader is asked for: number, unit, words, note, colour; what has no number is left out."""
+    """Return number, unit, text, note and colour of the tasks of the reader's actors, if anyone has them."""
     asked: dict[str, dict[str, object]] = {}
     for state in states().values():
         if state.ask and state.actor in role.actors and people.statuses[state.name]:
@@ -201,7 +197,7 @@ def _asked(people: People, role: _Role) -> list[dict[str, object]]:
 
 
 def _group_message(cohort: Cohort, people: People) -> str:
-    """Return a paragraph for the class's group that names nobody, blank where no student has anything to do."""
+    """Return a paragraph for the class's chat group. It names nobody, and is blank if no student has anything to do."""
     if not any(people.statuses[state.name] for state in states().values() if state.until == "closes"):
         return ""
     office, closes = cohort.office, cohort.window.closes
@@ -217,7 +213,7 @@ def _group_message(cohort: Cohort, people: People) -> str:
 
 
 def _cut(text: str, most: int = _LONGEST_NAME) -> str:
-    """Return a name as a mail has room for it: one of a million characters would keep the whole mail from going."""
+    """Cut a name, because a very long one would push the mail over its size limit."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 
@@ -227,7 +223,7 @@ def _cut_row(row: Chased) -> Chased:
 
 
 def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, ...]) -> tuple[str, str]:
-    """Return HTML and text with as many chase rows, and then classes, as fit; the attachment has them all."""
+    """Return HTML and text with as many chase rows, and then classes, as fit. The attachment lists all."""
     html = text = ""
     for fewer in _fewer_and_fewer(values, chase):
         html, text = render_letter("dashboard", {**values, **fewer}, cohort)
@@ -237,7 +233,7 @@ def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, .
 
 
 def _fewer_and_fewer(values: dict[str, Any], chase: tuple[Chased, ...]) -> Iterator[dict[str, Any]]:
-    """Yield what stands in the place of the whole: chase rows by `CAPS`, none, then none and fewer classes."""
+    """Yield values that make the mail smaller: chase rows by `CAPS`, then none, then fewer classes."""
     for cap in CAPS:
         yield {"chase": _by_state(chase, cap)}
     groups, left = values["groups"], values["groups_left"]
@@ -246,7 +242,7 @@ def _fewer_and_fewer(values: dict[str, Any], chase: tuple[Chased, ...]) -> Itera
 
 
 def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
-    """Return the chase list by state; where all wait for one and the same thing, by class without reasons."""
+    """Return the chase list by state. If all rows of a state have the same reasons, they are listed by class."""
     groups: list[dict[str, object]] = []
     for status in dict.fromkeys(row.status for row in chase):
         rows = [row for row in chase if row.status == status]
@@ -273,7 +269,6 @@ def _headline(asked: list[dict[str, object]], left: int) -> str:
 
 
 def _deadline(window: Window, as_of: date) -> str:
-    """Return the date that binds next, in words."""
     if as_of <= window.closes:
         return f"学生提交截止 {month_day(window.closes)}，{left_in_words((window.closes - as_of).days)}"
     days = (window.college_due - as_of).days
@@ -286,7 +281,7 @@ _LIST_FONT = {"font_name": "微软雅黑", "font_size": 10}
 
 
 def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
-    """Return the xlsx of `rows`, with `title` above them; A4 landscape, header repeated, filters on."""
+    """Return the xlsx of `rows` with `title` above them: A4 landscape, header repeated, filters on."""
     buffer, widths = io.BytesIO(), list(_LISTED.values())
     with text_book(buffer) as book:
         sheet = book.add_worksheet("名单")

@@ -1,4 +1,4 @@
-"""What is attached to staff's mail: a college's page, a counselor's own page and the papers of her classes."""
+"""Attachments of staff mail: a college's page, a counselor's own page, the papers of their classes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,7 @@ _REMEDY = "请重新执行 mingce run 后再寄送"
 
 
 def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
-    """Return the pages of a secretary's colleges from the run's site, and the headcounts that can be signed.
-
-    Raises:
-        RefusedError: a page is not there or not whole.
-    """
+    """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
     scope = sorted(recipient.scope)[:MOST]
     site = {key: site_folder(cohort, source.run, *key) for key in scope}
     pages = tuple(_attachment(key, "看板", folder / "dashboard.html") for key, folder in site.items())
@@ -55,12 +51,12 @@ def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> t
 def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
     if not page_is_whole(page):
         raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-    alone = page.read_bytes().replace(_WAY_BACK, b"")  # there is no index beside an attachment
+    alone = page.read_bytes().replace(_WAY_BACK, b"")  # an attachment has no index to go back to
     return Attachment(f"{key[1][:12]}_{what}.html", alone, "text/html")
 
 
 def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
-    """Render each counselor's own page (one for each of their colleges), all at once, and return what gives them."""
+    """Render all counselors' own pages at once, one per college. Returns a function that gives a counselor's."""
     if not who:
         return no_pages
     from pipeline.render.notebooks import NotebookJob, run_notebooks
@@ -71,7 +67,7 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
     guard, notebooks = Guard(load_run(source.run)), Notebooks(cohort.notebooks_folder)
     made: dict[str, tuple[Attachment, ...]] = {}
     failed: dict[str, str] = {}
-    with _scratch(cohort) as name:  # the executed notebooks are not kept: a name is in them
+    with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
         jobs: list[NotebookJob] = []
         wanted = [(one, key) for one in who for key in sorted({(key[0], key[1]) for key in one.scope})[:MOST]]
         for place, (recipient, key) in enumerate(wanted):
@@ -107,7 +103,7 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
 
 @contextmanager
 def _scratch(cohort: Cohort) -> Generator[Path]:
-    """Give a folder beside the outbox (whoever sends holds the lock); what a crash left there is removed first."""
+    """Yield an empty folder in the outbox. The lock of sending allows deleting what a crash left there."""
     folder = cohort.reports_folder / "outbox" / ".pages"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -118,11 +114,6 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
 
 
 def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path | None) -> Attachment:
-    """Return the page as an attachment, held to the recipient's own students.
-
-    Raises:
-        RefusedError: it failed, is cut off, or a student of another class stands on it.
-    """
     from pipeline.render.page_guard import PageError
 
     if page is None or not page_is_whole(page):
@@ -139,12 +130,12 @@ def no_pages(recipient: Recipient) -> tuple[Attachment, ...]:
     raise RefusedError("页面没有生成", where=recipient.kind, remedy=_REMEDY)
 
 
-_KEPT = 8  # whose students are kept in memory
+_KEPT = 8  # colleges whose students are kept in memory
 MOST_BYTES = 1_000_000  # bytes of all papers of one mail
 
 
 class CounselorPapers:
-    """The papers of a run's counselors: colleges are read once for all of theirs, a PDF is made once."""
+    """The papers of counselors' classes. Each college is read once, and each PDF is made once."""
 
     def __init__(self, cohort: Cohort, source: MailSource) -> None:
         self._cohort, self._run = cohort, load_run(source.run)
@@ -152,7 +143,7 @@ class CounselorPapers:
         self._college = lru_cache(_KEPT)(self._read)
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
-        """Return the sheet to sign and the workbook of corrections of each class; none where they are too large."""
+        """Return each class's sheet to sign and workbook of corrections; none if they exceed `MOST_BYTES`."""
         made: list[Attachment] = []
         for school, college, class_name in sorted(recipient.scope):
             made += self._of_class(College(self._cohort.code_of(school), school, college), class_name)

@@ -1,4 +1,4 @@
-"""The file for the upper system: the approved students of signed colleges, in a described mapping."""
+"""The file for the upper system: approved students of signed colleges, in a described mapping."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.review.signatures import unsigned
 
 @dataclass(frozen=True)
 class HandedIn:
-    """What was written: where, how many students, and what was left blank."""
+    """The file, its number of students, and notes on values that were left blank."""
 
     path: Path
     students: int
@@ -30,7 +30,7 @@ class HandedIn:
 
 @dataclass(frozen=True)
 class HandinRequest:
-    """What to write: `form` and `template` may be None (the mapping's own format, no template)."""
+    """What to write. Without `form` the mapping's format is used."""
 
     mapping: Mapping
     colleges: list[tuple[str, str]]
@@ -42,18 +42,11 @@ class HandinRequest:
 
 
 def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: HandinRequest, today: date) -> HandedIn:
-    """Write the file for the upper system and return where it is.
-
-    Args:
-        cohort: the class.
-        tables: the newest run's.
-        entries: the ledger's, of the kinds that a desk reads.
-        wanted: which students, how and where.
-        today: the day for which exceptions hold.
+    """Write the file for the upper system. Exceptions are valid on `today`.
 
     Raises:
         RefusedError: a college is not signed or changed since (unless a draft), a value does not fit, nobody is left.
-        UsageError: template or place cannot be used.
+        UsageError: the template or the folder cannot be used.
     """
     kept = entries[entries["kind"].isin(KINDS)]
     desk = lay_desk(tables, kept, today)
@@ -77,15 +70,11 @@ def _file_name(cohort: Cohort, wanted: HandinRequest, form: str) -> str:
 
 
 _SHOWN = 20
-_DIGITS = 15  # that a float keeps
+_DIGITS = 15  # significant digits of a float
 
 
 def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, str]]) -> None:
-    """Raise where a college (school code, name) has not signed, or its data differ from what was signed.
-
-    Raises:
-        RefusedError: every such college with its reason.
-    """
+    """Raise `RefusedError` that lists each college (school code, name) that has not signed its present data."""
     reasons: list[str] = []
     for code, name in colleges:
         told = unsigned(entries, code, name, of_college(desk.people, code, name))
@@ -96,10 +85,7 @@ def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, st
 
 
 def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:
-    """Return the approved students of the colleges: `school_code` and every field of the form as text.
-
-    Values are those that were approved; where the student left one blank, the registry's.
-    """
+    """Return the approved students: `school_code` and every field as text, as approved, or else as in the registry."""
     people = desk.people
     chosen = pd.MultiIndex.from_frame(people[["school_code", "college"]]).isin(colleges)
     people = people[chosen & (people["status"] == "approved")]
@@ -116,15 +102,10 @@ def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame
 
 
 def handin_table(people: pd.DataFrame, mapping: Mapping, rules: Path | None) -> tuple[pd.DataFrame, list[str]]:
-    """Return the file's table (columns by name, all text), and notes on what was left blank.
-
-    Args:
-        people: the table of `approved_people`.
-        mapping: the columns wanted.
-        rules: the office's own rules folder, for its code tables.
+    """Return the file's table (columns by name, all text), and notes on blanks. `rules` may hold code tables.
 
     Raises:
-        RefusedError: every value that does not fit (no code, too wide, no such character), by student number.
+        RefusedError: lists by student number each value without code, too wide, or not in the encoding.
     """
     wrong: list[str] = []
     notes: list[str] = []
@@ -163,7 +144,7 @@ def _values(people: pd.DataFrame, column: HandinColumn) -> pd.Series:
 
 
 def _coded(values: pd.Series, column: HandinColumn, rules: Path | None) -> tuple[pd.Series, pd.Series]:
-    """Return the codes of answers, and where an answer has none."""
+    """Return the codes of answers, and which answers have none."""
     if not column.codes and not column.values:
         unknown = (values == "") & bool(column.region)
         return values, unknown
@@ -194,7 +175,7 @@ def _unfit(people: pd.DataFrame, values: pd.Series, column: HandinColumn, encodi
 
 
 def _has_room(value: str, column: HandinColumn) -> bool:
-    """Return whether a number, or nothing, fits into its column of a DBF file, which keeps it as a float."""
+    """Return whether a number or a blank fits into its DBF column, which stores a float."""
     whole, _, rest = value.partition(".")
     point = column.decimals + 1 if column.decimals else 0
     return (

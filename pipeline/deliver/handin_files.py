@@ -1,7 +1,4 @@
-"""Writing the file for the upper system as xlsx, csv or DBF, and reading it back.
-
-Every cell is text (numbers only where DBF's type says so), nothing is ever a formula.
-"""
+"""Write the file for the upper system as xlsx, csv or DBF. Cells are text (in DBF also type N), never formulas."""
 
 from __future__ import annotations
 
@@ -32,17 +29,17 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 Rows = list[tuple[str, ...]]
-# what openpyxl raises over a workbook whose inside is broken
+# errors of openpyxl about a damaged workbook
 _BROKEN = (LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, AssertionError,
            NotImplementedError, RuntimeError, EOFError, OSError, zlib.error)  # fmt: skip
-_HEADING_ROWS = 20  # how far down a template's heading is looked for
+_HEADING_ROWS = 20  # first rows of a template that may hold the heading
 
 
 def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template: Path | None) -> None:
-    """Write `table` (columns by name, all text) to `path`, read it back and compare; the file appears whole or not.
+    """Write `table` (columns by name, all text) to `path` atomically, read it back and compare.
 
     Raises:
-        UsageError: the template cannot be used, or the place cannot be written to.
+        UsageError: the template cannot be used, or the file cannot be written.
         MingceError: what was read back differs.
     """
     rows: Rows = list(table.itertuples(index=False, name=None))
@@ -64,7 +61,7 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
 
 
 def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:
-    """Return the row with numbers in one spelling, as reading back gives them."""
+    """Return the row with numbers in the notation that reading back returns."""
     return tuple(
         _plain(value) if column.type == "N" else value for value, column in zip(row, mapping.columns, strict=True)
     )
@@ -106,17 +103,16 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
 
 
 def _sheet_name(title: str) -> str:
-    """Return a title as a worksheet may be called."""
+    """Return a title as Excel allows it for a worksheet."""
     return re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", title)[:31].strip("' ") or "名单"
 
 
 def _width(texts: list[str]) -> int:
-    """Return the width of a column in which these stand whole, within bounds."""
     return min(max(map(room, texts)) + 2, 40)
 
 
 def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
-    """Return the rows under the heading of the sheet that has one, read by another library than wrote them."""
+    """Return the rows below the first heading. They are read with another library than wrote them."""
     from python_calamine import CalamineWorkbook
 
     with path.open("rb") as file:
@@ -138,7 +134,7 @@ def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
 
 
 def _heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
-    """Return the row of the heading and the place of each column, by label or name; no places where there is none."""
+    """Return the row of the heading and the place of each column, by label or name; no places if there is none."""
     for at, row in enumerate(grid[:_HEADING_ROWS]):
         words = ["".join(cell.split()) for cell in row]
         places = [_place(words, column) for column in mapping.columns]
@@ -152,7 +148,7 @@ def _place(words: list[str], column: HandinColumn) -> int:
 
 
 def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> None:
-    """Write the rows under the heading of the template, whose styles, widths and other sheets stay as they are."""
+    """Write the rows below the template's heading. Styles, widths and other sheets stay as they are."""
     book = _open_template(template)
     for sheet in book.worksheets:
         limit = min(sheet.max_row, _HEADING_ROWS)
@@ -174,7 +170,7 @@ def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> 
 
 
 def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
-    """Save the workbook; its sheets wait in temporary files, in a folder that the next saving removes after a kill."""
+    """Save the workbook. openpyxl's temporary files go to a folder that the next save deletes after a kill."""
     before, waiting = tempfile.tempdir, path.with_name(f"{path.name}.sheets")
     shutil.rmtree(waiting, ignore_errors=True)
     waiting.mkdir(mode=0o700)
@@ -189,7 +185,7 @@ def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
 def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
     from openpyxl import load_workbook
 
-    if not os.path.isfile(template):  # noqa: PTH113  # a name too long is none, and no error
+    if not os.path.isfile(template):  # noqa: PTH113  # False for too long a name; Path raises
         raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template")
     try:
         content = read_content(template, template.parent)
@@ -210,18 +206,18 @@ def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -
             cell._style = copy(style)
             cell.value = value or None
             if value:
-                cell.data_type = "s"  # text, whatever it begins with
+                cell.data_type = "s"  # text, also if it begins with =
                 cell.number_format = "@"
     below = heading + len(rows)
     columns = {place + 1 for place in places}
-    there: Any = sheet._cells  # pyright: ignore[reportPrivateUsage]  # only cells that are there: a far one means no more
+    there: Any = sheet._cells  # pyright: ignore[reportPrivateUsage]  # only existing cells
     for (line, column), cell in list(there.items()):
         if line > below and column in columns:
             cell.value = None
 
 
 def _last_line(sheet: Worksheet, heading: int) -> int:
-    """Return the last row of a heading whose cells may be merged downwards, and part what is merged below it."""
+    """Return the last row of a heading, whose cells may be merged downwards. Unmerges cells below it."""
     ranges: Any = list(sheet.merged_cells.ranges)
     last = max((each.max_row for each in ranges if each.min_row <= heading <= each.max_row), default=heading)
     for each in ranges:
@@ -234,7 +230,7 @@ def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:
     import dbf
     from dbf.tables import code_pages
 
-    # the file's mark for GBK (0x7A) has no neighbour for GB18030, of which GBK is a part
+    # DBF has a code page mark for GBK (0x7A), and none for GB18030, which contains GBK
     code_pages[0x7A] = ("gb18030", "Chinese GB18030")
     with dbf.Table(str(path), "; ".join(_field(column) for column in mapping.columns), codepage="gb18030") as table:
         for row in rows:
@@ -255,7 +251,7 @@ def _cell(value: str, column: HandinColumn) -> object:
 def _read_dbf(path: Path, mapping: Mapping) -> Rows:
     import dbf
 
-    with dbf.Table(glob.escape(str(path))) as table:  # it takes a name for a pattern, where it is to read
+    with dbf.Table(glob.escape(str(path))) as table:  # dbf takes the name as a pattern when it reads
         return [
             _as_read(tuple("" if cell is None else str(cell).rstrip() for cell in record), mapping) for record in table
         ]

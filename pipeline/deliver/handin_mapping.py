@@ -1,7 +1,4 @@
-"""A described mapping: which columns the upper system wants, from which fields, in which codes, widths and encoding.
-
-Ready ones are `expectations/handin/NAME.toml`; an office copies one and changes it.
-"""
+"""Mapping of the upper system's columns to fields, codes, widths. Shipped ones: `expectations/handin/*.toml`."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _DBF_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,9}")
 
 
 class HandinColumn(BaseModel):
-    """One column of the file; exactly one of `field`, `source`, `region` and `constant` says where it comes from."""
+    """One column of the file. Exactly one of `field`, `source`, `region` and `constant` is its source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,12 +53,12 @@ class HandinColumn(BaseModel):
 
     @property
     def heading(self) -> str:
-        """What stands over the column in xlsx."""
+        """The column's heading in xlsx."""
         return self.label or self.name
 
 
 class Mapping(BaseModel):
-    """The whole file: its columns in order, its encoding and its usual format."""
+    """The whole file: columns in order, encoding, default format."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,17 +78,17 @@ class Mapping(BaseModel):
         return self
 
     def drafted(self) -> Mapping:
-        """Return the mapping with a last column that says in every row that this is a draft."""
+        """Return the mapping with a last column that marks every row as draft."""
         note = HandinColumn(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
         return self.model_copy(update={"columns": [*self.columns, note]})
 
 
 def load_mapping(name: str, folder: Path) -> Mapping:
-    """Return a ready mapping by name, or the one of a file (a relative path starts at `folder`).
+    """Return a shipped mapping by name, or the one of a file (a relative path starts at `folder`).
 
     Raises:
         UsageError: there is no such mapping.
-        ConfigurationError: every mistake of the file at once.
+        ConfigurationError: lists every mistake of the file.
     """
     ready = resources.expectations() / "handin"
     path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / os.path.expanduser(name)  # noqa: PTH111

@@ -1,8 +1,7 @@
-"""One mail: its letter filled in, looked at once more, and as bytes that QQ Mail, 163, Outlook and phones show right.
+"""One mail: its letter, its last checks, and its bytes as QQ Mail, 163, Outlook and phones display them correctly.
 
-Python folds a long attachment name into `filename*0*=` continuations (RFC 2231), which QQ Mail shows as
-`tcmime.*.bin`; Outlook wants an RFC 2047 `name=` beside it. Raising the line length instead breaks the Subject.
-So Python serialises the mail without its attachments, whose parts are written here.
+Python splits a long attachment name into `filename*0*=` (RFC 2231), which QQ Mail shows as `tcmime.*.bin`. Outlook
+needs an RFC 2047 `name=` too. Longer lines would break the Subject. So the attachments' parts are written here.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Draft:
-    """A mail that may be due: what it will say, as a digest, and how to build it (which costs time)."""
+    """A mail that may be due: the digest of its content, and a function that builds it at some cost."""
 
     recipient: Recipient
     content: str
@@ -63,28 +62,24 @@ class Draft:
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PICTURE_ID = "progress@mingce"  # what the HTML refers to as cid:
+PICTURE_ID = "progress@mingce"  # the HTML refers to it as cid:
 
 
 def header_text(text: str) -> str:
-    """Return `text` fit for a header: one line, no control or direction marks, at most 120 characters."""
+    """Return `text` for a header: one line, no control or direction marks, at most 120 characters."""
     return _CONTROL.sub(" ", text).strip()[:120]
 
 
 def display_name(text: str) -> str:
-    """Return a person's name fit to stand before an address: also without what has a meaning there.
+    """Return a person's name for an address header, without characters that have a meaning there.
 
-    Python folds a long quoted name in two, and what then stands outside of the quotes reads as another address.
+    Python splits a long quoted name, and the part outside the quotes would read as another address.
     """
     return re.sub(r'[\s"\\<>()\[\],;:@]+', " ", header_text(text)).strip()[:60]
 
 
 def sender_address(given: str) -> Address:
-    """Return `就业处 <jyc@example.edu.cn>` as an address.
-
-    Raises:
-        ConfigurationError: there is no plain address in it.
-    """
+    """Parse `就业处 <jyc@example.edu.cn>`. Raise `ConfigurationError` if it holds no plain address."""
     name, address = parseaddr(given)
     clean = clean_address(address)
     if not clean:
@@ -93,11 +88,7 @@ def sender_address(given: str) -> Address:
 
 
 def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) -> bytes:
-    """Return the mail in the bytes that are sent and kept.
-
-    Raises:
-        MingceError: its HTML is over the limit (a caller caps its rows first).
-    """
+    """Return the bytes that are sent and kept. Raise `MingceError` if the HTML is over `HTML_LIMIT`."""
     size = len(message.html.encode())
     if size > HTML_LIMIT:
         raise MingceError(f"邮件正文 {size} 字节，超过上限", where=message.recipient.kind, remedy="请报告维护人员")
@@ -130,17 +121,17 @@ def _add_picture(mail: EmailMessage, picture: bytes) -> None:
 
 
 def file_name(text: str) -> str:
-    """Return an attachment's name without what a mail client or a disk may trip over."""
+    """Return an attachment's name without characters that mail clients or file systems reject."""
     return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text)).lstrip(" .-+=@~").rstrip(" .") or "_"
 
 
 def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:
-    """Return the Message-ID: the same mail has the same one, so a doubled delivery shows once in most clients."""
+    """Return the Message-ID. Equal mails have equal ids, so most clients show a double delivery once."""
     return f"<{mail_digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
 
 
 def _part(attachment: Attachment) -> bytes:
-    """Return an attachment as a part of a mail: its name whole, once as RFC 2231 and once as RFC 2047 has it."""
+    """Return an attachment as a MIME part with its whole name, as RFC 2231 and as RFC 2047."""
     name = file_name(attachment.name)
     charset = ';\r\n charset="utf-8"' if attachment.mime.startswith("text/") else ""
     head = (
@@ -152,7 +143,7 @@ def _part(attachment: Attachment) -> bytes:
 
 
 def _encoded_words(name: str) -> str:
-    """Return `name` as quoted RFC 2047 words of at most 75 characters, cut between characters."""
+    """Return `name` as quoted RFC 2047 words of at most 75 characters, split between characters."""
     words: list[bytes] = []
     piece = b""
     for character in name:
@@ -165,7 +156,7 @@ def _encoded_words(name: str) -> str:
 
 
 def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[str, str]:
-    """Return HTML and text of the letter `name` (dashboard, student), every value escaped in the HTML."""
+    """Return the letter `name` (dashboard, student, registrar) as HTML, with values escaped, and as text."""
     office = cohort.office
     reply = parseaddr(cohort.mail.sender)[1] if cohort.mail else ""
     shared = {**values, "office": office, "office_name": OFFICE, "reply": reply}
@@ -185,11 +176,7 @@ _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
 
 
 def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
-    """Refuse where a row is not of the recipient's classes (or colleges).
-
-    Raises:
-        RefusedError: naming no person.
-    """
+    """Raise `RefusedError`, without names, if a row is not of the recipient's classes or colleges."""
     width = 3 if recipient.kind == "counselor" else 2
     foreign = sum((row.school, row.college, row.class_name)[:width] not in recipient.scope for row in rows)
     if foreign:
@@ -197,11 +184,7 @@ def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
 
 
 def refuse_id_numbers(recipient: Recipient, *texts: str) -> None:
-    """Refuse where an ID number stands in what is about to be sent.
-
-    Raises:
-        RefusedError: naming no person.
-    """
+    """Raise `RefusedError`, without names, if a text holds an ID number."""
     if any(_ID_NUMBER.search(text) for text in texts):
         raise RefusedError(
             "邮件正文中出现了完整的身份证号码", where=f"寄送（{recipient.kind}）", remedy="没有寄出，请报告维护人员"

@@ -1,8 +1,7 @@
-"""The outbox: what the ledger knows of every mail, so that none goes out twice and none is lost unseen.
+"""The outbox: the ledger's entries on every mail, so that none is sent twice and none is lost unnoticed.
 
-A mail is claimed in the ledger before its content is handed to the server, and settled after. A claim that was
-never settled (a crash between the two) may or may not have arrived: it is flagged `unclear` and not repeated.
-The ledger keeps digests of recipients; their addresses stand in its personal side table, which `purge` empties.
+A mail is claimed before the server gets its content. A claim that a crash left open becomes `unclear` and is not sent
+again. Entries hold digests of recipients; addresses are in the personal side table, which `purge` empties.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _SETTLED = ("accepted", "deferred", "refused", "unclear", "written")
 
 @dataclass(frozen=True)
 class Attempt:
-    """How one attempt ended: `stage` is the SMTP command that was answered, `code` its reply."""
+    """The result of one attempt. `stage` is the SMTP command that was answered, `code` the reply."""
 
     action: Action
     stage: str = ""
@@ -37,13 +36,13 @@ class Attempt:
 
     @property
     def lost(self) -> bool:
-        """Return whether the server was not there, or went away without a word."""
+        """Whether the server was unreachable, or closed the connection without a reply."""
         return self.stage == "connect" or (self.code == 0 and self.action in ("deferred", "unclear"))
 
 
 @dataclass(frozen=True)
 class Past:
-    """One line of the ledger about a mail."""
+    """One ledger entry about a mail."""
 
     seq: int
     action: str
@@ -65,7 +64,7 @@ class MailVerdict:
 
 
 class Outbox:
-    """What was sent to whom, read once and kept in step with what this process writes."""
+    """What was sent to whom: the ledger, read once, and this process's own entries."""
 
     def __init__(self, ledger: Ledger, run_id: str, over: Literal["smtp", "eml"]) -> None:
         self._ledger = ledger
@@ -78,7 +77,7 @@ class Outbox:
             self._note(_past({str(key): value for key, value in row.items()}))
 
     def recover(self) -> int:
-        """Flag every claim that was never settled (call it while holding the lock of sending); return how many."""
+        """Flag open claims as unclear, and return their number. The caller holds the lock of sending."""
         settled = {past.claim for past in self._past if past.action != "claim"}
         open_claims = [past for past in self._past if past.action == "claim" and past.seq not in settled]
         for past in open_claims:
@@ -90,13 +89,10 @@ class Outbox:
         return len(open_claims)
 
     def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> MailVerdict:
-        """Return whether `content` is due to `recipient`.
+        """Return whether a mail with the digest `content` is due.
 
-        Args:
-            recipient: to whom.
-            content: digest of what the mail says.
-            force: send even what was sent, is unclear or unchanged.
-            failed: send only what was refused or deferred, held addresses too.
+        `force` sends also what was sent, is unclear or unchanged. `failed` sends only refused or deferred mails, held
+        addresses included.
         """
         past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
         last = past[-1] if past else None
@@ -112,7 +108,7 @@ class Outbox:
         if last is None or last.action not in ("refused", "deferred"):
             return MailVerdict(False, "没有失败的记录")
         told = next((each for each in reversed(past) if each.action == self._done), None)
-        same = told is not None and told.content == content  # what failed has been overtaken
+        same = told is not None and told.content == content  # the failed mail said something else
         return MailVerdict(not same, "与上次寄到的相同" if same else "")
 
     def _after(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
@@ -133,11 +129,7 @@ class Outbox:
         return MailVerdict(True)
 
     def claim(self, recipient: Recipient, content: str) -> int:
-        """Write that the mail is about to be handed over; return the claim's number.
-
-        Raises:
-            RefusedError: another process claimed the same mail at this moment.
-        """
+        """Record a mail before its handover; return the claim's number. Raise `RefusedError` if it is claimed."""
         past = self._of.get(recipient.key, [])
         count = sum(each.action == "claim" and each.run == self._run for each in past)
         entry = Entry(
@@ -156,7 +148,7 @@ class Outbox:
         return stored.seq
 
     def settle(self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0) -> None:
-        """Write how the attempt ended; a claim can be settled once."""
+        """Record the result of an attempt. A claim has one result."""
         entry = Entry(
             KIND,
             action=outcome.action,
@@ -171,7 +163,7 @@ class Outbox:
         self._remember(self._ledger.append_all([entry])[0].seq, entry)
 
     def defer(self, mails: Iterable[tuple[Recipient, str]]) -> None:
-        """Write down mails (recipient, content) that were due and that the server was not there for."""
+        """Record due mails (recipient, content) that were not sent because the server was unavailable."""
         entries = [
             Entry(
                 KIND,

@@ -1,4 +1,4 @@
-"""Handing over what is due: retries with growing waits, a limit per minute, one entry for each result."""
+"""Hand over due mails: retries with growing waits, a limit per minute, one ledger entry per result."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from pipeline.logs import log
 from pipeline.whole import appearing
 
 DOWN_AFTER = 3  # failed connections in a row
-WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting lets go in minutes
+WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting ends in minutes
 
 
 class MailServer(Protocol):
-    """Where mail is handed over: `smtp.SmtpServer`, or a test's."""
+    """A server that takes mail: `smtp.SmtpServer`, or a test's."""
 
     def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
-        """Hand over one mail; call `claim` when only its content is left."""
+        """Hand over one mail. Calls `claim` right before its content."""
         ...
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time and waiting, handed in so that a season takes seconds in a test."""
+    """Time and waiting, as arguments so that tests need not wait."""
 
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -42,7 +42,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one mail: an outcome, or why there was none."""
+    """The result of one mail, or why it has none."""
 
     recipient: Recipient
     action: str
@@ -53,7 +53,7 @@ class Result:
 
 @dataclass
 class Post:
-    """Sends drafts one after the other; `serialise` turns a message into the bytes that are sent and kept."""
+    """Sends drafts one after the other. `serialise` returns the bytes that are sent and kept."""
 
     outbox: Outbox
     server: MailServer | None
@@ -68,11 +68,7 @@ class Post:
     _ended: set[str] = field(default_factory=set[str], init=False)
 
     def send_all(self, drafts: Iterable[Draft]) -> list[Result]:
-        """Send every draft; a temporary refusal waits its turn while the others go on.
-
-        Raises:
-            ServerError: the server cannot be used; what it did not settle is written down as deferred.
-        """
+        """Send every draft. Temporary refusals wait. Before `ServerError`, mails without result become deferred."""
         left = list(drafts)
         try:
             return self._send_all(left)
@@ -97,7 +93,7 @@ class Post:
         return results
 
     def _made(self, draft: Draft, results: list[Result]) -> tuple[Message, bytes] | None:
-        """Build, serialise and keep the mail; one that cannot be built stops no other."""
+        """Build, serialise and keep the mail. A mail that cannot be built does not stop the others."""
         try:
             message = draft.build()
             raw = self.serialise(message, draft.content)
@@ -108,7 +104,7 @@ class Post:
         return message, raw
 
     def _attempt(self, message: Message, raw: bytes, content: str, attempt: int, results: list[Result]) -> float:
-        """Try once; return the seconds to wait before the next attempt, 0 where this was the last."""
+        """Try once, and return the seconds until the next attempt, 0 if there is none."""
         recipient = message.recipient
         if self.server is None:
             self.outbox.settle(recipient, content, Attempt("written"))
@@ -137,18 +133,12 @@ class Post:
         self._keep_pace()
         outcome = server.send(raw, recipient.address, claim)
         self._down = self._down + 1 if outcome.lost else 0
-        if outcome.stage != "connect":  # servers count what they refuse, too
+        if outcome.stage != "connect":  # servers count refused mails, too
             self._last = self.clock.steady()
         return (claims[0] if claims else 0), outcome
 
     def _rest(self) -> None:
-        """Wait where the server was lost several times in a row, rather than try everyone's mail on it.
-
-        One that goes away after each content would leave every mail unclear.
-
-        Raises:
-            ServerError: it stayed away.
-        """
+        """Wait if the server was lost several times in a row: it would leave every mail unclear."""
         if self._down < DOWN_AFTER:
             return
         if self._down - DOWN_AFTER >= len(self.waits):
@@ -172,7 +162,7 @@ class Post:
 
 
 def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
-    """Write the mail as `.eml` into the outbox folder, whole or not at all; return the path."""
+    """Write the mail as `.eml` into the outbox folder, complete or not at all, and return the path."""
     who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
     path = folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml"
     with appearing(path) as draft:

@@ -1,4 +1,4 @@
-"""Who receives what: one recipient per address, with the classes, colleges or students that are theirs alone."""
+"""Recipients: one per address, with the classes, colleges or students that it may see."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ KIND_NAMES: dict[str, str] = {
     "changed": "邮箱变更", "registrar": "教务处",
 }  # fmt: skip
 
-# What goes into a header and an SMTP command: one plain ASCII address, no control character, comma or bracket.
+# One plain ASCII address for headers and SMTP commands, without control character, comma or bracket.
 _ADDRESS = re.compile(r"[0-9A-Za-z.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[0-9A-Za-z-]{1,63}\.)+[0-9A-Za-z-]{2,63}")
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """One address and what may be shown to it.
+    """One address and what may be shown to it: `scope`.
 
-    `scope` holds (school, college, class) for a counselor, (school, college) for a secretary,
-    (school, student number) for a student, (school,) for a registrar.
+    A counselor's holds (school, college, class), a secretary's (school, college), a student's (school, student number),
+    a registrar's (school,).
     """
 
     kind: Kind
@@ -38,13 +38,13 @@ class Recipient:
 
     @property
     def key(self) -> str:
-        """What the ledger knows the recipient by: kind and a digest, no address."""
+        """The recipient's key in the ledger: kind and a digest, no address."""
         whose = "|".join("/".join(key) for key in sorted(self.scope)) if self.kind in _PERSONAL else ""
         return f"{self.kind}:{mail_digest(self.address.casefold(), whose)[:20]}"
 
     @property
     def address_key(self) -> str:
-        """What a refused address is held by, whatever was sent to it."""
+        """The address's key in the ledger. A refused address is held by it, whatever the mail."""
         return mail_digest(self.address.casefold())[:20]
 
 
@@ -54,7 +54,7 @@ _PERSONAL = ("student", "invite", "confirm", "changed", "registrar")
 
 @dataclass(frozen=True)
 class NoAddress:
-    """Someone who cannot be written to: who (class or college, no person), and why."""
+    """Someone without a valid address (class, college or office, never a person), and why."""
 
     who: str
     why: str
@@ -66,7 +66,7 @@ def mail_digest(*parts: str) -> str:
 
 
 def clean_address(text: str) -> str:
-    """Return the one address that `text` holds, domain in lower case, or "" where it is none."""
+    """Return the address that `text` is, domain in lower case, or "" if it is not exactly one."""
     text = text.strip()
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith("."):
         return ""
@@ -75,18 +75,13 @@ def clean_address(text: str) -> str:
 
 
 def counselors(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
-    """Return a recipient per counselor's address, and the classes of the roster that nobody can be written to about.
-
-    Args:
-        table: `counselors` (school, college, class_name, name, email).
-        roster: `roster`; only its school, college and class_name are read.
-    """
+    """Return a recipient per address of the table `counselors`, and the roster's classes without one."""
     classes = _distinct(roster, ["school", "college", "class_name"])
     return _grouped("counselor", table, ["school", "college", "class_name"], "name", classes)
 
 
 def secretaries(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
-    """Return a recipient per secretary's address of `college_people`, and the colleges without one."""
+    """Return a recipient per secretary's address of `college_people`, and the roster's colleges without one."""
     colleges = _distinct(roster, ["school", "college"])
     return _grouped("secretary", table, ["school", "college"], "secretary", colleges)
 

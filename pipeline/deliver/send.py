@@ -1,4 +1,4 @@
-"""`mingce send`: from the newest complete run to every inbox, once; the errata to the registrars, when they changed."""
+"""`mingce send`: mail the newest complete run, each mail once, and errata to registrars when they changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NO_SERVER = "就业办 <mingce@localhost.localdomain>"
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
+    """The options of `mingce send`."""
 
     dry_run: bool = False
     failed: bool = False
@@ -55,7 +55,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of every recipient, and who cannot be written to at all."""
+    """The results by recipient, and who has no valid address."""
 
     run_id: str
     results: list[Result]
@@ -66,7 +66,7 @@ class Sent:
 
 
 def system_clock() -> Clock:
-    """Return the clock on the wall."""
+    """Return the system's clock."""
     return Clock(lambda: datetime.now(SHANGHAI), time.sleep, time.monotonic)
 
 
@@ -79,15 +79,9 @@ def send_due(
     pages: Pages | None = None,
     told: Callable[[Result], None] = lambda _: None,
 ) -> Sent:
-    """Send what is due of the newest complete run, or write it as `.eml` where the cohort has no `[mail]`.
+    """Send the due mails of the newest complete run, or write them as `.eml` if the cohort has no `[mail]`.
 
-    Args:
-        cohort: whose.
-        options: what was asked for.
-        clock: time and waiting.
-        server: instead of the one that `[mail]` names.
-        pages: renders the counselors' full pages, instead of the notebook.
-        told: called with every result as it comes.
+    `server` and `pages` replace the server of `[mail]` and the notebook. `told` is called with each result.
 
     Raises:
         RefusedError: there is no complete run.
@@ -103,7 +97,7 @@ def send_due(
             sweep(batch)
         outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
         recovered = outbox.recover()
-        rendered: list[FullPage] = [no_pages]  # once it is known whose mail is due
+        rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
         due, passed, unreachable = _plan(
             cohort, options, source, ledger, outbox, lambda recipient: rendered[-1](recipient)
         )
@@ -127,7 +121,6 @@ def send_due(
 
 @contextmanager
 def _server(cohort: Cohort, given: MailServer | None) -> Generator[MailServer | None]:
-    """Give the server that was handed in, or the one that `[mail]` names (None: there is none)."""
     if given or not cohort.mail:
         yield given
         return
@@ -181,7 +174,7 @@ def _students(cohort: Cohort, source: MailSource, invite: bool) -> Iterator[Draf
 def _plan(
     cohort: Cohort, options: Options, source: MailSource, ledger: Ledger, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
-    """Return what is due, what is not and why, and who has no address."""
+    """Return the due drafts, the results of the others, and who has no valid address."""
     who, unreachable = ([], []) if options.invite else _staff(source)
     unreachable = [*unreachable, *bad_addresses(cohort)]
     drafts = [
@@ -204,7 +197,7 @@ def _plan(
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:
-    """Return why nothing may be sent to this recipient: a college of theirs is not whole, or was not all read."""
+    """Return why a recipient gets no mail: a page is broken, or an input could not be read."""
     if recipient.kind not in ("counselor", "secretary"):
         return "；".join(source.unread_students[key] for key in recipient.scope if key in source.unread_students)
     reasons = source.broken | source.unread
@@ -218,7 +211,7 @@ _LEAD = (
 
 
 def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iterator[Draft]:
-    """Yield the mail of each school whose registry has errata and whose registrar has an address."""
+    """Yield a mail for each school with errata and a registrar's address."""
     entries, run = ledger.entries(KIND), load_run(source.run)
     for school in _schools(cohort, source):
         address = clean_address(school.registrar)
@@ -238,13 +231,13 @@ def _schools(cohort: Cohort, source: MailSource) -> Iterator[School]:
 
 
 def bad_addresses(cohort: Cohort) -> list[NoAddress]:
-    """Return the schools whose registrar's address is none."""
+    """Return the schools whose registrar's address is not valid."""
     given = [school for school in cohort.schools if school.registrar and not clean_address(school.registrar)]
     return [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
 
 
 def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
-    """Write into the ledger which errata went out: students on them read so from now on."""
+    """Record in the ledger which errata were sent. Their students then read that they were reported."""
     told = {key for result in results if _went_out(result) for key in result.recipient.scope}
     for school in cohort.schools:
         if (school.name,) in told:
@@ -253,7 +246,7 @@ def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: I
 
 
 def _went_out(result: Result) -> bool:
-    """Return whether these very errata are with the registrar: now, or since an earlier sending that was killed."""
+    """Return whether the registrar has these errata: from now, or from an earlier sending that was killed."""
     went = result.action in ("accepted", "written") or (result.action == "skipped" and result.why == SAME)
     return result.recipient.kind == "registrar" and went
 

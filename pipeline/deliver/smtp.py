@@ -1,9 +1,7 @@
-"""Handing a mail to a server, step by step, so that each way to fail is told from the others.
+"""Hand a mail to an SMTP server. 4xx replies are temporary, 5xx final (RFC 5321, 4.2.1).
 
-Before the content's last byte nothing was accepted: a lost connection is temporary. After it and before the
-reply nobody knows: `unclear`. 4xx replies are temporary, 5xx final (RFC 5321, 4.2.1). Every reply has a time by which
-it must have come whole: a socket's own timeout starts anew with each byte, and a server that drips would hold the
-sending for ever.
+A connection that is lost before the content's last byte is a temporary failure, after it `unclear`. Each whole reply
+has a deadline: a socket's own timeout restarts with each byte, so a slow server would block the sending for ever.
 """
 
 from __future__ import annotations
@@ -24,25 +22,25 @@ from pipeline.deliver.outbox import Attempt
 from pipeline.errors import ConfigurationError, MingceError
 
 TIMEOUT = 30.0  # seconds for connecting and for each whole reply
-LONGER = 2.0  # times that, for the last reply: servers look through a mail before they take it (RFC 5321, 4.5.3.2.6)
+LONGER = 2.0  # times TIMEOUT, for the last reply: servers scan a mail before they accept it (RFC 5321, 4.5.3.2.6)
 LINE, LINES = 8192, 100  # bytes and lines of a reply
-CONTENT = 10.0  # times that, for the content on its way
+CONTENT = 10.0  # times TIMEOUT, for sending the content
 PER_CONNECTION = 40  # mails; many servers close after 50 or 100
 _CODE = re.compile(rb"[2-5][0-9]{2}")
 _LOST = (smtplib.SMTPServerDisconnected, OSError)
 
 
 class ServerError(MingceError):
-    """The mail server cannot be used at all: nothing of this mail was handed over."""
+    """The mail server cannot be used. Nothing of this mail was handed over."""
 
 
 @contextmanager
 def _cut_after(connected: socket.socket | None, seconds: float) -> Generator[None]:
-    """Cut the connection when the block has not ended after `seconds`; what waits on it then sees it lost."""
+    """Shut the connection down if the block takes more than `seconds`. Reads and writes in it then fail."""
     if connected is None or connected.fileno() < 0:
         yield
         return
-    with socket.fromfd(connected.fileno(), connected.family, connected.type) as twin:  # TLS swaps the first one
+    with socket.fromfd(connected.fileno(), connected.family, connected.type) as twin:  # TLS replaces the socket
         timer = Timer(seconds, _shut, [twin])
         timer.daemon = True
         timer.start()
@@ -59,17 +57,10 @@ def _shut(connected: socket.socket) -> None:
 
 
 class _Client(smtplib.SMTP):
-    """An SMTP client that takes a reply only when it has come whole: `250` may be the rest of it that was lost.
-
-    Its timeout is for the whole reply, however slowly it drips in.
-    """
+    """An SMTP client that refuses a cut-off reply, which smtplib accepts. Its timeout is for a whole reply."""
 
     def getreply(self) -> tuple[int, bytes]:
-        """Return code (-1 where there is none) and text of the next reply.
-
-        Raises:
-            smtplib.SMTPServerDisconnected: the connection was lost before its end, or its end never came.
-        """
+        """Return code (-1 if there is none) and text. Raise `SMTPServerDisconnected` for an incomplete reply."""
         if not self.sock:
             raise smtplib.SMTPServerDisconnected("closed")
         with _cut_after(self.sock, self.sock.gettimeout() or self.timeout):
@@ -100,7 +91,7 @@ class _TlsClient(_Client, smtplib.SMTP_SSL):
 
 
 class SmtpServer:
-    """One server, connected when needed."""
+    """One mail server, connected when needed."""
 
     def __init__(self, mail: Mail, password: str | None, timeout: float = TIMEOUT) -> None:
         self._mail = mail
@@ -111,11 +102,7 @@ class SmtpServer:
         self._sent = 0
 
     def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
-        """Hand over one mail; `claim` is called when the next thing to happen is its content.
-
-        Raises:
-            ServerError: the server refuses the login or does not encrypt (final for all mails).
-        """
+        """Hand over one mail; call `claim` right before its content. Raise `ServerError` if every mail will fail."""
         try:
             client = self._connected()
         except (*_LOST, smtplib.SMTPException) as error:
@@ -143,7 +130,7 @@ class SmtpServer:
         return refused
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Quit the session."""
         if self._client:
             try:
                 self._client.quit()
@@ -196,7 +183,7 @@ class SmtpServer:
         return self._client
 
     def _reset(self, outcome: Attempt) -> None:
-        """Get ready for the next mail: 421 means that the server hangs up."""
+        """Prepare for the next mail. 421 means that the server closes the connection."""
         try:
             if self._client and outcome.code != 421:
                 self._client.rset()
@@ -215,9 +202,9 @@ def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> 
     """Connect, encrypt and log in.
 
     Raises:
-        ServerError: no encryption, a certificate that is not trusted, or a refused login.
+        ServerError: no encryption, an untrusted certificate, or a refused login.
         OSError: no connection.
-        smtplib.SMTPException: the server's other refusals.
+        smtplib.SMTPException: other refusals of the server.
     """
     context = ssl.create_default_context()
     host = re.sub(r"[^0-9A-Za-z.-]", "-", socket.gethostname()) or "localhost"
@@ -243,7 +230,7 @@ def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> 
 
 
 def _named(error: Exception, where: str) -> Exception:
-    """Return the error as one a reader can act on, where it is final for every mail."""
+    """Return a `ServerError` with a remedy if the error is final for every mail, else the error."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return ServerError("邮件服务器的证书不可信", where=where, remedy="请核对服务器名称，或请网络中心更新证书")
     if isinstance(error, smtplib.SMTPNotSupportedError):
@@ -252,7 +239,7 @@ def _named(error: Exception, where: str) -> Exception:
         return ServerError(
             "邮件服务器拒绝登录", where=where, remedy="请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
         )
-    if type(error) is smtplib.SMTPException:  # what smtplib says where no way to log in is known to both
+    if type(error) is smtplib.SMTPException:  # smtplib's error if both know no common way to log in
         return ServerError(
             "邮件服务器的登录方式不受支持", where=where, remedy="请联系网络中心，开启 PLAIN 或 LOGIN 登录"
         )
@@ -264,10 +251,10 @@ def _named(error: Exception, where: str) -> Exception:
 
 
 def password_of(mail: Mail) -> str | None:
-    """Return the password: MINGCE_MAIL_PASSWORD, else the keyring's (service mingce, name of the user).
+    """Return MINGCE_MAIL_PASSWORD or the keyring's (service mingce, name of the user).
 
     Raises:
-        ConfigurationError: a user is named and neither has a password.
+        ConfigurationError: the user has no password, or one that is not ASCII.
     """
     if not mail.user:
         return None
@@ -280,7 +267,7 @@ def password_of(mail: Mail) -> str | None:
             ],
             where="cohort.toml",
         )
-    if not found.isascii():  # smtplib sends no other; what is not is a slip of the input method
+    if not found.isascii():  # smtplib sends ASCII only; other characters come from an input method
         raise ConfigurationError(
             ["[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"], where="cohort.toml"
         )
@@ -298,7 +285,6 @@ def _from_keyring(user: str) -> str | None:
 
 
 def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:
-    """Return the outcome of a reply, or None where it says yes."""
     if 200 <= code < 300:
         return None
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
@@ -306,6 +292,6 @@ def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:
 
 
 def _quoted(raw: bytes) -> bytes:
-    """Return the content as DATA wants it: CRLF, leading dots doubled, the end marked."""
+    """Return the content for DATA: CRLF, leading dots doubled, end marked."""
     body = re.sub(rb"\r\n|\r|\n", b"\r\n", raw)
     return re.sub(rb"(?m)^\.", b"..", body).removesuffix(b"\r\n") + b"\r\n.\r\n"

@@ -1,4 +1,4 @@
-"""A finished run, opened for sending; closed to it where anything of the run is not whole."""
+"""A finished run, opened for sending. Nothing is sent of a college whose page or input is incomplete."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _KEYS = ["school", "college", "class_name"]
 
 @dataclass(frozen=True)
 class MailSource:
-    """The tables of one complete run, and the colleges whose pages are whole."""
+    """The tables of one complete run, and the colleges of which nothing may be sent."""
 
     run: Path
     run_id: str
@@ -59,7 +59,7 @@ class MailSource:
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
 
     def people(self, recipient: Recipient) -> People:
-        """Return the students whom a counselor (by class) or a secretary (by college) is told of."""
+        """Return the view of a counselor's classes, or of a secretary's colleges."""
         roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in self._places[recipient.kind])
         roster = roster.reset_index(drop=True)
         return People(roster, findings, course, self.as_of, self.window, len(extras), self.returned)
@@ -72,7 +72,7 @@ class MailSource:
 
     @cached_property
     def unread_students(self) -> dict[Key, str]:
-        """(school, student number) of the students of `unread` colleges to the reason."""
+        """The reason by (school, student number), for students of `unread` colleges."""
         rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
         return {(school, number): self.unread[school, college] for school, college, number in rows
                 if (school, college) in self.unread}  # fmt: skip
@@ -85,11 +85,7 @@ def _rows_of(part: _Grouped, scope: Iterable[Key]) -> pd.DataFrame:
 
 
 def run_to_send(cohort: Cohort) -> Path:
-    """Return the folder of the newest complete run of all colleges (`latest.txt`).
-
-    Raises:
-        RefusedError: there is none yet.
-    """
+    """Return the newest complete run of all colleges (`latest.txt`). Raise `RefusedError` if there is none."""
     run = latest_folder(cohort.reports_folder)
     if run is None or not (run / "summary.json").is_file():
         raise RefusedError(
@@ -99,11 +95,10 @@ def run_to_send(cohort: Cohort) -> Path:
 
 
 def open_run(cohort: Cohort, run: Path) -> MailSource:
-    """Return the run's tables, opened for sending.
+    """Open a run's tables for sending.
 
     Raises:
-        RefusedError: the run is a check, or of some colleges or rules only; the office has not yet said whether the
-            many rows of another year in a registry belong to the class.
+        RefusedError: the run does not count, or the office has not answered what rows of another year are.
     """
     summary = _summary(run)
     if not counts(summary) or summary.get("command", "run") != "run":
@@ -187,7 +182,7 @@ def _colleges(run: Path) -> list[tuple[str, str]]:
 
 
 def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
-    """Return the colleges whose page is not there, not whole, a page of failure, or another college's."""
+    """Return the colleges whose page is missing, incomplete, a page of failure, or another college's."""
     colleges = _colleges(run)
     tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
     broken: dict[Key, str] = {}
@@ -210,7 +205,7 @@ def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:
 
 
 def page_is_whole(page: Path) -> bool:
-    """Return whether an HTML page is there and was written to its end."""
+    """Return whether an HTML page exists and was written to its end."""
     try:
         with page.open("rb") as file:
             file.seek(max(0, page.stat().st_size - 200))

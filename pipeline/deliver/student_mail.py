@@ -1,8 +1,7 @@
-"""Mail for students: their addresses, the codes that prove them, their own state and what to mend, the invitation.
+"""Mail for students. It holds no registry value, only messages of rules and labels of fields.
 
-Nothing that a student sees carries a registry value: only the rules' messages and the fields' labels do. A code is an
-HMAC-SHA-256 over cohort, school, student number and address with the cohort's own key, cut to 40 bits and written in
-Crockford's base 32 (no I, L, O, U), such as `7K3M-9QTE`: whoever types it into the sheet has read that mailbox.
+A code such as `7K3M-9QTE` proves that a student reads a mailbox. It is an HMAC-SHA-256 over cohort, school, student
+number and address with the cohort's key: 40 bits in Crockford's base 32 (no I, L, O, U).
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
 
 
 def code_key(cohort: Cohort) -> bytes:
-    """Return the cohort's secret: MINGCE_CODE_KEY, or a file beside the ledger that is made when first asked for."""
+    """Return the cohort's secret: MINGCE_CODE_KEY, or a file in the ledger's folder that is made at first use."""
     given = os.environ.get("MINGCE_CODE_KEY")
     if given:
         return given.encode()
     path = cohort.folder / ".mingce" / "confirmation.key"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    with FileLock(path.with_suffix(".lock"), mode=0o600):  # two at once make one key
+    with FileLock(path.with_suffix(".lock"), mode=0o600):  # two processes make one key
         if not path.is_file() or not path.stat().st_size:
             with appearing(path) as draft:
                 draft.touch(mode=0o600)
@@ -65,7 +64,7 @@ def code_for(key: bytes, cohort: str, school_code: str, student_number: str, add
 
 
 def is_code(typed: str, code: str) -> bool:
-    """Return whether what a student typed is the code: width, case, hyphens, spaces and look-alikes aside."""
+    """Return whether a typed text is the code. Width, case, hyphens, spaces and look-alikes do not matter."""
     return hmac.compare_digest(read(typed).encode(), code.encode())
 
 
@@ -73,10 +72,10 @@ COLUMNS = ["school", "student_number", "submitted", "proved", "known"]
 
 
 def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
-    """Return one row per roster student: `school`, `student_number`, and three addresses, each "" where there is none.
+    """Return by roster student `school`, `student_number` and three addresses, "" if there is none.
 
-    `submitted` stands in the submission that counts, `proved` is the same where its code was typed into the sheet,
-    `known` comes from the office's own registry file, or from the submissions of last year's cohort.
+    `submitted` is in the submission that counts. `proved` is the same if its code was typed into the sheet. `known` is
+    from the office's registry file, or from last year's submissions.
     """
     roster = source.roster[["school", "student_number", "submission_id"]]
     given = source.submissions.drop_duplicates("submission_id").set_index("submission_id")
@@ -109,7 +108,7 @@ def _code(cohort: Cohort, key: bytes, school: str, number: str, address: str) ->
 
 
 def _typed_codes(source: MailSource) -> dict[str, str]:
-    """Return the codes typed into the sheet, by submission: they are columns that the form does not know."""
+    """Return the codes typed into the sheet, by submission. They are extra columns, no fields of the form."""
     try:
         extras = read_table(source.run, "extras")
     except InputError:
@@ -121,17 +120,16 @@ def _typed_codes(source: MailSource) -> dict[str, str]:
 
 
 def _known(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
-    """Return addresses that the office has, by (school, student number); the registry's own come first."""
+    """Return the office's addresses by (school, student number). The registry's precede last year's."""
     return _last_year(cohort, source) | _registry(cohort)
 
 
 def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
-    """Return the addresses of registry files that carry a column of them."""
     found: dict[tuple[str, str], str] = {}
     for school in cohort.schools:
         if is_database(school.registry):
-            continue  # a database gives the compared fields alone
-        with suppress(InputError):  # one that cannot be read was told by the run
+            continue  # a database returns the compared fields only
+        with suppress(InputError):  # the run has reported an unreadable one
             found |= _addresses(school, cohort)
     return found
 
@@ -148,7 +146,7 @@ def _addresses(school: School, cohort: Cohort) -> dict[tuple[str, str], str]:
 
 
 def _last_year(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
-    """Return last year's submitted addresses of the same people (ID number and name), where there was a cohort."""
+    """Return the addresses that the same people (ID number and name) submitted last year."""
     if not cohort.cohort.previous:
         return {}
     person = ["id_number", "name"]
@@ -163,18 +161,18 @@ def _last_year(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]
     return {(str(school), str(number)): address for school, number, address in rows if address}
 
 
-_LONGEST_GIVEN = 60  # characters of what was given that a mail repeats
+_LONGEST_GIVEN = 60  # characters of a given value that a mail repeats
 
 
 def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
-    """Yield a mail per student with a proved or known address: own state, what to mend, nothing else."""
+    """Yield a mail for each student with a proved or known address: own state and corrections, nothing else."""
     mends, reported = _mends(source.findings), reported_students(cohort, load_run(source.run))
     columns = ["school", "student_number", "submission_id", "status"]
     own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
     where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
     for row, address in zip(source.roster[columns].itertuples(index=False, name=None), where, strict=True):
         school, number, submission, status = map(str, row)
-        name = str(own_names.get(submission, ""))  # as they wrote it: the roster's is the registry's
+        name = str(own_names.get(submission, ""))  # as submitted, because the roster's is the registry's
         if not address:
             continue
         items = mends.get(submission, ()) if status == "correct" and submission else ()
@@ -198,11 +196,10 @@ def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) 
 
 
 def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
-    """Yield, to every registry student with a known address, how to submit and the code of that address;
+    """Yield the mails of `--invite`: invitations with a code, codes, and notices of change.
 
-    of every submitted address that no code proves yet, the code: to the address that the office knows, so that it
-    proves the person and not a mailbox, else to the submitted one (the portal's activation mail); and to the known
-    address that another one was proved in its place.
+    A submitted address without proof gets its code, sent to the known address if there is one, because that proves the
+    person and not only a mailbox. A known address learns that another one was proved instead.
     """
     key = code_key(cohort)
     for row in addresses[COLUMNS].itertuples(index=False, name=None):
@@ -219,10 +216,10 @@ def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFram
 def _coded(
     cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], to: str, address: str, as_of: date
 ) -> Draft:
-    """Return the mail about `address`, sent to `to`; of a change it tells, it carries no code."""
+    """Return the mail to `to` about `address`. A notice of change has no code."""
     school, number = student
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
-    # whoever reads an address that no one has proved is told nothing of the student, not even the name
+    # an address without proof learns nothing of the student, not even the name
     recipient = Recipient(kind, to, (), frozenset({student}))
     headline, lead, steps = _CONFIRM_NEW if kind == "confirm" and to != address else _WORDS[kind]
     values: dict[str, object] = {
@@ -275,7 +272,7 @@ def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[st
 
 
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """Return, by submission, what is the student's own to mend: the field's label, what to do, what was given."""
+    """Return by submission what the student must correct: label of the field, advice, value given."""
     own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
     told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
     found: dict[str, list[tuple[str, str, str]]] = {}
@@ -285,7 +282,7 @@ def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]
 
 
 def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str, str]:
-    """Return a finding as its student may see it: a message that quotes the registry is replaced, a number masked."""
+    """Return a finding as its student may see it: no message that quotes the registry, numbers masked."""
     quotes = expected and expected in message and expected not in given
     own = mask(given) if len(given) <= _LONGEST_GIVEN else ""
     return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message), own

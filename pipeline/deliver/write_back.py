@@ -1,8 +1,7 @@
-"""Writing states and advice back to Google Sheets: into a worksheet of our own, replaced whole.
+"""Write states and advice back to Google Sheets, into a protected worksheet of our own (认证结果).
 
-Measured: writing into the students' own rows while they sort, insert and delete put 54 to 60 of 60 states on wrong
-rows, and a re-read just before did not help. So no write ever addresses a row that students can move: the worksheet
-认证结果 is ours, protected whole, and one call replaces it (or all of it stays as it was).
+Measured: writing into students' rows while they sort, insert and delete put 54 to 60 of 60 states on wrong rows, even
+after a re-read. So no write addresses a row that students can move: one call replaces the whole worksheet.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pipeline.tables import STATUSES
 from pipeline.view.answers import HEADER, KEY, NUMBER, STATE, TIME, answer_rows
 from pipeline.view.run_tables import load_run
 
-_TRIES = 3  # when the worksheet is renamed or removed under our hands
+_TRIES = 3  # attempts, because the worksheet may be renamed or removed meanwhile
 _COLOURED = ("done", "fix", "missing")
 """The families of states whose cells are coloured: who is done, and who has something to do."""
 
@@ -35,10 +34,9 @@ Values = list[list[str]]
 
 @dataclass(frozen=True)
 class SheetAnswers:
-    """What was, or with dry-run would be, written into one spreadsheet.
+    """The rows of one spreadsheet. `counts` and `before` are students by state, now and in the old rows.
 
-    `counts` are students by state; `before` the same of what stood there; `changed` the student numbers (with school
-    where it repeats) whose row differs in more than the time; `cost` says the calls.
+    `changed`: student numbers (with school if repeated) whose row differs in more than the time. `cost`: the calls.
     """
 
     key: str
@@ -53,16 +51,16 @@ class SheetAnswers:
 
 @dataclass(frozen=True)
 class Summary:
-    """The outcome of a write-back: one entry a spreadsheet, and how many students stand in none of them."""
+    """The result by spreadsheet, and the number of students who are in none."""
 
     sheets: list[SheetAnswers] = field(default_factory=list[SheetAnswers])
     unplaced: int = 0
 
 
 def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience: Patience | None = None) -> Summary:
-    """Write the answers of `run` into the answers spreadsheet, or into each spreadsheet the submissions came from.
+    """Write the answers of `run` into the answers spreadsheet, or into each spreadsheet of submissions.
 
-    With `dry_run` nothing is written and no right to write is asked for.
+    A `dry_run` writes nothing, and requests no permission to write.
 
     Raises:
         RefusedError: the cohort has no Google sheet.
@@ -75,11 +73,7 @@ def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience:
 
 
 def targets(cohort: Cohort) -> list[str]:
-    """Return the keys of the spreadsheets that get answers.
-
-    Raises:
-        RefusedError: there is none.
-    """
+    """Return the keys of the spreadsheets that get answers. Raise `RefusedError` if there is none."""
     sources = [source for source in cohort.submissions.paths if is_gsheet(source)]
     keys = [cohort.google.answers] if cohort.google.answers else [parse_source(source)[0] for source in sources]
     if not keys:
@@ -91,10 +85,7 @@ def targets(cohort: Cohort) -> list[str]:
 
 
 def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str, pd.DataFrame]:
-    """Return the rows for each spreadsheet: with one all of them; with several each class where it submitted.
-
-    Sheets kept apart by class stay so: nobody learns of another class through the answers.
-    """
+    """Return the rows by spreadsheet. Of several, each gets the classes that submitted there, so none sees another."""
     if alone or len(keys) == 1:
         return {keys[0]: rows.drop(columns="file")}
     is_sheet = rows["file"].str.startswith(GSHEET)
@@ -132,7 +123,6 @@ def _write_one(
 
 
 def _current(client: SheetsClient, book: Book, tab: Tab | None) -> Values:
-    """Return what stands in our worksheet, as text."""
     if tab is None:
         return []
     (rows,) = client.read_values(book.key, [tab.whole], {"prettyPrint": "false"})
@@ -140,7 +130,7 @@ def _current(client: SheetsClient, book: Book, tab: Tab | None) -> Values:
 
 
 def _frame(values: Values) -> pd.DataFrame:
-    """Return what stood there by our own header; a blank frame where it is another one."""
+    """Return the old rows by our header; blank ones if the header is another."""
     header = values[0] if values else []
     rows = [row + [""] * (len(header) - len(row)) for row in values[1:]]
     frame = pd.DataFrame([row[: len(header)] for row in rows], columns=pd.Index(header), dtype="str")
@@ -154,7 +144,7 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _changed(before: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """Return the numbers whose row is new, gone, or differs in more than the time of the check."""
+    """Return the student numbers whose row is new, gone, or differs in more than the time of the check."""
     told = [name for name in HEADER if name != TIME]
     old = before[before[NUMBER] != ""].drop_duplicates(KEY)
     both = rows[told].merge(old[told], on=told, how="outer", indicator=True)
@@ -164,7 +154,7 @@ def _changed(before: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 
 def _replace(client: SheetsClient, book: Book, values: Values, old_rows: int) -> None:
-    """Put `values` in the place of all that our worksheet holds: what it needs first, then one call for the content."""
+    """Replace all that our worksheet holds: first its structure, then its content in one call."""
     for attempt in range(_TRIES):
         try:
             tab = _prepare(client, book, len(values))
@@ -180,7 +170,6 @@ def _replace(client: SheetsClient, book: Book, values: Values, old_rows: int) ->
 
 
 def _prepare(client: SheetsClient, book: Book, rows: int) -> Tab:
-    """Return our worksheet: there, large enough, protected whole. What is there already is not added again."""
     state = book
 
     def added() -> bool:
@@ -215,7 +204,7 @@ def _new_tab(rows: int) -> dict[str, Any]:
 
 
 def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]]:
-    """Return what `tab` still lacks, as batch requests: room, text cells, protection, colours."""
+    """Return batch requests for what `tab` lacks: size, text format, protection, colours."""
     requests: list[dict[str, Any]] = []
     if tab.rows < rows or tab.columns < len(HEADER):
         grid = {"rowCount": max(tab.rows, rows), "columnCount": max(tab.columns, len(HEADER))}
@@ -240,7 +229,7 @@ def _grid(tab: Tab, grid: dict[str, int]) -> dict[str, Any]:
 
 
 def _told_by(rule: dict[str, Any]) -> str:
-    """Return the state that a conditional format colours: the format has no name to know it again by."""
+    """Return the state that a conditional format colours. Formats have no name to find them by."""
     condition = rule.get("booleanRule", {}).get("condition", {})
     values = condition.get("values") or [{}]
     return str(values[0].get("userEnteredValue", "")) if condition.get("type") == "TEXT_EQ" else ""
@@ -261,7 +250,6 @@ def _colour(tab: Tab, state: State) -> dict[str, Any]:
 
 
 def _put(client: SheetsClient, tab: Tab, key: str, values: Values, rows: int) -> None:
-    """Replace the content of our worksheet in one call; rows that it no longer has become blank."""
     blank = [[""] * len(HEADER)] * (rows - len(values))
     area = absolute_range_name(tab.title, f"A1:{rowcol_to_a1(rows, len(HEADER))}")
     body = {"valueInputOption": "RAW", "data": [{"range": area, "majorDimension": "ROWS", "values": values + blank}]}
