@@ -1,4 +1,4 @@
-"""The students of a college or class as papers show them, and 核对签名表, on which each checks his own and signs."""
+"""The students of a college or class for papers, and 核对签名表, on which students check and sign their own data."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _AT_FAULT = {"name_differs": "name", "wrong_school": "school"}
 
 @dataclass(frozen=True)
 class Students:
-    """The registry's students of a college, or of one class of it.
+    """The registry's students of a college, or of one of its classes.
 
-    `submissions`: those that count of this college, superseded ones not, by `submission_id`. `findings`,
-    `outside`, `registry`: the college's. `faults`: its `registry_findings`.
+    `submissions`: those of the college that count, by `submission_id`. `findings`, `outside`, `registry`: the
+    college's. `faults`: its `registry_findings`.
     """
 
     run: Run
@@ -53,7 +53,7 @@ class Students:
 
     @cached_property
     def submitted(self) -> Frame:
-        """What each row of the roster submitted: the fields, blank where nothing was."""
+        """The submitted fields of each roster row, blank if there is no submission."""
         if self.within:
             college, rows = self.within
             return college.submitted.iloc[rows]
@@ -61,17 +61,17 @@ class Students:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Students by the word of their state, those that are there."""
+        """The number of students by the word of their state, if there are any."""
         found = self.roster["status"].value_counts()
         return {word: int(found[name]) for name, word in STATUSES.items() if name in found}
 
     @property
     def counselors(self) -> str:
-        """Who looks after them."""
+        """The counselors' names."""
         return "、".join(dict.fromkeys(filter(None, self.roster["counselor"])))
 
     def by_class(self) -> Iterator[Students]:
-        """Yield each class by itself, in the order of names; who is outside may be a class's alone."""
+        """Yield the students of each class, by name. A class may have students outside the cohort only."""
         for name in sorted({*self.roster["class_name"], *self.outside["class_name"]}):
             yield self.of_class(str(name))
 
@@ -85,15 +85,14 @@ class Students:
         return replace(self, **own, class_name=name, within=(self, rows))
 
     def outside_by_name(self) -> str:
-        """Return who is outside by reason: 休学：张三、李四；参军入伍：王五."""
+        """Return the students outside the cohort by reason: 休学：张三、李四；参军入伍：王五."""
         return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(self.outside))
 
     @cached_property
     def marks(self) -> Frame:
-        """For each row of the roster, and each field of the registry, `EQUAL`, `UNLIKE` or `UNCOMPARED`.
+        """For each roster row and registry field `EQUAL`, `UNLIKE` or `UNCOMPARED`, as the findings say.
 
-        They say what the findings say. Of a submission whose identity is not certified no finding compares the record,
-        so its values are held against the row that it stands on here.
+        Findings do not compare the record of a submission without certified identity, so it is compared here.
         """
         if self.within:
             college, rows = self.within
@@ -114,7 +113,7 @@ class Students:
 
     @cached_property
     def lines(self) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-        """For each row of the roster: itself, what was submitted, and the marks."""
+        """For each roster row: the row, what was submitted, and the marks."""
         if self.within:
             college, rows = self.within
             return [college.lines[at] for at in rows]
@@ -126,7 +125,7 @@ class Students:
         return rows[names].reindex(self.roster["student_number"]).fillna("")
 
     def _judged(self, names: list[str]) -> dict[str, np.ndarray]:
-        """Return by field where it was compared: its rule ran, and the registry's value breaks no rule of its own."""
+        """Return by field which rows were compared: the rule ran, and the registry's value broke no rule of its own."""
         told = self.run.summary.get("not_checked", [])
         lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
         faulty = {str(field): list(own) for field, own in self.faults.groupby("field")["student_number"]}
@@ -136,7 +135,7 @@ class Students:
         }
 
     def _unlike(self) -> dict[str, set[str]]:
-        """Return by field the submissions that differ in it, as the findings say."""
+        """Return by field the submissions that differ in it according to the findings."""
         found = defaultdict[str, set[str]](set)
         for submission, rule in self.findings[["submission_id", "rule"]].itertuples(index=False):
             base, _, kind = str(rule).partition(".")
@@ -192,13 +191,7 @@ _NOTE = (
 
 
 def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
-    """Return the sheet of one class.
-
-    Args:
-        students: of one class.
-        cohort: its name, such as 2017届.
-        full: print ID numbers in full.
-    """
+    """Return the sheet of one class. `full` prints ID numbers in full. `cohort` is a name such as 2017届."""
     own = students.college
     title = f"{own.school}{cohort}毕业生信息{PROOF}"
     return paper_of(

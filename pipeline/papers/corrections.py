@@ -1,7 +1,7 @@
-"""问题表: rows with open findings in the layout of the collection workbook, to be mended there and read in again.
+"""问题表: submissions with open findings, in the layout of the collection workbook. It is corrected and read in again.
 
-Put into a source with `amends = true`, each row carries the 提交编号 that it amends. A cell holds what was given, so a
-cell that nobody touched is normalised to the very value that stands, and changes nothing.
+A source with `amends = true` reads it by the 提交编号 of each row. Cells hold what was given, so an untouched cell
+normalises to the present value and changes nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _COLOURS = {"critical": "#F9D3C8", "warning": "#FFF0C2"}
 
 @dataclass(frozen=True)
 class Row:
-    """One submission to be mended: its fields as given, and for each faulty field severity and advice."""
+    """A submission to correct: the fields as given, and severity and advice of each faulty field."""
 
     submission_id: str
     class_name: str
@@ -69,7 +69,7 @@ class Row:
 
     @property
     def to_do(self) -> str:
-        """What is to be mended, item by item, after number and name."""
+        """Student number and name, then the corrections as a numbered list."""
         told = list(dict.fromkeys(advice for _, advice in self.faults.values()))
         told += [] if self.known else [_UNKNOWN]
         who = f"{self.given['student_number']} {self.given['name']}".strip()
@@ -77,11 +77,11 @@ class Row:
 
     @property
     def known(self) -> bool:
-        """Whether name and a number say whose row this is: without them nothing can be read in again."""
+        """Whether name and a number identify the student. Otherwise the row cannot be read in again."""
         return bool(self.given["name"]) and any(self.given[number] for number in _NUMBERS)
 
     def may_change(self, name: str) -> bool:
-        """Return whether a field may be mended here: of the two numbers one stays, which says whose row this is."""
+        """Return whether a field may be corrected here. One of the two numbers stays, to identify the student."""
         if name in _NUMBERS:
             other = next(one for one in _NUMBERS if one != name)
             return name in self.faults and other not in self.faults and bool(self.given[other])
@@ -89,10 +89,7 @@ class Row:
 
 
 def _masked(row: Row) -> Row:
-    """Return the row as it may go by mail: blank cells, which say nothing, in the place of numbers.
-
-    Of one that is to be mended the advice tells the ends.
-    """
+    """Return the row for mail. Numbers become blank, and the advice on a wrong one has it masked."""
     given, faults = dict(row.given), dict(row.faults)
     for name, mask in _MASKS.items():
         if name in faults and given[name]:
@@ -104,10 +101,7 @@ def _masked(row: Row) -> Row:
 
 
 def rows_to_mend(students: Students) -> list[Row]:
-    """Return the rows with open findings that student or counselor can mend, by class and student number.
-
-    An approved student has nothing to mend.
-    """
+    """Return rows that student or counselor can correct, by class and student number. Approved students have none."""
     done = students.roster["submission_id"][students.roster["status"].isin(_DONE)]
     found = students.findings
     found = found[~found["excepted"] & found["severity"].isin(list(_COLOURS)) & found["actor"].isin(_ACTORS)]
@@ -122,7 +116,7 @@ def rows_to_mend(students: Students) -> list[Row]:
 
 
 def _faults(findings: Frame, name: str) -> dict[str, tuple[str, str]]:
-    """Return severity and advice by field, the critical one first; what concerns no field stands under ""."""
+    """Return severity and advice by field, the critical one first. A finding without field has the key ""."""
     faults: dict[str, tuple[str, str]] = {}
     columns = ["field", "severity", "message", "expected"]
     for field, severity, message, expected in findings[columns].astype(str).itertuples(index=False, name=None):
@@ -133,7 +127,7 @@ def _faults(findings: Frame, name: str) -> dict[str, tuple[str, str]]:
 
 
 def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
-    """Return the fields of submissions as they were given, by `changes`; else as they stand."""
+    """Return the fields of submissions as given, from `changes`, or as they are if unchanged."""
     rows = students.submissions[fields.names()].loc[ids].astype("str")
     values = {str(at): {str(name): str(value) for name, value in row.items()} for at, row in rows.iterrows()}
     changes = students.run.rows_in(
@@ -146,14 +140,7 @@ def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
 
 
 def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: bool = False) -> bytes:
-    """Return the workbook of a college, or of one class.
-
-    Args:
-        rows: of `rows_to_mend`.
-        whose: the college, or the college and the class.
-        form: of their cohort.
-        masked: without ID numbers and telephones, to go by mail.
-    """
+    """Return the workbook of the college or class `whose`. `masked` leaves out ID numbers and telephones, for mail."""
     rows = [_masked(row) for row in rows] if masked else rows
     buffer = BytesIO()
     with text_book(buffer) as book:
@@ -176,7 +163,7 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
 
 @dataclass(frozen=True)
 class Form:
-    """The columns of the collection workbook of a cohort, and its name: what all its workbooks share."""
+    """The cohort's name and columns of the collection workbook, which all its workbooks share."""
 
     cohort: str
     columns: list[FormColumn]
@@ -188,7 +175,7 @@ class Form:
 
 
 class _Looks:
-    """The formats of cells, by whether they are locked and by severity."""
+    """Cell formats by locked and severity."""
 
     def __init__(self, book: Workbook) -> None:
         self._made = {
@@ -201,12 +188,11 @@ class _Looks:
         self.to_do = style(book, num_format="@", text_wrap=True, bg_color="#F2F3F5", **EDGE)
 
     def of(self, *, locked: bool, severity: str) -> Format:
-        """Return the format of a cell."""
         return self._made[locked, severity or ("key" if locked else "")]
 
 
 def _write_own_columns(book: Workbook, sheet: Worksheet, last: int) -> None:
-    """Head what stands beside the form's fields: what is to be mended first, the 提交编号 last."""
+    """Write the headings outside the form: corrections first, 提交编号 last."""
     for at, label, width in ((0, TO_DO, _WIDTH), (last, SUBMISSION_ID, 24)):
         sheet.set_column(at, at, width)
         sheet.write_string(HEADER, at, label, label_style(book))
@@ -230,7 +216,6 @@ def _write_row(sheet: Worksheet, at: int, row: Row, columns: list[FormColumn], l
 
 
 def _finish(sheet: Worksheet, rows: int, last: int) -> None:
-    """Freeze what says whose row it is, filter, print, and protect what is locked."""
     sheet.freeze_panes(BELOW, 1)
     sheet.autofilter(HEADER, 0, HEADER + rows, last)
     sheet.print_area(0, 0, HEADER + rows, last)

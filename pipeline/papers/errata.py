@@ -1,7 +1,7 @@
-"""学籍勘误汇总表: what is wrong in one school's registry, since when it waits, what a new export settles.
+"""学籍勘误汇总表: errors in one school's registry, since when they wait, and which ones a new export corrects.
 
-A row is one field of one student. It leaves the list when the registry is right. The ledger remembers when a row was
-first listed and when it was first reported, by school, student number and field; it holds no value.
+A row is one field of one student. It disappears when the registry is right. The ledger records when a row was first
+listed and first reported, by school, student number and field, without values.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _COLUMNS = ["submission_id", "student_number", "field", "message"]
 
 @dataclass(frozen=True)
 class Erratum:
-    """One field of one student: what the registry has, what the student submitted (blank: nothing), what is wrong."""
+    """One field of one student: value in the registry, value submitted (blank: none), and what is wrong."""
 
     code: str
     student_number: str
@@ -65,7 +65,7 @@ class Erratum:
 
     @property
     def key(self) -> str:
-        """What the ledger knows the row by."""
+        """The key of the row in the ledger."""
         return _key(self.code, self.student_number, self.field)
 
     @property
@@ -81,13 +81,7 @@ def _proofs() -> dict[str, str]:
 
 
 def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
-    """Return the errata of one school, by field, college, class and student number.
-
-    Args:
-        run: the run that found them.
-        school: whose registry it is.
-        entries: the ledger's, of `KIND`.
-    """
+    """Return a school's errata by field, college, class and student number. `entries` are the ledger's of `KIND`."""
     found = _found(run, school.name)
     ids = [one for one in found["submission_id"].unique() if one]
     submitted = run.rows_in("submissions", "submission_id", ids, ["submission_id", *fields.names()], school.name)
@@ -104,9 +98,9 @@ def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
 
 
 def _found(run: Run, school: str) -> Frame:
-    """Return what is the registrar's: findings of submissions, later ones that were not taken, faults of the registry.
+    """Return the registrar's findings: of submissions, of later ones that were not taken, and of the registry itself.
 
-    Columns: `_COLUMNS`; a fault without a submission has a blank `submission_id`.
+    Columns: `_COLUMNS` and `own`. A fault without submission has a blank `submission_id`.
     """
     findings = run.rows("findings", school=school)
     findings = findings[~findings["excepted"]]
@@ -133,7 +127,7 @@ def _later(run: Run, findings: Frame, school: str) -> Frame:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """What is known of a school's students: registry rows by number, submissions by id, days by action and row."""
+    """`held`: registry rows by student number. `given`: submissions by id. `days`: first days by action and row."""
 
     code: str
     held: Mapping[Any, Mapping[Any, Any]]
@@ -142,7 +136,6 @@ class _Lookup:
     today: str
 
     def erratum(self, group: Frame) -> Erratum:
-        """Return the row for the findings of one field of one student."""
         number, name = str(group["student_number"].iloc[0]), str(group["field"].iloc[0])
         held = self.held.get(number, {})
         given = next((self.given[one] for one in group["submission_id"] if one in self.given), {})
@@ -178,7 +171,7 @@ def _days(entries: Frame) -> dict[str, dict[str, str]]:
 
 
 def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str, why: str = "") -> None:
-    """Write into the ledger which rows are listed, or reported, for the first time."""
+    """Record in the ledger which rows are listed, or reported, for the first time."""
     listed = list(rows)
 
     def new(entries: Frame) -> list[Entry]:
@@ -192,7 +185,7 @@ def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str, w
 
 
 def reported_students(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
-    """Return by (school, student number) the day on which the registrar was told of what a submission waits for."""
+    """Return by (school, student number) the first day on which an error that a submission waits for was reported."""
     with open_ledger(cohort) as ledger:
         entries = ledger.entries(KIND)
     days: dict[tuple[str, str], str] = {}
@@ -241,7 +234,7 @@ def errata_workbook(rows: list[Erratum], cohort: Cohort, school: School, as_of: 
 def _heads(
     book: Workbook, rows: list[Erratum], cohort: Cohort, school: School, as_of: date
 ) -> list[tuple[str, Format, int]]:
-    """Return title, whom it is for, and what to do, each with its format and height."""
+    """Return title, addressee and instructions, each with format and height."""
     office, people = cohort.office, len({row.student_number for row in rows})
     day = f"{as_of.year}年{as_of.month}月{as_of.day}日"
     asked = " ".join(filter(None, (office.name, office.contact, office.phone)))
@@ -278,7 +271,7 @@ _OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
 
 
 def waiting(cohort: Cohort, run: Path, schools: set[str]) -> list[Erratum]:
-    """Return the errata of a run, of the schools with these names (none: of all)."""
+    """Return the errata of a run, of the schools with these names (none: all)."""
     opened = load_run(run)
     with open_ledger(cohort) as ledger:
         entries = ledger.entries(KIND)
@@ -287,7 +280,7 @@ def waiting(cohort: Cohort, run: Path, schools: set[str]) -> list[Erratum]:
 
 
 def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, str]]:
-    """Return for each waiting erratum what became of it in the new export (rows of `read_export`)."""
+    """Return each waiting erratum with its state in the new export (rows of `read_export`)."""
     from pipeline.collect.school_tables import read_people
     from pipeline.knowledge.regions import load_regions
     from pipeline.normalise.normalise_rows import normalise_registry
@@ -316,7 +309,7 @@ def _same(one: str, other: str, name: str) -> bool:
 
 
 def settled_lines(found: list[tuple[Erratum, str]]) -> Iterator[str]:
-    """Yield lines for people: how many of each outcome, then each row; no values."""
+    """Yield lines for people, without values: the number of each outcome, then each row."""
     counts = Counter(outcome for _, outcome in found)
     each = [f"{outcome} {counts[outcome]} 处" for outcome in _OUTCOMES if counts[outcome]]
     yield f"勘误 {len(found)} 处：{'，'.join(each)}" if found else "没有等待更正的勘误"

@@ -1,4 +1,4 @@
-"""Making papers of one run: which files, of which colleges and classes, and where they stand."""
+"""Make the papers of one run: which files, of which colleges and classes, in which folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTED = 30
 
 @dataclass(frozen=True)
 class PaperRequest:
-    """What was asked for: kinds, colleges (none: all), classes (none: all), ID numbers in full."""
+    """The options of `mingce papers`. No colleges or classes means all; `full` prints ID numbers in full."""
 
     kinds: tuple[str, ...]
     colleges: tuple[College, ...] = ()
@@ -41,7 +41,7 @@ class PaperRequest:
 
 @dataclass
 class Made:
-    """Where the papers stand, which were made, and of which colleges none could be, with the reason."""
+    """The folder and files of papers, and the colleges without papers, with the reason."""
 
     folder: Path
     files: list[Path] = field(default_factory=list[Path])
@@ -53,7 +53,7 @@ File = tuple[str, bytes | Paper]
 
 
 class PaperFolder:
-    """Where the papers of a run stand. A PDF of the same words is taken from there, or from the run before."""
+    """The papers of a run. A PDF with equal data is reused from this run or the one before."""
 
     def __init__(self, cohort: Cohort, run_id: str) -> None:
         self.root = cohort.reports_folder / FOLDER / run_id
@@ -64,7 +64,7 @@ class PaperFolder:
                 self._known[key] = folder / name, sha256
 
     def write(self, name: str, content: bytes | Paper) -> Path:
-        """Write one paper, which the owner alone may read, and return its path."""
+        """Write one paper with mode 0600 and return its path."""
         path = self.root / name
         if isinstance(content, bytes):
             self._put(path, content)
@@ -73,7 +73,7 @@ class PaperFolder:
         return path
 
     def pdf(self, name: str, paper: Paper) -> bytes:
-        """Return a PDF, and keep it under its name where no other stands there."""
+        """Return a PDF. Keep it if no other file has its name."""
         taken = self._taken(paper)
         made = taken or paper.pdf()
         if not taken and not (self.root / name).exists():
@@ -81,7 +81,7 @@ class PaperFolder:
         return made
 
     def _taken(self, paper: Paper) -> bytes | None:
-        """Return a PDF that was made before, if its file is there and has its SHA-256."""
+        """Return a PDF that was made before, if its file exists and has its SHA-256."""
         path, sha256 = self._known.get(paper.key, (self.root, ""))
         content = path.read_bytes() if path.is_file() else b""
         return content if content and hashlib.sha256(content).hexdigest() == sha256 else None
@@ -103,7 +103,7 @@ class PaperFolder:
 
 
 def _noted(journal: Path) -> list[tuple[str, str, str]]:
-    """Return key, file and SHA-256 of each PDF that a journal notes; a line that was cut off is none."""
+    """Return key, file and SHA-256 of each PDF in a journal. A line that was cut off is ignored."""
     try:
         lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").split("\n")[:-1]]
         return [(key, name, sha256) for key, name, sha256 in lines]
@@ -112,7 +112,7 @@ def _noted(journal: Path) -> list[tuple[str, str, str]]:
 
 
 def has_run(cohort: Cohort) -> bool:
-    """Return whether there is a run that papers can be made of."""
+    """Return whether there is a run to make papers of."""
     try:
         newest_run(cohort)
     except RefusedError:
@@ -121,17 +121,13 @@ def has_run(cohort: Cohort) -> bool:
 
 
 def make_guide(cohort: Cohort) -> Made:
-    """Write the guide before there is any run: it needs none."""
+    """Write the guide, which needs no run."""
     folder = PaperFolder(cohort, BEFORE)
     return Made(folder.root, [folder.write(name, content) for name, content in _guides(cohort)])
 
 
 def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
-    """Write the papers of a run.
-
-    Raises:
-        UsageError: no college that was asked for has such a class.
-    """
+    """Write the papers of a run. Raise `UsageError` if no requested college has a requested class."""
     folder = PaperFolder(cohort, run.run_id)
     made = Made(folder.root)
     found: set[str] = set()
@@ -153,7 +149,7 @@ def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
 
 
 def _colleges(run: Run, wanted: PaperRequest) -> Sequence[College]:
-    """Return the colleges whose papers are asked for: none where only papers of a school, or of all, are."""
+    """Return the colleges whose papers are requested: none if all requested papers are of a school or of the cohort."""
     if not any(kind in _KINDS for kind in wanted.kinds):
         return ()
     return wanted.colleges or colleges_of(run)
@@ -170,7 +166,7 @@ def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
 
 
 def class_file(name: str, ending: str) -> str:
-    """Return the name of a class's file: no two classes share one."""
+    """Return the file name of a class. No two classes share one."""
     return f"{unmistakable(name or NO_CLASS)}-{ending}"
 
 

@@ -1,4 +1,4 @@
-"""What students read: 核对结果, a class's answers where there is no shared sheet, and 操作流程, what to do and when."""
+"""Papers for students: 核对结果, the answers of a class without shared sheet, and 操作流程, what to do and when."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DONE = "不用再做什么"
 
 
 def endings(numbers: list[str]) -> list[str]:
-    """Return the last four digits of each number, more of those that would be alike."""
+    """Return the last four digits of each number, and more of them if several would be equal."""
     length = [_LEAST] * len(numbers)
     while True:
         ends = [number[-many:] for number, many in zip(numbers, length, strict=True)]
@@ -44,25 +44,14 @@ def endings(numbers: list[str]) -> list[str]:
 
 
 def result_rows(answers: Frame) -> list[tuple[str, str, str]]:
-    """Return the rows of a class, sorted by what is shown of the numbers.
-
-    Args:
-        answers: `answer_rows` of the class.
-    """
+    """Return the rows of a class (of its `answer_rows`), sorted by the digits shown."""
     ends = endings(list(answers[NUMBER].astype(str)))
     told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
     return sorted((end, state, advice or _DONE) for end, state, advice in told)
 
 
 def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
-    """Return the workbook of one class: no name, no value of the registry.
-
-    Args:
-        students: of the class.
-        answers: `answer_rows` of the class.
-        cohort: its name, such as 2017届.
-        ask: whom to ask.
-    """
+    """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
     buffer, widths = BytesIO(), list(_COLUMNS.values())
     with text_book(buffer) as book:
         sheet = book.add_worksheet(RESULTS)
@@ -80,7 +69,6 @@ def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) 
 
 
 def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: str, ask: str) -> None:
-    """Write the title, the note and the headings."""
     title = book.add_format({**_FONT, "bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
     note = book.add_format({**_FONT, "font_size": 10, "text_wrap": True, "valign": "vcenter"})
     head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
@@ -113,14 +101,14 @@ _SOURCES = (
 
 
 def whom_to_ask(cohort: Cohort) -> str:
-    """Return whom a student asks, in words."""
+    """Return in Chinese whom a student asks."""
     office = cohort.office
     asked = "、".join(filter(None, (office.contact, office.phone)))
     return f"不清楚的问辅导员或{office.name}" + (f"（{asked}）" if asked else "")
 
 
 def guide_paper(cohort: Cohort) -> Paper:
-    """Return the page."""
+    """Return the guide as a page."""
     office = cohort.office
     return paper_of(
         "guide",
@@ -141,7 +129,7 @@ def guide_paper(cohort: Cohort) -> Paper:
 
 
 def group_message(cohort: Cohort) -> str:
-    """Return the paragraph for the class's group; it names nobody."""
+    """Return the paragraph for the class's chat group. It names nobody."""
     window, office = cohort.window, cohort.office
     where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
     return (
@@ -170,7 +158,6 @@ def _dates(cohort: Cohort) -> list[list[str]]:
 
 
 def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
-    """Return the steps: title, and its sentences."""
     closes, month = month_day(cohort.window.closes), _month(cohort)
     entrance = f"打开登记表：{cohort.office.form}" if cohort.office.form else "打开学院通知里的登记表"
     return [
