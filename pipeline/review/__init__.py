@@ -1,1 +1,1 @@
-"""Review: the ledger, decisions, exceptions, signatures, and the standing of the colleges."""
+"""Review: the ledger, decisions, exceptions, signatures and the ranking of colleges."""

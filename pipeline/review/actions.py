@@ -1,4 +1,4 @@
-"""Deciding: approve, return, reopen, withdraw. Each looks and writes in one transaction of the ledger."""
+"""Decisions on students: approve, return, reopen, keep, withdraw. Each reads and writes in one ledger transaction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pipeline.tables import STATUSES
 
 @dataclass
 class ActionOutcome:
-    """What an action did: `done` and `already` (nothing to do) hold SCHOOL/NUMBER, `rest` also why not."""
+    """The result of an action by SCHOOL/NUMBER: `done`, `already` (nothing to do), `rest` (skipped, with reasons)."""
 
     done: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
@@ -44,7 +44,7 @@ class ActionOutcome:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, why, and on which day."""
+    """The person who acts, the reason, and the day on which exceptions must be valid."""
 
     by: str
     why: str = ""
@@ -61,13 +61,13 @@ class Actor:
 def approve(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Approve these students' counting submissions: all of them or, where one is not ready, none.
+    """Approve the counting submissions of these students, all or none.
 
-    `seen` is what was looked at: who was not looked at, or changed since, is refused. None: nobody says.
+    `seen` is what the reviewer was shown. A student who was not shown, or changed since, is refused. None: no check.
 
     Raises:
-        RefusedError: some have no submission or open critical findings, or were not seen; each is listed with reasons.
-        UsageError: a number that nobody, or more than one student, has.
+        RefusedError: lists students who have no submission, have open critical findings or were not seen.
+        UsageError: no student, or more than one, has a number.
     """
     return _decide_on("approve", tables, ledger, numbers, actor, seen)
 
@@ -75,10 +75,7 @@ def approve(
 def approve_ready(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Approve every student of the college who awaits the review; list all others with their reason.
-
-    Who was not `seen` (see `approve`) as he is now is one of the others.
-    """
+    """Approve students of the college who await review and were `seen` unchanged. List all others with the reason."""
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         own = college_students(desk.people, college)
@@ -104,17 +101,17 @@ def approve_ready(
 def send_back(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Return these students' submissions to them, with the reason (all or none).
+    """Return these students' submissions with the reason, all or none.
 
     Raises:
-        RefusedError: a student has submitted nothing, or was not `seen` (see `approve`) as he is now.
+        RefusedError: a student has no submission, or was not `seen` unchanged (see `approve`).
         UsageError: no reason was given.
     """
     return _decide_on("return", tables, ledger, numbers, actor, seen)
 
 
 def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
-    """Undo these students' approvals (all or none).
+    """Undo these students' approvals, all or none.
 
     Raises:
         RefusedError: a student has no approval to undo.
@@ -126,10 +123,10 @@ def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Act
 def keep_approved(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Refuse these students' change requests (all or none): the newer submission is withdrawn, the approval stands.
+    """Refuse these students' change requests, all or none. Withdraws the newer submission and keeps the approval.
 
     Raises:
-        RefusedError: a student asks for no change, or was not `seen` (see `approve`) as he is now.
+        RefusedError: a student requests no change, or was not `seen` unchanged (see `approve`).
         UsageError: no reason was given.
     """
     return _decide_on("keep", tables, ledger, numbers, actor, seen)
@@ -138,7 +135,6 @@ def keep_approved(
 def _decide_on(
     action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None
 ) -> ActionOutcome:
-    """Decide on these students, each once: on all of them or, where one of them cannot be decided on so, none."""
     if action != "approve":
         _need_reason(actor, _CALLED[action])
 
@@ -160,11 +156,7 @@ _CALLED = {"approve": "通过", "return": "退回", "reopen": "取消审核", "k
 
 
 def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
-    """Return why this student may not be decided on so, or "".
-
-    `action` is approve, return, reopen, or keep (the approved submission). `unseen_now` says why the decision would be
-    made unseen, which counts where it must have been seen.
-    """
+    """Return why `action` is refused for this student, or "". `unseen_now` (of `unseen`) counts except for reopen."""
     if action == "approve":
         return "" if stands_already(row, action, "", "") else refusal(desk, row) or unseen_now
     if action == "return":
@@ -175,7 +167,7 @@ def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
 
 
 def stands_already(row: Student, action: str, by: str, why: str) -> bool:
-    """Return whether just this stands: the approval of what is now, or its return by the same for the same why."""
+    """Return whether the decision exists: this approval, or a return by the same person for the same reason."""
     if action == "return":
         told = (str(row["decided_by"]), str(row["decided_why"]))
         return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
@@ -183,11 +175,11 @@ def stands_already(row: Student, action: str, by: str, why: str) -> bool:
 
 
 def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -> ActionOutcome:
-    """Withdraw one registration (wrong address, wrong school): it counts nowhere and its numbers are free again.
+    """Withdraw one submission, such as one of a wrong school. It stops counting and frees its numbers.
 
     Raises:
-        RefusedError: it is the one that was approved: reopen first.
-        UsageError: no reason was given, no such submission, or a beginning that several share.
+        RefusedError: the submission is approved and must be reopened first.
+        UsageError: no reason was given, or no submission or several begin with this id.
     """
     _need_reason(actor, "撤销登记")
 
@@ -208,7 +200,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
 
 
 def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> ActionOutcome:
-    """Withdraw every submission that claims the college and stands on no registry row.
+    """Withdraw every submission that claims the college and matches no registry row.
 
     Raises:
         UsageError: no reason was given.
@@ -224,7 +216,7 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
 
 
 def refusal(desk: Desk, row: Student) -> str:
-    """Return why this student cannot be approved now, or the empty string."""
+    """Return why this student cannot be approved now, or ""."""
     if row["submission_id"] == "":
         return STATUSES["missing"]
     return "；".join(desk.reasons(str(row["submission_id"])))
@@ -239,7 +231,7 @@ def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Acti
 
 
 def overruled(desk: Desk, row: Student, by: str) -> list[str]:
-    """Return a line where somebody else has decided on this student since the run was made that people look at."""
+    """Return a Chinese line if another person has decided on this student since the run was made, else none."""
     other, at = str(row["decided_by"]), str(row["decided_at"])
     if not other or other == by.strip() or at <= desk.tables.made_at:
         return []
@@ -251,7 +243,7 @@ def overruled(desk: Desk, row: Student, by: str) -> list[str]:
 def decision_entry(
     desk: Desk, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
 ) -> Entry:
-    """Return the entry of a decision on the student in `row` of the desk's people."""
+    """Return the ledger entry of a decision on the student in `row` of the desk's people."""
     submission, registry = str(row["submission_id"]), str(row["registry_digest"])
     data, personal = {"registry_digest": registry, "run": desk.tables.run_id, **(data or {})}, dict[str, Any]()
     if action == "approve":
@@ -264,14 +256,13 @@ def decision_entry(
 
 
 def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) -> Entry:
-    """Return the entry that withdraws this row of submissions."""
     found = str(submission["submission_id"])
     return Entry(
         "withdrawal",
         by=actor.by,
         why=actor.why,
         school_code=next((code for code, name in tables.schools.items() if name == submission["school"]), ""),
-        student_number=mask(str(submission["student_number"])),  # somebody may have put an ID number there
+        student_number=mask(str(submission["student_number"])),  # a submitter may have written an ID number here
         submission_id=found,
         made_on=found,
     )
@@ -280,7 +271,6 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
 def _decide(
     tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, ActionOutcome], Sequence[Entry]]
 ) -> ActionOutcome:
-    """Write what `decide` returns for the desk of this moment, in one transaction, and return the outcome."""
     outcome = ActionOutcome()
     stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
     outcome.entries += [one.seq for one in stored if one.new]

@@ -1,4 +1,4 @@
-"""One ledger entry as it is written, the digests that chain entries to one another, and what breaks the chain."""
+"""One ledger entry, the digests that chain entries, and the checks of the chain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-FIRST = "0" * 64  # what stands as `previous` in the first entry
+FIRST = "0" * 64  # `previous` of the first entry
 TYPED = "姓名系手工填写，未与账号核对"
 _COVERED = (
     "seq", "at", "kind", "action", "by", "account", "school_code", "student_number", "submission_id", "college",
@@ -21,11 +21,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a caller hands to `Ledger.append`.
+    """An entry for `Ledger.append`. `made_on` is the digest of the data that the entry was made on.
 
-    `data` (JSON) is covered by the chain and stays for ever: no names, no values of a person there.
-    `why` and `personal` go to the side table, which `purge` empties. `made_on` is the digest of what it was made on.
-    `unique_key`, where given, makes the entry happen once: a second one with the key changes nothing.
+    The chain covers `data` (JSON), which stays forever: no names or values of persons there. `why` and `personal` go to
+    the side table, which `purge` empties. A second entry with the same `unique_key` is not written.
     """
 
     kind: str
@@ -43,43 +42,43 @@ class Entry:
     unique_key: str | None = None
 
     def about(self, student: Mapping[Any, Any]) -> Entry:
-        """Return the entry with whom it is about: a row with `school_code, student_number, college`."""
+        """Return the entry with `school_code, student_number, college` of this row."""
         school, number, college = (str(student[name]) for name in ("school_code", "student_number", "college"))
         return replace(self, school_code=school, student_number=number, college=college)
 
 
 def json_object(text: object) -> dict[str, Any]:
-    """Return the JSON object in `data` or `values` of an entry; empty where it was purged or never given."""
+    """Return the JSON object in `data` or `values` of an entry; empty if it was purged or never given."""
     return cast("dict[str, Any]", json.loads(str(text))) if text else {}
 
 
 def name_checked(data: Mapping[str, Any]) -> bool:
-    """Return whether the name in an entry with these `data` is bound to the machine's account; else it was typed."""
+    """Return whether `by` of the entry with these `data` is bound to the machine's account. If not, it was typed."""
     return data.get("named") == "account"
 
 
 def canonical(value: object) -> str:
-    """Return `value` as JSON that is the same for equal values."""
+    """Return `value` as JSON text that is identical for equal values."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def digest(*parts: str) -> str:
-    """Return the SHA-256 of several texts; where one ends and the next begins is part of it."""
+    """Return the SHA-256 of a list of texts. The boundaries between the texts count."""
     return hashlib.sha256(canonical(list(parts)).encode()).hexdigest()
 
 
 def entry_hash(row: Row) -> str:
-    """Return the hash of an entry: all its columns, the hash before it included."""
+    """Return the hash of all columns of an entry, including the previous entry's hash."""
     return digest(*(str(row[name] or "") for name in _COVERED))
 
 
 def side_digest(side: Row) -> str:
-    """Return the salted digest of an entry's personal side, which the chain covers."""
+    """Return the salted digest of an entry's personal columns. The chain covers it."""
     return digest(str(side["salt"]), str(side["why"]), str(side["values"]))
 
 
 def chain_problems(rows: Sequence[Row], personal: Sequence[Row]) -> list[str]:
-    """Return a Chinese line for each thing wrong with the chain of `rows` and their `personal` side."""
+    """Return a Chinese line for each broken link of `rows` and their `personal` side."""
     sides = {int(side["seq"]): side for side in personal}
     spans = [span for row in rows if row["kind"] == "purge" for span in json.loads(row["data"]).get("spans", [])]
     purged = {seq for start, end in spans for seq in range(int(start), int(end) + 1)}

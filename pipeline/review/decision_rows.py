@@ -1,4 +1,4 @@
-"""The table of decisions (审核): its columns, its rows in files and sheets, and a new one to be filled in."""
+"""The table of decisions (审核): its columns, reading it from files and sheets, writing an empty one."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ OFFERED = ("通过", "退回", "取消审核", *SCOPE_OPINIONS)
 _WORKSHEET = "审核"
 _BESIDE = ("班级", "姓名", "状态", "未解决")
 _WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
-_UNREADABLE = "\ufffd"  # what the reader puts for bytes that are no character
+_UNREADABLE = "\ufffd"  # the reader's replacement for undecodable bytes
 
 
 def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
-    """Return the rows of `[review] decisions` as text (`row` and `COLUMNS`), or None where the cohort names none.
+    """Return `row` (int) and `COLUMNS` (text) of `[review] decisions`, or None if the cohort names no table.
 
     Raises:
-        InputError: the file or the sheet cannot be read, or has no 学号 or 意见.
+        InputError: the file or sheet cannot be read, or has no 学号 or 意见.
     """
     place = cohort.review.decisions
     if place is None:
@@ -53,17 +53,17 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
 
 
 def decision_files(cohort: Cohort) -> list[Path]:
-    """Return the files of `[review] decisions` that are there: one, or all that its pattern finds; none of a sheet."""
+    """Return the existing files of `[review] decisions`: one, or all that match its pattern. No Google Sheet."""
     place = cohort.review.decisions
     if place is None or is_gsheet(place):
         return []
-    with suppress(InputError):  # there is none yet
+    with suppress(InputError):  # the file does not exist yet
         return [path for path in files_of(place, cohort.folder)[0] if path.is_file()]
     return []
 
 
 def missing_file(cohort: Cohort) -> list[str]:
-    """Return a line for people where the file of `[review] decisions` is not there (nobody wrote one, or a slip)."""
+    """Return a Chinese line if `[review] decisions` names a file that does not exist."""
     place = cohort.review.decisions
     if place is None or is_gsheet(place) or decision_files(cohort):
         return []
@@ -83,7 +83,6 @@ def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _read_file(path: Path) -> pd.DataFrame:
-    """Return the rows of a table of decisions, read like every other table: anybody may have written it."""
     reading = read_table_file(read_content(path, path.parent))
     grids = {grid.sheet: grid for grid in reversed(reading.grids)}
     grid = grids.get(_WORKSHEET) or next(iter(reading.grids), None)
@@ -103,7 +102,7 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 
 def by_source(rows: pd.DataFrame, one: str) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows of each workbook; rows of the one file or worksheet under the name that the cohort gives it."""
+    """Return the rows by workbook. Rows of a single file or worksheet get the name `one` of the cohort file."""
     sources = list(rows["source"].unique()) if "source" in rows.columns else []
     if len(sources) < 2 and not set(one) & set("*?["):
         return [(one, rows)]
@@ -111,10 +110,10 @@ def by_source(rows: pd.DataFrame, one: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def write_sheet(path: Path, desk: Desk, college: College) -> Path:
-    """Write a college's table of decisions and return where it is: a line a student, with the 提交编号 decided on.
+    """Write a college's table of decisions, one row a student with the current 提交编号, and return its path.
 
     Raises:
-        UsageError: there is such a file already: somebody's decisions may stand in it.
+        UsageError: the file exists and may hold decisions.
     """
     if path.exists():
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")

@@ -1,8 +1,4 @@
-"""What the ledger's decisions mean for today's students, and the status of each. Pure functions, without a clock.
-
-A decision is about one registry student: school code and the registry's student number. Of an approval is kept what
-it was made on: the submission's id and the registry row's digest.
-"""
+"""Current decisions and statuses of today's students, from ledger entries. Pure functions without a clock."""
 
 from __future__ import annotations
 
@@ -31,12 +27,10 @@ _BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "re
 
 
 def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return the last decision of each student, from `Ledger.entries()`.
+    """Return `DECISION_TABLE`: the last decision of each student (approved, returned, reopened) in `Ledger.entries()`.
 
-    One row per `school_code, student_number`: `decision` (approved, returned, reopened), the `submission_id` and
-    `registry_digest` that it was made on, `by`, `at`, `why`, `seq` (int), `run`, `snapshot` (JSON, by which
-    `changed_fields` are found; empty once purged), `later`, the later submission that it was decided not to take, and
-    `checked`: "1" where the name is bound to the machine's account, else it was typed.
+    `submission_id` and `registry_digest` are what it was made on. `seq` is int. `snapshot` is JSON, "" once purged.
+    `later` is the later submission that it refused. `checked` is "1" if the name is bound to the machine's account.
     """
     made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
@@ -56,23 +50,16 @@ def decision_states(
     submissions: pd.DataFrame | None = None,
     lapsed: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return what the standing decisions mean for today's students (contract, roster).
+    """Return what the last `decisions` mean for today's students, by the index of `keys` (contract, roster).
 
-    Args:
-        keys: `school_code, student_number` (the registry's), `submission_id` (the counting one, or ""),
-            `registry_digest`. With the registry's fields as columns, `changed_fields` can name them, and an approval
-            of an earlier version stands though this one normalises the registry's values otherwise.
-            `later_id`, where there is one: a later submission that was not taken (`cohort.later_uncertified`), or "".
-        submission_ids: every submission of the run that was not withdrawn, superseded ones included.
-        decisions: the table of `standing_decisions`.
-        submissions: `submission_id` and fields of the submissions, for `changed_fields`; optional.
-        lapsed: submissions that an expired exception had let pass: their approvals do not stand any more.
+    `keys` has the registry's `school_code`, `student_number`, `registry_digest` and the counting `submission_id` or "".
+    With the registry's fields, `changed_fields` can name them and approvals survive a change of normalising. A
+    `later_id` is a later submission that was not taken (`cohort.later_uncertified`), or "". `submission_ids` are those
+    that were not withdrawn. Approvals of `lapsed` submissions (their exception expired) are stale.
 
-    Returns:
-        The index of `keys`, with `decision_state` ("", approved, stale, returned), `approved_submission_id`,
-        `change_request` (bool: approved, and a newer submission counts; or a later one was not taken and no approval
-        knew of it), `exception_expired` (bool), of the last decision whatever it was `decided_by`, `decided_at`,
-        `decided_why`, `decided_checked`, and `changed_fields` (of a stale approval, comma-separated).
+    `decision_state` is "", approved, stale or returned. `change_request` (bool): the student is approved, and a newer
+    submission counts or a later one was neither taken nor decided on. `changed_fields` of stale approvals are
+    comma-separated and need `submissions`.
     """
     both = _with_decisions(keys, decisions)
     approved = both["decision"] == "approved"
@@ -99,7 +86,6 @@ def decision_states(
 
 
 def _change_requested(keys: pd.DataFrame, both: pd.DataFrame, approved: pd.Series, state: pd.Series) -> pd.Series:
-    """Return where a newer submission than the approved one counts, or a later one was not taken and not decided on."""
     counting = both["submission_id"]
     newer = (state == "approved") & (counting != "") & (counting != both["made_on"])
     if "later_id" not in keys:
@@ -108,13 +94,10 @@ def _change_requested(keys: pd.DataFrame, both: pd.DataFrame, approved: pd.Serie
 
 
 def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -> pd.Series:
-    """Return of which approvals the registry row is what it was, though an earlier version normalised it otherwise.
-
-    Every field that differs was then what the registry gives today, as it stands there or more plainly written.
-    """
+    """Return which approvals differ only because an earlier version normalised the registry row otherwise."""
     same = pd.Series(False, index=keys.index)
     if AS_GIVEN in keys:
-        rows = keys[asked].to_dict("records")  # all of a cohort where a word of most rows is read otherwise
+        rows = keys[asked].to_dict("records")  # the whole cohort if normalising changed a common word
         found: list[bool] = []
         for row, snapshot in zip(rows, both["snapshot"][asked], strict=True):
             then, given = _snapshot(snapshot), given_of(str(row[AS_GIVEN]))
@@ -132,12 +115,11 @@ def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
 
 
 def _snapshot(values: str) -> dict[str, Any]:
-    """Return the snapshot in an entry's personal values; empty where they were purged."""
     return json_object(values).get("snapshot", {})
 
 
 def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Return students with the decision on each; `made_on` and `registry_then` are what it was made on, "" for none."""
+    """Join decisions to students. `made_on` and `registry_then` are what each was made on, "" for none."""
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
     both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
     both.index = keys.index
@@ -146,14 +128,14 @@ def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame
 
 
 def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Return `people` with the `approved_submission_id` of each, blank where the last decision is no approval."""
+    """Return `people` with `approved_submission_id`, blank if the last decision is not an approval."""
     made = decisions.loc[decisions["decision"] == "approved", [*KEY, "submission_id"]]
     both = people[KEY].merge(made, on=KEY, how="left", validate="m:1")
     return people.assign(approved_submission_id=both["submission_id"].fillna("").astype("str").to_numpy())
 
 
 def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
-    """Return, for stale approvals alone (few), the fields that differ from what was approved."""
+    """Return the changed fields of stale approvals, comma-separated."""
     rows, then = keys[stale], both["snapshot"][stale]
     now = pd.DataFrame(index=rows.index)
     if submissions is not None:
@@ -169,19 +151,18 @@ def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissio
 
 
 def _differing_fields(snapshot: dict[str, Any], side: str, row: Mapping[Any, Any]) -> list[str]:
-    """Return the fields whose salted digest in the snapshot's `side` is no longer that of `row`'s value."""
     then: dict[str, str] = snapshot.get(side, {})
     known = [name for name in then if isinstance(row.get(name), str)]
     return [name for name in known if then[name] != _field_digest(str(snapshot["salt"]), name, str(row[name]))]
 
 
 def _field_digest(salt: str, name: str, value: str) -> str:
-    """Return the salted digest of one field's value (16 hex digits: enough to see a change)."""
+    """Return the salted digest of a field's value (16 hex digits are enough to detect a change)."""
     return hashlib.sha256(f"{salt}\x1f{name}\x1f{value}".encode()).hexdigest()[:16]
 
 
 def snapshot_of(salt: str, registry: Mapping[str, Any], submission: Mapping[str, Any]) -> dict[str, Any]:
-    """Return salted digests of every field of both rows, by which a later run names the fields that changed."""
+    """Return salted digests of every field of both rows, from which a later run names the changed fields."""
     sides = {"registry": (registry, fields.in_registry()), "submission": (submission, fields.names())}
     return {"salt": salt} | {
         side: {name: _field_digest(salt, name, str(row[name])) for name in names if name in row}
@@ -190,7 +171,7 @@ def snapshot_of(salt: str, registry: Mapping[str, Any], submission: Mapping[str,
 
 
 def registry_digest(rows: pd.DataFrame) -> pd.Series:
-    """Return for each registry row the SHA-256 of its fields: the compared ones and the ID number."""
+    """Return the SHA-256 of each registry row's fields: the compared ones and the ID number."""
     named = [name for name in fields.in_registry() if name in rows.columns]
     head = "\x1f".join(named)
     values = [hashlib.sha256(f"{head}\x1e\x1f{text}".encode()).hexdigest() for text in joined_text(rows, named)]
@@ -198,22 +179,20 @@ def registry_digest(rows: pd.DataFrame) -> pd.Series:
 
 
 def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:
-    """Return the submissions that were withdrawn: they count nowhere and their numbers are free again."""
+    """Return the ids of withdrawn submissions. They do not count, and their numbers are free again."""
     own = entries[entries["kind"] == "withdrawal"].sort_values("seq").drop_duplicates("submission_id", keep="last")
     return set(own["submission_id"][own["action"] != UNDO])
 
 
 def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings that stand in the way of an approval: critical, not excepted."""
+    """Return the findings that block an approval: critical and not excepted."""
     return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
 
 
 def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings without those that say again what another one says of the same value.
+    """Return one finding for each mistake: drops comparisons with the registry that repeat a finding of the same value.
 
-    A month that is wrong by its rule and by the registry is one slip, and so is a name that differs from the
-    registry twice: the same submission, field and actor. Two rules of a value's own, such as a photo's size and its
-    background, are two slips.
+    Two rules of the value itself, such as a photo's size and background, are two mistakes.
     """
     value = ["submission_id", "field", "actor"]
     compares = findings["rule"].str.endswith(".registry") | findings["rule"].str.startswith("identity.")
@@ -223,18 +202,15 @@ def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
-    """Return findings without those of shared faults where the same submission has another one: he is told that."""
-    if "shared_fault" not in blocking:  # the table of a run before there were shared faults
+    """Drop findings of shared faults from submissions with findings of their own: the student is shown those."""
+    if "shared_fault" not in blocking:  # table of an earlier version
         return blocking
     own = blocking["submission_id"][blocking["shared_fault"] == ""]
     return blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
 
 
 def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
-    """Return each student's status, the first that applies in the contract's order.
-
-    `submission_id` is the counting one of each student, or ""; in `findings`, `excepted` is set.
-    """
+    """Return each student's status, the first that applies in the contract's order. `findings` need `excepted`."""
     blocking = _his_own(open_critical(findings))
     status = pd.Series("awaiting", index=submission_id.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")

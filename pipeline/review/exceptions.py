@@ -1,8 +1,4 @@
-"""Granted exceptions: one person, one rule, one value, with proof, until a day; and what colleges explain of numbers.
-
-Pure functions over the ledger's entries. The five kinds of proof are those that Hunan province names for corrections
-of identity and record.
-"""
+"""Exceptions and colleges' explanations of headcounts. `PROOFS` are Hunan's kinds of proof for corrected records."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ import pandas as pd
 from pipeline.review.chain import json_object
 
 PROOFS = ("录取名册", "公安证明", "学籍异动证明", "转学表", "定向合同", "其他")
-COLLEGE_RULE = "headcount.previous_year"  # an explanation that a college gives, not a student's exception
+COLLEGE_RULE = "headcount.previous_year"  # explained by a college, not an exception of a student
 _PERSON = ["school", "student_number", "rule"]
 _EXCEPTION_TABLE = [
     "school_code", "college", *_PERSON, "proof", "expires", "salt", "value_digest", "by", "at", "why", "seq",
@@ -25,8 +21,8 @@ _MAJOR = ["school", "college", "education_level", "major"]
 def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the exceptions that were added and not revoked, from `Ledger.entries()`.
 
-    `school` is the name as findings carry it; `expires` is an ISO date or empty (no end); `salt` and `value_digest`
-    recognise the value that was excepted and are empty once purged: such an exception covers nothing any more.
+    `school` is the name as in findings, `expires` an ISO date or "". An exception whose `salt` and `value_digest` were
+    purged ("") covers nothing.
     """
     own = entries[entries["kind"] == "exception"]
     revoked = {str(json_object(text).get("revokes", "")) for text in own["data"][own["action"] == "revoke"]}
@@ -41,18 +37,12 @@ def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
 
 
 def apply_exceptions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return `findings` with `excepted` set: true where a standing exception names person, rule and value.
-
-    A changed value (`given`) is a new question: the exception does not cover it. The day of `expires` is still covered.
-    """
+    """Return `findings` with `excepted`: an exception, valid through `expires`, covers person, rule and this value."""
     return findings.assign(excepted=_covered(findings, exceptions[~_expired(exceptions, as_of)]))
 
 
 def lapsed_submissions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> set[str]:
-    """Return the submissions with a finding that only an expired exception covered: an approval rested on it.
-
-    `findings` are of `apply_exceptions` for this day.
-    """
+    """Return the submissions with a critical finding of `apply_exceptions` that only an expired exception covers."""
     open_now = findings[~findings["excepted"] & (findings["severity"] == "critical")]
     return set(open_now["submission_id"][_covered(open_now, exceptions[_expired(exceptions, as_of)])]) - {""}
 
@@ -62,7 +52,6 @@ def _expired(exceptions: pd.DataFrame, as_of: date) -> pd.Series:
 
 
 def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:
-    """Return where one of the exceptions names person, rule and value of a finding."""
     valid = exceptions[(exceptions["salt"] != "") & (exceptions["student_number"] != "")]
     if valid.empty or findings.empty:
         return pd.Series(False, index=findings.index)
@@ -76,22 +65,22 @@ def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:
 
 
 def settled_faults(entries: pd.DataFrame) -> dict[str, str]:
-    """Return how each shared fault that somebody settled was settled (alias, students), by its number."""
+    """Return how each shared fault was resolved (alias, students), by its number."""
     own = entries[entries["kind"] == "shared_fault"]
     numbers = [str(json_object(text).get("number", "")) for text in own["data"]]
     return dict(zip(numbers, own["action"].astype("str"), strict=True))
 
 
 def value_digest(salt: str, value: str) -> str:
-    """Return the salted digest by which an excepted value is recognised."""
+    """Return the salted digest that identifies an excepted value."""
     return hashlib.sha256(f"{salt}\x1f{value}".encode()).hexdigest()
 
 
 def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return per major `registered`, `registered_before`, `change` (fraction), `explain` (bool) and `explanation`.
 
-    `explain` is true at ± 20 % and more, and for a major that is new (no number before: `change` is 1.0) or gone
-    (-1.0), where the college has not explained this very number. Explanations come from the ledger's `entries`.
+    `explain` is true from ± 20 %, and for a major that is new (`change` 1.0) or gone (-1.0), unless the college has
+    explained this very number (in `entries`).
     """
     both = headcount[[*_MAJOR, "registered"]].merge(
         previous[[*_MAJOR, "registered"]].rename(columns={"registered": "registered_before"}), on=_MAJOR, how="outer"
@@ -101,14 +90,14 @@ def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.D
     large = (5 * (now - before).abs() >= before) & (now != before)  # exact: 20 % of 15 is 3, not 3.0000000000000004
     both = both.assign(registered=now, registered_before=before, change=change.astype("float64"))
     known = explanations(entries) if entries is not None else {}
-    major = ["school", "college", "major"]  # what is explained, whatever the education levels
+    major = ["school", "college", "major"]  # an explanation covers all education levels
     keys = zip(*(both[name] for name in major), both.groupby(major)["registered"].transform("sum"), strict=True)
     explanation = pd.Series([known.get(key, "") for key in keys], index=both.index, dtype="str")
     return both.assign(explain=large & (explanation == ""), explanation=explanation)
 
 
 def explanations(entries: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
-    """Return what colleges said of a number, by school, college, major and that number; the last of each stands."""
+    """Return the last explanation of a headcount by (school, college, major, number)."""
     own = entries[(entries["kind"] == "exception") & (entries["rule"] == COLLEGE_RULE)]
     told = [(row, json_object(row["data"])) for row in own.to_dict("records")]
     revoked = {item["revokes"] for _, item in told if "revokes" in item}

@@ -1,4 +1,4 @@
-"""Granting and revoking exceptions (the commands `except`), and taking the last action back."""
+"""Granting and revoking exceptions (commands `except`), and undoing the last action."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHY = "撤销上一步"
 
 @dataclass(frozen=True)
 class Grant:
-    """What is asked to be excepted: a rule, with which proof, until when (None: no end)."""
+    """The rule to except, the kind of proof, and the last day (None: no end)."""
 
     rule: str
     proof: str
@@ -32,13 +32,11 @@ class Grant:
 
 
 def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, actor: Actor) -> list[int]:
-    """Except what the student's rows break of the rule now; return the entries' numbers.
-
-    One exception for each value: a changed value is a new question.
+    """Grant one exception for each value by which the student breaks the rule now; return the entries' `seq`.
 
     Raises:
-        UsageError: unknown kind of proof, an expiry that is past, no reason, or an unknown or ambiguous number.
-        RefusedError: the student breaks no such rule.
+        UsageError: unknown proof, past expiry, no reason, or a number that no student or several have.
+        RefusedError: the student does not break the rule.
     """
     _check(grant, actor)
 
@@ -60,10 +58,7 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
 
 
 def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> list[int]:
-    """Keep the college's explanation of a major's headcount that differs much from the year before's.
-
-    It holds for the number that is registered now, of all education levels: another one asks again. Return the entry's
-    number, or none where just this is said already.
+    """Record why a major's headcount (all education levels) differs from last year; return its `seq`, or [] if known.
 
     Raises:
         UsageError: no reason was given, or the college has no students.
@@ -83,10 +78,10 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
 
 
 def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
-    """Take an exception back.
+    """Revoke an exception.
 
     Raises:
-        UsageError: no standing exception has this number, or no reason was given.
+        UsageError: no current exception has this number, or no reason was given.
     """
     if not actor.why.strip():
         raise UsageError("撤销例外要写明原因", where="--why")
@@ -102,7 +97,7 @@ def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
 
 
 def _revocation(granted: pd.Series, actor: Actor) -> Entry:
-    """Return the entry that takes an exception back: a row of the ledger's entries, or of `standing_exceptions`."""
+    """Return the entry that revokes a row of the ledger's entries or of `standing_exceptions`."""
     data, rule = {"revokes": int(granted["seq"])}, str(granted["rule"])
     return Entry("exception", "revoke", actor.by, actor.why, rule=rule, data=data).about(granted.to_dict())
 
@@ -127,7 +122,7 @@ def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant,
         by=actor.by,
         why=actor.why,
         school_code=str(person["school_code"]),
-        # the finding's own number: what a later finding of the same person is recognised by
+        # the finding's own number, by which the exception matches later findings
         student_number=str(finding["student_number"]),
         submission_id=str(finding["submission_id"]),
         college=str(person["college"]),
@@ -139,13 +134,12 @@ def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant,
 
 
 def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
-    """Take back what these entries (`ActionOutcome.entries` of an action) decided: all of it or nothing.
+    """Undo the decisions of these entries (`ActionOutcome.entries`), all or none.
 
-    A student's decision goes back to the one before it: an approval stands again on what it was made on, a return
-    stands again with its reason, or nothing is decided. An exception is revoked; a withdrawn submission counts again.
+    A decision returns to the one before it, or to none. An exception is revoked. A withdrawn submission counts again.
 
     Raises:
-        RefusedError: somebody has decided on one of these students since, or it was taken back already.
+        RefusedError: a student has a newer decision, or the action was already undone.
     """
     outcome = ActionOutcome()
 
@@ -176,10 +170,10 @@ def _taken_back(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
 
 
 def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
-    """Return an entry that says again what the one before said, or that nothing is decided."""
+    """Return an entry that repeats the decision `before`, or that removes the decision if there is none."""
     stands, action = (row, "reopen" if row["kind"] == "decision" else UNDO) if before is None else (before, "")
     data = json_object(stands["data"]) | {"undoes": int(row["seq"])}
-    for name in ("source", "rows", "mark"):  # a worksheet's reading is no part of what is restored
+    for name in ("source", "rows", "mark"):  # these belong to the reading of a worksheet
         data.pop(name, None)
     return Entry(
         str(row["kind"]),

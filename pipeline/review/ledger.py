@@ -39,7 +39,7 @@ _COLUMNS = ["seq", *_TEXT, "why", "values"]
 
 @dataclass(frozen=True)
 class Stored:
-    """Where an entry stands. `new` is false where its unique key had been there already: nothing was written."""
+    """The `seq` of an entry. `new` is false if its unique key existed and nothing was written."""
 
     seq: int
     new: bool
@@ -60,15 +60,12 @@ class Ledger:
         return self.append_all([entry])[0]
 
     def append_all(self, new: Sequence[Entry]) -> list[Stored]:
-        """Write several entries: all of them or, where anything fails, none."""
+        """Write several entries, all or none."""
         with self._writing() as connection:
             return self._write(connection, new)
 
     def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], *kinds: str) -> list[Stored]:
-        """Write what `decide` returns for the entries (of these kinds) that stand at this very moment.
-
-        Nobody writes between the look and the writing; what `decide` raises leaves all as it was.
-        """
+        """Write what `decide` returns for the current entries of these kinds, in one exclusive transaction."""
         with self._writing() as connection:
             return self._write(connection, decide(_frame(connection, kinds)))
 
@@ -78,33 +75,27 @@ class Ledger:
         return _write(connection, named, self._clock(), account)
 
     def entries(self, *kinds: str) -> pd.DataFrame:
-        """Return entries in order (of these kinds, or all): `seq` (int), every column, `why`, `values` as text.
-
-        `data` and `values` are JSON objects as text; `why` and `values` are empty where purged or never given.
-        """
+        """Return entries (of these kinds, or all) by `seq` (int). All else is text; `data` and `values` hold JSON."""
         with self._reading() as connection:
             return _frame(connection, kinds)
 
     def head(self) -> tuple[int, str]:
-        """Return the last entry's `seq` and hash; (0, 64 zeros) for an empty ledger."""
+        """Return the last entry's `seq` and hash, or (0, 64 zeros) for an empty ledger."""
         with self._reading() as connection:
             return _head(connection)
 
     def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
-        """Return the hash of each of these entries that is there."""
+        """Return the hash by `seq` of these entries. Missing entries are left out."""
         with self._reading() as connection:
             return dict(_looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, sorted(set(numbers))))
 
     def verify(self) -> list[str]:
-        """Return what is wrong with the chain, a Chinese line each; an empty list says that all is well."""
+        """Return a Chinese line for each error of the chain; [] if it is intact."""
         with self._reading() as connection:
             return chain_problems(*_both_tables(connection))
 
     def purge(self, *, before: str, by: str, why: str) -> int:
-        """Empty the personal side of every entry made before the ISO date `before`; return how many.
-
-        The chain stays whole; the purge itself is an entry that names what it emptied.
-        """
+        """Empty the personal side of entries before the ISO date, list them in a new entry, and return how many."""
         with self._writing() as connection:
             e, p = ENTRIES, PERSONAL
             old = sa.select(e.c.seq).join(p, p.c.seq == e.c.seq).where(e.c.at < before).order_by(e.c.seq)
@@ -116,10 +107,10 @@ class Ledger:
             return len(seqs)
 
     def backup(self, path: Path) -> int:
-        """Copy the ledger into a new SQLite file at `path`, verify the copy, and return its number of entries.
+        """Copy the ledger to a new SQLite file, verify the copy and return its number of entries.
 
         Raises:
-            MingceError: the file is already there, or the copy does not verify.
+            MingceError: the file exists, or the copy does not verify.
         """
         if path.exists():
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
@@ -160,16 +151,16 @@ class Ledger:
 
 
 def open_ledger(cohort: Cohort, clock: Callable[[], datetime] | None = None) -> Ledger:
-    """Open the cohort's ledger, creating or migrating it where needed.
+    """Open the cohort's ledger. Creates or migrates it.
 
     Raises:
-        ConfigurationError: the URL is wrong, the database is out of reach or written by a newer mingce.
+        ConfigurationError: the URL is wrong, the database is unreachable or was written by a newer mingce.
     """
     return _open(ledger_url(cohort.ledger.url, cohort.folder), clock or _now, cohort.review.reviewers)
 
 
 def open_ledger_file(path: Path, cohort: Cohort) -> Ledger:
-    """Open a copy of the cohort's ledger."""
+    """Open a copy of the cohort's ledger from a SQLite file."""
     return _open(sa.URL.create("sqlite", database=str(path)), _now, cohort.review.reviewers)
 
 
@@ -194,7 +185,7 @@ def _now() -> datetime:
 
 
 def system_account() -> str:
-    """Return the account that this process runs under, or the empty string."""
+    """Return the account that runs this process, or ""."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -202,10 +193,9 @@ def system_account() -> str:
 
 
 def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
-    """Return the entry with how its name is known: bound to the account that writes now, or typed and not checked.
+    """Return the entry with `named`: account if `reviewers` binds `by` to the account, else typed.
 
-    `reviewers`: account to the name that it may act in; empty where any name goes. Names in a table of decisions (an
-    entry with `source`) were typed there, whoever runs.
+    A name in a table of decisions (an entry with `source`) was typed there, by whichever account the import runs.
     """
     by = entry.by.strip()
     if not by:
@@ -277,7 +267,7 @@ def _head(connection: Connection) -> tuple[int, str]:
 def _looked_up(
     connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Sequence[Any]
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield a column's values for those of another that are there; a statement takes only so many."""
+    """Yield key and value of existing rows, 500 keys at a time: a statement takes a limited number."""
     for start in range(0, len(wanted), 500):
         query = sa.select(key, value).where(key.in_(wanted[start : start + 500]))
         yield from ((row[0], row[1]) for row in connection.execute(query))
@@ -302,7 +292,6 @@ def _frame(connection: Connection, kinds: Iterable[str]) -> pd.DataFrame:
 
 
 def _spans(seqs: list[int]) -> list[list[int]]:
-    """Return ascending numbers as [first, last] spans."""
     spans: list[list[int]] = []
     for seq in seqs:
         if spans and spans[-1][1] == seq - 1:

@@ -1,7 +1,6 @@
-"""The ledger's database: where it is, how its connections behave, its two tables, its newest schema.
+"""The ledger's database: URL, connections, tables, schema revision.
 
-`entries` is append-only; each row's `hash` covers the row and the hash before it. `personal` holds, per entry, what
-names or describes a person beyond the student number; the chain covers only its salted digest, so `purge` may empty it.
+The chain of `entries` covers only a salted digest of `personal`, so `purge` may empty `personal`.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from pipeline.errors import ConfigurationError, MingceError, reason_of
 
 NEWEST = "0001"  # the newest revision in migrations/versions
-BUSY_MS = 60_000  # how long a writer waits for another one
-# what `purge` takes out must not stay in free pages of the file: not every build of SQLite overwrites by itself
+BUSY_MS = 60_000  # a writer waits so long for another one
+# secure_delete: purged values must not stay in free pages, and not every SQLite build overwrites them by default
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
 
 metadata = sa.MetaData()
@@ -44,7 +43,7 @@ ENTRIES = sa.Table(
     sa.Column("data", sa.Text, nullable=False),
     sa.Column("personal_digest", sa.Text, nullable=False),
     sa.Column("unique_key", sa.Text, unique=True),
-    sa.Column("previous", sa.Text, nullable=False, unique=True),  # two entries after one predecessor: a fork
+    sa.Column("previous", sa.Text, nullable=False, unique=True),  # unique, against forks
     sa.Column("hash", sa.Text, nullable=False),
     sa.Index("entries_of_kind", "kind", "seq"),
 )
@@ -59,12 +58,10 @@ PERSONAL = sa.Table(
 
 
 def ledger_url(text: str, folder: Path) -> sa.URL:
-    """Return the URL of `[ledger] url`: a relative SQLite path starts at the cohort folder.
-
-    A server's password comes from the environment (MINGCE_LEDGER_PASSWORD), never from `cohort.toml`.
+    """Return the URL of `[ledger] url` from the cohort folder; its password is in MINGCE_LEDGER_PASSWORD.
 
     Raises:
-        ConfigurationError: the text is no URL of SQLite or PostgreSQL.
+        ConfigurationError: the text is not a URL of SQLite or PostgreSQL.
     """
     try:
         url = sa.make_url(text)
@@ -84,10 +81,7 @@ _SHARES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "davfs", "fuse.sshfs", "fu
 
 
 def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """Return the kind of network share that a SQLite ledger is on, or "": its WAL wants one machine's memory.
-
-    Where `mounts`, Linux's list of file systems, is not there, only a Windows share is known.
-    """
+    """Return the kind of network share that holds a SQLite ledger, or "". WAL needs one machine's shared memory."""
     url = ledger_url(text, folder)
     if url.get_backend_name() != "sqlite":
         return ""
@@ -101,7 +95,7 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
 
 
 def engine_of(url: sa.URL) -> Engine:
-    """Return an engine whose write transactions exclude one another from their first statement on.
+    """Return an engine whose write transactions exclude each other from their first statement.
 
     Raises:
         ConfigurationError: the driver is not installed, or the file cannot be created.
@@ -145,11 +139,7 @@ _FAULTS = {
 
 @contextmanager
 def faults_told() -> Generator[None]:
-    """Turn what SQLite says of the disk, of rights and of other holders into words; other errors pass.
-
-    Raises:
-        MingceError: nothing was written.
-    """
+    """Raise MingceError, in Chinese, for SQLite's errors of disk, rights and locks. Other errors pass."""
     try:
         yield
     except DatabaseError as error:
@@ -161,8 +151,8 @@ def faults_told() -> Generator[None]:
 
 
 def _private_file(path: Path) -> None:
-    """Make sure that the file exists and that nobody else may read it; SQLite's side files take after it."""
-    if path.is_dir():  # without its x nobody could enter it
+    """Create the file, or restrict it to its owner. SQLite's side files get the same mode."""
+    if path.is_dir():  # mode 0600 would close the folder
         raise IsADirectoryError(errno.EISDIR, "", str(path))
     if path.exists():
         if path.stat().st_mode & 0o077 and os.name == "posix":
@@ -172,7 +162,7 @@ def _private_file(path: Path) -> None:
 
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # `_on_begin` says BEGIN, so that it can say IMMEDIATE
+    connection.isolation_level = None  # `_on_begin` begins, IMMEDIATE for writers
     for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -183,14 +173,14 @@ def _on_begin(connection: Connection) -> None:
 
 
 def revision(connection: Connection) -> str:
-    """Return the schema's revision, or the empty string for a database without a ledger."""
+    """Return the schema's revision, or "" for a database without a ledger."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return ""
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to the newest schema, inside the caller's transaction.
+    """Migrate the database to the newest schema in the caller's transaction.
 
     Raises:
         ConfigurationError: a newer mingce wrote this ledger.

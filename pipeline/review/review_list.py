@@ -1,4 +1,4 @@
-"""The desk as a list: what `review list` shows."""
+"""The rows and the text of `review list`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COLUMNS = [
 
 
 def listed_students(desk: Desk, college: College | None, status: str | None) -> list[dict[str, Any]]:
-    """Return the desk's students (of one college, of one status by code or Chinese word) as rows, no names.
+    """Return students (of a college, of a status by code or Chinese word) as `COLUMNS` and `reasons`, without names.
 
     Raises:
-        UsageError: no student is of the college, or no such status.
+        UsageError: the college has no students, or the status is unknown.
     """
     rows = desk.people
     if college:
@@ -40,7 +40,7 @@ def listed_students(desk: Desk, college: College | None, status: str | None) -> 
 
 
 def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:
-    """Return rows of `listed_students` as lines for people, college by college, then counts and the run they lie on."""
+    """Return rows of `listed_students` as Chinese lines by college, then counts and the run's id."""
     lines: list[str] = []
     for (school, college), group in groupby(rows, lambda row: (row["school"], row["college"])):
         own = list(group)
@@ -66,7 +66,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return the rows as lines whose columns stand below each other, also in Chinese."""
+    """Return rows as aligned lines. A Chinese character is two cells wide."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]

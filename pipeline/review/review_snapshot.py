@@ -1,6 +1,6 @@
-"""The desk: the newest run's tables under today's decisions and exceptions, and what of it was seen before deciding.
+"""The desk: a run's tables under today's decisions and exceptions, and the states that reviewers were shown.
 
-The command line, the table of decisions and the notebook all decide through it, so that they accept and refuse alike.
+The command line, the table of decisions and the notebook decide through it, so they accept and refuse alike.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pipeline.tables import AS_GIVEN, read_table
 Student = Mapping[str, Any]  # one row of a desk's people
 Seen = Mapping[str, str]
 """SCHOOL/NUMBER to the `_basis` of that student at the moment of looking: a decision applies to that state only."""
-KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # what a desk reads of the ledger
+KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # entries that a desk reads
 OUTSIDE = "cohort.outside"
 """The rule that names submissions of people whom the registry has, but not in the class."""
 _NEEDED = {"school", "college", "class_name", "name", "id_number"}
@@ -45,7 +45,7 @@ _NEEDED = {"school", "college", "class_name", "name", "id_number"}
 
 @dataclass(frozen=True)
 class RunTables:
-    """What decisions look at. `people`: the roster with `school_code`, `registry_digest` and the registry's fields."""
+    """The tables of a run. `people`: the roster with `school_code`, `registry_digest` and the registry's fields."""
 
     run_id: str
     people: pd.DataFrame
@@ -61,10 +61,10 @@ class RunTables:
     """When the run was made (ISO): who decided later, decided after what people look at."""
 
     def place(self, text: str) -> int:
-        """Return the position in `people` of the student that NUMBER or SCHOOL/NUMBER names.
+        """Return the position in `people` of NUMBER or SCHOOL/NUMBER.
 
         Raises:
-            UsageError: nobody has the number, or several have it: those of several schools are listed.
+            UsageError: no student or several have the number. Candidates in several schools are listed.
         """
         code, number = self.named(text)
         own = self._places.get(number, [])
@@ -79,22 +79,18 @@ class RunTables:
         return at[0]
 
     def named(self, text: str) -> tuple[str, str]:
-        """Split SCHOOL/NUMBER; the first part is empty where no school of this code is named."""
+        """Split SCHOOL/NUMBER. The school is "" if no school has this code."""
         code, _, number = text.partition("/")
         return (code.strip(), number.strip()) if code.strip() in self.schools else ("", text.strip())
 
     def knows(self, text: str) -> bool:
-        """Return whether a student has this number (NUMBER or SCHOOL/NUMBER) or a submission's begins so."""
+        """Return whether a student has this number, or a submission id begins with this text."""
         _, number = self.named(text)
         known = self.people["student_number"].eq(number).any() or self.submissions["student_number"].eq(number).any()
         return bool(known or self.submissions["submission_id"].str.startswith(text).any())
 
     def refuse_unread(self, college: College) -> None:
-        """Refuse what may not be done with a college of which something was not read.
-
-        Raises:
-            RefusedError: its registry, or a source that its students stand in, could not be read.
-        """
+        """Raise RefusedError if the college's registry or a source of its students could not be read."""
         lacking = unread_of(self.unread, college.code, college.name)
         if lacking:
             raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
@@ -109,7 +105,7 @@ class RunTables:
 
 @dataclass(frozen=True)
 class Desk:
-    """One row per registry student in `people`, with `status` and the columns of `decision_states` of this moment."""
+    """A run under current decisions. `people`: registry students with `status` and columns of `decision_states`."""
 
     tables: RunTables
     people: pd.DataFrame
@@ -118,15 +114,15 @@ class Desk:
     """Submissions that count nowhere any more."""
 
     def student(self, text: str) -> Student:
-        """Return the row of the student that NUMBER or SCHOOL/NUMBER names; errors as of `RunTables.place`."""
+        """Return the row of NUMBER or SCHOOL/NUMBER. Raises the errors of `RunTables.place`."""
         return self.students([self.tables.place(text)])[0]
 
     def students(self, places: Iterable[int]) -> list[Student]:
-        """Return the rows at these positions (of `RunTables.place`)."""
+        """Return the rows at these positions of `people`."""
         return records(self.people.iloc[list(places)])
 
     def reasons(self, submission_id: str) -> list[str]:
-        """Return why this submission cannot be approved: the messages of its open critical findings."""
+        """Return the messages of the submission's open critical findings, which block an approval."""
         return self._blocking.get(submission_id, [])
 
     def submission(self, submission_id: str) -> Mapping[str, Any]:
@@ -135,7 +131,7 @@ class Desk:
         return cast("dict[str, Any]", row.to_dict())
 
     def extras(self, college: College) -> pd.DataFrame:
-        """Return the counting submissions that claim this college and stand on no registry row (名单外)."""
+        """Return the counting submissions that claim this college and match no registry row (名单外)."""
         given, people = self.tables.submissions, self.people
         if not set(given.columns) >= _NEEDED:
             return given.iloc[:0]
@@ -156,7 +152,7 @@ class Desk:
 
 
 def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
-    """Return the desk of `today`: the run's tables under the ledger's entries (of `KINDS`)."""
+    """Return the run's tables under the ledger's entries (of `KINDS`) as of `today`."""
     granted = standing_exceptions(entries)
     findings = apply_exceptions(tables.findings, granted, today)
     lapsed = lapsed_submissions(findings, granted, today)
@@ -173,17 +169,16 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
 
 
 def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str]) -> pd.Series:
-    """Return for each submission the later one of the same person that was not taken and nobody withdrew, or ""."""
+    """Return the later submission of each student that was neither taken nor withdrawn, or ""."""
     told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
     later = told.drop_duplicates("submission_id").set_index("submission_id")["given"]
     return submission_ids.map(later).astype("str").fillna("")
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
-    """Return the newest run's tables and the day on which decisions are made: today, or the day that the run is for.
+    """Return the newest run's tables and the day of decisions: `as_of` if the run set one, else today.
 
-    Where the run does not know the student or submission `known`, and a newer one of some colleges does, that one's
-    tables are returned.
+    If that run lacks the student or submission `known`, the newest partial run that has it is returned.
     """
     run = newest_run(cohort)
     summary = read_summary(run) or {}
@@ -201,7 +196,7 @@ def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run or check of all colleges.
 
     Raises:
-        RefusedError: there is none yet.
+        RefusedError: there is no such run.
     """
     runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
     found = next((run for run in runs if counts(read_summary(run))), None)
@@ -211,7 +206,7 @@ def newest_run(cohort: Cohort) -> Path:
 
 
 def load_tables(cohort: Cohort, run: Path) -> RunTables:
-    """Return what decisions look at from the tables of a run folder."""
+    """Read the tables of a run folder."""
     schools = {school.code: school.name for school in cohort.schools}
     people = _people_in(cohort, run)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
@@ -222,20 +217,17 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
 
 
 def records(people: pd.DataFrame) -> list[Student]:
-    """Return rows of a desk's people one by one."""
+    """Return people rows as dictionaries."""
     return cast("list[Student]", people.to_dict("records"))
 
 
 def student_name(row: Student) -> str:
-    """Return SCHOOL/NUMBER, by which every message and every list names a student."""
+    """Return SCHOOL/NUMBER, the name of a student in messages and lists."""
     return f"{row['school_code']}/{row['student_number']}"
 
 
 def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, str]) -> pd.DataFrame:
-    """Return the roster with `school_code`, `registry_digest` and the registry's other fields.
-
-    `registry` has `school_code` and the fields, normalised; its `registry_digest` is taken where it is there already.
-    """
+    """Return the roster with `school_code`, `registry_digest` (computed if absent) and the registry's other fields."""
     codes = {name: code for code, name in schools.items()}
     digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
     more = [*fields.in_registry(), AS_GIVEN]
@@ -252,10 +244,10 @@ def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
 
 
 def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
-    """Return the rows of one college, which has some.
+    """Return the rows of one college.
 
     Raises:
-        UsageError: no registry student is of this college.
+        UsageError: the college has no registry students.
     """
     rows = of_college(people, college.code, college.name)
     if rows.empty:
@@ -268,17 +260,17 @@ def _candidates(rows: pd.DataFrame, column: str) -> str:
 
 
 def _basis(row: Student) -> str:
-    """Return the digest of what a decision on this student is made on: the counting submission, the registry row."""
+    """Return the digest of what a decision is made on: the counting submission and the registry row."""
     return digest(str(row["submission_id"]), str(row["registry_digest"]))
 
 
 def seen_in(people: pd.DataFrame) -> dict[str, str]:
-    """Return rows of a desk's people, or of a run's, as what was seen of them."""
+    """Return the `Seen` states of people rows of a desk or a run."""
     return {student_name(row): _basis(row) for row in records(people[[*KEY, "submission_id", "registry_digest"]])}
 
 
 def unseen(row: Student, seen: Seen | None) -> str:
-    """Return why a decision on this student would be made unseen, or "" (also where `seen` is None: nobody says)."""
+    """Return why the student's current state was not `seen`, or "". None means no check."""
     if seen is None or seen.get(student_name(row)) == _basis(row):
         return ""
     if student_name(row) in seen:
@@ -287,10 +279,10 @@ def unseen(row: Student, seen: Seen | None) -> str:
 
 
 def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
-    """Return every student as an earlier run shows him; `review list` names its run in the last line.
+    """Return the `Seen` states of all students in an earlier run.
 
     Raises:
-        UsageError: there is no such run (any more).
+        UsageError: the run does not exist.
     """
     runs = cohort.reports_folder / "runs"
     if run_id not in {path.name for path in runs.glob("[!.]*")}:
@@ -299,16 +291,13 @@ def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
 
 
 def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str, str] | None:
-    """Return the students (of these numbers) as the run in `latest.txt` shows them; None where none was made yet.
-
-    That is what the office has seen where it says nothing else.
-    """
+    """Return the `Seen` states (of these numbers) in the run of `latest.txt`, the default; None if there is no run."""
     latest = latest_run(cohort.reports_folder)
     if latest is None:
         return None
     try:
         people = _people_in(cohort, latest[0])
-    except InputError:  # somebody has spoilt it: `run` makes a new one
+    except InputError:  # damaged tables: the next `run` writes new ones
         return None
     return seen_in(people if numbers is None else people[people["student_number"].isin(list(numbers))])
 

@@ -1,4 +1,4 @@
-"""The review stage: what the ledger's decisions and exceptions mean for today's data."""
+"""The review stage: applies the ledger's decisions and exceptions to today's data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,7 @@ from pipeline.tables import Frame
 
 @dataclass(frozen=True)
 class Reviewed:
-    """Today's students with their decisions.
-
-    `students`: the registry rows with `registry_digest` and `submission_id` (of the submission that stands on each,
-    or blank). `decisions`: by the same index, the columns of `decision_states`. `findings`: exceptions applied.
-    `entries`: the ledger's.
-    """
+    """The result of `review`. `decisions` has the columns of `decision_states` and the index of `students`."""
 
     students: Frame
     decisions: Frame
@@ -35,7 +30,7 @@ class Reviewed:
 
 @dataclass(frozen=True)
 class Imported:
-    """What the decisions of `[review] decisions` became: lines for people, and whether the ledger has new entries."""
+    """Chinese lines about the rows of `[review] decisions`, and whether ledger entries were written."""
 
     lines: list[str]
     changed: bool
@@ -43,7 +38,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class DeskRows:
-    """What decisions on some students look at: they themselves, their submissions, the findings of these."""
+    """Students to decide on, their submissions, and the findings of these."""
 
     students: Frame
     submissions: Frame
@@ -51,10 +46,7 @@ class DeskRows:
 
 
 def desk_rows(students: Frame, submissions: Frame, findings: Frame, numbers: set[str], made_on: set[str]) -> DeskRows:
-    """Return what decisions on the students with these numbers, whichever school's, look at.
-
-    `made_on`: ids of submissions that earlier decisions were made on; `students`: registry rows with `submission_id`.
-    """
+    """Return registry rows with these numbers, their submissions and findings, and the submissions `made_on`."""
     named = students[students["student_number"].isin(list(numbers))]
     theirs = submissions["submission_id"].isin([*named["submission_id"], *made_on])
     found = findings["submission_id"].isin(list(named["submission_id"])) & (findings["submission_id"] != "")
@@ -66,15 +58,12 @@ def desk_rows(students: Frame, submissions: Frame, findings: Frame, numbers: set
 
 
 def student_numbers(rows: Frame) -> set[str]:
-    """Return the student numbers that rows of decisions name, with or without the school's code before them."""
+    """Return the student numbers in rows of decisions, without school codes."""
     return {str(number).rpartition("/")[2].strip() for number in rows["学号"]}
 
 
 def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date) -> Imported:
-    """Take the decisions that stand in the cohort's files or worksheet (`rows`) into the ledger.
-
-    They are made on the run `run_id`; `desk` has the students that the rows name; exceptions hold as of `as_of`.
-    """
+    """Import `rows` of files or the worksheet as decisions on the run `run_id`, with exceptions as of `as_of`."""
     schools = {school.code: school.name for school in cohort.schools}
     students, submissions, findings = (
         pd.concat([getattr(each, name) for each in desk], ignore_index=True)
@@ -91,10 +80,7 @@ def import_from_file(cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRo
 
 
 def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:
-    """Apply the ledger's entries to today's findings and students; exceptions hold as of `as_of`.
-
-    `students` are registry rows with `submission_id`, of the submission that stands on each, or blank.
-    """
+    """Apply the ledger's entries as of `as_of`. `students`: registry rows with the counting `submission_id` or ""."""
     students = students.assign(registry_digest=registry_digest(students))
     present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]
     granted = standing_exceptions(entries)

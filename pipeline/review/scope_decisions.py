@@ -1,4 +1,4 @@
-"""Who belongs to the class, as people have decided: ledger entries with proof, that outlive runs."""
+"""Decisions on who belongs to the class: ledger entries with proof that hold for all later runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pipeline.tables import Frame
 KIND = "scope"
 YEARS = "other_years"
 """Kind of the office's answers: the many rows of other years in a school's registry do not belong to the class."""
-_MOVED = 0.1  # of a registry's rows: where more than these ended in another year then, the question is a new one
+_MOVED = 0.1  # share of a registry's rows: if more have moved to other years, the office is asked again
 REASONS = ("休学", "保留学籍", "参军入伍", "退学", "转学", "延长学习年限", "留级或降级", "死亡", "其他")
 
 
 def scope_decisions(entries: Frame) -> Frame:
-    """Return `DECISIONS`: the last decision of each student on whether he belongs, from `Ledger.entries()`."""
+    """Return `DECISIONS`: the last decision on each student's membership, from `Ledger.entries()`."""
     last = entries[entries["kind"] == KIND].sort_values("seq").drop_duplicates(KEY, keep="last")
     last = last[last["action"] != UNDO].reset_index(drop=True)
     reasons = pd.Series([str(json_object(text).get("reason", "")) for text in last["data"]], dtype="str")
@@ -34,13 +34,11 @@ def scope_decisions(entries: Frame) -> Frame:
 def decide_scope(
     registry: Frame, ledger: Ledger, numbers: Sequence[str], actor: Actor, *, inside: bool, proof: str, reason: str = ""
 ) -> ActionOutcome:
-    """Record that these students belong to the class (`inside`), or do not, for a reason: all of them or none.
-
-    `registry` is the newest run's table with the columns of `match.membership`.
+    """Record students as inside or outside the class, all or none. `registry` has the columns of `match.membership`.
 
     Raises:
-        UsageError: a number that nobody or several have; no reason, proof or explanation.
-        RefusedError: somebody is inside already whom the registry has inside too.
+        UsageError: no or several students have a number; a reason, proof or explanation is missing.
+        RefusedError: a student is inside by the registry already.
     """
     outcome = ActionOutcome()
 
@@ -58,10 +56,7 @@ def decide_scope(
 
 
 def lay_answers(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
-    """Return the questions about other years with `answered`: whether the office's last answer still fits the registry.
-
-    `asked` has by school code the `rows` of its registry and the number of them in each of the other `years`.
-    """
+    """Return `asked` (by school: `rows`, and counts of other `years`) with `answered`: the last answer still fits."""
     own = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
     answers = {str(row["school_code"]): json_object(row["data"]) for row in own.to_dict("records")}
     return {
@@ -70,7 +65,6 @@ def lay_answers(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Fram
 
 
 def _fits(asked: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> bool:
-    """Return whether a registry's rows are spread over the years about as they were when the office answered."""
     shares = [{name: n / one["rows"] for name, n in one["years"].items()} for one in (asked, answer)]
     now, then = [{**share, "": 1 - sum(share.values())} for share in shares]
     moved = sum(max(now.get(name, 0) - then.get(name, 0), 0) for name in now)
@@ -80,12 +74,10 @@ def _fits(asked: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> boo
 def answer_years(
     asked: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, wanted: Sequence[str], actor: Actor
 ) -> ActionOutcome:
-    """Record that the rows of other years in these registries do not belong to the class.
-
-    `asked` is as of `lay_answers`, of the newest run; `wanted` are school codes, none for every school asked about.
+    """Record that rows of other years are outside the class, for the schools `wanted` or, if empty, all `asked`.
 
     Raises:
-        UsageError: nothing is asked about a school; no explanation.
+        UsageError: nothing is asked about a school, or there is no explanation.
     """
     if not actor.why.strip():
         raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如导出的是全校在校生")
@@ -107,19 +99,18 @@ def answer_years(
 
 
 class ScopeDesk:
-    """What decisions on the scope look at: the registry, and what was decided before."""
+    """Decisions on membership over the newest run's registry, which has the columns of `match.membership`."""
 
     def __init__(self, registry: Frame, entries: Frame) -> None:
-        """Take the newest run's table `registry` with the columns of `match.scope`, and the ledger's entries."""
         self._registry = registry
         decided = scope_decisions(entries).to_dict("records")
         self._known: dict[tuple[str, str], Mapping[Any, Any]] = {_student(each): each for each in decided}
 
     def row(self, number: str) -> Mapping[str, Any]:
-        """Return the registry row that NUMBER or SCHOOL/NUMBER names.
+        """Return the registry row of NUMBER or SCHOOL/NUMBER.
 
         Raises:
-            UsageError: nobody has it, or several have.
+            UsageError: no row or several have the number.
         """
         code, _, named = number.strip().rpartition("/")
         registry = self._registry
@@ -133,11 +124,11 @@ class ScopeDesk:
         return rows[0]
 
     def key(self, number: str) -> tuple[str, str]:
-        """Return school code and number of the student that NUMBER or SCHOOL/NUMBER names; errors of `row`."""
+        """Return school code and number of NUMBER or SCHOOL/NUMBER. Raises the errors of `row`."""
         return _student(self.row(number))
 
     def decide(self, number: str, actor: Actor, *, inside: bool, proof: str, reason: str = "") -> Entry | None:
-        """Return the entry that this decision makes, or None where the same one stands; errors of `decide_scope`."""
+        """Return the entry of this decision, or None if the same one stands. Raises the errors of `decide_scope`."""
         _check(actor, inside, proof, reason)
         row = self.row(number)
         key = _student(row)

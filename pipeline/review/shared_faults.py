@@ -1,4 +1,4 @@
-"""Settling a shared fault: its words become the office's own aliases, or it goes back to the students."""
+"""Resolving a shared fault: its values become aliases of the office, or it goes back to the students."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ HOW = ("alias", "students")
 
 
 def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> str:
-    """Settle one shared fault of the latest run; return what was done, in Chinese.
+    """Resolve one shared fault of the latest run; return a Chinese line.
 
     Raises:
-        UsageError: no such fault, or no such way.
-        RefusedError: its values are each person's own, or several mean one: no alias can be made of them.
+        UsageError: the fault or the way is unknown, or no name was given.
+        RefusedError: the values differ from person to person or have several meanings, so no alias is possible.
     """
     if how not in HOW:
         raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(HOW)} 之一")
@@ -46,7 +46,6 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
 
 
 def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> str:
-    """Write what was given, with what it means, into the office's own table of aliases; the faults are of one cause."""
     name = judged_field(faults[0]["rule"])
     field = fields.fields()[name]
     if cohort.rules.folder is None:

@@ -1,8 +1,4 @@
-"""What a signature covers, and the signatures and acceptances that the ledger's entries tell of. Pure functions.
-
-A signature covers a college's people, the content of each approved submission and each registry row. Rows of people
-have `registry_digest` and `approved_submission_id`, as the desk's have.
-"""
+"""Signatures and acceptances in ledger entries. A signature covers people, approved submissions and registry rows."""
 
 from __future__ import annotations
 
@@ -31,25 +27,17 @@ SIGNATURE_TABLE = ["school_code", "college", *_STATE]
 
 
 def signed_digest(people: pd.DataFrame) -> str:
-    """Return the digest of a college's signed set (the order of rows does not matter).
-
-    Everybody is in it with number, name, gender, class, level and major, the submission that was approved (its id is a
-    digest of its content), and the registry row. A newer submission of an approved student changes nothing before it
-    is approved.
-    """
+    """Return the digest of a college's people, approved submissions and registry rows, in any order of rows."""
     return digest(str(VERSION), *sorted(f"{number} {part}" for number, part in person_parts(people).items()))
 
 
 def code_of(signed: str) -> str:
-    """Return the code of a signed digest as it is printed: its first 80 bits, such as `7K3M-9QTE-0ABC-DEFG`."""
+    """Return the printed code of a signed digest: its first 80 bits, such as `7K3M-9QTE-0ABC-DEFG`."""
     return crockford.written(bytes.fromhex(signed)[:_CODE_BYTES])
 
 
 def person_parts(people: pd.DataFrame) -> dict[str, str]:
-    """Return for each student number three short digests, of what is listed, submitted, registered.
-
-    A number that the registry repeats is told apart by a mark; the second digest is blank where nothing is approved.
-    """
+    """Return by number (a repeat gets ′) digests of listed fields, approved submission ("-": none), registry row."""
     approved = people["approved_submission_id"].where(people["status"] == "approved", "")
     rows = people[[*_LISTED, "registry_digest"]].assign(approved=approved).sort_values([*_LISTED, "registry_digest"])
     parts: dict[str, str] = {}
@@ -63,7 +51,6 @@ def person_parts(people: pd.DataFrame) -> dict[str, str]:
 
 
 def _changes(then: Mapping[str, str], people: pd.DataFrame) -> list[str]:
-    """Return what differs from the signed `person_parts`, a line for each student (of many the first ones)."""
     if not then:
         return ["签字时的明细已按保存期清除，不能逐人指出"]
     now = person_parts(people)
@@ -84,7 +71,7 @@ def _change(then: str | None, now: str | None) -> str:
 
 
 def majors_of(people: pd.DataFrame) -> list[list[str | int]]:
-    """Return what paper and workbook are compared by: `[level, major, registered, male, female, approved]` a major."""
+    """Return `[level, major, registered, male, female, approved]` per major, for comparing paper and workbook."""
     male, female, approved = people["gender"] == "男", people["gender"] == "女", people["status"] == "approved"
     marks = people[["education_level", "major"]].assign(registered=1, male=male, female=female, approved=approved)
     counted = marks.groupby(["education_level", "major"], as_index=False)[_NUMBERS].sum()
@@ -96,7 +83,7 @@ def majors_of(people: pd.DataFrame) -> list[list[str | int]]:
 
 @dataclass(frozen=True)
 class Signature:
-    """One signature: by whom, when, under which data, with which files; `parts` by student, empty once purged."""
+    """One signature. `files` maps names to SHA-256; `parts` is by student and empty once purged."""
 
     seq: int
     hash: str
@@ -114,12 +101,12 @@ class Signature:
 
     @property
     def place(self) -> str:
-        """The college in the form that is never ambiguous."""
+        """The college as `code/college`, which is never ambiguous."""
         return f"{self.school_code}/{self.college}"
 
     @property
     def code(self) -> str:
-        """The code that is printed; empty where only names were signed."""
+        """The printed code; "" if an older version signed names only."""
         return code_of(self.digest) if self.version == VERSION else ""
 
 
@@ -129,14 +116,14 @@ def signatures(entries: pd.DataFrame) -> list[Signature]:
 
 
 def standing_signature(entries: pd.DataFrame, code: str, college: str) -> Signature | None:
-    """Return the college's last signature; None where it never signed or took it back."""
+    """Return the college's last signature, or None if it never signed or revoked it."""
     own = entries[(entries["school_code"] == code) & (entries["college"] == college)]
     last = next(reversed(_of(own, "signature")), None)
     return _signature(last) if last is not None and last["action"] == "sign" else None
 
 
 def unsigned(entries: pd.DataFrame, code: str, college: str, people: pd.DataFrame) -> list[str]:
-    """Return why a college's rows of a desk's people are not what it signed (changes after the first line), or none."""
+    """Return why a college's desk rows are not what it signed: the reason, then changes; [] if they are."""
     signature = standing_signature(entries, code, college)
     if signature is None:
         return ["还没有签字"]
@@ -148,11 +135,10 @@ def unsigned(entries: pd.DataFrame, code: str, college: str, people: pd.DataFram
 
 
 def college_states(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return, from `Ledger.entries()`, one row per college that ever signed: `SIGNATURE_TABLE`, all text.
+    """Return `SIGNATURE_TABLE` (all text) for each college that ever signed, from `Ledger.entries()`.
 
-    After a revocation the row's other columns are empty; a new signature empties what concerns the acceptance until
-    accepted anew. `signed_files` and `standing` are JSON; `only_listed` is not blank where an older version signed the
-    list of names alone.
+    A revocation empties the row, a new signature its acceptance. `signed_files` and `standing` are JSON. `only_listed`
+    is "1" if an older version signed the names only.
     """
     states: dict[tuple[str, str], dict[str, str]] = {}
     for row in _of(entries, "signature", "acceptance"):
@@ -171,7 +157,7 @@ def college_states(entries: pd.DataFrame) -> pd.DataFrame:
 
 
 def scans(entries: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the scans of signed paper that were filed, by their SHA-256: entries of the ledger."""
+    """Return the entries of filed scans of signed paper by SHA-256."""
     return {str(json_object(row["data"])["sha256"]): row for row in _of(entries, "scan")}
 
 

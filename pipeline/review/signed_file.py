@@ -1,8 +1,4 @@
-"""Is this file, or this printed code, what was signed, and do the data still equal it?
-
-A file is what was signed where its bytes are those that were kept when it was signed. Nothing of it is parsed: whatever
-a forger put there, it is another file.
-"""
+"""Comparison of files and printed codes with what was signed. No file is parsed: a forger controls its content."""
 
 from __future__ import annotations
 
@@ -19,12 +15,12 @@ from pipeline.review.review_snapshot import Desk, of_college
 from pipeline.review.signatures import Signature, college_states, scans, signatures, standing_signature, unsigned
 from pipeline.whole import sha256_of
 
-_COLLEGES = 30  # whose signed numbers are listed for comparing; of more, a code tells
+_COLLEGES = 30  # so many colleges are listed for comparing; the others need a code
 
 
 @dataclass(frozen=True)
 class FileVerdict:
-    """Whether all is as it was signed; `told` says it in a line, `lines` the particulars."""
+    """`equal`: file and data are as signed. `told` reports it in one Chinese line, `lines` in detail."""
 
     equal: bool
     told: str
@@ -35,9 +31,9 @@ def file_sha256(path: Path) -> str:
     """Return a file's SHA-256.
 
     Raises:
-        InputError: there is no such file, or it cannot be read.
+        InputError: the file does not exist or cannot be read.
     """
-    if not os.path.isfile(path):  # noqa: PTH113  # a name too long is none, and no error
+    if not os.path.isfile(path):  # noqa: PTH113  # False, not an error, for a name too long
         raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
     try:
         return sha256_of(path)
@@ -46,7 +42,7 @@ def file_sha256(path: Path) -> str:
 
 
 def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
-    """Compare a file's SHA-256 with those kept at the signatures, then the data of now with what was signed."""
+    """Compare a file's SHA-256 with those of signatures and scans, then today's data with what was signed."""
     made = signatures(entries)
     signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
     scan = scans(entries).get(sha256)
@@ -61,10 +57,10 @@ def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
 
 
 def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
-    """Return who signed what, when, under a code that was printed; not equal where nobody did.
+    """Return who signed what and when under a printed code. An unknown code is not `equal`.
 
     Raises:
-        UsageError: it is no such code.
+        UsageError: the text is not such a code.
     """
     code = crockford.read(typed)
     if len(code) != len("7K3M-9QTE-0ABC-DEFG"):
@@ -89,7 +85,7 @@ def _majors(signature: Signature) -> list[str]:
 
 
 def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
-    """Return what has changed since the signature: nothing where it still stands."""
+    """Return what has changed since the signature; [] if it is current."""
     code, college = signature.school_code, signature.college
     last = standing_signature(entries, code, college)
     if last is None:

@@ -1,7 +1,4 @@
-"""Signing, revoking, accepting: every student is approved, the vice secretary signs, the office accepts.
-
-Each step is open when the one before is complete.
-"""
+"""Signing: every student is approved, the vice secretary signs, the office accepts. Each step needs the one before."""
 
 from __future__ import annotations
 
@@ -45,20 +42,20 @@ _SIGN_ANEW = "请学院核对后由副书记用 mingce sign 签字"
 
 @dataclass(frozen=True)
 class Signed:
-    """What `sign` or `accept` wrote: the digest of the signed set; `new` is false where nothing was to be written."""
+    """The digest of the signed set. `new` is false if nothing was written."""
 
     digest: str
     new: bool
 
     @property
     def code(self) -> str:
-        """The code that the final files carry."""
+        """The code on the final files."""
         return code_of(self.digest)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Who may sign (`[people] colleges`: school, college, secretary), until when, and the day by the clock."""
+    """Who may sign (`[people] colleges`: school, college, secretary), the due date, and today."""
 
     secretaries: pd.DataFrame
     due: date
@@ -66,13 +63,10 @@ class Terms:
 
 
 def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, actor: Actor, keep: Keep) -> Signed:
-    """Record the vice secretary's signature under a college's headcount; `keep` makes its final files before that.
-
-    Later than due asks for a reason, and so does signing again. `actor.today` is the day for which exceptions hold.
+    """Record the vice secretary's signature for a college. `keep` writes its final files before that.
 
     Raises:
-        RefusedError: something of the college was not read, the name is not the vice secretary's, somebody is not
-            approved, or a reason is missing.
+        RefusedError: unread data, another name, an unapproved student, or no reason for a late or repeated signature.
     """
     tables.refuse_unread(college)
     done: list[Signed] = []
@@ -107,7 +101,7 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
 
 
 def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
-    """Take a college's signature back (and with it the acceptance).
+    """Revoke a college's signature, and with it the acceptance.
 
     Raises:
         RefusedError: the college has not signed.
@@ -126,10 +120,10 @@ def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
 def accept(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, standing: Mapping[str, float] | None = None
 ) -> Signed:
-    """Record that the office accepts a signed college; its standing (columns of `colleges`) stands still from now on.
+    """Record that the office accepts a signed college, and fix its `standing` (columns of `colleges`).
 
     Raises:
-        RefusedError: the college has not signed, or what it signed is not what stands now.
+        RefusedError: the college has not signed, or its data changed since.
     """
     done: list[Signed] = []
 
@@ -150,7 +144,7 @@ def accept(
 
 
 def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bool:
-    """Record the scan of the signed paper by its digest; return whether it is a new one.
+    """Record the SHA-256 of a scan of the signed paper; return whether it is new.
 
     Raises:
         RefusedError: the college has not signed.
@@ -195,10 +189,7 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
 
 
 def _may_be_missing(desk: Desk, college: College) -> int:
-    """Return how many extras of the college may be people whom the registry lacks.
-
-    Such an extra has a valid ID number that no registry row has, a name, and a class that the registry knows.
-    """
+    """Count extras that the registry may lack: valid ID number of no registry row, a name, a registry class."""
     own, people = desk.extras(college), desk.people
     if own.empty or "id_number" not in people.columns:
         return 0
@@ -209,7 +200,7 @@ def _may_be_missing(desk: Desk, college: College) -> int:
 
 
 def _scope_decided(desk: Desk, college: College) -> None:
-    """Refuse while somebody has submitted whom the registry alone puts outside the class."""
+    """Refuse if a person outside the class by the registry alone has submitted."""
     found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
     asked = found if found.empty else found[(found["school"] == college.school) & (found["college"] == college.name)]
     if len(asked):

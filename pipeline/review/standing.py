@@ -1,7 +1,4 @@
-"""The standing of the colleges in the yearly evaluation: rates, score, rank, and how sure they are.
-
-Everything is a function of columns and of the weights in `[standing]`; the formula is printed under the table.
-"""
+"""The ranking of colleges in the yearly evaluation: rates, score, rank, interval, and the printed formula."""
 
 from __future__ import annotations
 
@@ -12,21 +9,15 @@ import pandas as pd
 from pipeline.cohort_sections import Standing
 
 Z = 1.959964  # 95 %
-SMALL = 30  # below so many students with a submission the interval says more than the rank, and is shown
+SMALL = 30  # colleges with fewer submissions show the interval too: it says more than the rank
 
 
 def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
-    """Return `colleges` with `score` (0 to 100), `rank` (1 is best; ties share) and the interval of the score.
+    """Return `colleges` with `score` (0 to 100), `rank` (1 is best, ties share), `score_low` and `score_high`.
 
-    Args:
-        colleges: per college `registered, submitted` (counts), `first_pass_rate` (of submitted), `submitted_on_time`
-            (of registered), `rework` (of submitted: share whose row had to be handed in again or was returned).
-        weights: of the cohort file; only their proportions matter.
-
-    Returns:
-        The same rows and index with `score` (one decimal), `rank` (int), and `score_low`, `score_high` (95 %, Wilson,
-        each rate for itself).
-        A college without registered students has score 0.
+    `colleges` has `registered`, `submitted` (counts), `submitted_on_time` (share of registered), `first_pass_rate` and
+    `rework` (shares of submitted; rework: submitted again or returned). Only the proportions of `weights` matter. The
+    interval adds the 95 % Wilson interval of each rate. A college without registered students has score 0.
     """
     total = weights.first_pass + weights.on_time + weights.rework
     parts = [
@@ -57,12 +48,12 @@ def rank_of(score: pd.Series) -> pd.Series:
 
 
 def _earned(rate: pd.Series, count: pd.Series, bad: bool) -> pd.Series:
-    """Return the share of points earned; where nothing was submitted, nothing is earned, no rework included."""
+    """Return the share of points earned. Without a submission it is 0, also for rework."""
     return ((1 - rate) if bad else rate).astype("float64").where(count > 0, 0.0)
 
 
 def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return the 95 % Wilson interval of a rate observed on `count` cases; 0 to 1 where there is no case."""
+    """Return the 95 % Wilson interval of a rate over `count` cases; 0 to 1 for no cases."""
     n = count.astype("float64").where(count > 0, 1.0)
     p = rate.astype("float64")
     middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
@@ -72,7 +63,7 @@ def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def formula_text(weights: Standing, *, intervals: bool = True) -> str:
-    """Return the formula in Chinese, as it is printed under the table; `intervals`: whether the table shows them."""
+    """Return the Chinese formula under the table. `intervals`: whether the table shows them."""
     total = weights.first_pass + weights.on_time + weights.rework
     first, on_time, rework = (f"{100 * w / total:g}" for w in (weights.first_pass, weights.on_time, weights.rework))
     small = f"；提交不足 {SMALL} 人的院系同时给出 95% 区间，名次仅供参考" if intervals else ""
@@ -83,12 +74,7 @@ def formula_text(weights: Standing, *, intervals: bool = True) -> str:
 
 
 def rework_rates(students: pd.DataFrame) -> pd.DataFrame:
-    """Return `school, college, rework`: of the students with a submission, the share that needed another round.
-
-    Args:
-        students: per registry student `school, college, submission_id, resubmitted` (bool: an earlier row of the same
-            person was superseded), `returned` (bool: was returned at least once).
-    """
+    """Return `school, college, rework`: of the students with a submission, the share `resubmitted` or `returned`."""
     handed_in = students[students["submission_id"] != ""]
     again = handed_in["resubmitted"] | handed_in["returned"]
     rates = handed_in.assign(rework=again.astype("float64")).groupby(["school", "college"])["rework"].mean()
@@ -96,6 +82,6 @@ def rework_rates(students: pd.DataFrame) -> pd.DataFrame:
 
 
 def returned_students(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return `school_code, student_number` of everybody who was returned at least once, from `Ledger.entries()`."""
+    """Return `school_code, student_number` of every student who was ever returned, from `Ledger.entries()`."""
     returned = entries[(entries["kind"] == "decision") & (entries["action"] == "return")]
     return returned[["school_code", "student_number"]].drop_duplicates().reset_index(drop=True)

@@ -1,6 +1,6 @@
-"""Where the ledger has been seen outside itself: each run's summary and each signature hold the head of that moment.
+"""Heads of the ledger recorded outside it: in each run's summary and beside each signature's files.
 
-A ledger whose tail was cut off, an old copy in its place, another ledger or none at all lacks one of those heads.
+A ledger that was truncated, deleted, or replaced by an old copy or another ledger lacks one of these heads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REMEDY = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --wh
 
 @dataclass(frozen=True, order=True)
 class Head:
-    """The last entry of the ledger at some moment (20161101-090000): its number and hash, and who saw it."""
+    """The last ledger entry at a moment (20161101-090000): number, hash, and where it was recorded."""
 
     at: str
     number: int
@@ -37,19 +37,18 @@ class Head:
     where: str
 
     def __str__(self) -> str:
-        """Return it in words."""
         return f"第 {self.number} 条（见{self.where}）"
 
 
 def head_of(entries: pd.DataFrame) -> dict[str, Any]:
-    """Return the head of all entries of a ledger, as a summary holds it; number 0 for an empty one."""
+    """Return number and hash of the last entry, as in a run's summary; number 0 for an empty ledger."""
     if entries.empty:
         return {"number": 0, "hash": ""}
     return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
 
 
 def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
-    """Keep beside a signature's files which entry of the ledger it is, and of which moment (ISO)."""
+    """Write number, hash and time (ISO) of a signature's entry beside its files."""
     moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
     with appearing(folder / WITNESS) as draft:
         draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
@@ -57,7 +56,7 @@ def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
 
 
 def known_heads(cohort: Cohort) -> list[Head]:
-    """Return every head of this cohort's ledger that was seen, the newest last; earlier versions kept none."""
+    """Return every recorded head of this cohort's ledger, oldest first. Earlier versions recorded none."""
     runs = (cohort.reports_folder / "runs").glob("[!.]*")
     seen: list[tuple[object, str, str]] = [
         ((read_summary(run) or {}).get("ledger"), run.name[:15], f"运行 {run.name}") for run in runs
@@ -77,7 +76,7 @@ def _head(kept: object, at: str, where: str) -> Iterator[Head]:
 
 
 def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
-    """Return the heads of this cohort that the ledger lacks, and that no restoring of a copy has explained."""
+    """Return the recorded heads that the ledger lacks and that no `restore` entry explains."""
     seen = known_heads(cohort)
     hashes = ledger.hashes([head.number for head in seen])
     restored = [json_object(text) for text in ledger.entries("restore")["data"]]
@@ -86,11 +85,7 @@ def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
 
 
 def require_whole(cohort: Cohort, ledger: Ledger) -> None:
-    """Make sure that the ledger is the one that runs and signatures have seen, and that nobody touched it.
-
-    Raises:
-        RefusedError: an entry is not what it was, or a head is missing: the newest one is named.
-    """
+    """Raise RefusedError if the ledger's chain is broken or a recorded head is missing. The newest one is named."""
     found = ledger.verify()
     if found:
         raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy=_REMEDY)
@@ -100,5 +95,5 @@ def require_whole(cohort: Cohort, ledger: Ledger) -> None:
 
 
 def shortened(lost: list[Head], last: int) -> str:
-    """Return in words that the ledger lacks what was seen of it; the newest is named."""
+    """Return a Chinese line that the ledger lacks recorded heads. It names the newest."""
     return f"账本不是原来那一本：缺少曾经记下的{lost[-1]}，现在只到第 {last} 条，或内容不同"

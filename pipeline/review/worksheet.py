@@ -1,7 +1,7 @@
-"""Taking the rows of the table of decisions into the ledger, each once.
+"""Importing rows of the table of decisions into the ledger, each once.
 
-A row is new where this student's rows of the same source did not have it at the last reading. So a row that stays
-in the sheet decides once and never renews a stale approval by itself, while 通过 written again after 取消审核 counts.
+A row is new if the last reading of its source did not have it for this student. So a row that stays in the sheet
+never renews a stale approval, but 通过 written again after 取消审核 counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.review.review_snapshot import KINDS, Desk, RunTables, Seen, Studen
 from pipeline.review.scope_decisions import KIND, REASONS, ScopeDesk
 from pipeline.tables import Frame, read_table
 
-_TOLD = 1_000  # rows that a summary names
+_TOLD = 1_000  # rows that a summary lists
 _OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
 _Row = dict[str, str]
 _Decide = Callable[[_Row, str], list[Entry]]
@@ -35,7 +35,7 @@ _Place = TypeVar("_Place")
 
 @dataclass(frozen=True)
 class Read:
-    """What became of one row: `row` as the sheet shows it, `outcome` a key of `_OUTCOMES`, `why` where not applied."""
+    """The result of one row: `row` as in the sheet, `outcome` (key of `_OUTCOMES`), `why` if not applied."""
 
     row: int
     number: str
@@ -46,7 +46,7 @@ class Read:
 
 @dataclass(frozen=True)
 class DecisionRows:
-    """The cohort's table of decisions, or None where it names none; and what is said of its rows on the scope."""
+    """The cohort's table of decisions (None if it names none), and Chinese lines about its rows on membership."""
 
     rows: Frame | None = None
     said: list[str] = field(default_factory=list[str])
@@ -56,18 +56,15 @@ NO_DECISIONS = DecisionRows()
 
 
 class _Reading:
-    """One reading of one source: rows by student, each compared with what was read before."""
-
     def __init__(self, entries: Frame, source: str, report: list[Read]) -> None:
         self._source, self._report = source, report
         self.before, self._refused = _last_reading(entries, source)
 
     def told(self, row: _Row, outcome: str, why: str = "") -> None:
-        """Report what became of a row."""
         self._report.append(Read(int(row["row"]), row["学号"], row["意见"], outcome, why))
 
     def placed(self, rows: Frame, place: Callable[[_Row], _Place]) -> dict[_Place, list[_Row]]:
-        """Return the rows by the student whom `place` finds; those of nobody, with an opinion, are refused."""
+        """Group rows by the student that `place` finds. Rows without a student but with an opinion are refused."""
         found: dict[_Place, list[_Row]] = {}
         for row in cast("list[_Row]", rows.to_dict("records")):
             try:
@@ -78,12 +75,9 @@ class _Reading:
         return found
 
     def of_student(self, student: Mapping[str, object], rows: list[_Row], decide: _Decide) -> list[Entry]:
-        """Return the entries that a student's rows make, by `decide`: what the last reading had decides nothing again.
-
-        A row that was refused then is told again.
-        """
+        """Return entries of the rows that are new since the last reading. Rows refused then are reported again."""
         key = (str(student["school_code"]), str(student["student_number"]))
-        rows = [row for row in rows if row["意见"]]  # an opinion that was taken out decides when it is written again
+        rows = [row for row in rows if row["意见"]]  # a removed opinion is new when written again
         before, now = self.before.get(key, []), [_row_digest(row) for row in rows]
         known = Counter(before)
         made: list[Entry] = []
@@ -96,7 +90,7 @@ class _Reading:
                 made += decide(row, mark)
         if not made and sorted(now) != sorted(before):
             made.append(Entry("reading", "seen").about(student))
-        # the last entry tells what was read: a thousand rows of one student need not be told a thousand times
+        # the last entry alone lists the rows: in each of them a thousand rows would be a million digests
         listed = [[]] * (len(made) - 1) + [now]
         return [
             replace(entry, data={**entry.data, "source": self._source, "rows": marks})
@@ -107,7 +101,7 @@ class _Reading:
 def _last_reading(
     entries: Frame, source: str
 ) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], str]]:
-    """Return for each student the rows of the last reading, and the reasons of the rows that were refused."""
+    """Return the row digests of the last reading by student, and the reasons of refused rows."""
     before: dict[tuple[str, str], list[str]] = {}
     refused: dict[tuple[str, str, str], str] = {}
     read = entries["data"].str.contains('"rows":', regex=False)
@@ -127,18 +121,10 @@ def _last_reading(
 def import_decisions(
     tables: RunTables, ledger: Ledger, rows: Frame, source: str, today: date, seen: Seen | None = None
 ) -> list[Read]:
-    """Take the rows' decisions into the ledger, all in one transaction, and say what became of each.
+    """Import decisions in one transaction and return what became of each row.
 
-    A row that cannot be executed is kept in the ledger as refused, with its reason: it is not executed later on data
-    that its writer never saw. To decide again, it is written anew.
-
-    Args:
-        tables: the run's tables, current ones.
-        ledger: the cohort's.
-        rows: of `read_decision_rows`.
-        source: the name of the file or sheet: rows are compared with the last reading of the same source.
-        today: for exceptions' expiry.
-        seen: what the office has seen of these students: a row without 提交编号 decides on that. None: nobody says.
+    Rows are compared with the last reading of the same `source` (file or sheet). A row that is refused is recorded, so
+    that it never applies to data that its writer did not see. A row without 提交编号 decides on what was `seen`.
     """
     report: list[Read] = []
 
@@ -157,7 +143,7 @@ def import_decisions(
 
 
 def _decider(desk: Desk, person: Student, seen: Seen | None, reading: _Reading) -> _Decide:
-    """Return what turns a row on this student into entries; each row finds the person as the one before left it."""
+    """Return a function that makes entries from a row. Each row applies to the state after the previous one."""
     now = person
 
     def decide(row: _Row, mark: str) -> list[Entry]:
@@ -184,7 +170,6 @@ def _decider(desk: Desk, person: Student, seen: Seen | None, reading: _Reading) 
 
 
 def _refusal(desk: Desk, person: Student, action: str, row: _Row, seen: Seen | None) -> str:
-    """Return why a row is not executed, or the empty string."""
     if not action:
         return f"意见应为 {'、'.join(OFFERED)}"
     if not row["审核人"]:
@@ -198,9 +183,7 @@ def _refusal(desk: Desk, person: Student, action: str, row: _Row, seen: Seen | N
 
 
 def take_scope_decisions(cohort: Cohort) -> DecisionRows:
-    """Read the cohort's table of decisions, and take its rows on who belongs to the class before anything is counted.
-
-    They decide on what the newest run showed, like `mingce scope`; before a first run they are told and not applied.
+    """Read the table of decisions and import its rows on membership, on data of the newest run (if there is one).
 
     Raises:
         InputError: the table cannot be read.
@@ -222,11 +205,7 @@ def take_scope_decisions(cohort: Cohort) -> DecisionRows:
 
 
 def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[Read]:
-    """Take the decisions on who belongs to the class into the ledger, each once, and say what became of each row.
-
-    `registry` is the newest run's table with the columns of `match.membership`, `schools` code to name; rows with other
-    opinions are passed over; a row decides where the last reading of this source did not have it.
-    """
+    """Import new rows on membership. `registry` has the columns of `match.membership`, `schools` maps code to name."""
     report: list[Read] = []
 
     def decide(entries: Frame) -> list[Entry]:
@@ -244,7 +223,7 @@ def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, 
 
 def _on_scope(desk: ScopeDesk, key: tuple[str, str], row: _Row, reading: _Reading) -> list[Entry]:
     inside = row["意见"] == "在本届"
-    named = [reason for reason in REASONS if reason in row["说明"]]  # an explanation may name a reason
+    named = [reason for reason in REASONS if reason in row["说明"]]  # the explanation may contain a reason
     reason = "" if inside else named[0] if len(named) == 1 else "其他"
     try:
         actor = Actor(row["审核人"], row["说明"])
@@ -257,11 +236,7 @@ def _on_scope(desk: ScopeDesk, key: tuple[str, str], row: _Row, reading: _Readin
 
 
 def _number_of(row: _Row, schools: Mapping[str, str]) -> str:
-    """Return NUMBER or SCHOOL/NUMBER of a row's student.
-
-    Raises:
-        UsageError: the row names a school that the cohort does not have; another school's student may have the number.
-    """
+    """Return NUMBER or SCHOOL/NUMBER of a row. Raises UsageError for a school that the cohort does not have."""
     school, number = row["学校名称"], row["学号"]
     if not school or "/" in number:
         return number
@@ -272,18 +247,18 @@ def _number_of(row: _Row, schools: Mapping[str, str]) -> str:
 
 
 def is_scope(rows: Frame) -> pd.Series:
-    """Return which rows decide on who belongs to the class."""
+    """Return which rows decide on membership of the class."""
     return rows["意见"].isin(list(SCOPE_OPINIONS))
 
 
 def _row_digest(row: _Row) -> str:
-    """Return the mark of a row's decision, by which the next reading knows it again."""
-    about = [row[name] for name in ("提交编号", "证明") if row[name]]  # without them: known of before they were columns
+    """Return the digest that identifies a row's decision at the next reading."""
+    about = [row[name] for name in ("提交编号", "证明") if row[name]]  # blank: as before they were columns
     return digest(*(row[name] for name in COLUMNS[2:5]), *about)[:32]
 
 
 def summary_lines(report: Sequence[Read], source: str = "") -> list[str]:
-    """Return Chinese lines for people: how many rows were taken, and each row that could not be (of thousands some)."""
+    """Return Chinese lines: counts by outcome, then at most `_TOLD` rows that were not applied or overrule someone."""
     counts = Counter(read.outcome for read in report)
     head = f"审核表{f' {source}' if source else ''}：" + "，".join(
         f"{label} {counts[key]} 条" for key, label in _OUTCOMES.items() if counts[key]
@@ -299,5 +274,5 @@ def _why(read: Read) -> str:
 
 
 def _short(number: str) -> str:
-    """Return what stands for a student number: somebody may have put an ID number there, or a page of text."""
+    """Mask and cut a student number: the cell may hold an ID number or a page of text."""
     return one_line(mask(number[:40]) if len(number) > 15 else number)

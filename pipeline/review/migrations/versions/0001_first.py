@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create both tables. Spelt out, not taken from `schema.py`: a migration never changes once released."""
+    """Create both tables. Spelt out instead of imported: a released migration never changes."""
     text = [
         "at", "kind", "action", "by", "account", "school_code", "student_number", "submission_id", "college", "rule",
         "made_on", "data", "personal_digest", "hash",
@@ -33,5 +33,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: a ledger never loses its entries."""
+    """Refuse: a ledger never loses entries."""
     raise NotImplementedError("the ledger has no way back: restore a backup")
