@@ -1,4 +1,4 @@
-"""The command line: `mingce`. Commands stand in modules of their own; what costs time is imported inside them."""
+"""The command line `mingce`. Command modules import slow libraries inside their commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pipeline.logs import hush_libraries
 # One module for each group of commands; each has `register(app)`.
 _MODULES = ("cohort", "run", "review", "registry", "explain", "sign", "deliver", "operate")
 
-_TYPER_INTERRUPTED = 130  # Typer ends so, without a word, where a command was interrupted
+_TYPER_INTERRUPTED = 130  # Typer's silent return value for an interrupted command
 
 app = Commands(
     name="mingce",
@@ -54,17 +54,17 @@ for _name in _MODULES:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave the process with the contract's exit code.
+    """Run the command line and exit with the contract's exit code.
 
-    This is the one boundary where every exception ends: a user sees a Chinese line, `--debug` shows the traceback.
-    What is printed on the way holds others' words, so it leaves without control characters.
+    Every exception ends here as a Chinese line; `--debug` prints its traceback. Output has no control characters,
+    because it repeats other people's words.
     """
     os.umask(0o077)  # personal data: files 0600, folders 0700
-    gc.set_threshold(20_000, 50, 100)  # libraries make a million objects that stay: looking through them takes 1 s CPU
-    atexit.register(gc.freeze)  # nor are they taken apart at the end
+    gc.set_threshold(20_000, 50, 100)  # libraries make a million lasting objects: scanning them takes 1 s CPU
+    atexit.register(gc.freeze)  # nor are they freed at exit
     add_environment(environment_file(), os.environ)
     given = sys.argv[1:] if arguments is None else arguments
-    if "--debug" in given:  # wherever it stands in the line
+    if "--debug" in given:  # at any place in the line
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
     interrupt_on_signals()
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
             _end(error, usage_error(error))
         except KeyboardInterrupt:
             _interrupted()
-        except Exception as error:  # noqa: BLE001  # the boundary: what is unexpected ends here
+        except Exception as error:  # noqa: BLE001  # the boundary for unexpected errors
             _end(error, system_failure(error))
 
 
@@ -96,7 +96,6 @@ def _interrupted() -> NoReturn:
 
 
 def _end(error: BaseException, told: MingceError | None) -> None:
-    """Say what went wrong (`told`, or that it was unexpected) and leave with its exit code."""
     if os.environ.get("MINGCE_DEBUG"):
         print(technical(error), file=sys.stderr)
     if told is not None:

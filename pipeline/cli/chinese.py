@@ -1,4 +1,4 @@
-"""Help and usage errors in Chinese: Typer's own words (Usage, Options, …) are English."""
+"""Help and usage errors in Chinese. Typer's own (Usage, Options, …) are English."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from pipeline.errors import UsageError
 
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
-# Typer shows nobody the types of its help: what is taken from it is held by tests/cli/test_usage.py.
+# Typer does not publish the types of its help: tests/cli/test_usage.py checks what is used of it.
 
 
 _WORDS = {
@@ -25,8 +25,6 @@ _WORDS = {
 
 
 class _InChinese:
-    """What a command and a group of commands say of themselves."""
-
     def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types
         option: Any = super().get_help_option(ctx)
         if option is not None:
@@ -40,7 +38,7 @@ class _InChinese:
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
-        from typer import rich_utils  # costs time, and is needed where help is shown alone
+        from typer import rich_utils  # slow, and needed for help only
 
         for name, word in _WORDS.items():
             setattr(rich_utils, name, word)
@@ -49,7 +47,7 @@ class _InChinese:
 
 
 def _folding_table() -> Any:  # noqa: ANN401 - a class made here
-    """Return Rich's table with cells that fold: Chinese has no spaces, and what is too long for one word is cut off."""
+    """Return a Rich table class that folds cells. Chinese has no spaces, so Rich would cut a long text as one word."""
     from rich.table import Table
 
     class Folding(Table):
@@ -62,7 +60,7 @@ def _folding_table() -> Any:  # noqa: ANN401 - a class made here
 
 
 def _in_one_text(items: list[Any]) -> Any:  # noqa: ANN401 - as above
-    """Return what is said of an option, its default and whether it is needed as one text, which its cell can fold."""
+    """Join an option's help, default and "required" into one text, which a cell can fold."""
     from rich.text import Text
 
     return Text(" ").join(items)
@@ -77,7 +75,7 @@ class _Group(_InChinese, TyperGroup):
 
 
 class Commands(typer.Typer):
-    """A `typer.Typer` whose help is in Chinese throughout."""
+    """A `typer.Typer` with Chinese help."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of `typer.Typer`
         super().__init__(cls=_Group, **settings)
@@ -93,18 +91,14 @@ _NUMBERS: dict[object, str] = {int: "整数", float: "数字"}
 
 
 def refuse_bytes(words: list[str]) -> None:
-    """Refuse words that are bytes of no text: no ledger, page or mail could hold them.
-
-    Raises:
-        UsageError: names the first such word.
-    """
+    """Raise `UsageError` for the first word with bytes of no text, which no ledger, page or mail can hold."""
     for word in words:
         if re.search("[\ud800-\udfff]", word):
             raise UsageError(f"{word} 里有不是文字的字节", remedy="请重新输入；是文件或文件夹的名字，请先改名")
 
 
 def usage_error(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
-    """Return the error as a user is told it: what is wrong, and where the right words stand."""
+    """Return Typer's error in Chinese, with the command whose `--help` has the syntax."""
     command = error.ctx.command_path if error.ctx else "mingce"
     return UsageError(_what(error), remedy=f"写法见 {command} --help")
 
@@ -127,7 +121,7 @@ def _what(error: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
-    """Return what a number should be, of which kind and in which bounds; blank for what is no number."""
+    """Return the expected kind and bounds of a number, blank for others."""
     kind = _NUMBERS.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
     if kind is None:
         return ""
@@ -137,7 +131,6 @@ def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _word_of(error: Any) -> str:  # noqa: ANN401 - as above
-    """Return what an option or argument is called on the command line."""
     param = error.param
     if param is None:
         return str(error.param_hint or "参数")

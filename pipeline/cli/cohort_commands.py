@@ -34,14 +34,14 @@ def _demo(
     folder: Annotated[Path, typer.Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
     run: Annotated[bool, typer.Option("--run/--no-run", help="写出之后是否核对")] = True,
 ) -> None:
-    """Copy the practice cohort and, unless told otherwise, run it; the last line printed is the page to open."""
+    """Copy and run the practice cohort. The last line printed is the page to open."""
     now = datetime.now(SHANGHAI)
     _copy(folder, now)
     print(_run(folder, now) if run else folder / "cohort.toml")
 
 
 def _copy(folder: Path, now: datetime) -> None:
-    """Copy the practice cohort into a new or empty folder; one that is there already, with its decisions, stays."""
+    """Copy the practice cohort into a new or empty folder. An existing practice cohort stays, with its decisions."""
     from pipeline.practice import copy_practice, is_practice
     from pipeline.whole import folder_appearing
 
@@ -55,7 +55,6 @@ def _copy(folder: Path, now: datetime) -> None:
 
 
 def _run(folder: Path, now: datetime) -> Path:
-    """Run the cohort as of today; return its first page."""
     from pipeline.run import run_cohort
     from pipeline.run_options import RunOptions
 
@@ -82,7 +81,7 @@ def _init(
         typer.Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Write `cohort.toml` with comments, the collection workbook, the tables of people; never over another cohort."""
+    """Write a commented `cohort.toml`, the collection workbook and the tables of people, never over another cohort."""
     from pipeline import cohort_text
     from pipeline.collect.template import write_template
 
@@ -110,12 +109,7 @@ def _init(
 
 
 def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, str]]:
-    """Return the beginnings as a registry has them, and the tables of people with its colleges and classes.
-
-    Raises:
-        InputError: the registry cannot be read.
-        UsageError: last year's cohort has several schools: which one's it is, nobody says.
-    """
+    """Complete `beginnings` from a registry, and return tables of people with its colleges and classes."""
     from pipeline.cohort_text import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
     from pipeline.collect.school_tables import read_registry
 
@@ -140,7 +134,7 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
 
 
 def _months(rows: Frame) -> dict[str, Any]:
-    """Return month and year in which most undergraduates of a registry end; nothing where it does not say."""
+    """Return the most frequent month and year of undergraduates' graduation in a registry, if it has any."""
     from pipeline.normalise.dates import month
 
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
@@ -152,7 +146,6 @@ def _months(rows: Frame) -> dict[str, Any]:
 
 
 def _people(school: str, rows: Frame) -> dict[str, str]:
-    """Return the tables of people with each college and class of a registry, the people themselves left blank."""
     from pipeline.collect.school_tables import COLLEGES, COUNSELORS
 
     places = rows[["college", "class_name"]].map(str.strip)
@@ -170,7 +163,7 @@ def _people(school: str, rows: Frame) -> dict[str, str]:
 
 
 def _colleges(cohort: Cohort) -> str:
-    """Return the table of colleges as it stands; as a csv of ours where it is a workbook or of another encoding."""
+    """Return the cohort's table of colleges, as CSV if it is a workbook or has another encoding."""
     from pipeline.collect.school_tables import COLLEGES, read_people
 
     try:
@@ -184,7 +177,7 @@ def _bytes(name: str, text: str) -> bytes:
 
 
 def _refuse(folder: Path, contents: dict[str, bytes]) -> None:
-    """Refuse a folder in use. One without the workbook, its files as we write them, was left by a kill: go on."""
+    """Refuse a folder in use. A kill leaves one without the workbook and with our own files: that one is completed."""
     there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
     whole = _WORKBOOK in there
     taken = there if whole else [name for name in there if (folder / name).read_bytes() != contents[name]]
@@ -210,7 +203,7 @@ def _template(
     google: Annotated[str | None, typer.Option("--google", help="Google 表格的编号（KEY）")] = None,
     force: Annotated[bool, typer.Option("--force", help="文件已存在时覆盖")] = False,
 ) -> None:
-    """Write the collection workbook; its path is the one line on standard output."""
+    """Write the collection workbook. Standard output has its path only."""
     from pipeline.cohort import FILE_NAME
 
     here = cohort or (Path() if Path(FILE_NAME).is_file() else None)
@@ -235,7 +228,7 @@ def _anonymise(
     cohort: CohortPath,
     out: Annotated[Path, typer.Argument(help="写到哪个新文件夹", metavar="OUT")],
 ) -> None:
-    """Write the cohort with other people and the same faults; the last line printed is the new `cohort.toml`."""
+    """Write the cohort with other people and the same faults. The last line printed is the new `cohort.toml`."""
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
     from pipeline.anonymise.anonymise_cohort import anonymise_cohort, read_sources_of

@@ -30,21 +30,21 @@ Colleges = Annotated[
 
 
 def cohort_at(path: Path) -> Cohort:
-    """Return the cohort of a `cohort.toml` or its folder (`load_cohort`, imported when it is needed)."""
+    """Load a cohort. The import is here because it is slow."""
     from pipeline.cohort import load_cohort
 
     return load_cohort(path)
 
 
 def ledger_of(cohort: Cohort) -> AbstractContextManager[Ledger]:
-    """Return the ledger, open in a `with` (`open_ledger`, imported when it is needed)."""
+    """Open the ledger. The import is here because it is slow."""
     from pipeline.review.ledger import open_ledger
 
     return open_ledger(cohort)
 
 
 def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
-    """Return the cohort with its results in `folder`, where one is given: a name of any length, spaces at its ends."""
+    """Return the cohort with `folder`, if given, as its folder of results. Its name may begin or end with spaces."""
     if folder is None:
         return cohort
     reports = cohort.reports.model_copy(update={"folder": str(folder.resolve())})
@@ -54,18 +54,14 @@ def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
 def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
     """Return the COHORT among a command's words (default: the current folder) and the other words."""
     given = words or []
-    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # too long a word is none
+    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
     if len(cohorts) > 1:
         raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
     return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
 
 
 def open_cohort(words: list[str] | None) -> Cohort:
-    """Return the cohort that a command's words name.
-
-    Raises:
-        UsageError: there are words that name no cohort.
-    """
+    """Return the cohort that a command's words name. Raise `UsageError` for words that are none."""
     path, rest = cohort_and_rest(words)
     if rest:
         raise UsageError(f"{rest[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
@@ -73,11 +69,7 @@ def open_cohort(words: list[str] | None) -> Cohort:
 
 
 def college_named(text: str, cohort: Cohort) -> College:
-    """Return the college that a user wrote: former names too, the school only where it is needed.
-
-    Raises:
-        UsageError: no such college, or several schools have it; candidates are listed.
-    """
+    """Return the college that a user wrote, also by a former name. Raise `UsageError` if none or several match."""
     from pipeline.collect.school_tables import read_people
     from pipeline.colleges import find_college
 
@@ -85,7 +77,7 @@ def college_named(text: str, cohort: Cohort) -> College:
 
 
 def say_older(cohort: Cohort, run_id: str) -> None:
-    """Say on standard error where a newer run than the one that is looked at was tried and did not take its place."""
+    """Report on standard error a newer run that did not become the latest."""
     from pipeline.run_folder import newer_attempt
 
     said = newer_attempt(cohort.reports_folder, run_id)
@@ -94,7 +86,7 @@ def say_older(cohort: Cohort, run_id: str) -> None:
 
 
 def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
-    """Return the newest run's tables and today (`pipeline.review.review_snapshot.open_tables`); see `say_older`."""
+    """Return the newest run's tables and today. Reports a newer run as `say_older` does."""
     from pipeline.review.review_snapshot import open_tables
 
     tables, today = open_tables(cohort, known)
@@ -103,11 +95,7 @@ def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
 
 
 def parse_date(text: str | None, option: str = "--as-of") -> date:
-    """Return the date that `text` says, or today in Asia/Shanghai.
-
-    Raises:
-        UsageError: `text` is no date of the form 2016-10-31.
-    """
+    """Return the date `text`, or today in Asia/Shanghai. Raise `UsageError` if its form is not 2016-10-31."""
     if text is None:
         return datetime.now(SHANGHAI).date()
     try:

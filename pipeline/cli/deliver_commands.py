@@ -1,4 +1,4 @@
-"""`mingce send`, `write-back`, `papers`: results to people, by mail, in the shared sheet and on paper."""
+"""`mingce send`, `write-back`, `papers`: results by mail, in the shared sheet and on paper."""
 
 from __future__ import annotations
 
@@ -70,13 +70,12 @@ def _send(
 
 
 def _say_result(result: Result) -> None:
-    """Say what became of one mail, where someone may have to act."""
     if result.action not in _QUIET:
         typer.echo(f"{_WORDS[result.action]}：{_whom(result.recipient)}{result.why}", err=True)
 
 
 def _whom(recipient: Recipient) -> str:
-    """Return who did not get a mail, as fits a timer's journal: staff by kind and name, students by their number."""
+    """Return a recipient for a timer's journal: staff by kind and name, students by student number."""
     from pipeline.deliver.recipients import KIND_NAMES
     from pipeline.logs import mask
 
@@ -196,7 +195,7 @@ def _papers(
     why: Why = "",
     reports: Reports = None,
 ) -> None:
-    """Write the papers of the newest run; the last line on standard output is their folder."""
+    """Write the papers of the newest run. The last line on standard output is their folder."""
     from pipeline.papers.class_roster import PHOTOGRAPH
     from pipeline.papers.make import KINDS, PaperRequest, has_run, make_guide, make_papers
     from pipeline.review.review_snapshot import newest_run
@@ -234,7 +233,6 @@ def _say_papers(made: Made) -> None:
 
 
 def _record_full(cohort: Cohort, run: str, wanted: PaperRequest, by: str, why: str) -> None:
-    """Write into the ledger who prints ID numbers in full, and of which classes."""
     from pipeline.review.actions import Actor
     from pipeline.review.chain import Entry
 

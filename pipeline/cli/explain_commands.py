@@ -1,4 +1,4 @@
-"""`mingce explain`: one student on one screen, for the phone call."""
+"""`mingce explain`: one student on one screen, for a phone call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def explain(
     full: Annotated[bool, typer.Option("--full", help="身份证号码和电话不遮盖，并列出全部项目")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the newest complete run and the ledger know of one student."""
+    """Print what the newest complete run and the ledger hold about one student."""
     import json
 
     from pipeline.student_facts import masked_facts
@@ -45,7 +45,7 @@ def explain(
     tables, today = open_desk(opened, number)
     with ledger_of(opened) as ledger:
         entries = ledger.entries()
-    run = opened.reports_folder / "runs" / tables.run_id  # that one, though a newer may have ended meanwhile
+    run = opened.reports_folder / "runs" / tables.run_id  # this run, even if a newer one has ended since
     facts = explained(tables, run, entries, number, today)
     facts = facts if full else masked_facts(facts)
     if as_json:
@@ -69,7 +69,7 @@ def _show(facts: dict[str, Any], full: bool) -> None:
 
 
 def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
-    """Return facts with each text on one line and no longer than somebody reads; `--json` tells all of it."""
+    """Return the facts with each text on one line and cut at `_LONGEST`. `--json` prints all."""
     if isinstance(value, dict):
         facts = cast("dict[str, Any]", value)
         return {_for_a_screen(name): _for_a_screen(one) for name, one in facts.items()}
@@ -144,7 +144,7 @@ def _judged(match: dict[str, Any]) -> str:
 
 
 def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
-    """Return the submitted fields beside the registry's: all, or those that differ, are found fault with, or matter."""
+    """Return submitted fields next to the registry's: all, or those that differ, have findings, or are in `_ALWAYS`."""
     table = _table("", "项目", "填写", "学籍库（不可念出）", "")
     wrong = {row["field"] for row in given["findings"]}
     for name, value in given["fields"].items():

@@ -1,4 +1,4 @@
-"""`mingce schedule`, `doctor`, `purge`, `backup`, `desk`: what keeps a season running."""
+"""`mingce schedule`, `doctor`, `purge`, `backup`, `desk`: operation through a season."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _schedule(
 
 
 def _catch_up(cohort: Cohort, table: Timetable) -> None:
-    """Start what was missed while the machine was off: each job once, the run before the sending."""
+    """Run each job that was missed while the machine was off, once, in the order of `JOBS`."""
     from pipeline.operate.schedule import JOBS, last_done, missed
 
     now = datetime.now(SHANGHAI)

@@ -1,4 +1,4 @@
-"""`mingce scope` and `mingce registry diff`: who belongs to the class, and two exports of a registry compared."""
+"""`mingce scope`: who belongs to the class. `mingce registry diff`: two exports of a registry compared."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _said(what: str, outcome: ActionOutcome) -> None:
 
 
 def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
-    """Return the table `outside` with `stale`: whether the registry row has changed since the decision."""
+    """Return the table `outside` with `stale`: the registry row has changed since the decision."""
     from pipeline.colleges import find_college
     from pipeline.match.membership import with_scope
     from pipeline.tables import read_table
@@ -163,7 +163,7 @@ def _diff(
         Path | None, typer.Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
     ] = None,
 ) -> None:
-    """Show what differs, ID numbers masked, and which errata the new export settles; `--out` alone holds all of it."""
+    """Print differences, with masked ID numbers, and the errata that `new` corrects. Only `--out` holds all of them."""
     from pipeline.collect.school_tables import compare_registries, masked_differences, read_export
     from pipeline.knowledge.text_columns import inert
     from pipeline.whole import appearing
@@ -184,7 +184,7 @@ def _diff(
 
 
 def _show_settled(cohort: Path | None, newer: pd.DataFrame) -> None:
-    """Say what became of the errata of the newest run, where there is a cohort with one."""
+    """Print the outcome of the newest run's errata, if there is a cohort with a run."""
     from pipeline.cohort import FILE_NAME
     from pipeline.papers.errata import outcomes, settled_lines
     from pipeline.review.review_snapshot import newest_run

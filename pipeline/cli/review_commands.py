@@ -1,4 +1,4 @@
-"""`mingce review …` and `mingce except …`: decisions and exceptions, from the command line."""
+"""`mingce review …` and `mingce except …`: decisions and exceptions."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def _each(
     act: Callable[[RunTables, Ledger, list[str], Actor], ActionOutcome],
     done: str,
 ) -> None:
-    """Act on students; further numbers may follow `--student NUMBER` as bare words."""
+    """Act on students. Further numbers may follow `--student NUMBER` as bare words."""
     if not student:
         raise UsageError("没有写学号", where="--student")
     path, more = cohort_and_rest(words)

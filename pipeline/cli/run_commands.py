@@ -1,4 +1,4 @@
-"""`mingce run`, `check`, `columns`, `docs`: runs, and what they read and judged."""
+"""`mingce run`, `check`, `columns`, `docs`: runs, and how they read and judge."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _columns(
     why: Annotated[str, typer.Option("--why", help="说明")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what columns are read as, ask in a terminal, and write answers with `--save`; or settle a shared fault."""
+    """Print how columns are read, ask in a terminal, and write answers with `--save`; or resolve a shared fault."""
     from pipeline.cohort import FILE_NAME
 
     if settle:
@@ -145,7 +145,7 @@ def _columns(
 
 
 def _proved(proposals: Iterable[Proposal]) -> dict[str, dict[str, str]]:
-    """Return what values prove; where two columns prove one field, neither."""
+    """Return the proposals that values prove. If two columns prove one field, neither is returned."""
     from pipeline.operate.column_report import answers_of
 
     proved = [each for each in proposals if each.proved]
@@ -154,7 +154,6 @@ def _proved(proposals: Iterable[Proposal]) -> dict[str, dict[str, str]]:
 
 
 def _asked(cohort: Cohort, looked: Looked) -> dict[str, dict[str, str]]:
-    """Ask about each proposal, and return what was answered with yes."""
     from pipeline.operate.column_report import answers_of
 
     accepted: list[Proposal] = []

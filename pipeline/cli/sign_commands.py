@@ -86,7 +86,6 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
 
 
 def _outside(cohort: Cohort, run_id: str, college: College) -> list[str]:
-    """Return a line for each reason why people of the college are outside the class, with their names."""
     from pipeline.match.membership import names_by_reason
     from pipeline.tables import read_table
 
@@ -98,7 +97,6 @@ def _outside(cohort: Cohort, run_id: str, college: College) -> list[str]:
 def _final_files(
     cohort: Cohort, actor: Actor, desk: Desk, college: College, digest: str, known: Mapping[str, str]
 ) -> dict[str, str]:
-    """Make a college's final headcount from what is signed, and return the files' SHA-256 by name."""
     from pipeline.render.headcount_files import SignedFolder, final_headcount
     from pipeline.tables import read_table
 
@@ -109,7 +107,6 @@ def _final_files(
 
 
 def _kept_scan(cohort: Cohort, scan: Path) -> str:
-    """Keep a scan beside the inputs, by its digest, and return that."""
     from pipeline.review.signed_file import file_sha256
     from pipeline.whole import appearing
 
@@ -190,7 +187,7 @@ def _college_of(words: list[str]) -> tuple[College, Cohort]:
 
 
 def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
-    """Return the first word and the cohort that the second one names (default: the current folder)."""
+    """Return the first word, and the cohort of the second one (default: the current folder)."""
 
     if not words:
         raise UsageError(
@@ -217,7 +214,7 @@ def _handin(
     draft: Annotated[bool, typer.Option("--draft", help="还没有签字，只看格式：文件里每行注明草稿")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
 ) -> None:
-    """Write the file and print its path; refuse where a college is not signed or has changed since."""
+    """Write the file and print its path. Refuse a college that has not signed or has changed since."""
     from pipeline.deliver.handin import HandinRequest, hand_in
     from pipeline.deliver.handin_mapping import load_mapping
     from pipeline.review.review_snapshot import KINDS
@@ -251,7 +248,6 @@ def _format(text: str | None) -> Format | None:
 
 
 def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> list[tuple[str, str]]:
-    """Return the colleges to hand in, as (school code, name): those that were named, or all."""
     from pipeline.review.review_snapshot import college_students
     from pipeline.run_folder import unread_of
 
@@ -259,7 +255,7 @@ def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> lis
         chosen = [college_named(text, cohort) for text in named]
         for college in chosen:
             tables.refuse_unread(college)
-            college_students(tables.people, college)  # a college without students is a slip
+            college_students(tables.people, college)  # raises for a college without students
         return [(college.code, college.name) for college in chosen]
     known = sorted(tables.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
     lacking = {key: unread_of(tables.unread, *key) for key in known}

@@ -1,4 +1,4 @@
-"""The process and its terminal: no control characters, failures in words, an orderly end, the office's environment."""
+"""The process and its terminal: control characters, system errors in Chinese, signals, the office's environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TextIO
 
 from pipeline.errors import MingceError, reason_of
 
-# C0 (but tab and newline), DEL, C1, marks of direction, separators: they move the cursor, hide or turn text round.
+# C0 (but tab and newline), DEL, C1, direction marks, separators: they move the cursor, hide or reverse text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
 
@@ -42,7 +42,7 @@ def without_controls(text: str) -> str:
 
 
 class PlainStream:
-    """A text stream for people: what is written comes out `plain`. It is no terminal, so nobody colours it."""
+    """A text stream for people, without control characters. It is no terminal, so libraries do not colour it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -53,7 +53,7 @@ class PlainStream:
         return len(text)
 
     def isatty(self) -> bool:
-        """Say no: what writes escapes to terminals writes none here."""
+        """Return False: libraries then write no escape sequences."""
         return False
 
     def __getattr__(self, name: str) -> object:
@@ -61,17 +61,14 @@ class PlainStream:
 
 
 def system_failure(error: Exception) -> MingceError | None:
-    """Return what to tell when it failed for the disk's, the permissions' or the memory's sake, else None.
-
-    Only the file's name is repeated, and of the path the folder: neither holds more than a college's name.
-    """
+    """Return an error of disk, permissions or memory in Chinese, else None. It names a file and its folder only."""
     if isinstance(error, MemoryError) or _code(error) == errno.ENOMEM:
         return MingceError("内存不够，没有做完", remedy="请关掉其他程序后再做一次；上一次完整的运行没有改动")
     if _code(error) == errno.EAGAIN:
         remedy = "请关掉其他程序，或请管理员放宽进程数的限额后再做一次；上一次完整的运行没有改动"
         return MingceError("系统不许再开新的进程或线程，没有做完", remedy=remedy)
     full = next((each for each in (error, error.__cause__, error.__context__) if _code(each) in _FULL), None)
-    if full is not None:  # XlsxWriter says it in an error of its own
+    if full is not None:  # XlsxWriter wraps it in its own error
         where = str(getattr(full, "filename", None) or "")
         return MingceError("磁盘写满了，没有写完", where=where, remedy="请腾出空间后再做一次；上一次完整的运行没有改动")
     return _file_failure(error)
@@ -95,10 +92,7 @@ def _file_failure(error: Exception) -> MingceError | None:
 
 
 def technical(error: BaseException) -> str:
-    """Return the traceback for `--debug`: where it happened, and what, without anybody's data.
-
-    A library's message may repeat a cell: numbers and addresses are masked in it, and Chinese words are left out.
-    """
+    """Return the traceback for `--debug`. Messages may quote cells: numbers, addresses, Chinese words are masked."""
     from pipeline.logs import mask
 
     parts: list[str] = []
@@ -112,11 +106,11 @@ def technical(error: BaseException) -> str:
     return "由此引起：\n".join(reversed(parts))
 
 
-_AGAIN = 0.05  # seconds after which a lost interruption is made again
+_AGAIN = 0.05  # seconds after which a lost interruption is repeated
 
 
 def interrupt_on_signals() -> None:
-    """Let an orderly end (SIGTERM) and a closed terminal (SIGHUP) tidy up as Ctrl-C does; `nohup` stays `nohup`."""
+    """Handle SIGTERM and SIGHUP (a closed terminal) like Ctrl-C. `nohup` stays in force."""
     if threading.current_thread() is not threading.main_thread():
         return
     for name in ("SIGTERM", "SIGHUP"):
@@ -127,7 +121,7 @@ def interrupt_on_signals() -> None:
 
 
 def leave_no_core() -> None:
-    """Let neither this process nor what it starts leave a core file: all that was read would stand in it."""
+    """Forbid core files of this process and its children, because they would hold all input."""
     if sys.platform != "win32":
         import resource
 
@@ -135,12 +129,12 @@ def leave_no_core() -> None:
 
 
 def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
-    """Interrupt once more where Python lost the interruption: it came while an object was being finalised."""
+    """Repeat an interruption that Python lost because it came while an object was finalised."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
-        # a shell lets what it starts in the background ignore SIGINT
+        # background jobs of a shell ignore SIGINT
         heard = signal.getsignal(signal.SIGTERM) == signal.default_int_handler
         number = signal.SIGTERM if heard else signal.SIGINT
-        threading.Timer(_AGAIN, interrupt_main, (number,)).start()  # not from here, or it would be lost as well
+        threading.Timer(_AGAIN, interrupt_main, (number,)).start()  # later, because here it would be lost as well
     else:
         sys.__unraisablehook__(lost)
 
@@ -149,15 +143,12 @@ _LINE = re.compile(r"\s*(MINGCE_[A-Z_]+)\s*=\s*(.*?)\s*")
 
 
 def environment_file() -> Path:
-    """Return where the file is: `~/.config/mingce/environment`."""
-    return Path(os.path.expanduser("~/.config/mingce/environment"))  # noqa: PTH111  # nobody's home is no error
+    """Return `~/.config/mingce/environment`."""
+    return Path(os.path.expanduser("~/.config/mingce/environment"))  # noqa: PTH111  # no error without a home
 
 
 def add_environment(path: Path, environment: MutableMapping[str, str]) -> None:
-    """Add the file's lines `MINGCE_NAME=value` (value in quotes or not) to `environment`; what stands there stays.
-
-    A file that is not there or cannot be read adds nothing: what is lacking is told where it is needed.
-    """
+    """Add lines `MINGCE_NAME=value` of a file to `environment`, except those set. An unreadable file adds none."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
