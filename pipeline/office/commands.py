@@ -1,4 +1,4 @@
-"""Buttons that run a `mingce` command, what is left today, and the form for questions about columns."""
+"""Widgets that run a `mingce` command, list today's open work, and ask which heading means which field."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请�
 
 
 def show_run(office: DeskCohort) -> widgets.Widget:
-    """Return a button that runs the main job and says which page to open."""
+    """Return a button that runs `mingce run`."""
     return _command(office, "现在运行", ["run"], "核对全部数据，约几十秒到几分钟。")
 
 
 def show_send(office: DeskCohort) -> widgets.Widget:
-    """Return the buttons of sending: first who would get what, then the sending itself, which asks for a tick."""
+    """Return the buttons of `mingce send`: a dry run, and sending, which needs a tick."""
     sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
     trial = _command(office, "先看看寄给谁（不寄）", ["send", "--dry-run"], "只列出收件人，不会寄出。")
     real = _command(
@@ -49,7 +49,7 @@ def show_send(office: DeskCohort) -> widgets.Widget:
 
 
 def show_more(office: DeskCohort) -> widgets.Widget:
-    """Return the commands that are needed now and then, each behind one button."""
+    """Return a form for the less frequent commands."""
     which = widgets.Dropdown(options=list(_MORE), description="要做的", layout=widgets.Layout(width="420px"))
     college = widgets.Text(description="院系", placeholder="学校代码/院系；签字、接收、上报必填")
     by = widgets.Text(description="经办人", placeholder="签字、接收必填")
@@ -101,11 +101,7 @@ def _command(
     said: str,
     allowed: Callable[[], bool] = lambda: True,
 ) -> widgets.Widget:
-    """Return a button that runs one `mingce` command; the other buttons stay alive while it works.
-
-    `words` are the command without the cohort, or give the whole of it at the moment of pressing. `said` stands beside
-    the button, `allowed` says whether it may be done now. All that shows the cohort is brought up to date afterwards.
-    """
+    """Return a button that runs `words` in a thread, then refreshes all. A list of `words` gets the cohort folder."""
     button = widgets.Button(description=label, button_style="primary", layout=widgets.Layout(width="auto"))
     bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
@@ -138,11 +134,8 @@ def _command(
 
 
 def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Run one command in a process of its own; yield what is done, of how many (0: no count), and all it said so far.
-
-    Pages that are counted are no lines of their own: the bar shows them.
-    """
-    said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows would have it say GBK
+    """Run one command. Yields done, total (0: no count) and all output so far. Counts of pages only move the bar."""
+    said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows defaults to GBK
     command = [sys.executable, "-m", "pipeline", *words]
     lines: list[str] = []
     with subprocess.Popen(
@@ -161,7 +154,7 @@ def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def show_look(office: DeskCohort) -> widgets.Widget:
-    """Return what is left today in all colleges; it follows every run and decision."""
+    """Return today's open work of all colleges, refreshed after each run and decision."""
     output = widgets.Output()
 
     def look() -> None:
@@ -173,7 +166,7 @@ def show_look(office: DeskCohort) -> widgets.Widget:
 
 
 def left_today(office: DeskCohort) -> Piece:
-    """Return what is left today in all colleges, of the newest run; before the first run, what to press."""
+    """Return today's open work from the newest run. Before the first run, return the button to press."""
     try:
         run = newest_run(office.cohort)
     except RefusedError as error:
@@ -193,7 +186,7 @@ def left_today(office: DeskCohort) -> Piece:
 
 
 def show_columns(office: DeskCohort) -> widgets.Widget:
-    """Return a button that opens every source and asks which headings mean which field."""
+    """Return a button that reads every source and asks which headings mean which field."""
     questions, output = widgets.VBox(), widgets.Output()
     width = widgets.Layout(width="auto")
 
@@ -216,7 +209,6 @@ def show_columns(office: DeskCohort) -> widgets.Widget:
 
 
 def _columns_told(office: DeskCohort, looked: Looked) -> str:
-    """Return in Chinese what is missing and what could not be read."""
     lines = [f"未能读取：{line}" for line in looked.unread]
     for whose, lost in looked.missing.items():
         lines.append(f"{whose_name(office.cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
@@ -226,7 +218,6 @@ def _columns_told(office: DeskCohort, looked: Looked) -> str:
 
 
 def _save_ticked(office: DeskCohort, asked: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:
-    """Write the ticked proposals into `cohort.toml`, and say what was written."""
     answers = answers_of(each for each, box in asked if box.value)
     try:
         save_columns(office.cohort.folder / FILE_NAME, answers)

@@ -1,4 +1,4 @@
-"""Deciding: one form over those who are ticked; a summary before anything is done, and a way back afterwards."""
+"""The form that decides on the ticked students. It asks before it acts and can undo the last action."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pipeline.tables import read_table
 APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例外"
 ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
 _WITH_PROOF = (OUT, IN, EXCEPT)
-_NAMED = 30  # students named before and after something is done
+_NAMED = 30  # a message names at most so many students
 
 
 class StudentTable(Protocol):
-    """The list of students, as the form needs it."""
+    """The student list as the form uses it."""
 
     listing: Listing | None
     on_tick: Callable[[], None]
@@ -38,7 +38,7 @@ class StudentTable(Protocol):
 
 @dataclass(frozen=True)
 class Decision:
-    """What the form says. `reason` is of 不在本届, `rule` of 准予例外, `proof` of both and of 列入本届."""
+    """The values of the form. `reason` is for 不在本届, `rule` for 准予例外, `proof` for these two and 列入本届."""
 
     action: str
     numbers: tuple[str, ...]
@@ -50,11 +50,11 @@ class Decision:
 
 
 def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[int]]:
-    """Record one decision on these students; return what was done, and the entries by which it can be undone.
+    """Record one decision on these students; return a Chinese line and the entries that undo it.
 
     Raises:
-        RefusedError: some are not ready, or were not seen as they are now; nothing was recorded.
-        UsageError: nobody, or several students, have a number; a name, reason or proof is missing.
+        RefusedError: students are not ready, or changed since they were shown. Nothing was recorded.
+        UsageError: no student or several have a number; a name, reason or proof is missing.
     """
     if not decision.numbers:
         raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
@@ -69,7 +69,7 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
 
 
 def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
-    """Undo the last action and return what was done; errors as of `review.granting.undo`."""
+    """Undo the last action; return a Chinese line. Raises the errors of `review.granting.undo`."""
     with open_ledger(office.cohort) as ledger:
         outcome = undo(ledger, entries, Actor(by))
     return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_named(outcome.done)}。"
@@ -104,7 +104,7 @@ def _named(numbers: Sequence[str]) -> str:
 
 
 class DecisionForm:
-    """The form: it acts on those who are ticked, after showing whom, and takes the last action back."""
+    """The form for the ticked students."""
 
     def __init__(self, office: DeskCohort, table: StudentTable) -> None:
         self._office, self._table = office, table
@@ -141,7 +141,7 @@ class DecisionForm:
         table.on_tick = self._chosen
 
     def _chosen(self, _: object = None) -> None:
-        """Show what the action asks for. A question that has not been answered is taken back: it named others."""
+        """Show the boxes of the action. Drop an open question: it named other students."""
         self._forget()
         action = str(self._action.value)
         boxes = [self._reason] if action == OUT else []
@@ -151,7 +151,6 @@ class DecisionForm:
         self._more.children = (*boxes, *([self._proof] if action in _WITH_PROOF else []))
 
     def _rules(self) -> list[tuple[str, str]]:
-        """Return the open critical findings of the one student who is ticked: message and rule."""
         listing = self._table.listing
         if listing is None or len(listing.ticked) != 1:
             return []
@@ -161,7 +160,6 @@ class DecisionForm:
         return [(str(row["message"])[:60], str(row["rule"])) for row in own.drop_duplicates("rule").to_dict("records")]
 
     def _ask(self) -> None:
-        """Say what would be done to whom, and ask."""
         listing = self._table.listing
         ticked = dict(listing.ticked) if listing else {}
         values = (str(self._action.value), tuple(ticked), str(self._by.value), str(self._why.value))
@@ -187,7 +185,6 @@ class DecisionForm:
         self._try(lambda: (take_back(self._office, self._last, str(self._by.value)), []))
 
     def _try(self, act: Callable[[], tuple[str, list[int]]]) -> None:
-        """Do it, say what was done or why not, and bring all on the page up to date."""
         self._forget()
         try:
             line, self._last = act()

@@ -1,4 +1,4 @@
-"""One cohort at the office's desk: what was shown of it, the list of its students, and what every form needs."""
+"""The office's cohort with the students that were shown, its student list, and helpers of all forms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reaso
 
 @dataclass(frozen=True)
 class DeskCohort:
-    """One cohort at the office's desk."""
+    """The cohort of the office's notebook."""
 
     cohort: Cohort
     seen: dict[str, str] = field(default_factory=dict[str, str])
@@ -37,20 +37,20 @@ class DeskCohort:
     _listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     def on_change(self, act: Callable[[], None]) -> None:
-        """Call `act` whenever a run has ended or a decision was recorded."""
+        """Call `act` after each run and each recorded decision."""
         self._listeners.append(act)
 
     def changed(self) -> None:
-        """Let everything on the page show what stands now."""
+        """Call the functions of `on_change`."""
         for act in self._listeners:
             act()
 
     def remember(self, people: pd.DataFrame) -> None:
-        """Note that these rows of a desk's people are shown now."""
+        """Record that these people rows were shown."""
         self.seen.update(seen_in(people))
 
     def desk(self) -> Desk:
-        """Return the newest run's tables under the decisions of this moment."""
+        """Return the newest run's tables under the current decisions."""
         tables, today = open_tables(self.cohort)
         with open_ledger(self.cohort) as ledger:
             return lay_desk(tables, ledger.entries(*KINDS), today)
@@ -60,14 +60,14 @@ def open_office(cohort: str) -> DeskCohort:
     """Open the cohort of a `cohort.toml` or its folder.
 
     Raises:
-        ConfigurationError: the settings are wrong; all mistakes at once.
+        ConfigurationError: the settings are wrong. Lists all mistakes.
     """
     return DeskCohort(load_cohort(Path(cohort or ".")))
 
 
 @dataclass(frozen=True)
 class ListFilter:
-    """What is asked for: a college (`code/college`), a state (a word of `STATUSES`, or 申请修改) and words."""
+    """A college (`code/college`), a status (a word of `STATUSES`, or 申请修改) and search words."""
 
     college: str = EVERY
     status: str = EVERY
@@ -76,11 +76,7 @@ class ListFilter:
 
 @dataclass
 class Listing:
-    """The desk's students, and who is ticked.
-
-    `ticked` holds SCHOOL/NUMBER and name: whoever is ticked stays so while other pages and searches are looked at,
-    and is acted on, whatever is on the screen.
-    """
+    """The desk's students. `ticked` (SCHOOL/NUMBER to name) stays across pages and searches; decisions apply to it."""
 
     desk: Desk
     wanted: ListFilter = ListFilter()
@@ -89,7 +85,6 @@ class Listing:
 
     @cached_property
     def _texts(self) -> pd.Series:
-        """What a search looks into, one text a student: name, number, class, and the telephone that was given."""
         phones = self.desk.tables.submissions.set_index("submission_id")["phone"]
         phones = phones[~phones.index.duplicated()]
         people = self.desk.people
@@ -98,12 +93,12 @@ class Listing:
 
     @property
     def colleges(self) -> list[str]:
-        """The colleges to choose from: `code/college`, 全部 first."""
+        """The colleges as `code/college`, after 全部."""
         pairs = self.desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
         return [EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
 
     def found(self) -> pd.DataFrame:
-        """Return the rows of the desk's people that are asked for; every word stands in one of the searched cells."""
+        """Return the people rows that match the filter. Each search word must occur in a column of `_SEARCHED`."""
         people = self.desk.people
         keep = pd.Series(True, index=people.index)
         if self.wanted.college != EVERY:
@@ -119,13 +114,13 @@ class Listing:
         return people[keep]
 
     def shown(self) -> pd.DataFrame:
-        """Return the rows of this page; a page past the end is the last one."""
+        """Return the rows of this page, or of the last page if it is past the end."""
         rows = self.found()
         self.page = max(0, min(self.page, (len(rows) - 1) // PAGE))
         return rows.iloc[self.page * PAGE : (self.page + 1) * PAGE]
 
     def tick(self, students: Iterable[Student], on: bool = True) -> None:
-        """Tick these students, or take their ticks away."""
+        """Tick or untick these students."""
         for student in students:
             if on:
                 self.ticked[student_name(student)] = str(student["name"])
@@ -133,11 +128,11 @@ class Listing:
                 self.ticked.pop(student_name(student), None)
 
     def tick_found(self) -> None:
-        """Tick all that are found, on other pages too."""
+        """Tick all students that match the filter, on all pages."""
         self.tick(records(self.found()))
 
     def said(self) -> str:
-        """Return who is ticked, in words."""
+        """Return in Chinese which students are ticked."""
         if not self.ticked:
             return "还没有勾选学生"
         names = list(self.ticked.values())
@@ -145,13 +140,13 @@ class Listing:
 
 
 def error_box(error: MingceError) -> Piece:
-    """Return what is wrong and what to do about it, in a calm box."""
+    """Return the error and its remedy as a piece."""
     error.where = _LABELS.get(error.where, error.where)
     return piece("notes", heading="请看这里", lines=str(error).splitlines())
 
 
 def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Button:
-    """Return a button as wide as its words, which calls `act`."""
+    """Return a button that calls `act`."""
 
     def pressed(_: object) -> None:
         act()
@@ -162,10 +157,7 @@ def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Butt
 
 
 def show_in(output: widgets.Output, shown: object) -> None:
-    """Show this, text or anything that Jupyter displays, in place of what stands in `output`.
-
-    In one message: clearing and adding are two, and where the second arrived first, nothing was left to be seen.
-    """
+    """Replace the content of `output` in one message: a clear and an append are two, and may come in reverse order."""
     if isinstance(shown, str):
         one: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": shown}
     else:

@@ -1,4 +1,4 @@
-"""One student: submission and registry side by side, findings with advice, the history of submissions and decisions."""
+"""One student: submission and registry compared, findings with advice, history."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LONGEST_PICTURE = 4_000_000  # bytes
 
 
 def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | None]:
-    """Return what is known of a student as a piece, and the photo that was handed in, if there is one.
+    """Return the facts about a student as a piece, and the submitted photo, if any.
 
     Raises:
-        MingceError: there is no run any more, or nobody has the number.
+        MingceError: there is no run, or no student has the number.
     """
     name = student_name(student)
     tables, today = open_tables(office.cohort)
@@ -47,7 +47,7 @@ def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | No
 
 @dataclass(frozen=True)
 class ComparedField:
-    """One field of both submissions, as normalised."""
+    """One normalised field of the approved and of the requested submission."""
 
     field: str
     approved: str
@@ -55,17 +55,12 @@ class ComparedField:
 
     @property
     def differs(self) -> bool:
-        """Whether the student asks for another value than the approved one."""
+        """Whether the requested value differs from the approved one."""
         return self.approved != self.requested
 
 
 def change_requested(desk: Desk, student: Student) -> list[ComparedField]:
-    """Return the fields of a change request, those that differ first, each group in the form's order.
-
-    Fields that are blank in both submissions are left out, and so is the time of submitting, which always differs.
-    Empty where the student asks for no change: nothing is approved, what was approved is stale (its row may be
-    gone), or no newer submission counts.
-    """
+    """Return the non-blank fields of a change request, changed ones first, without `submitted_at`: always differs."""
     if not student["change_request"]:
         return []
     approved = desk.submission(str(student["approved_submission_id"] or student["submission_id"]))
@@ -76,7 +71,7 @@ def change_requested(desk: Desk, student: Student) -> list[ComparedField]:
 
 
 def change_request(desk: Desk, student: Student) -> Piece | None:
-    """Return what an approved student asks to change, the approved submission beside the newer one; else None."""
+    """Return the approved and the requested submission as a piece, or None if the student requests no change."""
     both = change_requested(desk, student)
     if not both:
         return None
@@ -111,7 +106,6 @@ def _place(about: dict[str, Any]) -> str:
 
 
 def _side_by_side(given: dict[str, Any], registry: dict[str, Any], office: DeskCohort) -> list[dict[str, Any]]:
-    """Return a line for each field that has a value: what was given, what the registry has, whether they differ."""
     compared = {*fields.compared(), "id_number", "name"}
     lines: list[dict[str, Any]] = []
     for name in fields.names():

@@ -1,7 +1,4 @@
-"""JupyterLab for the office: in Chinese, on 127.0.0.1, with a token, nothing of it outside one private folder.
-
-While it starts, the browser shows a waiting page, which goes over to the desk by itself.
-"""
+"""JupyterLab for the office: in Chinese, on 127.0.0.1, with a token, all its files in one private folder."""
 
 from __future__ import annotations
 
@@ -52,14 +49,14 @@ _CSS = """.jp-OutputArea-promptOverlay, .jp-InputArea-prompt, .jp-OutputArea-pro
 
 
 class DeskError(MingceError):
-    """JupyterLab could not be started, or a cell of the desk failed."""
+    """JupyterLab could not be started, or a cell of the notebook failed."""
 
     exit_code = 4
 
 
 @dataclass(frozen=True)
 class JupyterServer:
-    """A running JupyterLab: its address and the token that opens it."""
+    """A running JupyterLab with its port and token."""
 
     port: int
     token: str
@@ -68,29 +65,26 @@ class JupyterServer:
 
     @property
     def address(self) -> str:
-        """Return the address of the desk, token included."""
+        """The URL of the notebook, with the token."""
         return f"http://127.0.0.1:{self.port}/doc/tree/{quote(NOTEBOOK)}?token={self.token}"
 
     def ask(self, method: str, path: str, body: Body | None = None) -> requests.Response:
         """Return the answer of the server's REST interface.
 
         Raises:
-            requests.RequestException: there is no answer, or it says that something is wrong.
+            requests.RequestException: there is no answer, or its status is an error.
         """
         address = f"http://127.0.0.1:{self.port}/api/{path}"
         headers = {"Authorization": f"token {self.token}"}
         with requests.Session() as session:
-            session.trust_env = False  # no proxy of the office stands between a machine and itself
+            session.trust_env = False  # never use a proxy for 127.0.0.1
             answer = session.request(method, address, headers=headers, json=body, timeout=60)
         answer.raise_for_status()
         return answer
 
 
 def prepare_folder(cohort: Cohort) -> Path:
-    """Write `<cohort>/desk/`: the notebook about this cohort, its code folded away. Return the folder.
-
-    A notebook that a person has changed is kept beside it, with the moment in its name.
-    """
+    """Write `<cohort>/desk/` with the notebook and return it. A notebook that a person changed is renamed, not lost."""
     folder = cohort.folder / "desk"
     folder.mkdir(mode=0o700, exist_ok=True)
     notebook = nbformat.read(resources.notebooks() / NOTEBOOK, as_version=4)
@@ -110,7 +104,6 @@ def prepare_folder(cohort: Cohort) -> Path:
 
 
 def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
-    """Return whether the notebook's cells are those that we write now, or wrote when we made it."""
     try:
         cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
         return cells == ours or cells == json.loads(made_from.read_text(encoding="utf-8"))
@@ -119,7 +112,6 @@ def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
 
 
 def _write_private(folder: Path) -> None:
-    """Write JupyterLab's own settings; what it keeps of an earlier desk (sessions, runtime files) is removed."""
     shutil.rmtree(folder / "runtime", ignore_errors=True)
     for name in ("config/labconfig", "config/custom", "data", "runtime", "settings", "workspaces", "ipython"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,10 +135,10 @@ def _environment(private: Path) -> dict[str, str]:
 
 @contextmanager
 def serve_desk(folder: Path) -> Generator[JupyterServer]:
-    """Give a JupyterLab of one folder; it ends with the block, its kernels with it.
+    """Run a JupyterLab of one folder. It ends with the block, and its kernels with it.
 
     Raises:
-        DeskError: it is not installed, or does not answer.
+        DeskError: JupyterLab is not installed or does not answer.
     """
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -158,7 +150,7 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
         "--LabApp.extension_manager=readonly", "--LabApp.news_url=",
         "--ServerApp.jpserver_extensions={'jupyter_lsp': False}",
     ]  # fmt: skip
-    environment = {**_environment(private), "JUPYTER_TOKEN": token}  # not in the list of processes
+    environment = {**_environment(private), "JUPYTER_TOKEN": token}  # the list of processes does not show it
     with (private / "jupyterlab.log").open("wb") as log:
         try:
             process = subprocess.Popen(
@@ -204,9 +196,7 @@ def _stop(server: JupyterServer) -> None:
 
 
 def run_notebook(server: JupyterServer) -> None:
-    """Run every cell of the desk in the kernel of its own session, and save it with its outputs, as trusted.
-
-    The widgets live in that kernel: whoever opens the notebook then finds them ready, in a second tab too.
+    """Run all cells in the kernel of the notebook's session, where every tab finds the widgets, and save it as trusted.
 
     Raises:
         DeskError: a cell failed, or the kernel does not answer.
@@ -228,13 +218,13 @@ def run_notebook(server: JupyterServer) -> None:
         nbformat.write(notebook, path)
     finally:
         client.stop_channels()
-    # JupyterLab shows the outputs of what was signed in its own store as they are
+    # JupyterLab renders all outputs only of notebooks that are signed in its own store
     notary = NotebookNotary(data_dir=str(private / "data"))
     notary.sign(nbformat.read(path, as_version=4))
 
 
 def _wait_for_kernel(client: BlockingKernelClient) -> None:
-    """Ask for the kernel's info until it answers (`wait_for_ready` takes a slow kernel for a dead one)."""
+    """Ask for the kernel's info until it answers. (`wait_for_ready` reports a slow kernel as dead.)"""
     end = time.monotonic() + _WAIT
     while time.monotonic() < end:
         try:
@@ -261,7 +251,7 @@ def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
 
 
 class WaitingPage(ThreadingHTTPServer):
-    """The page that waits at `address`, a path which nobody else on this machine can guess, until `desk` is set."""
+    """A page at a path that cannot be guessed. It redirects to `desk` once that is set."""
 
     daemon_threads = True
 
@@ -275,8 +265,6 @@ class WaitingPage(ThreadingHTTPServer):
 
 
 class _WaitingHandler(BaseHTTPRequestHandler):
-    """Answers with the waiting page, or with the way to the desk."""
-
     def do_GET(self) -> None:
         server = self.server
         assert isinstance(server, WaitingPage)
@@ -294,12 +282,12 @@ class _WaitingHandler(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing on the terminal."""
+        """Write no log to the terminal."""
 
 
 @contextmanager
 def waiting_page() -> Generator[WaitingPage]:
-    """Serve the waiting page on this machine alone while the block runs."""
+    """Serve the waiting page on 127.0.0.1 while the block runs."""
     with WaitingPage() as server:
         Thread(target=server.serve_forever, name="waiting page", daemon=True).start()
         try:

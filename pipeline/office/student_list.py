@@ -1,4 +1,4 @@
-"""The students on the desk: a list to filter, search and tick; one student with all that is known of him."""
+"""The office's student list: filter, search, tick, and open one student."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from pipeline.tables import STATUSES
 
 _GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
 _GAP = '<div style="height:12px"></div>'
-_CUT = 60  # characters of the reasons that a line shows
+_CUT = 60  # a line shows so many characters of the reasons
 
 
 def show_students(office: DeskCohort) -> widgets.Widget:
-    """Return the list of students, the form that decides on those who are ticked, and the view of one of them."""
+    """Return the student list, the decision form and the view of one student."""
     table = _Table(office)
     office.on_change(table.reload)
     parts = [table.filters, table.head, table.body, table.feet, DecisionForm(office, table).widget, table.detail]
@@ -39,7 +39,7 @@ def show_students(office: DeskCohort) -> widgets.Widget:
 
 
 class _Table:
-    """The widgets of the list. Each page is made of new ones: a late tick on an old page hits nobody."""
+    """The widgets of the list. Each page has new ones, so a late tick on an old page has no effect."""
 
     def __init__(self, office: DeskCohort) -> None:
         self._office = office
@@ -78,7 +78,7 @@ class _Table:
         self.reload()
 
     def reload(self) -> None:
-        """List the newest run's students under the decisions of this moment; ticks and filters stay."""
+        """Load the newest run and current decisions. Ticks and filters stay."""
         try:
             desk = self._office.desk()
         except MingceError as error:
@@ -120,7 +120,6 @@ class _Table:
             self._fill()
 
     def _fill(self) -> None:
-        """Show the page that is asked for."""
         if self.listing is None:
             return
         rows, total = self.listing.shown(), len(self.listing.found())
@@ -162,7 +161,6 @@ class _Table:
         return widgets.HBox([tick, words, look], layout=line)
 
     def _open(self, student: Student) -> None:
-        """Show one student below, with the way to the next and to the form."""
         output = widgets.Output()
         try:
             shown, picture = one_student(self._office, student)
@@ -180,7 +178,7 @@ class _Table:
         self.detail.children = (widgets.HBox(ways), *photo, output)
 
     def _beside(self, student: Student, step: int) -> None:
-        """Show the student before or after this one in what was found."""
+        """Open the student `step` rows further in the filtered list."""
         if self.listing is None:
             return
         found = records(self.listing.found())

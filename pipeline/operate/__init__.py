@@ -1,1 +1,1 @@
-"""Operate: what keeps a season running: timers, checks, purge, backup."""
+"""Operate: timers, health checks, purge, backup."""

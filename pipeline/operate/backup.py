@@ -1,4 +1,4 @@
-"""`mingce backup`: the ledger copied and verified, and a copy put back."""
+"""`mingce backup`: copies and verifies the ledger, and restores a copy."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ from pipeline.review.ledger_database import ledger_url
 from pipeline.review.witnesses import missing_heads
 from pipeline.whole import sweep
 
-_SIDES = ("-wal", "-shm")  # what SQLite keeps beside a database that was not closed
+_SIDES = ("-wal", "-shm")  # SQLite's side files of a database that was not closed
 
 
 def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = "") -> tuple[Path, int]:
-    """Copy the ledger into `destination` (a folder, or a file name) and return the copy and its number of entries.
-
-    The ledger lists the copy: where it is, when it was made, up to which entry it goes.
+    """Copy the ledger into a folder or file and list the copy in it; return the copy's path and number of entries.
 
     Raises:
-        RefusedError: the ledger itself does not verify: a copy of it would only look like one.
-        MingceError: the copy does not verify, or is already there.
-        BusyError: another backup of this cohort is being made.
+        RefusedError: the ledger itself does not verify.
+        MingceError: the copy exists, or does not verify.
+        BusyError: another backup of this cohort is running.
     """
     path, mine = destination, glob.escape(destination.name)
     if destination.is_dir() or not destination.suffix:
@@ -52,15 +50,13 @@ def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = ""
 
 
 def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> list[str]:
-    """Put a copy of the ledger back; the old file stays beside it. Return what is lost, in lines for people.
-
-    The copy gets an entry that names what it lacks of all that runs and signatures have seen.
+    """Replace the ledger by a copy and keep the old file. Records what the copy lacks; returns it as Chinese lines.
 
     Raises:
-        UsageError: nobody says who and why, or the ledger is on a server.
-        InputError: there is no such file.
-        RefusedError: the file is no ledger, or one that does not verify.
-        BusyError: a run, a sending or a backup is going on.
+        UsageError: a name or reason is missing, or the ledger is on a server.
+        InputError: the file does not exist.
+        RefusedError: the file is not a ledger, or does not verify.
+        BusyError: a run, a sending or a backup is running.
     """
     if not by.strip() or not why.strip():
         raise UsageError("换回副本要写明经办人和原因", where="--by、--why")
@@ -87,7 +83,6 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
 
 
 def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why: str) -> list[str]:
-    """Write into the copy that it was put back and what it lacks; return the same in lines."""
     found, (number, entry_hash) = copy.verify(), copy.head()
     if found or not number:
         raise RefusedError(f"这个副本不能用：{found[0] if found else '不是账本'}", where=str(file))
@@ -102,12 +97,12 @@ def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why
 
 
 def _keep_old(place: Path, kept: Path) -> None:
-    """Leave the old ledger, whole, under another name: what SQLite had not merged yet is merged or goes with it."""
+    """Keep the old ledger under another name. SQLite's unmerged changes are merged, or kept with it."""
     if not place.is_file():
         return
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(place)) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for side in _SIDES:  # one that stayed would be written into the copy
+    for side in _SIDES:  # SQLite would write a remaining one into the copy
         if Path(f"{place}{side}").is_file():
             Path(f"{place}{side}").replace(f"{kept}{side}")
     try:

@@ -1,4 +1,4 @@
-"""What each column of each source is read as, its first values masked, and what is proposed for what is missing."""
+"""How each column of each source is read, with masked values, and proposals for missing fields (`mingce columns`)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from pipeline.errors import InputError
 from pipeline.logs import mask
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 
-_SHOWN = 3  # values of a column that are shown
-_PROVED = 0.9  # of a column's values that the registry must have
-_PLACES = ("college", "class_name", "major")  # what a worksheet's name or title may say
-_BY_VALUES = ("student_number", "exam_number", "name", *_PLACES)  # what the registry's values prove
-_Part = tuple[Grid, SourceColumns]  # a worksheet with people, and what its columns are read as
+_SHOWN = 3  # so many values of a column are shown
+_PROVED = 0.9  # share of a column's values that the registry must have
+_PLACES = ("college", "class_name", "major")  # fields that a worksheet's name or title may give
+_BY_VALUES = ("student_number", "exam_number", "name", *_PLACES)  # fields that the registry's values can prove
+_Part = tuple[Grid, SourceColumns]  # a worksheet with people, and its columns
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One column on the screen: `values` are its first ones, masked."""
+    """One column with its first values, masked."""
 
     column: SourceColumn
     values: tuple[str, ...]
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class SheetReport:
-    """One worksheet with people. `whose` is the school's code where it is a registry's, "" for submissions."""
+    """One worksheet with people. `whose` is the school's code for a registry, "" for submissions."""
 
     whose: str
     has: SourceColumns
@@ -45,7 +45,7 @@ class SheetReport:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What may be written into `cohort.toml`: `field` is `text` (a heading, "@sheet", "@title"); `proved` by values."""
+    """A proposed line of `cohort.toml`: `field` is `text` (a heading, "@sheet", "@title"). `proved`: values agree."""
 
     whose: str
     field: str
@@ -53,14 +53,14 @@ class Proposal:
     proved: bool
 
     def question(self, cohort: Cohort) -> str:
-        """Return the question to the office in Chinese; yes means that the answer is written."""
+        """Return the Chinese question to the office. Yes writes the proposal."""
         why = "（内容与学籍相符）" if self.proved else ""
         return f"{whose_name(cohort, self.whose)}：“{place_name(self.text)}”{why}读作“{fields.label(self.field)}”吗？"
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found: the worksheets, what is proposed, the fields missing by whose they are, what was not read."""
+    """The result of `look_at_columns`. `missing` lists fields by `whose`."""
 
     sheets: list[SheetReport]
     proposals: list[Proposal]
@@ -69,18 +69,18 @@ class Looked:
 
 
 def whose_name(cohort: Cohort, code: str) -> str:
-    """Return the Chinese name of a registry by its school's code, or of the submissions for ""."""
+    """Return the Chinese name of a school's registry, or of the submissions for ""."""
     school = cohort.school_of_code(code)
     return f"{school.name}的学籍库" if school else "登记表"
 
 
 def place_name(text: str) -> str:
-    """Return a proposal's text in Chinese: a heading as it is, "@sheet" and "@title" in words."""
+    """Return a proposal's text in Chinese."""
     return {"@sheet": "工作表名", "@title": "表头上面的一行"}.get(text, text)
 
 
 def answers_of(accepted: Iterable[Proposal]) -> dict[str, dict[str, str]]:
-    """Return accepted proposals as `save_columns` takes them. Of several for one field the first counts."""
+    """Return accepted proposals for `save_columns`. The first for each field counts."""
     answers: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for each in accepted:
         answers[each.whose].setdefault(each.field, each.text)
@@ -88,7 +88,7 @@ def answers_of(accepted: Iterable[Proposal]) -> dict[str, dict[str, str]]:
 
 
 def look_at_columns(cohort: Cohort) -> Looked:
-    """Open every source and return what its columns are read as.
+    """Read every source and return how its columns are read.
 
     Raises:
         InputError: a source names no file, or the tables of people are unreadable.
@@ -112,7 +112,6 @@ def look_at_columns(cohort: Cohort) -> Looked:
 
 
 def _people(cohort: Cohort) -> defaultdict[str, set[str]]:
-    """Return the colleges and classes that the tables of people name."""
     colleges, counselors = read_people(cohort)
     named = {comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)}
     classes = set(map(comparable, counselors["class_name"])) - {""}
@@ -151,7 +150,7 @@ def _sheet(whose: str, grid: Grid, has: SourceColumns) -> SheetReport:
 
 
 def _masked(column: SourceColumn, values: Sequence[str]) -> tuple[str, ...]:
-    """Return values as a screen may show them: of persons no more than tells what kind of value it is."""
+    """Mask values for the screen. Those of persons only show what kind of value they are."""
     field = fields.fields().get(column.field or column.likely)
     open_ = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
     return tuple(mask(value) if open_ else _hidden(value) for value in values)
@@ -166,7 +165,6 @@ def _hidden(value: str) -> str:
 
 
 def _proposals(whose: str, parts: Sequence[_Part], known: Mapping[str, set[str]], wanted: set[str]) -> list[Proposal]:
-    """Return what may be written for the fields that no worksheet of these has, what is proved before what is like."""
     lost = [name for name in fields.names() if name in wanted - fields_read([has for _, has in parts])]
     found: dict[tuple[str, str], Proposal] = {}
     for grid, has in parts:
@@ -183,7 +181,6 @@ def _proposals(whose: str, parts: Sequence[_Part], known: Mapping[str, set[str]]
 def _may_be(
     column: SourceColumn, values: Sequence[str], known: Mapping[str, set[str]], lost: Sequence[str]
 ) -> Iterator[tuple[str, bool]]:
-    """Yield the missing fields that a column may be, and whether its values prove it."""
     import pandas as pd
 
     proved = [name for name in _BY_VALUES if name in lost and _are_of(values, known[name])]
@@ -200,7 +197,6 @@ def _are_of(values: Sequence[str], known: set[str]) -> bool:
 
 
 def _missing(cohort: Cohort, sheets: Sequence[SheetReport]) -> dict[str, list[str]]:
-    """Return the fields that submissions ("") and the registry of each school (its code) have no column for."""
     photo = set() if cohort.photos_folder else {"photo"}
     missing: dict[str, list[str]] = {}
     for whose in ("", *(school.code for school in cohort.schools)):

@@ -1,4 +1,4 @@
-"""`mingce doctor`: is everything there that a season needs, and what to do where it is not."""
+"""`mingce doctor`: checks that everything for a season is there, with remedies."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pipeline.operate.schedule import last_done
 from pipeline.tables import Frame
 
 FREE = 2 << 30  # bytes: a run of 8,000 students takes well under 1 GB
-STALE = timedelta(hours=36)  # a nightly run that is older was missed
+STALE = timedelta(hours=36)  # an older last run means that a nightly run was missed
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was looked at, whether it is in order (None: for information), what to do if not."""
+    """One line: what was checked, whether it is in order (None: information only), and the remedy."""
 
     what: str
     ok: bool | None
@@ -33,7 +33,7 @@ class Check:
 
 
 def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
-    """Yield the checks one by one; a look-up that fails is a line, never an end."""
+    """Yield all checks. A check that raises becomes a failed line."""
     yield from machine()
     for look in (_placeholders, _folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
         try:
@@ -46,7 +46,7 @@ def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
 
 
 def machine() -> Iterator[Check]:
-    """Yield what concerns this machine alone: Python, packages, fonts."""
+    """Yield the checks of this machine: Python, packages, fonts."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check(f"Python {version}", sys.version_info >= (3, 11), "请安装 Python 3.11 或更新的版本")
     lacking = _lacking_packages()
@@ -85,7 +85,6 @@ def _fonts() -> Check:
 
 
 def _placeholders(cohort: Cohort) -> Iterator[Check]:
-    """Yield what still stands in `cohort.toml` as `mingce init` wrote it, all at once."""
     from pipeline.cohort_text import EXAMPLE
 
     for school in cohort.schools:
@@ -138,7 +137,6 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
 
 
 def _columns(cohort: Cohort) -> Iterator[Check]:
-    """Yield what each worksheet is read as, and the questions about columns (`mingce columns` answers them)."""
     from pipeline import fields
     from pipeline.collect.source_columns import numbers_asked
     from pipeline.operate.column_report import look_at_columns, whose_name
@@ -161,7 +159,6 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
 
 
 def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
-    """Yield where a registry and the settings contradict each other: months, codes, the example's school."""
     from pipeline.normalise.dates import month
 
     mine = {comparable(word) for word in (school.code, school.name, *school.aliases)}
@@ -172,7 +169,7 @@ def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
     months = months[months != ""]
     wanted = cohort.cohort.undergraduate_month
-    if len(months) and (months != wanted).mean() > 0.5:  # most of them
+    if len(months) and (months != wanted).mean() > 0.5:
         usual = str(months.mode().iloc[0])
         told = f"{school.name}学籍库里多数本专科生的毕业年月是 {usual}，设置是 {wanted}"
         yield Check(told, False, "请核对 undergraduate_month 和学籍导出的届别")
@@ -194,7 +191,6 @@ def _registries(cohort: Cohort) -> Iterator[Check]:
 
 
 def _other_years(cohort: Cohort) -> Iterator[Check]:
-    """Yield the open questions about registries with many rows of another year, as of the newest run."""
     from pipeline.review.ledger import open_ledger
     from pipeline.review.scope_decisions import YEARS
     from pipeline.run_folder import latest_run
@@ -208,7 +204,6 @@ def _other_years(cohort: Cohort) -> Iterator[Check]:
 
 
 def _without_people(school: str, registry: Frame, colleges: Frame, counselors: Frame) -> Iterator[Check]:
-    """Yield the colleges and classes of a registry that the tables of people do not name."""
     own = colleges[colleges["school"] == school]
     known = {comparable(name) for cell in (*own["college"], *own["aliases"]) for name in names_in_cell(cell)}
     unknown = [name for name in sorted(registry["college"].unique()) if name and comparable(name) not in known]

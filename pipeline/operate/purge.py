@@ -1,9 +1,7 @@
-"""`mingce purge`: personal data past its time, by `[keep]`; of a finished cohort (`--close`), all of them.
+"""`mingce purge`: deletes personal data past `[keep]`; with `--close`, all personal data of a finished cohort.
 
-Kept inputs, old runs' tables of persons and the ledger's personal side go after `inputs` days, mail and papers after
-`mail` days, the newest complete runs never. After `--close` there stay `cohort.toml`, the ledger without its personal
-side, the signed headcounts, and of each run its counts. What goes is written down in the ledger first, and an old run
-is known by what it still holds: a purge that was killed is gone on with by the next one.
+`inputs` days hold for kept inputs, old runs' tables of persons and the ledger's personal side, `mail` days for mail and
+papers. The newest complete runs stay. The ledger records a deletion first, and the next purge continues a killed one.
 """
 
 from __future__ import annotations
@@ -37,12 +35,12 @@ _KEPT_IN_SUMMARY = (
     "colleges_state", "complete", "partial", "ledger", "timings",
 )  # fmt: skip
 _KEPT_IN_REPORTS = ("runs", "latest.txt", "log")
-_KEPT_IN_COHORT = ("signed", ".mingce", "cohort.toml")  # beside the ledger
+_KEPT_IN_COHORT = ("signed", ".mingce", "cohort.toml")  # and the ledger
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What is (or was) past its time."""
+    """What is, or was, past its time."""
 
     inputs: tuple[Path, ...]
     runs: tuple[Path, ...]
@@ -56,7 +54,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Closed:
-    """What was removed (`files`, `runs`, `backups`, entries of the ledger), and what the office must remove itself."""
+    """The numbers of what was removed. `left` lists what the office must remove itself."""
 
     files: int
     runs: int
@@ -66,7 +64,7 @@ class Closed:
 
 
 def overdue(cohort: Cohort, now: datetime) -> Removed:
-    """Return what `purge` would remove now (files only)."""
+    """Return the files that `purge` would remove now."""
     root = cohort.reports_folder
     before = now - timedelta(days=cohort.keep.inputs)
     runs = {run: read_summary(run) or {} for run in _within(root / "runs") if run.is_dir()}
@@ -85,19 +83,19 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
 
 
 def _newest(cohort: Cohort) -> set[Path]:
-    """Return the runs that people work with: the one that `latest.txt` names, and the one that decisions look at."""
+    """Return the runs in use: the one in `latest.txt` and the one that decisions are made on."""
     latest = latest_run(cohort.reports_folder)
     found = {latest[0]} if latest else set[Path]()
-    with suppress(RefusedError):  # there is none yet
+    with suppress(RefusedError):  # there is no run yet
         found.add(newest_run(cohort))
     return found
 
 
 def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
-    """Remove what is past its time and write down in the ledger what that was.
+    """Remove what is past its time and list it in the ledger.
 
     Raises:
-        BusyError: a run or a sending is going on.
+        BusyError: a run or a sending is running.
     """
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
         found = overdue(cohort, now)
@@ -109,13 +107,13 @@ def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Remov
             _leave_counts(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
-        backups, lost = _copies(ledger, "backup", before=before)  # all their personal side is past its time
+        backups, lost = _copies(ledger, "backup", before=before)  # all their personal data are past the limit
         _remove(backups)
     return replace(found, backups=tuple(backups), lost=tuple(lost) if emptied else (), ledger=emptied)
 
 
 def _copies(ledger: Ledger, *kinds: str, before: str = "9999") -> tuple[list[Path], list[Path]]:
-    """Return the copies of the ledger that it lists: those that are where they were made, and those that are not."""
+    """Return the copies that the ledger lists: existing ones, and missing ones."""
     entries = ledger.entries(*kinds)
     listed = [Path(str(json.loads(text).get("path", ""))) for text in entries["data"][entries["at"] < before]]
     found = list(dict.fromkeys(path for path in listed if path.name))
@@ -123,7 +121,7 @@ def _copies(ledger: Ledger, *kinds: str, before: str = "9999") -> tuple[list[Pat
 
 
 def _leave_counts(run: Path, now: datetime) -> None:
-    """Leave of an old run its summary and its tables of counts; of one that was killed, nothing."""
+    """Reduce an old run to its summary and tables of counts. Delete a killed run."""
     if _was_killed(run):
         shutil.rmtree(run)
         return
@@ -132,11 +130,10 @@ def _leave_counts(run: Path, now: datetime) -> None:
 
 
 def _was_killed(run: Path) -> bool:
-    return run.name.startswith(".")  # nobody runs: the lock is held
+    return run.name.startswith(".")  # our lock excludes a running one
 
 
 def _personal(run: Path) -> Iterator[Path]:
-    """Yield what in a run's folder is neither its summary nor a count."""
     for path in run.iterdir():
         if path.name == "tables" and path.is_dir():
             yield from (table for table in path.iterdir() if table.stem not in _COUNTS)
@@ -145,7 +142,6 @@ def _personal(run: Path) -> Iterator[Path]:
 
 
 def _made(run: Path, summary: dict[str, Any]) -> datetime:
-    """Return when a run was made: as its summary says, else as its files do."""
     try:
         made = datetime.fromisoformat(str(summary.get("started_at", "")))
     except ValueError:
@@ -159,7 +155,7 @@ def _inputs(summary: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _written(paths: Iterable[Path]) -> datetime:
-    """Return when the newest of these files was written (of none: long ago); a folder's time changes as it empties."""
+    """Return when the newest file was written (no files: 1970). A folder's own time changes as it empties."""
     times = [path.stat().st_mtime for path in paths if path.is_file()]
     return datetime.fromtimestamp(max(times, default=0), SHANGHAI)
 
@@ -182,12 +178,12 @@ def _remove(paths: Iterable[Path]) -> int:
 
 
 def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
-    """Remove all personal data of a finished cohort.
+    """Remove all personal data. Keeps `cohort.toml`, the purged ledger, signed headcounts and each run's counts.
 
     Raises:
         RefusedError: colleges may still hand in.
-        UsageError: some college was never accepted, and nobody says why the cohort is finished all the same.
-        BusyError: a run or a sending is going on.
+        UsageError: a college was never accepted and no reason was given.
+        BusyError: a run or a sending is running.
     """
     if now.date() <= cohort.window.college_due:
         raise RefusedError("这一届还没有结束", where=str(cohort.window.college_due), remedy="上报截止以后才能清除全部")
@@ -213,7 +209,7 @@ def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
 
 
 def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
-    """Return what the cohort file names inside its folder, and in words what stands elsewhere."""
+    """Return what the cohort file names inside its folder, and the names of what is elsewhere."""
     named = [*(source.path for source in cohort.submissions.sources), *(school.registry for school in cohort.schools)]
     files: list[Path] = decision_files(cohort)
     elsewhere = [one for one in named if is_gsheet(one) or is_database(one)]
@@ -230,7 +226,7 @@ def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
 
 
 def _leave_no_words(run: Path) -> None:
-    """Leave in a summary, and in the headcount, no words of anybody: names of files, places of rows, majors typed."""
+    """Remove free text from summary and headcount: names of files, places of rows, typed majors."""
     summary = read_summary(run) or {}
     kept = {name: summary[name] for name in _KEPT_IN_SUMMARY if name in summary}
     kept["inputs"] = [{"sha256": one.get("sha256", ""), "size": one.get("size", 0)} for one in _inputs(summary)]
@@ -242,7 +238,7 @@ def _leave_no_words(run: Path) -> None:
 
 
 def _unknown(cohort: Cohort) -> list[str]:
-    """Return what is left in the cohort folder that is none of ours: nobody here knows what stands in it."""
+    """Return what is left in the cohort folder that mingce did not make."""
     root = cohort.reports_folder
     ours = {path.resolve() for path in (root, *root.parents)}
     return [

@@ -1,8 +1,4 @@
-"""Timers for this machine: `mingce run` and `mingce send` at given times, on the days of the window.
-
-systemd (user timer, Persistent=true) and Windows (StartWhenAvailable) start a missed run once when the machine is
-back. cron forgets it: there an `@reboot` line asks `mingce schedule --catch-up`.
-"""
+"""Timers for `run` and `send`. systemd and Windows start missed ones later; cron needs an `@reboot` line for them."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ _NO_CRONTAB = ("no crontab for", "no such file")  # cronie and Debian's; busybox
 
 @dataclass(frozen=True)
 class Timetable:
-    """What is started when: `command` is the program and its first words, to which `run FOLDER` is added."""
+    """The start times of each job. `command` is the program and its first words; the job and `folder` follow."""
 
     folder: Path
     cohort_name: str
@@ -48,24 +44,24 @@ class Timetable:
 
     @property
     def unit(self) -> str:
-        """The timers' name: ASCII, one for each cohort folder of a machine."""
+        """The timers' name in ASCII, one for each cohort folder of a machine."""
         return f"mingce-{mail_digest(str(self.folder))[:8]}"
 
     def words(self, job: Job) -> tuple[str, ...]:
-        """Return the command line that does `job`."""
+        """Return the command line of `job`."""
         return (*self.command, job, str(self.folder))
 
 
 def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_at: list[str]) -> Timetable:
-    """Return when what is started: daily from the day the window opens to the day after colleges hand in.
+    """Return the daily times, from the day the window opens to the day after colleges hand in.
 
     Raises:
-        UsageError: a time is no HH:MM, or the folder's name would begin another line of a crontab.
+        UsageError: a time is not HH:MM, or the folder's name has a control character, which would break a crontab.
     """
     if re.search(r"[\x00-\x1f\x7f]", str(cohort.folder)):
         raise UsageError("文件夹名里有换行一类的字符，不能定时", where=str(cohort.folder), remedy="请给文件夹改名")
     times: dict[Job, tuple[time, ...]] = {"run": _times(run_at, "--run-at"), "send": _times(send_at, "--send-at")}
-    last = cohort.window.college_due + timedelta(days=1)  # the night after the last day still counts it
+    last = cohort.window.college_due + timedelta(days=1)  # the next night's run covers the last day
     return Timetable(cohort.folder, cohort.name, command, cohort.window.opens, last, times)
 
 
@@ -89,7 +85,7 @@ def months(first: date, last: date) -> Iterator[tuple[int, int, int, int]]:
 
 
 def systemd_units(table: Timetable) -> dict[str, str]:
-    """Return the user units by file name: a service and a timer for each job that has times."""
+    """Return the user units by file name: a service and a timer for each job with times."""
     jobs: list[Job] = [job for job in JOBS if table.times[job]]
     makes = (("service", _service), ("timer", _timer))
     return {f"{table.unit}-{job}.{kind}": make(table, job) for job in jobs for kind, make in makes}
@@ -118,7 +114,7 @@ def _timer(table: Timetable, job: Job) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Return a word of ExecStart: what systemd would expand is doubled or escaped."""
+    """Quote a word of ExecStart, with what systemd expands doubled or escaped."""
     for special, safe in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
         word = word.replace(special, safe)
     return f'"{word}"'
@@ -129,10 +125,7 @@ def _unit_text(text: str) -> str:
 
 
 def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
-    """Return crontab lines between two marks, so that installing again replaces them. cron knows no years.
-
-    Their times are those of `zone` (default: this machine's), in which cron counts: Debian's has no CRON_TZ.
-    """
+    """Return marked crontab lines in times of `zone` (default: this machine's), since Debian's cron has no CRON_TZ."""
     lines = [f"{_MARK} {table.unit} begin"]
     for job in JOBS:
         command = " ".join(map(_shell, table.words(job)))
@@ -144,7 +137,7 @@ def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
 
 
 def _cron_times(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[str]:
-    """Yield `minute hour days month` for each span of days of one month on which the clocks of `zone` show the same."""
+    """Yield `minute hour days month` for each span of days in a month with the same local time."""
     days = [table.first + timedelta(days=n) for n in range((table.last - table.first).days + 1)]
     moments = [datetime.combine(day, at, SHANGHAI).astimezone(zone) for day in days]
     for (minute, hour, _, month), span in groupby(moments, lambda one: (one.minute, one.hour, one.year, one.month)):
@@ -153,21 +146,21 @@ def _cron_times(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[str
 
 
 def _shell(word: str) -> str:
-    """Return a word for sh inside a crontab line, where % means a new line."""
+    """Quote a word for sh in a crontab line, where % means a new line."""
     if re.fullmatch(r"[0-9A-Za-z_./:=@+-]+", word):
         return word
     return "'" + word.replace("'", "'\\''").replace("%", "\\%") + "'"
 
 
 def merged_crontab(standing: str, table: Timetable) -> str:
-    """Return the user's crontab with this cohort's lines replaced or added, all else as it was."""
+    """Return the user's crontab with this cohort's lines replaced or added."""
     block = rf"^{re.escape(_MARK)} {table.unit} begin$.*?^{re.escape(_MARK)} {table.unit} end$\n?"
     kept = re.sub(block, "", standing, flags=re.MULTILINE | re.DOTALL)
     return (kept.rstrip("\n") + "\n" if kept.strip() else "") + cron_lines(table)
 
 
 def windows_tasks(table: Timetable) -> dict[str, str]:
-    """Return Task Scheduler XML by task name (generated; it could not be tried here)."""
+    """Return Task Scheduler XML by task name. It was never tried on Windows."""
     return {f"{table.unit}-{job}": _task(table, job) for job in JOBS if table.times[job]}
 
 
@@ -195,7 +188,7 @@ def _task(table: Timetable, job: Job) -> str:
 
 
 def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
-    """Return the last time at which `job` was due, at or before `now`; None where there was none yet."""
+    """Return the last time at or before `now` when `job` was due, or None."""
     today = now.date()
     due = [
         datetime.combine(day, at, now.tzinfo)
@@ -207,19 +200,13 @@ def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
 
 
 def missed(table: Timetable, job: Job, now: datetime, last: datetime | None) -> bool:
-    """Return whether `job` was due since it was last done: however many times, it is caught up once.
-
-    A `last` that is still to come was written while the clock was wrong: nobody knows what was missed since.
-    """
+    """Return whether `job` was due since `last`. A `last` in the future is from a wrong clock and proves nothing."""
     due = last_due(table, job, now)
     return due is not None and (last is None or not due <= last <= now)
 
 
 def last_done(cohort: Cohort, job: Job) -> datetime | None:
-    """Return when the newest complete run was started, or when mail was last settled; None where never.
-
-    Sending twice sends nothing twice, so that a sending without news may be caught up again.
-    """
+    """Return when the newest complete run started, or when mail was last recorded (a second sending sends nothing)."""
     if job == "send":
         from pipeline.review.ledger import open_ledger
 
@@ -234,14 +221,14 @@ def last_done(cohort: Cohort, job: Job) -> datetime | None:
 
 
 def default_kind() -> Kind:
-    """Return what this machine has: Windows tasks, systemd where its user manager answers, else cron."""
+    """Return this machine's kind of timer: Windows tasks, else systemd if it runs, else cron."""
     if sys.platform == "win32":
         return "windows"
     return "systemd" if Path("/run/systemd/system").is_dir() else "cron"
 
 
 def printed_timer(table: Timetable, kind: Kind) -> str:
-    """Return what would be installed, as text to read or copy."""
+    """Return as text what `install` would write."""
     if kind == "cron":
         return cron_lines(table)
     texts = systemd_units(table) if kind == "systemd" else windows_tasks(table)
@@ -249,10 +236,10 @@ def printed_timer(table: Timetable, kind: Kind) -> str:
 
 
 def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
-    """Install the timers and return what was done, a Chinese line each.
+    """Install the timers and return Chinese lines.
 
     Raises:
-        MingceError: the system's program is not there or refuses.
+        MingceError: the system's program is missing or refuses.
     """
     if kind == "systemd":
         return _install_units(table, home / ".config" / "systemd" / "user")
@@ -282,11 +269,7 @@ def _install_units(table: Timetable, folder: Path) -> list[str]:
 
 
 def _standing_crontab() -> str:
-    """Return the lines that are there already: writing ours without them would be the end of them.
-
-    Raises:
-        MingceError: they cannot be read (the program says otherwise where there are simply none).
-    """
+    """Return the existing lines. Raises MingceError if they are unreadable: writing ours would delete them."""
     found = _done(["crontab", "-l"])
     if found.returncode == 0:
         return found.stdout
@@ -302,7 +285,7 @@ def _run(command: list[str], given: str | None = None) -> None:
 
 
 def _done(command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run one of the system's programs, in English; bytes that are no UTF-8 come back as they went in."""
+    """Run a system program in English. Bytes that are not UTF-8 come back unchanged."""
     try:
         return subprocess.run(
             command, input=given, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape",

@@ -61,12 +61,10 @@ class Actor:
 def approve(
     tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Approve the counting submissions of these students, all or none.
-
-    `seen` is what the reviewer was shown. A student who was not shown, or changed since, is refused. None: no check.
+    """Approve the counting submissions of these students, all or none. `seen` is what the reviewer was shown.
 
     Raises:
-        RefusedError: lists students who have no submission, have open critical findings or were not seen.
+        RefusedError: students have no submission, open critical findings, or changed since `seen` (None: no check).
         UsageError: no student, or more than one, has a number.
     """
     return _decide_on("approve", tables, ledger, numbers, actor, seen)

@@ -135,7 +135,6 @@ def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame
 
 
 def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
-    """Return the changed fields of stale approvals, comma-separated."""
     rows, then = keys[stale], both["snapshot"][stale]
     now = pd.DataFrame(index=rows.index)
     if submissions is not None:

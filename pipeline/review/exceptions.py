@@ -21,8 +21,7 @@ _MAJOR = ["school", "college", "education_level", "major"]
 def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the exceptions that were added and not revoked, from `Ledger.entries()`.
 
-    `school` is the name as in findings, `expires` an ISO date or "". An exception whose `salt` and `value_digest` were
-    purged ("") covers nothing.
+    `expires` is an ISO date or "". An exception whose `salt` and `value_digest` were purged ("") covers nothing.
     """
     own = entries[entries["kind"] == "exception"]
     revoked = {str(json_object(text).get("revokes", "")) for text in own["data"][own["action"] == "revoke"]}
@@ -79,8 +78,7 @@ def value_digest(salt: str, value: str) -> str:
 def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return per major `registered`, `registered_before`, `change` (fraction), `explain` (bool) and `explanation`.
 
-    `explain` is true from ± 20 %, and for a major that is new (`change` 1.0) or gone (-1.0), unless the college has
-    explained this very number (in `entries`).
+    `explain`: ± 20 % or more, or new (`change` 1.0) or gone (-1.0), and this very number is not explained in `entries`.
     """
     both = headcount[[*_MAJOR, "registered"]].merge(
         previous[[*_MAJOR, "registered"]].rename(columns={"registered": "registered_before"}), on=_MAJOR, how="outer"

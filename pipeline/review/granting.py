@@ -97,7 +97,6 @@ def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
 
 
 def _revocation(granted: pd.Series, actor: Actor) -> Entry:
-    """Return the entry that revokes a row of the ledger's entries or of `standing_exceptions`."""
     data, rule = {"revokes": int(granted["seq"])}, str(granted["rule"])
     return Entry("exception", "revoke", actor.by, actor.why, rule=rule, data=data).about(granted.to_dict())
 

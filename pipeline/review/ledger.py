@@ -193,10 +193,7 @@ def system_account() -> str:
 
 
 def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> Entry:
-    """Return the entry with `named`: account if `reviewers` binds `by` to the account, else typed.
-
-    A name in a table of decisions (an entry with `source`) was typed there, by whichever account the import runs.
-    """
+    """Set `named`: account if `reviewers` binds `by` to the account, else typed, as in every import (`source`)."""
     by = entry.by.strip()
     if not by:
         return entry

@@ -1,7 +1,4 @@
-"""The ledger's database: URL, connections, tables, schema revision.
-
-The chain of `entries` covers only a salted digest of `personal`, so `purge` may empty `personal`.
-"""
+"""The ledger's database. The chain covers only a salted digest of `personal`, so `purge` may empty that table."""
 
 from __future__ import annotations
 

@@ -66,7 +66,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as aligned lines. A Chinese character is two cells wide."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]

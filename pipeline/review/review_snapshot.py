@@ -1,7 +1,4 @@
-"""The desk: a run's tables under today's decisions and exceptions, and the states that reviewers were shown.
-
-The command line, the table of decisions and the notebook decide through it, so they accept and refuse alike.
-"""
+"""The desk: a run's tables under today's decisions. All ways of deciding use it, so they accept and refuse alike."""
 
 from __future__ import annotations
 

@@ -85,7 +85,6 @@ def _majors(signature: Signature) -> list[str]:
 
 
 def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
-    """Return what has changed since the signature; [] if it is current."""
     code, college = signature.school_code, signature.college
     last = standing_signature(entries, code, college)
     if last is None:

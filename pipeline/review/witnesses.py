@@ -1,7 +1,4 @@
-"""Heads of the ledger recorded outside it: in each run's summary and beside each signature's files.
-
-A ledger that was truncated, deleted, or replaced by an old copy or another ledger lacks one of these heads.
-"""
+"""Heads of the ledger recorded outside it: an old, truncated, missing or other ledger lacks one of these entries."""
 
 from __future__ import annotations
 

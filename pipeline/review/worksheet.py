@@ -1,8 +1,4 @@
-"""Importing rows of the table of decisions into the ledger, each once.
-
-A row is new if the last reading of its source did not have it for this student. So a row that stays in the sheet
-never renews a stale approval, but 通过 written again after 取消审核 counts.
-"""
+"""Import of decision rows, each once: a row that stays in the sheet never decides again, but a rewritten one does."""
 
 from __future__ import annotations
 
@@ -101,7 +97,6 @@ class _Reading:
 def _last_reading(
     entries: Frame, source: str
 ) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], str]]:
-    """Return the row digests of the last reading by student, and the reasons of refused rows."""
     before: dict[tuple[str, str], list[str]] = {}
     refused: dict[tuple[str, str, str], str] = {}
     read = entries["data"].str.contains('"rows":', regex=False)
