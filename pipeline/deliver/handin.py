@@ -42,7 +42,7 @@ class HandinRequest:
 
 
 def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: HandinRequest, today: date) -> HandedIn:
-    """Write the file for the upper system. Exceptions are valid on `today`.
+    """Write the file for the upper system. `today` decides which exceptions hold.
 
     Raises:
         RefusedError: a college is not signed or changed since (unless a draft), a value does not fit, nobody is left.

@@ -68,7 +68,7 @@ class Post:
     _ended: set[str] = field(default_factory=set[str], init=False)
 
     def send_all(self, drafts: Iterable[Draft]) -> list[Result]:
-        """Send every draft. Temporary refusals wait. Before `ServerError`, mails without result become deferred."""
+        """Send every draft, with retries. If `ServerError` is raised, mails without result are recorded as deferred."""
         left = list(drafts)
         try:
             return self._send_all(left)
@@ -138,7 +138,7 @@ class Post:
         return (claims[0] if claims else 0), outcome
 
     def _rest(self) -> None:
-        """Wait if the server was lost several times in a row: it would leave every mail unclear."""
+        """Wait after several lost connections in a row, at last raise `ServerError`: all mails would become unclear."""
         if self._down < DOWN_AFTER:
             return
         if self._down - DOWN_AFTER >= len(self.waits):

@@ -98,7 +98,7 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
     """Open a run's tables for sending.
 
     Raises:
-        RefusedError: the run does not count, or the office has not answered what rows of another year are.
+        RefusedError: the run is a check or not of all colleges and rules, or a question on other years is open.
     """
     summary = _summary(run)
     if not counts(summary) or summary.get("command", "run") != "run":
