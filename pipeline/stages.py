@@ -39,16 +39,16 @@ from pipeline.review.witnesses import head_of
 from pipeline.review.worksheet import NO_DECISIONS, DecisionRows
 from pipeline.run_folder import RunFolder, latest_run, previous_run
 from pipeline.run_options import RunOptions
-from pipeline.scale.part import Part, part_registry, part_submissions
+from pipeline.scale.layout import Judging, Part, RunSettings
 from pipeline.scale.parts import (
-    Judging,
     PartJudged,
     PartResult,
-    RunSettings,
     keep_judged,
     keep_settled,
     lay_shared,
     ledger_of,
+    part_registry,
+    part_submissions,
     read_judged,
 )
 from pipeline.scale.plan import RunData, open_run_data

@@ -10,18 +10,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pipeline.errors import InputError, PartialError
 from pipeline.logs import hush_libraries
 
 T = TypeVar("T")
-
-
-class _Joinable(Protocol):
-    def join(self, timeout: float | None = None) -> None: ...
-
 
 _TRIES = 3  # attempts after a worker was killed (mostly out of memory)
 _CONNECT = 30  # seconds to wait for the scheduler
@@ -86,8 +82,8 @@ def open_work(scheduler: str | None, *, large: bool) -> Generator[Work]:
         InputError: the scheduler cannot be reached.
     """
     if scheduler is not None:
-        with _dask(scheduler) as executor:
-            yield Work(True, lambda: executor)
+        with dask_client(scheduler) as client:
+            yield Work(True, lambda: client.get_executor(pure=False))
         return
     work = Work(True, _pool) if large else Work(False)
     try:
@@ -107,26 +103,16 @@ def _pool() -> Executor:
 
 
 def _begin() -> None:
-    hush_libraries()
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
     """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
+    hush_libraries()
     parent = parent_process()
     if parent is not None:
         Thread(target=_outlive, args=(parent,), name="parent", daemon=True).start()
 
 
-def _outlive(parent: _Joinable) -> NoReturn:
+def _outlive(parent: BaseProcess) -> NoReturn:
     parent.join()
     os._exit(1)
-
-
-@contextmanager
-def _dask(scheduler: str) -> Generator[Executor]:
-    with dask_client(scheduler) as client:
-        yield client.get_executor(pure=False)
 
 
 @contextmanager

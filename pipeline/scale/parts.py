@@ -1,31 +1,123 @@
-"""The files that a part's tasks write to the spool, for later tasks and for the run's tables."""
+"""What the tasks of one part read from the spool, and what they write to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from pipeline import fields
 from pipeline.check.check_stage import Checked
 from pipeline.check.findings import NotChecked, without_shared
 from pipeline.check.shared import with_shared_faults
 from pipeline.knowledge.text_columns import among
-from pipeline.match.match_stage import Matched
+from pipeline.match.match_stage import CLASSES, Matched, Registries
+from pipeline.match.persons import WITHDRAWN
+from pipeline.match.settle import FLAGS, flag_columns
+from pipeline.normalise.normalise_rows import distinct_ids
 from pipeline.review.review_stage import DeskRows, desk_rows
-from pipeline.scale.part import Part
-from pipeline.scale.settings import Judging, RunSettings
+from pipeline.scale.layout import Part, RunSettings
+from pipeline.scale.reading import no_rows
 from pipeline.scale.spool import Spool
-from pipeline.tables import Frame, conform
+from pipeline.tables import CHANGES, Frame, conform
 from pipeline.tabulate.headcount import CLAIMED, make_differences
 from pipeline.tabulate.tabulate_stage import Judged, Tabulated, extra_submissions
 
-__all__ = ["Judging", "PartJudged", "PartResult", "RunSettings"]
-
+Positions = npt.NDArray[np.int64]
+OUT, MOVED = 1 << len(FLAGS), 1 << (len(FLAGS) + 1)
+"""Bits beside those of `FLAGS`: withdrawn by a decision; worked on in another part than that of its school."""
 JUDGED = ("submissions", "changes", "certifications", "registry_findings")
 SETTLED = ("findings", "roster", "headcount", "course", "outside", "registry", "differences")
 _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 """What of the judged tables is looked at where all of them are wanted as they stand."""
+
+
+def home_rows(spool: Spool, part: Part) -> Frame:
+    """Return the submissions of the part's schools with their ids, in the order of reading."""
+    if not part.units:
+        return no_rows()
+    rows = spool.read_all(f"submissions/{unit}-{part.number}" for unit in part.units)
+    return rows.assign(submission_id=distinct_ids(rows["submission_id"]))
+
+
+def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list[str] | None = None) -> Frame:
+    """Return submissions of the part's schools by `order`: whole rows with ids, or some columns."""
+    if columns is None:
+        rows = home_rows(spool, part)
+    else:
+        rows = spool.read_all((f"submissions/{unit}-{part.number}" for unit in part.units), [*columns, "order"])
+    return rows[rows["order"].isin(orders)].reset_index(drop=True)
+
+
+def fetch_registry(spool: Spool, wanted: list[tuple[str, Positions]]) -> Frame:
+    """Return registry rows by registry and position, registry by registry."""
+    return pd.concat([spool.read(name).iloc[rows] for name, rows in wanted], ignore_index=True)
+
+
+def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
+    """Return the `order` of the part's submissions with these ids."""
+    if not part.units:
+        return np.zeros(0, dtype=np.int64)
+    rows = spool.read_all((f"submissions/{unit}-{part.number}" for unit in part.units), ["submission_id", "order"])
+    ids = distinct_ids(rows["submission_id"])
+    return rows["order"][ids.isin(list(wanted))].to_numpy()
+
+
+def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
+    """Return the submissions that this part processes (for `match_settled`), and the changes of its schools."""
+    home = home_rows(spool, part)
+    changes = _changes(spool, part, home)
+    special = spool.read(f"special/{part.number}").set_index("order")
+    left = special.index[((special["flags"] & MOVED) > 0) & (special["place"] != part.number)]
+    rows = home[~home["order"].isin(left)]
+    moved = f"moved/{part.number}"
+    if spool.has(moved):
+        rows = pd.concat([rows, spool.read(moved)], ignore_index=True).sort_values("order")
+    rows = rows.reset_index(drop=True)
+    told = special.reindex(rows["order"])
+    flags = told["flags"].fillna(0).to_numpy().astype(np.int64)
+    rows = rows.assign(superseded_by=_superseded(rows, told["counts"], flags), **flag_columns(flags))
+    return rows.drop(columns="order"), changes
+
+
+def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
+    own = rows["order"].to_numpy()
+    instead = counts.fillna(-1).to_numpy().astype(np.int64)
+    ids = pd.Series(rows["submission_id"].to_numpy(), index=own)
+    later = (instead >= 0) & (instead != own) & ((flags & OUT) == 0)
+    superseded = np.full(len(rows), "", dtype=object)
+    superseded[later] = ids.loc[instead[later]].to_numpy(dtype=object)
+    superseded[(flags & OUT) > 0] = WITHDRAWN
+    return pd.Series(superseded, index=rows.index, dtype="str")
+
+
+def _changes(spool: Spool, part: Part, home: Frame) -> Frame:
+    if not part.units:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in CHANGES})
+    changes = spool.read_all(f"changes/{unit}-{part.number}" for unit in part.units)
+    ids = pd.Series(home["submission_id"].to_numpy(), index=home["order"])
+    return changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())[CHANGES].astype("str")
+
+
+def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
+    """Return the registry of the part's schools with guests, classes and the unread registries."""
+    filled = [f"registry/{at}" for at in part.schools if spool.has(f"registry/{at}")]
+    own = spool.read_all(filled) if filled else _empty_registry()
+    classes = own[CLASSES].drop_duplicates()
+    guests, more = f"guests/{part.number}", f"guest-classes/{part.number}"
+    registry = pd.concat([own, spool.read(guests)], ignore_index=True) if spool.has(guests) else own
+    if spool.has(more):
+        classes = pd.concat([classes, spool.read(more)], ignore_index=True).drop_duplicates()
+    return Registries(registry, len(own), classes.reset_index(drop=True), unread)
+
+
+def _empty_registry() -> Frame:
+    own = [name for name in fields.registry_columns() if name != "school"]
+    columns = ["school_code", "school", "file", "row", *own]
+    return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})
 
 
 @dataclass(frozen=True)
@@ -104,14 +196,9 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSe
     return tables
 
 
-def ledger_name(part: int) -> str:
-    """Return the spool name of the ledger entries about a part's schools."""
-    return f"ledger/{part}"
-
-
 def ledger_of(spool: Spool, part: Part) -> Frame:
     """Return the ledger entries about a part's schools."""
-    return spool.read(ledger_name(part.number))
+    return spool.read(f"ledger/{part.number}")
 
 
 def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:

@@ -28,16 +28,13 @@ from pipeline.review.ledger import open_ledger
 from pipeline.review.review_stage import Imported, import_from_file, student_numbers
 from pipeline.review.worksheet import is_scope
 from pipeline.run_folder import RunFolder, write_atomically
-from pipeline.scale.across import Across, Positions, keyed, submissions_keyed, write_special
+from pipeline.scale.across import Across, Keyed, submissions_keyed, write_special
 from pipeline.scale.amending import lay_amendments, read_amendments
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.gather import Pieces, gather_table
-from pipeline.scale.layout import Layout, SchoolRead, lay_out
-from pipeline.scale.part import Part, fetch_registry, fetch_submissions, find_ids
-from pipeline.scale.parts import JUDGED, SETTLED, desk_of, ledger_name
-from pipeline.scale.reading import UnitRead, read_registries, registry_name, spool_unit
-from pipeline.scale.settings import RunSettings
-from pipeline.scale.spool import Spool, open_spool
+from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, lay_out
+from pipeline.scale.parts import JUDGED, SETTLED, desk_of, find_ids
+from pipeline.scale.reading import REGISTRIES, UnitRead, read_registries, spool_unit
+from pipeline.scale.spool import Pieces, Spool, gather_table, open_spool
 from pipeline.tables import Frame, Tables, write_table
 from pipeline.tabulate.headcount import put_together
 from pipeline.whole import link
@@ -48,7 +45,6 @@ LARGE = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
 _KEPT = ("parts", "extras")
 """Folders of the spool with what match and check leave."""
-_AT_ONCE = 16  # registries per task: one alone takes less time than its task
 
 
 @dataclass
@@ -61,7 +57,6 @@ class RunData:
     work: Work
     entries: Frame = field(default_factory=pd.DataFrame)
     parts: list[Part] = field(default_factory=list[Part])
-    _layout: Layout | None = None
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
     _extras: list[str] = field(default_factory=list[str])
@@ -77,23 +72,23 @@ class RunData:
         """
         cohort = self.settings.cohort
         places = range(len(cohort.schools))
-        portions = [list(places[at : at + _AT_ONCE]) for at in places[::_AT_ONCE]]
+        portions = [list(places[at : at + REGISTRIES]) for at in places[::REGISTRIES]]
         read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
         self._schools = [school for portion in read for school in portion]
         if all(school.error for school in self._schools):
             faults = "；".join(dict.fromkeys(school.error for school in self._schools))
             raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
-        self._layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        layout = lay_out(cohort, self._schools, one=not self.work.parallel)
         registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
         units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
-        self._units = self._read_units(units, self._layout)
+        self._units = self._read_units(units, layout)
         self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
         self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
         refuse_nothing([each for unit in self._units for each in unit.columns], notes)
         refuse_undeclared(cohort, self._sources)
-        self.parts = self._parts(self._layout)
-        return self._read([*notes, *self._amend(self._layout)])
+        self.parts = self._parts(layout)
+        return self._read([*notes, *self._amend(layout)])
 
     def _parts(self, layout: Layout) -> list[Part]:
         return [
@@ -152,33 +147,14 @@ class RunData:
 
     def settle_across(self) -> None:
         """Resolve relations across schools. `load_ledger` comes first."""
-        across = Across(
-            self.spool,
-            self.layout,
-            submissions_keyed(self.spool, [(unit.number, unit.rows) for unit in self._units]),
-            keyed(self.spool, [(registry_name(school.at), school.rows) for school in self._schools]),
-            self._fetch_submissions,
-            self._fetch_registry,
-        )
+        home = {at: part.number for part in self.parts for at in part.schools}
+        registry = [(f"registry/{read.at}", home[read.at], read.rows) for read in self._schools if read.rows]
+        submissions = submissions_keyed(self.spool, self._units)
+        across = Across(self.spool, self.work, self.parts, submissions, Keyed(self.spool, registry))
         withdrawn = withdrawn_submission_ids(self.entries)
         found = self.each_part(find_ids, withdrawn) if withdrawn else []
         settled = across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
-        write_special(self.spool, settled, self.layout.count)
-
-    def _fetch_submissions(self, wanted: list[tuple[int, Positions]], columns: list[str] | None) -> list[Frame]:
-        tasks = [(self.spool, self.parts[part], rows, columns) for part, rows in wanted]
-        return self.work.map(fetch_submissions, tasks)
-
-    def _fetch_registry(self, wanted: list[tuple[int, Positions]]) -> list[Frame]:
-        portions = [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
-        return self.work.map(fetch_registry, [(self.spool, portion) for portion in portions])
-
-    @property
-    def layout(self) -> Layout:
-        """The parts, known after the registries are read."""
-        if self._layout is None:
-            raise ValueError("nothing has been read yet")
-        return self._layout
+        write_special(self.spool, settled, len(self.parts))
 
     def load_ledger(self) -> None:
         """Read the ledger, and write each part's entries to the spool."""
@@ -188,7 +164,7 @@ class RunData:
         for part in self.parts:
             codes = [cohort.schools[at].code for at in part.schools]
             mine = self.entries["school_code"].isin([*codes, ""])
-            self.spool.write(ledger_name(part.number), self.entries[mine])
+            self.spool.write(f"ledger/{part.number}", self.entries[mine])
 
     def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
         """Store each part's results of match and check, and their entries of the summary, for reuse."""

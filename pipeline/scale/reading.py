@@ -26,12 +26,12 @@ from pipeline.match.membership import merge_rows, own_rules, scope_by_registry, 
 from pipeline.match.persons import made_at
 from pipeline.match.settle import submission_keys
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
-from pipeline.scale.layout import Layout, SchoolRead
-from pipeline.scale.settings import RunSettings
+from pipeline.scale.layout import Layout, RunSettings, SchoolRead
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
 AT_ONCE = 50_000  # rows normalised at a time, to limit memory
+REGISTRIES = 16  # registries per task: one alone takes less time than its task
 _OWN_NUMBERS = ["id_number", "student_number"]
 UNIT = 1 << 32  # `order` of a row: unit number * UNIT + row
 
@@ -49,26 +49,6 @@ class UnitRead:
     skipped: Frame
 
 
-def registry_name(at: int) -> str:
-    """Return the spool name of a school's registry."""
-    return f"registry/{at}"
-
-
-def rows_name(unit: int, part: int) -> str:
-    """Return the spool name of a unit's submissions of one part."""
-    return f"submissions/{unit}-{part}"
-
-
-def changes_name(unit: int, part: int) -> str:
-    """Return the spool name of the changes to these."""
-    return f"changes/{unit}-{part}"
-
-
-def keys_name(of: str) -> str:
-    """Return the spool name of the keys of a registry's or unit's rows."""
-    return f"{of}.keys"
-
-
 def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     """Read and normalise the registries of some schools. An unreadable one has an `error`."""
     settings = RunSettings.of(spool)
@@ -79,7 +59,10 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             read[at] = read_registry(settings.cohort.schools[at], settings.cohort, settings.keep)
         except InputError as error:
             errors[at] = str(error)
-    rows = _normalised(list(read.values()), settings) if read else pd.DataFrame()
+    rows = pd.DataFrame()
+    if read:
+        rows = pd.concat([registry.rows for registry in read.values()], ignore_index=True)
+        rows = normalise_registry(rows, settings.words, load_regions())
     start, schools = 0, settings.cohort.schools
     known = status_meanings(own_rules(settings.cohort))
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
@@ -88,9 +71,11 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         start += len(own)
         own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
         own, equal = merge_rows(scope_by_registry(own, known, settings.cohort.year))
-        notes += _said_of_equal(equal)
-        spool.write(registry_name(at), own)
-        spool.write(keys_name(registry_name(at)), key_frame(own, PERSON_KEYS))
+        if len(equal):
+            said = f"有 {len(equal)} 行与别的行完全相同，每人只算一行"
+            notes.append(Note("info", str(equal["file"].iloc[0]), "", int(equal["row"].iloc[0]), said))
+        spool.write(f"registry/{at}", own)
+        spool.write(f"registry/{at}.keys", key_frame(own, PERSON_KEYS))
         spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
         told[at] = SchoolRead(
@@ -105,13 +90,6 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     return [told[at] for at in places]
 
 
-def _said_of_equal(rows: Frame) -> list[Note]:
-    if rows.empty:
-        return []
-    told = f"有 {len(rows)} 行与别的行完全相同，每人只算一行"
-    return [Note("info", str(rows["file"].iloc[0]), "", int(rows["row"].iloc[0]), told)]
-
-
 def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
     """Return rows with unknown schools replaced by the registry's own (as `cohort.toml` says), and a note on them."""
     strange = rows[~rows["school"].isin(list(known))]
@@ -122,11 +100,6 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
     told = f"{named}，已按{school}的学籍读取，请核对"
     note = Note("warning", str(first["file"]), "", int(first["row"]), told)
     return rows.assign(school=rows["school"].mask(rows.index.isin(strange.index), school)), [note]
-
-
-def _normalised(registries: list[Registry], settings: RunSettings) -> Frame:
-    rows = pd.concat([registry.rows for registry in registries], ignore_index=True)
-    return normalise_registry(rows, settings.words, load_regions())
 
 
 def no_rows() -> Frame:
@@ -144,11 +117,6 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
     rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")
     if read:
         rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*read, strict=True))
-    changes = (
-        pd.concat([piece for _, piece in read], ignore_index=True)
-        if read
-        else pd.DataFrame({"order": [], "field": [], "why": []}, dtype="str")
-    )
     collected, people = _doubt_settled(spool, layout, collected, rows)
     rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True) if read else rows
     photo_folder = settings.cohort.photos_folder
@@ -158,15 +126,13 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
     notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
     filled = lay_rows(spool, number, rows, changes, layout)
     spool.write(f"extras/{number}", collected.extras)
-    return UnitRead(
-        number,
-        filled,
-        collected.columns,
-        tuple(notes),
-        tuple(collected.inputs),
-        collected.extras[["file", "sheet", "column"]].drop_duplicates(),
-        collected.skipped,
-    )
+    return unit_read(number, filled, collected, notes)
+
+
+def unit_read(number: int, rows: dict[int, int], collected: Collected, notes: list[Note]) -> UnitRead:
+    """Return the result of reading one unit, whose rows are in the spool."""
+    unknown = collected.extras[["file", "sheet", "column"]].drop_duplicates()
+    return UnitRead(number, rows, collected.columns, tuple(notes), tuple(collected.inputs), unknown, collected.skipped)
 
 
 def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
@@ -182,8 +148,8 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
         return collected, people
     given = key_frame(rows.iloc[doubted], _OWN_NUMBERS)
     for at in (place for places in layout.schools for place in places):
-        if spool.has(keys_name(registry_name(at))):
-            held = spool.read(keys_name(registry_name(at)), _OWN_NUMBERS)
+        if spool.has(f"registry/{at}.keys"):
+            held = spool.read(f"registry/{at}.keys", _OWN_NUMBERS)
             for name in _OWN_NUMBERS:
                 people[doubted] |= known_keys(given[name].to_numpy(), held[name].to_numpy())
     return with_people(collected, people), people
@@ -236,18 +202,16 @@ def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | Non
     return seen.drop(columns="path").add_prefix("photo_")
 
 
-def _lay(spool: Spool, number: int, part: int, rows: Frame, changes: Frame) -> int:
-    spool.write(keys_name(rows_name(number, part)), submission_keys(rows).assign(order=rows["order"].to_numpy()))
-    spool.write(rows_name(number, part), rows)
-    spool.write(changes_name(number, part), changes)
-    return len(rows)
-
-
 def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
     """Write a unit's rows and changes (both with `order`) to the spool by part; return the rows per part."""
     parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
     of_change = parts.reindex(changes["order"]).to_numpy()
-    return {
-        part: _lay(spool, number, part, rows[(parts == part).to_numpy()], changes[of_change == part])
-        for part in np.unique(parts).tolist()
-    }
+    filled: dict[int, int] = {}
+    for part in np.unique(parts).tolist():
+        own = rows[(parts == part).to_numpy()]
+        name = f"submissions/{number}-{part}"
+        spool.write(f"{name}.keys", submission_keys(own).assign(order=own["order"].to_numpy()))
+        spool.write(name, own)
+        spool.write(f"changes/{number}-{part}", changes[of_change == part])
+        filled[part] = len(own)
+    return filled

@@ -1,48 +1,60 @@
 """The spool: frames that tasks exchange, in a private folder that is deleted when the run ends."""
 
 # pyarrow ships no types:
-# pyright: reportUnknownParameterType=false
+# pyright: reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
+import pyarrow.parquet as pq
 
-from pipeline.tables import Frame
+from pipeline.kept import code_digest, digest_of
+from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
 from pipeline.whole import appearing, sha256_of
+
+_LEAST, _MOST = 2_000, 60_000
+"""Rows of a row group: a reader that wants one school reads little beside it."""
 
 
 @dataclass(frozen=True)
 class Spool:
-    """A folder of named frames. Writing is atomic, so a task may run twice."""
+    """A folder of named frames. Writing is atomic, so a task may run twice.
+
+    By school (index in cohort.toml): `registry/SCHOOL` and its `.keys`, `classes/SCHOOL`. By unit of submissions and
+    part: `submissions/UNIT-PART` and its `.keys`, `changes/UNIT-PART`; `extras/UNIT`, `amendments/UNIT`. By part:
+    `special` (results across schools for its submissions), `moved` (submissions that move in), `guests` (registry rows
+    lent to it), `guest-classes` (classes of the schools of both), `ledger` (entries about its schools), and pieces of
+    tables, `parts/TABLE-PART`.
+    """
 
     folder: Path
 
     def write(self, name: str, frame: Frame) -> None:
         """Write one frame without its index."""
         table = pa.Table.from_pandas(frame, preserve_index=False)
-
-        def write(draft: Path) -> None:
+        with appearing(self.folder / name, contended=True) as draft:
             feather.write_feather(table, str(draft), compression="lz4")
-
-        self._whole(name, write)
 
     def read(self, name: str, columns: list[str] | None = None) -> Frame:
         """Return one frame, or some of its columns."""
-        return feather.read_feather(str(self._path(name)), columns=columns, use_threads=False)
+        return feather.read_feather(str(self.folder / name), columns=columns, use_threads=False)
 
     def read_table(self, name: str) -> pa.Table:
         """Return one frame as an Arrow table, for data that are only passed on."""
-        return feather.read_table(str(self._path(name)), use_threads=False)
+        return feather.read_table(str(self.folder / name), use_threads=False)
 
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
         """Concatenate frames with the same columns. At least one name is needed."""
@@ -50,31 +62,25 @@ class Spool:
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of the file of one frame. Equal rows have equal digests."""
-        return sha256_of(self._path(name))
+        return sha256_of(self.folder / name)
 
     def has(self, name: str) -> bool:
         """Return whether the frame exists."""
-        return self._path(name).is_file()
+        return (self.folder / name).is_file()
 
     def write_object(self, name: str, what: object) -> None:
         """Pickle an object for all tasks. Only this program's own workers read it."""
-        self._whole(name, lambda draft: draft.write_bytes(pickle.dumps(what)))
+        with appearing(self.folder / name, contended=True) as draft:
+            draft.write_bytes(pickle.dumps(what))
 
     def read_object(self, name: str) -> Any:  # noqa: ANN401 - what was written
         """Return the object, cached per process."""
-        return _loaded(str(self._path(name)))
+        return _loaded(str(self.folder / name))
 
     def remove(self, *names: str) -> None:
         """Delete these frames from the spool."""
         for name in names:
-            self._path(name).unlink(missing_ok=True)
-
-    def _path(self, name: str) -> Path:
-        return self.folder / name
-
-    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
-        with appearing(self._path(name), contended=True) as draft:
-            write(draft)
+            (self.folder / name).unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=4)
@@ -96,3 +102,67 @@ def open_spool(folder: Path) -> Generator[Spool]:
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A table's name, its frames in the spool, and by frame the schools (names) of its students."""
+
+    table: str
+    names: tuple[str, ...]
+    schools: tuple[tuple[str, ...], ...]
+
+    def key(self, spool: Spool) -> str:
+        """Return the digest of the table's inputs, for `kept`."""
+        return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
+
+
+def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
+    """Write a table as parquet, and up to a million rows as csv; return `pieces`.
+
+    Row groups end with a school, and the file's metadata list the row groups of each school (`tables.ROW_GROUPS`), so
+    that a reader of one school opens no others. Parquet's own minimum and maximum are of little use when students
+    moved.
+    """
+    path = folder / f"{pieces.table}.parquet"
+    count = groups = 0
+    places: dict[str, list[int]] = {}
+    with appearing(path, contended=True) as draft:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for name, schools in zip(pieces.names, pieces.schools, strict=True):
+                table = spool.read_table(name)
+                writer = writer or pq.ParquetWriter(draft, table.schema, compression="zstd")
+                first = groups
+                for start, end in _row_groups(table) if table.num_rows or not count else ():
+                    writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
+                    groups += max(1, -(-(end - start) // _MOST))
+                named = table["school"].unique().to_pylist() if "school" in table.column_names else ()
+                for school in sorted({*schools, *named}):  # sorted for equal bytes
+                    places.setdefault(school, []).extend(range(first, groups))
+                count += table.num_rows
+            if writer is not None:
+                writer.add_key_value_metadata({ROW_GROUPS: json.dumps(places, ensure_ascii=False)})
+        finally:
+            if writer is not None:
+                writer.close()
+    if count <= CSV_ROW_LIMIT:
+        with (
+            appearing(path.with_suffix(".csv"), contended=True) as draft,
+            draft.open("w", encoding="utf-8", newline="") as lines,
+        ):
+            for at, name in enumerate(pieces.names):
+                spool.read(name).to_csv(lines, index=False, header=at == 0, lineterminator="\n")
+    return pieces
+
+
+def _row_groups(table: pa.Table) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each row group."""
+    start = 0
+    if "school" in table.column_names and table.num_rows:
+        schools = table["school"].combine_chunks().dictionary_encode().indices.to_numpy()
+        for end in (np.flatnonzero(schools[1:] != schools[:-1]) + 1).tolist():
+            if end - start >= _LEAST:
+                yield start, end
+                start = end
+    yield start, table.num_rows

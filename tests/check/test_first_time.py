@@ -11,7 +11,7 @@ from pipeline.check.check_stage import judge_parts
 from pipeline.check.suites import built_in_rules
 from pipeline.match.match_stage import Registries, match
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
-from pipeline.scale.part import Part
+from pipeline.scale.layout import Part
 from pipeline.scale.parts import lay_shared
 from pipeline.scale.spool import Spool
 from pipeline.tables import CERTIFICATIONS, FINDINGS

@@ -20,8 +20,8 @@ from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import answer_years, decide_scope, lay_answers, scope_decisions
 from pipeline.review.worksheet import import_scope_rows
-from pipeline.scale.reading import read_registries, registry_name
-from pipeline.scale.settings import RunSettings
+from pipeline.scale.layout import RunSettings
+from pipeline.scale.reading import read_registries
 from pipeline.scale.spool import open_spool
 from tests.cohorts import settings
 
@@ -139,7 +139,7 @@ def test_each_schools_own_export_under_its_own_heading(
         (spool.folder / "registry").mkdir()
         (spool.folder / "classes").mkdir()
         read = read_registries(spool, [0, 1])
-        found = [spool.read(registry_name(at)) for at in (0, 1)]
+        found = [spool.read(f"registry/{at}") for at in (0, 1)]
     assert [school.error for school in read] == ["", ""]
     assert [list(rows["outside_registry"].mask(rows["status_unknown"], "?")) for rows in found] == expected
 
