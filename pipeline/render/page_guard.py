@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import pandas as pd
 from pipeline.errors import MingceError
 from pipeline.render.pieces import render
 from pipeline.view.run_tables import Run, token
+
+if TYPE_CHECKING:
+    from pandas.core.groupby import DataFrameGroupBy
 
 _STROKES = 5  # an empty frame of a picture has fewer paths
 _INLINES = "a abbr b code del em font i ins kbd mark s samp small span strong sub sup u var wbr"
@@ -31,7 +34,7 @@ _ID = re.compile(
     r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"|[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9A-Za-z])"
 )
-_SCHOOLS = 4  # schools whose people are cached
+_SCHOOLS, _COLLEGES = 4, 16  # those whose people are cached
 _SHORTEST, _SHORTEST_SECRET = 6, 8  # shorter numbers are too common to identify a person
 
 
@@ -90,27 +93,35 @@ class Guard:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._own = lru_cache(_SCHOOLS)(self._own_of)  # pages are made school by school
+        self._rows = lru_cache(_SCHOOLS)(self._rows_of)  # pages are made school by school
+        self._own = lru_cache(_COLLEGES)(self._own_of)
 
     def expected(self, school: str, college: str, only: frozenset[str] | None = None) -> Expected:
         """Return what a college's page may show. `school` is a code, `only` limits the student numbers (None: all)."""
         if not college:
             return Expected("")
-        own = self._own(school).get(college, _Own())
+        own = self._own(school, college)
         numbers = own.numbers if only is None else own.numbers - (own.students - only)
         return Expected(
             token(self._run.run_id, school, college), numbers, own.words | {college, self._run.school_name(school)}
         )
 
-    def _own_of(self, school: str) -> dict[str, _Own]:
-        """Return each college's own words of one school. The tables are read once for all its pages."""
-        run, own = self._run, defaultdict[str, _Own](_Own)
-        for table, columns in _OWN.items():
-            if run.has(table):
-                rows = run.rows(table, columns=[*columns, "college"], school=run.school_name(school))
-                for college, mine in rows.groupby("college"):
-                    own[str(college)] |= _Own.of(mine[columns], table)
+    def _own_of(self, school: str, college: str) -> _Own:
+        """Return a college's own words."""
+        own = _Own()
+        for table, rows in self._rows(school).items():
+            if college in rows.indices:
+                own |= _Own.of(rows.get_group(college)[_OWN[table]], table)
         return own
+
+    def _rows_of(self, school: str) -> dict[str, DataFrameGroupBy[Any]]:
+        """Return one school's tables, by college. They are read once for all its pages."""
+        run, name = self._run, self._run.school_name(school)
+        return {
+            table: run.rows(table, columns=[*columns, "college"], school=name).groupby("college")
+            for table, columns in _OWN.items()
+            if run.has(table)
+        }
 
     def check(self, html: str, expected: Expected) -> None:
         """Check that a page is not empty, has its token and shows only its own college.
