@@ -10,7 +10,7 @@ from pipeline.resources import report_table
 OFFICE = "就业办"
 """What our own sentences call the office; on pages and in mails `[office] name` takes its place."""
 ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": OFFICE}
-"""Who mends what a rule finds."""
+"""Who corrects what a rule finds."""
 _WHO = {**ACTORS, "college": "学院"}
 
 

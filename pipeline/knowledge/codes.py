@@ -26,7 +26,7 @@ COLUMNS = ("code", "label", "aliases", "source")
 
 # Answers that are no label but no mistake either (fields.csv, note of education_level).
 SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
-"""By field: such an answer, and the labels that it covers."""
+"""By field: each special answer, and the labels that it covers."""
 
 
 def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:

@@ -19,7 +19,7 @@ from pipeline.normalise.dates import in_order
 from pipeline.tables import CHANGES, POSITION, Frame
 
 TARGET = "target"
-"""The column of amendments that holds the 提交编号 of the submission that a row amends, blank where it names none."""
+"""The column of amendments with the 提交编号 of the amended submission, or blank."""
 GIVEN = "given_"
 """Before a field's name: the column of amendments with its text as given, blank where it says nothing."""
 AMENDING_KEYS = ["id_number", "name", "student_number"]

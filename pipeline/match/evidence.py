@@ -26,7 +26,7 @@ SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 """By position, the column that says whether several rows fit equally well."""
 _NEAR_DIGITS = 2  # slips in one ID number (Verhoeff: one slip is 79 + 10 % of all)
 WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
-"""What a person tells of himself rightly, whatever else he mistypes."""
+"""Fields that a student gives correctly even where a number is mistyped."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
 
 

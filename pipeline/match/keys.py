@@ -87,7 +87,7 @@ ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16
 LOOK_UPS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
 """By what a registry row is found, and the bit that says so."""
 _MOST = 50
-"""Registry rows that one number may lead to. One of more (无, 0) is nobody's: each row that gives it would meet all."""
+"""The most registry rows that one number may find. A number that finds more (无, 0) identifies nobody."""
 
 
 def look_up_key(keys: Frame, column: str) -> Keys:

@@ -24,8 +24,7 @@ MARKS: dict[str, bool | str] = {
     **dict.fromkeys([*CLASHES, *OWNED[: len(CLASHES)], "untimed"], False),
     **dict.fromkeys(["later_id", "later_cause", "contacts_changed"], ""),
 }
-"""What may be known of a submission beside its evidence, with what stands where nothing is: values that are shared,
-a time that is none, other submissions of the same person."""
+"""Columns of `Matched.marks` with their defaults: shared values, unreadable times, other submissions of the person."""
 COMPLETED = ("education_level", "graduation_month", "enrolment_month")
 """Fields that the registry's value completes where it is one of those that the given one may mean."""
 CONTACTS = ["phone", "qq", "email", "home_address"]

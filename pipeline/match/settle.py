@@ -28,7 +28,7 @@ from pipeline.tables import Frame
 CLASHES = [*(f"{name}_clash" for name in LOOK_UPS), *(f"{name}_shared" for name in SHARED_KEYS)]
 """A number or contact that two different students gave."""
 OWNED = [f"{name}_owned" for name in (*CLASHES, "photo_shared")]
-"""Whether the value that is shared is this student's own: then the fault is the others'."""
+"""Whether the shared value is this student's own. Then the other students are at fault."""
 FLAGS = [*CLASHES, "photo_shared", *OWNED, "certified", "later"]
 """What is told of a submission, as bits: see above and `persons.superseding`.
 

@@ -34,7 +34,7 @@ class Vocabulary:
     schools: dict[str, str]
     colleges: dict[tuple[str, str], str]
     aliases: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict[tuple[str, str], str])
-    """The office's own: by field and word, what it means."""
+    """The office's own aliases: by field and word, the meaning."""
 
     def own_alias(self, name: str, values: pd.Series) -> pd.Series:
         """Return a field's values with the office's own aliases replaced."""

@@ -260,7 +260,7 @@ class WaitingPage(ThreadingHTTPServer):
         self.path = f"/{secrets.token_urlsafe(24)}"
         self.address = f"http://127.0.0.1:{self.server_port}{self.path}"
         self.desk = ""
-        """The address to which whoever waits is sent, once there is one."""
+        """The address that a waiting browser is redirected to, once it is known."""
         self.began = time.monotonic()
 
 

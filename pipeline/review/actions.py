@@ -39,7 +39,7 @@ class ActionOutcome:
     entries: list[int] = field(default_factory=list[int])
     """The `seq` of the entries that were written, by which `review.granting.undo` takes the action back."""
     told: list[str] = field(default_factory=list[str])
-    """Of whom somebody else has decided since the run was made: what the other one said."""
+    """Messages about students on whom another person has decided since the run was made."""
 
 
 @dataclass(frozen=True)

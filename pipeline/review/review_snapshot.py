@@ -36,7 +36,7 @@ Seen = Mapping[str, str]
 """SCHOOL/NUMBER to the `_basis` of that student at the moment of looking: a decision applies to that state only."""
 KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # entries that a desk reads
 OUTSIDE = "cohort.outside"
-"""The rule that names submissions of people whom the registry has, but not in the class."""
+"""The rule that reports submissions of registered people who are outside the class."""
 _NEEDED = {"school", "college", "class_name", "name", "id_number"}
 
 
@@ -55,7 +55,7 @@ class RunTables:
     unread: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the run could not read, `unread` of its summary."""
     made_at: str = ""
-    """When the run was made (ISO): who decided later, decided after what people look at."""
+    """When the run was made (ISO). A decision after it is not in what people look at."""
 
     def place(self, text: str) -> int:
         """Return the position in `people` of NUMBER or SCHOOL/NUMBER.
@@ -108,7 +108,7 @@ class Desk:
     people: pd.DataFrame
     findings: pd.DataFrame
     withdrawn: frozenset[str] = frozenset()
-    """Submissions that count nowhere any more."""
+    """Submissions that were withdrawn by a decision."""
 
     def student(self, text: str) -> Student:
         """Return the row of NUMBER or SCHOOL/NUMBER. Raises the errors of `RunTables.place`."""

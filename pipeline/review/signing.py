@@ -33,7 +33,7 @@ from pipeline.review.signatures import (
 )
 
 Keep = Callable[[Desk, College, str, Mapping[str, str]], dict[str, str]]
-"""Makes a college's final files, of this signed digest, and returns their SHA-256 by name.
+"""Writes a college's final files for this signed digest, and returns their SHA-256 by name.
 
 The last argument holds those that an earlier signature under the same digest recorded: such files stay as they are.
 """

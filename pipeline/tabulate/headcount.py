@@ -10,7 +10,7 @@ from pipeline.tables import HEADCOUNT, Frame, conform
 
 KEYS = ["school", "college", "education_level", "major"]
 CLAIMED = [*KEYS, "student_number", "name", "submission_id"]
-"""What `make_differences` looks at of submissions."""
+"""The columns of submissions that `make_differences` reads."""
 _DIFFERENCES = [*KEYS, "kind", "student_number", "name", "submission_id", "elsewhere"]
 UNLISTED = "（名单外）"
 """The major of submissions without a registry row whose own major the registry does not know."""

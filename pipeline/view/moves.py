@@ -16,7 +16,7 @@ from pipeline.view.run_tables import Run, load_run
 
 _KEY = ["school", "student_number"]
 COMPARED = ["school", "college", "student_number", "name", "status"]
-"""What of both rosters `moves` looks at."""
+"""The columns of both rosters that `moves` compares."""
 ABSENT = "学籍库里没有"
 _MOVED = ["since", "school", "student_number", "name", "before", "now"]
 _READ = [*_KEY, "id_number", "name", "college", "class_name", "graduation_month", "outside"]
