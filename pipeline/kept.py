@@ -8,19 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipeline import resources
-from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, newer_runs
+from pipeline.cohort import Cohort
+from pipeline.collect.inputs import files_of, is_database, is_gsheet
+from pipeline.errors import InputError
+from pipeline.review.ledger import open_ledger
+from pipeline.review.scope_decisions import YEARS
+from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, newer_runs, previous_run
 from pipeline.whole import sha256_of
 
 Files = dict[str, str]
 """Paths within a run to the SHA-256 of what stands there."""
+_NOT_LOOKED_AT = ["delivery", "write_back", "purge", "backup"]
+"""Kinds of ledger entries that no run looks at."""
+_AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance", YEARS]
+"""Kinds that only review and what follows look at. Of every other kind, match and check may."""
 _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ", ".json")
 
 
@@ -119,16 +130,13 @@ def _copied(source: RunFolder, files: Files, target: RunFolder) -> Files | None:
 
 def _copy(source: Path, target: Path) -> str:
     """Copy a file and return the SHA-256 of the copy; blank if it cannot be opened."""
-    digest = hashlib.sha256()
     try:
         given = source.open("rb")
     except OSError:
         return ""
     with given, target.open("wb") as made:
-        while part := given.read(1 << 20):
-            digest.update(part)
-            made.write(part)
-    return digest.hexdigest()
+        shutil.copyfileobj(given, made, 1 << 20)
+    return sha256_of(target)
 
 
 def _journal(run: Path) -> list[tuple[str, Files]]:
@@ -156,3 +164,50 @@ def code_digest() -> str:
 def digest_of(*parts: str) -> str:
     """Return the SHA-256 of texts. File names may contain undecodable bytes."""
     return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digests of all inputs (`whole`) and of those of collect, match and check (`judged`); blank: unknown."""
+
+    whole: str = ""
+    judged: str = ""
+
+
+def fingerprint(cohort: Cohort, as_of: date) -> Fingerprint:
+    """Return a run's digests; blank with sheets or databases (known only after reading) or a missing file."""
+    sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
+    if any(is_database(source) or is_gsheet(source) for source in [*sources, cohort.review.decisions or ""]):
+        return Fingerprint()
+    try:
+        return _fingerprint(cohort, as_of, sources)
+    except (InputError, OSError):
+        return Fingerprint()
+
+
+def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint:
+    files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
+    files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
+    files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
+    files += sorted(cohort.notebooks_folder.rglob("*")) if cohort.notebooks_folder else []
+    read = [f"{path}:{sha256_of(path)}" for path in sorted(set(files)) if path.is_file()]
+    given = digest_of(as_of.isoformat(), cohort.model_dump_json(), code_digest(), _photos(cohort), *read)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries()
+    seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
+    before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
+    decided: list[str] = []
+    if cohort.review.decisions:
+        from pipeline.review.decision_rows import decision_files
+
+        decided = [sha256_of(path) for path in decision_files(cohort)]
+    whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), *decided)
+    return Fingerprint(whole, digest_of(given, *before["hash"].tail(1)))
+
+
+def _photos(cohort: Cohort) -> str:
+    """Return paths, sizes and times of the photos. Reading all of them would take as long as the run."""
+    if cohort.photos_folder is None:
+        return ""
+    seen = ((str(path), path.stat()) for path in cohort.photos_folder.rglob("*"))
+    return json.dumps(sorted((path, status.st_size, status.st_mtime_ns) for path, status in seen))

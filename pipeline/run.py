@@ -12,10 +12,9 @@ from pipeline.check.suites import cohort_rules
 from pipeline.cohort import Cohort
 from pipeline.colleges import find_school
 from pipeline.errors import UsageError
-from pipeline.kept import take_run
+from pipeline.kept import Fingerprint, fingerprint, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.ledger import open_ledger
 from pipeline.review.witnesses import head_of
 from pipeline.run_folder import RunFolder, start_run

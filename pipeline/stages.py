@@ -20,7 +20,7 @@ from pipeline.check.validate import warm_up
 from pipeline.cohort import Cohort
 from pipeline.collect.school_tables import read_people
 from pipeline.colleges import find_college
-from pipeline.kept import open_kept
+from pipeline.kept import Fingerprint, open_kept
 from pipeline.match.match_stage import match_settled
 from pipeline.match.membership import lay_scope
 from pipeline.match.persons import latest_moment
@@ -28,7 +28,6 @@ from pipeline.normalise.vocabulary import vocabulary
 from pipeline.render.headcount_files import SignedFolder
 from pipeline.render.own import Notebooks
 from pipeline.render.render_stage import Renderer
-from pipeline.result_digests import Fingerprint
 from pipeline.review.decisions import standing_decisions, with_approved
 from pipeline.review.exceptions import compare_years, settled_faults
 from pipeline.review.review_snapshot import people_of

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cohort import load_cohort
-from pipeline.kept import code_digest
-from pipeline.result_digests import Fingerprint, fingerprint
+from pipeline.kept import Fingerprint, code_digest, fingerprint
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.cohorts import settings

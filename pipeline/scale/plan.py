@@ -60,9 +60,6 @@ class RunData:
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
     _extras: list[str] = field(default_factory=list[str])
-    _sources: list[tuple[Source, tuple[SourceColumns, ...]]] = field(
-        default_factory=list[tuple[Source, tuple[SourceColumns, ...]]]
-    )
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
@@ -84,11 +81,11 @@ class RunData:
         self._units = self._read_units(units, layout)
         self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
-        self._sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
+        sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
         refuse_nothing([each for unit in self._units for each in unit.columns], notes)
-        refuse_undeclared(cohort, self._sources)
+        refuse_undeclared(cohort, sources)
         self.parts = self._parts(layout)
-        return self._read([*notes, *self._amend(layout)])
+        return self._read(sources, [*notes, *self._amend(layout)])
 
     def _parts(self, layout: Layout) -> list[Part]:
         return [
@@ -118,19 +115,15 @@ class RunData:
                 read.append(spool_unit(self.spool, number, unit, layout))
         return sorted(read, key=lambda one: one.number)
 
-    def _read(self, notes: list[Note]) -> SourcesRead:
+    def _read(self, sources: list[tuple[Source, tuple[SourceColumns, ...]]], notes: list[Note]) -> SourcesRead:
         cohort = self.settings.cohort
         schools = cohort.schools
         registries = {schools[school.at].name: school.columns for school in self._schools if not school.error}
         submissions = tuple(each for unit in self._units for each in unit.columns)
-        lacking = lacking_of(
-            self._sources, registries, photos=cohort.photos_folder is not None, alone=len(schools) == 1
-        )
+        photos = cohort.photos_folder is not None
+        lacking = lacking_of(sources, registries, photos=photos, alone=len(schools) == 1)
         return SourcesRead(
-            inputs=[
-                *(one for unit in self._units for one in unit.inputs),
-                *(i for s in self._schools for i in s.inputs),
-            ],
+            inputs=[one for read in (*self._units, *self._schools) for one in read.inputs],
             notes=[*notes, *(note for school in self._schools for note in school.notes)],
             unread={schools[school.at].name: school.error for school in self._schools if school.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),

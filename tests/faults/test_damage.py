@@ -19,8 +19,8 @@ from pipeline.cli import main
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
+from pipeline.kept import Fingerprint, fingerprint
 from pipeline.render import index, overview
-from pipeline.result_digests import Fingerprint, fingerprint
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files
