@@ -17,8 +17,7 @@ from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.review.ledger import open_ledger
 from pipeline.review.witnesses import head_of
-from pipeline.run_folder import RunFolder, start_run
-from pipeline.run_options import RunOptions, RunOutcome
+from pipeline.run_folder import RunFolder, RunOptions, RunOutcome, start_run
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:

@@ -1,4 +1,4 @@
-"""The folder of one run. It appears complete or not at all, and never changes afterwards."""
+"""One run: what is asked of it, and its folder, which appears complete or not at all and never changes afterwards."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from pipeline.cohort import Cohort
+from pipeline.progress import Reporter
 from pipeline.tables import Frame, write_table
 from pipeline.whole import appearing, settle_on_disk, sha256_of, sweep
 
@@ -24,6 +25,49 @@ _ATTEMPT = "attempt.txt"
 """In the reports folder: the id of a run that has begun and not finished."""
 JOURNAL = "made.jsonl"
 """In a run: what of it the next one may take over (`pipeline.kept`)."""
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """Options of pages. `jobs` 0: by cores. `cold`: new kernels. `force`: no reuse. `schools`: codes (none: all)."""
+
+    notebooks: bool = True
+    jobs: int = 0
+    cold: bool = False
+    force: bool = False
+    schools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run. Days are counted to `as_of`; `now` is the start of the run."""
+
+    as_of: date
+    now: datetime
+    command: str = "run"
+    colleges: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    render: RenderOptions = field(default_factory=RenderOptions)
+    reporter: Reporter = field(default_factory=Reporter)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run covers every rule, college and page."""
+        some = self.colleges or self.rules or self.render.schools
+        return self.command == "run" and self.render.notebooks and not some
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A finished run's folder and summary."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def lacking(self) -> bool:
+        """Whether an input could not be read or a page could not be made."""
+        return not self.summary["complete"]
 
 
 @dataclass(frozen=True)

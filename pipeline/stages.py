@@ -36,8 +36,7 @@ from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.review.witnesses import head_of
 from pipeline.review.worksheet import NO_DECISIONS, DecisionRows
-from pipeline.run_folder import RunFolder, latest_run, previous_run
-from pipeline.run_options import RunOptions
+from pipeline.run_folder import RunFolder, RunOptions, latest_run, previous_run
 from pipeline.scale.layout import Judging, Part, RunSettings
 from pipeline.scale.parts import (
     PartJudged,

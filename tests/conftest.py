@@ -85,7 +85,7 @@ def run_cohort_of(cohort: Path, as_of: date, command: str) -> Ran:
     from pipeline.cohort import load_cohort
     from pipeline.progress import Reporter
     from pipeline.run import run_cohort
-    from pipeline.run_options import RunOptions
+    from pipeline.run_folder import RunOptions
 
     now = datetime.combine(as_of, datetime.min.time(), SHANGHAI).replace(hour=9)
     options = RunOptions(as_of, now, command=command, reporter=Reporter(quiet=True))

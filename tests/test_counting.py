@@ -22,7 +22,7 @@ from pipeline.review.actions import Actor, approve
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.run import run_cohort
-from pipeline.run_options import RenderOptions, RunOptions, RunOutcome
+from pipeline.run_folder import RenderOptions, RunOptions, RunOutcome
 from tests.cohorts import make_cohort
 from tests.command import run as mingce
 from tests.conftest import Once

@@ -56,7 +56,7 @@ def _copy(folder: Path, now: datetime) -> None:
 
 def _run(folder: Path, now: datetime) -> Path:
     from pipeline.run import run_cohort
-    from pipeline.run_options import RunOptions
+    from pipeline.run_folder import RunOptions
 
     outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
     page = outcome.folder / "site" / "index.html"

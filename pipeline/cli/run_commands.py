@@ -81,7 +81,7 @@ def _go(
     pages: dict[str, Any],
 ) -> None:
     from pipeline.run import run_cohort
-    from pipeline.run_options import RenderOptions, RunOptions
+    from pipeline.run_folder import RenderOptions, RunOptions
 
     cohort = with_reports(cohort_at(path), reports)
     options = RunOptions(

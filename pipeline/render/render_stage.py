@@ -26,8 +26,7 @@ from pipeline.render.page_guard import Guard, guard_page, write_failure
 from pipeline.render.prepared import Prepared, can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
-from pipeline.run_folder import RunFolder
-from pipeline.run_options import RenderOptions
+from pipeline.run_folder import RenderOptions, RunFolder
 from pipeline.tables import Frame
 from pipeline.view.run_tables import Run, college_folder, load_run
 from pipeline.whole import sweep

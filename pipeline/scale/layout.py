@@ -112,16 +112,10 @@ class Layout:
     schools: tuple[tuple[int, ...], ...]
     part_of: dict[str, int]
 
-    @property
-    def count(self) -> int:
-        """The number of parts."""
-        return len(self.schools)
-
     def parts_of(self, names: pd.Series) -> npt.NDArray[np.int32]:
         """Return the part of each row by its school's name. Rows of unknown schools are spread."""
-        known = {
-            str(name): self.part_of.get(str(name), crc32(str(name).encode()) % self.count) for name in names.unique()
-        }
+        count = len(self.schools)
+        known = {str(name): self.part_of.get(str(name), crc32(str(name).encode()) % count) for name in names.unique()}
         return names.map(known).to_numpy().astype(np.int32)
 
 

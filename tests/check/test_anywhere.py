@@ -16,7 +16,7 @@ from pipeline.check.rule import facts_from
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.run import run_cohort
-from pipeline.run_options import RunOptions
+from pipeline.run_folder import RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

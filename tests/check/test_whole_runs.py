@@ -13,7 +13,7 @@ from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError
 from pipeline.review.review_snapshot import newest_run
 from pipeline.run import run_cohort
-from pipeline.run_options import RunOptions
+from pipeline.run_folder import RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 from tests.conftest import ROOT

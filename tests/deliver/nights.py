@@ -29,7 +29,7 @@ from pipeline.review.actions import Actor, approve_ready
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.run import run_cohort
-from pipeline.run_options import RunOptions
+from pipeline.run_folder import RunOptions
 from tests.deliver.season import Dying, FakeClock, own_page
 from tests.faults.driver import Dying as DyingReporter
 from tests.faults.driver import forked

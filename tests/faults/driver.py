@@ -33,7 +33,7 @@ from pipeline.progress import Counter, Reporter
 from pipeline.render import render_stage
 from pipeline.render.own import Notebooks
 from pipeline.review.ledger import open_ledger
-from pipeline.run_options import RenderOptions, RunOptions
+from pipeline.run_folder import RenderOptions, RunOptions
 
 NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
 AS_OF = date(2016, 10, 20)

@@ -31,7 +31,7 @@ from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.review.signing import Terms, sign
 from pipeline.run import run_cohort
-from pipeline.run_options import RenderOptions, RunOptions
+from pipeline.run_folder import RenderOptions, RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 from tests.review.small import kept

@@ -16,7 +16,7 @@ from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.run import run_cohort
-from pipeline.run_options import RenderOptions, RunOptions
+from pipeline.run_folder import RenderOptions, RunOptions
 from tests.cohorts import make_cohort
 from tests.recount import plain
 

@@ -21,7 +21,7 @@ from pipeline.render import overview, registry_page
 from pipeline.render.index import write_index
 from pipeline.render.page_digests import college_digests
 from pipeline.run import run_cohort
-from pipeline.run_options import RenderOptions, RunOptions, RunOutcome
+from pipeline.run_folder import RenderOptions, RunOptions, RunOutcome
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 

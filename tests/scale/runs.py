@@ -16,7 +16,7 @@ from pipeline.cohort import Cohort, load_cohort
 from pipeline.cohort_sections import Reports, Scale
 from pipeline.progress import Reporter
 from pipeline.run import run_cohort
-from pipeline.run_options import RunOptions
+from pipeline.run_folder import RunOptions
 from pipeline.scale import layout, plan
 from pipeline.scale.executors import Work
 from tests.cohorts import make_cohort

@@ -28,7 +28,7 @@ from pipeline.review.actions import Actor, approve, reopen
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.run import run_cohort
-from pipeline.run_options import RenderOptions, RunOptions
+from pipeline.run_folder import RenderOptions, RunOptions
 from pipeline.tables import read_table
 from tests.cohorts import make_cohort
 
