@@ -37,7 +37,17 @@ def _demo(
     """Copy and run the practice cohort. The last line printed is the page to open."""
     now = datetime.now(SHANGHAI)
     _copy(folder, now)
-    print(_run(folder, now) if run else folder / "cohort.toml")
+    if not run:
+        print(folder / "cohort.toml")
+        return
+    from pipeline.run import run_cohort
+    from pipeline.run_folder import RunOptions
+
+    outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
+    if outcome.lacking:
+        raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
+    print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
+    print(outcome.folder / "site" / "index.html")
 
 
 def _copy(folder: Path, now: datetime) -> None:
@@ -52,18 +62,6 @@ def _copy(folder: Path, now: datetime) -> None:
     else:
         with folder_appearing(folder) as draft:
             copy_practice(draft, now.date())
-
-
-def _run(folder: Path, now: datetime) -> Path:
-    from pipeline.run import run_cohort
-    from pipeline.run_folder import RunOptions
-
-    outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
-    page = outcome.folder / "site" / "index.html"
-    if outcome.lacking:
-        raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
-    print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
-    return page
 
 
 _WORKBOOK = "登记表.xlsx"
@@ -100,7 +98,8 @@ def _init(
         texts |= proposed if like is None else {"counselors.csv": proposed["counselors.csv"]}
         given[beginnings.schools[0].registry] = registry.read_bytes()
     texts = {"cohort.toml": cohort_text.cohort_text(beginnings), **texts}
-    contents = {name: _bytes(name, text) for name, text in texts.items()} | given
+    contents = {name: text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in texts.items()}
+    contents |= given
     _refuse(folder, contents)
     _write_files(folder, contents)
     write_template(folder / _WORKBOOK, cohort_at(folder) if like or registry else None)
@@ -170,10 +169,6 @@ def _colleges(cohort: Cohort) -> str:
         return cohort.path(cohort.people.colleges).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
-
-
-def _bytes(name: str, text: str) -> bytes:
-    return text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8")
 
 
 def _refuse(folder: Path, contents: dict[str, bytes]) -> None:

@@ -85,6 +85,15 @@ def say_older(cohort: Cohort, run_id: str) -> None:
         typer.echo(said, err=True)
 
 
+def newest_of(cohort: Cohort) -> Path:
+    """Return the folder of the newest run or check of all colleges (`newest_run`). See `say_older`."""
+    from pipeline.review.review_snapshot import newest_run
+
+    run = newest_run(cohort)
+    say_older(cohort, run.name)
+    return run
+
+
 def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
     """Return the newest run's tables and today. Reports a newer run as `say_older` does."""
     from pipeline.review.review_snapshot import open_tables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from pipeline.cli.common import (
     cohort_at,
     college_named,
     ledger_of,
+    newest_of,
     say_older,
     with_reports,
 )
@@ -76,25 +78,24 @@ def _say_result(result: Result) -> None:
 
 def _whom(recipient: Recipient) -> str:
     """Return a recipient for a timer's journal: staff by kind and name, students by student number."""
-    from pipeline.deliver.recipients import KIND_NAMES
     from pipeline.logs import mask
 
     staff = recipient.kind in ("counselor", "secretary")
     who = recipient.names if staff else sorted("/".join(key) for key in recipient.scope)
-    return f"{mask(recipient.address)}（{' '.join(filter(None, (KIND_NAMES[recipient.kind], '、'.join(who))))}）"
+    return f"{mask(recipient.address)}（{_kind_and(recipient, '、'.join(who))}）"
 
 
-def _name(result: Result) -> str:
+def _kind_and(recipient: Recipient, who: str) -> str:
     from pipeline.deliver.recipients import KIND_NAMES
 
-    kind = KIND_NAMES[result.recipient.kind]
-    return " ".join(filter(None, (kind, one_line("、".join(result.recipient.names)))))
+    return " ".join(filter(None, (KIND_NAMES[recipient.kind], who)))
 
 
 def _summary(sent: Sent, dry_run: bool) -> None:
     if dry_run:
         for result in sent.results:
-            typer.echo(f"{_WORDS[result.action]}：{result.recipient.address}（{_name(result)}）{result.why}")
+            who = _kind_and(result.recipient, one_line("、".join(result.recipient.names)))
+            typer.echo(f"{_WORDS[result.action]}：{result.recipient.address}（{who}）{result.why}")
     for lacking in sent.unreachable:
         typer.echo(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上", err=True)
     if sent.recovered:
@@ -130,28 +131,17 @@ def _write_back(
         raise UsageError("没有写明经办人", where="--by", remedy="请加 --by 姓名；只想看会改动什么，请加 --dry-run")
     from pipeline.deliver.write_back import write_answers
     from pipeline.lock import cohort_lock
-    from pipeline.review.review_snapshot import newest_run
-
-    cohort = cohort_at(path)
-    run = newest_run(cohort)
-    say_older(cohort, run.name)
-    if dry_run:
-        _say_answers(write_answers(cohort, run, dry_run=True), run, as_json)
-        return
-    with cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
-        summary = write_answers(cohort, run)
-    _record(cohort, run, summary, by.strip(), why)
-    _say_answers(summary, run, as_json)
-
-
-def _record(cohort: Cohort, run: Path, summary: Summary, by: str, why: str) -> None:
     from pipeline.review.chain import Entry
 
-    written = [
-        {"spreadsheet": sheet.key, "rows": sheet.rows, "changed": len(sheet.changed)} for sheet in summary.sheets
-    ]
-    with ledger_of(cohort) as ledger:
-        ledger.append(Entry("write_back", by=by, why=why, made_on=run.name, data={"sheets": written}))
+    cohort = cohort_at(path)
+    run = newest_of(cohort)
+    with nullcontext() if dry_run else cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
+        summary = write_answers(cohort, run, dry_run)
+    if not dry_run:
+        told = [{"spreadsheet": one.key, "rows": one.rows, "changed": len(one.changed)} for one in summary.sheets]
+        with ledger_of(cohort) as ledger:
+            ledger.append(Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": told}))
+    _say_answers(summary, run, as_json)
 
 
 def _say_answers(summary: Summary, run: Path, as_json: bool) -> None:
@@ -198,7 +188,6 @@ def _papers(
     """Write the papers of the newest run. The last line on standard output is their folder."""
     from pipeline.papers.class_roster import PHOTOGRAPH
     from pipeline.papers.make import KINDS, PaperRequest, has_run, make_guide, make_papers
-    from pipeline.review.review_snapshot import newest_run
     from pipeline.view.run_tables import load_run
 
     unknown = [name for name in kind or () if name not in KINDS]
@@ -213,8 +202,7 @@ def _papers(
     if kinds == ("guide",) and not has_run(loaded):
         _say_papers(make_guide(loaded))
         return
-    run = newest_run(loaded)
-    say_older(loaded, run.name)
+    run = newest_of(loaded)
     if full:
         _record_full(loaded, run.name, wanted, by, why)
         print(PHOTOGRAPH, file=sys.stderr)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import AsJson, By, CohortPath, Why, cohort_at, ledger_of, say_older
+from pipeline.cli.common import AsJson, By, CohortPath, Why, cohort_at, college_named, ledger_of, newest_of
 from pipeline.errors import RefusedError, UsageError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.cohort import Cohort
-    from pipeline.review.actions import ActionOutcome
     from pipeline.tables import Frame
 
 
@@ -46,11 +45,11 @@ def _scope_out(
     why: Why,
     cohort: CohortPath = Path(),
 ) -> None:
-    _said("不在本届", _decided(cohort, student, by, why, inside=False, proof=proof, reason=reason))
+    _decide("不在本届", cohort, student, by, why, inside=False, proof=proof, reason=reason)
 
 
 def _scope_in(student: _Students, proof: _Proof, by: By, why: Why, cohort: CohortPath = Path()) -> None:
-    _said("在本届", _decided(cohort, student, by, why, inside=True, proof=proof))
+    _decide("在本届", cohort, student, by, why, inside=True, proof=proof)
 
 
 def _scope_years(
@@ -59,7 +58,18 @@ def _scope_years(
     cohort: CohortPath = Path(),
     school: Annotated[list[str] | None, typer.Option("--school", help="只确认这所学校，可重复", metavar="CODE")] = None,
 ) -> None:
-    _answered(cohort, school or [], by, why)
+    from pipeline.review.actions import Actor
+    from pipeline.review.scope_decisions import answer_years
+    from pipeline.run_folder import read_summary
+
+    loaded = cohort_at(cohort)
+    asked = (read_summary(newest_of(loaded)) or {}).get("other_years", {})
+    with ledger_of(loaded) as ledger:
+        outcome = answer_years(asked, loaded.year, ledger, school or [], Actor(by, why))
+    for code in outcome.done:
+        print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
+    if not outcome.done:
+        print("没有要确认的")
 
 
 def _scope_list(
@@ -67,13 +77,8 @@ def _scope_list(
     college: Annotated[str, typer.Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
     as_json: AsJson = False,
 ) -> None:
-    _list(cohort, college, as_json=as_json)
-
-
-def _list(cohort: Path, college: str, *, as_json: bool) -> None:
-
     loaded = cohort_at(cohort)
-    rows = _outside(loaded, _newest(loaded), college)
+    rows = _outside(loaded, newest_of(loaded), college)
     if as_json:
         print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
         return
@@ -85,44 +90,18 @@ def _list(cohort: Path, college: str, *, as_json: bool) -> None:
     print(f"不在本届共 {len(rows)} 人")
 
 
-def _newest(cohort: Cohort) -> Path:
-    from pipeline.review.review_snapshot import newest_run
-
-    run = newest_run(cohort)
-    say_older(cohort, run.name)
-    return run
-
-
-def _decided(
-    cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
-) -> ActionOutcome:
+def _decide(
+    what: str, cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
+) -> None:
     from pipeline.match.membership import with_scope
     from pipeline.review.actions import Actor
     from pipeline.review.scope_decisions import decide_scope
     from pipeline.tables import read_table
 
     loaded = cohort_at(cohort)
-    registry = with_scope(read_table(_newest(loaded), "registry"))
+    registry = with_scope(read_table(newest_of(loaded), "registry"))
     with ledger_of(loaded) as ledger:
-        return decide_scope(registry, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
-
-
-def _answered(cohort: Path, schools: list[str], by: str, why: str) -> None:
-    from pipeline.review.actions import Actor
-    from pipeline.review.scope_decisions import answer_years
-    from pipeline.run_folder import read_summary
-
-    loaded = cohort_at(cohort)
-    asked = (read_summary(_newest(loaded)) or {}).get("other_years", {})
-    with ledger_of(loaded) as ledger:
-        outcome = answer_years(asked, loaded.year, ledger, schools, Actor(by, why))
-    for code in outcome.done:
-        print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
-    if not outcome.done:
-        print("没有要确认的")
-
-
-def _said(what: str, outcome: ActionOutcome) -> None:
+        outcome = decide_scope(registry, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
     print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
     if outcome.already:
         print(f"{len(outcome.already)} 人此前已是如此，未重复记入")
@@ -131,7 +110,6 @@ def _said(what: str, outcome: ActionOutcome) -> None:
 
 def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
     """Return the table `outside` with `stale`: the registry row has changed since the decision."""
-    from pipeline.colleges import find_college
     from pipeline.match.membership import with_scope
     from pipeline.tables import read_table
 
@@ -141,13 +119,10 @@ def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
     rows = rows.assign(stale=registry.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
     if not college:
         return rows
-    from pipeline.collect.school_tables import read_people
-
-    wanted = find_college(college, cohort, read_people(cohort)[0])
+    wanted = college_named(college, cohort)
     return rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]
 
 
-_STUDENT = ["school", "student_number"]
 _SHOWN = 200  # rows on the screen; `--out` has all
 
 
@@ -213,21 +188,15 @@ def _show(differences: pd.DataFrame) -> None:
     console = Console(highlight=False, emoji=False)
     people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
     moved = differences[differences["field"].isin(["college", "class_name"])]
+    moved = moved.drop_duplicates(["school", "student_number"])
     counts = [f"{label} {int(people.get(change, 0))} 人" for change, label in CHANGES.items()]
-    console.print("，".join([*counts, f"其中换了院系或班级的 {len(moved.drop_duplicates(_STUDENT))} 人"]))
+    console.print("，".join([*counts, f"其中换了院系或班级的 {len(moved)} 人"]))
     if not len(differences):
         return
     table = Table("学校", "学号", "姓名", "变化", "字段", "原来", "现在")
     for row in differences.head(_SHOWN).itertuples(index=False):
-        cells = (
-            row.school,
-            row.student_number,
-            row.name,
-            CHANGES[str(row.change)],
-            fields.label(str(row.field)),
-            row.old,
-            row.new,
-        )
+        change, field = CHANGES[str(row.change)], fields.label(str(row.field))
+        cells = (row.school, row.student_number, row.name, change, field, row.old, row.new)
         table.add_row(*(escape(str(cell)) for cell in cells))
     console.print(table)
     if len(differences) > _SHOWN:

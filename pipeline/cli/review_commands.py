@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from pipeline.cli.common import (
     By,
     Why,
     cohort_and_rest,
+    cohort_at,
     college_named,
     ledger_of,
     open_cohort,
@@ -24,9 +24,10 @@ from pipeline.cli.common import (
 from pipeline.errors import UsageError, one_line
 
 if TYPE_CHECKING:
+    from pipeline.cohort import Cohort
     from pipeline.review.actions import ActionOutcome, Actor
     from pipeline.review.ledger import Ledger
-    from pipeline.review.review_snapshot import RunTables
+    from pipeline.review.review_snapshot import Desk, RunTables
 
 Words = Annotated[list[str] | None, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
 Students = Annotated[
@@ -65,35 +66,35 @@ def _approve(
     from pipeline.review.actions import approve, approve_ready
     from pipeline.review.review_snapshot import seen_in_latest, seen_in_run
 
+    passed = "已通过 {} 人"
     if all_ready == bool(student):
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
-    if all_ready and not college:
-        raise UsageError("--all-ready 要写明院系", where="--college")
-    cohort = open_cohort([str(cohort_and_rest(words)[0])])
-    looked_at = seen_in_run(cohort, seen) if seen else None if all_ready else seen_in_latest(cohort)
     if all_ready:
-        named = college_named(str(college), open_cohort(words))
-
-        def ready(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
-            return approve_ready(tables, ledger, named, actor, looked_at)
-
-        _act(words, by, why, ready, "已通过 {} 人")
+        if not college:
+            raise UsageError("--all-ready 要写明院系", where="--college")
+        cohort = open_cohort(words)
+        named, looked_at = college_named(college, cohort), seen_in_run(cohort, seen) if seen else None
+        _act(cohort, by, why, lambda run, ledger, actor: approve_ready(run, ledger, named, actor, looked_at), passed)
         return
-    _each(words, student, by, why, partial(approve, seen=looked_at), "已通过 {} 人")
+    cohort, numbers = _students_of(words, student)
+    looked_at = seen_in_run(cohort, seen) if seen else seen_in_latest(cohort)
+    _act(cohort, by, why, lambda run, ledger, actor: approve(run, ledger, numbers, actor, looked_at), passed)
 
 
 def _return(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """退回给学生，原因随通知转达。"""
     from pipeline.review.actions import send_back
 
-    _each(words, student, by, why, send_back, "已退回 {} 人")
+    cohort, numbers = _students_of(words, student)
+    _act(cohort, by, why, lambda run, ledger, actor: send_back(run, ledger, numbers, actor), "已退回 {} 人")
 
 
 def _reopen(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """取消审核：撤回已作出的通过。"""
     from pipeline.review.actions import reopen
 
-    _each(words, student, by, why, reopen, "已取消审核 {} 人")
+    cohort, numbers = _students_of(words, student)
+    _act(cohort, by, why, lambda run, ledger, actor: reopen(run, ledger, numbers, actor), "已取消审核 {} 人")
 
 
 def _withdraw(
@@ -108,19 +109,12 @@ def _withdraw(
 
     if bool(submission) == bool(extras):
         raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
+    cohort, done = open_cohort(words), "已撤销 {} 条登记"
     if extras:
-        named = college_named(extras, open_cohort(words))
-
-        def all_of(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
-            return withdraw_extras(tables, ledger, named, actor)
-
-        _act(words, by, why, all_of, "已撤销 {} 条登记")
-        return
-
-    def one(tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
-        return withdraw(tables, ledger, submission, actor)
-
-    _act(words, by, why, one, "已撤销 {} 条登记", submission)
+        named = college_named(extras, cohort)
+        _act(cohort, by, why, lambda run, ledger, actor: withdraw_extras(run, ledger, named, actor), done)
+    else:
+        _act(cohort, by, why, lambda run, ledger, actor: withdraw(run, ledger, submission, actor), done, submission)
 
 
 def _list(
@@ -133,14 +127,11 @@ def _list(
     import json
 
     from pipeline.review.review_list import listed_students, listing_lines
-    from pipeline.review.review_snapshot import KINDS, lay_desk
 
     cohort = open_cohort(words)
-    tables, today = open_desk(cohort)
-    with ledger_of(cohort) as ledger:
-        desk = lay_desk(tables, ledger.entries(*KINDS), today)
+    desk = _desk(cohort)
     rows = listed_students(desk, college_named(college, cohort) if college else None, status)
-    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else listing_lines(rows, tables.run_id))
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else listing_lines(rows, desk.tables.run_id))
 
 
 def _sheet(
@@ -149,19 +140,23 @@ def _sheet(
     out: Annotated[Path | None, typer.Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
 ) -> None:
     """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
+    from pipeline.cohort import safe_name
     from pipeline.review.decision_rows import write_sheet
-    from pipeline.review.review_snapshot import KINDS, lay_desk, open_tables
 
     if not college:
         raise UsageError("没有写院系", where="--college")
-    from pipeline.cohort import safe_name
-
     cohort = open_cohort(words)
     named = college_named(college, cohort)
-    tables, today = open_tables(cohort)
+    path = out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
+    typer.echo(str(write_sheet(path, _desk(cohort), named)))
+
+
+def _desk(cohort: Cohort) -> Desk:
+    from pipeline.review.review_snapshot import KINDS, lay_desk
+
+    tables, today = open_desk(cohort)
     with ledger_of(cohort) as ledger:
-        desk = lay_desk(tables, ledger.entries(*KINDS), today)
-    typer.echo(str(write_sheet(out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx"), desk, named)))
+        return lay_desk(tables, ledger.entries(*KINDS), today)
 
 
 def _except_add(
@@ -234,38 +229,24 @@ def _except_revoke(
     typer.echo(f"已撤销例外 {number}")
 
 
-def _each(
-    words: list[str] | None,
-    student: list[str] | None,
-    by: str,
-    why: str,
-    act: Callable[[RunTables, Ledger, list[str], Actor], ActionOutcome],
-    done: str,
-) -> None:
-    """Act on students. Further numbers may follow `--student NUMBER` as bare words."""
+def _students_of(words: list[str] | None, student: list[str] | None) -> tuple[Cohort, list[str]]:
+    """Return the cohort and the students. Further numbers may follow `--student NUMBER` as bare words."""
     if not student:
         raise UsageError("没有写学号", where="--student")
     path, more = cohort_and_rest(words)
-    _act([str(path)], by, why, lambda tables, ledger, actor: act(tables, ledger, [*student, *more], actor), done)
+    return cohort_at(path), [*student, *more]
 
 
 def _act(
-    words: list[str] | None,
-    by: str,
-    why: str,
-    act: Callable[[RunTables, Ledger, Actor], ActionOutcome],
-    done: str,
+    cohort: Cohort, by: str, why: str, act: Callable[[RunTables, Ledger, Actor], ActionOutcome], done: str,
     known: str = "",
-) -> None:
+) -> None:  # fmt: skip
+    """Act on the newest run's tables, and print what was done, what was so before, and what was not done and why."""
     from pipeline.review.actions import Actor
 
-    cohort = open_cohort(words)
     tables, today = open_desk(cohort, known)
     with ledger_of(cohort) as ledger:
-        _tell(act(tables, ledger, Actor(by, why, today)), done)
-
-
-def _tell(outcome: ActionOutcome, done: str) -> None:
+        outcome = act(tables, ledger, Actor(by, why, today))
     if outcome.done or not outcome.already:
         named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
         typer.echo(done.format(len(outcome.done)) + named)
@@ -275,5 +256,5 @@ def _tell(outcome: ActionOutcome, done: str) -> None:
         typer.echo(f"{len(outcome.already)} 人此前已是如此，未重复记入")
     if outcome.rest:
         typer.echo(f"其余 {len(outcome.rest)} 人：")
-    for name, why in outcome.rest:
-        typer.echo(f"  {one_line(name)}：{one_line(why)}")
+    for name, reason in outcome.rest:
+        typer.echo(f"  {one_line(name)}：{one_line(reason)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, Colleges, cohort_at, parse_date, say_older, with_reports
+from pipeline.cli.common import AsJson, CohortPath, Colleges, cohort_at, newest_of, parse_date, with_reports
 from pipeline.clock import SHANGHAI
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ def _run(
     force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
     as_json: AsJson = False,
 ) -> None:
-    made = {
-        "notebooks": not no_notebooks,
-        "jobs": jobs,
-        "cold": cold,
-        "force": force,
-        "schools": tuple(pages or ()),
-    }
+    made = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force, "schools": tuple(pages or ())}
     _go(cohort, "run", as_of, college, (), reports, as_json, made)
 
 
@@ -71,27 +65,17 @@ def _check(
 
 
 def _go(
-    path: Path,
-    command: str,
-    as_of: str | None,
-    colleges: list[str] | None,
-    rules: tuple[str, ...],
-    reports: Path | None,
-    as_json: bool,
-    pages: dict[str, Any],
-) -> None:
+    path: Path, command: str, as_of: str | None, colleges: list[str] | None, rules: tuple[str, ...],
+    reports: Path | None, as_json: bool, pages: dict[str, Any],
+) -> None:  # fmt: skip
     from pipeline.run import run_cohort
     from pipeline.run_folder import RenderOptions, RunOptions
 
     cohort = with_reports(cohort_at(path), reports)
     options = RunOptions(
-        as_of=parse_date(as_of),
-        now=datetime.now(SHANGHAI),
-        command=command,
-        colleges=tuple(colleges or ()),
-        rules=rules,
-        render=RenderOptions(**pages),
-    )
+        as_of=parse_date(as_of), now=datetime.now(SHANGHAI), command=command, colleges=tuple(colleges or ()),
+        rules=rules, render=RenderOptions(**pages),
+    )  # fmt: skip
     outcome = run_cohort(cohort, options)
     index = outcome.folder / "site" / "index.html"
     if index.is_file():
@@ -241,9 +225,7 @@ def _docs(
     ] = None,
 ) -> None:
     from pipeline.check.data_docs import write_data_docs
-    from pipeline.review.review_snapshot import newest_run
 
     loaded = cohort_at(cohort)
-    run = newest_run(loaded)
-    say_older(loaded, run.name)
+    run = newest_of(loaded)
     print(write_data_docs(run, out or loaded.reports_folder / "docs" / run.name))

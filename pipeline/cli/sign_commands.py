@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.cohort import Cohort
     from pipeline.colleges import College
-    from pipeline.deliver.handin_mapping import Format
     from pipeline.review.actions import Actor
     from pipeline.review.review_snapshot import Desk, RunTables
-    from pipeline.review.signed_file import FileVerdict
 
 
 Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
@@ -157,28 +155,21 @@ def _verify(words: list[str], code: str) -> None:
     from pipeline.review.review_snapshot import lay_desk
     from pipeline.review.signed_file import file_sha256, verify_code, verify_file
 
-    file, cohort = ("", cohort_at(_folder(words))) if code else _subject(words, "文件")
+    if code and len(words) > 1:
+        raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
+    file, cohort = ("", cohort_at(Path(*words))) if code else _subject(words, "文件")
     sha256 = "" if code else file_sha256(Path(file))
     tables, today = open_desk(cohort)
     with ledger_of(cohort) as ledger:
         entries = ledger.entries()
     desk = lay_desk(tables, entries, today)
-    _tell(verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries), Path(file).name)
-
-
-def _tell(verdict: FileVerdict, where: str) -> None:
+    verdict = verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries)
     if verdict.equal:
         typer.echo(verdict.told)
     for line in verdict.lines:
         typer.echo(line)
     if not verdict.equal:
-        raise RefusedError(verdict.told, where=where)
-
-
-def _folder(words: list[str]) -> Path:
-    if len(words) > 1:
-        raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
-    return Path(words[0]) if words else Path()
+        raise RefusedError(verdict.told, where=Path(file).name)
 
 
 def _college_of(words: list[str]) -> tuple[College, Cohort]:
@@ -188,7 +179,6 @@ def _college_of(words: list[str]) -> tuple[College, Cohort]:
 
 def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
     """Return the first word, and the cohort of the second one (default: the current folder)."""
-
     if not words:
         raise UsageError(
             f"没有写{what}", remedy=f"例如：mingce sign {'verify headcount.pdf' if what == '文件' else '土木工程学院'}"
@@ -223,7 +213,9 @@ def _handin(
     opened = cohort_at(cohort)
     described = load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
     own = opened.path(opened.handin.template) if opened.handin.template else None
-    chosen = _format(form) or ("xlsx" if template or own else None)
+    if form is not None and form not in _FORMATS:
+        raise UsageError(f"没有文件种类 {form}", where="--format", remedy=f"可用：{'、'.join(_FORMATS)}")
+    chosen = form or ("xlsx" if template or own else None)
     if template and chosen != "xlsx":
         raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
     tables, today = open_desk(opened)
@@ -239,12 +231,6 @@ def _handin(
         print(note, file=sys.stderr)
     print(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致", file=sys.stderr)
     print(done.path)
-
-
-def _format(text: str | None) -> Format | None:
-    if text is not None and text not in _FORMATS:
-        raise UsageError(f"没有文件种类 {text}", where="--format", remedy=f"可用：{'、'.join(_FORMATS)}")
-    return text
 
 
 def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> list[tuple[str, str]]:

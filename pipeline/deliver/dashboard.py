@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from pipeline.cohort import Cohort
@@ -51,31 +52,28 @@ class _Role:
     """States whose students stand in the attached list alone."""
 
 
-_COUNSELOR = _Role(
-    "班级", ("counselor", "student"), "提交人不在本届名单里，见附件“我的班级”", ("awaiting", "stale", "not_checked")
-)
-_SECRETARY = _Role("院系", ("college", "counselor", "student"), "核实、撤销以后才能签字，见附件“看板”")
+_ROLES = {
+    "counselor": _Role(
+        "班级",
+        ("counselor", "student"),
+        "提交人不在本届名单里，见附件“我的班级”",
+        ("awaiting", "stale", "not_checked"),
+    ),
+    "secretary": _Role("院系", ("college", "counselor", "student"), "核实、撤销以后才能签字，见附件“看板”"),
+}
 
 
-def counselor_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
-    """Return the mail for one counselor. Building it refuses rows of other classes."""
-    classes = len(recipient.scope)
-    first = min(recipient.scope)[2]
-    named = first if classes == 1 else f"{first}等 {classes} 个班"
-    return _draft(cohort, source, recipient, _COUNSELOR, named, full)
-
-
-def secretary_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
-    """Return the mail for one college's secretary."""
-    colleges = sorted({key[1] for key in recipient.scope})
-    named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
-    return _draft(cohort, source, recipient, _SECRETARY, named, full)
-
-
-def _draft(cohort: Cohort, source: MailSource, recipient: Recipient, role: _Role, named: str, full: FullPage) -> Draft:
+def staff_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
+    """Return the mail for one counselor or one college's secretary. Building it refuses rows of others."""
+    if recipient.kind == "counselor":
+        classes, first = len(recipient.scope), min(recipient.scope)[2]
+        named = first if classes == 1 else f"{first}等 {classes} 个班"
+    else:
+        colleges = sorted({key[1] for key in recipient.scope})
+        named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
     people = source.people(recipient)
     content = content_digest(people, recipient)
-    return Draft(recipient, content, partial(_message, cohort, source, recipient, people, role, named, full, content))
+    return Draft(recipient, content, partial(_message, cohort, source, recipient, people, named, full, content))
 
 
 def content_digest(people: People, recipient: Recipient) -> str:
@@ -89,18 +87,24 @@ def content_digest(people: People, recipient: Recipient) -> str:
 
 
 def _message(
-    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, role: _Role, named: str, full: FullPage,
-    content: str,
+    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, named: str, full: FullPage, content: str
 ) -> Message:  # fmt: skip
     check_scope(recipient, people.chase)
     attachments = full(recipient)
     if people.chase:
         workbook = chase_workbook(people.chase, f"{cohort.name} {named} 数据截至 {people.as_of}")
         attachments += (Attachment(f"名单_{people.as_of:%Y%m%d}.xlsx", workbook, XLSX),)
+    role = _ROLES[recipient.kind]
     asked = _asked(people, role)
-    headline = _headline(asked, people.left)
+    left = f"还有 {grouped(people.left)} 人等待处理" if people.left else "全部完成"
+    headline = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in asked) or left
+    readers, day = "、".join(map(_cut, recipient.names[:3])), month_day(people.as_of)
     values = {
-        **_heads(cohort, recipient, people, named),
+        "title": "毕业生信息核对",
+        "about": list(filter(None, (cohort.name, _cut(named), readers, f"数据截至 {day}"))),
+        "as_of": day,
+        "cohort": cohort.name,
+        "deadline": _deadline(cohort.window, people.as_of),
         **_figures(people, recipient, role),
         "tasks": asked,
         "preheader": headline,
@@ -113,27 +117,8 @@ def _message(
     listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
     html, text = _within_limit(cohort, values, listed)
     refuse_id_numbers(recipient, html, text)
-    return Message(
-        recipient=recipient,
-        subject=f"{cohort.name}毕业生信息核对：{named} {headline}",
-        html=html,
-        text=text,
-        content=content,
-        picture=figures.trend_png(people.trend),
-        attachments=attachments,
-    )
-
-
-def _heads(cohort: Cohort, recipient: Recipient, people: People, named: str) -> dict[str, Any]:
-    readers = "、".join(map(_cut, recipient.names[:3]))
-    day = month_day(people.as_of)
-    return {
-        "title": "毕业生信息核对",
-        "about": list(filter(None, (cohort.name, _cut(named), readers, f"数据截至 {day}"))),
-        "as_of": day,
-        "cohort": cohort.name,
-        "deadline": _deadline(cohort.window, people.as_of),
-    }
+    subject = f"{cohort.name}毕业生信息核对：{named} {headline}"
+    return Message(recipient, subject, html, text, content, figures.trend_png(people.trend), attachments)
 
 
 def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
@@ -224,21 +209,18 @@ def _cut_row(row: Chased) -> Chased:
 
 def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, ...]) -> tuple[str, str]:
     """Return HTML and text with as many chase rows, and then classes, as fit. The attachment lists all."""
+    groups, left = values["groups"], values["groups_left"]
+    rows = ({"chase": _by_state(chase, cap)} for cap in CAPS)
+    classes = (
+        {"chase": [], "groups": groups[:most], "groups_left": left + max(0, len(groups) - most)}
+        for most in (MAX_CLASSES, 30, 10)
+    )
     html = text = ""
-    for fewer in _fewer_and_fewer(values, chase):
+    for fewer in chain(rows, classes):
         html, text = render_letter("dashboard", {**values, **fewer}, cohort)
         if len(html.encode()) <= HTML_LIMIT - 2_000:
             break
     return html, text
-
-
-def _fewer_and_fewer(values: dict[str, Any], chase: tuple[Chased, ...]) -> Iterator[dict[str, Any]]:
-    """Yield values that make the mail smaller: chase rows by `CAPS`, then none, then fewer classes."""
-    for cap in CAPS:
-        yield {"chase": _by_state(chase, cap)}
-    groups, left = values["groups"], values["groups_left"]
-    for most in (MAX_CLASSES, 30, 10):
-        yield {"chase": [], "groups": groups[:most], "groups_left": left + max(0, len(groups) - most)}
 
 
 def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
@@ -261,11 +243,6 @@ def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
             }
         )
     return groups
-
-
-def _headline(asked: list[dict[str, object]], left: int) -> str:
-    words = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in asked)
-    return words or (f"还有 {grouped(left)} 人等待处理" if left else "全部完成")
 
 
 def _deadline(window: Window, as_of: date) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import MailSource, page_is_whole, site_folder
 from pipeline.errors import RefusedError
 from pipeline.papers import corrections
-from pipeline.papers.class_roster import PROOF, Students, paper_students, proof_paper
+from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
 from pipeline.papers.corrections import Form, Row, rows_to_mend
 from pipeline.papers.make import PaperFolder, class_file
 from pipeline.render.pieces import BACK
@@ -41,11 +41,8 @@ def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> t
     done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
     done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
     printed = [(key, site[key] / "headcount.pdf") for key in scope if key in done]
-    return pages + tuple(
-        Attachment(f"{key[1][:12]}_人数表.pdf", path.read_bytes(), "application/pdf")
-        for key, path in printed
-        if path.is_file()
-    )
+    there = [(key[1][:12], path.read_bytes()) for key, path in printed if path.is_file()]
+    return pages + tuple(Attachment(f"{name}_人数表.pdf", content, "application/pdf") for name, content in there)
 
 
 def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
@@ -62,7 +59,6 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.own import Notebooks
     from pipeline.render.page_guard import Guard
-    from pipeline.view.run_tables import load_run
 
     guard, notebooks = Guard(load_run(source.run)), Notebooks(cohort.notebooks_folder)
     made: dict[str, tuple[Attachment, ...]] = {}
@@ -78,8 +74,7 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
                 "counselor": recipient.address,
             }  # fmt: skip
             notebook, own = notebooks.source("counselor")
-            page = folder / "page.html"
-            made_here = folder / "counselor.ipynb"
+            made_here, page = folder / "counselor.ipynb", folder / "page.html"
             jobs.append(NotebookJob(notebook, made_here, page, parameters, str(place), own=own, ours=not own))
         for result, (recipient, key) in zip(run_notebooks(jobs), wanted, strict=True):
             try:
@@ -138,9 +133,9 @@ class CounselorPapers:
     """The papers of counselors' classes. Each college is read once, and each PDF is made once."""
 
     def __init__(self, cohort: Cohort, source: MailSource) -> None:
-        self._cohort, self._run = cohort, load_run(source.run)
-        self._form, self._folder = Form.of(cohort), PaperFolder(cohort, source.run_id)
-        self._college = lru_cache(_KEPT)(self._read)
+        self._cohort, self._form, self._folder = cohort, Form.of(cohort), PaperFolder(cohort, source.run_id)
+        self._students = lru_cache(_KEPT)(partial(paper_students, load_run(source.run)))
+        self._to_mend = lru_cache(_KEPT)(self._rows)
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
         """Return each class's sheet to sign and workbook of corrections; none if they exceed `MOST_BYTES`."""
@@ -151,17 +146,15 @@ class CounselorPapers:
                 return ()
         return tuple(made)
 
-    def _read(self, college: College) -> tuple[Students, list[Row]]:
-        students = paper_students(self._run, college)
-        return students, rows_to_mend(students)
+    def _rows(self, college: College) -> list[Row]:
+        return rows_to_mend(self._students(college))
 
     def _of_class(self, college: College, class_name: str) -> Iterator[Attachment]:
-        students, to_mend = self._college(college)
         name = class_name[:12]
         file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
-        sheet = proof_paper(students.of_class(class_name), self._cohort.name, full=False)
+        sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
         yield Attachment(f"{name}_{PROOF}.pdf", self._folder.pdf(file, sheet), "application/pdf")
-        rows = [row for row in to_mend if row.class_name == class_name]
+        rows = [row for row in self._to_mend(college) if row.class_name == class_name]
         if rows:
             whose = f"{college.name} {class_name}"
             workbook = corrections.corrections_workbook(rows, whose, self._form, masked=True)

@@ -58,15 +58,11 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Ha
         raise RefusedError("没有审核通过的学生", remedy="请先审核，再生成上报文件")
     table, notes = handin_table(people, mapping, cohort.path(cohort.rules.folder) if cohort.rules.folder else None)
     form = wanted.form or mapping.format
-    path = wanted.folder / _file_name(cohort, wanted, form)
-    write(path, table, mapping, form, wanted.template)
-    return HandedIn(path, len(table), notes)
-
-
-def _file_name(cohort: Cohort, wanted: HandinRequest, form: str) -> str:
     college = f"-{wanted.colleges[0][0]}-{wanted.colleges[0][1]}" if len(wanted.colleges) == 1 else ""
     draft = f"-{DRAFT_WORDS}" if wanted.draft else ""
-    return f"{safe_name(f'{cohort.name}-{wanted.mapping.title}{college}{draft}')}.{form}"
+    path = wanted.folder / f"{safe_name(f'{cohort.name}-{wanted.mapping.title}{college}{draft}')}.{form}"
+    write(path, table, mapping, form, wanted.template)
+    return HandedIn(path, len(table), notes)
 
 
 _SHOWN = 20
@@ -75,13 +71,13 @@ _DIGITS = 15  # significant digits of a float
 
 def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, str]]) -> None:
     """Raise `RefusedError` that lists each college (school code, name) that has not signed its present data."""
-    reasons: list[str] = []
-    for code, name in colleges:
-        told = unsigned(entries, code, name, of_college(desk.people, code, name))
-        reasons += [f"{code}/{name} {line}" for line in told]
+    reasons = [
+        f"{code}/{name} {line}"
+        for code, name in colleges
+        for line in unsigned(entries, code, name, of_college(desk.people, code, name))
+    ]
     if reasons:
-        what, remedy = "有院系还不能上报", "请先签字；只想看看格式请加 --draft"
-        raise RefusedError(what, lines=reasons, remedy=remedy)
+        raise RefusedError("有院系还不能上报", lines=reasons, remedy="请先签字；只想看看格式请加 --draft")
 
 
 def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.collect.inputs import Archive, read_content
-from pipeline.deliver.handin_mapping import HandinColumn, Mapping
+from pipeline.deliver.handin_mapping import Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text_columns import inert
 from pipeline.whole import appearing
@@ -63,25 +63,24 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
 def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:
     """Return the row with numbers in the notation that reading back returns."""
     return tuple(
-        _plain(value) if column.type == "N" else value for value, column in zip(row, mapping.columns, strict=True)
+        format(Decimal(value).normalize(), "f") if value and column.type == "N" else value
+        for value, column in zip(row, mapping.columns, strict=True)
     )
 
 
-def _plain(value: object) -> str:
-    return "" if value in ("", None) else format(Decimal(str(value)).normalize(), "f")
-
-
 def _write_csv(path: Path, rows: Rows, mapping: Mapping) -> None:
-    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
-    with path.open("w", encoding=encoding, newline="") as file:
+    with path.open("w", encoding=_csv_encoding(mapping), newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([column.name for column in mapping.columns])
         writer.writerows([[inert(value) for value in row] for row in rows])
 
 
+def _csv_encoding(mapping: Mapping) -> str:
+    return "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
+
+
 def _read_csv(path: Path, mapping: Mapping) -> Rows:
-    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=_csv_encoding(mapping), newline="") as file:
         lines = [tuple(value[1:] if value[:1] == "'" else value for value in row) for row in csv.reader(file)]
     return [_as_read(line, mapping) for line in lines[1:]]
 
@@ -90,25 +89,18 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
     with text_book(path) as book:
         book.set_properties({"title": mapping.title})
         text = book.add_format({"num_format": "@"})
-        sheet = book.add_worksheet(_sheet_name(mapping.title))
+        name = re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", mapping.title)[:31].strip("' ")
+        sheet = book.add_worksheet(name or "名单")
         sheet.freeze_panes(1, 0)
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         on_a4(sheet, 0)
         for at, column in enumerate(mapping.columns):
-            sheet.set_column(at, at, _width([column.heading, *(row[at] for row in rows)]), text)
+            widest = max(map(room, (column.heading, *(row[at] for row in rows))))
+            sheet.set_column(at, at, min(widest + 2, 40), text)
         headings = [column.heading for column in mapping.columns]
         write_row(sheet, 0, headings, book.add_format({"bold": True, "bottom": 1, "bg_color": "#ECECEC"}))
         for line, row in enumerate(rows, 1):
             write_row(sheet, line, row, text)
-
-
-def _sheet_name(title: str) -> str:
-    """Return a title as Excel allows it for a worksheet."""
-    return re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", title)[:31].strip("' ") or "名单"
-
-
-def _width(texts: list[str]) -> int:
-    return min(max(map(room, texts)) + 2, 40)
 
 
 def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
@@ -137,14 +129,11 @@ def _heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
     """Return the row of the heading and the place of each column, by label or name; no places if there is none."""
     for at, row in enumerate(grid[:_HEADING_ROWS]):
         words = ["".join(cell.split()) for cell in row]
-        places = [_place(words, column) for column in mapping.columns]
-        if all(place >= 0 for place in places):
+        named = [next((one for one in (each.heading, each.name) if one in words), None) for each in mapping.columns]
+        places = [words.index(one) for one in named if one is not None]
+        if len(places) == len(named):
             return at, places
     return 0, []
-
-
-def _place(words: list[str], column: HandinColumn) -> int:
-    return next((words.index(name) for name in (column.heading, column.name) if name in words), -1)
 
 
 def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> None:
@@ -232,20 +221,16 @@ def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:
 
     # DBF has a code page mark for GBK (0x7A), and none for GB18030, which contains GBK
     code_pages[0x7A] = ("gb18030", "Chinese GB18030")
-    with dbf.Table(str(path), "; ".join(_field(column) for column in mapping.columns), codepage="gb18030") as table:
+    size = {"C": "{0.name} C({0.width})", "N": "{0.name} N({0.width},{0.decimals})"}
+    specs = "; ".join(size[column.type].format(column) for column in mapping.columns)
+    numbers = [column.type == "N" for column in mapping.columns]
+    with dbf.Table(str(path), specs, codepage="gb18030") as table:
         for row in rows:
-            cells: Any = tuple(_cell(value, column) for value, column in zip(row, mapping.columns, strict=True))
+            cells: Any = tuple(
+                (float(value) if value else None) if number else value
+                for value, number in zip(row, numbers, strict=True)
+            )
             table.append(cells)
-
-
-def _field(column: HandinColumn) -> str:
-    return f"{column.name} {column.type}({column.width}{f',{column.decimals}' if column.type == 'N' else ''})"
-
-
-def _cell(value: str, column: HandinColumn) -> object:
-    if column.type == "N":
-        return float(value) if value else None
-    return value
 
 
 def _read_dbf(path: Path, mapping: Mapping) -> Rows:

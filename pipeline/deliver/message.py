@@ -104,7 +104,10 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     mail.set_content(message.text, subtype="plain", charset="utf-8", cte="base64")
     mail.add_alternative(message.html, subtype="html", charset="utf-8", cte="base64")
     if message.picture:
-        _add_picture(mail, message.picture)
+        html = mail.get_body(("html",))
+        assert isinstance(html, EmailMessage)
+        cid = f"<{PICTURE_ID}>"
+        html.add_related(message.picture, "image", "png", cid=cid, filename="progress.png", disposition="inline")
     if not message.attachments:
         return mail.as_bytes()
     mail.make_mixed()
@@ -112,12 +115,6 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     body, end, rest = raw.rpartition(boundary + b"--")
     parts = [boundary + b"\r\n" + _part(attachment) for attachment in message.attachments]
     return b"".join([body, *parts, end, rest])
-
-
-def _add_picture(mail: EmailMessage, picture: bytes) -> None:
-    html = mail.get_body(("html",))
-    assert isinstance(html, EmailMessage)
-    html.add_related(picture, "image", "png", cid=f"<{PICTURE_ID}>", filename="progress.png", disposition="inline")
 
 
 def file_name(text: str) -> str:

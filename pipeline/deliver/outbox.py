@@ -6,16 +6,15 @@ again. Entries hold digests of recipients; addresses are in the personal side ta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
 from pipeline.logs import mask
-from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger
+from pipeline.review.chain import Entry, json_object
+from pipeline.review.ledger import Ledger, Stored
 
 Action = Literal["claim", "accepted", "deferred", "refused", "unclear", "written"]
 KIND = "delivery"
@@ -42,16 +41,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Past:
-    """One ledger entry about a mail."""
+    """One ledger entry about a mail. `data` holds run, recipient and address, and stage, code and claim if given."""
 
     seq: int
     action: str
-    run: str
-    recipient: str
-    address_key: str
     content: str
-    stage: str
-    claim: int
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,18 +69,16 @@ class Outbox:
         self._of: dict[str, list[Past]] = {}
         self._held: dict[str, bool] = {}
         for row in ledger.entries(KIND).to_dict("records"):
-            self._note(_past({str(key): value for key, value in row.items()}))
+            self._note(Past(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
 
     def recover(self) -> int:
         """Flag open claims as unclear, and return their number. The caller holds the lock of sending."""
-        settled = {past.claim for past in self._past if past.action != "claim"}
+        settled = {past.data.get("claim") for past in self._past if past.action != "claim"}
         open_claims = [past for past in self._past if past.action == "claim" and past.seq not in settled]
         for past in open_claims:
-            data = _data(past.run, past.recipient, past.address_key, stage="data", claim=past.seq)
-            entry = Entry(
-                KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=f"delivery:settle:{past.seq}"
-            )
-            self._remember(self._ledger.append_all([entry])[0].seq, entry)
+            data = {**past.data, "stage": "data", "claim": past.seq}
+            key = f"delivery:settle:{past.seq}"
+            self._write([Entry(KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=key)])
         return len(open_claims)
 
     def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> MailVerdict:
@@ -96,20 +89,17 @@ class Outbox:
         """
         past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
         last = past[-1] if past else None
-        if failed:
-            return self._after_failure(past, last, content)
+        if failed and (last is None or last.action not in ("refused", "deferred")):
+            return MailVerdict(False, "没有失败的记录")
+        if failed:  # not if the failed mail said something else
+            told = next((each for each in reversed(past) if each.action == self._done), None)
+            same = told is not None and told.content == content
+            return MailVerdict(not same, "与上次寄到的相同" if same else "")
         if force:
             return MailVerdict(True)
         if self._held.get(recipient.address_key):
             return MailVerdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
         return self._after(past, last, content)
-
-    def _after_failure(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
-        if last is None or last.action not in ("refused", "deferred"):
-            return MailVerdict(False, "没有失败的记录")
-        told = next((each for each in reversed(past) if each.action == self._done), None)
-        same = told is not None and told.content == content  # the failed mail said something else
-        return MailVerdict(not same, "与上次寄到的相同" if same else "")
 
     def _after(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
         if last is None:
@@ -119,7 +109,7 @@ class Outbox:
             return MailVerdict(False, "上次是否送达不明，不自动重发", flagged=True)
         if told and told.content == content:
             return MailVerdict(False, SAME)
-        here = [each.action for each in past if each.run == self._run]
+        here = [each.action for each in past if each.data["run"] == self._run]
         if self._done in here:
             return MailVerdict(False, "本次运行已寄出")
         if "unclear" in here:
@@ -131,80 +121,43 @@ class Outbox:
     def claim(self, recipient: Recipient, content: str) -> int:
         """Record a mail before its handover; return the claim's number. Raise `RefusedError` if it is claimed."""
         past = self._of.get(recipient.key, [])
-        count = sum(each.action == "claim" and each.run == self._run for each in past)
-        entry = Entry(
-            KIND,
-            action="claim",
-            by=BY,
-            made_on=content,
-            data=_data(self._run, recipient.key, recipient.address_key),
-            personal={"address": recipient.address},
-            unique_key=f"delivery:{self._run}:{recipient.key}:{count}",
-        )
-        stored = self._ledger.append_all([entry])[0]
+        count = sum(each.action == "claim" and each.data["run"] == self._run for each in past)
+        key = f"delivery:{self._run}:{recipient.key}:{count}"
+        (stored,) = self._write([self._entry(recipient, content, Attempt("claim"), unique_key=key)])
         if not stored.new:
             raise RefusedError("另一个程序正在寄同一封邮件", where="寄送", remedy="请稍后再看结果")
-        self._remember(stored.seq, entry)
         return stored.seq
 
     def settle(self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0) -> None:
         """Record the result of an attempt. A claim has one result."""
-        entry = Entry(
-            KIND,
-            action=outcome.action,
-            by=BY,
-            made_on=content,
-            data=_data(
-                self._run, recipient.key, recipient.address_key, stage=outcome.stage, code=outcome.code, claim=claim
-            ),
-            personal={"address": recipient.address, "reply": mask(outcome.reply)[:300]},
-            unique_key=f"delivery:settle:{claim}" if claim else None,
-        )
-        self._remember(self._ledger.append_all([entry])[0].seq, entry)
+        key = f"delivery:settle:{claim}" if claim else None
+        self._write([self._entry(recipient, content, outcome, claim, key)])
 
     def defer(self, mails: Iterable[tuple[Recipient, str]]) -> None:
         """Record due mails (recipient, content) that were not sent because the server was unavailable."""
-        entries = [
-            Entry(
-                KIND,
-                action="deferred",
-                by=BY,
-                made_on=content,
-                data=_data(self._run, recipient.key, recipient.address_key, stage="connect"),
-                personal={"address": recipient.address},
-            )
-            for recipient, content in mails
-        ]
-        for stored, entry in zip(self._ledger.append_all(entries) if entries else (), entries, strict=True):
-            self._remember(stored.seq, entry)
+        away = Attempt("deferred", "connect")
+        self._write([self._entry(recipient, content, away) for recipient, content in mails])
 
-    def _remember(self, seq: int, entry: Entry) -> None:
-        made = {"seq": seq, "action": entry.action, "made_on": entry.made_on, "data": json.dumps(dict(entry.data))}
-        self._note(_past(made))
+    def _entry(
+        self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0, unique_key: str | None = None
+    ) -> Entry:
+        data = {"run": self._run, "recipient": recipient.key, "address": recipient.address_key}
+        ended = {"stage": outcome.stage, "code": outcome.code, "claim": claim}
+        data |= {name: value for name, value in ended.items() if value}
+        personal = {"address": recipient.address}
+        personal |= {"reply": mask(outcome.reply)[:300]} if outcome.reply else {}
+        return Entry(
+            KIND, action=outcome.action, by=BY, made_on=content, data=data, personal=personal, unique_key=unique_key
+        )
+
+    def _write(self, entries: list[Entry]) -> list[Stored]:
+        stored = self._ledger.append_all(entries) if entries else []
+        for each, entry in zip(stored, entries, strict=True):
+            self._note(Past(each.seq, entry.action, entry.made_on, entry.data))
+        return stored
 
     def _note(self, past: Past) -> None:
         self._past.append(past)
-        self._of.setdefault(past.recipient, []).append(past)
+        self._of.setdefault(past.data["recipient"], []).append(past)
         if past.action in _SETTLED:
-            self._held[past.address_key] = past.action == "refused" and past.stage == "rcpt"
-
-
-def _data(
-    run: str, recipient: str, address_key: str, *, stage: str = "", code: int = 0, claim: int = 0
-) -> dict[str, object]:
-    data: dict[str, object] = {"run": run, "recipient": recipient, "address": address_key}
-    return data | {key: value for key, value in (("stage", stage), ("code", code), ("claim", claim)) if value}
-
-
-def _past(row: Mapping[str, object]) -> Past:
-    data = json.loads(str(row["data"]) or "{}")
-    return Past(
-        seq=int(str(row["seq"])),
-        action=str(row["action"]),
-        run=str(data.get("run", "")),
-        recipient=str(data.get("recipient", "")),
-        address_key=str(data.get("address", "")),
-        content=str(row["made_on"]),
-        stage=str(data.get("stage", "")),
-        claim=int(data.get("claim", 0)),
-    )
+            self._held[past.data["address"]] = past.action == "refused" and past.data.get("stage") == "rcpt"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -61,57 +61,53 @@ class Post:
     serialise: Callable[[Message, str], bytes]
     clock: Clock
     per_minute: int = 30
-    waits: tuple[float, ...] = WAITS
     told: Callable[[Result], None] = lambda _: None
     _last: float | None = field(default=None, init=False)
     _down: int = field(default=0, init=False)
-    _ended: set[str] = field(default_factory=set[str], init=False)
+    _results: list[Result] = field(default_factory=list[Result], init=False)
 
-    def send_all(self, drafts: Iterable[Draft]) -> list[Result]:
+    def send_all(self, drafts: list[Draft]) -> list[Result]:
         """Send every draft, with retries. If `ServerError` is raised, mails without result are recorded as deferred."""
-        left = list(drafts)
         try:
-            return self._send_all(left)
+            self._send_all(drafts)
         except ServerError:
-            self.outbox.defer(
-                [(draft.recipient, draft.content) for draft in left if draft.recipient.key not in self._ended]
-            )
+            ended = {result.recipient.key for result in self._results}
+            self.outbox.defer([(one.recipient, one.content) for one in drafts if one.recipient.key not in ended])
             raise
+        return self._results
 
-    def _send_all(self, drafts: Iterable[Draft]) -> list[Result]:
-        results: list[Result] = []
+    def _send_all(self, drafts: list[Draft]) -> None:
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
         for place, draft in enumerate(drafts):
-            made = self._made(draft, results)
-            if made and (again := self._attempt(*made, draft.content, 1, results)):
+            made = self._made(draft)
+            if made and (again := self._attempt(*made, draft.content, 1)):
                 heapq.heappush(queue, (self.clock.steady() + again, place, 2, *made, draft.content))
         while queue:
             due, place, attempt, message, raw, content = heapq.heappop(queue)
             self._wait(due - self.clock.steady())
-            if again := self._attempt(message, raw, content, attempt, results):
+            if again := self._attempt(message, raw, content, attempt):
                 heapq.heappush(queue, (self.clock.steady() + again, place, attempt + 1, message, raw, content))
-        return results
 
-    def _made(self, draft: Draft, results: list[Result]) -> tuple[Message, bytes] | None:
+    def _made(self, draft: Draft) -> tuple[Message, bytes] | None:
         """Build, serialise and keep the mail. A mail that cannot be built does not stop the others."""
         try:
             message = draft.build()
             raw = self.serialise(message, draft.content)
         except MingceError as error:
-            self._say(results, Result(draft.recipient, "failed", str(error)))
+            self._say(Result(draft.recipient, "failed", str(error)))
             return None
         keep(self.folder, draft.recipient, raw)
         return message, raw
 
-    def _attempt(self, message: Message, raw: bytes, content: str, attempt: int, results: list[Result]) -> float:
+    def _attempt(self, message: Message, raw: bytes, content: str, attempt: int) -> float:
         """Try once, and return the seconds until the next attempt, 0 if there is none."""
         recipient = message.recipient
         if self.server is None:
             self.outbox.settle(recipient, content, Attempt("written"))
-            self._say(results, Result(recipient, "written", subject=message.subject))
+            self._say(Result(recipient, "written", subject=message.subject))
             return 0
         claim, outcome = self._handed(self.server, recipient, raw, content)
-        waits = self.waits[attempt - 1] if attempt <= len(self.waits) else 0
+        waits = WAITS[attempt - 1] if attempt <= len(WAITS) else 0
         if outcome.action != "deferred" or claim or not waits:
             self.outbox.settle(recipient, content, outcome, claim)
         log("deliver").info(
@@ -120,7 +116,7 @@ class Post:
         )
         if outcome.action == "deferred" and waits:
             return waits
-        self._say(results, Result(recipient, outcome.action, _why(outcome), message.subject))
+        self._say(Result(recipient, outcome.action, _why(outcome), message.subject))
         return 0
 
     def _handed(self, server: MailServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
@@ -130,7 +126,8 @@ class Post:
             claims.append(self.outbox.claim(recipient, content))
 
         self._rest()
-        self._keep_pace()
+        if self._last is not None:
+            self._wait(60 / self.per_minute - (self.clock.steady() - self._last))
         outcome = server.send(raw, recipient.address, claim)
         self._down = self._down + 1 if outcome.lost else 0
         if outcome.stage != "connect":  # servers count refused mails, too
@@ -141,23 +138,18 @@ class Post:
         """Wait after several lost connections in a row, at last raise `ServerError`: all mails would become unclear."""
         if self._down < DOWN_AFTER:
             return
-        if self._down - DOWN_AFTER >= len(self.waits):
+        if self._down - DOWN_AFTER >= len(WAITS):
             raise ServerError(
                 "连不上邮件服务器", where="[mail] server", remedy="其余邮件没有寄出，请稍后再执行 mingce send"
             )
-        self._wait(self.waits[self._down - DOWN_AFTER])
-
-    def _keep_pace(self) -> None:
-        if self._last is not None:
-            self._wait(60 / self.per_minute - (self.clock.steady() - self._last))
+        self._wait(WAITS[self._down - DOWN_AFTER])
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
             self.clock.sleep(seconds)
 
-    def _say(self, results: list[Result], result: Result) -> None:
-        results.append(result)
-        self._ended.add(result.recipient.key)
+    def _say(self, result: Result) -> None:
+        self._results.append(result)
         self.told(result)
 
 
@@ -172,13 +164,9 @@ def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
 
 
 _STAGES: dict[str, str] = {
-    "connect": "连接邮件服务器",
-    "dialogue": "与服务器的对话",
-    "mail": "发件人",
-    "rcpt": "收件地址",
-    "data": "内容",
+    "connect": "连接邮件服务器", "dialogue": "与服务器的对话", "mail": "发件人", "rcpt": "收件地址", "data": "内容",
     "content": "内容",
-}
+}  # fmt: skip
 
 
 def _why(outcome: Attempt) -> str:

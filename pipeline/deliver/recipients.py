@@ -76,23 +76,19 @@ def clean_address(text: str) -> str:
 
 def counselors(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per address of the table `counselors`, and the roster's classes without one."""
-    classes = _distinct(roster, ["school", "college", "class_name"])
-    return _grouped("counselor", table, ["school", "college", "class_name"], "name", classes)
+    return _grouped("counselor", table, roster, ["school", "college", "class_name"], "name")
 
 
 def secretaries(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per secretary's address of `college_people`, and the roster's colleges without one."""
-    colleges = _distinct(roster, ["school", "college"])
-    return _grouped("secretary", table, ["school", "college"], "secretary", colleges)
-
-
-def _distinct(frame: pd.DataFrame, columns: list[str]) -> set[Key]:
-    return {tuple(map(str, row)) for row in frame[columns].drop_duplicates().itertuples(index=False, name=None)}
+    return _grouped("secretary", table, roster, ["school", "college"], "secretary")
 
 
 def _grouped(
-    kind: Kind, table: pd.DataFrame, columns: list[str], name: str, wanted: set[Key]
+    kind: Kind, table: pd.DataFrame, roster: pd.DataFrame, columns: list[str], name: str
 ) -> tuple[list[Recipient], list[NoAddress]]:
+    listed = roster[columns].drop_duplicates()
+    wanted: set[Key] = {tuple(map(str, row)) for row in listed.itertuples(index=False, name=None)}
     found: dict[str, tuple[str, set[str], set[Key]]] = {}
     why = dict.fromkeys(wanted, "人员表中没有这一行")
     for row in table[[*columns, name, "email"]].itertuples(index=False, name=None):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
-from pipeline.deliver.dashboard import FullPage, counselor_draft, secretary_draft
+from pipeline.deliver.dashboard import FullPage, staff_draft
 from pipeline.deliver.full_page import college_pages, counselor_pages, no_pages
 from pipeline.deliver.message import (
     XLSX,
@@ -111,21 +111,14 @@ def send_due(
             tell(result)
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
         try:
-            with _server(cohort, server) as reached:
+            with ExitStack() as stack:
+                if cohort.mail and server is None:
+                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password_of(cohort.mail))))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
-                results = _post(cohort, options, outbox, reached, folder, clock, tell).send_all(due)
+                _post(cohort, options, outbox, server, folder, clock, tell).send_all(due)
         finally:
             keep_reported(cohort, source, ledger, heard)
-    return Sent(source.run_id, passed + results, unreachable, recovered, folder)
-
-
-@contextmanager
-def _server(cohort: Cohort, given: MailServer | None) -> Generator[MailServer | None]:
-    if given or not cohort.mail:
-        yield given
-        return
-    with closing(SmtpServer(cohort.mail, password_of(cohort.mail))) as server:
-        yield server
+    return Sent(source.run_id, heard, unreachable, recovered, folder)
 
 
 def _dry(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
@@ -151,37 +144,27 @@ def _post(
     )
 
 
-def _staff(source: MailSource) -> tuple[list[Recipient], list[NoAddress]]:
+def _drafts(
+    cohort: Cohort, source: MailSource, ledger: Ledger, full: FullPage, *, invite: bool
+) -> tuple[list[Draft], list[NoAddress]]:
+    """Return every mail that may be due, and the staff without an address."""
+    if invite:
+        return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
     counselors, without = recipients.counselors(source.counselors, source.roster)
     secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
-    return counselors + secretaries, without + lacking
-
-
-def _staff_drafts(cohort: Cohort, source: MailSource, who: Iterable[Recipient], full: FullPage) -> Iterator[Draft]:
-    for recipient in who:
-        make = counselor_draft if recipient.kind == "counselor" else secretary_draft
-        pages = full if recipient.kind == "counselor" else partial(college_pages, cohort, source)
-        yield make(cohort, source, recipient, pages)
-
-
-def _students(cohort: Cohort, source: MailSource, invite: bool) -> Iterator[Draft]:
-    if invite:
-        yield from invitation_drafts(cohort, source, student_addresses(cohort, source))
-    elif cohort.mail and cohort.mail.students:
-        yield from student_drafts(cohort, source, student_addresses(cohort, source))
+    drafts = [staff_draft(cohort, source, one, full) for one in counselors]
+    pages = partial(college_pages, cohort, source)
+    drafts += [staff_draft(cohort, source, one, pages) for one in secretaries]
+    if cohort.mail and cohort.mail.students:
+        drafts += student_drafts(cohort, source, student_addresses(cohort, source))
+    return [*drafts, *registrar_drafts(cohort, source, ledger)], without + lacking
 
 
 def _plan(
     cohort: Cohort, options: Options, source: MailSource, ledger: Ledger, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return the due drafts, the results of the others, and who has no valid address."""
-    who, unreachable = ([], []) if options.invite else _staff(source)
-    unreachable = [*unreachable, *bad_addresses(cohort)]
-    drafts = [
-        *_staff_drafts(cohort, source, who, full),
-        *(_students(cohort, source, options.invite)),
-        *([] if options.invite else registrar_drafts(cohort, source, ledger)),
-    ]
+    drafts, unreachable = _drafts(cohort, source, ledger, full, invite=options.invite)
     due: list[Draft] = []
     passed: list[Result] = []
     for draft in drafts:
@@ -193,7 +176,7 @@ def _plan(
             due.append(draft)
         elif not options.failed:
             passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
-    return due, passed, unreachable
+    return due, passed, [*unreachable, *bad_addresses(cohort)]
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:
@@ -213,7 +196,8 @@ _LEAD = (
 def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iterator[Draft]:
     """Yield a mail for each school with errata and a registrar's address."""
     entries, run = ledger.entries(KIND), load_run(source.run)
-    for school in _schools(cohort, source):
+    unread = {key[0] for key, why in source.unread.items() if "学籍库" in why}
+    for school in [school for school in cohort.schools if school.name not in unread]:
         address = clean_address(school.registrar)
         rows = errata_of(run, school, entries) if address else []
         if rows:
@@ -222,12 +206,6 @@ def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iter
             yield Draft(
                 recipient, content, partial(_registrar_message, cohort, source, school, recipient, rows, content)
             )
-
-
-def _schools(cohort: Cohort, source: MailSource) -> Iterator[School]:
-    """Yield the schools whose registry was read."""
-    unread = {key[0] for key, why in source.unread.items() if "学籍库" in why}
-    return (school for school in cohort.schools if school.name not in unread)
 
 
 def bad_addresses(cohort: Cohort) -> list[NoAddress]:

@@ -114,19 +114,15 @@ class SmtpServer:
             self._drop()
             return Attempt("deferred", "dialogue", 0, type(error).__name__)
         if refused:
-            self._reset(refused)
-            return refused
+            return self._reset(refused)
         claim()
         return self._content(client, raw)
 
     def _opened(self, client: smtplib.SMTP) -> Attempt | None:
         refused = _refusal("mail", *client.mail(self._sender))
         if refused and refused.action == "refused":
-            raise ServerError(
-                f"邮件服务器不接受发件人（{refused.code}）",
-                where="[mail] sender",
-                remedy="请核对发件人与登录账号是否一致",
-            )
+            remedy = "请核对发件人与登录账号是否一致"
+            raise ServerError(f"邮件服务器不接受发件人（{refused.code}）", where="[mail] sender", remedy=remedy)
         return refused
 
     def close(self) -> None:
@@ -142,9 +138,7 @@ class SmtpServer:
         try:
             code, reply = client.docmd("DATA")
             if code != 354:
-                refused = _refusal("data", code, reply) or Attempt("deferred", "data", code)
-                self._reset(refused)
-                return refused
+                return self._reset(_refusal("data", code, reply) or Attempt("deferred", "data", code))
             with _cut_after(client.sock, self._timeout * CONTENT):
                 client.send(_quoted(raw))
         except (*_LOST, smtplib.SMTPResponseException) as error:
@@ -160,8 +154,7 @@ class SmtpServer:
             return Attempt("unclear", "content", 0, "reply")
         refused = _refusal("content", code, reply)
         if refused:
-            self._reset(refused)
-            return refused
+            return self._reset(refused)
         self._sent += 1
         return Attempt("accepted", "content", code)
 
@@ -182,15 +175,16 @@ class SmtpServer:
         self._client = connect_smtp(self._mail, self._password, self._timeout)
         return self._client
 
-    def _reset(self, outcome: Attempt) -> None:
-        """Prepare for the next mail. 421 means that the server closes the connection."""
+    def _reset(self, outcome: Attempt) -> Attempt:
+        """Prepare for the next mail; return this one's outcome. 421 means that the server closes the connection."""
         try:
             if self._client and outcome.code != 421:
                 self._client.rset()
-                return
+                return outcome
         except (*_LOST, smtplib.SMTPException):
             pass  # then connect anew
         self._drop()
+        return outcome
 
     def _drop(self) -> None:
         if self._client:
@@ -231,23 +225,22 @@ def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> 
 
 def _named(error: Exception, where: str) -> Exception:
     """Return a `ServerError` with a remedy if the error is final for every mail, else the error."""
+    final = isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+    check = "请核对 [mail] 的 port 与 security"
+    told: tuple[str, str] | None = None
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ServerError("邮件服务器的证书不可信", where=where, remedy="请核对服务器名称，或请网络中心更新证书")
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return ServerError("邮件服务器不支持加密或登录", where=where, remedy="请核对 [mail] 的 port 与 security")
-    if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
-        return ServerError(
-            "邮件服务器拒绝登录", where=where, remedy="请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
-        )
-    if type(error) is smtplib.SMTPException:  # smtplib's error if both know no common way to log in
-        return ServerError(
-            "邮件服务器的登录方式不受支持", where=where, remedy="请联系网络中心，开启 PLAIN 或 LOGIN 登录"
-        )
-    if isinstance(error, ssl.SSLError):
-        return ServerError("与邮件服务器加密失败", where=where, remedy="请核对 [mail] 的 port 与 security")
-    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500:
-        return ServerError(f"邮件服务器拒绝连接（{error.smtp_code}）", where=where, remedy="请联系网络中心")
-    return error
+        told = "邮件服务器的证书不可信", "请核对服务器名称，或请网络中心更新证书"
+    elif isinstance(error, smtplib.SMTPNotSupportedError):
+        told = "邮件服务器不支持加密或登录", check
+    elif isinstance(error, smtplib.SMTPAuthenticationError) and final:
+        told = "邮件服务器拒绝登录", "请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
+    elif type(error) is smtplib.SMTPException:  # smtplib's error if both know no common way to log in
+        told = "邮件服务器的登录方式不受支持", "请联系网络中心，开启 PLAIN 或 LOGIN 登录"
+    elif isinstance(error, ssl.SSLError):
+        told = "与邮件服务器加密失败", check
+    elif isinstance(error, smtplib.SMTPResponseException) and final:
+        told = f"邮件服务器拒绝连接（{error.smtp_code}）", "请联系网络中心"
+    return ServerError(told[0], where=where, remedy=told[1]) if told else error
 
 
 def password_of(mail: Mail) -> str | None:
@@ -260,17 +253,14 @@ def password_of(mail: Mail) -> str | None:
         return None
     found = os.environ.get("MINGCE_MAIL_PASSWORD") or _from_keyring(mail.user)
     if not found:
-        raise ConfigurationError(
-            [
-                f"[mail] user：没有 {mail.user} 的密码。请设置环境变量 MINGCE_MAIL_PASSWORD，"
-                f"或执行 keyring set mingce {mail.user} 存入系统钥匙串"
-            ],
-            where="cohort.toml",
+        told = (
+            f"[mail] user：没有 {mail.user} 的密码。请设置环境变量 MINGCE_MAIL_PASSWORD，"
+            f"或执行 keyring set mingce {mail.user} 存入系统钥匙串"
         )
+        raise ConfigurationError([told], where="cohort.toml")
     if not found.isascii():  # smtplib sends ASCII only; other characters come from an input method
-        raise ConfigurationError(
-            ["[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"], where="cohort.toml"
-        )
+        told = "[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"
+        raise ConfigurationError([told], where="cohort.toml")
     return found
 
 

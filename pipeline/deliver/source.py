@@ -18,7 +18,7 @@ from pipeline.cohort_sections import Window
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
 from pipeline.review.decisions import standing_decisions
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
@@ -100,42 +100,44 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
     Raises:
         RefusedError: the run is a check or not of all colleges and rules, or a question on other years is open.
     """
-    summary = _summary(run)
+    summary = read_summary(run)
+    if summary is None:
+        raise RefusedError("运行摘要 summary.json 读不出", where=run.name, remedy="请重新执行 mingce run")
     if not counts(summary) or summary.get("command", "run") != "run":
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    _refuse_unanswered(cohort, run, summary)
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
     columns += POSITION
-    submissions = read_table(run, "submissions", columns)
+    submissions, roster = read_table(run, "submissions", columns), read_table(run, "roster")
+    own = ("findings", "colleges", "counselors", "college_people", "course")
+    with open_ledger(cohort) as ledger:
+        _refuse_unanswered(summary, ledger, run.name)
+        returned = _return_reasons(cohort, ledger)
+    run_id = str(summary.get("run_id") or run.name)
+    colleges = list(roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
+    unread = summary.get("unread") or {}
+    told = {key: unread_of(unread, cohort.code_of(key[0]), key[1]) for key in colleges}
     return MailSource(
         run=run,
-        run_id=str(summary.get("run_id") or run.name),
+        run_id=run_id,
         as_of=date.fromisoformat(str(summary["as_of"])),
-        roster=read_table(run, "roster"),
-        findings=read_table(run, "findings"),
+        roster=roster,
         submissions=submissions,
-        colleges=read_table(run, "colleges"),
-        counselors=read_table(run, "counselors"),
-        college_people=read_table(run, "college_people"),
-        course=read_table(run, "course"),
         window=cohort.window,
-        broken=_broken(cohort, run, str(summary.get("run_id") or run.name)),
-        unread=_unread(cohort, run, summary),
+        broken=_broken(cohort, run, run_id, colleges),
+        unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
         changed=_changed(cohort, summary),
-        returned=_return_reasons(cohort),
+        returned=returned,
         extras=_extras(run, submissions),
+        **{name: read_table(run, name) for name in own},
     )
 
 
-def _refuse_unanswered(cohort: Cohort, run: Path, summary: dict[str, Any]) -> None:
-    with open_ledger(cohort) as ledger:
-        asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
+def _refuse_unanswered(summary: dict[str, Any], ledger: Ledger, run: str) -> None:
+    asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
     if asked:
-        raise RefusedError(
-            "；".join(line.removesuffix(YEARS_REMEDY) for line in asked), where=run.name, remedy=YEARS_REMEDY
-        )
+        raise RefusedError("；".join(line.removesuffix(YEARS_REMEDY) for line in asked), where=run, remedy=YEARS_REMEDY)
 
 
 def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:
@@ -154,36 +156,16 @@ def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:
     return frozenset((names.get(code, code), college) for code, _, college in keys)
 
 
-def _return_reasons(cohort: Cohort) -> dict[tuple[str, str], str]:
-    with open_ledger(cohort) as ledger:
-        decisions = standing_decisions(ledger.entries("decision"))
+def _return_reasons(cohort: Cohort, ledger: Ledger) -> dict[tuple[str, str], str]:
+    decisions = standing_decisions(ledger.entries("decision"))
     names = {school.code: school.name for school in cohort.schools}
     given = decisions[(decisions["decision"] == "returned") & (decisions["why"] != "")]
     columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
     return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
 
-def _summary(run: Path) -> dict[str, Any]:
-    summary = read_summary(run)
-    if summary is None:
-        raise RefusedError("运行摘要 summary.json 读不出", where=run.name, remedy="请重新执行 mingce run")
-    return summary
-
-
-def _unread(cohort: Cohort, run: Path, summary: dict[str, Any]) -> dict[Key, str]:
-    unread = summary.get("unread") or {}
-    told = {key: unread_of(unread, cohort.code_of(key[0]), key[1]) for key in _colleges(run)}
-    return {key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking}
-
-
-def _colleges(run: Path) -> list[tuple[str, str]]:
-    roster = read_table(run, "roster", ["school", "college"]).drop_duplicates()
-    return [(str(school), str(college)) for school, college in roster.itertuples(index=False, name=None)]
-
-
-def _broken(cohort: Cohort, run: Path, run_id: str) -> dict[Key, str]:
+def _broken(cohort: Cohort, run: Path, run_id: str, colleges: list[tuple[str, str]]) -> dict[Key, str]:
     """Return the colleges whose page is missing, incomplete, a page of failure, or another college's."""
-    colleges = _colleges(run)
     tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
     broken: dict[Key, str] = {}
     for key in colleges:

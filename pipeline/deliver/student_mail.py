@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -77,34 +77,17 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
     `submitted` is in the submission that counts. `proved` is the same if its code was typed into the sheet. `known` is
     from the office's registry file, or from last year's submissions.
     """
-    roster = source.roster[["school", "student_number", "submission_id"]]
-    given = source.submissions.drop_duplicates("submission_id").set_index("submission_id")
-    emails = given["email"].to_dict()
-    codes = _typed_codes(source)
-    submitted = [clean_address(str(emails.get(each, ""))) for each in roster["submission_id"]]
-    typed = [codes.get(str(each), "") for each in roster["submission_id"]]
-    key = code_key(cohort)
-    proved = [
-        address if address and code and is_code(code, _code(cohort, key, school, number, address)) else ""
-        for address, code, school, number in zip(
-            submitted, typed, roster["school"], roster["student_number"], strict=True
-        )
-    ]
-    known = _known(cohort, source)
-    keys = zip(roster["school"].astype(str), roster["student_number"].astype(str), strict=True)
-    return pd.DataFrame(
-        {
-            "school": roster["school"].to_numpy(),
-            "student_number": roster["student_number"].to_numpy(),
-            "submitted": submitted,
-            "proved": proved,
-            "known": [known.get(each, "") for each in keys],
-        }
-    ).astype("str")
-
-
-def _code(cohort: Cohort, key: bytes, school: str, number: str, address: str) -> str:
-    return code_for(key, cohort.name, cohort.code_of(school), number, address)
+    roster = source.roster[["school", "student_number", "submission_id"]].astype("str")
+    emails = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["email"].to_dict()
+    codes, key = _typed_codes(source), code_key(cohort)
+    known = _last_year(cohort, source) | _registry(cohort)  # the registry's own come first
+    rows: list[tuple[str, ...]] = []
+    for school, number, submission in roster.itertuples(index=False, name=None):
+        address, typed = clean_address(str(emails.get(submission, ""))), codes.get(submission, "")
+        code = code_for(key, cohort.name, cohort.code_of(school), number, address)
+        proved = address if address and typed and is_code(typed, code) else ""
+        rows.append((school, number, address, proved, known.get((school, number), "")))
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS), dtype="str")
 
 
 def _typed_codes(source: MailSource) -> dict[str, str]:
@@ -119,18 +102,12 @@ def _typed_codes(source: MailSource) -> dict[str, str]:
     return dict(zip(joined["submission_id"].astype(str), joined["value"].astype(str), strict=True))
 
 
-def _known(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
-    """Return the office's addresses by (school, student number). The registry's precede last year's."""
-    return _last_year(cohort, source) | _registry(cohort)
-
-
 def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for school in cohort.schools:
-        if is_database(school.registry):
-            continue  # a database returns the compared fields only
-        with suppress(InputError):  # the run has reported an unreadable one
-            found |= _addresses(school, cohort)
+        if not is_database(school.registry):  # a database returns the compared fields only
+            with suppress(InputError):  # the run has reported an unreadable one
+                found |= _addresses(school, cohort)
     return found
 
 
@@ -179,17 +156,12 @@ def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) 
         if status == "returned" and (school, number) in source.returned:
             items = (("退回原因", mask(source.returned[school, number]), ""),)
         state = states()[status]
-        values: dict[str, object] = {
-            "headline": state.headline,
-            "lead": state.lead,
-            "items": items,
-            "steps": (),
-            "code": "",
-            "code_note": "",
-        }
         day = reported.get((school, number), "") if status == "registrar" else ""
-        values |= {"lead": f"{reported_in_words(day)}。暂时不用再做什么。"} if day else {}
-        values["deadline"] = _deadline(cohort, source.as_of) if state.until == "closes" else ""
+        values = {
+            "headline": state.headline, "items": items,
+            "lead": f"{reported_in_words(day)}。暂时不用再做什么。" if day else state.lead,
+            "deadline": _deadline(cohort, source.as_of) if state.until == "closes" else "",
+        }  # fmt: skip
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = mail_digest(status, *(text for item in items for text in item[:2]), *filter(None, [day]))
         yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
@@ -221,10 +193,10 @@ def _coded(
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
     # an address without proof learns nothing of the student, not even the name
     recipient = Recipient(kind, to, (), frozenset({student}))
-    headline, lead, steps = _CONFIRM_NEW if kind == "confirm" and to != address else _WORDS[kind]
-    values: dict[str, object] = {
+    headline, lead, steps = _WORDS["confirm new" if kind == "confirm" and to != address else kind]
+    values = {
         "headline": headline, "lead": lead.format(cohort=cohort.name, school=school, address=mask(address)),
-        "items": (), "steps": steps, "code": "" if kind == "changed" else code,
+        "steps": steps, "code": "" if kind == "changed" else code,
         "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort, as_of),
     }  # fmt: skip
@@ -232,39 +204,42 @@ def _coded(
     return Draft(recipient, content, partial(_message, cohort, recipient, content, values))
 
 
-_INVITE = (
-    "请提交毕业生信息",
-    "您是{school}{cohort}毕业生。请在截止日期前提交毕业生生源信息，它用于毕业证、就业报到和档案转递。",
-    (
-        "打开学院通知里的登记表，按身份证、户口簿和学籍逐项填写。",
-        "班级请从名单中选择；专业由班级确定，不用自己填。身份证号码按文本填写，末位 X 用大写。",
-        "填写上面的确认码和这个邮箱，提交。之后的核对结果会寄到这里。",
+_WORDS = {
+    "invite": (
+        "请提交毕业生信息",
+        "您是{school}{cohort}毕业生。请在截止日期前提交毕业生生源信息，它用于毕业证、就业报到和档案转递。",
+        (
+            "打开学院通知里的登记表，按身份证、户口簿和学籍逐项填写。",
+            "班级请从名单中选择；专业由班级确定，不用自己填。身份证号码按文本填写，末位 X 用大写。",
+            "填写上面的确认码和这个邮箱，提交。之后的核对结果会寄到这里。",
+        ),
     ),
-)
-_CONFIRM = (
-    "请确认您的邮箱",
-    "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；不是您填写的，请忽略这封邮件。",
-    (),
-)
-_CONFIRM_NEW = (
-    "请确认您的新邮箱",
-    "{school}{cohort}毕业生信息中，您的邮箱填写成了 {address}。如果是您填写的，请把下面的确认码填入表格；"
-    "不是您填写的，请不要理会确认码，并马上告诉辅导员。",
-    (),
-)
-_CHANGED = (
-    "您的邮箱已变更",
-    "{school}{cohort}毕业生信息中，您的邮箱已变更为 {address}，以后的结果寄到那里。不是您变更的，请马上告诉辅导员。",
-    (),
-)
-_WORDS = {"invite": _INVITE, "confirm": _CONFIRM, "changed": _CHANGED}
+    "confirm": (
+        "请确认您的邮箱",
+        "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；"
+        "不是您填写的，请忽略这封邮件。",
+        (),
+    ),
+    "confirm new": (
+        "请确认您的新邮箱",
+        "{school}{cohort}毕业生信息中，您的邮箱填写成了 {address}。如果是您填写的，请把下面的确认码填入表格；"
+        "不是您填写的，请不要理会确认码，并马上告诉辅导员。",
+        (),
+    ),
+    "changed": (
+        "您的邮箱已变更",
+        "{school}{cohort}毕业生信息中，您的邮箱已变更为 {address}，以后的结果寄到那里。"
+        "不是您变更的，请马上告诉辅导员。",
+        (),
+    ),
+}
 
 
-def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[str, object]) -> Message:
+def _message(cohort: Cohort, recipient: Recipient, content: str, values: Mapping[str, object]) -> Message:
     greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学您好"
     shared = {
         "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
-        "cohort": cohort.name,
+        "cohort": cohort.name, "items": (), "steps": (), "code": "", "code_note": "",
     }  # fmt: skip
     html, text = render_letter("student", {**shared, **values}, cohort)
     refuse_id_numbers(recipient, html, text)
@@ -274,18 +249,14 @@ def _message(cohort: Cohort, recipient: Recipient, content: str, values: dict[st
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
     """Return by submission what the student must correct: label of the field, advice, value given."""
     own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
-    told = [_told(*map(str, row)) for row in own[["field", "message", "given", "expected"]].itertuples(index=False)]
     found: dict[str, list[tuple[str, str, str]]] = {}
-    for submission, item in zip(own["submission_id"].astype(str), told, strict=True):
-        found.setdefault(submission, []).append(item)
+    columns = ["submission_id", "field", "message", "given", "expected"]
+    for submission, field, message, given, expected in own[columns].astype("str").itertuples(index=False, name=None):
+        quotes = expected and expected in message and expected not in given  # the registry's value is not for students
+        told = "请核对这一项后重新填写" if quotes else mask(message)
+        shown = mask(given) if len(given) <= _LONGEST_GIVEN else ""
+        found.setdefault(submission, []).append((fields.label(field) or "信息", told, shown))
     return {submission: tuple(dict.fromkeys(items)) for submission, items in found.items()}
-
-
-def _told(field: str, message: str, given: str, expected: str) -> tuple[str, str, str]:
-    """Return a finding as its student may see it: no message that quotes the registry, numbers masked."""
-    quotes = expected and expected in message and expected not in given
-    own = mask(given) if len(given) <= _LONGEST_GIVEN else ""
-    return fields.label(field) or "信息", "请核对这一项后重新填写" if quotes else mask(message), own
 
 
 def _deadline(cohort: Cohort, as_of: date) -> str:

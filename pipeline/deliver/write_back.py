@@ -6,7 +6,7 @@ after a re-read. So no write addresses a row that students can move: one call re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,8 @@ class SheetAnswers:
 class Summary:
     """The result by spreadsheet, and the number of students who are in none."""
 
-    sheets: list[SheetAnswers] = field(default_factory=list[SheetAnswers])
-    unplaced: int = 0
+    sheets: list[SheetAnswers]
+    unplaced: int
 
 
 def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience: Patience | None = None) -> Summary:
@@ -74,8 +74,8 @@ def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience:
 
 def targets(cohort: Cohort) -> list[str]:
     """Return the keys of the spreadsheets that get answers. Raise `RefusedError` if there is none."""
-    sources = [source for source in cohort.submissions.paths if is_gsheet(source)]
-    keys = [cohort.google.answers] if cohort.google.answers else [parse_source(source)[0] for source in sources]
+    answers, sources = cohort.google.answers, cohort.submissions.paths
+    keys = [answers] if answers else [parse_source(source)[0] for source in sources if is_gsheet(source)]
     if not keys:
         raise RefusedError(
             "这一届没有 Google 表格可以回写", where=str(cohort.folder),
@@ -102,7 +102,8 @@ def _write_one(
     client = connect_google(cohort, write=not dry_run, patience=patience)
     book = read_book(client, key, formats=True)
     tab = book.answers()
-    current = _current(client, book, tab)
+    (seen,) = client.read_values(key, [tab.whole], {"prettyPrint": "false"}) if tab else ([],)
+    current = [[str(cell) for cell in row] for row in seen]
     if tab and ANSWERS_MARK not in tab.protections and current and current[0] != HEADER:
         remedy = f"请给那张工作表改名，系统会另建一张 {ANSWERS_TITLE}"
         what = f"已有一张名为 {ANSWERS_TITLE} 的工作表，不是系统建的，没有改动"
@@ -111,22 +112,9 @@ def _write_one(
         _replace(client, book, [HEADER, *rows.to_numpy().tolist()], len(current))
     before = _frame(current)
     return SheetAnswers(
-        key,
-        book.title,
-        len(rows),
-        _counts(rows),
-        _counts(before),
-        _changed(before, rows),
-        not dry_run,
+        key, book.title, len(rows), _counts(rows), _counts(before), _changed(before, rows), not dry_run,
         str(client.calls),
-    )
-
-
-def _current(client: SheetsClient, book: Book, tab: Tab | None) -> Values:
-    if tab is None:
-        return []
-    (rows,) = client.read_values(book.key, [tab.whole], {"prettyPrint": "false"})
-    return [[str(cell) for cell in row] for row in rows]
+    )  # fmt: skip
 
 
 def _frame(values: Values) -> pd.DataFrame:
@@ -181,7 +169,9 @@ def _prepare(client: SheetsClient, book: Book, rows: int) -> Tab:
         return added() and not structure_requests(_own(state), rows, client.address)
 
     if state.answers() is None:
-        client.write(lambda: client.batch_update(book.key, {"requests": [_new_tab(rows)]}), added)
+        grid = {"rowCount": rows, "columnCount": len(HEADER), "frozenRowCount": 1}
+        new = {"addSheet": {"properties": {"title": ANSWERS_TITLE, "gridProperties": grid}}}
+        client.write(lambda: client.batch_update(book.key, {"requests": [new]}), added)
         added()
     if structure_requests(_own(state), rows, client.address):
         client.write(
@@ -198,17 +188,14 @@ def _own(book: Book) -> Tab:
     return tab
 
 
-def _new_tab(rows: int) -> dict[str, Any]:
-    grid = {"rowCount": rows, "columnCount": len(HEADER), "frozenRowCount": 1}
-    return {"addSheet": {"properties": {"title": ANSWERS_TITLE, "gridProperties": grid}}}
-
-
 def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]]:
     """Return batch requests for what `tab` lacks: size, text format, protection, colours."""
     requests: list[dict[str, Any]] = []
     if tab.rows < rows or tab.columns < len(HEADER):
         grid = {"rowCount": max(tab.rows, rows), "columnCount": max(tab.columns, len(HEADER))}
-        requests.append(_grid(tab, grid))
+        size = {"properties": {"sheetId": tab.id, "gridProperties": grid}}
+        named = "gridProperties.rowCount,gridProperties.columnCount"
+        requests.append({"updateSheetProperties": {**size, "fields": named}})
     if ANSWERS_MARK not in tab.protections:
         text = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}, "wrapStrategy": "WRAP"}}
         fields = "userEnteredFormat.numberFormat,userEnteredFormat.wrapStrategy"
@@ -221,11 +208,6 @@ def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]
         _colour(tab, state) for state in states().values() if state.family in _COLOURED and state.word not in coloured
     ]
     return requests
-
-
-def _grid(tab: Tab, grid: dict[str, int]) -> dict[str, Any]:
-    fields = ",".join(f"gridProperties.{name}" for name in grid)
-    return {"updateSheetProperties": {"properties": {"sheetId": tab.id, "gridProperties": grid}, "fields": fields}}
 
 
 def _told_by(rule: dict[str, Any]) -> str:

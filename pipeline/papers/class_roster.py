@@ -54,9 +54,6 @@ class Students:
     @cached_property
     def submitted(self) -> Frame:
         """The submitted fields of each roster row, blank if there is no submission."""
-        if self.within:
-            college, rows = self.within
-            return college.submitted.iloc[rows]
         return self.submissions[fields.names()].reindex(self.roster["submission_id"]).fillna("").astype("str")
 
     @property
@@ -84,10 +81,6 @@ class Students:
         rows = np.flatnonzero(self.roster["class_name"] == name)
         return replace(self, **own, class_name=name, within=(self, rows))
 
-    def outside_by_name(self) -> str:
-        """Return the students outside the cohort by reason: 休学：张三、李四；参军入伍：王五."""
-        return "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(self.outside))
-
     @cached_property
     def marks(self) -> Frame:
         """For each roster row and registry field `EQUAL`, `UNLIKE` or `UNCOMPARED`, as the findings say.
@@ -98,7 +91,9 @@ class Students:
             college, rows = self.within
             return college.marks.iloc[rows]
         names = fields.in_registry()
-        given, held = self.submitted[names].reset_index(drop=True), self._held(names).reset_index(drop=True)
+        rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
+        held = rows[names].reindex(self.roster["student_number"]).fillna("")
+        given, held = self.submitted[names].reset_index(drop=True), held.reset_index(drop=True)
         ids = self.roster["submission_id"].reset_index(drop=True)
         told, judged = self._unlike(), self._judged(names)
         looked_at = np.flatnonzero(~ids.isin(list(self.certified)) & (ids != ""))
@@ -119,10 +114,6 @@ class Students:
             return [college.lines[at] for at in rows]
         parts = (frame.to_dict("records") for frame in (self.roster, self.submitted, self.marks))
         return cast("list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]", list(zip(*parts, strict=True)))
-
-    def _held(self, names: list[str]) -> Frame:
-        rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
-        return rows[names].reindex(self.roster["student_number"]).fillna("")
 
     def _judged(self, names: list[str]) -> dict[str, np.ndarray]:
         """Return by field which rows were compared: the rule ran, and the registry's value broke no rule of its own."""
@@ -148,26 +139,17 @@ class Students:
 
 def paper_students(run: Run, college: College) -> Students:
     """Return the students of one college of a run."""
-    own = {name: run.rows(name, school=college.school, college=college.name) for name in _TABLES}
+    tables = ("roster", "findings", "outside", "registry", "registry_findings")
+    own = {name: run.rows(name, school=college.school, college=college.name) for name in tables}
     ids = [one for one in {*own["roster"]["submission_id"], *own["findings"]["submission_id"]} if one]
-    rows = run.rows_in("submissions", "submission_id", ids, _COLUMNS, college.school)
+    rows = run.rows_in("submissions", "submission_id", ids, ["submission_id", *fields.names()], college.school)
     identity = run.rows_in("certifications", "submission_id", ids, ["submission_id", "identity"], college.school)
     certified = frozenset(identity["submission_id"][identity["identity"] == "certified"])
     return Students(
-        run,
-        college,
-        own["roster"],
-        rows.set_index("submission_id"),
-        own["findings"],
-        own["outside"],
-        own["registry"],
-        own["registry_findings"],
-        certified,
-    )
+        run, college, own["roster"], rows.set_index("submission_id"), own["findings"], own["outside"], own["registry"],
+        own["registry_findings"], certified,
+    )  # fmt: skip
 
-
-_TABLES = ("roster", "findings", "outside", "registry", "registry_findings")
-_COLUMNS = ["submission_id", *fields.names()]
 
 PROOF = "核对签名表"
 PHOTOGRAPH = "本表印有完整的身份证号码：请勿拍照、转发，核对后由辅导员收回，用完销毁。"
@@ -225,7 +207,7 @@ def _about(students: Students) -> list[list[str]]:
 
 def _notes(students: Students) -> list[str]:
     closes = month_day(students.run.window.closes)
-    outside = students.outside_by_name()
+    outside = "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(students.outside))
     return [_NOTE.format(closes), *([f"不在本届，不用签名：{outside}。"] if outside else [])]
 
 
@@ -238,14 +220,17 @@ def _row(
         names = [[[str(listed["name"]), ""]], [[str(listed["student_number"]), ""]]]
         return {"number": number, "cells": [names], "state": f"{state.word}：{state.sheet}", "remark": ""}
     cells = [
-        [[_part(name, given, marks, full=full) for name in line if _shown(name, given)] for line in lines]
+        [
+            [
+                _part(name, given, marks, full=full)
+                for name in line
+                if given[name] or fields.fields()[name].required == "yes"
+            ]
+            for line in lines
+        ]
         for lines in _PROOF_COLUMNS.values()
     ]
     return {"number": number, "cells": cells, "state": state.word, "remark": state.word}
-
-
-def _shown(name: str, given: Mapping[Any, Any]) -> bool:
-    return bool(given[name]) or fields.fields()[name].required == "yes"
 
 
 def _part(name: str, given: Mapping[Any, Any], marks: Mapping[Any, Any], *, full: bool) -> list[str]:

@@ -55,6 +55,7 @@ _WIDTH = 46
 _UNKNOWN = "没有姓名，或学号和身份证号码都没有：不能在这里更正，请学生重新提交"
 _DONE = ("approved", "stale")
 _COLOURS = {"critical": "#F9D3C8", "warning": "#FFF0C2"}
+_GREY = "#F2F3F5"
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,13 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
         for column in columns:
             sheet.set_column(column.at, column.at, column.width)
             add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW, BELOW + len(rows) - 1)
-        _write_own_columns(book, sheet, len(columns) + 1)
-        looks = _Looks(book)
+        for at, label, width in ((0, TO_DO, _WIDTH), (len(columns) + 1, SUBMISSION_ID, 24)):
+            sheet.set_column(at, at, width)
+            sheet.write_string(HEADER, at, label, label_style(book))
+        looks, to_do = _looks(book), style(book, num_format="@", text_wrap=True, bg_color=_GREY, **EDGE)
         for at, row in enumerate(rows, BELOW):
+            sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
+            sheet.write_string(at, 0, row.to_do[:LONGEST], to_do)
             _write_row(sheet, at, row, columns, looks)
         _finish(sheet, len(rows), len(columns) + 1)
     return buffer.getvalue()
@@ -174,45 +179,31 @@ class Form:
         return cls(cohort.name, form_columns(cohort, first=1))
 
 
-class _Looks:
-    """Cell formats by locked and severity."""
-
-    def __init__(self, book: Workbook) -> None:
-        self._made = {
-            (locked, severity): style(
-                book, num_format="@", locked=locked, **EDGE, **({"bg_color": colour} if colour else {})
-            )
-            for locked in (True, False)
-            for severity, colour in {**_COLOURS, "": "", "key": "#F2F3F5"}.items()
-        }
-        self.to_do = style(book, num_format="@", text_wrap=True, bg_color="#F2F3F5", **EDGE)
-
-    def of(self, *, locked: bool, severity: str) -> Format:
-        return self._made[locked, severity or ("key" if locked else "")]
+def _looks(book: Workbook) -> dict[tuple[bool, str], Format]:
+    """Return the formats of cells, by whether they are locked and by severity (blank: nothing to mend)."""
+    return {
+        (locked, severity): style(
+            book, num_format="@", locked=locked, **EDGE, **({"bg_color": colour} if colour else {})
+        )
+        for locked in (True, False)
+        for severity, colour in {**_COLOURS, "": _GREY if locked else ""}.items()
+    }
 
 
-def _write_own_columns(book: Workbook, sheet: Worksheet, last: int) -> None:
-    """Write the headings outside the form: corrections first, 提交编号 last."""
-    for at, label, width in ((0, TO_DO, _WIDTH), (last, SUBMISSION_ID, 24)):
-        sheet.set_column(at, at, width)
-        sheet.write_string(HEADER, at, label, label_style(book))
-
-
-def _write_row(sheet: Worksheet, at: int, row: Row, columns: list[FormColumn], looks: _Looks) -> None:
-    sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
-    sheet.write_string(at, 0, row.to_do[:LONGEST], looks.to_do)
+def _write_row(
+    sheet: Worksheet, at: int, row: Row, columns: list[FormColumn], looks: dict[tuple[bool, str], Format]
+) -> None:
     for column in columns:
         name = column.field.name
         severity, advice = row.faults.get(name, ("", ""))
-        look = looks.of(locked=not row.may_change(name), severity=severity)
+        look = looks[not row.may_change(name), severity]
         if row.given[name]:
             sheet.write_string(at, column.at, row.given[name][:LONGEST], look)
         else:
             sheet.write_blank(at, column.at, None, look)
         if advice:
             sheet.write_comment(at, column.at, advice, {"x_scale": 1.6, "font_size": 9})
-    last = columns[-1].at + 1
-    sheet.write_string(at, last, row.submission_id, looks.of(locked=True, severity=""))
+    sheet.write_string(at, columns[-1].at + 1, row.submission_id, looks[True, ""])
 
 
 def _finish(sheet: Worksheet, rows: int, last: int) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -85,12 +85,32 @@ def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
     found = _found(run, school.name)
     ids = [one for one in found["submission_id"].unique() if one]
     submitted = run.rows_in("submissions", "submission_id", ids, ["submission_id", *fields.names()], school.name)
-    given = submitted.set_index("submission_id").to_dict("index")
+    given: dict[Any, dict[Any, Any]] = submitted.set_index("submission_id").to_dict("index")
     registry = run.rows("registry", school=school.name).drop_duplicates("student_number")
-    held = registry.set_index("student_number", drop=False).to_dict("index")
-    lookup = _Lookup(school.code, held, given, _days(entries), run.as_of.isoformat())
-    groups = found.groupby(["student_number", "field"], sort=False)
-    rows = [lookup.erratum(group) for _, group in groups]
+    held: dict[Any, dict[Any, Any]] = registry.set_index("student_number", drop=False).to_dict("index")
+    days, rows = _days(entries), list[Erratum]()
+    for place, group in found.groupby(["student_number", "field"], sort=False):
+        number, name = map(str, cast("tuple[object, object]", place))
+        registered = held.get(number, {})
+        submission = next((given[one] for one in group["submission_id"] if one in given), {})
+        own, key = bool(group["own"].any()), _key(school.code, number, name)
+        asked = str(submission.get("submitted_at", ""))[:10] if own else ""
+        rows.append(
+            Erratum(
+                code=school.code,
+                student_number=number,
+                name=str(registered.get("name", "")),
+                college=str(registered.get("college", "")),
+                class_name=str(registered.get("class_name", "")),
+                field=name,
+                held=str(registered.get(name, "")),
+                given=str(submission.get(name, "")),
+                message="；".join(dict.fromkeys(group["message"])),
+                since=asked or days[LISTED].get(key, run.as_of.isoformat()),
+                reported=days[REPORTED].get(key, ""),
+                own=own,
+            )
+        )
     order = {name: at for at, name in enumerate([*fields.registry_columns(), ""])}
     return sorted(
         rows, key=lambda row: (order.get(row.field, len(order)), row.college, row.class_name, row.student_number)
@@ -123,38 +143,6 @@ def _later(run: Run, findings: Frame, school: str) -> Frame:
     told = told[cause.notna()]
     rows = told.assign(submission_id=told["given"], field=cause.dropna().map(_CAUSES), own=True)
     return rows.assign(message="后来提交的与学籍不一致，没有采用；学籍已变更的请更正")
-
-
-@dataclass(frozen=True)
-class _Lookup:
-    """`held`: registry rows by student number. `given`: submissions by id. `days`: first days by action and row."""
-
-    code: str
-    held: Mapping[Any, Mapping[Any, Any]]
-    given: Mapping[Any, Mapping[Any, Any]]
-    days: Mapping[str, Mapping[str, str]]
-    today: str
-
-    def erratum(self, group: Frame) -> Erratum:
-        number, name = str(group["student_number"].iloc[0]), str(group["field"].iloc[0])
-        held = self.held.get(number, {})
-        given = next((self.given[one] for one in group["submission_id"] if one in self.given), {})
-        own, key = bool(group["own"].any()), _key(self.code, number, name)
-        asked = str(given.get("submitted_at", ""))[:10] if own else ""
-        return Erratum(
-            code=self.code,
-            student_number=number,
-            name=str(held.get("name", "")),
-            college=str(held.get("college", "")),
-            class_name=str(held.get("class_name", "")),
-            field=name,
-            held=str(held.get(name, "")),
-            given=str(given.get(name, "")),
-            message="；".join(dict.fromkeys(group["message"])),
-            since=asked or self.days[LISTED].get(key, self.today),
-            reported=self.days[REPORTED].get(key, ""),
-            own=own,
-        )
 
 
 def _key(code: str, number: str, field: str) -> str:
@@ -236,23 +224,16 @@ def _heads(
 ) -> list[tuple[str, Format, int]]:
     """Return title, addressee and instructions, each with format and height."""
     office, people = cohort.office, len({row.student_number for row in rows})
-    day = f"{as_of.year}年{as_of.month}月{as_of.day}日"
     asked = " ".join(filter(None, (office.name, office.contact, office.phone)))
     note = (
         "请照证明材料核对后更正学籍库；不更正的请在“处理结果”写明。学籍库更正并重新导出后，这一行自动消去。"
         f"含身份信息，请勿外传。联系：{asked}"
     )
+    counted = f"教务处：　　　　共 {len(rows)} 处，{people} 人　　　　{office.name}　{as_of.year}年{month_day(as_of)}"
+    title = book.add_format({**_FONT, "font_size": 18, "bold": True, "align": "center"})
     return [
-        (
-            f"{school.name}{cohort.name}{ERRATA}",
-            book.add_format({**_FONT, "font_size": 18, "bold": True, "align": "center"}),
-            34,
-        ),
-        (
-            f"教务处：　　　　共 {len(rows)} 处，{people} 人　　　　{office.name}　{day}",
-            book.add_format({**_FONT, "font_size": 11}),
-            20,
-        ),
+        (f"{school.name}{cohort.name}{ERRATA}", title, 34),
+        (counted, book.add_format({**_FONT, "font_size": 11}), 20),
         (note, book.add_format({**_FONT, "text_wrap": True}), 30),
     ]
 
@@ -270,15 +251,6 @@ SETTLED, OTHERWISE, SAME, GONE, UNKNOWN = "已更正", "已改动，与学生提
 _OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
 
 
-def waiting(cohort: Cohort, run: Path, schools: set[str]) -> list[Erratum]:
-    """Return the errata of a run, of the schools with these names (none: all)."""
-    opened = load_run(run)
-    with open_ledger(cohort) as ledger:
-        entries = ledger.entries(KIND)
-    wanted = [school for school in cohort.schools if not schools or school.name in schools]
-    return [row for school in wanted for row in errata_of(opened, school, entries)]
-
-
 def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, str]]:
     """Return each waiting erratum with its state in the new export (rows of `read_export`)."""
     from pipeline.collect.school_tables import read_people
@@ -289,7 +261,11 @@ def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, st
     rows = normalise_registry(export, vocabulary(cohort, read_people(cohort)[0]), load_regions())
     named = {str(name) for name in rows["school"].unique()} & {school.name for school in cohort.schools}
     held = rows.drop_duplicates("student_number").set_index("student_number", drop=False)
-    return [(row, _outcome(row, held)) for row in waiting(cohort, run, named)]
+    opened = load_run(run)
+    with open_ledger(cohort) as ledger:
+        entries = ledger.entries(KIND)
+    wanted = [school for school in cohort.schools if not named or school.name in named]
+    return [(row, _outcome(row, held)) for school in wanted for row in errata_of(opened, school, entries)]
 
 
 def _outcome(row: Erratum, held: Frame) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def has_run(cohort: Cohort) -> bool:
 def make_guide(cohort: Cohort) -> Made:
     """Write the guide, which needs no run."""
     folder = PaperFolder(cohort, BEFORE)
-    return Made(folder.root, [folder.write(name, content) for name, content in _guides(cohort)])
+    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort, None, None)])
 
 
 def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
@@ -134,25 +134,22 @@ def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
     for maker in [_OF_ALL[kind] for kind in wanted.kinds if kind in _OF_ALL]:
         for name, content in maker(cohort, run, wanted):
             made.files.append(folder.write(name, content))
-    for college in _colleges(run, wanted):
+    of_colleges = [_KINDS[kind] for kind in wanted.kinds if kind in _KINDS]
+    for college in (wanted.colleges or colleges_of(run)) if of_colleges else ():
         lacking = unread_of(run.summary.get("unread") or {}, college.code, college.name)
         if lacking:
             made.left.append(f"{college}：这次运行{lacking}")
             continue
         students = paper_students(run, college)
-        for kind in [kind for kind in wanted.kinds if kind in _KINDS]:
-            for name, content in _KINDS[kind](cohort, students, wanted):
+        for make in of_colleges:
+            for name, content in make(cohort, students, wanted):
                 made.files.append(folder.write(f"{college_folder(college.code, college.name)}/{name}", content))
         found |= set(students.roster["class_name"])
-    _require_classes(run, wanted, found)
+    lacking = [name for name in wanted.classes if name not in found] if found else []
+    if lacking:
+        listed = "、".join(sorted(filter(None, found))[:_LISTED])
+        raise UsageError(f"没有班级 {'、'.join(lacking)}", where="--class", remedy=f"可选：{listed}")
     return made
-
-
-def _colleges(run: Run, wanted: PaperRequest) -> Sequence[College]:
-    """Return the colleges whose papers are requested: none if all requested papers are of a school or of the cohort."""
-    if not any(kind in _KINDS for kind in wanted.kinds):
-        return ()
-    return wanted.colleges or colleges_of(run)
 
 
 def colleges_of(run: Run) -> list[College]:
@@ -214,11 +211,7 @@ def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
                 yield f"{unmistakable(school.code)}-{errata.ERRATA}.xlsx", content
 
 
-def _guide(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
-    return _guides(cohort)
-
-
-def _guides(cohort: Cohort) -> Iterator[File]:
+def _guide(cohort: Cohort, run: Run | None, wanted: PaperRequest | None) -> Iterator[File]:
     yield f"{posted.GUIDE}.pdf", posted.guide_paper(cohort)
     yield f"{posted.GUIDE}.txt", posted.group_message(cohort).encode()
 
@@ -233,10 +226,3 @@ _OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {
     "guide": _guide,
 }
 KINDS = ("proof", "errata", "corrections", "results", "guide")
-
-
-def _require_classes(run: Run, wanted: PaperRequest, found: set[str]) -> None:
-    lacking = [name for name in wanted.classes if name not in found] if found else []
-    if lacking:
-        listed = "、".join(sorted(filter(None, found))[:_LISTED])
-        raise UsageError(f"没有班级 {'、'.join(lacking)}", where="--class", remedy=f"可选：{listed}")

@@ -72,7 +72,10 @@ def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: s
     title = book.add_format({**_FONT, "bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
     note = book.add_format({**_FONT, "font_size": 10, "text_wrap": True, "valign": "vcenter"})
     head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
-    lines = ((_title(students, cohort), title, 32), (_note(students, ask), note, 34))
+    lines = (
+        (f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}", title, 32),
+        (_note(students, ask), note, 34),
+    )
     for row, (text, look, high) in enumerate(lines):
         sheet.merge_range(row, 0, row, len(_COLUMNS) - 1, "", look)
         sheet.write_string(row, 0, text, look)
@@ -81,17 +84,13 @@ def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: s
     sheet.hide_gridlines(2)
 
 
-def _title(students: Students, cohort: str) -> str:
-    return f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}"
-
-
 def _note(students: Students, ask: str) -> str:
     counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
-    day = students.run.as_of
-    return f"数据截至 {day.year}年{day.month}月{day.day}日：{counted}。按学号后几位找到自己的一行；{ask}。"
+    return f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
 
 
 GUIDE = "操作流程"
+_PHOTO = "近期免冠证件照，JPG 格式，不超过 200 KB，文件名为 学号.jpg，按学院通知上交。"
 _SOURCES = (
     ("身份证", "姓名、性别、民族、身份证号码"),
     ("户口簿", "生源地（入学前的户口所在地，写到省、市、县全称）、家庭所在地"),
@@ -134,18 +133,15 @@ def group_message(cohort: Cohort) -> str:
     where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
     return (
         f"【{cohort.name}毕业生信息登记】请每位同学在{month_day(window.opens)}至{month_day(window.closes)}登记。{where}"
-        f"请照自己的身份证、户口簿、录取通知书填写，本科、专科毕业年月统一填 {_month(cohort)}，班级从名单中选，"
+        f"请照自己的身份证、户口簿、录取通知书填写，"
+        f"本科、专科毕业年月统一填 {cohort.cohort.undergraduate_month}，班级从名单中选，"
         f"以最后一次提交为准。提交后请留意核对结果，有提示的在{month_day(window.closes)}前改好重交。"
         f"{whom_to_ask(cohort)}。请不要在群里发身份证号码和照片。\n"
     )
 
 
-def _month(cohort: Cohort) -> str:
-    return cohort.cohort.undergraduate_month
-
-
 def _day(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.year}年{month_day(day)}"
 
 
 def _dates(cohort: Cohort) -> list[list[str]]:
@@ -158,13 +154,10 @@ def _dates(cohort: Cohort) -> list[list[str]]:
 
 
 def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
-    closes, month = month_day(cohort.window.closes), _month(cohort)
+    closes, month = month_day(cohort.window.closes), cohort.cohort.undergraduate_month
     entrance = f"打开登记表：{cohort.office.form}" if cohort.office.form else "打开学院通知里的登记表"
     return [
-        (
-            "登记",
-            [f"{entrance}。一人一行，带 * 的必填；填好后提交，可以多次提交，以最后一次为准。", *_schools(cohort)],
-        ),
+        ("登记", [f"{entrance}。一人一行，带 * 的必填；填好后提交，可以多次提交，以最后一次为准。", *_schools(cohort)]),
         ("身份", ["姓名、性别、民族、身份证号码照身份证填写；号码按文本输入，末位 X 用大写；姓名中的间隔号用“·”。"]),
         (
             "学籍",
@@ -175,7 +168,7 @@ def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
             ],
         ),
         ("联系方式", ["手机、QQ、邮箱填本人常用的；家庭地址写到门牌号，邮政编码 6 位。"]),
-        *_photo(cohort),
+        *([("证件照", [_PHOTO])] if cohort.submissions.photos else []),
         ("等待核对", ["提交后由学校与学籍逐项核对，再由学院审核。通过以后请不要再改动，确需修改的先告诉辅导员。"]),
         (
             "查看结果",
@@ -192,12 +185,6 @@ def _schools(cohort: Cohort) -> list[str]:
         return []
     names = "、".join(school.name for school in cohort.schools)
     return [f"学校名称请选自己学籍所在的一所（{names}），选错了要重新登记。"]
-
-
-def _photo(cohort: Cohort) -> list[tuple[str, list[str]]]:
-    if not cohort.submissions.photos:
-        return []
-    return [("证件照", ["近期免冠证件照，JPG 格式，不超过 200 KB，文件名为 学号.jpg，按学院通知上交。"])]
 
 
 def _where_to_look(cohort: Cohort) -> str:

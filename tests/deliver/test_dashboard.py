@@ -27,8 +27,8 @@ def test_submissions_outside_the_roster_are_told_to_whom_they_concern(tmp_path: 
         classes = [frozenset({(SCHOOL, *class_of(number))}) for number in (0, 1)]
         mine, other = (Recipient("counselor", "a@example.edu.cn", ("周老师",), scope) for scope in classes)
         secretary = Recipient("secretary", "b@example.edu.cn", ("李书记",), frozenset({(SCHOOL, "学院0")}))
-        drafts = [dashboard.counselor_draft(cohort, source, each, lambda _: ()) for each in (mine, other)]
-        return [each.build() for each in (*drafts, dashboard.secretary_draft(cohort, source, secretary, lambda _: ()))]
+        drafts = [dashboard.staff_draft(cohort, source, each, lambda _: ()) for each in (mine, other)]
+        return [each.build() for each in (*drafts, dashboard.staff_draft(cohort, source, secretary, lambda _: ()))]
 
     before = told()
     assert all("全部完成" in each.subject for each in before)
@@ -49,7 +49,7 @@ def test_names_of_a_hundred_thousand_characters_keep_no_mail_from_going(tmp_path
     run = write_run(cohort, "20161001-080000-aaaa", (roster, findings, submissions), as_of=date(2016, 10, 1))
     scope = frozenset(roster[["school", "college", "class_name"]].itertuples(index=False, name=None))
     recipient = Recipient("counselor", "a@example.edu.cn", (long, long), scope)
-    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    message = dashboard.staff_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
     assert len(message.html.encode()) < HTML_LIMIT
     assert "未提交" in message.html
     assert len(message.text) < 100_000
@@ -64,7 +64,7 @@ def test_the_office_stands_in_the_mail_by_its_own_name_and_can_be_called(tmp_pat
     tables = roster_of(1, each=3, night=3)
     run = write_run(cohort, "20161001-080000-aaaa", tables, as_of=date(2016, 10, 1))
     recipient = Recipient("counselor", "a@example.edu.cn", ("周老师",), frozenset({(SCHOOL, *class_of(0))}))
-    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    message = dashboard.staff_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
     assert 'href="tel:58291319"' in message.html and 'href="https://example.edu.cn/f"' in message.html
     for body in (message.html, message.text):
         assert "招生就业处" in body and "江老师" in body and "就业办" not in body
@@ -78,5 +78,5 @@ def test_a_counselor_of_two_colleges_is_told_which_class_is_whose(tmp_path: Path
     run = write_run(cohort, "20161001-080000-aaaa", roster_of(2, each=3, night=3), as_of=date(2016, 10, 1))
     both = frozenset({(SCHOOL, *class_of(0)), (SCHOOL, *class_of(1))})
     recipient = Recipient("counselor", "a@example.edu.cn", ("周老师",), both)
-    message = dashboard.counselor_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
+    message = dashboard.staff_draft(cohort, open_run(cohort, run), recipient, lambda _: ()).build()
     assert all(college in message.html for _, college, _ in both)

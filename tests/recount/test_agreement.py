@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from pypdf import PdfReader
 
 from pipeline.cohort import Cohort
-from pipeline.deliver.dashboard import counselor_draft, secretary_draft
+from pipeline.deliver.dashboard import staff_draft
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render import college, overview
@@ -130,10 +130,10 @@ def _mails(made: Made, place: tuple[str, str], classes: int = 1) -> list[tuple[p
     source, school = open_run(made.cohort, made.run), SCHOOLS[place[0]]
     own = made.of(place)
     secretary = Recipient("secretary", "a@example.edu.cn", ("李书记",), frozenset({(school, place[1])}))
-    told = [(own, secretary_draft(made.cohort, source, secretary, lambda _: ()).build())]
+    told = [(own, staff_draft(made.cohort, source, secretary, lambda _: ()).build())]
     for name, part in [*own.groupby("class_name")][:classes]:
         counselor = Recipient("counselor", "b@example.edu.cn", ("周老师",), frozenset({(school, place[1], name)}))
-        told.append((part, counselor_draft(made.cohort, source, counselor, lambda _: ()).build()))
+        told.append((part, staff_draft(made.cohort, source, counselor, lambda _: ()).build()))
     return [(own, one.html, one.text, one.attachments[0].content if one.attachments else b"") for own, one in told]
 
 

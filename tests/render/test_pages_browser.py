@@ -73,8 +73,8 @@ def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "steps": ("打开表格。",),
     }
     made = {
-        "mail-counselor": dashboard.counselor_draft(cohort, source, counselor, lambda _: ()).build().html,
-        "mail-secretary": dashboard.secretary_draft(cohort, source, secretary, lambda _: ()).build().html,
+        "mail-counselor": dashboard.staff_draft(cohort, source, counselor, lambda _: ()).build().html,
+        "mail-secretary": dashboard.staff_draft(cohort, source, secretary, lambda _: ()).build().html,
         "mail-student": render_letter("student", said | student | {"deadline": "提交截止：2016年10月31日"}, cohort)[0],
         "mail-registrar": render_letter("registrar", said, cohort)[0],
     }
