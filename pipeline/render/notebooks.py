@@ -75,7 +75,8 @@ def run_notebooks(
     `prepared`, a prepared process is started and ended here. A notebook with undocumented parameters is not started. No
     job outlives the call, after Ctrl-C too.
     """
-    enough = (len(jobs) + 1) // 2 if all(job.ours for job in jobs) else len(jobs)  # a fork takes as long as a page
+    ours = all(job.ours for job in jobs)
+    enough = (len(jobs) + 1) // 2 if ours else len(jobs)  # a fork takes as long as a page
     processes = processes or min((os.cpu_count() or 1) + 1, enough)
     results: dict[int, NotebookResult] = {}
     waiting = deque(range(len(jobs)))
@@ -85,7 +86,7 @@ def run_notebooks(
         if alone:
             start = partial(_start_cold, get_context("spawn").Lock())
         else:
-            start = (prepared or stack.enter_context(prepare())).job
+            start = (prepared or stack.enter_context(prepare(own=not ours))).job
         stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:

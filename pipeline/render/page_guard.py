@@ -81,7 +81,7 @@ class _Own:
     @classmethod
     def of(cls, rows: pd.DataFrame, table: str) -> _Own:
         words = frozenset(value for column in rows.columns for value in rows[column].unique())
-        numbers = frozenset(word for value in words for word in _WORD.findall(value))
+        numbers = frozenset(_WORD.findall("\n".join(words)))
         return cls(numbers, words, frozenset(rows["student_number"]) if table == "roster" else frozenset())
 
     def __or__(self, more: _Own) -> _Own:
@@ -202,7 +202,7 @@ class PageReader(HTMLParser):
             self._pieces += ["\n", within.text]
             self._apart += within._apart
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The visible text. Inline tags do not split words."""
         return _HIDDEN.sub("", "".join(self._pieces))

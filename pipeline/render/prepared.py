@@ -26,7 +26,7 @@ import pipeline
 
 _SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY(_|$)", re.IGNORECASE)
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS", "ARROW_NUM_THREADS")
-_BEGIN = "import gc; gc.disable(); from pipeline.render.warm import main; main()"
+_BEGIN = "import gc; gc.disable(); from pipeline.render.warm import main; main(own={})"
 """What is imported stays: nobody need look through it for what may go."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -66,8 +66,11 @@ class Prepared:
         self.close()
 
 
-def prepare() -> Prepared:
-    """Start the prepared process without waiting. It ends with its children when the caller closes it or dies."""
+def prepare(*, own: bool = True) -> Prepared:
+    """Start the prepared process without waiting. It ends with its children when the caller closes it or dies.
+
+    With `own` it is ready for an office's own notebooks too.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = dict(os.environ)
     forget_secrets(env)
@@ -76,7 +79,7 @@ def prepare() -> Prepared:
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     root = str(Path(pipeline.__file__).resolve().parent.parent)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-P", "-c", _BEGIN]
+    command = [sys.executable, "-P", "-c", _BEGIN.format(own)]
     with theirs:
         process = Popen(command, stdin=theirs.fileno(), stdout=DEVNULL, env=env, start_new_session=True)
     return Prepared(process, ours)

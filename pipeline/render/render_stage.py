@@ -80,7 +80,7 @@ class Renderer:
 
             self._on_workers = self._open.enter_context(on_workers(self._scheduler))
         elif can_fork():
-            self._prepared = self._open.enter_context(prepare())
+            self._prepared = self._open.enter_context(prepare(own=self._notebooks.folder is not None))
         return self
 
     def __exit__(
