@@ -135,7 +135,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
         run.load_ledger()
         run.settle_across()
     with stage("check"):
-        run.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
+        run.spool.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
         if not run.work.parallel:
             judges.join()
         judged = run.each_part(match_and_check)
@@ -179,7 +179,7 @@ def _summed_up(
 
 def match_and_check(spool: Spool, part: Part) -> PartJudged:
     """Match and check one part and write its tables to the spool."""
-    judging = Judging.of(spool)
+    judging = spool.shared(Judging)
     submissions, changes = part_submissions(spool, part)
     registries = part_registry(spool, part, judging.unread)
     scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
@@ -191,7 +191,7 @@ def match_and_check(spool: Spool, part: Part) -> PartJudged:
 
 def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
     """Review and tabulate one part and write its tables to the spool."""
-    settings, entries = RunSettings.of(spool), ledger_of(spool, part)
+    settings, entries = spool.shared(RunSettings), ledger_of(spool, part)
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)

@@ -28,7 +28,7 @@ SUBMISSION_ID = "提交编号"
 
 def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
     """Read one unit of an amending source into the spool. Its rows are no submissions."""
-    settings = RunSettings.of(spool)
+    settings = spool.shared(RunSettings)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     collected = with_people(collected, (collected.rows["why"] == "").to_numpy())
     spool.write(f"amendments/{number}", _amendments(collected, settings))
@@ -55,7 +55,7 @@ def lay_amendments(
     names = [f"amendments/{unit.number}" for unit in units]
     amendments = spool.read_all(name for name in names if spool.has(name))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
-    settings = RunSettings.of(spool)
+    settings = spool.shared(RunSettings)
     words, regions = settings.words, load_regions()
     amended = with_amendments(
         amendments, bases, changes, lambda rows: normalise(rows, words, regions, words.only_school)
@@ -73,7 +73,6 @@ def lay_amendments(
         Note("warning", str(row.file), str(row.sheet), int(str(row.row)), str(row.why))
         for row in amended.untaken.itertuples()
     )
-    spool.write(f"extras/{number}", spool.read(f"extras/{units[0].number}").iloc[:0])
     return UnitRead(number, filled, (), notes, (), units[0].unknown.iloc[:0], units[0].skipped.iloc[:0])
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Self
 from zlib import crc32
 
 import numpy as np
@@ -20,7 +19,6 @@ from pipeline.collect.missing_fields import Lacking
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
 from pipeline.normalise.vocabulary import Vocabulary
-from pipeline.scale.spool import Spool
 from pipeline.tables import Frame
 
 ROWS = 40_000
@@ -57,11 +55,6 @@ class RunSettings:
         tried = {name: kept[name][kept[name]["rule"].isin(self.rules)] for name in ("findings", "registry_findings")}
         return {**kept, **{name: frame.reset_index(drop=True) for name, frame in tried.items()}}
 
-    @classmethod
-    def of(cls, spool: Spool) -> Self:
-        """Return the run's settings."""
-        return spool.read_object(cls.__name__)
-
 
 @dataclass(frozen=True)
 class Judging:
@@ -71,11 +64,6 @@ class Judging:
     facts: Facts
     unread: dict[str, str]
     lacking: Lacking
-
-    @classmethod
-    def of(cls, spool: Spool) -> Self:
-        """Return the run's rules."""
-        return spool.read_object(cls.__name__)
 
 
 @dataclass(frozen=True)

@@ -186,10 +186,6 @@ class RunData:
         self.load_ledger()
         return state["told"]
 
-    def share(self, what: object) -> None:
-        """Write an object for all tasks, under its type's name."""
-        self.spool.write_object(type(what).__name__, what)
-
     def each_part(self, task: Callable[..., T], *more: object) -> list[T]:
         """Return `task(spool, part, *more)` of each part."""
         return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
@@ -249,7 +245,7 @@ def open_run_data(settings: RunSettings, folder: RunFolder) -> Generator[RunData
         open_work(settings.cohort.scale.scheduler, large=large) as work,
     ):
         run = RunData(settings, folder, spool, work)
-        run.share(settings)
+        spool.share(settings)
         yield run
 
 

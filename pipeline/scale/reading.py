@@ -51,7 +51,7 @@ class UnitRead:
 
 def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     """Read and normalise the registries of some schools. An unreadable one has an `error`."""
-    settings = RunSettings.of(spool)
+    settings = spool.shared(RunSettings)
     read: dict[int, Registry] = {}
     errors: dict[int, str] = {}
     for at in places:
@@ -111,7 +111,7 @@ def no_rows() -> Frame:
 
 def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
     """Read and normalise one unit, and write its rows, keys and changes to the spool."""
-    settings = RunSettings.of(spool)
+    settings = spool.shared(RunSettings)
     collected = collect_unit(unit, settings.cohort, settings.keep)
     read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
     rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")

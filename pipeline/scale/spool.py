@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 from pipeline.kept import code_digest, digest_of
 from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
 from pipeline.whole import appearing, sha256_of
+
+T = TypeVar("T")
 
 _LEAST, _MOST = 2_000, 60_000
 """Rows of a row group: a reader that wants one school reads little beside it."""
@@ -52,10 +54,6 @@ class Spool:
         """Return one frame, or some of its columns."""
         return feather.read_feather(str(self.folder / name), columns=columns, use_threads=False)
 
-    def read_table(self, name: str) -> pa.Table:
-        """Return one frame as an Arrow table, for data that are only passed on."""
-        return feather.read_table(str(self.folder / name), use_threads=False)
-
     def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
         """Concatenate frames with the same columns. At least one name is needed."""
         return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
@@ -68,14 +66,14 @@ class Spool:
         """Return whether the frame exists."""
         return (self.folder / name).is_file()
 
-    def write_object(self, name: str, what: object) -> None:
-        """Pickle an object for all tasks. Only this program's own workers read it."""
-        with appearing(self.folder / name, contended=True) as draft:
+    def share(self, what: object) -> None:
+        """Pickle an object for all tasks, under its type's name. Only this program's own workers read it."""
+        with appearing(self.folder / type(what).__name__, contended=True) as draft:
             draft.write_bytes(pickle.dumps(what))
 
-    def read_object(self, name: str) -> Any:  # noqa: ANN401 - what was written
-        """Return the object, cached per process."""
-        return _loaded(str(self.folder / name))
+    def shared(self, kind: type[T]) -> T:
+        """Return the object of this type, cached per process."""
+        return _loaded(str(self.folder / kind.__name__))
 
     def remove(self, *names: str) -> None:
         """Delete these frames from the spool."""
@@ -131,7 +129,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
         writer: pq.ParquetWriter | None = None
         try:
             for name, schools in zip(pieces.names, pieces.schools, strict=True):
-                table = spool.read_table(name)
+                table = feather.read_table(str(spool.folder / name), use_threads=False)
                 writer = writer or pq.ParquetWriter(draft, table.schema, compression="zstd")
                 first = groups
                 for start, end in _row_groups(table) if table.num_rows or not count else ():

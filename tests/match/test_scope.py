@@ -135,7 +135,7 @@ def test_each_schools_own_export_under_its_own_heading(
     with open_spool(folder / "spool") as spool:
         words = vocabulary(cohort, pd.DataFrame(columns=["school", "college", "aliases"], dtype="str"))
         now = datetime(2016, 11, 1, tzinfo=SHANGHAI)
-        spool.write_object("RunSettings", RunSettings(cohort, words, folder, pd.DataFrame(), now.date(), (), (), now))
+        spool.share(RunSettings(cohort, words, folder, pd.DataFrame(), now.date(), (), (), now))
         (spool.folder / "registry").mkdir()
         (spool.folder / "classes").mkdir()
         read = read_registries(spool, [0, 1])
