@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.common import CohortPath, cohort_at
+from pipeline.cli.common import CohortPath, Why, cohort_at
 from pipeline.clock import SHANGHAI
 from pipeline.errors import MingceError, UsageError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _MARKS = {True: "✓", False: "✗", None: "·"}
 ByWhom = Annotated[str, typer.Option("--by", help="经办人姓名（默认记系统账号）")]
-Why = Annotated[str, typer.Option("--why", help="原因")]
 
 
 def register(app: typer.Typer) -> None:

@@ -96,7 +96,11 @@ class Post:
         except MingceError as error:
             self._say(Result(draft.recipient, "failed", str(error)))
             return None
-        keep(self.folder, draft.recipient, raw)
+        recipient = draft.recipient
+        who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
+        with appearing(self.folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml") as file:
+            file.touch(mode=0o600)
+            file.write_bytes(raw)
         return message, raw
 
     def _attempt(self, message: Message, raw: bytes, content: str, attempt: int) -> float:
@@ -151,16 +155,6 @@ class Post:
     def _say(self, result: Result) -> None:
         self._results.append(result)
         self.told(result)
-
-
-def keep(folder: Path, recipient: Recipient, raw: bytes) -> Path:
-    """Write the mail as `.eml` into the outbox folder, complete or not at all, and return the path."""
-    who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
-    path = folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml"
-    with appearing(path) as draft:
-        draft.touch(mode=0o600)
-        draft.write_bytes(raw)
-    return path
 
 
 _STAGES: dict[str, str] = {

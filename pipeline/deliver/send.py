@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -59,10 +59,10 @@ class Sent:
 
     run_id: str
     results: list[Result]
-    unreachable: list[NoAddress] = field(default_factory=list[NoAddress])
-    recovered: int = 0
+    unreachable: list[NoAddress]
+    recovered: int
     """Claims that a crash left open, flagged now."""
-    folder: Path = Path()
+    folder: Path
 
 
 def system_clock() -> Clock:
@@ -90,12 +90,16 @@ def send_due(
     """
     source = open_run(cohort, run_to_send(cohort))
     folder = cohort.reports_folder / "outbox" / source.run_id
+    over = "smtp" if cohort.mail else "eml"
     if options.dry_run:
-        return _dry(cohort, options, source, folder)
+        with open_ledger(cohort) as ledger:
+            outbox = Outbox(ledger, source.run_id, over)
+            due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, no_pages)
+        return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         for batch in folder.parent.glob("*"):
             sweep(batch)
-        outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
+        outbox = Outbox(ledger, source.run_id, over)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
         due, passed, unreachable = _plan(
@@ -119,13 +123,6 @@ def send_due(
         finally:
             keep_reported(cohort, source, ledger, heard)
     return Sent(source.run_id, heard, unreachable, recovered, folder)
-
-
-def _dry(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
-    with open_ledger(cohort) as ledger:
-        outbox = Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
-        due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, no_pages)
-    return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
 
 
 def _post(

@@ -110,10 +110,11 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
     columns += POSITION
     submissions, roster = read_table(run, "submissions", columns), read_table(run, "roster")
+    names = {school.code: school.name for school in cohort.schools}
     own = ("findings", "colleges", "counselors", "college_people", "course")
     with open_ledger(cohort) as ledger:
         _refuse_unanswered(summary, ledger, run.name)
-        returned = _return_reasons(cohort, ledger)
+        returned = _return_reasons(names, ledger)
     run_id = str(summary.get("run_id") or run.name)
     colleges = list(roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
     unread = summary.get("unread") or {}
@@ -127,7 +128,7 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
         window=cohort.window,
         broken=_broken(cohort, run, run_id, colleges),
         unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
-        changed=_changed(cohort, summary),
+        changed=_changed(names, summary),
         returned=returned,
         extras=_extras(run, submissions),
         **{name: read_table(run, name) for name in own},
@@ -149,16 +150,14 @@ def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:
     return extras.merge(claimed, on="submission_id", how="left").fillna("")[_KEYS]
 
 
-def _changed(cohort: Cohort, summary: dict[str, Any]) -> frozenset[Key]:
-    names = {school.code: school.name for school in cohort.schools}
+def _changed(names: dict[str, str], summary: dict[str, Any]) -> frozenset[Key]:
     states: dict[str, dict[str, Any]] = summary.get("colleges_state") or {}
     keys = [key.partition("/") for key, state in states.items() if state.get("signature_broken")]
     return frozenset((names.get(code, code), college) for code, _, college in keys)
 
 
-def _return_reasons(cohort: Cohort, ledger: Ledger) -> dict[tuple[str, str], str]:
+def _return_reasons(names: dict[str, str], ledger: Ledger) -> dict[tuple[str, str], str]:
     decisions = standing_decisions(ledger.entries("decision"))
-    names = {school.code: school.name for school in cohort.schools}
     given = decisions[(decisions["decision"] == "returned") & (decisions["why"] != "")]
     columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
     return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}

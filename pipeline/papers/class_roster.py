@@ -174,7 +174,10 @@ _NOTE = (
 
 def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
     """Return the sheet of one class. `full` prints ID numbers in full. `cohort` is a name such as 2017届."""
-    own = students.college
+    own, notes = students.college, [_NOTE.format(month_day(students.run.window.closes))]
+    if len(students.outside):
+        named = "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(students.outside))
+        notes.append(f"不在本届，不用签名：{named}。")
     title = f"{own.school}{cohort}毕业生信息{PROOF}"
     return paper_of(
         "proof",
@@ -187,7 +190,7 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
             "rows": [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)],
-            "notes": _notes(students),
+            "notes": notes,
             "boxed_note": BOXED,
             "sign": ["全班已逐人核对。", "辅导员签字：", "　　　　年　　月　　日"],
         },
@@ -203,12 +206,6 @@ def _about(students: Students) -> list[list[str]]:
         [f"院系：{students.college.name}　班级：{students.class_name or NO_CLASS}", f"专业：{majors}"],
         [told, f"辅导员：{students.counselors or '（未登记）'}"],
     ]
-
-
-def _notes(students: Students) -> list[str]:
-    closes = month_day(students.run.window.closes)
-    outside = "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(students.outside))
-    return [_NOTE.format(closes), *([f"不在本届，不用签名：{outside}。"] if outside else [])]
 
 
 def _row(

@@ -158,7 +158,7 @@ def _days(entries: Frame) -> dict[str, dict[str, str]]:
     return days
 
 
-def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str, why: str = "") -> None:
+def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str) -> None:
     """Record in the ledger which rows are listed, or reported, for the first time."""
     listed = list(rows)
 
@@ -166,7 +166,7 @@ def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str, w
         known = _days(entries)[action]
         keys = [row.key for row in listed if row.key not in known]
         data = {"rows": keys}
-        return [Entry(KIND, action=action, by=by, why=why, school_code=listed[0].code, data=data)] if keys else []
+        return [Entry(KIND, action=action, by=by, school_code=listed[0].code, data=data)] if keys else []
 
     if listed:
         ledger.append_if(new, KIND)
