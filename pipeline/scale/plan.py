@@ -35,7 +35,7 @@ from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, lay_out
 from pipeline.scale.parts import JUDGED, SETTLED, desk_of, find_ids
 from pipeline.scale.reading import REGISTRIES, UnitRead, read_registries, spool_unit
 from pipeline.scale.spool import Pieces, Spool, gather_table, open_spool
-from pipeline.tables import Frame, Tables, write_table
+from pipeline.tables import Frame, Tables
 from pipeline.tabulate.headcount import put_together
 from pipeline.whole import link
 
@@ -228,8 +228,7 @@ class RunData:
                 changed.append((self.spool, pieces, folder))
         self.work.map(gather_table, changed, done)
         whole = only_colleges({"colleges": colleges}, self.settings.chosen)
-        for name, frame in {"headcount": headcount, **whole, **beside}.items():
-            write_table(folder, name, frame)
+        self.folder.write_tables({"headcount": headcount, **whole, **beside})
 
     def tables(self) -> Tables:
         """Return the run's tables, read at each access."""
