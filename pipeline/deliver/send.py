@@ -90,16 +90,12 @@ def send_due(
     """
     source = open_run(cohort, run_to_send(cohort))
     folder = cohort.reports_folder / "outbox" / source.run_id
-    over = "smtp" if cohort.mail else "eml"
     if options.dry_run:
-        with open_ledger(cohort) as ledger:
-            outbox = Outbox(ledger, source.run_id, over)
-            due, passed, unreachable = _plan(cohort, options, source, ledger, outbox, no_pages)
-        return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
+        return _dry_run(cohort, options, source, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         for batch in folder.parent.glob("*"):
             sweep(batch)
-        outbox = Outbox(ledger, source.run_id, over)
+        outbox = _outbox(cohort, source, ledger)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
         due, passed, unreachable = _plan(
@@ -123,6 +119,16 @@ def send_due(
         finally:
             keep_reported(cohort, source, ledger, heard)
     return Sent(source.run_id, heard, unreachable, recovered, folder)
+
+
+def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
+    with open_ledger(cohort) as ledger:
+        due, passed, unreachable = _plan(cohort, options, source, ledger, _outbox(cohort, source, ledger), no_pages)
+    return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
+
+
+def _outbox(cohort: Cohort, source: MailSource, ledger: Ledger) -> Outbox:
+    return Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
 
 
 def _post(

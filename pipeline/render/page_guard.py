@@ -114,7 +114,7 @@ class Guard:
                 own |= _Own.of(rows.get_group(college)[_OWN[table]], table)
         return own
 
-    def _rows_of(self, school: str) -> dict[str, DataFrameGroupBy[Any]]:
+    def _rows_of(self, school: str) -> dict[str, DataFrameGroupBy[Any, Any]]:
         """Return one school's tables, by college. They are read once for all its pages."""
         run, name = self._run, self._run.school_name(school)
         return {
