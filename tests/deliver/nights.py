@@ -114,7 +114,7 @@ def share_prepared() -> AbstractContextManager[object]:
     one = prepare()
     shared = _Shared(one.process, one._control)
     for module in (render_stage, notebooks):
-        module.prepare = lambda: shared  # type: ignore[attr-defined]
+        module.prepare = lambda **_: shared  # type: ignore[attr-defined]
     return one
 
 
