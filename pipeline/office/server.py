@@ -224,12 +224,16 @@ def run_notebook(server: JupyterServer) -> None:
 
 
 def _wait_for_kernel(client: BlockingKernelClient) -> None:
-    """Ask for the kernel's info until it answers. (`wait_for_ready` reports a slow kernel as dead.)"""
+    """Ask for the kernel's info until both channels answer. (`wait_for_ready` reports a slow kernel as dead.)
+
+    Outputs that are published before this client has subscribed are lost, and a cell would wait for its end for ever.
+    """
     end = time.monotonic() + _WAIT
     while time.monotonic() < end:
         try:
             client.kernel_info()
             client.get_shell_msg(timeout=2)
+            client.get_iopub_msg(timeout=2)
         except (Empty, TimeoutError):
             continue
         return
