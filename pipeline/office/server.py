@@ -210,7 +210,7 @@ def run_notebook(server: JupyterServer) -> None:
     client.start_channels()
     path = server.folder / NOTEBOOK
     try:
-        _wait_for_kernel(client)
+        wait_for_kernel(client)
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "code":
@@ -223,7 +223,7 @@ def run_notebook(server: JupyterServer) -> None:
     notary.sign(nbformat.read(path, as_version=4))
 
 
-def _wait_for_kernel(client: BlockingKernelClient) -> None:
+def wait_for_kernel(client: BlockingKernelClient) -> None:
     """Ask for the kernel's info until both channels answer. (`wait_for_ready` reports a slow kernel as dead.)
 
     Outputs that are published before this client has subscribed are lost, and a cell would wait for its end for ever.

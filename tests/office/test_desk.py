@@ -14,10 +14,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
+from jupyter_client.manager import KernelManager
 
 from pipeline.cohort import load_cohort
 from pipeline.office import DeskCohort, open_office
-from pipeline.office.server import NOTEBOOK, prepare_folder, waiting_page
+from pipeline.office.server import NOTEBOOK, prepare_folder, wait_for_kernel, waiting_page
 from tests.cohorts import make_cohort, settings
 from tests.command import run
 
@@ -65,6 +66,22 @@ def test_whoever_waits_sees_it_and_comes_to_the_desk_by_himself():
         then = requests.get(waiting.address, allow_redirects=False, timeout=60)
         assert (then.status_code, then.headers["Location"]) == (302, "http://127.0.0.1:1/doc?token=x")
         assert requests.get(waiting.address.rpartition("/")[0] + "/", timeout=60).status_code == 404
+
+
+def test_a_cell_run_as_soon_as_its_kernel_answers_ends():
+    """One start in three lost the end of its first cell where only the kernel's replies were waited for."""
+    for _ in range(6):
+        manager = KernelManager()
+        manager.start_kernel()
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            wait_for_kernel(client)
+            reply = client.execute_interactive("1", allow_stdin=False, timeout=60, output_hook=lambda _: None)
+            assert reply["content"]["status"] == "ok"
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.browser
