@@ -20,15 +20,13 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
 
-from pipeline.imports import FORMATS, when_asked, without
+from pipeline.imports import FORMATS, without
 
 # debugpy compiles its vendored pydevd anew in every process: 0.4 s of a kernel's 0.5 s start, for a debugger
 # that nobody attaches to a batch run
 with without("debugpy", *FORMATS):
     import ipykernel.debugger
     import nbformat
-
-    when_asked("requests")  # papermill's, for notebooks from elsewhere
 import IPython.core.completerlib
 import IPython.core.debugger
 import matplotlib.backends.backend_agg
