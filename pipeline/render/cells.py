@@ -63,9 +63,6 @@ class ForkedClient(MingceClient):
         self._whole = True
         try:
             yield
-        except BaseException:
-            self._whole = False
-            raise
         finally:
             if self.left is not None and self._whole and self._fork.renew():
                 self.left.append(self._fork)
