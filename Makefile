@@ -4,9 +4,11 @@ SHELL := /bin/bash
 UV := .uv/bin/uv
 PY := .venv/bin/python
 
-.PHONY: setup demo test lint soak bench lock clean docs pictures
+.PHONY: setup demo test lint style soak bench lock clean docs pictures
 
+# a machine that writes no bytecode (PYTHONDONTWRITEBYTECODE) would compile our modules at every command
 setup: .venv/.ready
+	@$(PY) -m compileall -q pipeline
 
 # --target keeps pip out of the system's Python, so it works where that is marked as externally managed
 $(UV):
@@ -22,21 +24,26 @@ $(UV):
 demo: setup
 	.venv/bin/mingce demo
 
-lint: setup
+lint: setup style
+	.venv/bin/pyright
+
+style: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/pyright -p tests & tests=$$!; .venv/bin/pyright; product=$$?; wait $$tests && exit $$product
 
+# types are checked beside the tests (one core is enough for them); what is wrong with them is told at the end;
 # commands that tests start find their modules compiled
 test: export PYTHONDONTWRITEBYTECODE :=
-test: lint
-	$(PY) -m pytest -n 2 --dist worksteal -m 'not soak and not bench'
+test: setup style
+	.venv/bin/pyright > .venv/types.txt & types=$$!; \
+	  $(PY) -m pytest -n 2 --dist worksteal -m 'not soak and not bench'; tests=$$?; \
+	  wait $$types || { cat .venv/types.txt; exit 1; }; exit $$tests
 
 soak: setup
 	$(PY) -m pytest -m soak --timeout 7200
 
 # sizes for the page; longer ones by MINGCE_SCALE (docs/scale.md)
-bench: export MINGCE_SCALE ?= 8000,80000
+bench: export MINGCE_SCALE ?= 8000,80000,400000
 bench: setup
 	MINGCE_BENCHMARKS=docs/benchmarks.md $(PY) -m pytest -m bench --timeout 7200 -s
 

@@ -91,6 +91,11 @@ class Cohort(sections.Section):
         """The photo folder, or None if the cohort collects no photos."""
         return self.path(self.submissions.photos) if self.submissions.photos else None
 
+    @property
+    def rules_folder(self) -> Path | None:
+        """The folder of the office's own rules, or None."""
+        return self.path(self.rules.folder) if self.rules.folder else None
+
     def school_of_code(self, code: str) -> sections.School | None:
         """Return the school with this code, or None."""
         return next((school for school in self.schools if school.code == code), None)

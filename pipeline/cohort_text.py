@@ -121,20 +121,17 @@ def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
         table: dict[str, Any] = wanted["schools"][place] if place is not None else wanted["submissions"]
         table.setdefault("columns", {}).update(columns)
         text = _with_columns(text, place, columns)
-    if _parsed(text) != wanted:
+    try:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        written = None
+    if written != wanted:
         lines = "；".join(
             f"{name} = {quoted(heading)}" for given in answers.values() for name, heading in given.items()
         )
         raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{lines}")
     with appearing(path) as draft:
         draft.write_text(text, encoding="utf-8")
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
 
 
 def _place(data: Mapping[str, Any], code: str) -> int:

@@ -6,51 +6,24 @@ number, a name or a phone number.
 
 from __future__ import annotations
 
+import builtins
 import errno
 from collections.abc import Iterable
 
+from pipeline.resources import report_table
+
 _LONGEST = 4_000  # characters of one line of a message
 
-_REASONS = {
-    errno.ENOENT: "没有这个文件或文件夹",
-    errno.EACCES: "没有权限",
-    errno.EPERM: "没有权限",
-    errno.EROFS: "这个位置只能读",
-    errno.EISDIR: "是文件夹",
-    errno.ENOTDIR: "路径中有一段不是文件夹",
-    errno.ENAMETOOLONG: "名字太长",
-    errno.ELOOP: "快捷链接互相指向",
-    errno.ENOSPC: "磁盘写满",
-    errno.EDQUOT: "超过了磁盘限额",
-    errno.EFBIG: "文件太大",
-    errno.EIO: "磁盘有故障",
-    errno.EMFILE: "打开的文件太多",
-    errno.ENFILE: "打开的文件太多",
-    errno.EEXIST: "已存在",
-    errno.EBUSY: "正被占用",
-    errno.ESTALE: "网络文件夹断开了",
-    errno.ETIMEDOUT: "等了太久没有回应",
+SLIPS: dict[type[Exception], str] = {
+    getattr(builtins, name): told for name, told in report_table("words")["slips"].items()
 }
+"""What to do about the slips that people make in cells, the special classes before those that they belong to."""
 
 
 def reason_of(error: Exception) -> str:
     """Return in Chinese why the system refused a file, or else the error's class name."""
     number = error.errno if isinstance(error, OSError) else None
-    return _REASONS.get(number or 0, type(error).__name__)
-
-
-SLIPS: dict[type[Exception], str] = {
-    ModuleNotFoundError: "没有这个模块，请检查拼写；自己写的模块要和 notebook 放在同一个文件夹",
-    NameError: "用到的名字没有定义，请检查拼写（大小写也要一样）；在别的单元格里定义的，那个单元格要排在前面",
-    KeyError: "没有这一列或这个名字，请检查拼写；page.roster.columns 列出有哪些列",
-    AttributeError: "没有这个属性或方法，请检查点号后面的拼写",
-    FileNotFoundError: "没有这个文件，请检查文件名和所在的文件夹",
-    ZeroDivisionError: "除数是 0，请先看看人数是不是 0",
-    IndexError: "序号超出了范围，请先看看一共有几行",
-    TypeError: "值的类型不对，例如文字和数相加，请检查这一行用到的值",
-    ValueError: "值不合适，请检查这一行用到的值",
-}
-"""What to do about the slips that people make in cells, the special classes before those that they belong to."""
+    return report_table("words")["refusals"].get(errno.errorcode.get(number or 0, ""), type(error).__name__)
 
 
 def slip_of(error: type[BaseException] | str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import cast
 
@@ -14,20 +16,63 @@ FORMATS = ("rfc3987_syntax", "rfc3986_validator", "isoduration", "uri_template",
 """Optional parts of jsonschema (where JupyterLab is installed): formats that no notebook and no suite names; the
 grammar of URIs alone is compiled at its import for 1.3 s CPU."""
 
-STATISTICS = "scipy.stats"
-"""Great Expectations imports it for one expectation that compares distributions: 1.3 s CPU."""
+LATER = ("scipy.stats", "altair", "jsonschema")
+"""What Great Expectations imports for two of its expectations alone: 1.5 s CPU."""
 
 
-def when_asked(name: str) -> None:
-    """Import a module lazily, at the first access to one of its attributes."""
-    package, _, own = name.rpartition(".")
-    spec = None if name in sys.modules else importlib.util.find_spec(name)
-    if spec is not None and spec.loader is not None:
-        spec.loader = importlib.util.LazyLoader(spec.loader)
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        if package:
-            setattr(import_module(package), own, module)
-        spec.loader.exec_module(module)
+class _Later(ModuleType):
+    """Stands for a module, which is imported when an attribute is asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def when_asked(*names: str) -> Generator[None]:
+    """In the body, make imports of `names` bind a stand-in. Imports after it, and modules already imported, are plain.
+
+    Other threads may import the same modules in the meantime: the stand-in does for them, too.
+    """
+    waiting = {name: _Later(name) for name in names if name not in sys.modules}
+    sys.modules.update(waiting)
+    try:
+        yield
+    finally:
+        for name, module in waiting.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+def once_imported(name: str, act: Callable[[], None]) -> None:
+    """Call `act` now if a module is imported, else right after its import. A later call replaces an earlier one."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not (isinstance(each, _Awaited) and each.name == name)]
+    if name in sys.modules:
+        act()
+    else:
+        sys.meta_path.insert(0, _Awaited(name, act))
+
+
+@dataclass
+class _Awaited:
+    name: str
+    act: Callable[[], None]
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_act(module: ModuleType) -> None:
+                load(module)
+                self.act()
+
+            spec.loader.exec_module = load_and_act
+        return spec
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The cache of runs: pages, parts and whole runs are reused if the digest of their inputs (the key) is equal.
+"""The cache: pages, parts, papers and whole runs are reused if the digest of their inputs (the key) is equal.
 
 Each finished product has a line in its run's journal, with the SHA-256 of its files. The next run copies products from
 the latest, newest or killed run. A missing or changed file is made again.
@@ -27,7 +27,7 @@ from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, 
 from pipeline.whole import sha256_of
 
 Files = dict[str, str]
-"""Paths within a run to the SHA-256 of what stands there."""
+"""Paths within a folder to the SHA-256 of what stands there."""
 _NOT_LOOKED_AT = ["delivery", "write_back", "purge", "backup"]
 """Kinds of ledger entries that no run looks at."""
 _AFTER_THE_CHECK = ["decision", "reading", "exception", "signature", "acceptance", YEARS]
@@ -49,7 +49,7 @@ class Kept:
             return False
         files = _copied(*self.products[key], self.folder)
         if files is not None:
-            self.write(key, files)
+            write_line(self.folder.path, key, files)
         return files is not None
 
     def find(self, key: str) -> Path | None:
@@ -62,21 +62,11 @@ class Kept:
             return path if self._whole[path] == digest else None
         return None
 
-    def note(self, key: str, paths: Iterable[Path]) -> None:
-        """Record in the journal that these files are a product. Without a key it cannot be reused."""
-        if key:
-            self.note_all([key], paths)
-
-    def note_all(self, keys: Iterable[str], paths: Iterable[Path]) -> None:
-        """Record in the journal that these files are, or contain, several products."""
-        files = {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths}
-        for key in keys:
-            self.write(key, files)
-
-    def write(self, key: str, files: Files) -> None:
-        """Write one line of the journal."""
-        with (self.folder.path / JOURNAL).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "files": files}, ensure_ascii=False) + "\n")
+    def note(self, paths: Iterable[Path], *keys: str) -> None:
+        """Record in the journal that these files are, or contain, products. Without a key they cannot be reused."""
+        files = {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths if any(keys)}
+        for key in filter(None, keys):
+            write_line(self.folder.path, key, files)
 
 
 def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
@@ -86,9 +76,9 @@ def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
     named = [latest[0].name] if latest else []
     finished = [RunFolder(folder.root, name) for name in [*named, max(newer_runs(folder.root, ""), default="")] if name]
     for run in [] if anew else finished:
-        kept.products.update({key: (run, files) for key, files in _journal(run.final)})
+        kept.products.update({key: (run, files) for key, files in journal(run.final)})
     if folder.left and not anew:
-        kept.products.update({key: (folder.left, files) for key, files in _journal(folder.left.path)})
+        kept.products.update({key: (folder.left, files) for key, files in journal(folder.left.path)})
     return kept
 
 
@@ -102,10 +92,9 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
     copied = _copied(RunFolder(folder.root, found[0].name), own, folder) if files else None
     if copied is None:
         return None
-    kept = Kept(folder)
-    for key, product in _journal(found[0]):  # executed notebooks changed: they contain the path of this run
+    for key, product in journal(found[0]):  # executed notebooks changed: they contain the path of this run
         if all(own.get(name) == digest for name, digest in product.items()):
-            kept.write(key, {name: copied[name] for name in product})
+            write_line(folder.path, key, {name: copied[name] for name in product})
     return found[1]
 
 
@@ -139,10 +128,16 @@ def _copy(source: Path, target: Path) -> str:
     return sha256_of(target)
 
 
-def _journal(run: Path) -> list[tuple[str, Files]]:
-    """Return the products in a run's journal. A line that a kill cut off is ignored."""
+def write_line(folder: Path, key: str, files: Files) -> None:
+    """Write one product into the journal of a folder."""
+    with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"key": key, "files": files}, ensure_ascii=False) + "\n")
+
+
+def journal(folder: Path) -> list[tuple[str, Files]]:
+    """Return the products in a folder's journal. A line that a kill cut off is ignored."""
     try:
-        lines = (run / JOURNAL).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+        lines = (folder / JOURNAL).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
         entries = [json.loads(line) for line in lines]
         return [(str(entry["key"]), dict(entry["files"])) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError):
@@ -187,11 +182,9 @@ def fingerprint(cohort: Cohort, as_of: date) -> Fingerprint:
 
 def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint:
     files = [path for source in sources for path in files_of(source, cohort.folder)[0]]
-    files += [cohort.path(name) for name in (cohort.people.colleges, cohort.people.counselors)]
-    files += sorted(cohort.path(cohort.rules.folder).rglob("*")) if cohort.rules.folder else []
+    files += [cohort.path(cohort.people.counselors)]
     files += sorted(cohort.notebooks_folder.rglob("*")) if cohort.notebooks_folder else []
-    read = [f"{path}:{sha256_of(path)}" for path in sorted(set(files)) if path.is_file()]
-    given = digest_of(as_of.isoformat(), cohort.model_dump_json(), code_digest(), _photos(cohort), *read)
+    given = digest_of(as_of.isoformat(), settings_digest(cohort), _photos(cohort), *_digests(files))
     with open_ledger(cohort) as ledger:
         entries = ledger.entries()
     seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
@@ -203,6 +196,17 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
         decided = [sha256_of(path) for path in decision_files(cohort)]
     whole = digest_of(given, *seen["hash"].tail(1), str(previous_run(cohort)), *decided)
     return Fingerprint(whole, digest_of(given, *before["hash"].tail(1)))
+
+
+def settings_digest(cohort: Cohort) -> str:
+    """Return the digest of all that decides how the cohort's sources are read, beside the sources themselves."""
+    own = sorted(cohort.rules_folder.rglob("*")) if cohort.rules_folder else []
+    files = [cohort.path(cohort.people.colleges), *own]
+    return digest_of(cohort.model_dump_json(), code_digest(), *_digests(files))
+
+
+def _digests(files: Iterable[Path]) -> list[str]:
+    return [f"{path}:{sha256_of(path)}" for path in sorted(set(files)) if path.is_file()]
 
 
 def _photos(cohort: Cohort) -> str:

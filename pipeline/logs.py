@@ -81,7 +81,7 @@ def hush_libraries() -> None:
 
 
 @contextmanager
-def log_to(path: Path, level: int = logging.INFO) -> Generator[logging.Logger]:
+def log_to(path: Path) -> Generator[logging.Logger]:
     """Append the `mingce` log to `path` (mode 0600) while the block runs."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=True)
@@ -90,7 +90,7 @@ def log_to(path: Path, level: int = logging.INFO) -> Generator[logging.Logger]:
     logger = logging.getLogger(ROOT)
     before = logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.propagate = False  # standard error is for users
     try:
         yield logger

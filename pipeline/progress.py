@@ -8,21 +8,11 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from pipeline.resources import report_table
 
 _log = logging.getLogger("mingce.run")
-
-STAGES = {
-    "collect": "收集",
-    "normalise": "规范",
-    "match": "比对学籍",
-    "check": "核验",
-    "review": "审核",
-    "tabulate": "统计",
-    "render": "生成页面",
-}
 
 
 @dataclass
@@ -39,7 +29,7 @@ class Reporter:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
         _log.info("stage ended", extra={"stage": name, "seconds": self.seconds[name]})
-        self.say(f"{STAGES.get(name, name)}完成（{self.seconds[name]:.1f} 秒）")
+        self.say(f"{report_table('words')['stages'][name]}完成（{self.seconds[name]:.1f} 秒）")
 
     def say(self, line: str) -> None:
         """Print one line for users."""
@@ -47,34 +37,24 @@ class Reporter:
             print(line, file=sys.stderr, flush=True)
 
     @contextmanager
-    def counting(self, label: str, total: int) -> Generator[Counter]:
-        """Show how many of `total` are done, and the time left."""
-        # sys.__stderr__: no foreign text goes through the bar
-        console = Console(file=sys.__stderr__ or sys.stderr, quiet=self.quiet)
-        if not console.is_terminal:
-            yield Counter(self, label, total)
+    def counting(self, label: str, total: int) -> Generator[Callable[[str], None]]:
+        """Show how many of `total` are done, and the time left. Yields what is called with each one's name."""
+        screen = sys.__stderr__ or sys.stderr  # no foreign text goes through the bar
+        if screen.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            console = Console(file=screen, quiet=self.quiet)
+            columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("剩余"), TimeRemainingColumn())
+            with Progress(*columns, console=console, transient=True) as progress:
+                task = progress.add_task(label, total=total)
+                yield lambda name: progress.advance(task)
             return
-        columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("剩余"), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task(label, total=total)
-            yield Counter(self, label, total, lambda: progress.advance(task))
+        started, numbers = time.perf_counter(), count(1)
 
+        def done(name: str) -> None:
+            number = next(numbers)
+            left = (time.perf_counter() - started) / number * (total - number)
+            self.say(f"{label} {number}/{total} {name}（约剩 {left:.0f} 秒）")
 
-class Counter:
-    """Counts the finished parts of a stage."""
-
-    def __init__(self, reporter: Reporter, label: str, total: int, advance: Callable[[], None] | None = None) -> None:
-        self._reporter, self._label, self._total = reporter, label, total
-        self._advance = advance
-        self._done = 0
-        self._started = time.perf_counter()
-
-    def done(self, name: str) -> None:
-        """Count the part `name` as finished."""
-        self._done += 1
-        if self._advance is not None:
-            self._advance()
-            return
-        spent = time.perf_counter() - self._started
-        left = spent / self._done * (self._total - self._done)
-        self._reporter.say(f"{self._label} {self._done}/{self._total} {name}（约剩 {left:.0f} 秒）")
+        yield done

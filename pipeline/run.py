@@ -15,8 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.kept import Fingerprint, fingerprint, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.review.ledger import open_ledger
-from pipeline.review.witnesses import head_of
+from pipeline.review.ledger import head_of, open_ledger
 from pipeline.run_folder import RunFolder, RunOptions, RunOutcome, start_run
 
 
@@ -34,7 +33,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            decisions = None
+            decisions = None, list[str]()
             if cohort.review.decisions and not options.rules:
                 from pipeline.review.worksheet import take_scope_decisions
 
@@ -43,7 +42,10 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
-                return _finish(options, folder, _taken_over(same, cohort, options, folder))
+                with open_ledger(cohort) as ledger:
+                    same |= {"taken_over_from": same["run_id"], "ledger": head_of(ledger.entries())}
+                same |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
+                return _finish(options, folder, same)
             from pipeline.stages import run_stages  # lazy: the import takes a second
 
             return _finish(options, folder, run_stages(cohort, options, rules, folder, known, decisions))
@@ -51,17 +53,9 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             folder.discard()
 
 
-def _taken_over(same: dict[str, Any], cohort: Cohort, options: RunOptions, folder: RunFolder) -> dict[str, Any]:
-    started = options.now.isoformat(timespec="seconds")
-    with open_ledger(cohort) as ledger:
-        head = head_of(ledger.entries())
-    return {**same, "run_id": folder.run_id, "started_at": started, "taken_over_from": same["run_id"], "ledger": head}
-
-
 def _rules(cohort: Cohort, options: RunOptions) -> list[Rule]:
     """Return all rules. A rule chosen with `--rule` counts even if it is a known issue."""
-    folder = cohort.path(cohort.rules.folder) if cohort.rules.folder else None
-    rules = cohort_rules(folder, cohort.rules.known_issues, cohort.cohort.undergraduate_month)
+    rules = cohort_rules(cohort.rules_folder, cohort.rules.known_issues, cohort.cohort.undergraduate_month)
     unknown = sorted(set(options.rules) - {rule.name for rule in rules})
     if unknown:
         raise UsageError(f"没有规则 {'、'.join(unknown)}", where="--rule", remedy="规则名见 docs/rules.md")

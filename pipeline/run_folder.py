@@ -210,6 +210,20 @@ def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
     return (run, summary) if run and summary else None
 
 
+def runs_with_roster(root: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the latest run and its summary and, as long as a registry was unread, those of the runs before it."""
+    latest = latest_run(root)
+    found = [latest] if latest else []
+    earlier = [] if latest is None else sorted((n for n in newer_runs(root, "") if n < latest[0].name), reverse=True)
+    for name in earlier:
+        if not (found[-1][1].get("unread") or {}).get("registries"):
+            break
+        summary = read_summary(root / "runs" / name)
+        if summary and counts(summary):
+            found.append((root / "runs" / name, summary))
+    return found
+
+
 def _object_in(path: Path) -> dict[str, Any] | None:
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
@@ -223,12 +237,11 @@ def previous_run(cohort: Cohort) -> Path | None:
     if not cohort.cohort.previous:
         return None
     found = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
-    newest_first = sorted((path.parent for path in found), key=lambda path: path.name, reverse=True)
-    return next((path for path in newest_first if _is_whole(read_summary(path))), None)
-
-
-def _is_whole(summary: dict[str, Any] | None) -> bool:
-    return summary is not None and counts(summary) and not summary.get("partial")
+    for run in sorted((path.parent for path in found), key=lambda path: path.name, reverse=True):
+        summary = read_summary(run)
+        if summary and counts(summary) and not summary.get("partial"):
+            return run
+    return None
 
 
 def counts(summary: Mapping[str, Any] | None) -> bool:

@@ -24,19 +24,18 @@ from pipeline.kept import Fingerprint, open_kept
 from pipeline.match.match_stage import match_settled
 from pipeline.match.membership import lay_scope
 from pipeline.match.persons import latest_moment
-from pipeline.normalise.vocabulary import vocabulary
+from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.render.headcount_files import SignedFolder
 from pipeline.render.own import Notebooks
 from pipeline.render.render_stage import Renderer
-from pipeline.review.decisions import standing_decisions, with_approved
+from pipeline.review.decisions import review, standing_decisions, with_approved
 from pipeline.review.exceptions import compare_years, settled_faults
+from pipeline.review.ledger import head_of
 from pipeline.review.review_snapshot import people_of
-from pipeline.review.review_stage import review
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
-from pipeline.review.witnesses import head_of
-from pipeline.review.worksheet import NO_DECISIONS, DecisionRows
-from pipeline.run_folder import RunFolder, RunOptions, latest_run, previous_run
+from pipeline.review.worksheet import DecisionRows
+from pipeline.run_folder import RunFolder, RunOptions, latest_run, previous_run, runs_with_roster
 from pipeline.scale.layout import Judging, Part, RunSettings
 from pipeline.scale.parts import (
     PartJudged,
@@ -61,11 +60,12 @@ def run_stages(
     rules: list[Rule],
     folder: RunFolder,
     known: Fingerprint,
-    decisions: DecisionRows | None,
+    decisions: DecisionRows,
 ) -> dict[str, Any]:
     """Run the stages and return the summary. Stages within parts of schools are tasks.
 
-    `known` are the digests of the inputs. `decisions` is the cohort's table of decisions, or None.
+    `known` are the digests of the inputs. `decisions` is the cohort's table of decisions (or None) and
+    Chinese lines about it.
 
     Raises:
         InputError: no submission, or no registry, can be read.
@@ -73,7 +73,7 @@ def run_stages(
     kept = open_kept(folder, anew=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
     with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks) as renderer:
-        return _run(cohort, options, rules, folder, renderer, known, decisions or NO_DECISIONS)
+        return _run(cohort, options, rules, folder, renderer, known, decisions)
 
 
 def _run(
@@ -91,28 +91,28 @@ def _run(
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
     latest = latest_moment(options.now, options.as_of)
     settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
-    with open_run_data(settings, folder) as run:
-        told = run.take_judged(renderer.kept, known.judged)
+    with open_run_data(settings, folder, renderer.kept) as run:
+        told = run.take_judged(known.judged)
         if told is None:
             told = _judged(settings, options, rules, run)
             if not told["partial"]:
-                run.keep_judged(renderer.kept, known.judged, told)
+                run.keep_judged(known.judged, told)
         with stage("review"):
-            imported = run.import_decisions(decisions.rows)
+            lines, changed = run.import_decisions(decisions[0])
         with stage("tabulate"):
             settled = run.each_part(review_and_tabulate)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
             shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
             beside = {"shared_faults": conform(shared, "shared_faults")}
-            run.write_tables(renderer.kept, ranked, beside | {"counselors": counselors, "college_people": colleges})
+            run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
             before = previous_run(cohort)
             if before is not None:
                 headcount = read_table(before, "headcount")
                 folder.write_tables({"years": compare_years(run.tables()["headcount"], headcount, run.entries)})
     summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
     summary |= {
-        "decisions_read": [*decisions.said, *imported.lines],
-        "fingerprint": known.whole if options.whole and not imported.changed else "",
+        "decisions_read": [*decisions[1], *lines],
+        "fingerprint": known.whole if options.whole and not changed else "",
         "ledger": head_of(run.entries),
         "year_before": {"run": str(before)} if before else {},
     }
@@ -148,7 +148,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
     return {
         **summaries.of_inputs(read),
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
-        "unread": summaries.unread(read, cohort, latest_run(cohort.reports_folder)),
+        "unread": summaries.unread(read, cohort, runs_with_roster(cohort.reports_folder)),
         "partial": read.incomplete,
         "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
     }
@@ -199,4 +199,4 @@ def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
     schools = {school.code: school.name for school in settings.cohort.schools}
     people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
     states = summaries.of_colleges(people, college_states(entries))
-    return PartResult(tabulated.for_ranking(), summaries.counts_of(tables), states)
+    return PartResult(replace(tabulated, tables={}), summaries.counts_of(tables), states)

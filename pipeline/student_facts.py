@@ -156,6 +156,7 @@ _PERSON = (
     "submission_id", "approved_submission_id", "change_request", "exception_expired", "changed_fields", "counselor",
     "decided_by", "decided_at", "decided_why",
 )  # fmt: skip
+_VERDICT = ("identity", "cause", "record", "matched_school", "matched_student_number", "score")
 _FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected", "excepted")
 
 
@@ -183,26 +184,19 @@ def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, i
     extras = read_table(run, "extras") if (run / "tables" / "extras.parquet").is_file() else None
     told: list[Facts] = []
     for submission_id in ids:
-        row = desk.submission(submission_id)
+        row, known = desk.submission(submission_id), submission_id in judged.index
         superseded = bool(row["superseded_by"])
         role = "superseded" if superseded else "counts" if submission_id in standing else "other"
         role = "withdrawn" if submission_id in withdrawn else role
         told.append(
             {name: _plain(row[name]) for name in ("submission_id", "file", "sheet", "row", "superseded_by")}
             | {"role": role, "fields": {name: str(row[name]) for name in fields.names()}}
-            | {"match": _verdict(judged, submission_id)}
+            | {"match": {name: _plain(judged.loc[submission_id][name]) for name in _VERDICT} if known else {}}
             | {"changes": _records(changes, ("field", "given", "kept", "why"), submission_id)}
             | {"findings": _records(desk.findings, _FINDING, submission_id)}
             | {"unknown_columns": _extra_cells(extras, row)}
         )
     return told
-
-
-def _verdict(judged: Frame, submission_id: str) -> Facts:
-    if submission_id not in judged.index:
-        return {}
-    names = ("identity", "cause", "record", "matched_school", "matched_student_number", "score")
-    return {name: _plain(judged.loc[submission_id][name]) for name in names}
 
 
 def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]:
@@ -249,16 +243,13 @@ def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> l
         data, values = _written(row)
         key = str(data.get("recipient", ""))
         kind = key.partition(":")[0]
-        if key in keys or key == _own_key(kind, str(values.get("address", "")), found):
+        address = str(values.get("address", ""))
+        mine = frozenset({(found.school, found.number)})
+        to_him = kind in ("student", "invite", "confirm", "changed") and key == Recipient(kind, address, (), mine).key
+        if key in keys or (address and to_him):
             mail = {"at": row["at"], "to": kind, "action": row["action"], "run": data.get("run", "")}
             told.append({**mail, "whom": keys.get(key)})
     return told
-
-
-def _own_key(kind: str, address: str, found: Found) -> str:
-    if kind not in ("student", "invite", "confirm", "changed") or not address:
-        return "-"
-    return Recipient(kind, address, (), frozenset({(found.school, found.number)})).key
 
 
 def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.collect.missing_fields import SourcesRead
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
+_FAILURES = 10  # the most lines of failures
 
 
 def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: datetime) -> dict[str, Any]:
@@ -78,11 +79,11 @@ def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
     return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
 
-def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> dict[str, Any]:
-    """Return the inputs that were not read and the colleges concerned. `before` is the previous run and its summary.
+def unread(read: SourcesRead, cohort: Cohort, before: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the inputs that were not read and the colleges concerned. `before` are earlier runs and their summaries.
 
     `registries` has code, school, reason. `sources` has name, sheet, reason, and `colleges` (school code/college) with
-    students in it in the previous run or by `cohort.toml`.
+    students in it in these runs or by `cohort.toml`.
     """
     registries = [
         {"code": cohort.code_of(school), "school": school, "reason": reason} for school, reason in read.unread.items()
@@ -91,7 +92,7 @@ def unread(read: SourcesRead, cohort: Cohort, before: tuple[Path, dict[str, Any]
     sources = [
         {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared(file, cohort) | stood)}
         for (file, sheet), why in faults.items()
-        for stood in [_stood_in(file, sheet, cohort, before)]
+        for stood in [{college for run in before for college in _stood_in(file, sheet, cohort, *run)}]
     ]
     return {"registries": registries, "sources": sources}
 
@@ -103,11 +104,8 @@ def _declared(file: str, cohort: Cohort) -> set[str]:
     return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
 
 
-def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[str, Any]] | None) -> set[str]:
-    """Return the colleges with students in one source in the previous run, or listed there as unread."""
-    if before is None:
-        return set()
-    run, summary = before
+def _stood_in(file: str, sheet: str, cohort: Cohort, run: Path, summary: dict[str, Any]) -> set[str]:
+    """Return the colleges with students in one source in an earlier run, or listed there as unread."""
     sources = (summary.get("unread") or {}).get("sources", [])
     told = {college for one in sources if one["name"] == file for college in one["colleges"]}
     try:
@@ -122,8 +120,8 @@ def _stood_in(file: str, sheet: str, cohort: Cohort, before: tuple[Path, dict[st
     return stood | told
 
 
-def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
-    """Return a Chinese line per failure of a run (unread inputs, failed pages), at most `most`."""
+def failures(summary: Mapping[str, Any]) -> list[str]:
+    """Return a Chinese line per failure of a run (unread inputs, failed pages), at most `_FAILURES`."""
     from pipeline.collect.collected import Note
 
     lines = [
@@ -133,8 +131,8 @@ def failures(summary: Mapping[str, Any], most: int = 10) -> list[str]:
     ]
     rendered = summary["stages"].get("render") or {"failed": [], "pages": {}}
     lines += [f"页面 {name} 没有生成：{rendered['pages'][name].get('error', '')}" for name in rendered["failed"]]
-    left = len(lines) - most
-    return [*lines[:most], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
+    left = len(lines) - _FAILURES
+    return [*lines[:_FAILURES], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
 def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:

@@ -26,9 +26,9 @@ def text_book(target: Path | IO[bytes]) -> Workbook:
     return Workbook(str(target) if isinstance(target, Path) else target, options)
 
 
-def write_row(sheet: Worksheet, row: int, cells: Sequence[str], look: Format, first: int = 0) -> None:
+def write_row(sheet: Worksheet, row: int, cells: Sequence[str], look: Format) -> None:
     """Write one row of texts. A blank cell keeps its format."""
-    for at, text in enumerate(cells, first):
+    for at, text in enumerate(cells):
         if text:
             sheet.write_string(row, at, text[:LONGEST], look)
         else:
@@ -42,21 +42,21 @@ def room(text: str) -> int:
 
 def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: int = 0) -> int:
     """Return the height in points of a row of wrapped texts, because some programs cut it off otherwise."""
-    lines = max(
-        sum(-(-room(part) // max(width - 1, 1)) or 1 for part in text.split("\n"))
-        for text, width in zip(cells, widths, strict=True)
-    )
+    lines = 1
+    for text, width in zip(cells, widths, strict=True):
+        if 4 * len(text) >= width or "\n" in text:  # else it fits on one line: no character takes more than 4
+            lines = max(lines, sum(-(-room(part) // max(width - 1, 1)) or 1 for part in text.split("\n")))
     return min(max(line * lines, least), _HIGHEST)
 
 
-def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int], *, landscape: bool = True) -> None:
+def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int]) -> None:
     """Set widths, repeat and freeze the heading row, filter below it, and set up A4."""
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = max(heading + rows, heading + 1)
     sheet.autofilter(heading, 0, last, len(widths) - 1)
     sheet.freeze_panes(heading + 1, 0)
-    on_a4(sheet, heading, landscape=landscape)
+    on_a4(sheet, heading)
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.cohort import Cohort
-from pipeline.collect.collected import Collected
+from pipeline.collect.collected import Collected, together
 from pipeline.collect.skipping import with_people
-from pipeline.collect.submissions import collect_unit, refuse_nothing, refuse_undeclared, submission_units, together
+from pipeline.collect.submissions import collect_unit, refuse_nothing, refuse_undeclared, submission_units
 
 
 def collect_submissions(cohort: Cohort, keep: Path | None) -> Collected:

@@ -8,8 +8,9 @@ import gc
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from pipeline.clock import SHANGHAI
+from pipeline.imports import FORMATS, without
 from tests.cohorts import make_cohort
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no fault of the code
@@ -31,11 +33,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Garbage is collected seldom: every pass looks at all of Great Expectations (15 % of a small run). Files are not
     forced to the disk: a run waits for sixty of them. Tests of what a power cut leaves have processes of their own
-    (tests/faults).
+    (tests/faults). What a run leaves out of its imports is left out here too.
     """
     if config.getoption("-m") != "bench":
         gc.set_threshold(200_000, 20, 100)
         os.fsync = lambda _: None
+        with without(*FORMATS):
+            import_module("jsonschema")
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what was imported and collected: each pass over it takes a second."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -80,15 +89,16 @@ class Ran(NamedTuple):
     run: Path
 
 
-def run_cohort_of(cohort: Path, as_of: date, command: str) -> Ran:
+def run_cohort_of(cohort: Path, as_of: date, command: str, *, notebooks: bool = True) -> Ran:
     """Run a cohort as a command does, in this process."""
     from pipeline.cohort import load_cohort
     from pipeline.progress import Reporter
     from pipeline.run import run_cohort
-    from pipeline.run_folder import RunOptions
+    from pipeline.run_folder import RenderOptions, RunOptions
 
     now = datetime.combine(as_of, datetime.min.time(), SHANGHAI).replace(hour=9)
-    options = RunOptions(as_of, now, command=command, reporter=Reporter(quiet=True))
+    pages = RenderOptions(notebooks=notebooks)
+    options = RunOptions(as_of, now, command=command, render=pages, reporter=Reporter(quiet=True))
     before = os.umask(0o077)  # as every command does
     try:
         return Ran(cohort, run_cohort(load_cohort(cohort), options).folder)
@@ -116,6 +126,21 @@ def invented_run(once: Once) -> Ran:
     return once("invented", make)
 
 
+def faultless(folder: Path) -> Path:
+    """Write a small cohort of two schools without a fault."""
+    return make_cohort(folder, 40, 2, seed=3, faults=0.0)
+
+
+@pytest.fixture(scope="session")
+def begun(once: Once) -> Ran:
+    """A faultless cohort and its first run as of 20 October 2016, without notebooks; read only."""
+
+    return once(
+        "begun",
+        lambda folder: run_cohort_of(faultless(folder / "cohort"), date(2016, 10, 20), "run", notebooks=False),
+    )
+
+
 @pytest.fixture
 def sample(shared: Path, tmp_path: Path) -> Path:
     """A writable copy of the sample cohort."""
@@ -127,3 +152,23 @@ def _writable(source: Path, folder: Path) -> Path:
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_picture() -> Iterator[None]:
+    """Let every mail carry the same picture: drawing it takes longer than all else of a small mail.
+
+    What a picture shows is tests/render/test_figures.py's; that mails carry their own, tests/recount's.
+    """
+    from pipeline.render import figures
+
+    draw, drawn = figures.trend_png, []
+
+    def once(course: figures.Course) -> bytes:
+        if not drawn:
+            drawn.append(draw(course))
+        return drawn[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "trend_png", once)
+        yield

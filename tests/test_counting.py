@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
+from pipeline.cohort_sections import School
+from pipeline.collect.collected import Collected
+from pipeline.collect.school_tables import read_registry
+from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.colleges import College
 from pipeline.errors import InputError, MingceError, RefusedError
 from pipeline.progress import Reporter
@@ -23,9 +27,9 @@ from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.run import run_cohort
 from pipeline.run_folder import RenderOptions, RunOptions, RunOutcome
-from tests.cohorts import make_cohort
+from pipeline.scale import reading
 from tests.command import run as mingce
-from tests.conftest import Once
+from tests.conftest import Ran, faultless
 
 DAY = date(2016, 10, 20)
 SECOND = "12649"
@@ -46,38 +50,23 @@ def colleges(outcome: RunOutcome, code: str) -> list[str]:
     return sorted(key.partition("/")[2] for key in outcome.summary["colleges_state"] if key.startswith(code))
 
 
-def faultless(folder: Path) -> Path:
-    return make_cohort(folder, 40, 2, seed=3, faults=0.0)
-
-
 @pytest.fixture
 def fresh(tmp_path: Path) -> Path:
     """A cohort that nobody has run: a run takes over nothing of what another folder's has made."""
     return faultless(tmp_path / "fresh")
 
 
-@pytest.fixture(scope="session")
-def begun(once: Once) -> tuple[Path, RunOutcome]:
-    """The cohort and its first run; read only."""
-
-    def make(folder: Path) -> tuple[Path, RunOutcome]:
-        cohort = faultless(folder / "cohort")
-        return cohort, run(cohort)
-
-    return once("counting", make)
-
-
 @pytest.fixture
-def cohort(begun: tuple[Path, RunOutcome], tmp_path: Path) -> Path:
+def cohort(begun: Ran, tmp_path: Path) -> Path:
     """A copy of the cohort as its first run left it."""
-    return Path(shutil.copytree(begun[0], tmp_path / "cohort"))
+    return Path(shutil.copytree(begun.cohort, tmp_path / "cohort"))
 
 
 @pytest.fixture
-def whole(begun: tuple[Path, RunOutcome], cohort: Path) -> RunOutcome:
+def whole(begun: Ran, cohort: Path) -> RunOutcome:
     """The first run."""
-    folder, first = begun
-    return replace(first, folder=cohort / first.folder.relative_to(folder.resolve()))
+    folder = cohort / begun.run.relative_to(begun.cohort.resolve())
+    return RunOutcome(folder, json.loads((folder / "summary.json").read_text(encoding="utf-8")))
 
 
 def test_strangers_stand_in_one_line_and_none_of_their_words_is_printed(cohort: Path, whole: RunOutcome, shared: Path):
@@ -92,29 +81,10 @@ def test_strangers_stand_in_one_line_and_none_of_their_words_is_printed(cohort: 
     assert len(list(outcome.folder.glob("site/*/headcount.pdf"))) == len(outcome.summary["colleges_state"])
 
 
-def test_a_registry_that_cannot_be_read_keeps_its_colleges_alone_from_going_on(
+def test_what_cannot_be_read_keeps_its_colleges_alone_from_going_on_until_it_is_read(
     cohort: Path, whole: RunOutcome, capsys: pytest.CaptureFixture[str]
 ):
-    registry = cohort / "registry" / f"{SECOND}.csv"
-    registry.rename(cohort / "elsewhere.csv")
-    outcome = run(cohort, 10)
-    assert (outcome.summary["partial"], outcome.summary["blemished"], outcome.lacking) == (True, False, True)
-    assert latest(cohort) == outcome.folder.name != whole.folder.name
-    assert [one["code"] for one in outcome.summary["unread"]["registries"]] == [SECOND]
     first, second = colleges(whole, "10534")[0], colleges(whole, SECOND)[0]
-    assert "学籍库" in refused(["sign", f"{SECOND}/{second}", str(cohort), "--by", "某"], capsys)
-    assert "学籍库" not in refused(["sign", f"10534/{first}", str(cohort), "--by", "某"], capsys)
-    assert "学籍库" in refused(["handin", str(cohort), "--college", f"{SECOND}/{second}"], capsys)
-    (cohort / "elsewhere.csv").rename(registry)
-    assert run(cohort, 11).summary["complete"]
-
-
-def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert mingce(*words) == 6
-    return capsys.readouterr().err
-
-
-def test_colleges_with_students_in_a_source_that_cannot_be_read_wait_until_it_is(cohort: Path, whole: RunOutcome):
     source = cohort / "submissions" / f"{SECOND}.csv"
     text = source.read_bytes()
     for hour in (10, 11):  # whom it concerns is known by the last run that had read it
@@ -126,10 +96,30 @@ def test_colleges_with_students_in_a_source_that_cannot_be_read_wait_until_it_is
         assert latest(cohort) == outcome.folder.name
     tables, _ = open_tables(load_cohort(cohort))
     with pytest.raises(RefusedError, match=f"submissions/{SECOND}.csv"):
-        tables.refuse_unread(college(SECOND, colleges(whole, SECOND)[0]))
-    tables.refuse_unread(college("10534", colleges(whole, "10534")[0]))
+        tables.refuse_unread(college(SECOND, second))
+    tables.refuse_unread(college("10534", first))
     source.write_bytes(text)
-    assert run(cohort, 12).summary["unread"] == {"registries": [], "sources": []}
+    registry = cohort / "registry" / f"{SECOND}.csv"
+    registry.rename(cohort / "elsewhere.csv")
+    outcome = run(cohort, 12)
+    assert (outcome.summary["partial"], outcome.summary["blemished"], outcome.lacking) == (True, False, True)
+    assert latest(cohort) == outcome.folder.name != whole.folder.name
+    assert [one["code"] for one in outcome.summary["unread"]["registries"]] == [SECOND]
+    assert "学籍库" in refused(["sign", f"{SECOND}/{second}", str(cohort), "--by", "某"], capsys)
+    assert "学籍库" not in refused(["sign", f"10534/{first}", str(cohort), "--by", "某"], capsys)
+    assert "学籍库" in refused(["handin", str(cohort), "--college", f"{SECOND}/{second}"], capsys)
+    (cohort / "elsewhere.csv").rename(registry)
+    source.write_bytes(b"PK\x03\x04 no more of it")  # the run before knew nobody of the school
+    (unread,) = run(cohort, 13).summary["unread"]["sources"]
+    assert [key.partition("/")[2] for key in unread["colleges"]] == colleges(whole, SECOND)
+    source.write_bytes(text)
+    outcome = run(cohort, 14)
+    assert outcome.summary["complete"] and outcome.summary["unread"] == {"registries": [], "sources": []}
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert mingce(*words) == 6
+    return capsys.readouterr().err
 
 
 def college(code: str, name: str) -> College:
@@ -160,9 +150,8 @@ def test_a_page_that_cannot_be_made_is_made_by_the_next_run(fresh: Path, monkeyp
     assert len(list(again.folder.glob("site/*/headcount.pdf"))) == len(again.summary["colleges_state"])
 
 
-@pytest.mark.parametrize("words", [["explain", "{number}"], ["review", "withdraw", "--submission", "{id}"]])
 def test_what_stands_in_a_newer_run_of_some_colleges_alone_is_found(
-    cohort: Path, whole: RunOutcome, words: list[str], capsys: pytest.CaptureFixture[str]
+    cohort: Path, whole: RunOutcome, capsys: pytest.CaptureFixture[str]
 ):
     name = colleges(whole, "10534")[0]
     number = "1999999999"
@@ -174,60 +163,117 @@ def test_what_stands_in_a_newer_run_of_some_colleges_alone_is_found(
     some = run(cohort, 10, colleges=(f"10534/{name}",)).folder
     given = pd.read_parquet(some / "tables" / "submissions.parquet")
     one = given["submission_id"][given["student_number"] == number].iloc[0]
-    assert mingce(*(word.format(number=number, id=one) for word in words), cohort, *by(words)) == 0
-    said = capsys.readouterr()
-    assert number in said.out or "已撤销 1 条" in said.out
+    assert mingce("explain", number, cohort) == 0
+    assert number in capsys.readouterr().out
+    assert mingce("review", "withdraw", "--submission", one, cohort, "--by", "王", "--why", "填错学校") == 0
+    assert "已撤销 1 条" in capsys.readouterr().out
 
 
-def by(words: list[str]) -> list[str]:
-    return ["--by", "王", "--why", "填错学校"] if "withdraw" in words else []
-
-
-def test_a_registry_among_the_submissions_and_a_link_out_of_the_folder_are_refused(cohort: Path, tmp_path: Path):
+def test_what_is_no_source_among_the_submissions(cohort: Path, tmp_path: Path):
+    """A registry, a link out of the folder, and a document named as a table count as unread. Other documents do not."""
     shutil.copy(cohort / "registry" / "10534.csv", cohort / "submissions" / "copied.csv")
     (cohort / "submissions" / f"{SECOND}.csv").rename(tmp_path / "elsewhere.csv")
     (cohort / "submissions" / "linked.csv").symlink_to(tmp_path / "elsewhere.csv")
-    told = {one["name"]: one["reason"] for one in run(cohort).summary["unread"]["sources"]}
-    assert set(told) == {"submissions/copied.csv", "submissions/linked.csv"}
+    beside = {"通知.pdf": b"%PDF-1.4", "合影.jpg": b"\xff\xd8\xff\xe0", "说明.rtf": b"{\\rtf1", "表.xlsx": b"%PDF-1.4"}
+    for name, content in beside.items():
+        (cohort / "submissions" / name).write_bytes(content)
+    with ZipFile(cohort / "submissions" / "说明.docx", "w") as document:
+        document.writestr("word/document.xml", "<w:document/>")
+    summary = run(cohort).summary
+    told = {one["name"]: one["reason"] for one in summary["unread"]["sources"]}
+    assert set(told) == {"submissions/copied.csv", "submissions/linked.csv", "submissions/表.xlsx"}
+    infos = {note["file"]: note["message"] for note in summary["notes"] if note["level"] == "info"}
+    for name in ("通知.pdf", "合影.jpg", "说明.rtf", "说明.docx"):
+        assert "不是表格，未读取" in infos[f"submissions/{name}"]
     assert "学籍库是同一个文件" in told["submissions/copied.csv"]
     assert "文件夹之外的链接" in told["submissions/linked.csv"]
 
 
-def test_after_an_approval_nothing_is_judged_and_the_tables_are_those_of_a_run_made_anew(fresh: Path):
-    before = run(fresh)
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sources that runs read: files of submissions, codes of registries."""
+    names: list[str] = []
+
+    def unit_read(unit: Unit, *more: Any) -> Collected:
+        names.append(f"rows {unit.path.stem if unit.path else ''}")
+        return collect_unit(unit, *more)
+
+    def registry_read(school: School, *more: Any) -> Collected:
+        names.append(f"registry {school.code}")
+        return read_registry(school, *more)
+
+    monkeypatch.setattr(reading, "collect_unit", unit_read)
+    monkeypatch.setattr(reading, "read_registry", registry_read)
+    return names
+
+
+def test_after_any_change_the_tables_are_those_of_a_run_made_anew_and_nothing_else_is_read(
+    fresh: Path, read: list[str]
+):
+    first, second = (fresh / "submissions" / f"{code}.csv" for code in ("10534", SECOND))
+    registry, settings = fresh / "registry" / "10534.csv", fresh / "cohort.toml"
+    last = first.read_text(encoding="utf-8-sig").splitlines(keepends=True)[-1]
+    name, number = last.split('","')[6], last.split('","')[18]
+    held = next(line for line in registry.read_text(encoding="utf-8-sig").splitlines(keepends=True) if number in line)
+    every = {"registry 10534", f"registry {SECOND}", "rows 10534", f"rows {SECOND}"}
+    changes = {
+        "a row": (second, "共青团员", "群众", {f"rows {SECOND}"}),
+        "a registry's row": (registry, "非定向", "定向", {"registry 10534"}),
+        "a setting": (settings, "college_due = 2016-11-20", "college_due = 2016-11-21", every),
+        "a college's other name": (fresh / "colleges.csv", '"土木工程学院",""', '"土木工程学院","土木系"', every),
+        "a row like an example": (first, last, last + last.replace(name, "示例"), {"rows 10534"}),
+        "whose number no registry has now": (registry, held, "", {"registry 10534", "rows 10534"}),
+        "a file that is passed over": (fresh / "submissions" / ".a", "", "", set[str]()),
+    }
+    anew = run(fresh, 1)
+    for at, (what, (file, before, after, again)) in enumerate(changes.items()):
+        text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
+        assert before in text, what
+        file.write_text(text.replace(before, after, 1), encoding="utf-8")
+        read.clear()
+        taken = run(fresh, 2 + 2 * at)
+        assert set(read) == again, what
+        if again:
+            anew = run(fresh, 3 + 2 * at, render=RenderOptions(notebooks=False, force=True))
+            assert set(read) == every
+        assert tables_of(taken) == tables_of(anew) and sheets_of(taken) == sheets_of(anew), what
+        assert told_of(taken) == told_of(anew), what
+    approved_and_nothing_is_judged(fresh, anew, 2 + 2 * len(changes))
+
+
+def approved_and_nothing_is_judged(fresh: Path, before: RunOutcome, hour: int) -> None:
+    """Approve a student whom no change concerned: the next run judges nobody, and it too equals a run made anew."""
     tables, today = open_tables(load_cohort(fresh))
-    one = tables.people[tables.people["submission_id"] != ""].iloc[0]
+    people = tables.people[tables.people["submission_id"] != ""]
+    one = people[people["school_code"] == SECOND].iloc[-1]
     with open_ledger(load_cohort(fresh)) as ledger:
         approve(tables, ledger, [f"{one['school_code']}/{one['student_number']}"], Actor("王", today=today))
     reporter = Reporter(quiet=True)
-    taken = run(fresh, 10, reporter=reporter)
+    taken = run(fresh, hour, reporter=reporter)
     assert not {"collect", "match", "check"} & set(reporter.seconds)
-    anew = run(fresh, 11, render=RenderOptions(notebooks=False, force=True))
+    anew = run(fresh, hour + 1, render=RenderOptions(notebooks=False, force=True))
     assert taken.summary["counts"] == anew.summary["counts"]
-    assert tables_of(taken) == tables_of(anew)
+    assert tables_of(taken) == tables_of(anew) and sheets_of(taken) == sheets_of(anew)
     assert {"submissions.csv", "changes.csv", "registry.csv", "extras.csv"} <= taken_over(before, taken)
+    assert {path.name for path in (before.folder / "read").iterdir()} <= taken_over(before, taken)  # for the next run
     assert not {"roster.csv", "headcount.csv"} & taken_over(before, taken)
-
-
-def test_after_any_change_the_tables_are_those_of_a_run_made_anew(fresh: Path):
-    run(fresh)
-    changes = {
-        "a row": (fresh / "submissions" / f"{SECOND}.csv", "共青团员", "群众"),
-        "a registry's row": (fresh / "registry" / "10534.csv", "非定向", "定向"),
-        "a setting": (fresh / "cohort.toml", "college_due = 2016-11-20", "college_due = 2016-11-21"),
-    }
-    for at, (what, (file, before, after)) in enumerate(changes.items()):
-        text = file.read_text(encoding="utf-8-sig")
-        assert before in text, what
-        file.write_text(text.replace(before, after, 1), encoding="utf-8")
-        taken = run(fresh, 12 + 2 * at)
-        anew = run(fresh, 13 + 2 * at, render=RenderOptions(notebooks=False, force=True))
-        assert tables_of(taken) == tables_of(anew), what
 
 
 def tables_of(outcome: RunOutcome) -> dict[str, bytes]:
     """The tables of a run, byte by byte."""
     return {path.name: path.read_bytes() for path in (outcome.folder / "tables").iterdir()}
+
+
+def sheets_of(outcome: RunOutcome) -> dict[str, bytes]:
+    """The worksheets of `tables.xlsx`, where an unchanged table's is copied from the run before."""
+    with ZipFile(outcome.folder / "tables.xlsx") as book:
+        return {name: book.read(name) for name in book.namelist() if name.startswith("xl/worksheets/")}
+
+
+def told_of(outcome: RunOutcome) -> dict[str, Any]:
+    """What a run tells of its sources."""
+    told = ("inputs", "notes", "columns", "skipped_rows", "unknown_columns", "column_notes", "counts")
+    return {name: outcome.summary[name] for name in told}
 
 
 def taken_over(before: RunOutcome, outcome: RunOutcome) -> set[str]:

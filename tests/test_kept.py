@@ -29,7 +29,7 @@ def draw(kept: Kept, key: str) -> None:
     for path, text in ((page, f"page of {key}"), (notebook, f"made in {folder.final}")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    kept.note(key, [page, notebook])
+    kept.note([page, notebook], key)
 
 
 def end(kept: Kept, fingerprint: str = "same") -> Path:

@@ -30,8 +30,13 @@ def _quiet(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel; what builds it is in uv's cache since the editable install (tests never reach the network)."""
     out = tmp_path_factory.mktemp("dist")
+    (ROOT / "reports" / "demo").mkdir(exist_ok=True)
+    (ROOT / "reports" / "demo" / ".of-a-test").write_text("of a demo that ran here", encoding="utf-8")
     build = [str(UV), "build", "--wheel", "--offline", "--python", sys.executable, "--out-dir", str(out), str(ROOT)]
-    done = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
+    try:
+        done = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
+    finally:
+        (ROOT / "reports" / "demo" / ".of-a-test").unlink()
     if done.returncode and "offline" in done.stderr.lower():
         pytest.skip("hatchling is not in uv's cache, and tests do not reach the network")
     assert done.returncode == 0, done.stderr

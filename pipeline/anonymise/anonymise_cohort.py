@@ -22,12 +22,12 @@ from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import PictureNames, draw_pictures
 from pipeline.cohort import Cohort
 from pipeline.cohort_text import quoted
-from pipeline.collect.collected import Collected, Registry
+from pipeline.collect.collected import Collected, together
 from pipeline.collect.inputs import is_gsheet
 from pipeline.collect.school_tables import COLLEGES, COUNSELORS, read_people, read_registry
 from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import fields_read
-from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units, together
+from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units
 from pipeline.errors import InputError
 from pipeline.review.decision_rows import COLUMNS, OPINIONS, read_decision_rows
 
@@ -38,7 +38,7 @@ _KEYS = ("student_number", "exam_number", "id_number")
 _PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "submitted_at")
 _STRUCTURE = ("school", "college", "class_name", "major")
 _TELLING = 6  # a number with at least so many digits identifies a person
-_DRAWS = 12
+_DRAWS = 13
 
 
 @dataclass(frozen=True)
@@ -46,26 +46,18 @@ class Sources:
     """The tables of a cohort. A registry that cannot be read is left out."""
 
     submissions: Collected
-    registries: list[Registry]
+    registries: list[Collected]
     colleges: pd.DataFrame
     counselors: pd.DataFrame
 
 
-def read_sources_of(cohort: Cohort) -> Sources:
-    """Read all that the cohort file names; raise `InputError` if no submission or no table of people can be read."""
-    colleges, counselors = read_people(cohort)
-    submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
-    refuse_nothing(submissions.columns, submissions.notes)
-    submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
-    registries: list[Registry] = []
-    for school in cohort.schools:
-        with suppress(InputError):
-            registries.append(read_registry(school, cohort, None))
-    return Sources(submissions, registries, colleges, counselors)
+def anonymise_cohort(cohort: Cohort, out: Path) -> None:
+    """Write the disguised cohort into the folder `out`.
 
-
-def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path) -> None:
-    """Write the disguised cohort into the folder `out`."""
+    Raises:
+        InputError: no submission, or no table of people, can be read.
+    """
+    sources = _read(cohort)
     disguise = _chosen(sources)
     _learn(sources, disguise)
     rows = sources.submissions.rows
@@ -78,26 +70,39 @@ def anonymise_cohort(cohort: Cohort, sources: Sources, out: Path) -> None:
     _write_people(out, sources)
     if cohort.photos_folder is not None:
         draw_pictures(cohort.photos_folder, out / "photos", names)
-    _write_settings(cohort, out, disguise)
+    if cohort.rules_folder:
+        shutil.copytree(cohort.rules_folder, out / "rules", dirs_exist_ok=True)
+    decided = _write_decisions(cohort, out / "decisions.csv", disguise)
+    (out / "cohort.toml").write_text(_settings(cohort, decisions=decided), encoding="utf-8")
+
+
+def _read(cohort: Cohort) -> Sources:
+    colleges, counselors = read_people(cohort)
+    submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
+    refuse_nothing(submissions.columns, submissions.notes)
+    submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
+    registries: list[Collected] = []
+    for school in cohort.schools:
+        with suppress(InputError):
+            registries.append(read_registry(school, cohort, None))
+    return Sources(submissions, registries, colleges, counselors)
 
 
 def _chosen(sources: Sources) -> Disguise:
-    """Draw disguises until no new number is a real one; after `_DRAWS` more draws, return the best."""
+    """Draw disguises until no new number is a real one; after `_DRAWS` draws, return the best."""
     given = {field: set(_column(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
     real = {text for texts in given.values() for text in texts if sum(map(str.isdigit, text)) >= _TELLING}
 
-    def drawn() -> tuple[int, Disguise]:
-        disguise = Disguise(secrets.randbits(64))
-        new = {disguise.id_number(number) for number in given["id_number"]}
-        new |= {disguise.number(field, number) for field in _NUMBERS for number in given[field]}
-        return len(new & real), disguise
+    def drawn() -> Iterator[tuple[int, Disguise]]:
+        for _ in range(_DRAWS):
+            disguise = Disguise(secrets.randbits(64))
+            new = {disguise.id_number(number) for number in given["id_number"]}
+            new |= {disguise.number(field, number) for field in _NUMBERS for number in given[field]}
+            yield len(new & real), disguise
+            if not new & real:
+                return
 
-    best, disguise = drawn()
-    for _ in range(_DRAWS):
-        if not best:
-            break
-        best, disguise = min((best, disguise), drawn(), key=itemgetter(0))
-    return disguise
+    return min(drawn(), key=itemgetter(0))[1]
 
 
 def _column(sources: Sources, field: str) -> Iterator[str]:
@@ -107,22 +112,12 @@ def _column(sources: Sources, field: str) -> Iterator[str]:
 
 def _learn(sources: Sources, disguise: Disguise) -> None:
     """Name the registry's people first, because the name that a student typed derives from the registry's."""
-    people = {str(name).strip() for registry in sources.registries for name in registry.rows["name"]}
-    disguise.know(people, (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field)))
-    given = [*(registry.rows["name"] for registry in sources.registries), sources.submissions.rows["name"]]
-    disguise.avoid({str(name).strip() for column in given for name in column.unique()})
-    for registry in sources.registries:
-        for name in sorted(set(registry.rows["name"])):
-            disguise.name(name)
-
-
-def _bases(sources: Sources) -> dict[tuple[str, str], str]:
-    bases: dict[tuple[str, str], str] = {}
-    for registry in sources.registries:
-        names = registry.rows["name"].tolist()
-        for field in _KEYS:
-            bases |= {(field, number): name for number, name in zip(registry.rows[field], names, strict=True) if number}
-    return bases
+    people = {str(name) for registry in sources.registries for name in registry.rows["name"]}
+    typed = {str(name).strip() for name in sources.submissions.rows["name"].unique()}
+    numbers = (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field))
+    disguise.know({name.strip() for name in people}, numbers, typed)
+    for name in sorted(people):
+        disguise.name(name)
 
 
 def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.DataFrame:
@@ -134,22 +129,23 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.D
     if "email" in rows:
         new["email"] = _mapped(rows["email"], disguise.email)
         new["home_address"] = _mapped(rows["home_address"], disguise.address)
-    bases = _bases(sources)
+    bases = {
+        (field, number): name
+        for registry in sources.registries
+        for field in _KEYS
+        for number, name in zip(registry.rows[field], registry.rows["name"], strict=True)
+        if number
+    }
     keys = zip(*(rows[field].str.strip() for field in _KEYS), strict=True)
     owners = [next((bases[key] for key in zip(_KEYS, numbers, strict=True) if key in bases), "") for numbers in keys]
     new["name"] = [disguise.name(name, base.strip()) for name, base in zip(rows["name"], owners, strict=True)]
     for field in fields.names():
         if field in new and field not in _PERSONAL:
-            known = _known(sources, field)
+            # a class may look like a person's name: the registry's own values stay
+            own = [registry.rows[field] for registry in sources.registries if field in _STRUCTURE]
+            known = {str(name) for column in own for name in column}
             new[field] = _mapped(new[field], lambda text, known=known: text if text in known else disguise.text(text))
     return new.astype({name: "str" for name in fields.names() if name in new})
-
-
-def _known(sources: Sources, field: str) -> set[str]:
-    """Return the registry's own values of a structure field, because a class may look like a person's name."""
-    if field not in _STRUCTURE:
-        return set()
-    return {str(name) for registry in sources.registries for name in registry.rows[field]}
 
 
 def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
@@ -188,9 +184,8 @@ def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources:
     cells = sources.submissions.cells
     kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
     (out / "submissions").mkdir(exist_ok=True)
-    book: Any = xlsxwriter.Workbook(
-        str(out / "submissions" / "submissions.xlsx"), {"in_memory": True, "strings_to_formulas": False}
-    )
+    path = str(out / "submissions" / "submissions.xlsx")
+    book: Any = xlsxwriter.Workbook(path, {"in_memory": True, "strings_to_formulas": False})
     dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
         sheet = book.add_worksheet(f"登记表{number}")
@@ -217,16 +212,12 @@ def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw:
 
 
 def _write_people(out: Path, sources: Sources) -> None:
-    colleges, counselors = sources.colleges.copy(), sources.counselors.copy()
-    colleges["secretary"] = _numbered(colleges["secretary"], "书记{}")
-    colleges["email"] = _numbered(colleges["email"], "college{}@example.edu.cn")
-    counselors["name"] = _numbered(counselors["name"], "辅导员{}")
-    counselors["email"] = _numbered(counselors["email"], "counselor{}@example.edu.cn")
-    for name, table, labels in (
-        ("colleges", colleges, COLLEGES),
-        ("counselors", counselors, COUNSELORS),
+    for name, table, labels, forms in (
+        ("colleges", sources.colleges, COLLEGES, {"secretary": "书记{}", "email": "college{}@example.edu.cn"}),
+        ("counselors", sources.counselors, COUNSELORS, {"name": "辅导员{}", "email": "counselor{}@example.edu.cn"}),
     ):
-        table.rename(columns=labels).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        new = table.assign(**{column: _numbered(table[column], form) for column, form in forms.items()})
+        new.rename(columns=labels).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
 
 
 def _numbered(column: pd.Series, form: str) -> pd.Series:
@@ -234,16 +225,8 @@ def _numbered(column: pd.Series, form: str) -> pd.Series:
     return column.map(lambda value: order.get(value, ""))
 
 
-def _write_settings(cohort: Cohort, out: Path, disguise: Disguise) -> None:
-    if cohort.rules.folder:
-        shutil.copytree(cohort.path(cohort.rules.folder), out / "rules", dirs_exist_ok=True)
-    decided = _write_decisions(cohort, out / "decisions.csv", disguise)
-    (out / "cohort.toml").write_text(_settings(cohort, decisions=decided), encoding="utf-8")
-
-
 def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
-    online = is_gsheet(cohort.review.decisions)
-    rows = None if online else read_decision_rows(cohort)
+    rows = None if is_gsheet(cohort.review.decisions) else read_decision_rows(cohort)
     if rows is None or rows.empty:
         return False
     halves = rows["学号"].astype("str").str.rpartition("/")  # the value may be school/number

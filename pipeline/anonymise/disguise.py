@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from functools import cache
 from random import Random
+from string import ascii_lowercase, digits
 
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔"
@@ -46,16 +47,17 @@ class Disguise:
         self._secret = secret
         self._days = _turned(_DAYS, f"{secret} days")
         self.digit = cache(self._digit)
-        letters = _turned("abcdefghijklmnopqrstuvwxyz", f"{secret} letters")
-        self._letters = "".join(letters[mark] for mark in sorted(letters))
+        letters = _turned(ascii_lowercase, f"{secret} letters")
+        capitals = {mark.upper(): new.upper() for mark, new in letters.items()}
+        self._local = str.maketrans({**letters, **capitals, **dict(zip(digits, self.digit("local", 0), strict=True))})
         self._names: dict[str, str] = {}
         self._taken: set[str] = set()
         self._people: set[str] = set()
         self._numbers: set[str] = set()
 
     def _digit(self, field: str, at: int) -> str:
-        digits = _turned("0123456789", f"{self._secret} {field} {at}")
-        return "".join(digits[mark] for mark in "0123456789")
+        turned = _turned(digits, f"{self._secret} {field} {at}")
+        return "".join(turned[mark] for mark in digits)
 
     def number(self, field: str, given: str) -> str:
         """Return another number of the same form. `_KEPT` has the fields and how many leading characters stay."""
@@ -101,19 +103,29 @@ class Disguise:
         """Return the disguise of an ID number's first 15 digits, which are all that a damaged cell holds."""
         return self._id_number(fifteen + "00" + _check_character(fifteen + "00"))[:15]
 
-    def avoid(self, given: set[str]) -> None:
-        """Exclude these names from the new ones, because they are the ones to hide."""
-        self._taken |= given
+    def know(self, names: Iterable[str], numbers: Iterable[str], typed: Iterable[str] = ()) -> None:
+        """Store the registry's names and numbers, by which `text` recognises people. No new name is one of them.
 
-    def know(self, names: Iterable[str], numbers: Iterable[str]) -> None:
-        """Store the registry's names and numbers, by which `text` recognises people."""
+        `typed` are the names that students gave; no new name is one of these either.
+        """
+        names = set(names)
+        self._taken |= {*names, *typed}
         self._people |= {name for name in names if len(name) > 1}
         self._numbers |= {number for number in numbers if _LONG.fullmatch(number)}
 
     def text(self, given: str) -> str:
         """Replace names, numbers and addresses in free text; a name of two characters only as the whole cell."""
+
+        def other(found: re.Match[str]) -> str:
+            number = found[0]
+            if number not in self._numbers and not _PERSON.fullmatch(number):
+                return number
+            if len(number) in (15, 18):
+                return self._id_number(number.upper())
+            return self._number("student_number", number)
+
         changed = _ADDRESS.sub(lambda found: self.email(found[0]) if found[1] else found[0], given)
-        changed = _LONG.sub(lambda found: self._elsewhere(found[0]), changed)
+        changed = _LONG.sub(other, changed)
         if changed.strip() in self._people:
             return self.name(changed)
         runs = [(run, at) for run in _WORD.findall(changed) for at in range(len(run) - 2)]
@@ -121,11 +133,6 @@ class Disguise:
         for name in sorted(words, key=len, reverse=True):
             changed = changed.replace(name, self.name(name))
         return changed
-
-    def _elsewhere(self, number: str) -> str:
-        if number not in self._numbers and not _PERSON.fullmatch(number):
-            return number
-        return self._id_number(number.upper()) if len(number) in (15, 18) else self._number("student_number", number)
 
     def name(self, given: str, base: str = "") -> str:
         """Return another name. It differs from the new name of `base` as much as `given` differs from `base`."""
@@ -157,24 +164,16 @@ class Disguise:
         if _HAN.fullmatch(mark):
             return dice.choice(SURNAMES if at == 0 else _GIVEN)
         if mark.isascii() and mark.isalpha():
-            letter = dice.choice("abcdefghijklmnopqrstuvwxyz")
+            letter = dice.choice(ascii_lowercase)
             return letter.upper() if mark.isupper() else letter
-        return _in_style(dice.choice("0123456789"), mark) if mark.isdecimal() else mark
+        return _in_style(dice.choice(digits), mark) if mark.isdecimal() else mark
 
     def email(self, given: str) -> str:
         """Return another address at the same provider. Digits of a QQ mailbox still agree with the QQ number."""
         local, at, domain = given.partition("@")
         if local.strip().isdigit():
             return self.number("qq", local) + at + self.text(domain)
-        return self._words("".join(self._mark(mark) for mark in local)) + at + self.text(domain)
-
-    def _mark(self, mark: str) -> str:
-        if mark.isascii() and mark.isdigit():
-            return self.digit("local", 0)[int(mark)]
-        if mark.isascii() and mark.isalpha():
-            new = self._letters[ord(mark.lower()) - ord("a")]
-            return new.upper() if mark.isupper() else new
-        return mark
+        return self._words(local.translate(self._local)) + at + self.text(domain)
 
     def address(self, given: str) -> str:
         """Return another address. One that is too short stays as short, and a formula stays a formula."""

@@ -21,25 +21,27 @@ _NARROW = 100
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
-def invented_picture(person: int, seed: int, wrong: str = "", mate: int = 0, suffix: str = ".jpg") -> bytes:
-    """Return a portrait's bytes. `wrong`: missing (b""), broken, large, landscape, narrow, twin, near_twin."""
-    if wrong == "missing":
-        return b""
-    if wrong in ("twin", "near_twin"):
-        image = portrait(mate, seed)
-        return _encoded(ImageEnhance.Brightness(image).enhance(1.06) if wrong == "near_twin" else image, suffix)
-    image = portrait(person, seed)
-    if wrong == "landscape":
-        return _encoded(image.rotate(90, expand=True), suffix)
-    if wrong == "narrow":
-        return _encoded(image.resize((72, 100)), suffix)
-    if wrong == "large":
+def invented_picture(person: int, seed: int, wrong: str = "", suffix: str = ".jpg") -> bytes:
+    """Return a portrait's bytes. `wrong`: broken, large, landscape, narrow, near_twin (brighter)."""
+    image = _portrait(person, seed)
+    if wrong == "near_twin":
+        image = ImageEnhance.Brightness(image).enhance(1.02)
+    elif wrong == "landscape":
+        image = image.rotate(90, expand=True)
+    elif wrong == "narrow":
+        image = image.resize((72, 100))
+    elif wrong == "large":
         return _large(image, person)
-    content = _encoded(image, suffix)
+    out = io.BytesIO()
+    if suffix == ".png":
+        image.quantize(24).save(out, "PNG", optimize=True)
+    else:
+        image.save(out, "JPEG", quality=_QUALITY)
+    content = out.getvalue()
     return content[: len(content) // 2] if wrong == "broken" else content
 
 
-def portrait(person: int, seed: int) -> Image.Image:
+def _portrait(person: int, seed: int) -> Image.Image:
     """Draw head and shoulders before a mottled curtain that differs for every person."""
     rng = np.random.default_rng([seed, 77, person])
     light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # the curtain makes phashes differ
@@ -57,15 +59,6 @@ def portrait(person: int, seed: int) -> Image.Image:
         pen.ellipse((middle + side - 2, top - 2, middle + side + 2, top + 2), fill=(30, 25, 25))
     pen.line((middle - 6, top + 14, middle + 6, top + 14), fill=(150, 70, 70), width=2)
     return image
-
-
-def _encoded(image: Image.Image, suffix: str) -> bytes:
-    out = io.BytesIO()
-    if suffix == ".png":
-        image.quantize(24).save(out, "PNG", optimize=True)
-    else:
-        image.save(out, "JPEG", quality=_QUALITY)
-    return out.getvalue()
 
 
 def _large(image: Image.Image, person: int) -> bytes:
@@ -110,7 +103,7 @@ def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
     for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
         person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
         wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
-        content = invented_picture(person, 0, wrong, person, path.suffix.lower())
+        content = invented_picture(person, 0, wrong, path.suffix.lower())
         (out / names.name(path.name)).write_bytes(content)
 
 

@@ -2,31 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline import fields
 from pipeline.check.findings import (
     NotChecked,
     certify,
+    eased,
+    faults_of,
     findings_of,
     records_without_columns,
+    registrar_findings,
     registry_findings_of,
     rules_without_columns,
+    schools_of_another_month,
+    without_june,
     without_lacking,
 )
-from pipeline.check.registrar import eased, faults_of, registrar_findings, schools_of_another_month, without_june
 from pipeline.check.rule import Facts, Rule, Subject
-from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED
+from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED, cause
 from pipeline.check.shared import SIGNS, places_of, signs_of
-from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.validate import RuleVerdict, validate_rules
 from pipeline.collect.missing_fields import NOTHING, Lacking
-from pipeline.match.evidence import find_evidence
-from pipeline.match.match_stage import MARKS, Matched, first_submissions, standing_submissions
+from pipeline.knowledge.text_columns import among
+from pipeline.match.evidence import SEVERAL, find_evidence
+from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
+from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
+
+_TOLD = ("school", "college", "class_name", "student_number")
+
+
+def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame]:
+    """Return the table of each subject. `standing` is from `match_stage.standing_submissions`."""
+    superseded = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
+    return {
+        "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
+        "superseded": _told(superseded.reset_index(drop=True)),
+        "students": _told(matched.students_with(standing)),
+        "registry": matched.registry,
+    }
+
+
+def _told(rows: Frame) -> Frame:
+    return rows.assign(**{f"told_{name}": rows[name] for name in _TOLD})
+
+
+def submissions_table(
+    matched: Matched, submissions: Frame, evidence: Frame, marks: Frame, photos: Frame | None
+) -> Frame:
+    """Return one row per submission with every column that rules read and findings report."""
+    registry, unread = matched.registry, list(matched.unread)
+    blank = pd.Series("", index=submissions.index, dtype="str")
+    rows, standing = evidence["matched_row"], evidence["standing_row"]
+    held = {f"registry_{name}": registry[name] for name in fields.in_registry()}
+    held["registry_faults"] = registry["faults"] if "faults" in registry else pd.Series("", registry.index, dtype="str")
+    parts = {name: _taken(column, rows, blank) for name, column in held.items()}
+    parts["matched_school"] = parts["registry_school"]
+    parts["lookup_school"] = parts["registry_school"].where(parts["registry_school"] != "", submissions["school"])
+    named = {*registry["school"].unique(), *matched.classes["school"].unique(), *unread}
+    parts["school_named"] = submissions["school"].isin(list(named))
+    parts["registry_read"] = ~submissions["school"].isin(unread) | (rows >= 0)
+    parts |= _class_columns(parts["lookup_school"], submissions["class_name"], matched.classes)
+    parts |= {str(name): marks[name] for name in marks}
+    for name, kind in PHOTOS.items():
+        none = pd.Series(np.zeros(len(submissions), dtype=kind), submissions.index)
+        parts[f"photo_{name}"] = none if photos is None else photos[name]
+    parts |= {name: _taken(registry[name], standing, blank) for name in ("outside", "outside_source")}
+    parts |= {f"told_{name}": _taken(registry[name], standing, submissions[name]) for name in _TOLD}
+    table = pd.concat([submissions, evidence, pd.DataFrame(parts, index=submissions.index)], axis=1)
+    table["identity_cause"] = cause(table)
+    table["identity_evidence"] = describe(table, registry)
+    return table
+
+
+def _taken(column: pd.Series, rows: pd.Series, otherwise: pd.Series) -> pd.Series:
+    if not len(column):
+        return otherwise
+    taken = column.take(rows.clip(lower=0).to_numpy()).set_axis(rows.index)
+    return taken.where(rows >= 0, otherwise)
+
+
+def _class_columns(schools: pd.Series, names: pd.Series, classes: Frame) -> dict[str, pd.Series]:
+    """Return the registry's college and major of each class. A class with two majors (a registry fault) has none."""
+    keys = schools + "\x1f" + names
+    classes = classes[classes["class_name"] != ""]
+    known = classes["school"] + "\x1f" + classes["class_name"]
+    columns = {"class_known": among(keys, known)}
+    for column in ("college", "major"):
+        pairs = pd.DataFrame({"key": known, "value": classes[column]}).drop_duplicates()
+        pairs = pairs[pairs["value"] != ""]
+        single = pairs[~pairs["key"].duplicated(keep=False)].set_index("key")["value"]
+        columns[f"class_{column}"] = keys.map(single).astype("str").fillna("")
+    return columns
+
+
+def describe(table: Frame, registry: Frame) -> pd.Series:
+    """Return the evidence for each `identity_cause` in words. It holds registry values: students never see it."""
+    told = pd.Series("", index=table.index, dtype="str")
+    failed = table[(table["identity_cause"] != "") & (table["identity_cause"] != "not_checked")]
+    words = [_describe(row, registry) for row in failed.to_dict("records")]
+    return told.mask(told.index.isin(failed.index), pd.Series(words, index=failed.index, dtype="str"))
+
+
+def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
+    get = row.__getitem__
+    parts: list[str] = []
+    if get("matched_row") >= 0:
+        parts.append(
+            f"最接近的学籍：{get('matched_school')} 学号 {get('registry_student_number')} {get('registry_name')}"
+        )
+        parts += _differences("身份证号码", get("id_number"), get("registry_id_number"))
+        for name, label in (("student_number", "学号"), ("exam_number", "考生号")):
+            parts += _differences(label, get(name), get(f"registry_{name}"))
+    owner = get("id_row") if get("id_row") >= 0 else get("elsewhere_id_row")
+    if owner >= 0 and owner != get("matched_row"):
+        other = registry.iloc[owner]
+        parts.append(f"所填身份证号码在学籍中属于 {other['school']} 学号 {other['student_number']} {other['name']}")
+    if not parts and any(get(name) for name in SEVERAL.values()):
+        return "学籍中有多条记录同样相符，请逐条核对"
+    if not parts and get("strays"):
+        return "所填号码在学籍中不属于同一人"
+    return "；".join(parts) or "学籍中没有身份证号码、学号、考生号或姓名相符的记录"
+
+
+def _differences(label: str, given: str, held: str) -> list[str]:
+    if given == held or not held:
+        return []
+    if len(given) != len(held):
+        return [f"{label}填写 {given or '空'}，学籍为 {held}"]
+    places = [str(n) for n, (one, other) in enumerate(zip(given, held, strict=True), 1) if one != other]
+    return [f"{label}第 {'、'.join(places)} 位不同：填写 {given}，学籍为 {held}"]
+
 
 _UNSPOKEN = "判断身份的规则已停用或未能运行，本条未核验"
 
@@ -58,7 +170,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     judged, skipped = _judged(rules, matched)
     skipped += rules_without_columns(judged, lacking)
     another = schools_of_another_month(matched.students, facts)
-    skipped += [NotChecked("graduation_month.june", school, _asked(month, facts)) for school, month in another.items()]
+    skipped += [NotChecked("graduation_month.june", school, question) for school, question in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
     matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
     matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
@@ -98,12 +210,6 @@ def _validated(
 ) -> tuple[list[RuleVerdict], dict[str, object]]:
     verdicts, results = validate_rules(table, [rule for rule in rules if rule.table == subject], facts, subject)
     return without_june(verdicts, table["told_school" if "told_school" in table else "school"], another), results
-
-
-def _asked(month: str, facts: Facts) -> str:
-    set_month = facts.undergraduate_month
-    remedy = f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
-    return f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {set_month}，请就业办确认：{remedy}"
 
 
 def _unspoken(table: Frame, verdicts: list[RuleVerdict], rules: list[Rule]) -> list[RuleVerdict]:

@@ -182,6 +182,10 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
 
 def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: str) -> str:
     pages = Environment(loader=FileSystemLoader(resources.templates() / "data_docs"), autoescape=True)
+    try:
+        not_checked = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("not_checked", [])
+    except (OSError, ValueError):
+        not_checked = []
     return pages.get_template("office.j2").render(
         run=run.name,
         made=f"{made:%Y-%m-%d %H:%M}",
@@ -190,7 +194,7 @@ def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: 
         suites=[
             {"title": _title(suite["suite"]), "rules": [_rule(one) for one in suite["results"]]} for suite in suites
         ],
-        not_checked=_not_checked(run),
+        not_checked=not_checked,
     )
 
 
@@ -211,13 +215,6 @@ def _rule(result: dict[str, Any]) -> dict[str, object]:
         "failing": "—" if result["raised"] else counts.get("unexpected_count", 0),
         "message": meta["message"],
     }
-
-
-def _not_checked(run: Path) -> list[dict[str, str]]:
-    try:
-        return json.loads((run / "summary.json").read_text(encoding="utf-8")).get("not_checked", [])
-    except (OSError, ValueError):
-        return []
 
 
 def _title(name: str) -> str:

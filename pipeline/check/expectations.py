@@ -7,7 +7,7 @@ Importing this module imports Great Expectations (seconds) and registers the typ
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, cast
 
 import great_expectations as gx
 import numpy as np
@@ -17,12 +17,15 @@ from great_expectations.datasource.fluent.pandas_datasource import PandasDatasou
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.expectation_configuration import parse_result_format
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.expectations.model_field_types import ConditionParser, MostlyField
 from great_expectations.expectations.row_conditions import RowConditionType
-from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView, DefaultJinjaView
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
+from jinja2 import ChoiceLoader, FileSystemLoader
 
 from pipeline import fields, resources
 from pipeline.check.logic import DOCS, LOGIC, Logic, columns_read, own_field
@@ -36,15 +39,8 @@ METRIC = "table.mingce.rows"
 _TEXT = {*fields.names(), *(f"registry_{name}" for name in fields.in_registry()), "superseded_by"}
 
 
-class Rows(NamedTuple):
-    """The rows of a batch numbered from 0, and their labels in the batch."""
-
-    table: Frame
-    labels: pd.Index
-
-
 class TableRows(TableMetricProvider):
-    """The metric that all our types share: the batch's table without the rows that `row_condition` excludes."""
+    """The metric that all our types share: the batch's rows that `row_condition` allows, numbered, and their labels."""
 
     metric_name = METRIC
 
@@ -56,11 +52,11 @@ class TableRows(TableMetricProvider):
         metric_value_kwargs: dict[str, Any],
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
-    ) -> Rows:
+    ) -> tuple[Frame, pd.Index]:
         rows, _, _ = execution_engine.get_compute_domain(
             domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
         )
-        return Rows(_as_text(rows.reset_index(drop=True)), rows.index)
+        return _as_text(rows.reset_index(drop=True)), rows.index
 
 
 def _as_text(table: Frame) -> Frame:
@@ -107,6 +103,18 @@ class RowExpectation(BatchExpectation):
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "row_condition", "condition_parser")
 
+    def get_validation_dependencies(
+        self,
+        execution_engine: Any = None,  # noqa: ANN401 - its own
+        runtime_configuration: dict[str, Any] | None = None,
+    ) -> ValidationDependencies:
+        """Return the one metric. The inherited method makes the expectation's configuration anew a dozen times."""
+        if self.row_condition is not None:
+            return super().get_validation_dependencies(execution_engine, runtime_configuration)
+        wanted = (runtime_configuration or {}).get("result_format", self.result_format)
+        metric = MetricConfiguration(METRIC, dict.fromkeys(self.domain_keys) | {"batch_id": self.batch_id})
+        return ValidationDependencies({METRIC: metric}, parse_result_format(wanted))
+
     def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
         own = own_field(self.expectation_type)
@@ -122,14 +130,14 @@ class RowExpectation(BatchExpectation):
         runtime_configuration: dict[str, Any] | None = None,
         execution_engine: object = None,
     ) -> dict[str, Any]:
-        table, labels = cast("Rows", metrics[METRIC])
+        table, labels = cast("tuple[Frame, pd.Index]", metrics[METRIC])
         broken = self.broken(table)
         rows = broken.rows.to_numpy(dtype=bool)
         if self.counting and "superseded_by" in table:
             rows = rows & (table["superseded_by"] == "").to_numpy()
         failing = np.flatnonzero(rows)
         share = len(failing) / len(table) if len(table) else 0.0
-        wanted = cast("dict[str, Any]", self._get_result_format(runtime_configuration))
+        wanted = cast("dict[str, Any]", (runtime_configuration or {}).get("result_format", {}))
         names = cast("list[str]", wanted.get("unexpected_index_column_names") or [])
         result: dict[str, Any] = {
             "element_count": len(table),
@@ -210,23 +218,18 @@ class TableDatasource(PandasDatasource):
     execution_engine_override: ClassVar[Any] = TableEngine
 
 
-class DocsPage(DefaultJinjaPageView):
-    """A page of Data Docs about one suite or one validation."""
+class _OurTemplates(DefaultJinjaView):
+    """Uses the templates of `reports/data_docs/`, which load no external files, before Great Expectations' own."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - its own
         super().__init__(**settings)
-        _ours_first(self.env)
+        ours = FileSystemLoader(resources.templates() / "data_docs")
+        self.env.loader = ChoiceLoader([ours, *([self.env.loader] if self.env.loader else [])])
 
 
-class Index(DefaultJinjaIndexPageView):
+class DocsPage(_OurTemplates, DefaultJinjaPageView):
+    """A page of Data Docs about one suite or one validation."""
+
+
+class Index(_OurTemplates, DefaultJinjaIndexPageView):
     """The index page of Data Docs."""
-
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as above
-        super().__init__(**settings)
-        _ours_first(self.env)
-
-
-def _ours_first(pages: Environment) -> None:
-    """Use the templates of `reports/data_docs/`, which load no external files, before Great Expectations' own."""
-    ours = FileSystemLoader(resources.templates() / "data_docs")
-    pages.loader = ChoiceLoader([ours, *([pages.loader] if pages.loader else [])])

@@ -1,15 +1,19 @@
-"""Findings, the certifications that derive from them, and rules that a missing column keeps from being judged."""
+"""Findings: of students and of the registrar, certifications from them, and what a missing column keeps unjudged."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.rule import Rule
+from pipeline.check.logic import ORIGIN, equal_to_registry
+from pipeline.check.rule import Facts, Rule
+from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
 from pipeline.collect.missing_fields import Lacking
 from pipeline.knowledge.text_columns import among
@@ -19,9 +23,26 @@ _TOLD = ("submission_id", "told_school", "told_college", "told_class_name", "tol
 
 
 def findings_of(table: Frame, verdicts: list[RuleVerdict]) -> Frame:
-    """Return the findings of `verdicts` on `table` (`subjects.subject_tables`)."""
-    parts = [_findings_of_rule(table, verdict) for verdict in verdicts if len(verdict.rows)]
-    return conform(pd.concat(parts, ignore_index=True), "findings") if parts else empty("findings")
+    """Return the findings of `verdicts` on `table` (`check_stage.subject_tables`)."""
+    broken = [verdict for verdict in verdicts if len(verdict.rows)]
+    if not broken:
+        return empty("findings")
+    told: dict[str, list[Any]] = defaultdict(list)
+    for verdict in broken:
+        for name, values in _told(table, verdict).items():
+            told[name] += values
+    rows = table[list(_TOLD)].iloc[np.concatenate([verdict.rows for verdict in broken])].reset_index(drop=True)
+    whose = rows.rename(columns=lambda name: name.removeprefix("told_"))
+    return conform(whose.assign(**told, excepted=False, shared_fault=""), "findings")
+
+
+def _told(table: Frame, verdict: RuleVerdict) -> dict[str, list[Any]]:
+    """Return for each failing row of one rule what Great Expectations' result says, else what the rule says."""
+    rule, count = verdict.rule, len(verdict.rows)
+    given = table[rule.field].iloc[verdict.rows].tolist() if rule.field in table else [""] * count
+    same = {name: [getattr(rule, name)] * count for name in ("field", "severity", "actor", "message")}
+    told = {**same, "rule": [rule.name] * count, "given": given, "expected": [""] * count, **verdict.told}
+    return told | {"severity": [own or rule.severity for own in told["severity"]]}
 
 
 def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], own: int, lacking: Lacking) -> Frame:
@@ -39,17 +60,6 @@ def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], own: int, la
     return conform(pd.concat(parts, ignore_index=True), "registry_findings") if parts else empty("registry_findings")
 
 
-def _findings_of_rule(table: Frame, verdict: RuleVerdict) -> Frame:
-    rule = verdict.rule
-    rows = table[[name for name in (*_TOLD, rule.field) if name in table]].iloc[verdict.rows]
-    none = pd.Series("", index=rows.index, dtype="str")
-    told = {"field": none + rule.field, "given": rows.get(rule.field, none), "expected": none, "severity": none}
-    told |= {name: pd.Series(values, index=rows.index, dtype="str") for name, values in verdict.told.items()}
-    told["severity"] = told["severity"].where(told["severity"] != "", rule.severity)
-    said = {"rule": rule.name, "actor": rule.actor, "message": rule.message, "excepted": False, "shared_fault": ""}
-    return rows[list(_TOLD)].rename(columns=lambda name: name.removeprefix("told_")).assign(**told, **said)
-
-
 def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unrecorded: Collection[str] = ()) -> Frame:
     """Return `certifications`: one row per submission that counts.
 
@@ -62,19 +72,14 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unreco
     state = state.where(cause != "", "certified")
     state = state.where((cause != "not_checked") & ((cause != "") | (table["identity_cause"] == "")), "not_checked")
     told = table[["submission_id", "school", "student_number", "matched_school", "score"]]
-    record = _record(table, findings, not_run, unrecorded)
-    number = table["registry_student_number"]
-    told = told.assign(identity=state, cause=cause, record=record, matched_student_number=number)
-    return conform(told, "certifications")
-
-
-def _record(table: Frame, findings: Frame, not_run: Collection[str], unrecorded: Collection[str]) -> pd.Series:
-    """Return `certified` where every compared field equals the matched row and no required field is blank."""
     failed = among(table["submission_id"], _of_record(findings)["submission_id"])
     sound = "not_checked" if set(_record_rules()) & set(not_run) else "certified"
     record = pd.Series(sound, index=table.index, dtype="str").where(~failed, "failed")
     unknown = among(table["submission_id"], unrecorded) & ~failed
-    return record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")
+    record = record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")
+    number = table["registry_student_number"]
+    told = told.assign(identity=state, cause=cause, record=record, matched_student_number=number)
+    return conform(told, "certifications")
 
 
 def _record_rules() -> list[str]:
@@ -151,3 +156,100 @@ def records_without_columns(table: Frame, lacking: Lacking) -> Collection[str]:
     """Return the submissions whose worksheet has no column for a field that is required and compared."""
     needed = {f.name for f in fields.fields().values() if f.registry_check == "exact" and f.required == "yes"}
     return {each for each, lost in _lost_fields(table, lacking).items() if lost & needed}
+
+
+AS_REGISTRY = "所填与学籍一致，不用修改；学籍由教务核对"
+NOWHERE = "学籍中也没有这一项，不用补填"
+_KEYS = ("id_number", "name")
+# these compare several rows; the value of one row may be right
+_OF_SEVERAL = {
+    "expect_student_number_once", "expect_id_number_once", "expect_id_number_one_school", "expect_class_one_college",
+    "expect_class_one_major", "expect_study_years_span",
+}  # fmt: skip
+_OF_SEVERAL_FIELDS = {
+    "study_years.span", "training_mode.unit_required", "training_mode.unit_unexpected", "class_name.college",
+    "class_name.major",
+}  # fmt: skip
+_ELSEWHERE = {"required", "unique", "window", "registry"}
+
+
+def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
+    """Return for each of `count` registry rows its faulty fields, separated by spaces."""
+    found = np.full(count, "", dtype=object)
+    for verdict in verdicts:
+        if verdict.rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+            found[verdict.rows] += f" {verdict.rule.field} "
+    return pd.Series(found, dtype="str")
+
+
+def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
+    """Add the registrar's findings on ID number and name to submissions matched to the row, unless they have one."""
+    said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
+    open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
+    parts: list[Frame] = []
+    for verdict in verdicts:
+        rule = verdict.rule
+        if rule.field in _KEYS and rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+            rows = open_rows[open_rows["matched_row"].isin(verdict.rows)]
+            told = rows.filter(like="told_").rename(columns=lambda name: name.removeprefix("told_"))
+            parts.append(
+                told.assign(
+                    submission_id=rows["submission_id"], field=rule.field, rule=rule.name, severity="critical",
+                    actor="registrar", message=rule.message, given="", expected="", excepted=False, shared_fault="",
+                )
+            )  # fmt: skip
+    return pd.concat([findings, *parts], ignore_index=True) if parts else findings
+
+
+def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
+    """Lower findings to info where the registry has the same value, or a school's registry leaves the field blank."""
+    base = findings["rule"].str.replace(r"\..*", "", regex=True)
+    kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
+    own = ~kind.isin(list(_ELSEWHERE)) & ~findings["rule"].isin(list(_OF_SEVERAL_FIELDS))
+    loud = findings["severity"] != "info"
+    severity, message = findings["severity"].copy(), findings["message"].copy()
+    places = pd.Series(np.arange(len(table)), index=table["submission_id"])
+    for name in (*fields.in_registry(), "origin"):
+        columns = ORIGIN if name == "origin" else (name,)
+        read = ["matched_row", "matched_school", "enrolment_month", *columns, *(f"registry_{each}" for each in columns)]
+        for mine, told in ((own, AS_REGISTRY), (kind == "required", NOWHERE)):
+            at = findings.index[loud & mine & (base == name)]
+            if len(at) and (told == AS_REGISTRY or name not in (*_KEYS, "origin")):
+                rows = table[list(dict.fromkeys(read))].iloc[places[findings["submission_id"][at]]]
+                if told == AS_REGISTRY:
+                    equal = np.logical_and.reduce([equal_to_registry(rows, facts, column) for column in columns])
+                else:
+                    holding = registry["school"][registry[name] != ""].unique()
+                    equal = (rows["matched_school"].isin(list(holding)) & (rows[f"registry_{name}"] == "")).to_numpy()
+                as_held = equal & (rows["matched_row"] >= 0).to_numpy()
+                severity[at[as_held]], message[at[as_held]] = "info", told
+    return findings.assign(severity=severity, message=message)
+
+
+def schools_of_another_month(registry: Frame, facts: Facts) -> dict[str, str]:
+    """Return the question to the office by school where most undergraduates' month is not the cohort's."""
+    months = registry["graduation_month"]
+    asked = registry[
+        registry["education_level"].isin(UNDERGRADUATE) & is_month(months) & months.str.startswith(f"{facts.year}-")
+    ]
+    found: dict[str, str] = {}
+    for school, group in asked.groupby("school")["graduation_month"]:
+        others = group[group != facts.undergraduate_month]
+        if len(others) > len(group) / 2:
+            month = others.mode().iloc[0]
+            found[str(school)] = (
+                f"学籍中多数本科、专科生的毕业年月是 {month}，本届设定为 {facts.undergraduate_month}，请就业办确认："
+                f"确实是这个月的，请把 cohort.toml 的 undergraduate_month 改为 {month}；不是的，请教务处更正学籍"
+            )
+    return found
+
+
+def without_june(verdicts: list[RuleVerdict], schools: pd.Series, asked: Collection[str]) -> list[RuleVerdict]:
+    """Return the verdicts without `graduation_month.june` for the schools in `asked`."""
+    others = ~schools.isin(list(asked)).to_numpy()
+    return [
+        replace(each, rows=each.rows[others[each.rows]])
+        if each.rule.expectation == "expect_graduation_month_june"
+        else each
+        for each in verdicts
+    ]

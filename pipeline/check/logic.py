@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.rule import RULES, Broken, Facts, Mask, RuleFunction, as_broken, facts_from, given
+from pipeline.check.rule import RULES, Broken, Facts, Mask, facts_from, given
 from pipeline.check.rules import (  # noqa: F401 - they fill RULES
     contact_rules,  # pyright: ignore[reportUnusedImport]
     record_rules,  # pyright: ignore[reportUnusedImport]
@@ -65,8 +65,9 @@ def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
     equal = compared_form(rows[column], column) == compared_form(rows[f"registry_{column}"], column)
     equal |= covered(column, rows[column], rows[f"registry_{column}"])
     equal |= covered(column, rows[f"registry_{column}"], rows[column])
-    if column in ORIGIN:
-        equal |= _same_region(rows, facts, column)
+    if column in ORIGIN:  # names of any year are one region; two places of that year stay two
+        here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
+        equal |= facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
     return equal.to_numpy()
 
 
@@ -75,18 +76,12 @@ def compared_form(values: pd.Series, column: str) -> pd.Series:
     return by_distinct(equal_names(values) if column == "name" else values, comparable)
 
 
-def _same_region(rows: Frame, facts: Facts, column: str) -> pd.Series:
-    """Return where both sides name one region by names of any year. Two places of that year stay two."""
-    here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
-    return facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
+def _logic(function: Callable[..., Mask | Broken], *, of_a_field: bool) -> Logic:
+    def judge(table: Frame, facts: Facts, column: str) -> Broken:
+        outcome = function(table, facts, column) if of_a_field else function(table, facts)
+        return outcome if isinstance(outcome, Broken) else Broken(outcome)
 
-
-def _of_rule(function: RuleFunction) -> Logic:
-    return lambda table, facts, column: as_broken(function(table, facts))
-
-
-def _of_kind(function: Callable[[Frame, Facts, str], Mask | Broken]) -> Logic:
-    return lambda table, facts, column: as_broken(function(table, facts, column))
+    return judge
 
 
 KINDS: dict[str, Callable[[Frame, Facts, str], Mask | Broken]] = {
@@ -96,8 +91,8 @@ KINDS: dict[str, Callable[[Frame, Facts, str], Mask | Broken]] = {
 }
 DOCS: dict[str, str] = {name: (function.__doc__ or "").strip() for name, function in {**KINDS, **RULES}.items()}
 LOGIC: dict[str, Logic] = {
-    **{name: _of_kind(function) for name, function in KINDS.items()},
-    **{name: _of_rule(function) for name, function in RULES.items()},
+    **{name: _logic(function, of_a_field=True) for name, function in KINDS.items()},
+    **{name: _logic(function, of_a_field=False) for name, function in RULES.items()},
 }
 
 

@@ -19,7 +19,7 @@ from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.knowledge.regions import Regions, load_regions
-from pipeline.normalise.vocabulary import Vocabulary
+from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
 
@@ -76,7 +76,10 @@ def _facts(given: str) -> Facts:
     if unknown:
         raise ValueError(f"no such facts: {', '.join(unknown)}")
     told |= more
-    tables = {name: _code_table(name, labels) for name, labels in more.get("codes", {}).items()}
+    tables = {
+        name: CodeTable(name, tuple(labels), {"".join(label.split()).casefold(): label for label in labels})
+        for name, labels in more.get("codes", {}).items()
+    }
     return Facts(
         year=int(told["year"]),
         undergraduate_month=str(told["undergraduate_month"]),
@@ -87,10 +90,6 @@ def _facts(given: str) -> Facts:
         words=Vocabulary({**load_codes(), **tables}, {}, {}),
         regions=load_regions(),
     )
-
-
-def _code_table(name: str, labels: list[str]) -> CodeTable:
-    return CodeTable(name, tuple(labels), {"".join(label.split()).casefold(): label for label in labels})
 
 
 Answer = TypeVar("Answer")
@@ -153,11 +152,6 @@ def rule(function: RuleFunction) -> RuleFunction:
     """Make `function` the logic of the expectation type `expect_<its name>`."""
     RULES[f"expect_{function.__name__}"] = function
     return function
-
-
-def as_broken(outcome: Mask | Broken) -> Broken:
-    """Return a rule function's outcome as `Broken`."""
-    return outcome if isinstance(outcome, Broken) else Broken(outcome)
 
 
 def milder(rows: Mask) -> pd.Series:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
 
-from pipeline import fields
+from pipeline import fields, resources
 from pipeline.knowledge.text_columns import joined_text
 from pipeline.tables import Frame, conform, empty
 
@@ -25,24 +25,14 @@ SIGNS = ["submission_id", *PLACE, *SIGN, "given", "expected"]
 _SCOPES = (["file", "sheet"], ["school", "college"])
 _JUDGED = r".*\.(?:vocabulary|format|registry)|graduation_month\.(?:june|cohort)|class_name\.(?:college|major)"
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
-_ADVICE = {
-    "zeros": "比学籍少了前面的 0：表格软件把这一列当成了数字，请把整列设为文本后重新导出，或请填表人重新提交",
-    "more_in_front": "前面都多出“{word}”：多半是代码，请去掉后重新导出，或作为别名（--as alias）",
-    "less_in_front": "前面都少了“{word}”：请补上后重新导出，或作为别名（--as alias）",
-    "more_behind": "后面都多出“{word}”：请去掉后重新导出，或作为别名（--as alias）",
-    "less_behind": "后面都少了“{word}”：请补上后重新导出，或作为别名（--as alias）",
-    "column": "填的是学籍中{word}一列的值：请用 mingce columns 核对这一列读作什么",
-    "month": "都写作 {word}：请核对通知里写的月份和 cohort.toml",
-    "word": "都写作“{word}”：多半是另一套选项或代码，可作为别名（--as alias）",
-}
-KINDS = tuple(_ADVICE)
 
 
 def signs_of(findings: Frame, table: Frame) -> Frame:
     """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none."""
     asked = findings[findings["rule"].str.fullmatch(_JUDGED) & (findings["severity"] != "info")]
     rows = table[(table["standing_row"] >= 0) & table["submission_id"].isin(list(asked["submission_id"].unique()))]
-    told = {str(row["submission_id"]): row for row in rows.astype("str").to_dict("records")}
+    texts = rows.drop(columns=[name for name in rows if rows[name].dtype != "str"])
+    told = {str(row["submission_id"]): row for row in texts.to_dict("records")}
     found: list[tuple[str, ...]] = []
     for submission, rule in asked[["submission_id", "rule"]].drop_duplicates().itertuples(index=False):
         row = told.get(submission)
@@ -98,11 +88,15 @@ def shared_faults_of(
     """Return `shared_faults` of all parts. Numbers in `before` stay until below 50 %; `settled` maps numbers to how."""
     all_counts, all_places = pd.concat(list(counts), ignore_index=True), pd.concat(list(places), ignore_index=True)
     known = set(before)
+    advice_of: dict[str, str] = resources.report_table("words")["shared_faults"]  # in the order of preference
     found: list[Frame] = []
     for scope in _SCOPES:
         if all_counts.empty:
             break
-        left = _without(all_counts, found)
+        left = all_counts
+        for faults in found:
+            taken = left.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
+            left = left[(taken["_merge"] == "left_only").to_numpy()]
         groups = left.groupby([*scope, *SIGN], as_index=False)
         faults = groups.agg(rows=("rows", "sum"), given=("given", "first"), expected=("expected", "first"))
         faults = faults.merge(all_places.groupby(scope, as_index=False)["of"].sum(), on=scope)
@@ -114,22 +108,17 @@ def shared_faults_of(
         share = faults["rows"] / faults["of"]
         stays = faults["number"].isin(list(known)) & (share >= KEPT_SHARE)
         faults = faults[stays | ((faults["rows"] >= LEAST_ROWS) & (share >= LEAST_SHARE))]
-        order = faults.assign(at=faults["kind"].map(KINDS.index)).sort_values(["rows", "at"], ascending=[False, True])
+        order = faults.assign(at=faults["kind"].map(list(advice_of).index)).sort_values(
+            ["rows", "at"], ascending=[False, True]
+        )
         found.append(order.drop_duplicates([*scope, "rule"]).drop(columns="at"))
     if not found or not any(map(len, found)):
         return empty("shared_faults").assign(kind="", word="")
     table = pd.concat(found, ignore_index=True)
-    advice = [_ADVICE[kind].replace("{word}", word) for kind, word in zip(table["kind"], table["word"], strict=True)]
+    advice = [advice_of[kind].replace("{word}", word) for kind, word in zip(table["kind"], table["word"], strict=True)]
     how = [settled.get(number, "") for number in table["number"]]
     table = table.assign(advice=advice, settled=how)
     return pd.concat([conform(table, "shared_faults"), table[["kind", "word"]]], axis=1)
-
-
-def _without(counts: Frame, found: list[Frame]) -> Frame:
-    for faults in found:
-        taken = counts.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
-        counts = counts[(taken["_merge"] == "left_only").to_numpy()]
-    return counts
 
 
 def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
@@ -161,15 +150,12 @@ def cause_of(fault: Mapping[str, object]) -> tuple[str, ...]:
 def shared_fault_lines(faults: Iterable[Mapping[str, object]]) -> list[str]:
     """Return one line for the office per open cause in `shared_faults`."""
     causes = {cause_of(fault): fault for fault in faults if not fault["settled"]}
-    return [_line(key, fault) for key, fault in causes.items()]
-
-
-def _line(cause: tuple[str, ...], fault: Mapping[str, object]) -> str:
-    where, field, advice = " ".join(filter(None, cause[:-2])), fields.label(cause[-2]), cause[-1]
-    return (
-        f"{where}：{fault['of']} 条提交中有 {fault['rows']} 条的{field}是同一种不符，{advice}。"
-        f"学生不用处理；了结用 mingce columns --settle {fault['number']} --as alias（或 students）"
-    )
+    return [
+        f"{' '.join(filter(None, where))}：{fault['of']} 条提交中有 {fault['rows']} 条的{fields.label(field)}"
+        f"是同一种不符，{advice}。学生不用处理；"
+        f"了结用 mingce columns --settle {fault['number']} --as alias（或 students）"
+        for (*where, field, advice), fault in causes.items()
+    ]
 
 
 def judged_field(rule: str) -> str:

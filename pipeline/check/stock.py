@@ -15,7 +15,7 @@ from typing import Any, cast
 import pandas as pd
 import pydantic.v1 as pydantic
 
-from pipeline import fields
+from pipeline import fields, resources
 from pipeline.check.condition import (
     by_size,
     kind_of,
@@ -60,17 +60,6 @@ REFUSED: dict[str, str] = {
 }
 """Expectations that judge row by row elsewhere and cannot here, each with what to write in its place."""
 _WORDS = {"number": "数字", "date": "日期", "text": "文字"}
-_TOLD = {
-    "value_error.missing": "缺少这一项",
-    "value_error.extra": "这个期望没有这一项，请核对拼写",
-    "type_error.str": "应为文字，请加引号",
-    "type_error.list": "应为列表，逐行写 - 值",
-    "type_error.set": "应为列表，逐行写 - 值",
-    "type_error.integer": "应为整数",
-    "type_error.float": "应为数字",
-    "value_error.number.not_le": "数值太大",
-    "value_error.number.not_ge": "数值太小",
-}
 
 
 def expectation_type(name: str) -> type[Any] | None:
@@ -87,7 +76,11 @@ def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]
     wrong = _unusable(rule)
     if not wrong:
         kwargs, wrong = _read_kwargs(rule, codes)
-        wrong += _bad_patterns(kwargs)
+        for pattern in _given(kwargs, ("regex", "regex_list")):
+            try:
+                re.compile(str(pattern))
+            except re.error:
+                wrong.append(f"“{pattern}”这个样式写得不对")
         rule = replace(rule, kwargs=kwargs, written={})
         wrong += _refused(rule)
     return rule, [f"{rule.place}：{message}" for message in dict.fromkeys(wrong)]
@@ -119,8 +112,9 @@ def _refused(rule: Rule) -> list[str]:
         kind(**rule.kwargs)
     except pydantic.ValidationError as error:
         details = cast("list[dict[str, Any]]", error.errors())
+        said: dict[str, str] = resources.report_table("words")["expectation_settings"]
         return [
-            f"kwargs 的 {'.'.join(map(str, each['loc']))}：{_TOLD.get(str(each['type']), '值不正确，请核对')}"
+            f"kwargs 的 {'.'.join(map(str, each['loc']))}：{said.get(str(each['type']), '值不正确，请核对')}"
             for each in details
         ]
     except (TypeError, ValueError) as error:
@@ -174,30 +168,15 @@ def _read_sizes(rule: Rule, kwargs: dict[str, Any], columns: list[str]) -> list[
             kwargs[key] = [by_size(str(one)) for one in value] if isinstance(value, list) else by_size(str(value))
     wrong: list[str] = []
     for key in ("min_value", "max_value"):
-        if kwargs.get(key) is not None:
-            try:
-                kwargs[key] = _bound(rule, key, columns[0])
-            except ValueError as mistake:
-                kwargs[key] = 0.0  # Great Expectations must not report the value again
-                wrong.append(f"kwargs 的 {key}：{mistake}")
-    return wrong
-
-
-def _bound(rule: Rule, key: str, column: str) -> object:
-    if kind_of(column) != "text":
-        return sized(column, rule.written.get(key, rule.kwargs[key]), last=key == "max_value")
-    if isinstance(rule.kwargs[key], str):
-        return rule.kwargs[key]
-    raise ValueError(f"{column} 是文字，不能和数字比大小，请改用 expect_column_values_to_match_regex")
-
-
-def _bad_patterns(kwargs: dict[str, Any]) -> list[str]:
-    wrong: list[str] = []
-    for pattern in _given(kwargs, ("regex", "regex_list")):
+        bound = kwargs.get(key)
         try:
-            re.compile(str(pattern))
-        except re.error:
-            wrong.append(f"“{pattern}”这个样式写得不对")
+            if bound is not None and kinds != {"text"}:
+                kwargs[key] = sized(columns[0], rule.written.get(key, bound), last=key == "max_value")
+            elif bound is not None and not isinstance(bound, str):
+                raise ValueError(f"{columns[0]} 是文字，不能和数字比大小，请改用 expect_column_values_to_match_regex")
+        except ValueError as mistake:
+            kwargs[key] = 0.0  # Great Expectations must not report the value again
+            wrong.append(f"kwargs 的 {key}：{mistake}")
     return wrong
 
 
@@ -224,15 +203,16 @@ def _read_condition(rule: Rule, kwargs: dict[str, Any], told: Callable[[str, obj
 
 def stock_table(table: Frame, rules: list[Rule]) -> tuple[Frame, dict[str, str]]:
     """Return the table for an office's stock expectations, and by rule in Chinese which rows cannot be judged."""
-    looked_at = {rule.name: _looked_at(rule) for rule in rules}
+    looked_at = {
+        rule.name: {
+            *_given(rule.kwargs, _COLUMNS),
+            *re.findall(r"[A-Za-z_]\w*", str(rule.kwargs.get("row_condition") or "")),
+        }
+        for rule in rules
+    }
     left_out = {
         name: f"有的行{'、'.join(fields.label(column) for column in odd)}不是能比大小的数字或日期，这些行没有按本条判断"
         for name, columns in looked_at.items()
         if (odd := unreadable(table, columns))
     }
     return office_table(table, set[str]().union(*looked_at.values())), left_out
-
-
-def _looked_at(rule: Rule) -> set[str]:
-    condition = str(rule.kwargs.get("row_condition") or "")
-    return {*_given(rule.kwargs, _COLUMNS), *re.findall(r"[A-Za-z_]\w*", condition)}

@@ -13,10 +13,12 @@ from typing import NoReturn, TextIO, cast
 
 import typer
 
-from pipeline.cli.chinese import WRONG_WORDS, Commands, refuse_bytes, usage_error
+from pipeline.cli.chinese import WRONG_WORDS, refuse_bytes, usage_error
+from pipeline.cli.common import app, say
 from pipeline.cli.terminal import (
     PlainStream,
     add_environment,
+    drop_unread,
     environment_file,
     interrupt_on_signals,
     leave_no_core,
@@ -26,19 +28,10 @@ from pipeline.cli.terminal import (
 from pipeline.errors import MingceError
 from pipeline.logs import hush_libraries
 
-# One module for each group of commands; each has `register(app)`.
+# Each adds its commands to `app`; this is their order in `--help`.
 _MODULES = ("cohort", "run", "review", "registry", "explain", "sign", "deliver", "operate")
 
 _TYPER_INTERRUPTED = 130  # Typer's silent return value for an interrupted command
-
-app = Commands(
-    name="mingce",
-    help="名册：逐行核对毕业班学生信息，直到可以签字。",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 @app.callback()
@@ -50,7 +43,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 
 for _name in _MODULES:
-    import_module(f"pipeline.cli.{_name}_commands").register(app)
+    import_module(f"pipeline.cli.{_name}_commands")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.umask(0o077)  # personal data: files 0600, folders 0700
     gc.set_threshold(20_000, 50, 100)  # libraries make a million lasting objects: scanning them takes 1 s CPU
     atexit.register(gc.freeze)  # nor are they freed at exit
+    atexit.register(drop_unread)
     add_environment(environment_file(), os.environ)
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:  # at any place in the line
@@ -91,18 +85,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _interrupted() -> NoReturn:
-    print("已中断：上一次完整的运行没有改动", file=sys.stderr)
+    say("已中断：上一次完整的运行没有改动")
     sys.exit(4)
 
 
 def _end(error: BaseException, told: MingceError | None) -> None:
     if os.environ.get("MINGCE_DEBUG"):
-        print(technical(error), file=sys.stderr)
+        say(technical(error))
     if told is not None:
-        print(f"错误：{told}", file=sys.stderr)
+        say(f"错误：{told}")
         sys.exit(told.exit_code)
-    print(
-        f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员",
-        file=sys.stderr,
-    )
+    say(f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员")
     sys.exit(4)

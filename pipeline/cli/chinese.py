@@ -38,11 +38,13 @@ class _InChinese:
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
-        from typer import rich_utils  # slow, and needed for help only
+        from rich.text import Text  # slow, and needed for help only
+        from typer import rich_utils
 
         for name, word in _WORDS.items():
             setattr(rich_utils, name, word)
-        rich_utils.Table, rich_utils.Columns = _folding_table(), _in_one_text
+        # an option's help, default and "required" become one text, which a cell can fold
+        rich_utils.Table, rich_utils.Columns = _folding_table(), Text(" ").join
         super().format_help(ctx, formatter)
 
 
@@ -57,13 +59,6 @@ def _folding_table() -> Any:  # noqa: ANN401 - a class made here
                 column.overflow = "fold"
 
     return Folding
-
-
-def _in_one_text(items: list[Any]) -> Any:  # noqa: ANN401 - as above
-    """Join an option's help, default and "required" into one text, which a cell can fold."""
-    from rich.text import Text
-
-    return Text(" ").join(items)
 
 
 class _Command(_InChinese, TyperCommand):

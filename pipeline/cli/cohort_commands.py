@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
-from pipeline.cli.common import CohortPath, cohort_at
+from pipeline.cli.common import CohortPath, app, cohort_at, say
 from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, UsageError
 
@@ -22,21 +21,23 @@ if TYPE_CHECKING:
     from pipeline.tables import Frame
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("demo", help="写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。")(_demo)
-    app.command("init", help="新建一届的文件夹：设置文件、登记表和人员表。")(_init)
-    app.command("template", help="生成收集用的登记表（xlsx），或用 --google 建在共享表格里。")(_template)
-    app.command("anonymise", help="生成一份换了人的届别：问题一样，人都是虚构的，可以附在问题报告里。")(_anonymise)
-
-
-def _demo(
-    folder: Annotated[Path, typer.Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
-    run: Annotated[bool, typer.Option("--run/--no-run", help="写出之后是否核对")] = True,
+@app.command("demo")
+def demo(
+    folder: Annotated[Path, Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
+    run: Annotated[bool, Option("--run/--no-run", help="写出之后是否核对")] = True,
 ) -> None:
-    """Copy and run the practice cohort. The last line printed is the page to open."""
+    """写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。"""
+    from pipeline.practice import copy_practice, is_practice
+    from pipeline.whole import folder_appearing
+
     now = datetime.now(SHANGHAI)
-    _copy(folder, now)
+    if is_practice(folder):
+        say(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
+    elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
+    else:
+        with folder_appearing(folder) as draft:
+            copy_practice(draft, now.date())
     if not run:
         print(folder / "cohort.toml")
         return
@@ -46,22 +47,8 @@ def _demo(
     outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
     if outcome.lacking:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
-    print("完成。请用浏览器打开下面这一页：", file=sys.stderr)
+    say("完成。请用浏览器打开下面这一页：")
     print(outcome.folder / "site" / "index.html")
-
-
-def _copy(folder: Path, now: datetime) -> None:
-    """Copy the practice cohort into a new or empty folder. An existing practice cohort stays, with its decisions."""
-    from pipeline.practice import copy_practice, is_practice
-    from pipeline.whole import folder_appearing
-
-    if is_practice(folder):
-        print(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹", file=sys.stderr)
-    elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
-    else:
-        with folder_appearing(folder) as draft:
-            copy_practice(draft, now.date())
 
 
 _WORKBOOK = "登记表.xlsx"
@@ -69,17 +56,18 @@ _NEXT = "请依次：改好 cohort.toml，填写两张人员表，把学籍导�
 _NEXT_WITH = "请依次：核对 cohort.toml，在两张人员表里补上副书记、辅导员的姓名和邮箱，再运行 mingce doctor"
 
 
-def _init(
-    folder: Annotated[Path, typer.Argument(help="新建的文件夹", metavar="DIR")],
+@app.command("init")
+def init(
+    folder: Annotated[Path, Argument(help="新建的文件夹", metavar="DIR")],
     like: Annotated[
-        Path | None, typer.Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
+        Path | None, Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
     ] = None,
     registry: Annotated[
         Path | None,
-        typer.Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE"),
+        Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Write a commented `cohort.toml`, the collection workbook and the tables of people, never over another cohort."""
+    """新建一届的文件夹：设置文件、登记表和人员表。"""
     from pipeline import cohort_text
     from pipeline.collect.template import write_template
 
@@ -100,7 +88,12 @@ def _init(
     texts = {"cohort.toml": cohort_text.cohort_text(beginnings), **texts}
     contents = {name: text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in texts.items()}
     contents |= given
-    _refuse(folder, contents)
+    there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
+    # a kill leaves a folder without the workbook and with our own files: that one is completed
+    killed = _WORKBOOK not in there
+    taken = [name for name in there if not killed or (folder / name).read_bytes() != contents[name]]
+    if taken:
+        raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
     _write_files(folder, contents)
     write_template(folder / _WORKBOOK, cohort_at(folder) if like or registry else None)
     print(f"已新建 {folder}。{_NEXT_WITH if registry else _NEXT}")
@@ -111,6 +104,7 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
     """Complete `beginnings` from a registry, and return tables of people with its colleges and classes."""
     from pipeline.cohort_text import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
     from pipeline.collect.school_tables import read_registry
+    from pipeline.normalise.dates import month
 
     old, *others = beginnings.schools
     if others:
@@ -129,19 +123,12 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
         rows = read_registry(school, cohort_at(folder), None).rows
     if school.name == EXAMPLE[1]:
         school = school.model_copy(update={"name": str(rows["school"].mode().iloc[0])})
-    return replace(beginnings, schools=(school,), **_months(rows)), _people(school.name, rows)
-
-
-def _months(rows: Frame) -> dict[str, Any]:
-    """Return the most frequent month and year of undergraduates' graduation in a registry, if it has any."""
-    from pipeline.normalise.dates import month
-
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
     months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
-    if months.empty:
-        return {}
-    most = str(months.mode().iloc[0])
-    return {"month": most, "year": int(most[:4])}
+    if not months.empty:
+        most = str(months.mode().iloc[0])
+        beginnings = replace(beginnings, month=most, year=int(most[:4]))
+    return replace(beginnings, schools=(school,)), _people(school.name, rows)
 
 
 def _people(school: str, rows: Frame) -> dict[str, str]:
@@ -171,15 +158,6 @@ def _colleges(cohort: Cohort) -> str:
         return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
 
 
-def _refuse(folder: Path, contents: dict[str, bytes]) -> None:
-    """Refuse a folder in use. A kill leaves one without the workbook and with our own files: that one is completed."""
-    there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
-    whole = _WORKBOOK in there
-    taken = there if whole else [name for name in there if (folder / name).read_bytes() != contents[name]]
-    if taken:
-        raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
-
-
 def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
     from pipeline.whole import appearing
 
@@ -190,15 +168,14 @@ def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
             draft.write_bytes(content)
 
 
-def _template(
-    out: Annotated[Path, typer.Argument(help="写到哪个文件", metavar="[OUT.xlsx]")] = Path("登记表.xlsx"),
-    cohort: Annotated[
-        Path | None, typer.Option("--cohort", help="届别文件夹：下拉框带上本届的学校、院系、班级")
-    ] = None,
-    google: Annotated[str | None, typer.Option("--google", help="Google 表格的编号（KEY）")] = None,
-    force: Annotated[bool, typer.Option("--force", help="文件已存在时覆盖")] = False,
+@app.command("template")
+def template(
+    out: Annotated[Path, Argument(help="写到哪个文件", metavar="[OUT.xlsx]")] = Path("登记表.xlsx"),
+    cohort: Annotated[Path | None, Option("--cohort", help="届别文件夹：下拉框带上本届的学校、院系、班级")] = None,
+    google: Annotated[str | None, Option("--google", help="Google 表格的编号（KEY）")] = None,
+    force: Annotated[bool, Option("--force", help="文件已存在时覆盖")] = False,
 ) -> None:
-    """Write the collection workbook. Standard output has its path only."""
+    """生成收集用的登记表（xlsx），或用 --google 建在共享表格里。"""
     from pipeline.cohort import FILE_NAME
 
     here = cohort or (Path() if Path(FILE_NAME).is_file() else None)
@@ -206,7 +183,7 @@ def _template(
     if google:
         from pipeline.collect.google.google_template import complete_template
 
-        print(complete_template(google, settings), file=sys.stderr)
+        say(complete_template(google, settings))
         print(google)
         return
     if out.suffix.lower() != ".xlsx":
@@ -219,19 +196,19 @@ def _template(
     print(out)
 
 
-def _anonymise(
+@app.command("anonymise")
+def anonymise(
     cohort: CohortPath,
-    out: Annotated[Path, typer.Argument(help="写到哪个新文件夹", metavar="OUT")],
+    out: Annotated[Path, Argument(help="写到哪个新文件夹", metavar="OUT")],
 ) -> None:
-    """Write the cohort with other people and the same faults. The last line printed is the new `cohort.toml`."""
+    """生成一份换了人的届别：问题一样，人都是虚构的，可以附在问题报告里。"""
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
-    from pipeline.anonymise.anonymise_cohort import anonymise_cohort, read_sources_of
+    from pipeline.anonymise.anonymise_cohort import anonymise_cohort
     from pipeline.whole import folder_appearing
 
     settings = cohort_at(cohort)
-    sources = read_sources_of(settings)
     with folder_appearing(out) as folder:
-        anonymise_cohort(settings, sources, folder)
+        anonymise_cohort(settings, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
     print(out / "cohort.toml")

@@ -1,15 +1,16 @@
-"""Arguments and options that several commands share, with their Chinese help."""
+"""The command line, and the arguments, options and steps that several of its commands share."""
 
 from __future__ import annotations
 
-import os
+import sys
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
+from pipeline.cli.chinese import Commands
 from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
 
@@ -19,25 +20,39 @@ if TYPE_CHECKING:
     from pipeline.review.ledger import Ledger
     from pipeline.review.review_snapshot import RunTables
 
-CohortPath = Annotated[Path, typer.Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
-By = Annotated[str, typer.Option("--by", help="经办人姓名")]
-Why = Annotated[str, typer.Option("--why", help="原因")]
-AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出")]
+app = Commands(
+    name="mingce",
+    help="名册：逐行核对毕业班学生信息，直到可以签字。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CohortPath = Annotated[Path, Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
+By = Annotated[str, Option("--by", help="经办人姓名")]
+Why = Annotated[str, Option("--why", help="原因")]
+AsJson = Annotated[bool, Option("--json", help="以 JSON 输出")]
 Colleges = Annotated[
     list[str] | None,
-    typer.Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE"),
+    Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE"),
 ]
 
 
+def say(line: str) -> None:
+    """Print a line for people. Standard output has results only."""
+    print(line, file=sys.stderr)
+
+
 def cohort_at(path: Path) -> Cohort:
-    """Load a cohort. The import is here because it is slow."""
+    """Load a cohort."""
     from pipeline.cohort import load_cohort
 
     return load_cohort(path)
 
 
 def ledger_of(cohort: Cohort) -> AbstractContextManager[Ledger]:
-    """Open the ledger. The import is here because it is slow."""
+    """Open the ledger."""
     from pipeline.review.ledger import open_ledger
 
     return open_ledger(cohort)
@@ -51,23 +66,6 @@ def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
     return cohort.model_copy(update={"reports": reports})
 
 
-def cohort_and_rest(words: list[str] | None) -> tuple[Path, list[str]]:
-    """Return the COHORT among a command's words (default: the current folder) and the other words."""
-    given = words or []
-    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
-    if len(cohorts) > 1:
-        raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
-    return Path(cohorts[0]) if cohorts else Path(), [word for word in given if word not in cohorts]
-
-
-def open_cohort(words: list[str] | None) -> Cohort:
-    """Return the cohort that a command's words name. Raise `UsageError` for words that are none."""
-    path, rest = cohort_and_rest(words)
-    if rest:
-        raise UsageError(f"{rest[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
-    return cohort_at(path)
-
-
 def college_named(text: str, cohort: Cohort) -> College:
     """Return the college that a user wrote, also by a former name. Raise `UsageError` if none or several match."""
     from pipeline.collect.school_tables import read_people
@@ -77,12 +75,11 @@ def college_named(text: str, cohort: Cohort) -> College:
 
 
 def say_older(cohort: Cohort, run_id: str) -> None:
-    """Report on standard error a newer run that did not become the latest."""
+    """Report a newer run that did not become the latest."""
     from pipeline.run_folder import newer_attempt
 
-    said = newer_attempt(cohort.reports_folder, run_id)
-    if said:
-        typer.echo(said, err=True)
+    if newer := newer_attempt(cohort.reports_folder, run_id):
+        say(newer)
 
 
 def newest_of(cohort: Cohort) -> Path:

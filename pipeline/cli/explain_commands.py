@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import typer
+from typer import Argument, Option
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, cohort_at, ledger_of, open_desk
+from pipeline.cli.common import AsJson, CohortPath, app, cohort_at, ledger_of, open_desk
 from pipeline.errors import one_line
+from pipeline.resources import report_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,45 +20,31 @@ if TYPE_CHECKING:
 _WARNING = "学籍库的内容只供核对：可以问学生“您的……是什么”，不可以念给学生听，也不可以转发。"
 _LONGEST = 300  # characters of one text on the screen
 _ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
-_SENT = {
-    "accepted": "已寄出", "written": "已写成邮件文件", "deferred": "暂未寄出", "refused": "被拒收",
-    "unclear": "是否送达不明", "claim": "开始寄送",
-}  # fmt: skip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("explain", help="一名学生的全部情况和原因，接电话时用。")(explain)
-
-
+@app.command("explain")
 def explain(
-    number: Annotated[str, typer.Argument(help="学号，可写 学校代码/学号", metavar="NUMBER")],
+    number: Annotated[str, Argument(help="学号，可写 学校代码/学号", metavar="NUMBER")],
     cohort: CohortPath = Path(),
-    full: Annotated[bool, typer.Option("--full", help="身份证号码和电话不遮盖，并列出全部项目")] = False,
+    full: Annotated[bool, Option("--full", help="身份证号码和电话不遮盖，并列出全部项目")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what the newest complete run and the ledger hold about one student."""
-    import json
+    """一名学生的全部情况和原因，接电话时用。"""
+    from rich.console import Console
 
-    from pipeline.student_facts import masked_facts
-    from pipeline.student_facts import student_facts_of as explained
+    from pipeline.student_facts import masked_facts, student_facts_of
 
     opened = cohort_at(cohort)
     tables, today = open_desk(opened, number)
     with ledger_of(opened) as ledger:
         entries = ledger.entries()
     run = opened.reports_folder / "runs" / tables.run_id  # this run, even if a newer one has ended since
-    facts = explained(tables, run, entries, number, today)
+    facts = student_facts_of(tables, run, entries, number, today)
     facts = facts if full else masked_facts(facts)
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
         return
-    _show(_for_a_screen(facts), full)
-
-
-def _show(facts: dict[str, Any], full: bool) -> None:
-    from rich.console import Console
-
+    facts = _for_a_screen(facts)
     console = Console(highlight=False, emoji=False, markup=False)
     _head(console, facts)
     console.print(_WARNING, style="bold red")
@@ -108,18 +96,16 @@ def _place(row: dict[str, Any]) -> str:
 def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any], full: bool) -> None:
     from pipeline.student_facts import ROLES
 
-    match = given["match"]
+    role = given["role"]
     console.print()
-    console.print(
-        f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {ROLES[given['role']]}", style="bold"
-    )
+    console.print(f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {ROLES[role]}", style="bold")
     console.print(_place(given))
-    if match:
-        console.print(_judged(match))
-    if given["role"] == "superseded":
+    if given["match"]:
+        console.print(_judged(given["match"]))
+    if role == "superseded":
         console.print(f"取代它的是 {given['superseded_by']}")
-    if given["role"] in ("counts", "other") or full:
-        console.print(_compared(given, registry if given["role"] == "counts" else {}, full))
+    if role in ("counts", "other") or full:
+        console.print(_compared(given, registry if role == "counts" else {}, full))
     _findings(console, given["findings"])
     if given["changes"]:
         table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
@@ -128,9 +114,8 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
         console.print()
         console.print(table)
     if given["unknown_columns"]:
-        console.print(
-            "表中另有的列：" + "，".join(f"{name} {value}" for name, value in given["unknown_columns"].items())
-        )
+        others = "，".join(f"{name} {value}" for name, value in given["unknown_columns"].items())
+        console.print(f"表中另有的列：{others}")
 
 
 def _judged(match: dict[str, Any]) -> str:
@@ -146,14 +131,13 @@ def _judged(match: dict[str, Any]) -> str:
 def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
     """Return submitted fields next to the registry's: all, or those that differ, have findings, or are in `_ALWAYS`."""
     table = _table("", "项目", "填写", "学籍库（不可念出）", "")
-    wrong = {row["field"] for row in given["findings"]}
+    shown = {*_ALWAYS, *(row["field"] for row in given["findings"])}
     for name, value in given["fields"].items():
         official = str(registry.get(name, ""))
         differs = bool(official and value and official != value and name in fields.in_registry())
-        if full or differs or name in wrong or name in _ALWAYS:
-            table.add_row(
-                fields.label(name), value, official, "不同" if differs else "", style="red" if differs else ""
-            )
+        if full or differs or name in shown:
+            mark, style = ("不同", "red") if differs else ("", "")
+            table.add_row(fields.label(name), value, official, mark, style=style)
     return table
 
 
@@ -187,19 +171,18 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
         console.print(table)
     else:
         console.print("还没有审核记录")
-    college = facts["college"]
-    if college:
-        signed = (
-            f"{college['signed_by']} {_minute(college['signed_at'])} 签字" if college["signed_at"] else "还没有签字"
-        )
-        accepted = (
-            f"，{college['accepted_by']} {_minute(college['accepted_at'])} 接收" if college["accepted_at"] else ""
-        )
-        console.print(f"{college['college']}：{signed}{accepted}")
+    if college := facts["college"]:
+        done = [
+            f"{college[f'{step}_by']} {_minute(college[f'{step}_at'])} {word}"
+            for step, word in (("signed", "签字"), ("accepted", "接收"))
+            if college[f"{step}_at"]
+        ]
+        console.print(f"{college['college']}：{'，'.join(done) or '还没有签字'}")
+    words = report_table("words")["deliveries"]
     for row in facts["deliveries"]:
         if row["action"] != "claim":
             to = f"{kind_name(row['to'])} {row['whom'] or ''}".strip()
-            console.print(f"邮件 {_minute(row['at'])}  {to}  {_SENT.get(row['action'], row['action'])}")
+            console.print(f"邮件 {_minute(row['at'])}  {to}  {words.get(row['action'], row['action'])}")
 
 
 def _minute(at: str) -> str:

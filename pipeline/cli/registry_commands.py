@@ -3,61 +3,74 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import AsJson, By, CohortPath, Why, cohort_at, college_named, ledger_of, newest_of
+from pipeline.cli.common import AsJson, By, CohortPath, Why, app, cohort_at, college_named, ledger_of, newest_of, say
 from pipeline.errors import RefusedError, UsageError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.cohort import Cohort
-    from pipeline.tables import Frame
+
+_Students = Annotated[list[str], Option("--student", help="学号，可写 学校代码/学号，可重复", metavar="NUMBER")]
+_Proof = Annotated[str, Option("--proof", help="证明材料的种类")]
 
 
-_Students = Annotated[list[str], typer.Option("--student", help="学号，可写 学校代码/学号，可重复", metavar="NUMBER")]
-_Proof = Annotated[str, typer.Option("--proof", help="证明材料的种类")]
+scope = Commands(help="谁在本届：列入、不列入、查看", no_args_is_help=True)
+registry = Commands(help="学籍库：比较两次导出。", no_args_is_help=True)
+app.add_typer(scope, name="scope")
+app.add_typer(registry, name="registry")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the groups."""
-    scope = Commands(help="谁在本届：列入、不列入、查看", no_args_is_help=True)
-    scope.command("out", help="这些学生不在本届（休学、参军入伍等）")(_scope_out)
-    scope.command("in", help="这些学生在本届")(_scope_in)
-    scope.command("years", help="确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）")(_scope_years)
-    scope.command("list", help="列出不在本届的学生、原因和依据")(_scope_list)
-    app.add_typer(scope, name="scope")
-    group = Commands(help="学籍库：比较两次导出。", no_args_is_help=True)
-    group.command("diff", help="比较两次导出的学籍：新增、减少、改动了哪些字段。")(_diff)
-    app.add_typer(group, name="registry")
-
-
-def _scope_out(
+@scope.command("out")
+def scope_out(
     student: _Students,
-    reason: Annotated[str, typer.Option("--reason", help="原因：休学、参军入伍等")],
+    reason: Annotated[str, Option("--reason", help="原因：休学、参军入伍等")],
     proof: _Proof,
     by: By,
     why: Why,
     cohort: CohortPath = Path(),
 ) -> None:
+    """这些学生不在本届（休学、参军入伍等）"""
     _decide("不在本届", cohort, student, by, why, inside=False, proof=proof, reason=reason)
 
 
-def _scope_in(student: _Students, proof: _Proof, by: By, why: Why, cohort: CohortPath = Path()) -> None:
+@scope.command("in")
+def scope_in(student: _Students, proof: _Proof, by: By, why: Why, cohort: CohortPath = Path()) -> None:
+    """这些学生在本届"""
     _decide("在本届", cohort, student, by, why, inside=True, proof=proof)
 
 
-def _scope_years(
+def _decide(
+    what: str, cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
+) -> None:
+    from pipeline.match.membership import with_scope
+    from pipeline.review.actions import Actor
+    from pipeline.review.scope_decisions import decide_scope
+    from pipeline.tables import read_table
+
+    loaded = cohort_at(cohort)
+    rows = with_scope(read_table(newest_of(loaded), "registry"))
+    with ledger_of(loaded) as ledger:
+        outcome = decide_scope(rows, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
+    print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
+    if outcome.already:
+        print(f"{len(outcome.already)} 人此前已是如此，未重复记入")
+    print("下次 mingce run 后，名单、人数和页面随之更新")
+
+
+@scope.command("years")
+def scope_years(
     by: By,
     why: Why,
     cohort: CohortPath = Path(),
-    school: Annotated[list[str] | None, typer.Option("--school", help="只确认这所学校，可重复", metavar="CODE")] = None,
+    school: Annotated[list[str] | None, Option("--school", help="只确认这所学校，可重复", metavar="CODE")] = None,
 ) -> None:
+    """确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）"""
     from pipeline.review.actions import Actor
     from pipeline.review.scope_decisions import answer_years
     from pipeline.run_folder import read_summary
@@ -72,13 +85,24 @@ def _scope_years(
         print("没有要确认的")
 
 
-def _scope_list(
+@scope.command("list")
+def scope_list(
     cohort: CohortPath = Path(),
-    college: Annotated[str, typer.Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
+    college: Annotated[str, Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
     as_json: AsJson = False,
 ) -> None:
+    """列出不在本届的学生、原因和依据"""
+    from pipeline.match.membership import with_scope
+    from pipeline.tables import read_table
+
     loaded = cohort_at(cohort)
-    rows = _outside(loaded, newest_of(loaded), college)
+    run, key = newest_of(loaded), ["school", "student_number"]
+    rows = read_table(run, "outside")
+    known = with_scope(read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
+    rows = rows.assign(stale=known.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
+    if college:
+        wanted = college_named(college, loaded)
+        rows = rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]
     if as_json:
         print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
         return
@@ -90,55 +114,23 @@ def _scope_list(
     print(f"不在本届共 {len(rows)} 人")
 
 
-def _decide(
-    what: str, cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
-) -> None:
-    from pipeline.match.membership import with_scope
-    from pipeline.review.actions import Actor
-    from pipeline.review.scope_decisions import decide_scope
-    from pipeline.tables import read_table
-
-    loaded = cohort_at(cohort)
-    registry = with_scope(read_table(newest_of(loaded), "registry"))
-    with ledger_of(loaded) as ledger:
-        outcome = decide_scope(registry, ledger, numbers, Actor(by, why), inside=inside, proof=proof, reason=reason)
-    print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
-    if outcome.already:
-        print(f"{len(outcome.already)} 人此前已是如此，未重复记入")
-    print("下次 mingce run 后，名单、人数和页面随之更新")
-
-
-def _outside(cohort: Cohort, run: Path, college: str) -> Frame:
-    """Return the table `outside` with `stale`: the registry row has changed since the decision."""
-    from pipeline.match.membership import with_scope
-    from pipeline.tables import read_table
-
-    key = ["school", "student_number"]
-    rows = read_table(run, "outside")
-    registry = with_scope(read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
-    rows = rows.assign(stale=registry.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
-    if not college:
-        return rows
-    wanted = college_named(college, cohort)
-    return rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]
-
-
 _SHOWN = 200  # rows on the screen; `--out` has all
 
 
-def _diff(
+@registry.command("diff")
+def diff(
     old: Annotated[
         str,
-        typer.Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD"),
+        Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD"),
     ],
-    new: Annotated[str, typer.Argument(help="新的导出", metavar="NEW")],
-    out: Annotated[Path | None, typer.Option("--out", help="全部差异写到这个 CSV 文件")] = None,
+    new: Annotated[str, Argument(help="新的导出", metavar="NEW")],
+    out: Annotated[Path | None, Option("--out", help="全部差异写到这个 CSV 文件")] = None,
     as_json: AsJson = False,
     cohort: Annotated[
-        Path | None, typer.Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
+        Path | None, Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
     ] = None,
 ) -> None:
-    """Print differences, with masked ID numbers, and the errata that `new` corrects. Only `--out` holds all of them."""
+    """比较两次导出的学籍：新增、减少、改动了哪些字段。"""
     from pipeline.collect.school_tables import compare_registries, masked_differences, read_export
     from pipeline.knowledge.text_columns import inert
     from pipeline.whole import appearing
@@ -174,7 +166,7 @@ def _show_settled(cohort: Path | None, newer: pd.DataFrame) -> None:
             raise
         return
     for line in settled_lines(outcomes(loaded, run, newer)):
-        print(line, file=sys.stderr)
+        say(line)
 
 
 def _show(differences: pd.DataFrame) -> None:

@@ -3,64 +3,59 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, Colleges, cohort_at, newest_of, parse_date, with_reports
+from pipeline.cli.common import AsJson, CohortPath, Colleges, app, cohort_at, newest_of, parse_date, say, with_reports
 from pipeline.clock import SHANGHAI
 
 if TYPE_CHECKING:
     from pipeline.cohort import Cohort
-    from pipeline.operate.column_report import Looked, Proposal, SheetReport
+    from pipeline.operate.column_report import Looked, SheetReport
 
 
-AsOf = Annotated[str | None, typer.Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
-Reports = Annotated[Path | None, typer.Option("--reports", help="结果放到这个文件夹", metavar="DIR")]
-Rules = Annotated[list[str] | None, typer.Option("--rule", help="只试这条规则，可重复", metavar="NAME")]
-Jobs = Annotated[int, typer.Option("--jobs", min=0, help="同时生成几个页面（0：按处理器数）")]
+AsOf = Annotated[str | None, Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
+Reports = Annotated[Path | None, Option("--reports", help="结果放到这个文件夹", metavar="DIR")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("run", help="收集、规范、比对、核验、审核、统计并生成页面")(_run)
-    app.command("check", help="只核验和统计，不生成页面")(_check)
-    app.command("columns", help="逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。")(_columns)
-    app.command("docs", help="写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量")(_docs)
-
-
-def _run(
+@app.command("run")
+def run(
     cohort: CohortPath = Path(),
     as_of: AsOf = None,
     college: Colleges = None,
     pages: Annotated[
         list[str] | None,
-        typer.Option("--pages", help="只生成这所学校（代码或名称）的页面，表格仍是全部，可重复", metavar="SCHOOL"),
+        Option("--pages", help="只生成这所学校（代码或名称）的页面，表格仍是全部，可重复", metavar="SCHOOL"),
     ] = None,
-    no_notebooks: Annotated[bool, typer.Option("--no-notebooks", help="不生成页面，只出表格")] = False,
+    no_notebooks: Annotated[bool, Option("--no-notebooks", help="不生成页面，只出表格")] = False,
     reports: Reports = None,
-    jobs: Jobs = 0,
-    cold: Annotated[bool, typer.Option("--cold", help="每个页面用全新的内核（慢，作对照）")] = False,
-    force: Annotated[bool, typer.Option("--force", help="没有变化的院系也重新生成")] = False,
+    jobs: Annotated[int, Option("--jobs", min=0, help="同时生成几个页面（0：按处理器数）")] = 0,
+    cold: Annotated[bool, Option("--cold", help="每个页面用全新的内核（慢，作对照）")] = False,
+    force: Annotated[bool, Option("--force", help="没有变化的院系也重新生成")] = False,
     as_json: AsJson = False,
 ) -> None:
+    """收集、规范、比对、核验、审核、统计并生成页面"""
     made = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force, "schools": tuple(pages or ())}
     _go(cohort, "run", as_of, college, (), reports, as_json, made)
 
 
-def _check(
+@app.command("check")
+def check(
     cohort: CohortPath = Path(),
     as_of: AsOf = None,
     college: Colleges = None,
-    rule: Rules = None,
+    rule: Annotated[list[str] | None, Option("--rule", help="只试这条规则，可重复", metavar="NAME")] = None,
     reports: Reports = None,
     as_json: AsJson = False,
 ) -> None:
+    """只核验和统计，不生成页面"""
     _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
 
 
@@ -68,6 +63,9 @@ def _go(
     path: Path, command: str, as_of: str | None, colleges: list[str] | None, rules: tuple[str, ...],
     reports: Path | None, as_json: bool, pages: dict[str, Any],
 ) -> None:  # fmt: skip
+    from pipeline.render.prepared import stay_single
+
+    stay_single(os.environ)  # before numpy is imported
     from pipeline.run import run_cohort
     from pipeline.run_folder import RenderOptions, RunOptions
 
@@ -79,7 +77,7 @@ def _go(
     outcome = run_cohort(cohort, options)
     index = outcome.folder / "site" / "index.html"
     if index.is_file():
-        print(f"结果页面：{index}", file=sys.stderr)
+        say(f"结果页面：{index}")
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
     if outcome.lacking:
         raise typer.Exit(4)
@@ -88,24 +86,21 @@ def _go(
 _RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
 
 
-def _columns(
+@app.command("columns")
+def columns(
     cohort: CohortPath = Path(),
-    save: Annotated[
-        bool, typer.Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")
-    ] = False,
-    settle: Annotated[str, typer.Option("--settle", metavar="编号", help="了结一个整体问题（shared_faults）")] = "",
-    how: Annotated[
-        str, typer.Option("--as", metavar="alias|students", help="写成自己的别名，或交回学生更正")
-    ] = "alias",
-    by: Annotated[str, typer.Option("--by", help="经办人（--settle 时必填）")] = "",
-    why: Annotated[str, typer.Option("--why", help="说明")] = "",
+    save: Annotated[bool, Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")] = False,
+    settle: Annotated[str, Option("--settle", metavar="编号", help="了结一个整体问题（shared_faults）")] = "",
+    how: Annotated[str, Option("--as", metavar="alias|students", help="写成自己的别名，或交回学生更正")] = "alias",
+    by: Annotated[str, Option("--by", help="经办人（--settle 时必填）")] = "",
+    why: Annotated[str, Option("--why", help="说明")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print how columns are read, ask in a terminal, and write answers with `--save`; or resolve a shared fault."""
+    """逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。"""
     from pipeline.cohort import FILE_NAME
 
     if settle:
-        from pipeline.review.shared_faults import settle_fault
+        from pipeline.review.granting import settle_fault
 
         print(settle_fault(cohort_at(cohort), settle, how, by, why))
         return
@@ -116,35 +111,29 @@ def _columns(
     looked = look_at_columns(loaded)
     if not as_json:
         _show(loaded, looked)
-    answers = _asked(loaded, looked) if sys.stdin.isatty() and not as_json else _proved(looked.proposals)
-    chosen = {whose: given for whose, given in answers.items() if given}
+    chosen = _answers(loaded, looked, ask=sys.stdin.isatty() and not as_json)
     if save and chosen:
         save_columns(loaded.folder / FILE_NAME, chosen)
         told = "；".join(f"{name} = {text}" for given in chosen.values() for name, text in given.items())
-        typer.echo(f"已写入 {FILE_NAME}：{told}", err=True)
+        say(f"已写入 {FILE_NAME}：{told}")
     elif save:
-        typer.echo(f"没有可写入的：{FILE_NAME} 没有改动", err=True)
+        say(f"没有可写入的：{FILE_NAME} 没有改动")
     if as_json:
         print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
 
 
-def _proved(proposals: Iterable[Proposal]) -> dict[str, dict[str, str]]:
-    """Return the proposals that values prove. If two columns prove one field, neither is returned."""
-    from pipeline.operate.column_report import answers_of
+def _answers(cohort: Cohort, looked: Looked, *, ask: bool) -> dict[str, dict[str, str]]:
+    """Return the proposals that the user accepts; unasked, those that values prove, but not two for one field."""
+    from pipeline.operate.column_report import Proposal, answers_of
 
-    proved = [each for each in proposals if each.proved]
+    proved = [each for each in looked.proposals if each.proved]
     places = [(each.whose, each.field) for each in proved]
-    return answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
-
-
-def _asked(cohort: Cohort, looked: Looked) -> dict[str, dict[str, str]]:
-    from pipeline.operate.column_report import answers_of
-
+    if not ask:
+        return answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
     accepted: list[Proposal] = []
     for each in looked.proposals:
-        if each.field in answers_of(accepted).get(each.whose, {}):
-            continue
-        if typer.confirm(each.question(cohort), default=each.proved):
+        answered = each.field in answers_of(accepted).get(each.whose, {})
+        if not answered and typer.confirm(each.question(cohort), default=each.proved):
             accepted.append(each)
     return answers_of(accepted)
 
@@ -153,79 +142,65 @@ def _show(cohort: Cohort, looked: Looked) -> None:
     from pipeline.operate.column_report import place_name, whose_name
 
     for sheet in looked.sheets:
-        _show_sheet(cohort, sheet)
+        _show_sheet(whose_name(cohort, sheet.whose), sheet)
     for line in looked.unread:
         print(f"未能读取：{line}")
     for whose, lost in looked.missing.items():
         print(f"{whose_name(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
     for each in looked.proposals:
         proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
-        print(
-            f"{whose_name(cohort, each.whose)}：{fields.label(each.field)} 可能是“{place_name(each.text)}”（{proof}）"
-        )
+        whose, field = whose_name(cohort, each.whose), fields.label(each.field)
+        print(f"{whose}：{field} 可能是“{place_name(each.text)}”（{proof}）")
 
 
-def _show_sheet(cohort: Cohort, sheet: SheetReport) -> None:
+def _show_sheet(whose: str, sheet: SheetReport) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline.operate.column_report import whose_name
-
     has = sheet.has
     known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
     refused = f"。{has.refused}" if has.refused else ""
-    print(f"{whose_name(cohort, sheet.whose)} {has.place}：表头在第 {has.row} 行{known}{refused}")
+    print(f"{whose} {has.place}：表头在第 {has.row} 行{known}{refused}")
     table = Table("列名", "读作", "依据", "前三个值（已遮盖）")
-    for shown in sheet.columns:
-        column = shown.column
+    for column, values in sheet.columns:
         likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
         read = fields.label(column.field) if column.field else likely or "（不读）"
-        table.add_row(*map(escape, (column.heading, read, _RIGHTS.get(column.right, ""), "，".join(shown.values))))
+        table.add_row(*map(escape, (column.heading, read, _RIGHTS.get(column.right, ""), "，".join(values))))
     Console().print(table)
 
 
 def _as_json(looked: Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
+    sources: list[dict[str, object]] = []
+    for sheet in looked.sheets:
+        read = {name: getattr(sheet.has, name) for name in ("file", "sheet", "row", "exports", "refused")}
+        columns = [
+            {name: getattr(column, name) for name in ("heading", "field", "right", "likely")} | {"values": values}
+            for column, values in sheet.columns
+        ]
+        sources.append({"school": sheet.whose, **read, "columns": columns})
+    proposals = [
+        {"school": each.whose, "field": each.field, "is": each.text, "proved": each.proved} for each in looked.proposals
+    ]
     return {
-        "sources": [
-            {
-                "school": sheet.whose,
-                "file": sheet.has.file,
-                "sheet": sheet.has.sheet,
-                "row": sheet.has.row,
-                "exports": list(sheet.has.exports),
-                "refused": sheet.has.refused,
-                "columns": [
-                    {
-                        "heading": shown.column.heading,
-                        "field": shown.column.field,
-                        "right": shown.column.right,
-                        "likely": shown.column.likely,
-                        "values": list(shown.values),
-                    }
-                    for shown in sheet.columns
-                ],
-            }
-            for sheet in looked.sheets
-        ],
+        "sources": sources,
         "missing": [{"school": whose, "fields": lost} for whose, lost in looked.missing.items()],
-        "proposals": [
-            {"school": each.whose, "field": each.field, "is": each.text, "proved": each.proved}
-            for each in looked.proposals
-        ],
+        "proposals": proposals,
         "unread": looked.unread,
         "saved": [{"school": whose, **given} for whose, given in saved.items()],
     }
 
 
-def _docs(
+@app.command("docs")
+def docs(
     cohort: CohortPath = Path(),
     out: Annotated[
-        Path | None, typer.Option("--out", help="写到这个文件夹（默认：结果文件夹的 docs/运行编号）", metavar="DIR")
+        Path | None, Option("--out", help="写到这个文件夹（默认：结果文件夹的 docs/运行编号）", metavar="DIR")
     ] = None,
 ) -> None:
+    """写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量"""
     from pipeline.check.data_docs import write_data_docs
 
     loaded = cohort_at(cohort)
-    run = newest_of(loaded)
-    print(write_data_docs(run, out or loaded.reports_folder / "docs" / run.name))
+    newest = newest_of(loaded)
+    print(write_data_docs(newest, out or loaded.reports_folder / "docs" / newest.name))

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
-from pipeline.cli.common import By, CohortPath, Colleges, Why, cohort_at, college_named, ledger_of, open_desk
+from pipeline.cli.common import By, CohortPath, Colleges, Why, app, cohort_at, college_named, ledger_of, open_desk, say
 from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review.chain import TYPED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline.cohort import Cohort
     from pipeline.colleges import College
-    from pipeline.review.actions import Actor
-    from pipeline.review.review_snapshot import Desk, RunTables
+    from pipeline.review.review_snapshot import RunTables
 
 
-Words = Annotated[list[str], typer.Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
-Code = Annotated[str, typer.Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
-Scan = Annotated[Path | None, typer.Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
+Words = Annotated[list[str], Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
+Code = Annotated[str, Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
+Scan = Annotated[Path | None, Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("sign")(_sign)
-    app.command("accept")(_accept)
-    app.command("handin", help="给上级系统的文件：签过字的院系里审核通过的学生。")(_handin)
-
-
-def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
+@app.command("sign")
+def sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
     """副书记签字：mingce sign 院系 --by 姓名。
 
     mingce sign verify 文件：是不是签字时保存的那份文件，数据是否已有改动。
@@ -47,91 +35,66 @@ def _sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan 
     if words[0] == "verify":
         _verify(words[1:], code)
     elif words[0] == "revoke":
-        _revoke(words[1:], by, why)
+        from pipeline.review import signing
+        from pipeline.review.actions import Actor
+
+        college, cohort = _college_of(words[1:])
+        with ledger_of(cohort) as ledger:
+            signing.revoke(ledger, college, Actor(by, why))
+        print(f"{college} 的签字已撤销")
     else:
         _sign_college(words, by, why, scan)
 
 
 def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
+    from pipeline.collect.inputs import keep_bytes, read_content
     from pipeline.collect.school_tables import read_people
+    from pipeline.match.membership import names_by_reason
+    from pipeline.render.headcount_files import SignedFolder, final_headcount
+    from pipeline.review import signing
     from pipeline.review.actions import Actor
+    from pipeline.review.ledger import keep_witness, require_whole
     from pipeline.review.signatures import standing_signature
-    from pipeline.review.signing import Terms, file_scan, sign
-    from pipeline.review.witnesses import keep_witness, require_whole
+    from pipeline.tables import read_table
 
     college, cohort = _college_of(words)
+    folder = SignedFolder.of(cohort)
+    scanned = read_content(scan, cohort.folder) if scan else None
     with ledger_of(cohort) as ledger:
         require_whole(cohort, ledger)
-        if scan is not None and standing_signature(ledger.entries("signature"), college.code, college.name):
-            new = file_scan(ledger, college, Actor(by, why), _kept_scan(cohort, scan))
-            typer.echo(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
+        if scanned and standing_signature(ledger.entries("signature"), college.code, college.name):
+            keep_bytes(scanned, cohort.reports_folder / "inputs")
+            new = signing.file_scan(ledger, college, Actor(by, why), scanned.sha256)
+            print(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
             return
         tables, today = open_desk(cohort)
-        terms = Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
+        terms = signing.Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
         actor = Actor(by, why, today)
-        signed = sign(tables, ledger, college, terms, actor, partial(_final_files, cohort, actor))
+        signed = signing.sign(
+            tables, ledger, college, terms, actor,
+            lambda desk, whose, _, known: folder.keep(final_headcount(desk, whose, cohort, today), known),
+        )  # fmt: skip
         made = standing_signature(ledger.entries("signature"), college.code, college.name)
         if made is not None:
-            keep_witness(cohort.folder / "signed" / made.code, made.seq, made.hash, made.at)
-        if scan is not None:
-            file_scan(ledger, college, actor, _kept_scan(cohort, scan))
+            keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
+        if scanned:
+            keep_bytes(scanned, cohort.reports_folder / "inputs")
+            signing.file_scan(ledger, college, actor, scanned.sha256)
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
-    typer.echo(f"{what}，校验码 {signed.code}")
-    typer.echo(f"人数表：{cohort.folder / 'signed' / signed.code}")
+    print(f"{what}，校验码 {signed.code}")
+    print(f"人数表：{folder.path / signed.code}")
     _say_typed(cohort)
-    for line in _outside(cohort, tables.run_id, college):
-        typer.echo(line)
+    rows = read_table(cohort.reports_folder / "runs" / tables.run_id, "outside")
+    for reason, names in names_by_reason(rows[(rows["school"] == college.school) & (rows["college"] == college.name)]):
+        print(f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}")
 
 
-def _outside(cohort: Cohort, run_id: str, college: College) -> list[str]:
-    from pipeline.match.membership import names_by_reason
-    from pipeline.tables import read_table
-
-    rows = read_table(cohort.reports_folder / "runs" / run_id, "outside")
-    own = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
-    return [f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}" for reason, names in names_by_reason(own)]
-
-
-def _final_files(
-    cohort: Cohort, actor: Actor, desk: Desk, college: College, digest: str, known: Mapping[str, str]
-) -> dict[str, str]:
-    from pipeline.render.headcount_files import SignedFolder, final_headcount
-    from pipeline.tables import read_table
-
-    run = cohort.reports_folder / "runs" / desk.tables.run_id
-    certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))
-    headcount = final_headcount(desk, college, cohort, certifications, outside, actor.today)
-    return SignedFolder.of(cohort).keep(headcount, known)
-
-
-def _kept_scan(cohort: Cohort, scan: Path) -> str:
-    from pipeline.review.signed_file import file_sha256
-    from pipeline.whole import appearing
-
-    digest = file_sha256(scan)
-    place = cohort.reports_folder / "inputs" / digest
-    if not place.is_file():
-        with appearing(place) as draft:
-            shutil.copyfile(scan, draft)
-            draft.chmod(0o600)
-    return digest
-
-
-def _revoke(words: list[str], by: str, why: str) -> None:
-    from pipeline.review.actions import Actor
-    from pipeline.review.signing import revoke
-
-    college, cohort = _college_of(words)
-    with ledger_of(cohort) as ledger:
-        revoke(ledger, college, Actor(by, why))
-    typer.echo(f"{college} 的签字已撤销")
-
-
-def _accept(words: Words, by: By = "", why: Why = "") -> None:
+@app.command("accept")
+def accept(words: Words, by: By = "", why: Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
+    from pipeline.review import signing
     from pipeline.review.actions import Actor
-    from pipeline.review.signing import accept
-    from pipeline.review.witnesses import require_whole
+    from pipeline.review.ledger import require_whole
     from pipeline.tables import read_table
     from pipeline.tabulate.tabulate_stage import standing_of
 
@@ -141,23 +104,23 @@ def _accept(words: Words, by: By = "", why: Why = "") -> None:
     standing = standing_of(colleges, college.school, college.name)
     with ledger_of(cohort) as ledger:
         require_whole(cohort, ledger)
-        accepted = accept(tables, ledger, college, Actor(by, why, today), standing)
-    typer.echo(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
+        accepted = signing.accept(tables, ledger, college, Actor(by, why, today), standing)
+    print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
     _say_typed(cohort)
 
 
 def _say_typed(cohort: Cohort) -> None:
     if not cohort.review.reviewers:
-        typer.echo(f"经办人{TYPED}（[review] reviewers 没有设置）")
+        print(f"经办人{TYPED}（[review] reviewers 没有设置）")
 
 
 def _verify(words: list[str], code: str) -> None:
     from pipeline.review.review_snapshot import lay_desk
-    from pipeline.review.signed_file import file_sha256, verify_code, verify_file
+    from pipeline.review.signatures import file_sha256, verify_code, verify_file
 
     if code and len(words) > 1:
         raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
-    file, cohort = ("", cohort_at(Path(*words))) if code else _subject(words, "文件")
+    file, cohort = ("", cohort_at(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
     sha256 = "" if code else file_sha256(Path(file))
     tables, today = open_desk(cohort)
     with ledger_of(cohort) as ledger:
@@ -165,50 +128,49 @@ def _verify(words: list[str], code: str) -> None:
     desk = lay_desk(tables, entries, today)
     verdict = verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries)
     if verdict.equal:
-        typer.echo(verdict.told)
+        print(verdict.told)
     for line in verdict.lines:
-        typer.echo(line)
+        print(line)
     if not verdict.equal:
         raise RefusedError(verdict.told, where=Path(file).name)
 
 
 def _college_of(words: list[str]) -> tuple[College, Cohort]:
-    given, cohort = _subject(words, "院系")
+    given, cohort = _subject(words, "院系", "土木工程学院")
     return college_named(given, cohort), cohort
 
 
-def _subject(words: list[str], what: str) -> tuple[str, Cohort]:
+def _subject(words: list[str], what: str, example: str) -> tuple[str, Cohort]:
     """Return the first word, and the cohort of the second one (default: the current folder)."""
     if not words:
-        raise UsageError(
-            f"没有写{what}", remedy=f"例如：mingce sign {'verify headcount.pdf' if what == '文件' else '土木工程学院'}"
-        )
+        raise UsageError(f"没有写{what}", remedy=f"例如：mingce sign {example}")
     if len(words) > 2:
         raise UsageError(f"多了 {words[2]}", remedy=f"只写{what}和届别文件夹")
-    return words[0], cohort_at(Path(words[1]) if len(words) > 1 else Path())
+    return words[0], cohort_at(Path(*words[1:]))
 
 
 _FORMATS = ("xlsx", "csv", "dbf")
 
 
-def _handin(
+@app.command("handin")
+def handin(
     cohort: CohortPath = Path(),
     college: Colleges = None,
     mapping: Annotated[
-        str | None, typer.Option("--mapping", help="上报格式：national、office 或一个 .toml 文件", metavar="NAME")
+        str | None, Option("--mapping", help="上报格式：national、office 或一个 .toml 文件", metavar="NAME")
     ] = None,
-    form: Annotated[str | None, typer.Option("--format", help="文件种类：xlsx、csv、dbf")] = None,
+    form: Annotated[str | None, Option("--format", help="文件种类：xlsx、csv、dbf")] = None,
     template: Annotated[
-        Path | None, typer.Option("--template", help="上级下发的 xlsx 模板，样式保留", metavar="FILE")
+        Path | None, Option("--template", help="上级下发的 xlsx 模板，样式保留", metavar="FILE")
     ] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="还没有签字，只看格式：文件里每行注明草稿")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
+    draft: Annotated[bool, Option("--draft", help="还没有签字，只看格式：文件里每行注明草稿")] = False,
+    out: Annotated[Path | None, Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
 ) -> None:
-    """Write the file and print its path. Refuse a college that has not signed or has changed since."""
+    """给上级系统的文件：签过字的院系里审核通过的学生。"""
     from pipeline.deliver.handin import HandinRequest, hand_in
     from pipeline.deliver.handin_mapping import load_mapping
+    from pipeline.review.ledger import require_whole
     from pipeline.review.review_snapshot import KINDS
-    from pipeline.review.witnesses import require_whole
 
     opened = cohort_at(cohort)
     described = load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
@@ -228,8 +190,8 @@ def _handin(
         entries = ledger.entries(*KINDS)
     done = hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:
-        print(note, file=sys.stderr)
-    print(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致", file=sys.stderr)
+        say(note)
+    say(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
     print(done.path)
 
 
@@ -247,5 +209,5 @@ def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> lis
     lacking = {key: unread_of(tables.unread, *key) for key in known}
     for (code, name), why in lacking.items():
         if why:
-            print(f"没有上报 {code}/{name}：最近一次运行{why}", file=sys.stderr)
+            say(f"没有上报 {code}/{name}：最近一次运行{why}")
     return [key for key in known if not lacking[key]]

@@ -120,6 +120,14 @@ def interrupt_on_signals() -> None:
     sys.unraisablehook = interrupt_again
 
 
+def drop_unread() -> None:
+    """Flush standard output at exit. What no reader takes any more (`mingce … | head`) is dropped in silence."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def leave_no_core() -> None:
     """Forbid core files of this process and its children, because they would hold all input."""
     if sys.platform != "win32":

@@ -61,15 +61,16 @@ def _read_file(content: Content) -> pa.Table:
     schema = pq.read_schema(source)
     words = [field.name for field in schema if any(test(field.type) for test in _WORDS)]
     table = pq.ParquetFile(source, read_dictionary=words).read()
-    if sum(map(_text_bytes, table.columns)) > max(_TEXT, size * _TEXT_A_BYTE):
+    inflated = sum(
+        pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+        if pa.types.is_dictionary(chunk.type)
+        else chunk.nbytes
+        for column in table.columns
+        for chunk in column.chunks
+    )
+    if inflated > max(_TEXT, size * _TEXT_A_BYTE):
         raise InputError("展开后太大，未读取", where=content.name, remedy=_REMEDY)
     return table
-
-
-def _text_bytes(column: pa.ChunkedArray) -> int:
-    if not pa.types.is_dictionary(column.type):
-        return column.nbytes
-    return sum(pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks)
 
 
 def _as_text(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
@@ -92,9 +93,11 @@ def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.fill_null(column.cast(pa.large_string()), "")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         text = pc.fill_null(column.cast(pa.large_string()), "")
-        if _is_utf8(text):
+        try:
+            text.validate(full=True)  # a Parquet writer need not check that its text is UTF-8
             return text
-        column = text.cast(pa.large_binary())
+        except pa.ArrowInvalid:
+            column = text.cast(pa.large_binary())
     try:
         distinct = pc.unique(column)
         places = pc.index_in(column, value_set=distinct)
@@ -102,15 +105,6 @@ def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python cannot hold
         return pa.chunked_array([pa.array([_text(value) for value in map(_shown, column)], pa.large_string())])
     return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
-
-
-def _is_utf8(text: pa.ChunkedArray) -> bool:
-    """Return whether the text is valid UTF-8, which a Parquet writer need not check."""
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _text(value: object) -> str:
@@ -150,7 +144,13 @@ def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
     except (SQLAlchemyError, OSError, UnicodeError) as error:
         remedy = f"请核对地址、账号和网络；密码放在环境变量 {PASSWORD} 中"
         raise InputError(f"数据库读不出（{type(error).__name__}）", where=where, remedy=remedy) from None
-    return Reading([grid], inputs=[_kept(where, grid, keep)])
+    stored: Any = grid.table
+    sink, distinct = pa.BufferOutputStream(), len(set(grid.values[0])) == stored.num_columns
+    pq.write_table(stored.rename_columns(grid.values[0]) if distinct else stored, sink)
+    data = sink.getvalue().to_pybytes()
+    content = Content(where, data, hashlib.sha256(data).hexdigest())
+    keep_bytes(content, keep)
+    return Reading([grid], inputs=[Input(where, content.sha256, len(data), f"数据库表，{stored.num_rows} 行")])
 
 
 def _masked(source: str) -> str:
@@ -206,14 +206,3 @@ def _column(values: Iterable[Any]) -> pa.Array:
     except (pa.ArrowException, OverflowError, TypeError):
         pass
     return pa.array([None if value is None else str(value) for value in listed], pa.large_string())
-
-
-def _kept(where: str, grid: Grid, keep: Path | None) -> Input:
-    table: Any = grid.table
-    sink = pa.BufferOutputStream()
-    distinct = len(set(grid.values[0])) == table.num_columns
-    pq.write_table(table.rename_columns(grid.values[0]) if distinct else table, sink)
-    data = sink.getvalue().to_pybytes()
-    content = Content(where, data, hashlib.sha256(data).hexdigest())
-    keep_bytes(content, keep)
-    return Input(where, content.sha256, len(data), f"数据库表，{table.num_rows} 行")

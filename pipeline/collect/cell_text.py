@@ -1,19 +1,28 @@
-"""The text of non-text cells as a person saw it, and overlays of the cells that calamine does not report."""
+"""The text of cells as a person saw it: non-text cells, overlays of what calamine does not report, Arrow columns."""
 
+# pyarrow ships no types:
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false, reportUnnecessaryIsInstance=false
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from pipeline.clock import SHANGHAI
-from pipeline.collect.collected import Cell, Kind, Note
+import numpy as np
+import pyarrow as pa
 
+from pipeline.clock import SHANGHAI
+from pipeline.collect.collected import Cell, Grid, Kind, Note
+from pipeline.collect.header import LOOK_DOWN
+
+HEAD = LOOK_DOWN + 24  # rows that stay Python lists, the header among them
 _EXACT = 10**15  # below it a spreadsheet's number keeps every digit
 _FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=15)
@@ -25,6 +34,8 @@ _LONGEST = 255  # characters of a format, as in Excel
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+Portion = list[list[Value]] | pa.Table
+"""Rows of a worksheet: as lists, or where all of them are text as columns."""
 
 
 class Affix(NamedTuple):
@@ -75,20 +86,15 @@ def _scientific(number: Decimal) -> str:
 
 def _date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
     if isinstance(value, dt.datetime):
-        value = _in_shanghai(value).replace(microsecond=0)
+        with suppress(OverflowError):  # the last hours of the year 9999
+            value = value.astimezone(SHANGHAI) if value.tzinfo else value
+        value = value.replace(microsecond=0)
         if value.time() == dt.time():
             return value.date().isoformat()
         return value.strftime("%Y-%m-%d %H:%M:%S" if value.second else "%Y-%m-%d %H:%M")
     if isinstance(value, dt.time):
         return value.strftime("%H:%M:%S" if value.second else "%H:%M")
     return value.isoformat() if isinstance(value, dt.date) else str(value)
-
-
-def _in_shanghai(value: dt.datetime) -> dt.datetime:
-    try:
-        return value.astimezone(SHANGHAI) if value.tzinfo else value
-    except OverflowError:  # the last hours of the year 9999
-        return value
 
 
 def cell_text(value: Value) -> tuple[str, Kind | None, str]:
@@ -108,22 +114,17 @@ def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
     """Return rows of text, and their non-text cells. Rows that are all text are returned as they are."""
     if set(map(type, chain.from_iterable(rows))) <= {str}:
         return rows, []  # pyright: ignore[reportReturnType]
+    values: list[list[str]] = []
     cells: list[Cell] = []
-    values = [_text_row(number, row, cells) for number, row in enumerate(rows)]
+    for number, row in enumerate(rows):
+        out: list[str] = []
+        for column, value in enumerate(row):
+            text, kind, raw = (value, None, "") if type(value) is str else cell_text(value)
+            if kind:
+                cells.append(Cell(number, column, kind, raw))
+            out.append(text)
+        values.append(out)
     return values, cells
-
-
-def _text_row(number: int, row: Iterable[Value], cells: list[Cell]) -> list[str]:
-    out: list[str] = []
-    for column, value in enumerate(row):
-        if type(value) is str:
-            out.append(value)
-            continue
-        text, kind, raw = cell_text(value)
-        if kind:
-            cells.append(Cell(number, column, kind, raw))
-        out.append(text)
-    return out
 
 
 def whole_number(text: str) -> int | None:
@@ -238,3 +239,89 @@ def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFa
     if facts.hidden_columns:
         notes.append(Note("info", file, sheet, 0, f"有 {facts.hidden_columns} 列被隐藏，照样读取"))
     return notes
+
+
+def table_of(width: int, data: bytes, between: str) -> pa.Table:
+    """Return a table from cells in `data`, `width` a row, separated by `between`."""
+    read = np.frombuffer(data, np.uint8)
+    apart = read == ord(between)
+    ends = np.append(np.flatnonzero(apart), len(read))
+    starts = np.append(0, ends - np.arange(len(ends)))  # offsets without the separators
+    cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(read[~apart]))
+    rows = np.arange(0, len(ends), width)
+    return _table([cells.take(pa.array(rows + at)) for at in range(width)], len(rows))
+
+
+def rows_in(portion: Portion) -> list[list[Value]]:
+    """Return the rows of a portion as lists."""
+    if isinstance(portion, list):
+        return portion
+    return [list(row) for row in zip(*(column.to_pylist() for column in portion.columns), strict=True)]
+
+
+def whole_rows(grid: Grid) -> list[list[str]]:
+    """Return all rows of a grid as lists of text, including those of its table."""
+    if grid.table is None:
+        return grid.values
+    return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
+
+
+def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
+    """Return the first rows as text, all non-text cells, and the other rows as a table. The first portion is a list."""
+    if overlay:
+        portions = [[row for portion in portions for row in rows_in(portion)]]
+    head: list[list[str]] = []
+    cells: list[Cell] = []
+    tables: list[pa.Table] = []
+    start = 0
+    for portion in portions:
+        if isinstance(portion, list):
+            values, found = text_rows(portion)
+            lay_over(values, found, overlay)
+            cells += [cell._replace(row=cell.row + start) for cell in found]
+            head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
+            tables += [text_table(values, max(map(len, values)))] if values else []
+        else:
+            tables.append(portion)
+        start += len(portion)
+    return head, cells, joined_table(tables)
+
+
+def text_table(rows: list[list[str]], width: int) -> pa.Table:
+    """Return rows as a table of `width` text columns, padded with blanks. Blank columns share one array."""
+    if any(len(row) < width for row in rows):
+        rows = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
+    return _table([pa.array(list(map(itemgetter(at), rows)), pa.large_string()) for at in range(width)], len(rows))
+
+
+def _table(columns: list[pa.Array], rows: int) -> pa.Table:
+    blank = pa.array([""] * rows, pa.large_string())
+    kept = [column if column.nbytes > blank.nbytes else blank for column in columns]
+    return pa.table(kept, names=[str(at) for at in range(len(columns))])
+
+
+def blank_column(rows: int) -> pa.ChunkedArray:
+    """Return a text column of blanks."""
+    return pa.chunked_array([pa.array([""] * rows, pa.large_string())])
+
+
+def widened(table: pa.Table, width: int) -> pa.Table:
+    """Return the table padded to `width` with blank columns, which share one array."""
+    more = width - table.num_columns
+    if more <= 0:
+        return table
+    columns = [*table.columns, *[blank_column(table.num_rows)] * more]
+    return pa.table(columns, names=[str(at) for at in range(width)])
+
+
+def filled_columns(table: pa.Table) -> list[int]:
+    """Return the text columns that hold any text. A column with nulls counts as filled."""
+    return [at for at, column in enumerate(table.columns) if column.nbytes > 8 * len(column)]  # more than its offsets
+
+
+def joined_table(batches: list[pa.Table]) -> pa.Table | None:
+    """Return the batches as one table, narrower ones padded with blanks."""
+    if not batches:
+        return None
+    width = max(batch.num_columns for batch in batches)
+    return pa.concat_tables([widened(batch, width) for batch in batches])

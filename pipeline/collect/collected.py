@@ -4,8 +4,9 @@
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import pandas as pd
@@ -90,12 +91,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Collected:
-    """Every submitted row as given.
+    """Every row of a worksheet, of a source, or of a registry, as given.
 
-    `rows`: `row_columns()`, text except the 1-based `row`, "" if the source lacks the column. `why` says why a row with
-    a number looks like no person's; the registry decides (`skipping.with_people`). `cells`: non-text cells of `rows`,
-    at position `at`. `extras`: filled cells of unknown columns. `skipped`: rows that are no submission, with the reason
-    and their first number. `pictures`: images from cells, by the name in `rows.photo`.
+    `rows`: file, sheet, the 1-based `row`, `why` and fields, as text, "" if the source lacks the column. `why` says why
+    a row with a number looks like no person's; the registry decides (`skipping.with_people`). `cells`: non-text cells
+    of `rows`, at position `at`. `extras`: filled cells of unknown columns. `skipped`: rows that are no person's, with
+    the reason and their first number. `columns`: of each worksheet with a header. `pictures`: images from cells, by the
+    name in `rows.photo`.
     """
 
     rows: pd.DataFrame
@@ -103,32 +105,39 @@ class Collected:
     extras: pd.DataFrame
     skipped: pd.DataFrame
     notes: list[Note]
-    inputs: list[Input]
-    columns: tuple[SourceColumns, ...]
+    inputs: list[Input] = field(default_factory=list[Input])
+    columns: tuple[SourceColumns, ...] = ()
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
     school: str = ""
     """The one school that its rows can be of, where the source says so (`school` in `from`)."""
 
 
-@dataclass(frozen=True)
-class Registry:
-    """One school's registry as given: `rows` has school_code, school, file, row and `fields.in_registry()` as text."""
-
-    rows: pd.DataFrame
-    notes: list[Note]
-    inputs: list[Input]
-    cells: pd.DataFrame
-    columns: tuple[SourceColumns, ...]
+def together(parts: Sequence[Collected], columns: list[str] | None = None) -> Collected:
+    """Return several parts as one, with these `columns` of rows (None: those of submissions)."""
+    starts = accumulate((len(part.rows) for part in parts), initial=0)
+    cells = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]
+    filled = [frame for frame in cells if len(frame)]
+    return Collected(
+        rows=joined_frames([part.rows for part in parts], columns or ["file", "sheet", "row", "why", *fields.names()]),
+        cells=pd.concat(filled, ignore_index=True) if filled else text_frame(CELLS, numbers=["at"]),
+        extras=joined_frames([part.extras for part in parts], EXTRAS),
+        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
+        notes=[note for part in parts for note in part.notes],
+        inputs=[each for part in parts for each in part.inputs],
+        columns=tuple(each for part in parts for each in part.columns),
+        pictures={name: data for part in parts for name, data in part.pictures.items()},
+    )
 
 
 def text_frame(
     columns: Iterable[str], rows: Iterable[tuple[object, ...]] = (), numbers: Iterable[str] = ()
 ) -> pd.DataFrame:
     """Return `rows`, possibly none, as a frame of text columns; those in `numbers` are int64."""
-    names = list(columns)
-    frame = pd.DataFrame(list(rows), columns=pd.Index(names))
-    whole = set(numbers)
-    return frame.astype({name: "int64" if name in whole else "str" for name in names})
+    listed, whole = list(rows), set(numbers)
+    kinds = {name: "int64" if name in whole else "str" for name in columns}
+    return pd.DataFrame(
+        {name: pd.Series([row[at] for row in listed], dtype=kind) for at, (name, kind) in enumerate(kinds.items())}
+    )
 
 
 def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -136,13 +145,10 @@ def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFram
     filled = [frame for frame in frames if len(frame)]
     if not filled:
         return text_frame(columns, numbers=["row"])
-    whole = pd.concat(filled, ignore_index=True)[columns]
-    return whole.astype({name: "str" for name in columns if name != "row"})
-
-
-def cell_frame(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
-    """Return rows of (at, field, kind, raw) as a `Collected.cells` frame."""
-    return text_frame(CELLS, rows, numbers=["at"])
+    whole = pd.concat(filled, ignore_index=True)[columns].astype({name: "str" for name in columns if name != "row"})
+    if len(filled) == 1:
+        return whole
+    return pa.Table.from_pandas(whole, preserve_index=False).combine_chunks().to_pandas()
 
 
 def table_cells(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -150,8 +156,3 @@ def table_cells(parts: list[pd.DataFrame]) -> pd.DataFrame:
     kinds = {"row": "int64", "column": "int64", "kind": "str", "raw": "str"}
     cells = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=pd.Index(kinds))
     return cells.astype(kinds)
-
-
-def row_columns() -> list[str]:
-    """Return the columns of `Collected.rows`."""
-    return ["file", "sheet", "row", "why", *fields.names()]

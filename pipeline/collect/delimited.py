@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.collect.cell_text import HEAD, filled_columns, joined_table, text_table
 from pipeline.collect.collected import Cell, Grid, Note, Reading, table_cells
-from pipeline.collect.compact import HEAD, filled_columns, joined_table, text_table
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.headings import field_of_heading
 from pipeline.collect.inputs import Content
@@ -107,15 +107,15 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 def guess_delimiter(text: str) -> str:
     """Return the delimiter that gives the first records most known labels, then the most even widths."""
-    return max(_DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
 
+    def fitness(delimiter: str) -> tuple[int, int]:
+        head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
+        labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
+        widths = [len(record) for record in head if record]
+        usual = max(set(widths), key=widths.count, default=1)
+        return labels, widths.count(usual) * usual if usual > 1 else 0
 
-def _fitness(text: str, delimiter: str) -> tuple[int, int, int]:
-    head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
-    labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
-    widths = [len(record) for record in head if record]
-    usual = max(set(widths), key=widths.count, default=1)
-    return labels, (widths.count(usual) * usual if usual > 1 else 0), -list(_DELIMITERS).index(delimiter)
+    return max(_DELIMITERS, key=fitness)  # the first of equals
 
 
 def _records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
@@ -138,11 +138,13 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
         rest, cells = _without_text_formulas(table.slice(HEAD))
         values = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
         return Reading([Grid(content.name, "", values, table=rest, table_cells=cells)]), detail
-    records, swallowed = _records(text, delimiter, content.name)
+    records: Iterator[list[str]] = _records_of(text.lines(), delimiter)
+    swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if swallowed:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
         notes.append(Note("warning", content.name, "", swallowed, message))
-    return Reading([_grid(content.name, records, text, delimiter, notes)]), detail
+        records = (next(csv.reader([line], delimiter=delimiter), []) for line in text.lines(newline=None))
+    return Reading([_grid(content.name, _bounded(records, content.name), text, delimiter, notes)]), detail
 
 
 def _decoding_notes(text: Text, name: str) -> list[Note]:
@@ -198,15 +200,6 @@ def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
     return table, table_cells(parts)
 
 
-def _records(text: Text, delimiter: str, name: str) -> tuple[Iterator[list[str]], int]:
-    """Return the records, and the row (1-based) from which a stray quote would swallow others, or 0."""
-    swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
-    if not swallowed:
-        return _bounded(_records_of(text.lines(), delimiter), name), 0
-    lines = text.lines(newline=None)
-    return _bounded((next(csv.reader([line], delimiter=delimiter), []) for line in lines), name), swallowed
-
-
 def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
     number = 0
     try:
@@ -252,18 +245,17 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     while chunk := list(islice(records, _CHUNK)):
         chunk = _plain(len(widths), chunk, cells, forced=forced)
         widths += map(len, chunk)
-        folded = [_folded(record, most, delimiter) for record in chunk]
+        # The cells beyond `most` become the last one: one long row would widen the whole table.
+        folded = [
+            record if len(record) <= most else [*record[: most - 1], delimiter.join(record[most - 1 :])]
+            for record in chunk
+        ]
         batches.append(text_table(folded, max(map(len, folded))))
     longer = [number for number, width in enumerate(widths, 1) if width > usual and number > 1]
     if longer:
         message = f"有 {len(longer)} 行比多数行长（{usual} 格），可能多了分隔符而错位，请核对这些行"
         notes.append(Note("warning", name, "", longer[0], message))
     return Grid(name, "", values, cells, notes=notes, table=joined_table(batches))
-
-
-def _folded(record: list[str], most: int, delimiter: str) -> list[str]:
-    """Join the cells beyond `most` into the last one, because one long row would widen the whole table."""
-    return record if len(record) <= most else [*record[: most - 1], delimiter.join(record[most - 1 :])]
 
 
 def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:

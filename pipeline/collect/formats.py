@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from pipeline.collect.cell_text import Value
+from pipeline.collect.cell_text import Value, rows_in, text_and_columns
 from pipeline.collect.collected import Grid, Input, Note, Reading
-from pipeline.collect.compact import rows_in, text_and_columns
-from pipeline.collect.inputs import Archive, Content
+from pipeline.collect.inputs import Archive, Content, keep_bytes, read_content
 from pipeline.errors import InputError
 
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
@@ -25,6 +25,8 @@ _FOREIGN = {
     b"{\\rtf": "RTF 文档",
     b"SQLite format 3": "SQLite 数据库",
 }
+_DOCUMENTS = ("PDF 文件", "图片", "RTF 文档", "Word 文档", "PowerPoint 文稿")
+_TABLES = {".csv", ".dbf", ".et", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx"}
 _OFFICE = {
     "word/document.xml": "Word 文档",
     "ppt/presentation.xml": "PowerPoint 文稿",
@@ -34,6 +36,24 @@ _DBF_KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # 
 _DBF_END = 0x0D  # ends the list of fields
 _GBK, _BIG5 = (0x4D, 0x7A), (0x4F, 0x78)  # language drivers (byte 29)
 _MEMOS = (".dbt", ".fpt")
+
+
+class DocumentError(InputError):
+    """A document or a picture by content and name: it holds no table, and nobody takes it for one."""
+
+
+def read_file(path: Path, folder: Path, keep: Path | None = None, refused: Set[str] = frozenset()) -> Reading:
+    """Return the worksheets of a file of the cohort, and store its bytes in `keep`.
+
+    Raises:
+        InputError: if it cannot be read, or its SHA-256 is one of `refused`, the registries' own files.
+    """
+    content = read_content(path, folder)
+    if content.sha256 in refused:
+        what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
+        raise InputError(what, where=content.name, remedy=remedy)
+    keep_bytes(content, keep)
+    return read_table_file(content)
 
 
 def read_table_file(content: Content) -> Reading:
@@ -69,14 +89,14 @@ def _workbook_kind(content: Content) -> str:
         if "EncryptedPackage".encode("utf-16-le") in content.data:
             raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
         if "WordDocument".encode("utf-16-le") in content.data and "Workbook".encode("utf-16-le") not in content.data:
-            raise InputError("是 Word 文档，不是表格", where=content.name, remedy="请把表格另存为 xlsx 后再放回来")
+            raise _no_table(content, "Word 文档", "请把表格另存为 xlsx 后再放回来")
         return "xls"
     if not content.data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return ""
     names = Archive(content).names
     for part, kind in _OFFICE.items():
         if part in {name.lower() for name in names}:
-            raise InputError(f"是 {kind}，不是表格", where=content.name, remedy="请把表格另存为 xlsx 后再放回来")
+            raise _no_table(content, kind, "请把表格另存为 xlsx 后再放回来")
     if any(name.endswith("workbook.bin") for name in names):
         return "xlsb"
     if "content.xml" in names:
@@ -86,10 +106,17 @@ def _workbook_kind(content: Content) -> str:
     return "xlsx"
 
 
+def _no_table(content: Content, kind: str, remedy: str) -> InputError:
+    named = PurePosixPath(content.name).suffix.lower() in _TABLES
+    refusal = DocumentError if kind in _DOCUMENTS and not named else InputError
+    space = " " if kind[0].isascii() else ""
+    return refusal(f"是{space}{kind}，不是表格", where=content.name, remedy=remedy)
+
+
 def _refuse_foreign(content: Content) -> None:
     for mark, kind in _FOREIGN.items():
         if content.data.startswith(mark):
-            raise InputError(f"是{kind}，不是表格", where=content.name, remedy="请换成 xlsx 或 CSV 文件")
+            raise _no_table(content, kind, "请换成 xlsx 或 CSV 文件")
     head = content.data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t").lower()
     plain = head.replace(b"\0", b"")
     if plain.startswith((b"<html", b"<!doctype html", b"<table", b"<meta")) or b"<html" in plain[:1024]:
@@ -124,7 +151,7 @@ def _read_dbf(content: Content) -> Reading:
     names: list[Value] = [block[:11].split(b"\0")[0].decode(encoding, "replace").strip() for block in blocks]
     # The library wants ASCII names, each once; real names are 姓名, or cut to ten bytes.
     plain = b"".join(f"F{at}".encode().ljust(11, b"\0") + block[11:] for at, block in enumerate(blocks))
-    memo = _memo(content.path)
+    memo = memo_of(content.path)
     with TemporaryDirectory(prefix="mingce-") as folder:
         place = Path(folder)
         (place / "table.dbf").write_bytes(data[:32] + plain + data[32 + len(plain) :])
@@ -140,7 +167,8 @@ def _read_dbf(content: Content) -> Reading:
     return Reading([Grid(content.name, "", values, cells, table=table, notes=notes)])
 
 
-def _memo(path: Path | None) -> Path | None:
+def memo_of(path: Path | None) -> Path | None:
+    """Return the file beside a DBF that holds its memo fields, or None."""
     if path is None:
         return None
     beside = (each for each in path.parent.iterdir() if each.stem == path.stem and each.suffix.lower() in _MEMOS)

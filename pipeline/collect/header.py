@@ -104,7 +104,9 @@ def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
         for column in range(width)
         if (parts := [row[column].strip() for row in rows if column < len(row) and row[column].strip()])
     }
-    students = _groups_of_students(stacks)
+    # The group over the only student number (户籍信息): its columns are the students'.
+    over = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
+    students = over[0] if len(over) == 1 else []
     meant: dict[int, Meaning] = {}
     labels: dict[int, str] = {}
     anothers: list[int] = []
@@ -124,12 +126,6 @@ def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
             labels[column] = f"{upper} {parts[-1]}"
     others = sum(bool(field_of_heading(stacks[column][-1])) for column in anothers)
     return _settle((top, top + len(rows) - 1), labels, meant, words, (frozenset(anothers), others))
-
-
-def _groups_of_students(stacks: Mapping[int, list[str]]) -> set[str]:
-    """Return the group over the only student number (户籍信息), whose columns are the students'."""
-    over = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
-    return set(over[0]) if len(over) == 1 else set()
 
 
 def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:

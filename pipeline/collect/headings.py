@@ -167,15 +167,12 @@ def _remark_of_another(label: str, name: str) -> bool:
     for remark in _BRACKETS.findall(clean_heading(label)):
         if _NOT.search(remark):
             continue
-        words = [word for word in _others() if (word in remark if len(word) > 1 else _whole(remark) == word)]
+        found = _ABOUT.match(remark)
+        whole = found[1] if found else remark
+        words = [word for word in _others() if (word in remark if len(word) > 1 else whole == word)]
         if words and not any(_stays(word, "beside", name) for word in words):
             return True
     return False
-
-
-def _whole(remark: str) -> str:
-    found = _ABOUT.match(remark)
-    return found[1] if found else remark
 
 
 def joined_field(upper: str, lower: str) -> str:
@@ -196,13 +193,9 @@ def joined_field(upper: str, lower: str) -> str:
         )
         if found:
             return found
-    return "" if _is_part_of_other(upper, lower) else field_of_heading(lower)
-
-
-def _is_part_of_other(upper: str, lower: str) -> bool:
-    """Return whether a bare 省, 市 or 县 is under a group other than the home address."""
-    bare = field_of_heading(lower) in ("home_province", "home_city", "home_county") and "家" not in lower
-    return bare and "家" not in upper and "通" not in upper
+    # A bare 省, 市 or 县 under a group other than the home address is that group's.
+    bare = field_of_heading(lower) in _LEVELS and "家" not in lower
+    return "" if bare and "家" not in upper and "通" not in upper else field_of_heading(lower)
 
 
 @lru_cache(maxsize=20_000)

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from pipeline import fields
 from pipeline.collect import skipping
+from pipeline.collect.cell_text import blank_column, filled_columns, text_table, widened
 from pipeline.collect.collected import (
     CELLS,
     EXTRAS,
@@ -24,11 +24,10 @@ from pipeline.collect.collected import (
     Grid,
     Level,
     Note,
-    cell_frame,
     joined_frames,
     text_frame,
+    together,
 )
-from pipeline.collect.compact import blank_column, filled_columns, text_table, widened
 from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 from pipeline.collect.source_columns import (
     IN_REGISTRY,
@@ -55,21 +54,9 @@ _SAMPLE = 5_000  # rows of an unknown column that are sampled
 _STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
 
 
-@dataclass(frozen=True)
-class SheetRows:
-    """One worksheet's rows (`row`, `why`, wanted fields) and its parts of `Collected`; no `columns` without header."""
-
-    rows: pd.DataFrame
-    cells: pd.DataFrame
-    extras: pd.DataFrame
-    skipped: pd.DataFrame
-    notes: list[Note] = field(default_factory=list[Note])
-    columns: SourceColumns | None = None
-
-
 def rows_of_grid(
     grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: Needs = SUBMISSION
-) -> SheetRows:
+) -> Collected:
     """Return one worksheet's rows, mapped to the `wanted` fields.
 
     `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` gives no row and an
@@ -82,7 +69,8 @@ def rows_of_grid(
         return _nothing(grid, _no_header(grid))
     body = _body(grid, header)
     _, given = given_values(declared or {}, grid.sheet, texts_above(head, header.bottom))
-    samples = _samples(body, header)
+    filled = set(filled_columns(body))
+    samples = {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in header.unknown if at in filled}
     header = with_proved(header, samples)
     numbered = option_numbers(header, body)
     header = replace(header, columns={name: at for name, at in header.columns.items() if name not in numbered})
@@ -95,10 +83,10 @@ def rows_of_grid(
     if missing:
         return _refused(grid, header, body, columns, missing)
     notes = [*grid.notes, *_header_notes(grid, header)]
-    clash = [text for name, same in header.twice if (text := _clash(grid, header, body, name, same))]
+    clash = [text for _, same in header.twice if (text := _clash(header, body, same))]
     if clash:
         told = [_note(grid, "error", text, header.bottom) for text in clash]
-        return replace(_nothing(grid, *told), columns=replace(columns, refused=clash[0]))
+        return replace(_nothing(grid, *told), columns=(replace(columns, refused=clash[0]),))
     return _mapped(grid, header, body, wanted, notes, columns, given)
 
 
@@ -113,15 +101,9 @@ def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
     return [text for row in below if at < len(row) and (text := row[at].strip())]
 
 
-def _samples(body: pa.Table, header: Header) -> dict[int, pd.Series]:
-    filled = set(filled_columns(body))
-    unknown = [at for at in header.unknown if at in filled]
-    return {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in unknown}
-
-
 def _refused(
     grid: Grid, header: Header, body: pa.Table, columns: SourceColumns, missing: Sequence[tuple[str, ...]]
-) -> SheetRows:
+) -> Collected:
     """Return no rows, with an error note if a key column is filled or the rows look like people."""
     filled = set(filled_columns(body))
     keys = any(header.columns.get(key) in filled for key in KEYS)
@@ -134,17 +116,15 @@ def _refused(
         '或在 cohort.toml 的 columns 里写明哪一列是它，或写固定的内容，如 "学历" = "=本科"（mingce columns 会逐列问）'
     )
     nothing = _nothing(grid, _note(grid, "error", message, header.bottom))
-    return replace(nothing, columns=replace(columns, refused=why))
+    return replace(nothing, columns=(replace(columns, refused=why),))
 
 
 def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note:
     return Note(level, grid.file, grid.sheet, 0 if at is None else at + 1, message)
 
 
-def _nothing(grid: Grid, *notes: Note) -> SheetRows:
-    rows = text_frame(["row", "why", *fields.names()], numbers=["row"])
-    empty = text_frame(EXTRAS, numbers=["row"]), text_frame(SKIPPED, numbers=["row"])
-    return SheetRows(rows, cell_frame(), *empty, [*grid.notes, *notes])
+def _nothing(grid: Grid, *notes: Note) -> Collected:
+    return replace(together([]), notes=[*grid.notes, *notes], pictures=grid.pictures)
 
 
 def _no_header(grid: Grid) -> Note:
@@ -193,7 +173,7 @@ def _header_notes(grid: Grid, header: Header) -> list[Note]:
     return notes
 
 
-def _clash(grid: Grid, header: Header, body: pa.Table, name: str, same: list[int]) -> str:
+def _clash(header: Header, body: pa.Table, same: list[int]) -> str:
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
@@ -222,7 +202,7 @@ def _mapped(
     notes: list[Note],
     has: SourceColumns,
     constants: Mapping[str, str],
-) -> SheetRows:
+) -> Collected:
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     doubtful = skipping.doubtful_rows(body, header)
@@ -239,26 +219,19 @@ def _mapped(
     kept = ~blank & (why == "")
     if "submitted_at" in wanted:  # the registry decides about submissions, and nothing about itself
         kept |= ~blank & skipping.with_numbers(body, header, why)
-    named = ~blank & ~kept
-    out = np.flatnonzero(named)
-    told = zip(out, skipping.numbers_in(body, out), strict=True)
-    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], number) for at, number in told)
+    out = np.flatnonzero(~blank & ~kept)
+    told = skipping.numbers_in(body, out)
+    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], said) for at, said in zip(out, told, strict=True))
     skipped = text_frame(SKIPPED, listed, ["row"])
-    chosen = None if kept.all() else pa.array(kept)
-    columns = {
-        name: _column(body, place) if chosen is None else _column(body, place).filter(chosen)
-        for name, place in places.items()
-    }
+    columns = {name: _column(body, place) for name, place in places.items()}
+    if columns and not kept.all():
+        columns = {name: column.filter(pa.array(kept)) for name, column in columns.items()}
     given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
-    absent = {
-        name: pd.Series(constants.get(name, ""), index=given.index, dtype="str")
-        for name in wanted
-        if name not in places
-    }
-    rows = given.assign(row=numbers[kept], why=why[kept].astype("str"), **absent)[["row", "why", *wanted]]
+    absent = {name: pd.Series(constants.get(name, ""), given.index, "str") for name in wanted if name not in places}
+    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": why[kept].astype("str")}
+    rows = given.assign(**place, **absent)[[*place, *wanted]]
     extras = _extras(grid, header, body, numbers, kept, wanted)
-    cells = _cells(grid, header, kept, places)
-    return SheetRows(rows, cells, extras, skipped, notes, has)
+    return Collected(rows, _cells(grid, header, kept, places), extras, skipped, notes, [], (has,), grid.pictures)
 
 
 def _extras(
@@ -271,9 +244,9 @@ def _extras(
             filled = np.asarray(pc.not_equal(body.column(column), "")) & kept
             label = header.labels.get(column) or f"{xl_col_to_name(column)} 列"
             values = body.column(column).filter(pa.array(filled)).to_pandas()
-            parts.append(pd.DataFrame({"row": numbers[filled], "column": label, "value": values}))
-    placed = [part.assign(file=grid.file, sheet=grid.sheet) for part in parts]
-    return joined_frames(placed, EXTRAS).sort_values("row", kind="stable", ignore_index=True)
+            place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[filled], "column": label}
+            parts.append(pd.DataFrame({**place, "value": values}))
+    return joined_frames(parts, EXTRAS).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, int]) -> pd.DataFrame:
@@ -288,11 +261,3 @@ def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, in
     found = found[kept[found["row"].to_numpy(dtype="int64")]] if len(found) else found
     frame = found.assign(at=position[found["row"].to_numpy(dtype="int64")], field=found["column"].map(names))
     return frame[CELLS].astype({"at": "int64", "field": "str", "kind": "str", "raw": "str"}).reset_index(drop=True)
-
-
-def cells_of(parts: Sequence[SheetRows | Collected]) -> pd.DataFrame:
-    """Concatenate the cells of worksheets, with `at` counted over the rows of all of them."""
-    starts = accumulate((len(part.rows) for part in parts), initial=0)
-    frames = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else cell_frame()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,12 @@ import pandas as pd
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import School
-from pipeline.collect.collected import Note, Reading, Registry, joined_frames, text_frame
-from pipeline.collect.compact import whole_rows
-from pipeline.collect.formats import read_table_file
+from pipeline.collect.cell_text import whole_rows
+from pipeline.collect.collected import Collected, Note, Reading, text_frame, together
+from pipeline.collect.formats import read_file
 from pipeline.collect.headings import clean_heading
-from pipeline.collect.inputs import files_of, is_database, keep_bytes, read_content
-from pipeline.collect.rows import REGISTRY, cells_of, rows_of_grid
+from pipeline.collect.inputs import files_of, is_database
+from pipeline.collect.rows import REGISTRY, rows_of_grid
 from pipeline.collect.source_columns import undeclared
 from pipeline.errors import ConfigurationError, InputError
 
@@ -27,8 +28,8 @@ _SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
 _KEY = ["school", "student_number", "turn"]
 
 
-def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry:
-    """Return one school's registry as given.
+def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Collected:
+    """Return one school's registry as given: `rows` are school_code, school, file, row, and the registry's fields.
 
     Raises:
         InputError: if any part cannot be read, because half a registry would make known students unknown.
@@ -36,27 +37,22 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Registry
     """
     readings = read_sources(school.registry, cohort.folder, keep)
     wanted = fields.registry_columns()
-    grids = [grid for reading in readings for grid in reading.grids]
-    parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for grid in grids]
-    notes = [note for each in (*readings, *parts) for note in each.notes]
-    columns = tuple(part.columns for part in parts if part.columns)
-    mistakes = undeclared(school.columns, columns, f"[schools.columns]（{school.name}）")
+    parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
+    whole = together(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
+    notes = [note for reading in readings for note in reading.notes] + whole.notes
+    mistakes = undeclared(school.columns, whole.columns, f"[schools.columns]（{school.name}）")
     if mistakes:
         raise ConfigurationError(mistakes, where=FILE_NAME)
     faults = [note for note in notes if note.level == "error"]
     if faults:
         raise InputError(f"学籍库不完整（{faults[0]}）", where=school.name, remedy="请改正后再运行")
-    named = list(dict.fromkeys(["school_code", "school", "file", "row", *wanted]))
-    placed = [
-        part.rows.assign(school_code=school.code, file=grid.file) for grid, part in zip(grids, parts, strict=True)
-    ]
-    rows = joined_frames(placed, named)
+    rows = whole.rows
     if not len(rows):
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
     rows["school"] = rows["school"].where(rows["school"] != "", school.name)
-    cells = cells_of(parts)
+    rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
     inputs = [each for reading in readings for each in reading.inputs]
-    return Registry(rows, notes + _damage(rows, cells), inputs, cells, columns)
+    return replace(whole, notes=notes + _damage(rows, whole.cells), inputs=inputs)
 
 
 def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
@@ -82,12 +78,7 @@ def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
 
         return [read_database(source, folder, keep)]
     paths, notes = files_of(source, folder)
-    readings = [Reading([], notes)]
-    for path in paths:
-        content = read_content(path, folder)
-        keep_bytes(content, keep)
-        readings.append(read_table_file(content))
-    return readings
+    return [Reading([], notes), *(read_file(path, folder, keep) for path in paths)]
 
 
 def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -100,26 +91,19 @@ def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
     mistakes: list[str] = []
     colleges = _read_people(cohort, cohort.people.colleges, COLLEGES, mistakes)
     counselors = _read_people(cohort, cohort.people.counselors, COUNSELORS, mistakes)
+    known = [school.name for school in cohort.schools]
     for path, table in ((cohort.people.colleges, colleges), (cohort.people.counselors, counselors)):
-        mistakes += _unknown_schools(cohort, path, table)
+        strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
+        if strange:  # nobody would get their mail
+            what = f"学校名称 {'、'.join(strange[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}）"
+            mistakes.append(f"{path}：{what}，请改成一样的写法")
     if mistakes:
         raise ConfigurationError(mistakes, where="[people]")
     return colleges, counselors
 
 
-def _unknown_schools(cohort: Cohort, path: str, table: pd.DataFrame) -> list[str]:
-    """Report schools that the cohort does not have, because nobody would get their mail."""
-    known = [school.name for school in cohort.schools]
-    strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
-    if not strange:
-        return []
-    return [
-        f"{path}：学校名称 {'、'.join(strange[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}），请改成一样的写法"
-    ]
-
-
 def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: list[str]) -> pd.DataFrame:
-    reading = read_table_file(read_content(cohort.path(path), cohort.folder))
+    reading = read_file(cohort.path(path), cohort.folder)
     grid = next((grid for grid in reading.grids if any(any(row) for row in grid.values)), None)
     if grid is None:
         raise InputError("是空表", where=path, remedy=f"请写上列名（{'、'.join(columns.values())}）和内容")
@@ -149,7 +133,7 @@ def read_export(source: str) -> pd.DataFrame:
     faults = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
     if faults:
         raise InputError(faults[0], where=source, remedy="请改正后再比较")
-    rows = pd.concat([part.rows[wanted] for part in parts], ignore_index=True) if parts else text_frame(wanted)
+    rows = together(parts, ["row", *wanted]).rows[wanted]
     if not len(rows):
         raise InputError("没有学生", where=source, remedy="请核对文件")
     return rows.assign(**{name: rows[name].str.strip() for name in wanted})
@@ -183,16 +167,16 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return `old` with the student numbers of `new`, matched by unique ID numbers. `was` holds the old numbers."""
-    key = ["school", "student_number"]
-    gone, come = (_apart(one, other, key) for one, other in ((old, new), (new, old)))
+    gone, come = _apart(old, new), _apart(new, old)
     pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))
     numbers = dict(zip(pairs["at"], pairs["student_number_now"], strict=True))
     now = [numbers.get(at, number) for at, number in zip(old.index, old["student_number"], strict=True)]
     return old.assign(was=old["student_number"], student_number=pd.Series(now, index=old.index, dtype="str"))
 
 
-def _apart(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+def _apart(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """Return key, ID number and index (`at`) of the rows that `others` lack, if their ID number is unique."""
+    key = ["school", "student_number"]
     alone = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
     own = rows[alone & (rows["id_number"] != "")][[*key, "id_number"]]
     own = own.assign(at=own.index, id_number=own["id_number"].str.upper())

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import fields
+from pipeline.collect.cell_text import filled_columns
 from pipeline.collect.collected import SKIPPED, Collected, Note
-from pipeline.collect.compact import filled_columns
 from pipeline.collect.header import Header, is_code_row
 from pipeline.collect.headings import clean_heading, field_of_heading
 from pipeline.logs import mask

@@ -9,10 +9,10 @@ from pathlib import Path
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect.collected import EXTRAS, SKIPPED, Collected, Grid, Note, Reading, joined_frames, row_columns
-from pipeline.collect.formats import read_table_file
-from pipeline.collect.inputs import files_of, is_gsheet, keep_bytes, read_content
-from pipeline.collect.rows import SUBMISSION, SheetRows, cells_of, rows_of_grid
+from pipeline.collect.collected import Collected, Grid, Note, Reading, together
+from pipeline.collect.formats import DocumentError, read_file
+from pipeline.collect.inputs import files_of, is_gsheet
+from pipeline.collect.rows import SUBMISSION, rows_of_grid
 from pipeline.collect.source_columns import SourceColumns, undeclared
 from pipeline.errors import ConfigurationError, InputError
 
@@ -55,11 +55,18 @@ def submission_units(cohort: Cohort) -> list[Unit]:
 
 
 def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
-    """Return the worksheets of one unit, or an error note if it cannot be read."""
+    """Return the worksheets of one unit, or an error note if it cannot be read. A document or picture is an info."""
     if any(note.level == "error" for note in unit.notes):
         return Reading([], list(unit.notes))
     try:
-        reading = _read(unit, cohort, keep)
+        if unit.path is None:
+            from pipeline.collect.google.read import read_sheet
+
+            reading = read_sheet(unit.source.path, cohort, keep)
+        else:
+            reading = read_file(unit.path, cohort.folder, keep, unit.registries)
+    except DocumentError as error:
+        reading = Reading([], [Note("info", error.where, "", 0, f"{error.what}，未读取")])
     except InputError as error:
         reading = Reading([], [_fault(error)])
     return replace(reading, notes=[*unit.notes, *reading.notes])
@@ -70,53 +77,15 @@ def _fault(error: InputError) -> Note:
     return Note("error", error.where, "", 0, f"{error.what}{remedy}")
 
 
-def _read(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
-    if unit.path is None:
-        from pipeline.collect.google.read import read_sheet
-
-        return read_sheet(unit.source.path, cohort, keep)
-    content = read_content(unit.path, cohort.folder)
-    if content.sha256 in unit.registries:
-        what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
-        raise InputError(what, where=content.name, remedy=remedy)
-    keep_bytes(content, keep)
-    return read_table_file(content)
-
-
 def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     """Return the rows of one unit, or an error note if it cannot be read."""
     reading = read_unit(unit, cohort, keep)
-    grids, declared = reading.grids, cohort.submissions.declared(unit.source)
-    needs = () if unit.source.amends else SUBMISSION
-    parts = [rows_of_grid(grid, fields.names(), declared, needs) for grid in grids]
-    notes = reading.notes + [note for part in parts for note in part.notes]
-    school = cohort.school_of_code(unit.source.school or "")
-    placed = [part.rows.assign(file=grid.file, sheet=grid.sheet) for grid, part in zip(grids, parts, strict=True)]
-    return Collected(
-        rows=joined_frames(placed, row_columns()),
-        cells=cells_of(parts),
-        extras=joined_frames([part.extras for part in parts], EXTRAS),
-        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
-        notes=notes + _unread(grids, parts, notes),
-        inputs=reading.inputs,
-        columns=tuple(part.columns for part in parts if part.columns),
-        pictures={name: data for grid in grids for name, data in grid.pictures.items()},
-        school=school.name if school else "",
-    )
-
-
-def together(parts: list[Collected]) -> Collected:
-    """Return the rows of several units as one."""
-    return Collected(
-        rows=joined_frames([part.rows for part in parts], row_columns()),
-        cells=cells_of(parts),
-        extras=joined_frames([part.extras for part in parts], EXTRAS),
-        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
-        notes=[note for part in parts for note in part.notes],
-        inputs=[each for part in parts for each in part.inputs],
-        columns=tuple(each for part in parts for each in part.columns),
-        pictures={name: data for part in parts for name, data in part.pictures.items()},
-    )
+    declared, needs = cohort.submissions.declared(unit.source), () if unit.source.amends else SUBMISSION
+    sheets = [rows_of_grid(grid, fields.names(), declared, needs) for grid in reading.grids]
+    whole, school = together(sheets), cohort.school_of_code(unit.source.school or "")
+    notes = reading.notes + whole.notes
+    notes = notes + _unread(reading.grids, whole, notes)
+    return replace(whole, notes=notes, inputs=reading.inputs, school=school.name if school else "")
 
 
 def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
@@ -131,8 +100,8 @@ def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[Sour
         raise ConfigurationError(mistakes, where=FILE_NAME)
 
 
-def _unread(grids: list[Grid], parts: list[SheetRows], notes: list[Note]) -> list[Note]:
-    forms = {grid.file for grid, part in zip(grids, parts, strict=True) if part.columns and not part.columns.refused}
+def _unread(grids: list[Grid], whole: Collected, notes: list[Note]) -> list[Note]:
+    forms = {each.file for each in whole.columns if not each.refused}
     told = {note.file for note in notes if note.level == "error"}
     message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"
     files = dict.fromkeys(grid.file for grid in grids)

@@ -85,7 +85,7 @@ def options_of(name: str, cohort: Cohort | None) -> list[str]:
         colleges, counselors = read_people(cohort)
         column = colleges["college"] if name == "college" else counselors["class_name"]
         return [str(each) for each in column.unique() if each]
-    tables = load_codes(cohort.path(cohort.rules.folder) if cohort and cohort.rules.folder else None)
+    tables = load_codes(cohort.rules_folder if cohort else None)
     return list(tables[name].labels) if fields.fields()[name].type == "code" and name in tables else []
 
 
@@ -181,17 +181,6 @@ def _write_book(book: Workbook, year: str, columns: list[FormColumn]) -> None:
     sheet, guide = book.add_worksheet(SHEET), book.add_worksheet(GUIDE)
     ranges = write_lists(book, columns)
     write_head(book, sheet, columns, f"{year}毕业生信息登记表", _NOTE)
-    _write_rows(book, sheet, columns)
-    for column in columns:
-        add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW + 1, _LAST)
-    _mark(book, sheet, columns)
-    # title, header and example are protected; rows may be filled, inserted, sorted and filtered
-    allowed = ("format_cells", "format_columns", "format_rows", "insert_rows", "delete_rows", "sort", "autofilter")
-    sheet.protect("", dict.fromkeys(allowed, True))
-    _write_guide(book, guide, columns)
-
-
-def _write_rows(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
     cell = style(book, num_format="@", locked=False, **EDGE)
     sample = style(book, italic=True, font_color="#8A94A0", bg_color="#F7F7F5", num_format="@", **EDGE)
     for column in columns:
@@ -201,6 +190,13 @@ def _write_rows(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> 
     sheet.freeze_panes(BELOW + 1, fields.names().index("name") + 1)
     sheet.print_area(0, 0, BELOW + 30, len(columns) - 1)
     sheet.set_default_row(20)
+    for column in columns:
+        add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW + 1, _LAST)
+    _mark(book, sheet, columns)
+    # title, header and example are protected; rows may be filled, inserted, sorted and filtered
+    allowed = ("format_cells", "format_columns", "format_rows", "insert_rows", "delete_rows", "sort", "autofilter")
+    sheet.protect("", dict.fromkeys(allowed, True))
+    _write_guide(book, guide, columns)
 
 
 def _mark(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:

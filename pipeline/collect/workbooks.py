@@ -17,12 +17,10 @@ from threading import Timer
 from typing import Any
 
 from pipeline.collect._guarded import BETWEEN
-from pipeline.collect.cell_text import OverlayFacts, overlay_notes, reach
+from pipeline.collect.cell_text import OverlayFacts, Portion, overlay_notes, reach, rows_in, table_of, text_and_columns
 from pipeline.collect.collected import Grid, Note, Reading
-from pipeline.collect.compact import Portion, rows_in, table_of, text_and_columns
 from pipeline.collect.inputs import Archive, Content
-from pipeline.collect.ods import ods_facts
-from pipeline.collect.xlsx import XlsxFacts
+from pipeline.collect.workbook_facts import XlsxFacts, ods_facts
 from pipeline.errors import InputError
 
 _SECONDS = 60  # by the clock; the child ends itself after 9 s of the processor
@@ -68,13 +66,11 @@ class _Heard:
             if not isinstance(said, str):
                 return said
             self.ending = self.ending or said
-        self.ending = self.ending or self._death()
+        if not self.ending:  # it died without a last word, of processor time, memory or a panic
+            code = self.process.wait()
+            slow = code == -getattr(signal, "SIGXCPU", 0)
+            self.ending = self.ending or ("slow" if slow else "MemoryError" if code < 0 else "Panic")
         raise StopIteration
-
-    def _death(self) -> str:
-        """Return why it died without a last word: processor time, memory, or a panic."""
-        code = self.process.wait()
-        return "slow" if code == -getattr(signal, "SIGXCPU", 0) else "MemoryError" if code < 0 else "Panic"
 
     def error(self, file: str) -> InputError:
         what, remedy = _KNOWN.get(self.ending, (f"工作簿读不出（{self.ending}）", _SAVE_AS))
@@ -155,13 +151,13 @@ def read_workbook(content: Content, kind: str) -> Reading:
         book = XlsxFacts(archive)
         return _read(content.name, sheets, book.facts, book.notes())
     held = list(sheets)
-    found = ods_facts(archive.part("content.xml"), {each.name: _size(each.rows or []) for each in held})
+    sizes: dict[str, tuple[int, int]] = {}
+    for each in held:
+        portions = each.rows or []
+        widths = [max(map(len, one), default=0) if isinstance(one, list) else one.num_columns for one in portions]
+        sizes[each.name] = sum(map(len, portions)), max(widths, default=0)
+    found = ods_facts(archive.part("content.xml"), sizes)
     return _read(content.name, held, lambda name: found.get(name, OverlayFacts()), [])
-
-
-def _size(portions: list[Portion]) -> tuple[int, int]:
-    widths = [max(map(len, each), default=0) if isinstance(each, list) else each.num_columns for each in portions]
-    return sum(map(len, portions)), max(widths, default=0)
 
 
 def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:

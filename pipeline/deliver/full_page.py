@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,9 @@ from pipeline.deliver.message import XLSX, Attachment
 from pipeline.deliver.recipients import Recipient, within
 from pipeline.deliver.source import MailSource, page_is_whole, site_folder
 from pipeline.errors import RefusedError
-from pipeline.papers import corrections
+from pipeline.kept import code_digest, digest_of, journal
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
-from pipeline.papers.corrections import Form, Row, rows_to_mend
+from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import PaperFolder, class_file
 from pipeline.render.pieces import BACK
 from pipeline.view.run_tables import college_folder, load_run
@@ -36,64 +37,92 @@ def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> t
     """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
     scope = sorted(recipient.scope)[:MOST]
     site = {key: site_folder(cohort, source.run, *key) for key in scope}
-    pages = tuple(_attachment(key, "看板", folder / "dashboard.html") for key, folder in site.items())
+    pages: list[Attachment] = []
+    for key, folder in site.items():
+        if not page_is_whole(folder / "dashboard.html"):
+            raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
+        alone = (folder / "dashboard.html").read_bytes().replace(_WAY_BACK, b"")  # it has no index to go back to
+        pages.append(Attachment(f"{key[1][:12]}_看板.html", alone, "text/html"))
     own = within(source.colleges, ["school", "college"], scope)
     done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
     done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
     printed = [(key, site[key] / "headcount.pdf") for key in scope if key in done]
     there = [(key[1][:12], path.read_bytes()) for key, path in printed if path.is_file()]
-    return pages + tuple(Attachment(f"{name}_人数表.pdf", content, "application/pdf") for name, content in there)
-
-
-def _attachment(key: tuple[str, ...], what: str, page: Path) -> Attachment:
-    if not page_is_whole(page):
-        raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-    alone = page.read_bytes().replace(_WAY_BACK, b"")  # an attachment has no index to go back to
-    return Attachment(f"{key[1][:12]}_{what}.html", alone, "text/html")
+    return (*pages, *(Attachment(f"{name}_人数表.pdf", content, "application/pdf") for name, content in there))
 
 
 def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
-    """Render all counselors' own pages at once, one per college. Returns a function that gives a counselor's."""
+    """Render all counselors' own pages at once, one per college. Returns a function that gives a counselor's.
+
+    A page is not made again as long as the page of its college was taken over from run to run.
+    """
     if not who:
         return no_pages
-    from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.own import Notebooks
-    from pipeline.render.page_guard import Guard
 
-    guard, notebooks = Guard(load_run(source.run)), Notebooks(cohort.notebooks_folder)
-    made: dict[str, tuple[Attachment, ...]] = {}
-    failed: dict[str, str] = {}
-    with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
-        jobs: list[NotebookJob] = []
-        wanted = [(one, key) for one in who for key in sorted({(key[0], key[1]) for key in one.scope})[:MOST]]
-        for place, (recipient, key) in enumerate(wanted):
-            folder = name / str(place)
-            folder.mkdir()
-            parameters = {
-                "run": str(source.run), "college": key[1], "school": cohort.code_of(key[0]),
-                "counselor": recipient.address,
-            }  # fmt: skip
-            notebook, own = notebooks.source("counselor")
-            made_here, page = folder / "counselor.ipynb", folder / "page.html"
-            jobs.append(NotebookJob(notebook, made_here, page, parameters, str(place), own=own, ours=not own))
-        for result, (recipient, key) in zip(run_notebooks(jobs), wanted, strict=True):
-            try:
-                mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
-                expected = guard.expected(cohort.code_of(key[0]), key[1], only=frozenset(mine))
-                page = _checked(guard, expected, key, result.job.output_html if result.ok else None)
-            except RefusedError as error:
-                failed[recipient.key] = error.what
-            else:
-                made[recipient.key] = (*made.get(recipient.key, ()), page)
-
+    notebook, own = Notebooks(cohort.notebooks_folder).source("counselor")
     papers = CounselorPapers(cohort, source)
+    products = {} if own else {name: key for key, files in journal(source.run) for name in files}
+    pages: dict[_Place, bytes] = {}
+    keys: dict[_Place, str] = {}
+    failed: dict[str, str] = {}
+    for one in who:
+        for school, college in sorted({(key[0], key[1]) for key in one.scope})[:MOST]:
+            of_college = college_folder(cohort.code_of(school), college)
+            product = products.get(f"site/{of_college}/dashboard.html", "")
+            told = json.dumps([one.address, one.names, sorted(one.scope)])
+            place = one, (school, college)
+            keys[place] = product and digest_of("counselor", product, told)
+            pages[place] = papers.folder.taken(keys[place])
+    left = [place for place, content in pages.items() if not content]
+    for (one, college), content in _rendered(cohort, source, left, notebook, own=own) if left else ():
+        if isinstance(content, RefusedError):
+            failed[one.key] = content.what
+        else:
+            pages[one, college] = content
+            papers.folder.keep(f"{digest_of(one.key, *college)}.html", keys[one, college], content)
 
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
-        if recipient.key in failed or recipient.key not in made:
+        own = [(place[1][1], content) for place, content in pages.items() if place[0] == recipient]
+        if recipient.key in failed or not own:
             raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
-        return made[recipient.key] + papers(recipient)
+        made = [Attachment(f"{college[:12]}_我的班级.html", content, "text/html") for college, content in own]
+        return (*made, *papers(recipient))
 
     return page_of
+
+
+_Place = tuple[Recipient, tuple[str, str]]
+"""A counselor, and school and college of the page."""
+
+
+def _rendered(
+    cohort: Cohort, source: MailSource, places: list[_Place], notebook: Path, *, own: bool
+) -> Iterator[tuple[_Place, bytes | RefusedError]]:
+    """Execute the notebook of each place, and yield its page, or why there is none."""
+    from pipeline.render.notebooks import NotebookJob, run_notebooks
+    from pipeline.render.page_guard import Guard
+
+    guard = Guard(load_run(source.run))
+    with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
+        jobs: list[NotebookJob] = []
+        for at, (recipient, (school, college)) in enumerate(places):
+            folder = name / str(at)
+            folder.mkdir()
+            parameters = {
+                "run": str(source.run), "college": college, "school": cohort.code_of(school),
+                "counselor": recipient.address,
+            }  # fmt: skip
+            made, page = folder / "counselor.ipynb", folder / "page.html"
+            jobs.append(NotebookJob(notebook, made, page, parameters, str(at), own=own, ours=not own))
+        for result, place in zip(run_notebooks(jobs), places, strict=True):
+            recipient, (school, college) = place
+            try:
+                mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
+                expected = guard.expected(cohort.code_of(school), college, only=frozenset(mine))
+                yield place, _checked(guard, expected, college, result.job.output_html if result.ok else None)
+            except RefusedError as error:
+                yield place, error
 
 
 @contextmanager
@@ -108,16 +137,17 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _checked(guard: Guard, expected: Expected, key: tuple[str, str], page: Path | None) -> Attachment:
+def _checked(guard: Guard, expected: Expected, college: str, page: Path | None) -> bytes:
     from pipeline.render.page_guard import PageError
 
     if page is None or not page_is_whole(page):
-        raise RefusedError("辅导员页面生成失败", where=key[1], remedy=_REMEDY)
+        raise RefusedError("辅导员页面生成失败", where=college, remedy=_REMEDY)
+    content = page.read_bytes()
     try:
-        guard.check(page.read_text(encoding="utf-8"), expected)
+        guard.check(content.decode(), expected)
     except PageError as error:
-        raise RefusedError(error.what, where=key[1], remedy="没有寄出，请报告维护人员") from error
-    return _attachment(key, "我的班级", page)
+        raise RefusedError(error.what, where=college, remedy="没有寄出，请报告维护人员") from error
+    return content
 
 
 def no_pages(recipient: Recipient) -> tuple[Attachment, ...]:
@@ -130,12 +160,17 @@ MOST_BYTES = 1_000_000  # bytes of all papers of one mail
 
 
 class CounselorPapers:
-    """The papers of counselors' classes. Each college is read once, and each PDF is made once."""
+    """The papers of counselors' classes. Each college is read once, and what did not change is not made again."""
 
     def __init__(self, cohort: Cohort, source: MailSource) -> None:
-        self._cohort, self._form, self._folder = cohort, Form.of(cohort), PaperFolder(cohort, source.run_id)
+        self._cohort, self._form = cohort, Form.of(cohort)
+        self.folder = PaperFolder(cohort, source.run_id)
         self._students = lru_cache(_KEPT)(partial(paper_students, load_run(source.run)))
-        self._to_mend = lru_cache(_KEPT)(self._rows)
+        self._to_mend = lru_cache(_KEPT)(self._rows_to_mend)
+        self._made_by = digest_of(code_digest(), repr(self._form))
+
+    def _rows_to_mend(self, college: College) -> list[Row]:
+        return rows_to_mend(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
         """Return each class's sheet to sign and workbook of corrections; none if they exceed `MOST_BYTES`."""
@@ -146,16 +181,15 @@ class CounselorPapers:
                 return ()
         return tuple(made)
 
-    def _rows(self, college: College) -> list[Row]:
-        return rows_to_mend(self._students(college))
-
     def _of_class(self, college: College, class_name: str) -> Iterator[Attachment]:
-        name = class_name[:12]
-        file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
+        name, folder = class_name[:12], college_folder(college.code, college.name)
         sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
-        yield Attachment(f"{name}_{PROOF}.pdf", self._folder.pdf(file, sheet), "application/pdf")
+        content = self.folder.mailed(f"{folder}/{class_file(class_name, f'{PROOF}.pdf')}", sheet.key, sheet.pdf)
+        yield Attachment(f"{name}_{PROOF}.pdf", content, "application/pdf")
         rows = [row for row in self._to_mend(college) if row.class_name == class_name]
         if rows:
             whose = f"{college.name} {class_name}"
-            workbook = corrections.corrections_workbook(rows, whose, self._form, masked=True)
-            yield Attachment(f"{name}_{corrections.NAME}.xlsx", workbook, XLSX)
+            make = partial(corrections_workbook, rows, whose, self._form, masked=True)
+            file = f"{folder}/{class_file(class_name, f'{NAME}.xlsx')}"
+            content = self.folder.mailed(file, digest_of(self._made_by, whose, repr(rows)), make)
+            yield Attachment(f"{name}_{NAME}.xlsx", content, XLSX)

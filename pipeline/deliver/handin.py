@@ -51,12 +51,18 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Ha
     kept = entries[entries["kind"].isin(KINDS)]
     desk = lay_desk(tables, kept, today)
     if not wanted.draft:
-        check_signed(desk, kept, wanted.colleges)
+        reasons = [
+            f"{code}/{name} {line}"
+            for code, name in wanted.colleges
+            for line in unsigned(kept, code, name, of_college(desk.people, code, name))
+        ]
+        if reasons:
+            raise RefusedError("有院系还不能上报", lines=reasons, remedy="请先签字；只想看看格式请加 --draft")
     mapping = wanted.mapping.drafted() if wanted.draft else wanted.mapping
     people = approved_people(desk, wanted.colleges)
     if people.empty:
         raise RefusedError("没有审核通过的学生", remedy="请先审核，再生成上报文件")
-    table, notes = handin_table(people, mapping, cohort.path(cohort.rules.folder) if cohort.rules.folder else None)
+    table, notes = handin_table(people, mapping, cohort.rules_folder)
     form = wanted.form or mapping.format
     college = f"-{wanted.colleges[0][0]}-{wanted.colleges[0][1]}" if len(wanted.colleges) == 1 else ""
     draft = f"-{DRAFT_WORDS}" if wanted.draft else ""
@@ -67,17 +73,6 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Ha
 
 _SHOWN = 20
 _DIGITS = 15  # significant digits of a float
-
-
-def check_signed(desk: Desk, entries: pd.DataFrame, colleges: list[tuple[str, str]]) -> None:
-    """Raise `RefusedError` that lists each college (school code, name) that has not signed its present data."""
-    reasons = [
-        f"{code}/{name} {line}"
-        for code, name in colleges
-        for line in unsigned(entries, code, name, of_college(desk.people, code, name))
-    ]
-    if reasons:
-        raise RefusedError("有院系还不能上报", lines=reasons, remedy="请先签字；只想看看格式请加 --draft")
 
 
 def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:

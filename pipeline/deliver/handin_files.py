@@ -187,7 +187,11 @@ def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook
 
 
 def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -> None:
-    heading = _last_line(sheet, heading)
+    ranges: Any = list(sheet.merged_cells.ranges)
+    heading = max((each.max_row for each in ranges if each.min_row <= heading <= each.max_row), default=heading)
+    for each in ranges:
+        if each.min_row > heading:  # else a row of people would be one cell
+            sheet.unmerge_cells(str(each))
     pattern = [copy(sheet.cell(heading + 1, place + 1)._style) for place in places]  # pyright: ignore[reportPrivateUsage]
     for line, row in enumerate(rows, heading + 1):
         for value, place, style in zip(row, places, pattern, strict=True):
@@ -203,16 +207,6 @@ def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -
     for (line, column), cell in list(there.items()):
         if line > below and column in columns:
             cell.value = None
-
-
-def _last_line(sheet: Worksheet, heading: int) -> int:
-    """Return the last row of a heading, whose cells may be merged downwards. Unmerges cells below it."""
-    ranges: Any = list(sheet.merged_cells.ranges)
-    last = max((each.max_row for each in ranges if each.min_row <= heading <= each.max_row), default=heading)
-    for each in ranges:
-        if each.min_row > last:
-            sheet.unmerge_cells(str(each))
-    return last
 
 
 def _write_dbf(path: Path, rows: Rows, mapping: Mapping) -> None:

@@ -136,7 +136,8 @@ def _part(attachment: Attachment) -> bytes:
         "Content-Transfer-Encoding: base64\r\n"
         f"Content-Disposition: attachment;\r\n filename*=utf-8''{quote(name, safe='')}\r\n\r\n"
     )
-    return head.encode("ascii") + base64.encodebytes(attachment.content).replace(b"\n", b"\r\n")
+    content = base64.b64encode(attachment.content)
+    return head.encode("ascii") + b"".join(content[at : at + 76] + b"\r\n" for at in range(0, len(content), 76))
 
 
 def _encoded_words(name: str) -> str:

@@ -179,7 +179,9 @@ def _plan(
             due.append(draft)
         elif not options.failed:
             passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
-    return due, passed, [*unreachable, *bad_addresses(cohort)]
+    given = [school for school in cohort.schools if school.registrar and not clean_address(school.registrar)]
+    unreachable += [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
+    return due, passed, unreachable
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:
@@ -211,25 +213,17 @@ def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iter
             )
 
 
-def bad_addresses(cohort: Cohort) -> list[NoAddress]:
-    """Return the schools whose registrar's address is not valid."""
-    given = [school for school in cohort.schools if school.registrar and not clean_address(school.registrar)]
-    return [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
-
-
 def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
     """Record in the ledger which errata were sent. Their students then read that they were reported."""
-    told = {key for result in results if _went_out(result) for key in result.recipient.scope}
+    told: set[tuple[str, ...]] = set()
+    for result in results:
+        earlier = result.action == "skipped" and result.why == SAME  # sent, then killed before this was recorded
+        if result.recipient.kind == "registrar" and (result.action in ("accepted", "written") or earlier):
+            told |= result.recipient.scope
     for school in cohort.schools:
         if (school.name,) in told:
             rows = errata_of(load_run(source.run), school, ledger.entries(KIND))
             remember(ledger, rows, REPORTED, by="mingce send")
-
-
-def _went_out(result: Result) -> bool:
-    """Return whether the registrar has these errata: from now, or from an earlier sending that was killed."""
-    went = result.action in ("accepted", "written") or (result.action == "skipped" and result.why == SAME)
-    return result.recipient.kind == "registrar" and went
 
 
 def _registrar_message(

@@ -251,7 +251,13 @@ def password_of(mail: Mail) -> str | None:
     """
     if not mail.user:
         return None
-    found = os.environ.get("MINGCE_MAIL_PASSWORD") or _from_keyring(mail.user)
+    found = os.environ.get("MINGCE_MAIL_PASSWORD")
+    if not found:
+        import keyring
+        from keyring.errors import KeyringError
+
+        with suppress(KeyringError):  # this machine has none
+            found = keyring.get_password("mingce", mail.user)
     if not found:
         told = (
             f"[mail] user：没有 {mail.user} 的密码。请设置环境变量 MINGCE_MAIL_PASSWORD，"
@@ -262,16 +268,6 @@ def password_of(mail: Mail) -> str | None:
         told = "[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"
         raise ConfigurationError([told], where="cohort.toml")
     return found
-
-
-def _from_keyring(user: str) -> str | None:
-    import keyring
-    from keyring.errors import KeyringError
-
-    try:
-        return keyring.get_password("mingce", user)
-    except KeyringError:
-        return None
 
 
 def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:

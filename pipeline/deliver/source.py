@@ -113,8 +113,11 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
     names = {school.code: school.name for school in cohort.schools}
     own = ("findings", "colleges", "counselors", "college_people", "course")
     with open_ledger(cohort) as ledger:
-        _refuse_unanswered(summary, ledger, run.name)
+        asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
         returned = _return_reasons(names, ledger)
+    if asked:
+        lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
+        raise RefusedError("；".join(lines), where=run.name, remedy=YEARS_REMEDY)
     run_id = str(summary.get("run_id") or run.name)
     colleges = list(roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
     unread = summary.get("unread") or {}
@@ -133,12 +136,6 @@ def open_run(cohort: Cohort, run: Path) -> MailSource:
         extras=_extras(run, submissions),
         **{name: read_table(run, name) for name in own},
     )
-
-
-def _refuse_unanswered(summary: dict[str, Any], ledger: Ledger, run: str) -> None:
-    asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
-    if asked:
-        raise RefusedError("；".join(line.removesuffix(YEARS_REMEDY) for line in asked), where=run, remedy=YEARS_REMEDY)
 
 
 def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:

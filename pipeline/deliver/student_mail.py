@@ -116,7 +116,7 @@ def _addresses(school: School, cohort: Cohort) -> dict[tuple[str, str], str]:
     for path in files_of(school.registry, cohort.folder)[0]:
         for grid in read_table_file(read_content(path, cohort.folder)).grids:
             part = rows_of_grid(grid, ["student_number", "email"], school.columns, (("student_number",),))
-            if part.columns and "email" in part.columns.fields and len(part.rows):
+            if any("email" in has.fields for has in part.columns) and len(part.rows):
                 pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
                 found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
     return found

@@ -1,4 +1,4 @@
-"""Phones, postcodes, QQ numbers and e-mail addresses. Every `_ok` function is true on blank (`FIELD.required`).
+"""Phones and e-mail addresses. Every `_ok` function is true on blank (`FIELD.required`).
 
 Sources: the ministry's numbering plan (mobile: 11 digits from 1 and 3 to 9; landline: area code and 7 or 8 digits), and
 the tables in `expectations/contacts/`.
@@ -101,8 +101,7 @@ def family_phone_ok(values: pd.Series) -> pd.Series:
 def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:
     answer = flag(values, plain)
     if not plain.all():
-        rest = values[~plain]
-        answer[~plain] = flag_by_distinct(rest, judge)
+        answer[~plain] = flag_by_distinct(values[~plain], judge)
     return answer
 
 
@@ -116,15 +115,15 @@ def area_code_state(values: pd.Series) -> pd.Series:
 
 
 def _area_code_state(value: str) -> str:
-    states = [_state_of_one(number) for number in telephones(value).split("/")]
-    return next(filter(None, states), "")
-
-
-def _state_of_one(number: str) -> str:
-    area = _area_of(number)
-    if area:
-        return "abolished" if area in _abolished() else "" if _in_use(area) else "unknown"
-    return "missing" if re.fullmatch(_LOCAL_ONLY, number) else ""
+    for number in telephones(value).split("/"):
+        area = _area_of(number)
+        if area in _abolished():
+            return "abolished"
+        if area and not _in_use(area):
+            return "unknown"
+        if re.fullmatch(_LOCAL_ONLY, number):
+            return "missing"
+    return ""
 
 
 def _area_of(number: str) -> str:
@@ -165,16 +164,6 @@ def _successor(value: str) -> str:
 def _abolished() -> dict[str, tuple[str, str]]:
     rows = expectation_rows("contacts/area_codes_abolished.csv")
     return {row["code"]: (row["successor"], row["first_digit"]) for row in rows}
-
-
-def postcode_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is six digits."""
-    return flag(values, fits_pattern(values, "|[0-9]{6}"))
-
-
-def qq_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is five to eleven digits without a leading zero."""
-    return flag(values, fits_pattern(values, "|[1-9][0-9]{4,10}"))
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

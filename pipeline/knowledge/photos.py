@@ -15,13 +15,15 @@ import struct
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from zlib import error as zlib_error
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from pipeline.whole import sha256_of
 
 NEAR = 4  # bits of 64
 CLOSE = 6.0  # mean difference of colours, of 255: copies at quality 40 or half the size stay under 3
@@ -116,8 +118,7 @@ GRID = 6
 COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
 
 
-@dataclass(frozen=True)
-class PhotoFile:
+class PhotoFile(NamedTuple):
     """One file: whether it decodes whole, bytes, upright pixels, SHA-256, perceptual hash."""
 
     readable: bool
@@ -135,18 +136,11 @@ def examine_photos(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, i
         for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
     ]
     pictures = {path: read_picture(path) for path in {path for path in paths if path is not None}}
-    rows = [_row(shelf.root, path, pictures) for path in paths]
+    nothing = (False, "", False, 0, 0, 0, "", "")
+    rows = [(True, path.relative_to(shelf.root).as_posix(), *pictures[path]) if path else nothing for path in paths]
     frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS), index=names.index)
     kinds = {"found": bool, "path": "str", "readable": bool, "bytes": "int64", "width": "int64", "height": "int64"}
     return frame.astype({**kinds, "sha256": "str", "phash": "str"})
-
-
-def _row(folder: Path, path: Path | None, pictures: dict[Path, PhotoFile]) -> tuple[object, ...]:
-    if path is None:
-        return (False, "", False, 0, 0, 0, "", "")
-    seen = pictures[path]
-    relative = path.relative_to(folder).as_posix()
-    return (True, relative, seen.readable, seen.bytes, seen.width, seen.height, seen.sha256, seen.phash)
 
 
 class Shelf:
@@ -187,14 +181,16 @@ class Shelf:
         return self._stemmed(student_number) or self._stemmed(id_number) or next(iter(named), None)
 
     def _named(self, name: str) -> list[Path]:
-        key = _asked(name)
-        if not key:
+        path = PurePosixPath(_fold(name).replace("\\", "/"))
+        outward = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
+        if outward or not path.name:
             return []
-        keys = (key, PurePosixPath(key).name)  # the office may not have kept the folder in 照片/张三.jpg
-        found = (
-            self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(_without_suffix(key)) for key in keys
-        )
-        return next(filter(None, found), [])
+        for asked in (path, PurePosixPath(path.name)):  # the office may not have kept the folder in 照片/张三.jpg
+            stem = asked.with_suffix("") if asked.suffix in IMAGE_SUFFIXES else asked
+            key = asked.as_posix()
+            if found := self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(stem.as_posix()):
+                return found
+        return []
 
     def _stemmed(self, number: str) -> Path | None:
         known = self._by_stem.get(_fold(number)) if number else None
@@ -205,23 +201,12 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
-def _asked(name: str) -> str:
-    path = PurePosixPath(_fold(name).replace("\\", "/"))
-    outward = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
-    return "" if outward or not path.name else path.as_posix()
-
-
-def _without_suffix(key: str) -> str:
-    path = PurePosixPath(key)
-    return path.with_suffix("").as_posix() if path.suffix in IMAGE_SUFFIXES else key
-
-
 def read_picture(path: Path) -> PhotoFile:
     """Return what one file is. A file that cannot be opened or decoded whole is not readable."""
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
         size = path.stat().st_size
-        digest = hashlib.sha256(content).hexdigest() if content else _digest(path)
+        digest = hashlib.sha256(content).hexdigest() if content else sha256_of(path)
     except OSError:
         return PhotoFile(False, 0, 0, 0, "", "")
     measured = _decode(content) if content else None
@@ -229,11 +214,6 @@ def read_picture(path: Path) -> PhotoFile:
         return PhotoFile(False, size, 0, 0, digest, "")
     width, height, phash = measured
     return PhotoFile(True, size, width, height, digest, phash)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _decode(content: bytes) -> tuple[int, int, str] | None:
@@ -249,7 +229,8 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
             upright = ImageOps.exif_transpose(image)
             colours = upright.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX).tobytes().hex()
             return upright.width, upright.height, f"{imagehash.phash(upright.convert('L'))}{colours}"
-    except (OSError, ValueError, SyntaxError, struct.error, zlib_error, Image.DecompressionBombError):
-        return None
-    except (IndexError, KeyError, TypeError, OverflowError, EOFError, MemoryError):
+    except (
+        OSError, ValueError, SyntaxError, struct.error, zlib_error, Image.DecompressionBombError, IndexError, KeyError,
+        TypeError, OverflowError, EOFError, MemoryError,
+    ):  # fmt: skip
         return None

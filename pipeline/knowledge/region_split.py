@@ -64,13 +64,11 @@ def _province_of(table: RegionTable, province: str, source: str) -> str:
     for head in heads:
         found = table.provinces_of.get(head, set())
         rest = source[len(head) :]
-        if len(found) == 1 and (rest or province) and _holds(table, next(iter(found)), head, rest):
-            return next(iter(found))
+        if len(found) == 1 and (rest or province):
+            only = next(iter(found))
+            if not rest or rest in table.counties.get((only, table.cities[only].get(head, "")), {}):
+                return only
     return ""
-
-
-def _holds(table: RegionTable, province: str, head: str, rest: str) -> bool:
-    return not rest or rest in table.counties.get((province, table.cities[province].get(head, "")), {})
 
 
 def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:

@@ -53,6 +53,8 @@ class RegionTable:
     """The indexes of the table of regions; `load_table` builds them once."""
 
     spans: dict[Place, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    ends: dict[Place, int] = field(default_factory=dict)
+    """By place: the last year of its spans."""
     heirs: dict[Place, tuple[Place, ...]] = field(default_factory=dict)
     forebears: dict[Place, list[Place]] = field(default_factory=lambda: defaultdict(list))
     codes: set[str] = field(default_factory=set)
@@ -73,7 +75,7 @@ class RegionTable:
 
     def last_year(self, place: Place) -> int:
         """Return the last year in which a place was valid, or 0."""
-        return max((span.last for span in self.spans.get(place, ())), default=0)
+        return self.ends.get(place, 0)
 
     def valid(self, place: Place, year: int) -> bool:
         """Return whether a place was valid at the end of `year` or of the year before (at most the table's last)."""
@@ -86,7 +88,14 @@ def load_table() -> RegionTable:
     """Return the table, read once."""
     table = RegionTable()
     for row in expectation_rows("regions/regions.csv"):
-        _add(table, row)
+        place = Place(row["province"], row["city"], row["county"])
+        span = Span(int(row["valid_from"]), int(row["valid_to"] or NOW))
+        table.codes.add(row["code"])
+        table.code_of[place] = max(table.code_of.get(place, (0, "")), (span.last, row["code"]))
+        table.spans[place].append(span)
+        table.ends[place] = max(table.last_year(place), span.last)
+        if row["successors"] and span.last >= table.last_year(place):
+            table.heirs[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
     other = resources.expectations() / "regions" / "other_codes.csv"
     table.codes |= set(other.read_text(encoding="utf-8").split()[1:])
     table.latest = max((span.first for spans in table.spans.values() for span in spans), default=0)
@@ -101,16 +110,6 @@ def load_table() -> RegionTable:
     table.province_heads = sorted(table.provinces, key=len, reverse=True)
     _name_across(table)
     return table
-
-
-def _add(table: RegionTable, row: dict[str, str]) -> None:
-    place = Place(row["province"], row["city"], row["county"])
-    span = Span(int(row["valid_from"]), int(row["valid_to"] or NOW))
-    table.codes.add(row["code"])
-    table.code_of[place] = max(table.code_of.get(place, (0, "")), (span.last, row["code"]))
-    table.spans[place].append(span)
-    if row["successors"] and span.last >= table.last_year(place):
-        table.heirs[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
 
 
 def _name_cities(table: RegionTable) -> None:

@@ -24,14 +24,7 @@ from pipeline.knowledge.region_table import (
     load_table,
     names_in,
 )
-from pipeline.knowledge.text_columns import (
-    Places,
-    distinct_rows,
-    expectation_rows,
-    flag_by_distinct,
-    flag_by_rows,
-    text_by_rows,
-)
+from pipeline.knowledge.text_columns import Places, among, distinct_rows, expectation_rows, flag_by_rows, text_by_rows
 
 LEVELS = ["province", "city", "county"]
 _VERDICTS = ["resolved_province", "resolved_city", "hierarchy", "valid_then"]
@@ -72,7 +65,9 @@ class Regions:
         one, other = self._split(*one), self._split(*other)
         then = int(year) if re.fullmatch("[0-9]{4}", year) else table.latest
         if not all(place in table.spans and table.valid(place, then) for place in (one, other)):
-            one, other = (_of_xinjiang(current_names(table, place)) for place in (one, other))
+            one, other = (current_names(table, place) for place in (one, other))
+            # 新疆生产建设兵团 lies in 新疆: each name stands for the other
+            one, other = (place._replace(province=place.province.replace(CORPS, XINJIANG)) for place in (one, other))
         return [mine == its for mine, its in zip(one, other, strict=True)]
 
     def judge(self, province: pd.Series, city: pd.Series, county: pd.Series, year: pd.Series | int) -> pd.DataFrame:
@@ -91,7 +86,9 @@ class Regions:
     def _judge(self, place: Place, year: str) -> tuple[str | bool, ...]:
         table = self._table
         province = place.province in table.provinces
-        city = province and (place.province in UNDIVIDED or _city_known(table, place))
+        corps = place.province == XINJIANG and CORPS_UNIT.search(place.city) is not None
+        named = corps or place.city in table.city_names or _direct(table, place)
+        city = province and (place.province in UNDIVIDED or named)
         hierarchy = not (province and city) or _belongs(table, place)
         entries = _dated(table, place) if province and city and hierarchy else []
         then = int(year) if re.fullmatch("[0-9]{4}", year) else None
@@ -101,12 +98,9 @@ class Regions:
 
     def known_code(self, six: pd.Series) -> pd.Series:
         """Return whether six digits were ever a region's code. Codes ending in 00 or 01 pass under a province."""
-        return flag_by_distinct(six, self._known_code)
-
-    def _known_code(self, code: str) -> bool:
-        if not code or code in self._table.codes or code == "830000":
-            return True
-        return len(code) == 6 and code[:2] in self._provinces and code[4:] in {"00", "01"}
+        known = {"", "830000", *self._table.codes}
+        known |= {code for code in six.unique() if code[:2] in self._provinces and re.fullmatch("[0-9]{4}0[01]", code)}
+        return among(six, known)
 
 
 def _spread(
@@ -114,16 +108,6 @@ def _spread(
 ) -> pd.DataFrame:
     kinds = {name: bool if name in _VERDICTS else "str" for name in columns}
     return pd.DataFrame(answers, columns=pd.Index(columns)).astype(kinds).take(places).set_axis(index)
-
-
-def _of_xinjiang(place: Place) -> Place:
-    """新疆生产建设兵团 lies in 新疆: each name stands for the other."""
-    return place._replace(province=XINJIANG) if place.province == CORPS else place
-
-
-def _city_known(table: RegionTable, place: Place) -> bool:
-    corps = place.province == XINJIANG and bool(CORPS_UNIT.search(place.city))
-    return corps or place.city in table.city_names or _direct(table, place)
 
 
 def _direct(table: RegionTable, place: Place) -> bool:
@@ -166,23 +150,21 @@ def load_regions() -> Regions:
 
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return whether each postcode may lie in its province. Blank, malformed and unknown ones are true."""
-    return flag_by_rows(_may_serve, values, province)
 
+    def fits(code: str, name: str) -> bool:
+        return _serves(code, name) is not False
 
-def _may_serve(code: str, province: str) -> bool:
-    return _serves(code, province) is not False
+    return flag_by_rows(fits, values, province)
 
 
 def postcode_whole(values: pd.Series, province: pd.Series) -> pd.Series:
     """Return postcodes with the leading 0 that a spreadsheet dropped, unless their first digits fit the province."""
-    return text_by_rows(_with_zero, values, province)
 
+    def whole(code: str, name: str) -> str:
+        other = not _serves(f"0{code}", name) and _serves(f"{code}0", name)
+        return code if other or not re.fullmatch("[1-7][0-9]{4}", code) else f"0{code}"
 
-def _with_zero(code: str, province: str) -> str:
-    if not re.fullmatch("[1-7][0-9]{4}", code):
-        return code
-    other = not _serves(f"0{code}", province) and _serves(f"{code}0", province)
-    return code if other else f"0{code}"
+    return text_by_rows(whole, values, province)
 
 
 def _serves(code: str, province: str) -> bool | None:

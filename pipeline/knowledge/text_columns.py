@@ -53,11 +53,6 @@ def text(values: pd.Series, answers: Objects) -> pd.Series:
     return pd.Series(answers, index=values.index, dtype="str")
 
 
-def text_series(answers: Any, index: pd.Index) -> pd.Series:  # noqa: ANN401  # an Arrow array
-    """Return an Arrow array of large strings as a column of text (no copy)."""
-    return pd.Series(cast(Any, pd.StringDtype(na_value=np.nan)).__from_arrow__(answers), index=index)
-
-
 def distinct(values: pd.Series) -> tuple[Places, list[str]]:
     """Return each value's position among the distinct values, and these in order of appearance."""
     encoded = cast(Any, pc).dictionary_encode(arrow(values))
@@ -78,7 +73,8 @@ def distinct_rows(*columns: pd.Series) -> tuple[Places, list[tuple[str, ...]]]:
 
 def chosen(places: Places, words: list[str], index: pd.Index) -> pd.Series:
     """Return the word at each of `places` as a text column."""
-    return text_series(pa.array(words, type=pa.large_string()).take(pa.array(places)), index)
+    taken = pa.array(words, type=pa.large_string()).take(pa.array(places))
+    return pd.Series(cast(Any, pd.StringDtype(na_value=np.nan)).__from_arrow__(taken), index=index)
 
 
 def among(values: pd.Series, wanted: Iterable[str]) -> pd.Series:

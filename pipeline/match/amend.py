@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,7 +69,11 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
     owned, untaken = _owned(amendments, current)
     chains = _chains(amendments, owned)
     made, told, laid = [current.iloc[:0]], [changes], dict[int, set[int]]()
-    while turn := _turn(chains, current):
+    while turn := [
+        (base, amendment)
+        for base, chain in chains.items()
+        if (amendment := chain.next(str(current["submission_id"][base]))) is not None
+    ]:
         for base, amendment in turn:
             laid.setdefault(amendment, set()).add(base)
         rows, mine = _laid(current, amendments, turn, pd.concat(told), normalise)
@@ -79,8 +83,10 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
     for amendment, of in owned.items():
         if amendment not in laid:
             untaken[amendment] = GONE
-        elif amendments[TARGET][amendment] and _latest(current, of) not in laid[amendment]:
-            untaken[amendment] = OUTDATED
+        elif amendments[TARGET][amendment]:
+            times = in_order(current["submitted_at"].loc[sorted(of)])
+            if times.index[times == times.max()][-1] not in laid[amendment]:
+                untaken[amendment] = OUTDATED
     rows = pd.concat(made, ignore_index=True)
     whole = pd.concat([told[0].iloc[:0], *told[1:]], ignore_index=True)[CHANGES]
     places = pd.Series(np.arange(len(rows)), index=rows["submission_id"])
@@ -123,17 +129,6 @@ def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]
     return chains
 
 
-def _turn(chains: dict[int, _Chain], current: Frame) -> list[tuple[int, int]]:
-    ids = current["submission_id"]
-    turn = ((base, chain.next(str(ids[base]))) for base, chain in chains.items())
-    return [(base, amendment) for base, amendment in turn if amendment is not None]
-
-
-def _latest(bases: Frame, of: Iterable[int]) -> int:
-    times = in_order(bases["submitted_at"].loc[sorted(of)])
-    return int(times.index[(times == times.max()).to_numpy()][-1])
-
-
 def _laid(
     current: Frame, amendments: Frame, turn: list[tuple[int, int]], changes: Frame, normalise: Normalise
 ) -> tuple[Frame, Frame]:
@@ -149,18 +144,14 @@ def _laid(
     normal = normal.set_index(base.index)
     changed = taken & normal[names].ne(base[names])
     some = changed.any(axis=1)
-    ids = _ids(base["submission_id"], given.where(changed, ""))
-    rows = base.assign(**{name: normal[name] for name in names}, submission_id=ids)[some]
+    told = zip(base["submission_id"], given.where(changed, "").itertuples(index=False), strict=True)
+    texts = ["\x1f".join([str(of), *map(str, new)]).encode("utf-8", "surrogatepass") for of, new in told]
+    ids = [hashlib.blake2b(text, digest_size=10).hexdigest() for text in texts]  # of the base's id and the new values
+    rows = base.assign(**{name: normal[name] for name in names}, submission_id=pd.Series(ids, base.index, dtype="str"))[
+        some
+    ]
     why = why.assign(base=base.index[why["at"]]).set_index(["base", "field"])["why"]
     return rows, _changes(rows, base, given, changed[some], source, changes, why)
-
-
-def _ids(bases: pd.Series, given: Frame) -> pd.Series:
-    """Return the ids of amended submissions: a digest of the base's id and of the new values."""
-    rows = zip(bases, given.itertuples(index=False), strict=True)
-    told = ["\x1f".join([str(base), *map(str, row)]).encode("utf-8", "surrogatepass") for base, row in rows]
-    digests = [hashlib.blake2b(text, digest_size=10).hexdigest() for text in told]
-    return pd.Series(digests, index=bases.index, dtype="str")
 
 
 def _changes(

@@ -30,7 +30,7 @@ WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
 
 
-def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = None) -> Frame:
+def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     """Return the evidence for each submission, indexed like `submissions`.
 
     Columns hold positions in `registry`, or `NONE` if no row fits or several do (then `several_…` is true). In the
@@ -40,7 +40,7 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     the row that the submission stands on in the roster. `strays`: a number points to another row than `id_row`.
     `score`: 0 to 100, and 100 only for an exact match.
     """
-    pairs = exact_pairs(submissions, registry) if pairs is None else pairs
+    pairs = exact_pairs(submissions, registry)
     evidence = {
         name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
     }
@@ -55,7 +55,10 @@ def find_evidence(submissions: Frame, registry: Frame, pairs: Frame | None = Non
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
     _dismiss_strangers(people, evidence)
-    evidence["standing_row"] = _standing(evidence)
+    # where several fit, the row of the given student number: its student is not missing
+    torn = np.logical_or.reduce([evidence[name] for name in SEVERAL.values()]) | (evidence["id_row"] >= 0)
+    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
+    evidence["standing_row"] = np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
     return pd.DataFrame(evidence, index=submissions.index).drop(columns="claimed_row")
 
@@ -92,11 +95,11 @@ class _People:
         told = [(str(one[left]), str(other[right])) for one, other in self._witnesses]
         return bool(told[0][0]) and all(one == other for one, other in told if one and other)
 
-    def number_equal(self, left: int, right: int) -> bool:
-        return any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
-
-    def says_nothing_else(self, left: int) -> bool:
-        return not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
+    def agree(self, left: int, right: int) -> bool:
+        """Return whether anything beside the ID number agrees, or the submission gives neither number nor class."""
+        equal = any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
+        silent = not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
+        return equal or silent or self.near(left, right) or self.alike(left, right)
 
 
 def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict[str, np.ndarray]) -> None:
@@ -172,14 +175,10 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
                 if str(numbers[row]).startswith(prefixes[n]) and genders[n] in ("", gender_of[row])
             ]
         else:
-            fitting = _nearest(number, [(row, str(numbers[row])) for row in candidates])
+            steps = {row: OSA.distance(number, str(numbers[row])) for row in candidates if number and numbers[row]}
+            least = min([*steps.values(), _NEAR_DIGITS])
+            fitting = [row for row in candidates if steps.get(row) == least]
         _put(evidence, "similar_row", int(at), set(fitting))
-
-
-def _nearest(number: str, candidates: list[tuple[int, str]]) -> list[int]:
-    near = [(OSA.distance(number, other), row) for row, other in candidates if number and other]
-    best = min((steps for steps, _ in near), default=_NEAR_DIGITS + 1)
-    return [row for steps, row in near if steps == best <= _NEAR_DIGITS]
 
 
 def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
@@ -209,12 +208,7 @@ def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None
     by_id &= ~np.logical_or.reduce([matched == evidence[name] for name in others])
     for at in np.flatnonzero(by_id).tolist():
         row = int(matched[at])
-        if not (
-            people.near(at, row)
-            or people.number_equal(at, row)
-            or people.alike(at, row)
-            or people.says_nothing_else(at)
-        ):
+        if not people.agree(at, row):
             matched[at] = NONE
 
 
@@ -228,14 +222,6 @@ def _taken(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
     named, both = evidence["id_name_row"], evidence["both_numbers_row"]
     certified = named[(named >= 0) & ((both < 0) | (both == named))]
     return (named >= 0) & np.isin(rows, certified) & ~np.isin(named, certified)
-
-
-def _standing(evidence: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the matched row or, if several fit, the row of the given student number: its student is not missing."""
-    tied = [evidence[name] for name in SEVERAL.values()]
-    torn = np.logical_or.reduce(tied) | (evidence["id_row"] >= 0)
-    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
-    return np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
 
 
 def _scores(submissions: Frame, registry: Frame, rows: np.ndarray) -> np.ndarray:

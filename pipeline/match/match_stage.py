@@ -15,8 +15,17 @@ from pipeline.knowledge.codes import covered
 from pipeline.match.evidence import find_evidence
 from pipeline.match.keys import PERSON_KEYS, key_frame
 from pipeline.match.membership import with_scope
-from pipeline.match.persons import WITHDRAWN, counting, made_at
-from pipeline.match.settle import CLASHES, FLAGS, OWNED, flag_columns, settle_persons, submission_keys
+from pipeline.match.persons import (
+    CLASHES,
+    FLAGS,
+    OWNED,
+    WITHDRAWN,
+    counting,
+    flag_columns,
+    made_at,
+    settle_persons,
+    submission_keys,
+)
 from pipeline.normalise.dates import AMBIGUOUS
 from pipeline.tables import CHANGES, Frame
 
@@ -106,7 +115,10 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
     matched = evidence["matched_row"].to_numpy()
     filled = submissions.copy()
     blank = submissions[submissions["major"] == ""]
-    filled.loc[blank.index, "major"] = _majors(blank, classes)
+    keys = ["school", "class_name"]
+    groups = classes.loc[classes["major"] != "", [*keys, "major"]].drop_duplicates()
+    single = groups[~groups.duplicated(keys, keep=False)].set_index(keys)["major"]
+    filled.loc[blank.index, "major"] = blank[keys].join(single, on=keys)["major"].fillna("").astype("str")
     for name in COMPLETED if len(registry) else ():
         held = registry[name].take(matched.clip(0)).set_axis(submissions.index)
         filled[name] = submissions[name].where(~(_completes(name, submissions[name], held) & (matched >= 0)), held)
@@ -126,19 +138,13 @@ def _completes(name: str, given: pd.Series, held: pd.Series) -> pd.Series:
     return given.str.fullmatch(AMBIGUOUS) & ((held == year + "-01") | (held == year + "-10"))
 
 
-def _majors(submissions: Frame, classes: Frame) -> pd.Series:
-    keys = ["school", "class_name"]
-    groups = classes.loc[classes["major"] != "", [*keys, "major"]].drop_duplicates()
-    single = groups[~groups.duplicated(keys, keep=False)]
-    return submissions[keys].join(single.set_index(keys)["major"], on=keys)["major"].fillna("").astype("str")
-
-
 def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     """Return what the same person's other submissions say of each counting one, or "".
 
     `later_id`: the last later submission that is not certified, while the counting one is. `contacts_changed`: labels
     of two or more contacts that differ in a certified earlier one.
     """
+    submissions = submissions[["submission_id", "superseded_by", "made_at", "later", "certified", *CONTACTS]]
     counted = counting(submissions)
     others = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
     later = others[others["later"]].sort_values("made_at", kind="stable").drop_duplicates("superseded_by", keep="last")
@@ -187,11 +193,11 @@ def match(
     """
     rows = pd.concat([submissions, made_at(submissions, latest)], axis=1).reset_index(drop=True)
     live = ~rows["submission_id"].isin(list(withdrawn)).to_numpy()
-    settled = settle_persons(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
+    counts, flags = settle_persons(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
     ids = rows["submission_id"].to_numpy(dtype=object)
-    instead = np.where(settled.counts == np.arange(len(rows)), "", ids[settled.counts])
+    instead = np.where(counts == np.arange(len(rows)), "", ids[counts])
     superseded_by = pd.Series(np.where(live, instead, WITHDRAWN), index=rows.index, dtype="str")
-    return match_settled(rows.assign(superseded_by=superseded_by, **flag_columns(settled.flags)), registries)
+    return match_settled(rows.assign(superseded_by=superseded_by, **flag_columns(flags)), registries)
 
 
 def match_settled(rows: Frame, registries: Registries) -> Matched:
@@ -204,6 +210,7 @@ def match_settled(rows: Frame, registries: Registries) -> Matched:
     submissions = rows.drop(columns=beside)
     for column in ("major", *COMPLETED):
         submissions.loc[counted.index, column] = filled[column]
+    pictures = {name: f"photo_{name}" for name in PHOTOS}
     return Matched(
         submissions=submissions,
         counting=filled.drop(columns=beside),
@@ -213,14 +220,8 @@ def match_settled(rows: Frame, registries: Registries) -> Matched:
         classes=registries.classes,
         marks=counted.reindex(columns=list(MARKS)).assign(later_cause="", **resubmissions(rows)),
         unread=registries.unread,
-        photos=_photos(counted),
+        photos=counted[list(pictures.values())].set_axis([*pictures], axis=1) if "photo_found" in counted else None,
         made_at=rows["made_at"],
         later=submissions[rows["later"]],
         changes=changes,
     )
-
-
-def _photos(submissions: Frame) -> Frame | None:
-    if "photo_found" not in submissions:
-        return None
-    return pd.DataFrame({name: submissions[f"photo_{name}"] for name in PHOTOS}, index=submissions.index)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline import fields, resources
-from pipeline.cohort import Cohort
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import without_placeholders
 from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct, joined_text
@@ -98,11 +97,6 @@ def status_meanings(folder: Path | None = None) -> dict[str, Status]:
     return known | _read(own) if own and own.is_file() else known
 
 
-def own_rules(cohort: Cohort) -> Path | None:
-    """Return the folder of the office's own rules, or None."""
-    return cohort.path(cohort.rules.folder) if cohort.rules.folder else None
-
-
 def _read(path: Path) -> dict[str, Status]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = [(row.get("value"), row.get("belongs"), row.get("reason") or "") for row in csv.DictReader(lines)]
@@ -125,15 +119,15 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
 
     given = without_placeholders(STATUS, rows[STATUS], None)
     reason = by_distinct(given, lambda word: meaning(word).reason if meaning(word).belongs == "no" else "")
-    other_year = flag_by_distinct(rows["graduation_month"], lambda month: _year_of(month) not in ("", f"{year:04d}"))
+
+    def ends_otherwise(month: str) -> bool:
+        found = _YEAR.fullmatch(month)
+        return found is not None and found[1] != f"{year:04d}"
+
+    other_year = flag_by_distinct(rows["graduation_month"], ends_otherwise)
     outside = reason.mask((reason == "") & other_year, ANOTHER_YEAR).astype("str")
     unknown = flag_by_distinct(given, lambda word: meaning(word).belongs == "ask")
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
-
-
-def _year_of(month: str) -> str:
-    found = _YEAR.fullmatch(month)
-    return found[1] if found else ""
 
 
 def years_outside(rows: Frame) -> dict[str, int]:

@@ -33,7 +33,10 @@ def month(text: str) -> str:
         return text
     if serial := _SERIAL.fullmatch(text):
         return (_EPOCH_1900 + timedelta(days=int(serial[1]))).strftime("%Y-%m")
-    plain = _chinese_to_digits(text).replace(" ", "") if not re.search(r"[A-Za-z:]", text) else text
+    plain = text
+    if not re.search(r"[A-Za-z:]", text):
+        tens = re.sub(r"十([一二])", r"1\1", text).replace("十", "10")
+        plain = tens.translate(_CHINESE_DIGITS).replace(" ", "")
     for pattern, order in ((_YEAR_MONTH, (1, 2)), (_COMPACT, (1, 2)), (_MONTH_YEAR, (2, 1))):
         found = pattern.fullmatch(plain)
         if found and 1 <= int(found[order[1]]) <= 12:
@@ -48,11 +51,6 @@ def _english_month(text: str) -> str:
     name, year = (found[1], found[2]) if found[1] else (found[4], found[3])
     number = _MONTH_NAMES.get(name.lower())
     return f"{year if len(year) == 4 else f'20{year}'}-{number:02d}" if number else text
-
-
-def _chinese_to_digits(text: str) -> str:
-    tens = re.sub(r"十([一二])", r"1\1", text)
-    return re.sub(r"十", "10", tens).translate(_CHINESE_DIGITS)
 
 
 _HALF = "上午|下午|中午|晚上|凌晨|早上|清晨|傍晚|AM|PM"
@@ -112,22 +110,15 @@ def _moment(text: str) -> str:
         hour = 0
     try:
         when = datetime(year, month_, day, hour, minute, second)
-        offset = found[9] or _of_hours(found[10])
-        when = _in_shanghai(when, offset) if offset else when
+        offset = found[9] or (f"{found[10][0]}{found[10][1:].zfill(2)}00" if found[10] else "")
+        if offset:
+            zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
+            when = when.replace(tzinfo=zone).astimezone(SHANGHAI)
     except (ValueError, OverflowError):  # no such day or offset, or past the year 9999
         return ""
     if found[5] is None:
         return when.date().isoformat()
     return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
-
-
-def _of_hours(hours: str | None) -> str:
-    return f"{hours[0]}{hours[1:].zfill(2)}00" if hours else ""
-
-
-def _in_shanghai(when: datetime, offset: str) -> datetime:
-    zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
-    return when.replace(tzinfo=zone).astimezone(SHANGHAI)
 
 
 def in_order(moments: pd.Series) -> pd.Series:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
 from typing import NamedTuple
 
 from pipeline import fields
@@ -17,9 +19,7 @@ from pipeline.normalise.dates import moment, month, study_years
 # Only width: NFKC would also turn ² and ① into digits (traps.md).
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
-_DASHES = re.compile("[‐‑‒–—―−﹣－﹘]")
 _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_HAN_SPACE = re.compile(rf"(?<=[{_HAN}]) +| +(?=[{_HAN}])")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
@@ -42,47 +42,32 @@ def trimmed(text: str) -> str:
     return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
-def half_width(text: str) -> str:
-    """Turn full-width ASCII into half-width."""
-    return text.translate(_WIDTH)
-
-
-def half_width_letters(text: str) -> str:
-    """Turn full-width letters and digits into half-width; Chinese punctuation stays."""
-    return text.translate(_ALPHANUMERIC_WIDTH)
-
-
-def without_han_spaces(text: str) -> str:
-    """Remove spaces next to Chinese characters."""
-    return _HAN_SPACE.sub("", text)
-
-
-def without_spaces(text: str) -> str:
-    """Remove every plain space."""
-    return text.replace(" ", "")
-
-
-def plain_dashes(text: str) -> str:
-    """Turn every kind of dash into a hyphen."""
-    return _DASHES.sub("-", text)
-
-
-def without_apostrophe(text: str) -> str:
-    """Remove an apostrophe that a spreadsheet left before a number."""
-    return re.sub(r"^['’‘`]+(?=[0-9A-Za-z])", "", text)
-
-
-# possessive: a cell of a million letters must cost linear time
-_LABEL = re.compile(
-    r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+"
-    r"|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+|q[:：] *+)++"
-    r"(?=[0-9A-Za-z])",
-    re.IGNORECASE,
+Repair = Callable[[str], str]
+half_width: Repair = methodcaller("translate", _WIDTH)
+half_width_letters: Repair = methodcaller("translate", _ALPHANUMERIC_WIDTH)  # Chinese punctuation stays
+without_spaces: Repair = methodcaller("replace", " ", "")
+without_han_spaces: Repair = partial(re.compile(rf"(?<=[{_HAN}]) +| +(?=[{_HAN}])").sub, "")
+plain_dashes: Repair = partial(re.compile("[‐‑‒–—―−﹣－﹘]").sub, "-")
+# that a spreadsheet left before a number
+without_apostrophe: Repair = partial(re.compile(r"^['’‘`]+(?=[0-9A-Za-z])").sub, "")
+# 身份证： or QQ号 before a number, （本人） behind it; possessive: a cell of a million letters must cost linear time
+without_label: Repair = partial(
+    re.compile(
+        r"^(?:[\u4e00-\u9fff]++(?:[(（][\u4e00-\u9fff]*+[)）])?+[:： ]*+"
+        r"|(?:id|no|number|passport)\b[.:： ]*+|qq[:： ]*+|q[:：] *+)++"
+        r"(?=[0-9A-Za-z])",
+        re.IGNORECASE,
+    ).sub,
+    "",
 )
-_REMARK = re.compile(
-    r"(?<=[0-9A-Za-z]) *+(?:[(（](?=[^()（）0-9]*[\u4e00-\u9fff])[^()（）0-9]*+[)）]|[\u4e00-\u9fff]++)$"
+without_remark: Repair = partial(
+    re.compile(
+        r"(?<=[0-9A-Za-z]) *+(?:[(（](?=[^()（）0-9]*[\u4e00-\u9fff])[^()（）0-9]*+[)）]|[\u4e00-\u9fff]++)$"
+    ).sub,
+    "",
 )
-
+# the last of 18 characters: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk
+upper_x: Repair = partial(re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖╳*]$").sub, "X")
 
 # ? and * may stand for a lost digit, + belongs to a country code
 _EDGES = re.compile(r"^[^\w+*?？(（\[【×✕✖╳]++(?=\w.*[0-9]{4})|(?<=\w)[^\w*?？)）\]】×✕✖╳]++$")
@@ -96,16 +81,6 @@ def without_edges(text: str) -> str:
     return whole[1] if whole and re.search("[0-9]{4}", bare) else bare
 
 
-def without_label(text: str) -> str:
-    """Return a number without the words before it, such as 身份证： or QQ号."""
-    return _LABEL.sub("", text)
-
-
-def without_remark(text: str) -> str:
-    """Return a number without the words behind it, such as （本人）."""
-    return _REMARK.sub("", text)
-
-
 def joined_id(text: str) -> str:
     """Return an ID number written in groups, 430302-19950314-9018, without separators."""
     bare = re.sub(r"[-./_ ·•]", "", text)
@@ -114,23 +89,14 @@ def joined_id(text: str) -> str:
     return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
 
 
-# look-alikes of X: Roman ten, Cyrillic and Greek letters, the times sign, an asterisk
-_X = re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖╳*]$")
+def letters_upper(text: str) -> str:
+    """Return ASCII text in capitals."""
+    return text.upper() if text.isascii() else text
 
 
 def joined_digits(text: str) -> str:
     """Return a number of digits without the hyphens between its groups."""
     return text.replace("-", "") if re.fullmatch(r"[0-9]+(?:-[0-9]+)+", text) else text
-
-
-def upper_x(text: str) -> str:
-    """Return an ID number with X for a look-alike as the last of 18 characters."""
-    return _X.sub("X", text)
-
-
-def letters_upper(text: str) -> str:
-    """Return ASCII text in capitals."""
-    return text.upper() if text.isascii() else text
 
 
 def names_in_cell(text: str) -> list[str]:
@@ -143,7 +109,7 @@ def comparable(text: str) -> str:
     return plain_dashes(unicodedata.normalize("NFKC", text)).replace(" ", "").casefold()
 
 
-_REASONS: dict[Callable[[str], str], str] = {
+_REASONS: dict[Repair, str] = {
     visible: "去掉空格和不可见字符",
     trimmed: "去掉首尾空格",
     half_width: "全角改半角",
@@ -170,7 +136,7 @@ class Recipe(NamedTuple):
     """The repairs of one field. Values that match `plain` as a whole need none of them."""
 
     plain: str
-    steps: tuple[Callable[[str], str], ...]
+    steps: tuple[Repair, ...]
 
 
 _NUMBER = (

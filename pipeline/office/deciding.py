@@ -13,7 +13,7 @@ from pipeline.errors import MingceError, UsageError
 from pipeline.match.membership import with_scope
 from pipeline.office.desk_cohort import DeskCohort, Listing, button, error_box, show_in
 from pipeline.render.pieces import piece
-from pipeline.review.actions import ActionOutcome, Actor, approve, keep_approved, reopen, send_back, withdraw
+from pipeline.review.actions import ActionOutcome, Actor, decide_on, withdraw
 from pipeline.review.chain import TYPED
 from pipeline.review.decisions import open_critical
 from pipeline.review.exceptions import PROOFS
@@ -50,12 +50,7 @@ class Decision:
 
 
 def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[int]]:
-    """Record one decision on these students; return a Chinese line and the entries that undo it.
-
-    Raises:
-        RefusedError: students are not ready, or changed since they were shown. Nothing was recorded.
-        UsageError: no student or several have a number; a name, reason or proof is missing.
-    """
+    """Record one decision on these students, all or none; return a Chinese line and the entries that undo it."""
     if not decision.numbers:
         raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
     tables, today = open_tables(office.cohort)
@@ -77,11 +72,9 @@ def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
 
 def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
     action, numbers = decision.action, decision.numbers
-    on_what_was_seen = {APPROVE: approve, "退回": send_back, "不同意修改": keep_approved}
-    if action in on_what_was_seen:
-        return on_what_was_seen[action](tables, ledger, numbers, actor, office.seen)
-    if action == "取消审核":
-        return reopen(tables, ledger, numbers, actor)
+    on_submissions = {APPROVE: "approve", "退回": "return", "取消审核": "reopen", "不同意修改": "keep"}
+    if action in on_submissions:
+        return decide_on(on_submissions[action], tables, ledger, numbers, actor, office.seen)
     if action in (OUT, IN):
         registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
         inside, reason = action == IN, decision.reason if action == OUT else ""

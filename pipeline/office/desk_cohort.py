@@ -57,11 +57,7 @@ class DeskCohort:
 
 
 def open_office(cohort: str) -> DeskCohort:
-    """Open the cohort of a `cohort.toml` or its folder.
-
-    Raises:
-        ConfigurationError: the settings are wrong. Lists all mistakes.
-    """
+    """Open the cohort of a `cohort.toml` or its folder. Raises ConfigurationError with all mistakes."""
     return DeskCohort(load_cohort(Path(cohort or ".")))
 
 

@@ -35,6 +35,10 @@ Body = Mapping[str, str | Mapping[str, str]]
 NOTEBOOK = "START.ipynb"
 _WAIT = 180  # seconds for JupyterLab to answer, and for one cell
 _PRIVATE = ".jupyter"
+_FOLDERS = {
+    "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
+    "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython",
+}  # fmt: skip
 _SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/translation-extension:plugin": {"locale": "zh_CN"},
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -69,11 +73,7 @@ class JupyterServer:
         return f"http://127.0.0.1:{self.port}/doc/tree/{quote(NOTEBOOK)}?token={self.token}"
 
     def ask(self, method: str, path: str, body: Body | None = None) -> requests.Response:
-        """Return the answer of the server's REST interface.
-
-        Raises:
-            requests.RequestException: there is no answer, or its status is an error.
-        """
+        """Return the answer of the server's REST interface. Raises RequestException if there is none, or an error."""
         address = f"http://127.0.0.1:{self.port}/api/{path}"
         headers = {"Authorization": f"token {self.token}"}
         with requests.Session() as session:
@@ -97,7 +97,13 @@ def prepare_folder(cohort: Cohort) -> Path:
     ours = [cell.source for cell in notebook.cells]
     if path.is_file() and not _is_ours(path, made_from, ours):
         path.rename(folder / f"START-{time.strftime('%Y%m%d-%H%M%S')}.ipynb")
-    _write_private(folder / _PRIVATE)
+    private = folder / _PRIVATE
+    shutil.rmtree(private / "runtime", ignore_errors=True)
+    for name in (*_FOLDERS.values(), "config/labconfig", "config/custom"):
+        (private / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    overrides = private / "config" / "labconfig" / "default_setting_overrides.json"
+    overrides.write_text(json.dumps(_SETTINGS), encoding="utf-8")
+    (private / "config" / "custom" / "custom.css").write_text(_CSS, encoding="utf-8")
     made_from.write_text(json.dumps(ours, ensure_ascii=False), encoding="utf-8")
     nbformat.write(notebook, path)
     return folder
@@ -111,35 +117,9 @@ def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
         return False
 
 
-def _write_private(folder: Path) -> None:
-    shutil.rmtree(folder / "runtime", ignore_errors=True)
-    for name in ("config/labconfig", "config/custom", "data", "runtime", "settings", "workspaces", "ipython"):
-        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    overrides = folder / "config" / "labconfig" / "default_setting_overrides.json"
-    overrides.write_text(json.dumps(_SETTINGS), encoding="utf-8")
-    (folder / "config" / "custom" / "custom.css").write_text(_CSS, encoding="utf-8")
-
-
-def _environment(private: Path) -> dict[str, str]:
-    own = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
-    return {**kept, **{name: str(private / place) for name, place in own.items()}, "JUPYTER_PREFER_ENV_PATH": "1"}
-
-
 @contextmanager
 def serve_desk(folder: Path) -> Generator[JupyterServer]:
-    """Run a JupyterLab of one folder. It ends with the block, and its kernels with it.
-
-    Raises:
-        DeskError: JupyterLab is not installed or does not answer.
-    """
+    """Run a JupyterLab of one folder. It ends with the block, and its kernels with it. Raises DeskError."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -150,7 +130,9 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
         "--LabApp.extension_manager=readonly", "--LabApp.news_url=",
         "--ServerApp.jpserver_extensions={'jupyter_lsp': False}",
     ]  # fmt: skip
-    environment = {**_environment(private), "JUPYTER_TOKEN": token}  # the list of processes does not show it
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
+    environment |= {name: str(private / place) for name, place in _FOLDERS.items()}
+    environment |= {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_TOKEN": token}  # the list of processes does not show it
     with (private / "jupyterlab.log").open("wb") as log:
         try:
             process = subprocess.Popen(

@@ -1,13 +1,16 @@
-"""The office's student list: filter, search, tick, and open one student."""
+"""The office's student list: filter, search, tick, and open one student with comparison, findings and history."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import ipywidgets as widgets
 
+from pipeline import fields
 from pipeline.errors import MingceError
+from pipeline.knowledge.photos import Shelf
 from pipeline.office.deciding import DecisionForm
 from pipeline.office.desk_cohort import (
     EVERY,
@@ -20,13 +23,16 @@ from pipeline.office.desk_cohort import (
     error_box,
     show_in,
 )
-from pipeline.office.one import change_request, one_student
-from pipeline.render.pieces import Piece
-from pipeline.review.review_snapshot import Student, records, student_name
+from pipeline.render.pieces import Piece, piece
+from pipeline.review.ledger import open_ledger
+from pipeline.review.review_snapshot import Desk, Student, open_tables, records, student_name
+from pipeline.states import ACTORS
+from pipeline.student_facts import ROLES, by_whom, student_facts_of, what_was_done
 from pipeline.tables import STATUSES
 
 _GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
 _GAP = '<div style="height:12px"></div>'
+_LONGEST_PICTURE = 4_000_000  # bytes
 _CUT = 60  # a line shows so many characters of the reasons
 
 
@@ -196,3 +202,87 @@ def _cells(student: Student, reasons: list[str]) -> str:
     cells = (student_name(student), str(student["class_name"]), state, short)
     spans = "".join(f'<span style="overflow-wrap:anywhere">{escape(cell)}</span>' for cell in cells)
     return f'<div style="{_GRID}" title="{escape(why)}">{spans}</div>'
+
+
+def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | None]:
+    """Return the facts about a student as a piece, and his photo if there is one. Raises RefusedError without a run."""
+    name = student_name(student)
+    tables, today = open_tables(office.cohort)
+    with open_ledger(office.cohort) as ledger:
+        entries = ledger.entries()
+    facts = student_facts_of(tables, office.cohort.reports_folder / "runs" / tables.run_id, entries, name, today)
+    about = facts["student"]
+    state = STATUSES[about["status"]] + ("，申请修改" if about["change_request"] else "")
+    led = f"辅导员 {about['counselor'] or '未登记'}"
+    place = f"{about['college']}　{about['class_name']}　{about['major']}　{led}　{state}"
+    counting = next((one for one in facts["submissions"] if one["role"] == "counts"), None)
+    given: dict[str, Any] = counting["fields"] if counting else {}
+    shown = piece(
+        "student",
+        f"{student['name']}（{name}）",
+        title=f"{student['name']}　{name}",
+        place=place,
+        rows=_side_by_side(given, facts["registry"]),
+        findings=[_finding(one) for one in [*(counting["findings"] if counting else []), *facts["findings"]]],
+        submissions=[
+            (one["fields"]["submitted_at"], ROLES[one["role"]], one["submission_id"]) for one in facts["submissions"]
+        ],
+        history=[_entry(one) for one in facts["ledger"]],
+    )
+    return shown, _picture(office, given, student)
+
+
+def change_request(desk: Desk, student: Student) -> Piece | None:
+    """Return the approved and the requested submission as a piece, or None if the student requests no change."""
+    if not student["change_request"]:
+        return None
+    newer = str(student["later_id"] or student["submission_id"])
+    approved = desk.submission(str(student["approved_submission_id"] or student["submission_id"]))
+    requested = desk.submission(newer)
+    both = [
+        {"label": fields.label(name), "approved": str(approved[name]), "requested": str(requested[name])}
+        for name in fields.names()
+        if name in approved and name != "submitted_at" and (approved[name] or requested[name])
+    ]
+    title = f"{student['name']}（{student_name(student)}）申请修改"
+    return piece(
+        "comparison",
+        title,
+        title=title,
+        lead=f"{approved['submitted_at']} 提交的已通过，仍然有效；{requested['submitted_at']} 又提交了一次。",
+        changed=[one for one in both if one["approved"] != one["requested"]],
+        same=[one for one in both if one["approved"] == one["requested"]],
+        reasons=desk.reasons(newer),
+    )
+
+
+def _side_by_side(given: dict[str, Any], registry: dict[str, Any]) -> list[dict[str, Any]]:
+    compared = {*fields.compared(), "id_number", "name"}
+    lines: list[dict[str, Any]] = []
+    for name in fields.names():
+        one, other = str(given.get(name, "")), str(registry.get(name, ""))
+        if one or other:
+            differs = bool(given and one and other and one != other and name in compared)
+            lines.append({"label": fields.label(name), "given": one, "registry": other, "differs": differs})
+    return sorted(lines, key=lambda line: not line["differs"])
+
+
+def _finding(row: dict[str, Any]) -> dict[str, str]:
+    family = "done" if row["excepted"] else {"critical": "fix", "warning": "verify"}.get(str(row["severity"]), "review")
+    said = f"{row['message']}{'（已准予例外）' if row['excepted'] else ''}"
+    return {"family": family, "who": ACTORS[row["actor"]], "said": said, "rule": str(row["rule"])}
+
+
+def _entry(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
+    return str(row["at"])[:16].replace("T", " "), what, by_whom(row), str(row["why"])
+
+
+def _picture(office: DeskCohort, given: dict[str, Any], student: Student) -> bytes | None:
+    folder = office.cohort.photos_folder
+    if folder is None or not given.get("photo"):
+        return None
+    found = Shelf(folder).find(str(given["photo"]), str(student["student_number"]), str(given.get("id_number", "")))
+    if found is None or found.stat().st_size > _LONGEST_PICTURE:
+        return None
+    return found.read_bytes()

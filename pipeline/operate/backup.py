@@ -14,9 +14,8 @@ from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, open_ledger, open_ledger_file
+from pipeline.review.ledger import Ledger, missing_heads, open_ledger, open_ledger_file
 from pipeline.review.ledger_database import ledger_url
-from pipeline.review.witnesses import missing_heads
 from pipeline.whole import sweep
 
 _SIDES = ("-wal", "-shm")  # SQLite's side files of a database that was not closed

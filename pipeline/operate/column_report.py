@@ -27,20 +27,15 @@ _Part = tuple[Grid, SourceColumns]  # a worksheet with people, and its columns
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One column with its first values, masked."""
-
-    column: SourceColumn
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class SheetReport:
-    """One worksheet with people. `whose` is the school's code for a registry, "" for submissions."""
+    """One worksheet with people. `whose` is the school's code for a registry, "" for submissions.
+
+    `columns`: each with its first values, masked.
+    """
 
     whose: str
     has: SourceColumns
-    columns: tuple[Shown, ...]
+    columns: list[tuple[SourceColumn, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,10 @@ def look_at_columns(cohort: Cohort) -> Looked:
         InputError: a source names no file, or the tables of people are unreadable.
     """
     unread: list[str] = []
-    known = _people(cohort)
+    colleges, counselors = read_people(cohort)
+    named = {comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)}
+    classes = set(map(comparable, counselors["class_name"])) - {""}
+    known: defaultdict[str, set[str]] = defaultdict(set, {"college": named, "class_name": classes})
     sheets: list[SheetReport] = []
     proposals: list[Proposal] = []
     for school in cohort.schools:
@@ -109,13 +107,6 @@ def look_at_columns(cohort: Cohort) -> Looked:
     sheets += [_sheet("", *part) for part in parts]
     proposals += _proposals("", parts, known, set(fields.names()))
     return Looked(sheets, proposals, _missing(cohort, sheets), unread)
-
-
-def _people(cohort: Cohort) -> defaultdict[str, set[str]]:
-    colleges, counselors = read_people(cohort)
-    named = {comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)}
-    classes = set(map(comparable, counselors["class_name"])) - {""}
-    return defaultdict(set, {"college": named, "class_name": classes})
 
 
 def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
@@ -139,25 +130,21 @@ def _parts(
     readings: Iterable[Reading], wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
 ) -> Iterator[_Part]:
     for grid in (grid for reading in readings for grid in reading.grids):
-        has = rows_of_grid(grid, wanted, declared, needs).columns
-        if has is not None:
-            yield grid, has
+        yield from ((grid, has) for has in rows_of_grid(grid, wanted, declared, needs).columns)
 
 
 def _sheet(whose: str, grid: Grid, has: SourceColumns) -> SheetReport:
-    shown = [Shown(each, _masked(each, values_below(grid, has, each.at)[:_SHOWN])) for each in has.columns]
-    return SheetReport(whose, has, tuple(shown))
-
-
-def _masked(column: SourceColumn, values: Sequence[str]) -> tuple[str, ...]:
-    """Mask values for the screen. Those of persons only show what kind of value they are."""
-    field = fields.fields().get(column.field or column.likely)
-    open_ = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
-    return tuple(mask(value) if open_ else _hidden(value) for value in values)
+    shown: list[tuple[SourceColumn, tuple[str, ...]]] = []
+    for column in has.columns:
+        field = fields.fields().get(column.field or column.likely)
+        open_ = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
+        values = values_below(grid, has, column.at)[:_SHOWN]
+        shown.append((column, tuple(mask(value) if open_ else _hidden(value) for value in values)))
+    return SheetReport(whose, has, shown)
 
 
 def _hidden(value: str) -> str:
-    """Return a value with its middle hidden: 张*三, 430***********1234, 130***01."""
+    """Return a person's value as what shows its kind only: 张*三, 430***********1234, 130***01."""
     if len(value) <= 1:
         return value
     front, back = (3, 4 if len(value) > 12 else 2) if len(value) > 6 else (1, 0 if len(value) == 2 else 1)
@@ -183,17 +170,15 @@ def _may_be(
 ) -> Iterator[tuple[str, bool]]:
     import pandas as pd
 
-    proved = [name for name in _BY_VALUES if name in lost and _are_of(values, known[name])]
+    read = list(map(comparable, values))
+    least = max(_PROVED * len(read), 1)
+    proved = [name for name in _BY_VALUES if name in lost and sum(text in known[name] for text in read) >= least]
     if "id_number" in lost and are_id_numbers(pd.Series(values, dtype="str")):
         proved.append("id_number")
     for name in proved:
         yield name, len(proved) == 1 or name == column.likely
     if column.likely in lost and column.likely not in proved:
         yield column.likely, False
-
-
-def _are_of(values: Sequence[str], known: set[str]) -> bool:
-    return bool(values) and sum(comparable(value) in known for value in values) >= _PROVED * len(values)
 
 
 def _missing(cohort: Cohort, sheets: Sequence[SheetReport]) -> dict[str, list[str]]:

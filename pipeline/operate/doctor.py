@@ -50,10 +50,15 @@ def machine() -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check(f"Python {version}", sys.version_info >= (3, 11), "请安装 Python 3.11 或更新的版本")
     lacking = _lacking_packages()
-    yield Check(
-        f"程序包{'齐全' if not lacking else '缺少 ' + '、'.join(lacking)}", not lacking, "请在项目文件夹执行 make setup"
-    )
-    yield _fonts()
+    told = f"缺少 {'、'.join(lacking)}" if lacking else "齐全"
+    yield Check(f"程序包{told}", not lacking, "请在项目文件夹执行 make setup")
+    try:
+        from pylopdf_fonts_zh_cn import sans_path, serif_path
+    except ImportError:
+        yield Check("中文字体包没有装好", False, "请在项目文件夹执行 make setup")
+    else:
+        there = Path(str(sans_path())).is_file() and Path(str(serif_path())).is_file()
+        yield Check("中文字体", there, "字体文件不见了，请在项目文件夹执行 make setup")
 
 
 def _lacking_packages() -> list[str]:
@@ -75,15 +80,6 @@ def _lacking_packages() -> list[str]:
     return lacking
 
 
-def _fonts() -> Check:
-    try:
-        from pylopdf_fonts_zh_cn import sans_path, serif_path
-    except ImportError:
-        return Check("中文字体包没有装好", False, "请在项目文件夹执行 make setup")
-    there = Path(str(sans_path())).is_file() and Path(str(serif_path())).is_file()
-    return Check("中文字体", there, "字体文件不见了，请在项目文件夹执行 make setup")
-
-
 def _placeholders(cohort: Cohort) -> Iterator[Check]:
     from pipeline.cohort_text import EXAMPLE
 
@@ -95,10 +91,9 @@ def _placeholders(cohort: Cohort) -> Iterator[Check]:
             yield Check(told, False, "请在 cohort.toml 的 [[schools]] 写上真正的学校代码和全称")
     office = cohort.office
     blank = [word for word, given in (("联系人 contact", office.contact), ("电话 phone", office.phone)) if not given]
-    yield Check(
-        f"[office] 写明了{office.name}的联系人和电话" if not blank else f"[office] 没有写{'、'.join(blank)}",
-        None if blank else True, "请在 cohort.toml 补上：每封邮件、每张纸上都印着，学生和辅导员靠它找人",
-    )  # fmt: skip
+    told = f"没有写{'、'.join(blank)}" if blank else f"写明了{office.name}的联系人和电话"
+    remedy = "请在 cohort.toml 补上：每封邮件、每张纸上都印着，学生和辅导员靠它找人"
+    yield Check(f"[office] {told}", None if blank else True, remedy)
     if cohort.mail and cohort.mail.server.endswith(("example.edu.cn", "example.com", "example.org")):
         yield Check(f"邮件服务器还是示例（{cohort.mail.server}）", False, "请在 [mail] 写上学校的邮件服务器")
 
@@ -127,11 +122,9 @@ def _inputs(cohort: Cohort) -> Iterator[Check]:
         closed = [path.name for path in paths if not os.access(path, os.R_OK)]
         yield Check(f"登记表 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
     colleges, counselors = read_people(cohort)
-    yield Check(
-        f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级",
-        bool(len(colleges) and len(counselors)),
-        f"请填写 {cohort.people.colleges} 和 {cohort.people.counselors}：每个院系一行，每个班一行",
-    )
+    remedy = f"请填写 {cohort.people.colleges} 和 {cohort.people.counselors}：每个院系一行，每个班一行"
+    filled = bool(len(colleges) and len(counselors))
+    yield Check(f"人员表：{len(colleges)} 个院系，{len(counselors)} 行班级", filled, remedy)
     without = sum(not text.strip() for text in counselors["email"])
     yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
 
@@ -158,6 +151,21 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
         yield Check(told, False, "请运行 mingce columns 回答")
 
 
+def _registries(cohort: Cohort) -> Iterator[Check]:
+    from pipeline.collect.school_tables import read_people, read_registry
+
+    people = read_people(cohort)
+    for school in cohort.schools:
+        try:
+            registry = read_registry(school, cohort, None)
+        except InputError as error:
+            yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
+            continue
+        yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
+        yield from _settings(cohort, school, registry.rows)
+        yield from _without_people(school.name, registry.rows, *people)
+
+
 def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
     from pipeline.normalise.dates import month
 
@@ -173,21 +181,6 @@ def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
         usual = str(months.mode().iloc[0])
         told = f"{school.name}学籍库里多数本专科生的毕业年月是 {usual}，设置是 {wanted}"
         yield Check(told, False, "请核对 undergraduate_month 和学籍导出的届别")
-
-
-def _registries(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.school_tables import read_people, read_registry
-
-    people = read_people(cohort)
-    for school in cohort.schools:
-        try:
-            registry = read_registry(school, cohort, None)
-        except InputError as error:
-            yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
-            continue
-        yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
-        yield from _settings(cohort, school, registry.rows)
-        yield from _without_people(school.name, registry.rows, *people)
 
 
 def _other_years(cohort: Cohort) -> Iterator[Check]:
@@ -214,9 +207,8 @@ def _without_people(school: str, registry: Frame, colleges: Frame, counselors: F
     led = {comparable(name) for name in counselors["class_name"][named]}
     alone = [name for name in sorted(registry["class_name"].unique()) if name and comparable(name) not in led]
     if alone and led:
-        yield Check(
-            f"{school}：{len(alone)} 个班还没有辅导员：{_some(alone)}", None, "请在辅导员表补上，否则没有人收到看板"
-        )
+        told = f"{school}：{len(alone)} 个班还没有辅导员：{_some(alone)}"
+        yield Check(told, None, "请在辅导员表补上，否则没有人收到看板")
 
 
 def _some(names: list[str]) -> str:
@@ -224,9 +216,8 @@ def _some(names: list[str]) -> str:
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.review.ledger import open_ledger
+    from pipeline.review.ledger import missing_heads, open_ledger, shortened
     from pipeline.review.ledger_database import network_share
-    from pipeline.review.witnesses import missing_heads, shortened
 
     if share := network_share(cohort.ledger.url, cohort.folder):
         remedy = "几台电脑同时打开会损坏账本：请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL"
@@ -235,10 +226,8 @@ def _ledger(cohort: Cohort) -> Iterator[Check]:
         found, (last, _) = ledger.verify(), ledger.head()
         lost = missing_heads(cohort, ledger)
     found += [shortened(lost, last)] if lost else []
-    yield Check(
-        f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误"), not found,
-        "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份",
-    )  # fmt: skip
+    told = f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误")
+    yield Check(told, not found, "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份")
 
 
 def _mail(cohort: Cohort) -> Iterator[Check]:
@@ -277,8 +266,5 @@ def _last_run(cohort: Cohort, now: datetime) -> Check:
     if made is None:
         return Check("还没有完整的运行", None, "请执行 mingce run")
     stale = now - made > STALE and cohort.window.opens <= now.date() <= cohort.window.college_due
-    return Check(
-        f"最近一次完整运行：{made:%Y-%m-%d %H:%M}",
-        not stale,
-        "已超过一天半：请查看定时任务（mingce schedule）和 log 文件夹",
-    )
+    remedy = "已超过一天半：请查看定时任务（mingce schedule）和 log 文件夹"
+    return Check(f"最近一次完整运行：{made:%Y-%m-%d %H:%M}", not stale, remedy)

@@ -69,7 +69,10 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     before = now - timedelta(days=cohort.keep.inputs)
     runs = {run: read_summary(run) or {} for run in _within(root / "runs") if run.is_dir()}
     made = {run: _made(run, summary) for run, summary in runs.items()}
-    newest = _newest(cohort)
+    latest = latest_run(root)
+    newest = {latest[0]} if latest else set[Path]()  # the runs in use
+    with suppress(RefusedError):  # decisions are made on none yet
+        newest.add(newest_run(cohort))
     old = [
         run for run in runs if made[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
     ]
@@ -80,15 +83,6 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     posted = now - timedelta(days=cohort.keep.mail)
     folders = [one for name in ("outbox", "papers") for one in _within(root / name) if one.is_dir()]
     return Removed(tuple(inputs), tuple(old), tuple(one for one in folders if _written(one.rglob("*")) < posted))
-
-
-def _newest(cohort: Cohort) -> set[Path]:
-    """Return the runs in use: the one in `latest.txt` and the one that decisions are made on."""
-    latest = latest_run(cohort.reports_folder)
-    found = {latest[0]} if latest else set[Path]()
-    with suppress(RefusedError):  # there is no run yet
-        found.add(newest_run(cohort))
-    return found
 
 
 def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:

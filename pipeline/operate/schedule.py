@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import mail_digest
 from pipeline.errors import MingceError, UsageError
+from pipeline.resources import report_table
 from pipeline.run_folder import latest_run
 
 Job = Literal["run", "send"]
@@ -27,6 +27,7 @@ Kind = Literal["systemd", "cron", "windows"]
 JOBS: tuple[Job, ...] = ("run", "send")
 _NAMES: dict[Job, str] = {"run": "核对", "send": "寄送"}
 _MARK = "# mingce"
+_SYSTEMD = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})  # what systemd expands in ExecStart
 _BY_HAND = "请去掉 --install，把显示的内容交给管理员"
 _NO_CRONTAB = ("no crontab for", "no such file")  # cronie and Debian's; busybox
 
@@ -75,49 +76,31 @@ def _times(given: list[str], option: str) -> tuple[time, ...]:
     return tuple(sorted(found))
 
 
-def months(first: date, last: date) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (year, month, first day, last day) for each month of a span of days."""
-    day = first
-    while day <= last:
-        end = min(last, day.replace(day=calendar.monthrange(day.year, day.month)[1]))
-        yield day.year, day.month, day.day, end.day
-        day = end + timedelta(days=1)
+def spans(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[tuple[datetime, datetime]]:
+    """Yield first and last start of each span of days in a month with the same local time in `zone` (None: ours)."""
+    days = (table.first + timedelta(days=n) for n in range((table.last - table.first).days + 1))
+    starts = (datetime.combine(day, at, SHANGHAI).astimezone(zone) for day in days)
+    for _, span in groupby(starts, lambda one: (one.minute, one.hour, one.year, one.month)):
+        own = list(span)
+        yield own[0], own[-1]
 
 
 def systemd_units(table: Timetable) -> dict[str, str]:
     """Return the user units by file name: a service and a timer for each job with times."""
-    jobs: list[Job] = [job for job in JOBS if table.times[job]]
-    makes = (("service", _service), ("timer", _timer))
-    return {f"{table.unit}-{job}.{kind}": make(table, job) for job in jobs for kind, make in makes}
-
-
-def _service(table: Timetable, job: Job) -> str:
-    words = " ".join(map(_quoted, table.words(job)))
-    after = f"After={table.unit}-run.service\n" if job == "send" else ""  # both missed: first run, then send
-    return (
-        f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} {_NAMES[job]}\n{after}\n"
-        f"[Service]\nType=oneshot\nExecStart={words}\nUMask=0077\nNice=10\n"
-    )
-
-
-def _timer(table: Timetable, job: Job) -> str:
-    lines = [
-        f"OnCalendar={year}-{month:02}-{first:02}..{last:02} {at:%H:%M}:00 Asia/Shanghai"
-        for year, month, first, last in months(table.first, table.last)
-        for at in table.times[job]
-    ]
-    return (
-        f"[Unit]\nDescription=名册 {_unit_text(table.cohort_name)} 定时{_NAMES[job]}\n\n[Timer]\n"
-        + "\n".join(lines)
-        + "\nPersistent=true\nAccuracySec=1min\n\n[Install]\nWantedBy=timers.target\n"
-    )
-
-
-def _quoted(word: str) -> str:
-    """Quote a word of ExecStart, with what systemd expands doubled or escaped."""
-    for special, safe in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
-        word = word.replace(special, safe)
-    return f'"{word}"'
+    texts, cohort, units = report_table("timers"), _unit_text(table.cohort_name), dict[str, str]()
+    for job in JOBS:
+        after = f"After={table.unit}-run.service\n" if job == "send" else ""  # both missed: first run, then send
+        command = " ".join(f'"{word.translate(_SYSTEMD)}"' for word in table.words(job))
+        days = [
+            f"OnCalendar={first:%Y-%m-%d}..{last:%d %H:%M}:00 Asia/Shanghai"
+            for at in table.times[job]
+            for first, last in spans(table, at, SHANGHAI)
+        ]
+        if days:
+            texts_of = {"cohort": cohort, "job": _NAMES[job], "after": after, "command": command}
+            units[f"{table.unit}-{job}.service"] = texts["service"].format(**texts_of)
+            units[f"{table.unit}-{job}.timer"] = texts["timer"].format(**texts_of, days="\n".join(days))
+    return units
 
 
 def _unit_text(text: str) -> str:
@@ -129,20 +112,15 @@ def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
     lines = [f"{_MARK} {table.unit} begin"]
     for job in JOBS:
         command = " ".join(map(_shell, table.words(job)))
-        lines += [f"{when} * {command}" for at in table.times[job] for when in _cron_times(table, at, zone)]
+        lines += [
+            f"{first.minute} {first.hour} {first.day}-{last.day} {first.month} * {command}"
+            for at in table.times[job]
+            for first, last in spans(table, at, zone)
+        ]
     options = [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
     words = (*table.command, "schedule", str(table.folder), "--catch-up", *options)
     lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{_MARK} {table.unit} end"]
     return "\n".join(lines) + "\n"
-
-
-def _cron_times(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[str]:
-    """Yield `minute hour days month` for each span of days in a month with the same local time."""
-    days = [table.first + timedelta(days=n) for n in range((table.last - table.first).days + 1)]
-    moments = [datetime.combine(day, at, SHANGHAI).astimezone(zone) for day in days]
-    for (minute, hour, _, month), span in groupby(moments, lambda one: (one.minute, one.hour, one.year, one.month)):
-        own = [moment.day for moment in span]
-        yield f"{minute} {hour} {own[0]}-{own[-1]} {month}"
 
 
 def _shell(word: str) -> str:
@@ -161,30 +139,22 @@ def merged_crontab(standing: str, table: Timetable) -> str:
 
 def windows_tasks(table: Timetable) -> dict[str, str]:
     """Return Task Scheduler XML by task name. It was never tried on Windows."""
-    return {f"{table.unit}-{job}": _task(table, job) for job in JOBS if table.times[job]}
-
-
-def _task(table: Timetable, job: Job) -> str:
-    triggers = "".join(
-        "<CalendarTrigger>"
-        f"<StartBoundary>{datetime.combine(table.first, at).isoformat()}+08:00</StartBoundary>"
-        f"<EndBoundary>{datetime.combine(table.last, time(23, 59)).isoformat()}+08:00</EndBoundary>"
-        "<Enabled>true</Enabled><ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay></CalendarTrigger>"
-        for at in table.times[job]
-    )
-    program, *words = table.words(job)
-    arguments = " ".join(f'"{word}"' if " " in word else word for word in words)
-    return (
-        '<?xml version="1.0" encoding="UTF-16"?>\n'
-        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
-        f"<RegistrationInfo><Description>名册 {escape(table.cohort_name)} {_NAMES[job]}</Description>"
-        "</RegistrationInfo>"
-        f"<Triggers>{triggers}</Triggers>"
-        "<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
-        "<StartWhenAvailable>true</StartWhenAvailable><ExecutionTimeLimit>PT6H</ExecutionTimeLimit></Settings>"
-        f"<Actions><Exec><Command>{escape(program)}</Command><Arguments>{escape(arguments)}</Arguments>"
-        f"<WorkingDirectory>{escape(str(table.folder))}</WorkingDirectory></Exec></Actions></Task>\n"
-    )
+    texts, tasks = report_table("timers"), dict[str, str]()
+    for job in JOBS:
+        if not table.times[job]:
+            continue
+        starts = [datetime.combine(table.first, at, SHANGHAI).isoformat() for at in table.times[job]]
+        last = datetime.combine(table.last, time(23, 59), SHANGHAI).isoformat()
+        program, *words = table.words(job)
+        tasks[f"{table.unit}-{job}"] = texts["task"].format(
+            cohort=escape(table.cohort_name),
+            job=_NAMES[job],
+            triggers="".join(texts["trigger"].format(first=start, last=last) for start in starts),
+            program=escape(program),
+            arguments=escape(" ".join(f'"{word}"' if " " in word else word for word in words)),
+            folder=escape(str(table.folder)),
+        )
+    return tasks
 
 
 def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
@@ -244,7 +214,11 @@ def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
     if kind == "systemd":
         return _install_units(table, home / ".config" / "systemd" / "user")
     if kind == "cron":
-        _run(["crontab", "-"], merged_crontab(_standing_crontab(), table))
+        found = _done(["crontab", "-l"])
+        if found.returncode and not any(words in found.stderr.lower() for words in _NO_CRONTAB):
+            # writing ours would delete the lines that cannot be read
+            raise MingceError(f"读不出现有的定时任务（{found.stderr.strip()[:200]}）", remedy=_BY_HAND)
+        _run(["crontab", "-"], merged_crontab("" if found.returncode else found.stdout, table))
         return ["已写入 crontab；查看：crontab -l"]
     with TemporaryDirectory() as folder:
         for name, text in windows_tasks(table).items():
@@ -266,16 +240,6 @@ def _install_units(table: Timetable, folder: Path) -> list[str]:
         f"已装好：{'、'.join(timers)}",
         "查看：systemctl --user list-timers；注销后仍要运行，请执行一次 loginctl enable-linger",
     ]
-
-
-def _standing_crontab() -> str:
-    """Return the existing lines. Raises MingceError if they are unreadable: writing ours would delete them."""
-    found = _done(["crontab", "-l"])
-    if found.returncode == 0:
-        return found.stdout
-    if any(words in found.stderr.lower() for words in _NO_CRONTAB):
-        return ""
-    raise MingceError(f"读不出现有的定时任务（{found.stderr.strip()[:200]}）", remedy=_BY_HAND)
 
 
 def _run(command: list[str], given: str | None = None) -> None:

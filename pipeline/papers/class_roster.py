@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,12 +74,10 @@ class Students:
 
     def of_class(self, name: str) -> Students:
         """Return the students of one class."""
-        own = {
-            part: frame[frame["class_name"] == name].reset_index(drop=True)
-            for part, frame in (("roster", self.roster), ("outside", self.outside), ("findings", self.findings))
-        }
         rows = np.flatnonzero(self.roster["class_name"] == name)
-        return replace(self, **own, class_name=name, within=(self, rows))
+        outside = self.outside[self.outside["class_name"] == name].reset_index(drop=True)
+        roster = self.roster.iloc[rows].reset_index(drop=True)
+        return replace(self, roster=roster, outside=outside, class_name=name, within=(self, rows))
 
     @cached_property
     def marks(self) -> Frame:
@@ -92,37 +90,41 @@ class Students:
             return college.marks.iloc[rows]
         names = fields.in_registry()
         rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
-        held = rows[names].reindex(self.roster["student_number"]).fillna("")
-        given, held = self.submitted[names].reset_index(drop=True), held.reset_index(drop=True)
-        ids = self.roster["submission_id"].reset_index(drop=True)
+        held = rows[names].reindex(self.roster["student_number"]).fillna("").reset_index(drop=True)
+        given = self.submitted[names].reset_index(drop=True)
+        ids = self.roster["submission_id"].tolist()
         told, judged = self._unlike(), self._judged(names)
-        looked_at = np.flatnonzero(~ids.isin(list(self.certified)) & (ids != ""))
+        looked_at = [at for at, submission in enumerate(ids) if submission and submission not in self.certified]
         marks: dict[str, pd.Series] = {}
         for name in names:
-            unlike = ids.isin(list(told[name])).to_numpy(dtype=bool, copy=True)
-            mine, other = (compared_form(side[name].iloc[looked_at], name) for side in (given, held))
-            unlike[looked_at] |= mine.ne(other).to_numpy()
+            unlike = np.array([submission in told[name] for submission in ids], dtype=bool)
+            if looked_at:
+                mine, other = (compared_form(side[name].iloc[looked_at], name) for side in (given, held))
+                unlike[looked_at] |= mine.ne(other).to_numpy()
             asked = (given[name] != "") & (held[name] != "") & judged[name]
             marks[name] = pd.Series(np.where(asked, np.where(unlike, UNLIKE, EQUAL), UNCOMPARED), dtype="str")
         return pd.DataFrame(marks)
 
     @cached_property
-    def lines(self) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-        """For each roster row: the row, what was submitted, and the marks."""
+    def lines(self) -> list[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
+        """For each roster row what a sheet shows of it: the row, what was submitted, and the marks."""
         if self.within:
             college, rows = self.within
             return [college.lines[at] for at in rows]
-        parts = (frame.to_dict("records") for frame in (self.roster, self.submitted, self.marks))
-        return cast("list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]", list(zip(*parts, strict=True)))
+        listed = self.roster[["name", "student_number", "submission_id", "status"]]
+        return list(zip(*map(text_records, (listed, self.submitted[_SHOWN], self.marks)), strict=True))
 
     def _judged(self, names: list[str]) -> dict[str, np.ndarray]:
         """Return by field which rows were compared: the rule ran, and the registry's value broke no rule of its own."""
         told = self.run.summary.get("not_checked", [])
         lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
-        faulty = {str(field): list(own) for field, own in self.faults.groupby("field")["student_number"]}
-        numbers = self.roster["student_number"]
+        faulty = set(self.faults[["student_number", "field"]].itertuples(index=False, name=None))
+        numbers = self.roster["student_number"].tolist()
         return {
-            name: ~numbers.isin(faulty.get(name, [])).to_numpy() & (f"{name}.registry" not in lost) for name in names
+            name: np.array(
+                [f"{name}.registry" not in lost and (number, name) not in faulty for number in numbers], bool
+            )
+            for name in names
         }
 
     def _unlike(self) -> dict[str, set[str]]:
@@ -135,6 +137,12 @@ class Students:
             elif base == "identity" and kind != "not_checked":
                 found[_AT_FAULT.get(kind, "id_number")].add(str(submission))
         return found
+
+
+def text_records(frame: Frame) -> list[dict[str, str]]:
+    """Return the rows of a table of texts by column. `DataFrame.to_dict` takes five times as long for Arrow's texts."""
+    names = list(frame.columns)
+    return [dict(zip(names, row, strict=True)) for row in frame.to_numpy(dtype=object).tolist()]
 
 
 def paper_students(run: Run, college: College) -> Students:
@@ -164,6 +172,7 @@ _PROOF_COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "培养方式\n师范生": (("training_mode", "commissioning_unit"), ("teacher_training",)),
     "政治面貌\n手机": (("political_status",), ("phone",)),
 }
+_SHOWN = [name for lines in _PROOF_COLUMNS.values() for line in lines for name in line]
 _SAME = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
 """Fields that a class shares: these words stand for the value where it equals the registry's."""
 _NOTE = (
@@ -209,7 +218,7 @@ def _about(students: Students) -> list[list[str]]:
 
 
 def _row(
-    at: int, listed: Mapping[Any, Any], given: Mapping[Any, Any], marks: Mapping[Any, Any], *, full: bool
+    at: int, listed: Mapping[str, str], given: Mapping[str, str], marks: Mapping[str, str], *, full: bool
 ) -> dict[str, Any]:
     state = states()[str(listed["status"])]
     number = str(at)
@@ -230,7 +239,7 @@ def _row(
     return {"number": number, "cells": cells, "state": state.word, "remark": state.word}
 
 
-def _part(name: str, given: Mapping[Any, Any], marks: Mapping[Any, Any], *, full: bool) -> list[str]:
+def _part(name: str, given: Mapping[str, str], marks: Mapping[str, str], *, full: bool) -> list[str]:
     value, mark = str(given[name]), str(marks.get(name, ""))
     if not value:
         return [f"{fields.label(name).removeprefix('是否')}未填", ""]

@@ -28,10 +28,9 @@ from pipeline.collect.template import (
     write_lists,
 )
 from pipeline.logs import mask_id, mask_phone
-from pipeline.papers.class_roster import Students
+from pipeline.papers.class_roster import Students, text_records
 from pipeline.review.decisions import one_a_slip
 from pipeline.scale.amending import SUBMISSION_ID
-from pipeline.tables import Frame
 from pipeline.view.answers import safe_message
 from pipeline.workbook_writer import LONGEST, height, text_book
 
@@ -60,7 +59,7 @@ _GREY = "#F2F3F5"
 
 @dataclass(frozen=True)
 class Row:
-    """A submission to correct: the fields as given, and severity and advice of each faulty field."""
+    """A submission to correct: the fields as given, and severity and advice of each faulty field (blank: of none)."""
 
     submission_id: str
     class_name: str
@@ -109,28 +108,22 @@ def rows_to_mend(students: Students) -> list[Row]:
     found = found[(found["submission_id"] != "") & ~found["submission_id"].isin(list(done))]
     found = one_a_slip(found.sort_values("severity", kind="stable"))
     given = _given(students, list(dict.fromkeys(found["submission_id"])))
-    rows: list[Row] = []
-    for submission, own in found.groupby("submission_id", sort=False):
-        values = given[str(submission)]
-        rows.append(Row(str(submission), str(own["class_name"].iloc[0]), values, _faults(own, values["name"])))
+    faults: dict[str, dict[str, tuple[str, str]]] = {}
+    classes: dict[str, str] = {}
+    for row in text_records(found[["submission_id", "class_name", "field", "severity", "message", "expected"]]):
+        submission, field = row["submission_id"], row["field"]
+        classes.setdefault(submission, row["class_name"])
+        told = safe_message(row["message"], field, row["expected"], given[submission]["name"])
+        own = faults.setdefault(submission, {})
+        severity, before = own.get(field, (row["severity"], ""))  # the critical one is first
+        own[field] = severity, f"{before}；{told}" if before else told
+    rows = [Row(one, classes[one], given[one], own) for one, own in faults.items()]
     return sorted(rows, key=lambda row: (row.given["class_name"], row.given["student_number"], row.submission_id))
-
-
-def _faults(findings: Frame, name: str) -> dict[str, tuple[str, str]]:
-    """Return severity and advice by field, the critical one first. A finding without field has the key ""."""
-    faults: dict[str, tuple[str, str]] = {}
-    columns = ["field", "severity", "message", "expected"]
-    for field, severity, message, expected in findings[columns].astype(str).itertuples(index=False, name=None):
-        told = safe_message(message, field, expected, name)
-        known = faults.get(field)
-        faults[field] = (known[0], f"{known[1]}；{told}") if known else (severity, told)
-    return faults
 
 
 def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     """Return the fields of submissions as given, from `changes`, or as they are if unchanged."""
-    rows = students.submissions[fields.names()].loc[ids].astype("str")
-    values = {str(at): {str(name): str(value) for name, value in row.items()} for at, row in rows.iterrows()}
+    values = dict(zip(ids, text_records(students.submissions[fields.names()].loc[ids].astype("str")), strict=True))
     changes = students.run.rows_in(
         "changes", "submission_id", ids, ["submission_id", "field", "given"], students.college.school
     )
@@ -162,7 +155,13 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
             sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
             sheet.write_string(at, 0, row.to_do[:LONGEST], to_do)
             _write_row(sheet, at, row, columns, looks)
-        _finish(sheet, len(rows), len(columns) + 1)
+        end = HEADER + len(rows), len(columns) + 1
+        sheet.freeze_panes(BELOW, 1)
+        sheet.autofilter(HEADER, 0, *end)
+        sheet.print_area(0, 0, *end)
+        sheet.set_comments_author("")
+        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        sheet.protect("", dict.fromkeys(("format_columns", "format_rows", "autofilter"), True))
     return buffer.getvalue()
 
 
@@ -204,12 +203,3 @@ def _write_row(
         if advice:
             sheet.write_comment(at, column.at, advice, {"x_scale": 1.6, "font_size": 9})
     sheet.write_string(at, columns[-1].at + 1, row.submission_id, looks[True, ""])
-
-
-def _finish(sheet: Worksheet, rows: int, last: int) -> None:
-    sheet.freeze_panes(BELOW, 1)
-    sheet.autofilter(HEADER, 0, HEADER + rows, last)
-    sheet.print_area(0, 0, HEADER + rows, last)
-    sheet.set_comments_author("")
-    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
-    sheet.protect("", dict.fromkeys(("format_columns", "format_rows", "autofilter"), True))

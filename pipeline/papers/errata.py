@@ -255,8 +255,7 @@ def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, st
     """Return each waiting erratum with its state in the new export (rows of `read_export`)."""
     from pipeline.collect.school_tables import read_people
     from pipeline.knowledge.regions import load_regions
-    from pipeline.normalise.normalise_rows import normalise_registry
-    from pipeline.normalise.vocabulary import vocabulary
+    from pipeline.normalise.normalise_rows import normalise_registry, vocabulary
 
     rows = normalise_registry(export, vocabulary(cohort, read_people(cohort)[0]), load_regions())
     named = {str(name) for name in rows["school"].unique()} & {school.name for school in cohort.schools}

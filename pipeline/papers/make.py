@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipeline.cohort import Cohort, unmistakable
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
+from pipeline.kept import journal, write_line
 from pipeline.papers import corrections, errata, posted
 from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
 from pipeline.review.ledger import open_ledger
@@ -53,46 +53,52 @@ File = tuple[str, bytes | Paper]
 
 
 class PaperFolder:
-    """The papers of a run. A PDF with equal data is reused from this run or the one before."""
+    """The papers of a run. What was made of equal data, of this run or an earlier one, is reused."""
 
     def __init__(self, cohort: Cohort, run_id: str) -> None:
         self.root = cohort.reports_folder / FOLDER / run_id
-        self._known: dict[str, tuple[Path, str]] = {}
-        older = [path.parent for path in self.root.parent.glob(f"*/{JOURNAL}") if path.parent.name < run_id]
-        for folder in (*sorted(older)[-1:], self.root):
-            for key, name, sha256 in _noted(folder / JOURNAL):
-                self._known[key] = folder / name, sha256
+        older = sorted(path.parent for path in self.root.parent.glob(f"*/{JOURNAL}") if path.parent.name < run_id)
+        self._known = {
+            key: (folder / name, sha256)
+            for folder in (*older, self.root)
+            for key, files in journal(folder)
+            for name, sha256 in files.items()
+        }
 
     def write(self, name: str, content: bytes | Paper) -> Path:
         """Write one paper with mode 0600 and return its path."""
         path = self.root / name
         if isinstance(content, bytes):
             self._put(path, content)
-        elif self._known.get(content.key, ("",))[0] != path or self._taken(content) is None:
-            self._note(path, content, self._taken(content) or content.pdf())
+        elif self._known.get(content.key, ("",))[0] != path or not self.taken(content.key):
+            self._note(name, content.key, self.taken(content.key) or content.pdf())
         return path
 
-    def pdf(self, name: str, paper: Paper) -> bytes:
-        """Return a PDF. Keep it if no other file has its name."""
-        taken = self._taken(paper)
-        made = taken or paper.pdf()
-        if not taken and not (self.root / name).exists():
-            self._note(self.root / name, paper, made)
-        return made
+    def mailed(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
+        """Return what was made of equal data before, else make and keep it."""
+        content = self.taken(key)
+        if not content:
+            content = make()
+            self.keep(name, key, content)
+        return content
 
-    def _taken(self, paper: Paper) -> bytes | None:
-        """Return a PDF that was made before, if its file exists and has its SHA-256."""
-        path, sha256 = self._known.get(paper.key, (self.root, ""))
+    def keep(self, name: str, key: str, content: bytes) -> None:
+        """Keep an attachment, apart from the papers: mails mask what papers may not. Without a key it is not kept."""
+        if key:
+            self._note(f"mail/{name}", key, content)
+
+    def taken(self, key: str) -> bytes:
+        """Return the file that was made with a key, if it exists and has its SHA-256, else nothing."""
+        path, sha256 = self._known.get(key, (self.root, ""))
         content = path.read_bytes() if path.is_file() else b""
-        return content if content and hashlib.sha256(content).hexdigest() == sha256 else None
+        return content if hashlib.sha256(content).hexdigest() == sha256 else b""
 
-    def _note(self, path: Path, paper: Paper, content: bytes) -> None:
-        self._put(path, content)
+    def _note(self, name: str, key: str, content: bytes) -> None:
+        self._put(self.root / name, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        self._known[paper.key] = path, sha256
+        self._known[key] = self.root / name, sha256
         (self.root / JOURNAL).touch(mode=0o600)
-        with (self.root / JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps([paper.key, path.relative_to(self.root).as_posix(), sha256]) + "\n")
+        write_line(self.root, key, {name: sha256})
 
     def _put(self, path: Path, content: bytes) -> None:
         for folder in (self.root.parent, self.root, path.parent):
@@ -100,15 +106,6 @@ class PaperFolder:
         with appearing(path) as draft:
             draft.touch(mode=0o600)
             draft.write_bytes(content)
-
-
-def _noted(journal: Path) -> list[tuple[str, str, str]]:
-    """Return key, file and SHA-256 of each PDF in a journal. A line that was cut off is ignored."""
-    try:
-        lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").split("\n")[:-1]]
-        return [(key, name, sha256) for key, name, sha256 in lines]
-    except (OSError, TypeError, ValueError):
-        return []
 
 
 def has_run(cohort: Cohort) -> bool:

@@ -43,21 +43,17 @@ def endings(numbers: list[str]) -> list[str]:
         length = longer
 
 
-def result_rows(answers: Frame) -> list[tuple[str, str, str]]:
-    """Return the rows of a class (of its `answer_rows`), sorted by the digits shown."""
-    ends = endings(list(answers[NUMBER].astype(str)))
-    told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
-    return sorted((end, state, advice or _DONE) for end, state, advice in told)
-
-
 def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
     """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
     buffer, widths = BytesIO(), list(_COLUMNS.values())
+    ends = endings(list(answers[NUMBER].astype(str)))
+    told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
+    rows = sorted((end, state, advice or _DONE) for end, state, advice in told)
     with text_book(buffer) as book:
         sheet = book.add_worksheet(RESULTS)
         _write_heads(book, sheet, students, cohort, ask)
         cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "valign": "vcenter", "num_format": "@"})
-        for at, row in enumerate(result_rows(answers), _TOP + 1):
+        for at, row in enumerate(rows, _TOP + 1):
             sheet.set_row(at, height(row, widths, line=16, least=20))
             write_row(sheet, at, row, cell)
         for at, width in enumerate(widths):
@@ -72,9 +68,11 @@ def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: s
     title = book.add_format({**_FONT, "bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
     note = book.add_format({**_FONT, "font_size": 10, "text_wrap": True, "valign": "vcenter"})
     head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
+    counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
+    told = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
     lines = (
         (f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}", title, 32),
-        (_note(students, ask), note, 34),
+        (told, note, 34),
     )
     for row, (text, look, high) in enumerate(lines):
         sheet.merge_range(row, 0, row, len(_COLUMNS) - 1, "", look)
@@ -82,11 +80,6 @@ def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: s
         sheet.set_row(row, high)
     write_row(sheet, _TOP, list(_COLUMNS), head)
     sheet.hide_gridlines(2)
-
-
-def _note(students: Students, ask: str) -> str:
-    counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
-    return f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
 
 
 GUIDE = "操作流程"
@@ -114,7 +107,11 @@ def guide_paper(cohort: Cohort) -> Paper:
         cohort.window.opens,
         {
             "title": f"{cohort.name}毕业生信息登记与核对{GUIDE}",
-            "dates": _dates(cohort),
+            "dates": [
+                ["学生登记、更正", f"{_day(cohort.window.opens)}至{_day(cohort.window.closes)}"],
+                ["学院签字上报", f"{_day(cohort.window.college_due)}前"],
+                ["咨询", " ".join(filter(None, (office.name, office.contact, office.phone)))],
+            ],
             "steps": [{"title": title, "lines": lines} for title, lines in _steps(cohort)],
             "sources_title": "填写时照着什么",
             "sources": [list(row) for row in _SOURCES],
@@ -142,15 +139,6 @@ def group_message(cohort: Cohort) -> str:
 
 def _day(day: date) -> str:
     return f"{day.year}年{month_day(day)}"
-
-
-def _dates(cohort: Cohort) -> list[list[str]]:
-    window = cohort.window
-    return [
-        ["学生登记、更正", f"{_day(window.opens)}至{_day(window.closes)}"],
-        ["学院签字上报", f"{_day(window.college_due)}前"],
-        ["咨询", " ".join(filter(None, (cohort.office.name, cohort.office.contact, cohort.office.phone)))],
-    ]
 
 
 def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from pipeline import fields
@@ -26,17 +26,14 @@ def is_practice(folder: Path) -> bool:
 
 def copy_practice(folder: Path, today: date) -> None:
     """Copy the practice cohort into the empty `folder`, with its dates shifted to `today`."""
+    import openpyxl
+
     shutil.copytree(_COHORT, folder, dirs_exist_ok=True)
     shift = today - MADE_FOR
     settings = folder / "cohort.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(_DATE.sub(lambda day: str(date.fromisoformat(day[0]) + shift), text), encoding="utf-8")
-    _shift_submissions(folder / "submissions" / "submissions.xlsx", shift)
-
-
-def _shift_submissions(book: Path, shift: timedelta) -> None:
-    import openpyxl
-
+    book = folder / "submissions" / "submissions.xlsx"
     content = openpyxl.load_workbook(book)
     for sheet in content.worksheets:
         header = [cell.value for cell in sheet[1]]

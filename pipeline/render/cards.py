@@ -112,24 +112,19 @@ def _show(page: Page, cell: NotebookNode, output: NotebookNode) -> None:
     if facts.get("opened"):
         page.opened.add(str(facts["opened"]))
     elif facts.get("token"):
-        _take_heading(page, facts, output.data)
+        html = Markup(output.data["text/html"])
+        if page.head is not None:  # a card, so that the guard reads its token too
+            page.cards.append(Card([html], piece=True))
+            return
+        page.head, page.title = html, str(facts["title"])
+        page.token = page.token or str(facts["token"])
+        page.links, page.office = list(facts.get("links") or []), dict(facts.get("office") or {})
     elif facts.get("section"):
         page.cards.append(_piece(cell, facts, output.data))
     elif facts.get("frame"):
         _add(page, cell, [Markup(output.data["text/html"])])
     else:
         _add(page, cell, list(_shown(page, output)))
-
-
-def _take_heading(page: Page, facts: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Set the heading. A second heading becomes a card, so that the guard reads its token too."""
-    html = Markup(data["text/html"])
-    if page.head is not None:
-        page.cards.append(Card([html], piece=True))
-        return
-    page.head, page.title = html, str(facts["title"])
-    page.token = page.token or str(facts["token"])
-    page.links, page.office = list(facts.get("links") or []), dict(facts.get("office") or {})
 
 
 def _piece(cell: NotebookNode, facts: Mapping[str, Any], data: Mapping[str, Any]) -> Card:

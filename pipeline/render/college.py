@@ -1,4 +1,4 @@
-"""A college's page: `open_page` reads its rows, each `show_…` returns one piece."""
+"""A college's page and a counselor's: `open_…` reads their rows, each `show_…` returns one piece."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
+from pipeline.render.frames import DIFFERENCES, heading
 from pipeline.render.pieces import BACK, Picture, Piece, section
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
-from pipeline.render.sections import changes_piece, first_run, head_piece, ready_notebook, show_work
-from pipeline.render.table_words import heading
+from pipeline.render.sections import changes_piece, first_run, head_piece, listing, ready_notebook, rows_of, show_work
 from pipeline.states import theme
 from pipeline.tables import Frame, empty
 from pipeline.view import remaining_work
@@ -22,6 +22,7 @@ _REASONS = 8
 _FEW_REASONS = 3  # not taller than the trend in the next column
 _CHASED = 1000
 _CHASED_FAMILIES = ("missing", "fix", "verify")
+_LISTED_SETS = [kind for kind in DIFFERENCES if kind != "not_approved"]
 _NAMED = 12  # people named in one line of changes
 _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
 
@@ -52,6 +53,25 @@ def open_page(run: str, college: str, school: str) -> Scope:
     return page
 
 
+def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:
+    """Read the students of a counselor's classes in one college. `counselor` is a name or an e-mail address.
+
+    Raises:
+        InputError: no class or student of this college has this counselor, or two counselors have this name.
+    """
+    page = open_page(run, college, school)
+    people = page.run.rows("counselors", school=page.run.school_name(school), college=college)
+    mine = people[(people["email"].str.lower() == counselor.strip().lower()) | (people["name"] == counselor.strip())]
+    if mine.empty or not counselor.strip():
+        raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
+    if mine["email"].nunique() > 1:
+        raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")
+    own = page.of_classes(set(mine["class_name"]), str(mine["name"].iloc[0]))
+    if own.roster.empty:
+        raise InputError("这位辅导员的班级里没有本届学生", remedy="请核对 counselors.csv 中的班级名称")
+    return own
+
+
 def show_head(page: Scope) -> Piece:
     """Return the heading with the day, the signature and changes since it."""
     line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
@@ -62,23 +82,21 @@ def show_head(page: Scope) -> Piece:
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
-    signature, colours = page.signature, theme()
-    banners: list[dict[str, str]] = []
-    stale = page.statuses.get("stale", 0)
+    signature, stale = page.signature, page.statuses.get("stale", 0)
+    told: list[tuple[str, str, str, str, str]] = []
     if signature.signed and signature.broken:
         text = f"{signature.signed} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
-        line = colours.family("missing").text
-        banners.append({"head": "签字后有改动", "text": text, "line": line, "ground": "#fdf1f1", "sign": "!"})
+        told.append(("签字后有改动", text, "missing", "#fdf1f1", "!"))
     elif signature.signed:
         then = f"就业办已于 {signature.accepted} 接收" if signature.accepted else "等就业办接收"
-        text = f"学院已于 {signature.signed} 签字，{then}。"
-        line = colours.family("done").text
-        banners.append({"head": "已签字", "text": text, "line": line, "ground": "#f0f6fc", "sign": "✓"})
+        told.append(("已签字", f"学院已于 {signature.signed} 签字，{then}。", "done", "#f0f6fc", "✓"))
     if stale:
         text = f"{stale} 名学生审核通过后，提交的信息或学籍又有改动，请学院复核。"
-        line = colours.family("fix").text
-        banners.append({"head": "通过后有改动", "text": text, "line": line, "ground": "#fff8ea", "sign": "!"})
-    return banners
+        told.append(("通过后有改动", text, "fix", "#fff8ea", "!"))
+    return [
+        {"head": head, "text": text, "line": theme().family(family).text, "ground": ground, "sign": sign}
+        for head, text, family, ground, sign in told
+    ]
 
 
 def show_today(page: Scope) -> Piece:
@@ -202,6 +220,24 @@ def show_headcount(
 ) -> Piece:
     """Return the headcount by major, with the numbers and digest of the printed one."""
     return section("headcount", title, lead=lead, headcount=headcount_of(page), columns=COLUMNS)
+
+
+def show_differences(page: Scope) -> Piece:
+    """Return the students of a college in one set only. Those who only await approval are left out."""
+    told: list[tuple[str, ...]] = []
+    if page.run.has("differences"):
+        columns = ["major", "kind", "student_number", "name", "elsewhere"]
+        rows = page.run.rows("differences", columns=columns, school=page.school_name, college=page.college)
+        rows = rows[rows["kind"].isin(_LISTED_SETS)]
+        told = rows_of(rows.assign(kind=rows["kind"].map(DIFFERENCES)), columns)
+    return listing(
+        "名单差异",
+        "differences",
+        "人数相同而人不同，也不算一致。",
+        told,
+        ("专业", "差异", "学号", "姓名", "另一处"),
+        "在册的人和提交的人一个不多、一个不少。",
+    )
 
 
 def show_changes(page: Scope) -> Piece:

@@ -1,17 +1,59 @@
-"""A pandas frame as HTML: Chinese headings, codes in Chinese, numbers right-aligned."""
+"""Tables in Chinese: headings and words for codes (`reports/words.toml`), and a pandas frame as HTML."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from pipeline import fields
 from pipeline.render.pieces import render
-from pipeline.render.table_words import SHARES, column_words, heading
+from pipeline.resources import report_table
+from pipeline.states import ACTORS, theme
+from pipeline.tables import CERTIFIED, SEVERITIES, STATUSES
 
 ROWS = 200
 """Rows that a page carries of a frame; it says how many more there are."""
+_WORDS = report_table("words")
+TITLES: dict[str, str] = _WORDS["titles"]
+DIFFERENCES: dict[str, str] = _WORDS["differences"]
+_FAMILIES = {family.name: family.label for family in theme().families}
+_HEADINGS: dict[str, str] = {**_WORDS["headcount"], **_WORDS["headings"], **_FAMILIES}
+_YES_NO = {"True": "是", "False": "否"}
+_CODES: dict[str, Mapping[str, str]] = {
+    "status": STATUSES,
+    "severity": SEVERITIES,
+    "actor": ACTORS,
+    "identity": CERTIFIED,
+    "record": CERTIFIED,
+    "cause": _WORDS["causes"],
+    "kind": DIFFERENCES,
+    "family": _FAMILIES,
+    **dict.fromkeys(("excepted", "equal", "explain"), _YES_NO),
+}
+_SHARES = ("share", "first_pass_rate", "submitted_on_time", "rework", "change")
+_MOMENTS = ("decided_at", "signed_at", "accepted_at")
+
+
+def heading(column: str) -> str:
+    """Return the Chinese heading of a column, or its name when it has none."""
+    return _HEADINGS.get(column) or fields.label(column)
+
+
+def column_words(column: pd.Series) -> pd.Series:
+    """Return a column as text: codes in Chinese, shares in percent."""
+    name = str(column.name)
+    if name in _SHARES and column.dtype.kind == "f":
+        return column.map("{:+.1%}".format if name == "change" else "{:.1%}".format).astype("str")
+    text = column.astype("str")
+    if name in _MOMENTS:
+        return text.str.slice(0, 16).str.replace("T", " ")
+    if name == "field":
+        return text.map({each: fields.label(each) for each in text.unique()}).astype("str")
+    words = _CODES.get(name)
+    return text.map({each: words.get(each, each) for each in text.unique()}).astype("str") if words else text
 
 
 def as_bundle(frame: pd.DataFrame | pd.Series, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
@@ -25,7 +67,11 @@ def as_table(frame: pd.DataFrame | pd.Series, rows: int = ROWS) -> str:
         frame = frame.to_frame("" if frame.name is None else frame.name)
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     top = frame.head(rows)
-    labels: list[pd.Series] = [] if plain else [_level(top.index, at) for at in range(top.index.nlevels)]
+    labels: list[pd.Series] = (
+        []
+        if plain
+        else [pd.Series(top.index.get_level_values(at), name=top.index.names[at]) for at in range(top.index.nlevels)]
+    )
     columns = [*labels, *(top.iloc[:, at] for at in range(top.shape[1]))]
     return render(
         "pieces/frame.html.j2",
@@ -38,11 +84,6 @@ def as_table(frame: pd.DataFrame | pd.Series, rows: int = ROWS) -> str:
     )
 
 
-def _level(index: pd.Index, at: int) -> pd.Series:
-    values = index.get_level_values(at)
-    return pd.Series(values, name=index.names[at])
-
-
 def _headings(column: pd.Series) -> list[str]:
     names = column.name if isinstance(column.name, tuple) else (column.name,)
     return ["" if name is None else heading(str(name)) for name in names]
@@ -50,7 +91,7 @@ def _headings(column: pd.Series) -> list[str]:
 
 def _words(column: pd.Series) -> list[str]:
     """Return a column's values as Chinese text. A missing value is a dash."""
-    if column.dtype.kind == "f" and column.name not in SHARES:
+    if column.dtype.kind == "f" and column.name not in _SHARES:
         whole = bool((column.dropna() % 1 == 0).all())
         text = column.map(lambda value: f"{value:,.0f}" if whole and value < 1e15 else f"{value:.4g}").astype("str")
     elif column.dtype.kind == "b":

@@ -27,7 +27,7 @@ from pipeline.render.printed_headcount import (
 )
 from pipeline.review.review_snapshot import Desk, college_students
 from pipeline.review.signatures import code_of, signed_digest
-from pipeline.tables import Frame
+from pipeline.tables import Frame, read_table
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark
 from pipeline.whole import appearing, sha256_of
@@ -245,10 +245,10 @@ class SignedFolder:
         shutil.copyfile(kept, place)
 
 
-def final_headcount(
-    desk: Desk, college: College, cohort: Cohort, certifications: Frame, outside: Frame, day: date
-) -> Headcount:
+def final_headcount(desk: Desk, college: College, cohort: Cohort, day: date) -> Headcount:
     """Return the headcount to sign, by the current decisions in `desk`. `day` is the date of the run's data."""
+    run = cohort.reports_folder / "runs" / desk.tables.run_id
+    certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))
     rows = college_students(desk.people, college)
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
     claimed = rows.iloc[:0]

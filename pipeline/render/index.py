@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,8 +23,7 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
     """Write the index into `path`, with links to existing files only. `added` are the office's own pages."""
     overview = Overview(run, run.table("colleges"))
     site = path.parent
-    of_unit = _school if overview.by_school else _college
-    entries = [of_unit(site, run, entry, added) for entry in overview.units]
+    entries = [_entry(site, run, entry, added, overview.by_school) for entry in overview.units]
     site_pages = [*_SITE, *((f"{page.name}.html", page.title) for page in added if not page.per_college)]
     html = render(
         "page/site_index.html.j2",
@@ -57,30 +56,24 @@ def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str
     return [(heading, group) for heading, group in named.items() if group]
 
 
-def _school(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage]) -> dict[str, Any]:
-    page = school_page(run.code_of(str(entry["school"])))
+def _entry(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage], by_school: bool) -> dict[str, Any]:
+    """Return an entry of a college, or of a school with `by_school`, with the addresses of what is there."""
+    code = run.code_of(str(entry["school"]))
+    more: dict[str, Any] = {**entry, "asked": bool(entry["href"]), "files": [], "own": [], "who": ""}
+    if by_school:
+        return {**more, "page": page if (site / (page := school_page(code))).is_file() else ""}
+    folder = college_folder(code, str(entry["college"]))
+
+    def links(files: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+        there = [(name, title) for name, title in files if (site / folder / name).is_file()]
+        return [{"href": f"{quote(folder)}/{quote(name)}", "title": title} for name, title in there]
+
+    page = links([("dashboard.html", "")])
+    who = links([("headcount.html", "")])
     return {
-        **entry,
-        "page": page if (site / page).is_file() else "",
-        "files": [],
-        "own": [],
-        "who": "",
-        "asked": bool(entry["href"]),
+        **more,
+        "page": page[0]["href"] if page else "",
+        "files": links(_FILES),
+        "own": links((f"{one.name}.html", one.title) for one in added if one.per_college),
+        "who": f"{who[0]['href']}#differences" if who else "",
     }
-
-
-def _college(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage]) -> dict[str, Any]:
-    folder = college_folder(run.code_of(str(entry["school"])), str(entry["college"]))
-    made = [
-        {"href": f"{quote(folder)}/{name}", "title": title}
-        for name, title in _FILES
-        if (site / folder / name).is_file()
-    ]
-    page = f"{quote(folder)}/dashboard.html" if (site / folder / "dashboard.html").is_file() else ""
-    who = f"{quote(folder)}/headcount.html#differences" if (site / folder / "headcount.html").is_file() else ""
-    own = [
-        {"href": f"{quote(folder)}/{quote(one.name)}.html", "title": one.title}
-        for one in added
-        if one.per_college and (site / folder / f"{one.name}.html").is_file()
-    ]
-    return {**entry, "page": page, "files": made, "own": own, "who": who, "asked": bool(entry["href"])}

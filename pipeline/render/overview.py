@@ -8,12 +8,21 @@ from pipeline.cohort_sections import Standing
 from pipeline.render import figures
 from pipeline.render.pieces import Picture, Piece, piece, section
 from pipeline.render.registry_page import open_registry, show_problems
-from pipeline.render.sections import FIRST_PAGE, changes_piece, first_run, head_piece, ready_notebook, show_work
+from pipeline.render.sections import (
+    FIRST_PAGE,
+    changes_piece,
+    first_run,
+    head_piece,
+    listing,
+    ready_notebook,
+    rows_of,
+    show_work,
+)
 from pipeline.review.standing import formula_text
 from pipeline.summary import doubts
 from pipeline.view import remaining_work
 from pipeline.view.all_colleges import Overview
-from pipeline.view.moves import COMPARED, Move, moves
+from pipeline.view.moves import COMPARED, Move, moves, who_moved
 from pipeline.view.run_tables import load_run, token
 from pipeline.view.signature import ahead
 
@@ -160,6 +169,56 @@ def show_standing(page: Overview) -> Piece:
         unit=page.unit,
         nothing="还没有学生提交；有人提交以后才有名次。",
         lines=lines,
+    )
+
+
+def show_years(page: Overview) -> Piece | None:
+    """Return majors whose headcount changed by 20 % or more, with explanations; None without a year before."""
+    table = page.run.of_school("years", page.school) if page.run.has("years") else None
+    if table is None:
+        return None
+    table = table[table["explain"] | (table["explanation"] != "")]
+    columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
+    return listing(
+        "与上一届相比",
+        "years",
+        "人数增减达到 20% 的专业，请学院说明；就业办用 mingce except add --college 院系 --major 专业 登记。",
+        rows_of(table, columns),
+        ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
+        "没有增减达到 20% 的专业。",
+    )
+
+
+def show_outside(page: Overview) -> Piece | None:
+    """Return registry students outside the class with the reason and its source; None when there are none."""
+    table = page.run.of_school("outside", page.school) if page.run.has("outside") else None
+    if table is None or table.empty:
+        return None
+    decided = table["by"] + " " + table["at"].str.slice(0, 10) + " 登记"
+    table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
+    columns = ["college", "class_name", "student_number", "name", "reason", "said"]
+    return listing(
+        "不在本届",
+        "outside",
+        "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
+        rows_of(table, columns),
+        ("院系", "班级", "学号", "姓名", "原因", "依据"),
+        "没有。",
+    )
+
+
+def show_moved(page: Overview) -> Piece | None:
+    """Return students who came, left or changed class; None without any and on the page of many schools."""
+    moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
+    if moved is None or moved.empty:
+        return None
+    return listing(
+        "谁变动了",
+        "moved",
+        "来了谁、走了谁、从哪个班到了哪个班。只供就业办核对，请不要转发。",
+        rows_of(moved, ["student_number", "name", "since", "before", "now"]),
+        ("学号", "姓名", "相比", "原来", "现在"),
+        "没有。",
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pipeline import resources
 from pipeline.colleges import College
@@ -69,52 +68,46 @@ class Notebooks:
 
     def jobs(self, run: Run, folder: Path, colleges: Iterable[College], *, by_school: bool) -> Iterator[NotebookJob]:
         """Yield the jobs of the run, of its `colleges`, and with `by_school` of each school's overview."""
-        make = _Maker(self, run, folder)
         every = list(colleges)
         for code in dict.fromkeys(college.code for college in every if by_school):
-            known = self._known("overview")
-            yield make.job("overview", f"school-{code}", school_page(code), f"{code}/overview", known, school=code)
+            files = f"school-{code}", school_page(code), f"{code}/overview"
+            yield self._job(run, folder, "overview", files, self._known("overview"), code)
         for name in _PER_RUN:
-            yield make.job(name, name, f"{name}.html", name, self._known(name))
+            yield self._job(run, folder, name, (name, f"{name}.html", name), self._known(name))
         for page in self.added:
             if not page.per_college:
-                yield make.job(page.name, page.name, f"{page.name}.html", page.name, page.parameters)
+                yield self._job(run, folder, page.name, (page.name, f"{page.name}.html", page.name), page.parameters)
         of_colleges = {name: self._known(name) for name in _PER_COLLEGE}
         of_colleges |= {page.name: page.parameters for page in self.added if page.per_college}
         for college in every:
             site = college_folder(college.code, college.name)
             for name, known in of_colleges.items():
                 page = _PER_COLLEGE.get(name, name)
-                file, told = f"{site}/{page}.html", f"{college}/{page}"
-                given = {"college": college.name, "school": college.code}
-                yield make.job(name, f"{site}-{name}", file, told, known, **given)
+                files = f"{site}-{name}", f"{site}/{page}.html", f"{college}/{page}"
+                yield self._job(run, folder, name, files, known, college.code, college.name)
 
-
-@dataclass(frozen=True)
-class _Maker:
-    notebooks: Notebooks
-    run: Run
-    folder: Path
-
-    def job(
+    def _job(
         self,
+        run: Run,
+        folder: Path,
         name: str,
-        executed: str,
-        page: str,
-        told: str,
+        files: tuple[str, str, str],
         known: Iterable[str],
-        **given: Any,  # noqa: ANN401
+        code: str = "",
+        college: str = "",
     ) -> NotebookJob:
-        source, own = self.notebooks.source(name)
-        college, code = str(given.get("college", "")), str(given.get("school", ""))
-        parts = (college, self.run.school_name(code) if code else "", self.run.cohort, f"数据截至 {self.run.as_of}")
+        """Return the job of notebook `name`. `files` are the executed notebook, the page, and the page's name."""
+        source, own = self.source(name)
+        executed, page, told = files
+        given = {"run": str(folder), "college": college, "school": code}
+        parts = (college, run.school_name(code) if code else "", run.cohort, f"数据截至 {run.as_of}")
         return NotebookJob(
             source,
-            self.folder / "notebooks" / f"{executed}.ipynb",
-            self.folder / "site" / page,
-            {key: value for key, value in {"run": str(self.folder), **given}.items() if key in known},
+            folder / "notebooks" / f"{executed}.ipynb",
+            folder / "site" / page,
+            {key: value for key, value in given.items() if value and key in known},
             told,
-            token(self.run.run_id, code, college),
+            token(run.run_id, code, college),
             " · ".join(filter(None, parts)),
             own,
             (code, college) if college else None,

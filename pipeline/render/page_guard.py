@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,29 +63,12 @@ def _hashes(words: pd.Series) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Expected:
-    """A page's token (blank: not a college's page) and the college's own numbers and words."""
+    """A page's token (blank: not a college's page), the college's own numbers and words, and its student numbers."""
 
     token: str
     numbers: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class _Own:
-    """A college's own numbers and words. `students` are its student numbers."""
-
-    numbers: frozenset[str] = frozenset()
-    words: frozenset[str] = frozenset()
     students: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, table: str) -> _Own:
-        words = frozenset(value for column in rows.columns for value in rows[column].unique())
-        numbers = frozenset(_WORD.findall("\n".join(words)))
-        return cls(numbers, words, frozenset(rows["student_number"]) if table == "roster" else frozenset())
-
-    def __or__(self, more: _Own) -> _Own:
-        return _Own(self.numbers | more.numbers, self.words | more.words, self.students | more.students)
 
 
 class Guard:
@@ -95,24 +78,26 @@ class Guard:
         self._run = run
         self._rows = lru_cache(_SCHOOLS)(self._rows_of)  # pages are made school by school
         self._own = lru_cache(_COLLEGES)(self._own_of)
+        self._known = cache(self._known_of)
 
     def expected(self, school: str, college: str, only: frozenset[str] | None = None) -> Expected:
         """Return what a college's page may show. `school` is a code, `only` limits the student numbers (None: all)."""
         if not college:
             return Expected("")
         own = self._own(school, college)
-        numbers = own.numbers if only is None else own.numbers - (own.students - only)
-        return Expected(
-            token(self._run.run_id, school, college), numbers, own.words | {college, self._run.school_name(school)}
-        )
+        return own if only is None else replace(own, numbers=own.numbers - (own.students - only))
 
-    def _own_of(self, school: str, college: str) -> _Own:
-        """Return a college's own words."""
-        own = _Own()
+    def _own_of(self, school: str, college: str) -> Expected:
+        words: set[str] = set()
+        students: frozenset[str] = frozenset()
         for table, rows in self._rows(school).items():
             if college in rows.indices:
-                own |= _Own.of(rows.get_group(college)[_OWN[table]], table)
-        return own
+                own = rows.get_group(college)[_OWN[table]]
+                words.update(value for column in own.columns for value in own[column].unique())
+                students |= frozenset(own["student_number"]) if table == "roster" else frozenset()
+        numbers = frozenset(_WORD.findall("\n".join(words)))
+        named = words | {college, self._run.school_name(school)}
+        return Expected(token(self._run.run_id, school, college), numbers, frozenset(named), students)
 
     def _rows_of(self, school: str) -> dict[str, DataFrameGroupBy[Any, Any]]:
         """Return one school's tables, by college. They are read once for all its pages."""
@@ -134,40 +119,35 @@ class Guard:
             raise PageError("页面是空的" if not reader.sections else "页面的图是空白的")
         words = reader.words
         seen = {word for word in words if len(word) >= _SHORTEST_SECRET} - expected.numbers
-        secrets = self._secrets.among(seen)
-        if _ID.search(reader.text) or secrets - self._numbers.among(secrets):  # student numbers may look like phones
+        secrets = self._known("secrets").among(seen)
+        secrets -= self._known("numbers").among(secrets)  # student numbers may look like phones
+        if _ID.search(reader.text) or secrets:
             raise PageError("页面里有完整的证件号或手机号，已停止发布", remedy="请在 notebook 里不显示这一列，或先遮盖")
         if not expected.token:
             return
         if reader.tokens != {expected.token}:
             raise PageError("页面的院系标记不对，已停止发布", remedy="请检查 notebook 打开的是不是参数给的学院")
         strangers = reader.numbers | {word for word in words if len(word) >= _SHORTEST}
-        others = self._numbers.among(strangers - expected.numbers) | (reader.numbers - expected.numbers)
-        if others or self._words.among(reader.cells - expected.words):
+        others = self._known("numbers").among(strangers - expected.numbers) | (reader.numbers - expected.numbers)
+        if others or self._known("words").among(reader.cells - expected.words):
             raise PageError("页面里有别的院系的人或班级，已停止发布", remedy="请在 notebook 里只取本学院的行")
 
-    @cached_property
-    def _numbers(self) -> Known:
-        return self._known({"registry": ["student_number"], "roster": ["student_number"]})
-
-    @cached_property
-    def _words(self) -> Known:
-        return self._known({"roster": ["name", "class_name", "college"]})
-
-    @cached_property
-    def _secrets(self) -> Known:
-        return self._known({"registry": ["id_number"], "submissions": ["id_number", "phone", "family_phone"]})
-
-    def _known(self, tables: dict[str, list[str]]) -> Known:
+    def _known_of(self, kind: str) -> Known:
         return Known(
             rows[column]
-            for table, columns in tables.items()
+            for table, columns in _KNOWN[kind].items()
             if self._run.has(table)
             for rows in self._run.batches(table, columns=columns)
             for column in columns
         )
 
 
+_KNOWN = {
+    "numbers": {"registry": ["student_number"], "roster": ["student_number"]},
+    "words": {"roster": ["name", "class_name", "college"]},
+    "secrets": {"registry": ["id_number"], "submissions": ["id_number", "phone", "family_phone"]},
+}
+"""Where everybody's stand."""
 _OWN = {
     "roster": ["student_number", "name", "class_name", "major", "counselor", "decided_by"],
     "registry": ["student_number", "name", "class_name", "major"],
@@ -268,11 +248,6 @@ class PageReader(HTMLParser):
         if self._cell is not None:
             self.cells.add(_HIDDEN.sub("", "".join(self._cell)).strip())
         self._cell = None
-
-
-def students_on(html: str) -> set[str]:
-    """Return the student numbers on a page."""
-    return PageReader(html).numbers
 
 
 def guard_page(path: Path, guard: Guard, title: str, school: str = "", college: str = "") -> str:

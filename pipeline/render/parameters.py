@@ -122,13 +122,10 @@ def _types(annotation: object) -> tuple[str, ...]:
 def _mistake(types: tuple[str, ...] | None, name: str, value: object) -> str:
     if types is None:
         return f"没有参数 {name}"
-    if not types or any(_fits(value, kind) for kind in types):
+    kinds = [kind for kind in types if isinstance(value, bool) == (kind == "bool")]
+    if not types or any(isinstance(value, _KINDS[kind][1]) for kind in kinds):
         return ""
     wanted = "或".join(_KINDS[kind][0] for kind in types)
     hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in types and isinstance(value, int | float) else ""
     given = type(value).__name__
     return f"参数 {name} 应为{wanted}，给的是{_KINDS[given][0] if given in _KINDS else given}{hint}"
-
-
-def _fits(value: object, kind: str) -> bool:
-    return isinstance(value, _KINDS[kind][1]) and isinstance(value, bool) == (kind == "bool")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.render.pieces import Piece, short_digest
-from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing, ready_notebook
+from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing, ready_notebook, rows_of
 from pipeline.tables import Frame, empty
 from pipeline.view.run_tables import Run, load_run
 
@@ -68,8 +68,7 @@ def show_problems(page: RegistryPage) -> Piece:
     nothing = "学籍库没有发现问题。" if page.first is not None else "这次运行没有检查学籍库自身。"
     rows: list[tuple[str, ...]] = []
     if page.first is not None:
-        wanted = ["school", "row", "student_number", "message"]
-        rows = [tuple(str(value) for value in row) for row in page.first[wanted].itertuples(index=False)]
+        rows = rows_of(page.first, ["school", "row", "student_number", "message"])
     return listing(
         "学籍库的问题",
         "registry",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,20 +13,24 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow
 
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.kept import Kept, digest_of
+from pipeline.kept import Kept, code_digest, digest_of
 from pipeline.progress import Reporter
 from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import FILES, SignedFolder
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.own import Notebooks
-from pipeline.render.page_digests import college_digests, registry_page_digest
 from pipeline.render.page_guard import Guard, guard_page, write_failure
-from pipeline.render.prepared import Prepared, can_fork, prepare
+from pipeline.render.prepared import can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RenderOptions, RunFolder
@@ -31,8 +38,8 @@ from pipeline.tables import Frame
 from pipeline.view.run_tables import Run, college_folder, load_run
 from pipeline.whole import sweep
 
-if TYPE_CHECKING:
-    from pipeline.render.cluster import Run as RunOnWorkers
+_DIGESTED = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
+"""Tables whose rows of a college are on its pages."""
 
 
 @dataclass
@@ -69,8 +76,7 @@ class Renderer:
         self.kept = kept
         self._open = ExitStack()
         self._given_up = False
-        self._prepared: Prepared | None = None
-        self._on_workers: RunOnWorkers | None = None
+        self._run: Callable[..., object] = partial(run_notebooks, processes=options.jobs, cold=options.cold)
 
     def __enter__(self) -> Renderer:
         if not self._options.notebooks or self._options.cold:
@@ -78,9 +84,10 @@ class Renderer:
         if self._scheduler is not None:
             from pipeline.render.cluster import on_workers
 
-            self._on_workers = self._open.enter_context(on_workers(self._scheduler))
+            self._run = self._open.enter_context(on_workers(self._scheduler))
         elif can_fork():
-            self._prepared = self._open.enter_context(prepare(own=self._notebooks.folder is not None))
+            prepared = self._open.enter_context(prepare(own=self._notebooks.folder is not None))
+            self._run = partial(self._run, prepared=prepared)
         return self
 
     def __exit__(
@@ -90,6 +97,7 @@ class Renderer:
 
     def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
         """Render all files of the run folder. A failed page becomes a failure page and does not stop the others."""
+        pyarrow.default_memory_pool().release_unused()  # 50 MB of a school's judging, beside all pages at work
         run = load_run(folder.path)
         every = [
             College(run.code_of(school), school, college)
@@ -131,31 +139,26 @@ class Renderer:
     ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         guard = Guard(run)
-        with self._reporter.counting("页面", len(jobs)) as counter:
+        with self._reporter.counting("页面", len(jobs)) as counted:
 
             def done(result: NotebookResult) -> None:
-                rendered.tell(result.job.name, result.seconds, "" if result.ok else result.error)
-                _point_to_final(folder, result.job.output_notebook)
-                if not result.ok and result.job.output_html is not None:
-                    write_failure(result.job.output_html, result.job.name, result.error)
-                elif error := _guarded(guard, result.job):
-                    rendered.tell(result.job.name, result.seconds, error)
-                elif result.ok and result.job.output_html is not None and not result.job.own:
-                    made = [result.job.output_notebook, result.job.output_html]
-                    self.kept.note(page_key(result.job.name, keys), made)
-                counter.done(result.job.name)
+                job, error, made = result.job, "" if result.ok else result.error, result.job.output_notebook
+                if made.is_file():
+                    text = made.read_text(encoding="utf-8")
+                    made.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
+                if job.output_html is not None and not result.ok:
+                    write_failure(job.output_html, job.name, error)
+                elif job.output_html is not None:
+                    school, college = job.of_college or ("", "")
+                    error = guard_page(job.output_html, guard, college or job.name, school, college)
+                    if not error and not job.own:
+                        self.kept.note([made, job.output_html], page_key(job.name, keys))
+                rendered.tell(job.name, result.seconds, error)
+                counted(job.name)
 
-            if self._on_workers is not None:
-                self._on_workers(jobs, done)
-            else:
-                run_notebooks(
-                    jobs,
-                    processes=self._options.jobs,
-                    cold=self._options.cold,
-                    on_done=done,
-                    prepared=self._prepared,
-                )
-        _sweep(folder.path)
+            self._run(jobs, on_done=done)
+        for swept in [folder.path / "notebooks", *(folder.path / "site").glob("**")]:
+            sweep(swept)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         for name, write in writers:
@@ -188,7 +191,7 @@ class Renderer:
 
             def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
                 write(path, headcount())
-                self.kept.note(page_key(page, keys), [path])
+                self.kept.note([path], page_key(page, keys))
 
             yield page, writer
 
@@ -199,20 +202,35 @@ def page_key(name: str, keys: Mapping[str, str]) -> str:
     return shown and digest_of(name, shown)
 
 
-def _guarded(guard: Guard, job: NotebookJob) -> str:
-    """Check that a page shows its own college only. Return the reason of a failure, or a blank."""
-    if job.output_html is None:
-        return ""
-    school, college = job.of_college or ("", "")
-    return guard_page(job.output_html, guard, college or job.name, school, college)
+def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
+    """Return, by `school code/college`, the digest of all inputs of its pages (`schools` are names; none: all)."""
+    common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{code_digest()}"
+    parts: dict[tuple[str, str], list[str]] = {}
+    for name in filter(run.has, _DIGESTED):
+        hashes: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
+        for rows in run.batches(name, schools):
+            hashed = pd.util.hash_pandas_object(rows, index=False)
+            for (school, college), group in hashed.groupby([rows["school"], rows["college"]]):
+                hashes.setdefault((str(school), str(college)), []).append(group.to_numpy())
+        for key, own in hashes.items():
+            digest = hashlib.sha256(np.sort(np.concatenate(own)).tobytes()).hexdigest()
+            parts.setdefault(key, []).append(f"{name}:{digest}")
+    unchecked: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for item in run.summary.get("not_checked", []):
+        unchecked[str(item.get("school") or "")].append([str(item["rule"]), str(item["reason"])])
+    digests: dict[str, str] = {}
+    for (school, college), own in parts.items():
+        state = run.state(run.code_of(school), college), unchecked[""], unchecked[school]
+        told = "|".join([common, json.dumps(state, sort_keys=True), *own])
+        digests[f"{run.code_of(school)}/{college}"] = hashlib.sha256(told.encode()).hexdigest()
+    return digests
 
 
-def _point_to_final(folder: RunFolder, notebook: Path) -> None:
-    if notebook.is_file():
-        text = notebook.read_text(encoding="utf-8")
-        notebook.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
-
-
-def _sweep(run: Path) -> None:
-    for folder in [run / "notebooks", run / "site", *(path for path in (run / "site").iterdir() if path.is_dir())]:
-        sweep(folder)
+def registry_page_digest(run: Run) -> str:
+    """Return the digest of all inputs of the registry's page."""
+    told = [json.dumps([run.as_of.isoformat(), run.summary["cohort"], run.summary.get("inputs")], sort_keys=True)]
+    columns = {"colleges": ["school", "college", "registered"], "registry_findings": None}
+    for name in filter(run.has, columns):
+        for rows in run.batches(name, columns=columns[name]):
+            told.append(hashlib.sha256(pd.util.hash_pandas_object(rows).to_numpy().tobytes()).hexdigest())
+    return digest_of("registry", code_digest(), *told)

@@ -8,17 +8,18 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.kept import Kept, code_digest, digest_of
 from pipeline.knowledge.text_columns import distinct
-from pipeline.render.table_words import TITLES, column_words, heading
+from pipeline.render.frames import TITLES, column_words, heading
 from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
 from pipeline.whole import sha256_of
 from pipeline.workbook_writer import A4, LONGEST, PAGES, room
@@ -41,6 +42,7 @@ _LOOKED_AT = 300  # rows that decide the width of a column
 _AT_ONCE = 2_000  # rows joined before they are written
 _ESCAPED = re.compile("(_x[0-9a-fA-F]{4}_)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+_SPECIAL = re.compile(rf"{_ESCAPED.pattern}|{_CONTROL.pattern}|[&<>]|\A\s|\s\Z")
 _PRESERVE = ' xml:space="preserve">'
 _PAPER = 260  # the most characters in the width of A4 landscape
 
@@ -52,7 +54,8 @@ def write_tables_xlsx(
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
     shown: dict[str, Callable[[], Frame]] = {}
-    keys: dict[str, str] = {}
+    taken: dict[str, Path] = {}
+    keys: list[str] = []
     named: list[tuple[str, str, str]] = []
     skeleton = BytesIO()
     with xlsxwriter.Workbook(skeleton, {"in_memory": True}) as book:
@@ -61,52 +64,53 @@ def write_tables_xlsx(
         for name in [each for each in _SHEETS if each in tables] if isinstance(tables, Tables) else tables:
             title = TITLES.get(name, name)[:31]
             sheet = book.add_worksheet(title)
+            part = f"xl/worksheets/sheet{len(book.worksheets())}.xml"
             count = tables.rows(name) if isinstance(tables, Tables) else len(tables[name])
             if count > limit:
                 left_out.append(name)
                 sheet.write_string(0, 0, _left_out(name, count))
-            else:
-                part = f"xl/worksheets/sheet{len(book.worksheets())}.xml"
-                shown[part] = partial(tables.__getitem__, name)
-                first = tables.head(name, _LOOKED_AT) if isinstance(tables, Tables) else tables[name].head(_LOOKED_AT)
-                columns = _outline(sheet, first, count, head, text)
-                named += [(title, heading(column), f"{name}.{column}") for column in columns]
-                if kept is not None and isinstance(tables, Tables):
-                    digest = sha256_of(tables.folder / f"{name}.parquet")
-                    keys[part] = digest_of("sheet", part, name, digest, code_digest())
+                continue
+            looked_at = _LOOKED_AT
+            if kept is not None and isinstance(tables, Tables):
+                digest = sha256_of(tables.folder / f"{name}.parquet")
+                keys.append(digest_of("sheet", part, name, digest, code_digest()))
+                if earlier := kept.find(keys[-1]):
+                    taken[part], looked_at = earlier, 0  # its widths stand there
+            shown[part] = partial(tables.__getitem__, name)
+            first = tables.head(name, looked_at) if isinstance(tables, Tables) else tables[name].head(looked_at)
+            columns = _outline(sheet, first, count, head, text)
+            named += [(title, heading(column), f"{name}.{column}") for column in columns]
         names = pd.DataFrame(named, columns=["工作表", "列", "tables 文件夹中的表和列"])
         _outline(book.add_worksheet(_NAMES), names.head(_LOOKED_AT), len(names), head, text)
         shown[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = lambda: names
     with ZipFile(skeleton) as outline, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as made:
         for part in outline.infolist():
-            written = outline.read(part)
-            earlier = kept.find(keys[part.filename]) if kept is not None and part.filename in keys else None
-            if earlier is not None:
-                with ZipFile(earlier) as book, book.open(part.filename) as given, _member(made, part.filename) as file:
-                    copyfileobj(given, file)
+            if part.filename in taken:
+                _take(made, part.filename, taken[part.filename])
             elif part.filename in shown:
-                _fill(made, part.filename, written.decode(), shown[part.filename]())
+                _fill(made, part.filename, outline.read(part).decode(), shown[part.filename]())
             else:
-                made.writestr(part, written)
+                made.writestr(part, outline.read(part))
     if kept is not None:
-        kept.note_all(keys.values(), [path])
+        kept.note([path], *keys)
     return left_out
 
 
-def _member(made: ZipFile, name: str) -> IO[bytes]:
-    return made.open(name, "w", force_zip64=True)
+def _take(made: ZipFile, part: str, earlier: Path) -> None:
+    with ZipFile(earlier) as book, book.open(part) as given, made.open(part, "w", force_zip64=True) as file:
+        copyfileobj(given, file)
 
 
 def _fill(made: ZipFile, part: str, outline: str, frame: Frame) -> None:
     """Write a table's rows into its sheet as joined XML, because XlsxWriter takes four times as long."""
     style = re.search(r'<col [^>]*style="([0-9]+)"', outline)
     cell = f' s="{style[1]}" t="inlineStr"><is><t' if style else ' t="inlineStr"><is><t'
-    letters = [_column(number) for number in range(1, len(frame.columns) + 1)]
+    letters: list[str] = [xl_col_to_name(at) for at in range(len(frame.columns))]
     columns = [_cells(column_words(frame[column]), cell) for column in frame.columns]
     before, end, after = outline.partition("</sheetData>")
     if len(frame):
         before = re.sub(r'(<dimension ref="A1)[^"]*"', rf'\1:{letters[-1]}{len(frame) + 1}"', before)
-    with _member(made, part) as file:
+    with made.open(part, "w", force_zip64=True) as file:
         file.write(before.encode())
         lines: list[str] = []
         for row, values in enumerate(zip(*columns, strict=True), 2):
@@ -127,6 +131,8 @@ def _cells(column: pd.Series, cell: str) -> list[str]:
 
 def _kept(text: str) -> str:
     """Return the end of a tag and its text. Characters that XML forbids become `_x0007_`, as in Office."""
+    if not _SPECIAL.search(text):
+        return f">{text}"
     escaped = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPED.sub(r"_x005F\1", text))
     return f"{_PRESERVE if text != text.strip() else '>'}{escape(escaped)}"
 
@@ -157,16 +163,10 @@ def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(rows, 1), max(len(widths) - 1, 0))
     if rows and widths:
-        sheet.ignore_errors({"number_stored_as_text": f"A1:{_column(len(widths))}{rows + 1}"})
+        sheet.ignore_errors({"number_stored_as_text": f"A1:{xl_col_to_name(len(widths) - 1)}{rows + 1}"})
     sheet.set_landscape()
     sheet.set_paper(A4)
     sheet.repeat_rows(0)
     sheet.set_footer(f"&L&A{PAGES}")
     if sum(widths) <= _PAPER:
         sheet.fit_to_pages(1, 0)
-
-
-def _column(number: int) -> str:
-    from xlsxwriter.utility import xl_col_to_name
-
-    return str(xl_col_to_name(number - 1))

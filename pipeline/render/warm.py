@@ -12,7 +12,6 @@ import gc
 import os
 import signal
 import socket
-from datetime import date
 from multiprocessing.connection import Connection
 
 import pandas
@@ -29,17 +28,12 @@ with without("debugpy", *FORMATS):
     import nbformat
 import IPython.core.completerlib
 import IPython.core.debugger
-import matplotlib.backends.backend_agg
-import matplotlib.backends.backend_svg
-import matplotlib.pyplot
-import matplotlib_inline.config
 import papermill
 
 from pipeline.render import (
     cards,
     cells,
     college,
-    counselor,
     figures,
     notebooks,
     overview,
@@ -47,7 +41,7 @@ from pipeline.render import (
     prepared,
     registry_page,
 )
-from pipeline.view.remaining_work import Course
+from pipeline.typeset import typefaces
 
 
 def touch(*, own: bool) -> None:
@@ -58,11 +52,14 @@ def touch(*, own: bool) -> None:
     frame.to_html()
     repr(frame)
     frame.groupby("a", as_index=False).size()
-    season = [date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)]
-    course = Course([(day, 1) for day in season], [(season[0], 0)], 2, season[1], *season)
-    figures.trend(course, "名册 0123")
-    if own:
-        figures.trend_png(course)
+    typefaces()
+    if own:  # our pages draw by typst, which starts threads
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_svg
+        import matplotlib.pyplot
+        import matplotlib_inline.config
+
+        figures.settings()
     known = pieces.environment()
     for name in known.list_templates(extensions=["j2"]):
         if name.startswith(("pieces/", "page/page.")):

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 from pipeline.colleges import College
@@ -27,6 +28,9 @@ from pipeline.review.review_snapshot import (
     unseen,
 )
 from pipeline.tables import STATUSES
+
+_TOLD_ON = "原因会转告学生或留档备查"
+_CALLED = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
 
 
 @dataclass
@@ -57,17 +61,10 @@ class Actor:
             if any("\ud800" <= character <= "\udfff" for character in text):  # bytes of another encoding
                 raise UsageError("有不是文字的字符", where=option, remedy="请重新输入")
 
-
-def approve(
-    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> ActionOutcome:
-    """Approve the counting submissions of these students, all or none. `seen` is what the reviewer was shown.
-
-    Raises:
-        RefusedError: students have no submission, open critical findings, or changed since `seen` (None: no check).
-        UsageError: no student, or more than one, has a number.
-    """
-    return _decide_on("approve", tables, ledger, numbers, actor, seen)
+    def need_reason(self, what: str, remedy: str = "") -> None:
+        """Raise UsageError if no reason was given for `what`."""
+        if not self.why.strip():
+            raise UsageError(f"{what}要写明原因", where="--why", remedy=remedy)
 
 
 def approve_ready(
@@ -96,45 +93,20 @@ def approve_ready(
     return _decide(tables, ledger, actor, decide)
 
 
-def send_back(
-    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+def decide_on(
+    action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
 ) -> ActionOutcome:
-    """Return these students' submissions with the reason, all or none.
+    """Decide on these students' submissions, all or none. `seen` is what the reviewer was shown (None: no check).
+
+    approve: the counting submissions. return: back to the student. reopen: approvals are undone. keep: a change request
+    is refused, the newer submission withdrawn and the approval kept. All but approve need a reason.
 
     Raises:
-        RefusedError: a student has no submission, or was not `seen` unchanged (see `approve`).
-        UsageError: no reason was given.
+        RefusedError: the action does not fit a student (see `why_not`), or he changed since `seen`.
+        UsageError: no reason; no student, or more than one, has a number.
     """
-    return _decide_on("return", tables, ledger, numbers, actor, seen)
-
-
-def reopen(tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor) -> ActionOutcome:
-    """Undo these students' approvals, all or none.
-
-    Raises:
-        RefusedError: a student has no approval to undo.
-        UsageError: no reason was given.
-    """
-    return _decide_on("reopen", tables, ledger, numbers, actor, None)
-
-
-def keep_approved(
-    tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
-) -> ActionOutcome:
-    """Refuse these students' change requests, all or none. Withdraws the newer submission and keeps the approval.
-
-    Raises:
-        RefusedError: a student requests no change, or was not `seen` unchanged (see `approve`).
-        UsageError: no reason was given.
-    """
-    return _decide_on("keep", tables, ledger, numbers, actor, seen)
-
-
-def _decide_on(
-    action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None
-) -> ActionOutcome:
     if action != "approve":
-        _need_reason(actor, _CALLED[action])
+        actor.need_reason(_CALLED[action], _TOLD_ON)
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         rows = desk.students(dict.fromkeys(tables.place(number) for number in numbers))
@@ -150,7 +122,9 @@ def _decide_on(
     return _decide(tables, ledger, actor, decide)
 
 
-_CALLED = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
+approve = partial(decide_on, "approve")
+send_back = partial(decide_on, "return")
+reopen = partial(decide_on, "reopen")
 
 
 def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
@@ -179,11 +153,18 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
         RefusedError: the submission is approved and must be reopened first.
         UsageError: no reason was given, or no submission or several begin with this id.
     """
-    _need_reason(actor, "撤销登记")
+    actor.need_reason("撤销登记", _TOLD_ON)
+    ids = tables.submissions["submission_id"]
+    hits = tables.submissions[ids == submission]
+    if hits.empty and len(submission) >= 8:
+        hits = tables.submissions[ids.str.startswith(submission)]
+    if len(hits) != 1:
+        what = f"{'不止一条' if len(hits) else '没有'}提交 {submission}"
+        raise UsageError(what, where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")
+    row = cast("dict[str, Any]", hits.iloc[0].to_dict())
+    found = str(row["submission_id"])
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        row = _submission(tables, submission)
-        found = str(row["submission_id"])
         if (desk.people["approved_submission_id"] == found).any():
             raise RefusedError(
                 f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
@@ -198,12 +179,8 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
 
 
 def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> ActionOutcome:
-    """Withdraw every submission that claims the college and matches no registry row.
-
-    Raises:
-        UsageError: no reason was given.
-    """
-    _need_reason(actor, "撤销登记")
+    """Withdraw every submission that claims the college and matches no registry row. Raises without a reason."""
+    actor.need_reason("撤销登记", _TOLD_ON)
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
         own = records(desk.extras(college))
@@ -273,19 +250,3 @@ def _decide(
     stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
     outcome.entries += [one.seq for one in stored if one.new]
     return outcome
-
-
-def _submission(tables: RunTables, text: str) -> Mapping[str, Any]:
-    ids = tables.submissions["submission_id"]
-    hits = tables.submissions[ids == text]
-    if hits.empty and len(text) >= 8:
-        hits = tables.submissions[ids.str.startswith(text)]
-    if len(hits) != 1:
-        what = "不止一条" if len(hits) else "没有"
-        raise UsageError(f"{what}提交 {text}", where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")
-    return cast("dict[str, Any]", hits.iloc[0].to_dict())
-
-
-def _need_reason(actor: Actor, what: str) -> None:
-    if not actor.why.strip():
-        raise UsageError(f"{what}要写明原因", where="--why", remedy="原因会转告学生或留档备查")

@@ -10,12 +10,11 @@ from typing import Any, cast
 
 FIRST = "0" * 64  # `previous` of the first entry
 TYPED = "姓名系手工填写，未与账号核对"
-_COVERED = (
+COVERED = (
     "seq", "at", "kind", "action", "by", "account", "school_code", "student_number", "submission_id", "college",
     "rule", "made_on", "data", "personal_digest", "unique_key", "previous",
 )  # fmt: skip
-
-
+"""The columns of an entry that its hash covers, in this order for ever."""
 Row = Mapping[str, Any]
 
 
@@ -69,7 +68,7 @@ def digest(*parts: str) -> str:
 
 def entry_hash(row: Row) -> str:
     """Return the hash of all columns of an entry, including the previous entry's hash."""
-    return digest(*(str(row[name] or "") for name in _COVERED))
+    return digest(*(str(row[name] or "") for name in COVERED))
 
 
 def side_digest(side: Row) -> str:

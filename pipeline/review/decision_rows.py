@@ -1,20 +1,24 @@
-"""The table of decisions (审核): its columns, reading it from files and sheets, writing an empty one."""
+"""The table of decisions (审核), read from files and sheets or written empty, and the list of `review list`."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.collect.compact import whole_rows
+from pipeline.collect.cell_text import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
+from pipeline.review.chain import TYPED
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.review_snapshot import Desk, college_students, records
 from pipeline.tables import STATUSES
@@ -28,15 +32,15 @@ OFFERED = ("通过", "退回", "取消审核", *SCOPE_OPINIONS)
 _WORKSHEET = "审核"
 _BESIDE = ("班级", "姓名", "状态", "未解决")
 _WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
+_LISTED = [
+    "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "exception_expired",
+    "changed_fields", "submission_id", "decided_by", "decided_at", "decided_checked",
+]  # fmt: skip
 _UNREADABLE = "\ufffd"  # the reader's replacement for undecodable bytes
 
 
 def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
-    """Return `row` (int) and `COLUMNS` (text) of `[review] decisions`, or None if the cohort names no table.
-
-    Raises:
-        InputError: the file or sheet cannot be read, or has no 学号 or 意见.
-    """
+    """Return `row` and `COLUMNS` of `[review] decisions`, or None if it is not set. Raises InputError."""
     place = cohort.review.decisions
     if place is None:
         return None
@@ -101,20 +105,8 @@ def _read_file(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"row": range(first, first + len(body)), **columns})
 
 
-def by_source(rows: pd.DataFrame, one: str) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows by workbook. Rows of a single file or worksheet get the name `one` of the cohort file."""
-    sources = list(rows["source"].unique()) if "source" in rows.columns else []
-    if len(sources) < 2 and not set(one) & set("*?["):
-        return [(one, rows)]
-    return [(str(source), rows[rows["source"] == source]) for source in sources]
-
-
 def write_sheet(path: Path, desk: Desk, college: College) -> Path:
-    """Write a college's table of decisions, one row a student with the current 提交编号, and return its path.
-
-    Raises:
-        UsageError: the file exists and may hold decisions.
-    """
+    """Write a college's table of decisions with the current 提交编号 and return its path. Raises if the file exists."""
     if path.exists():
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
     rows = college_students(desk.people, college).sort_values(["class_name", "student_number"])
@@ -137,3 +129,52 @@ def write_sheet(path: Path, desk: Desk, college: College) -> Path:
         sheet.freeze_panes(1, 2)
     path.chmod(0o600)
     return path
+
+
+def listed_students(desk: Desk, college: College | None, status: str | None) -> list[dict[str, Any]]:
+    """Return students (of a college, of a status by code or word) as `_LISTED` and `reasons`, without names."""
+    rows = desk.people
+    if college:
+        rows = college_students(rows, college)
+    if status:
+        code = next((code for code, word in STATUSES.items() if status in (code, word)), "")
+        if not code:
+            raise UsageError(f"没有状态 {status}", where="--status", remedy=f"可选：{'、'.join(STATUSES)}")
+        rows = rows[rows["status"] == code]
+    ordered = rows.sort_values(["school_code", "college", "class_name", "student_number"])
+    return [
+        {**{str(key): value for key, value in row.items()}, "reasons": desk.reasons(str(row["submission_id"]))}
+        for row in ordered[_LISTED].to_dict("records")
+    ]
+
+
+def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:
+    """Return rows of `listed_students` as Chinese lines by college, then counts and the run's id."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for (school, college), group in groupby(rows, lambda row: (row["school"], row["college"])):
+        cells = [_cells(row) for row in group]
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        padded = [
+            [f"{cell}{' ' * (wide - cell_len(cell))}" for cell, wide in zip(row, widths, strict=True)] for row in cells
+        ]
+        lines += [f"{college}（{school}）", *("  ".join(row).rstrip() for row in padded), ""]
+    counts = {word: sum(row["status"] == code for row in rows) for code, word in STATUSES.items()}
+    total = "，".join(f"{word} {count}" for word, count in counts.items() if count)
+    typed = sum(bool(row["decided_by"]) and not row["decided_checked"] for row in rows)
+    names = [f"其中 {typed} 人的审核人{TYPED}"] if typed else []
+    return "\n".join([*lines, f"共 {len(rows)} 人" + (f"：{total}" if total else ""), *names, f"看的是运行 {run_id}"])
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    said: list[str] = []
+    if row["change_request"]:
+        said.append("申请修改")
+    if row["exception_expired"]:
+        said.append("例外已到期")
+    if row["changed_fields"]:
+        said.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
+    if row["status"] not in ("approved", "stale", "missing"):
+        said += row["reasons"]
+    return f"{row['school_code']}/{row['student_number']}", row["class_name"], STATUSES[row["status"]], "；".join(said)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
 from itertools import accumulate
 from typing import Any
 
@@ -11,9 +13,11 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.text_columns import among, joined_text
+from pipeline.match.persons import WITHDRAWN
 from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
 from pipeline.review.chain import json_object, name_checked
-from pipeline.tables import AS_GIVEN, given_of
+from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
+from pipeline.tables import AS_GIVEN, Frame, given_of
 
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
@@ -61,7 +65,11 @@ def decision_states(
     submission counts or a later one was neither taken nor decided on. `changed_fields` of stale approvals are
     comma-separated and need `submissions`.
     """
-    both = _with_decisions(keys, decisions)
+    wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
+    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
+    both.index = keys.index
+    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
+    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
     expired = both["made_on"].isin(list(lapsed))
     present = among(both["made_on"], submission_ids) & ~expired
@@ -70,11 +78,16 @@ def decision_states(
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
     state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
+    counting = both["submission_id"]
+    newer = (state == "approved") & (counting != "") & (counting != both["made_on"])
+    later = pd.Series(False, index=keys.index)
+    if "later_id" in keys:
+        later = (keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, ""))
     return pd.DataFrame(
         {
             "decision_state": state,
             "approved_submission_id": both["made_on"].where(approved, ""),
-            "change_request": _change_requested(keys, both, approved, state),
+            "change_request": newer | later,
             "decided_by": both["by"],
             "decided_at": both["at"],
             "decided_why": both["why"],
@@ -85,14 +98,6 @@ def decision_states(
     )
 
 
-def _change_requested(keys: pd.DataFrame, both: pd.DataFrame, approved: pd.Series, state: pd.Series) -> pd.Series:
-    counting = both["submission_id"]
-    newer = (state == "approved") & (counting != "") & (counting != both["made_on"])
-    if "later_id" not in keys:
-        return newer
-    return newer | ((keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, "")))
-
-
 def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -> pd.Series:
     """Return which approvals differ only because an earlier version normalised the registry row otherwise."""
     same = pd.Series(False, index=keys.index)
@@ -100,7 +105,7 @@ def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -
         rows = keys[asked].to_dict("records")  # the whole cohort if normalising changed a common word
         found: list[bool] = []
         for row, snapshot in zip(rows, both["snapshot"][asked], strict=True):
-            then, given = _snapshot(snapshot), given_of(str(row[AS_GIVEN]))
+            then, given = json_object(snapshot).get("snapshot", {}), given_of(str(row[AS_GIVEN]))
             differing = _differing_fields(then, "registry", row) if then else [""]
             found.append(all(_was(then, name, given.get(name, "")) for name in differing))
         same = same.where(~asked, pd.Series(found, index=keys.index[asked], dtype=bool)).astype(bool)
@@ -112,19 +117,6 @@ def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
     steps = [visible, half_width, without_spaces, plain_dashes]
     spellings = accumulate(steps, lambda text, step: step(text), initial=given)
     return bool(given) and then in {_field_digest(salt, name, text) for text in spellings}
-
-
-def _snapshot(values: str) -> dict[str, Any]:
-    return json_object(values).get("snapshot", {})
-
-
-def _with_decisions(keys: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Join decisions to students. `made_on` and `registry_then` are what each was made on, "" for none."""
-    wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
-    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
-    both.index = keys.index
-    text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
-    return both.assign(**{name: both[name].fillna("").astype("str") for name in text})
 
 
 def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +134,7 @@ def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissio
         now = counting.reindex(rows["submission_id"])
     named: list[str] = []
     for at, snapshot in enumerate(then):
-        before = _snapshot(snapshot)
+        before: dict[str, Any] = json_object(snapshot).get("snapshot", {})
         pairs = (("registry", rows.iloc[at].to_dict()), ("submission", now.iloc[at].to_dict()))
         differing = [name for side, row in pairs for name in _differing_fields(before, side, row)]
         named.append(",".join(dict.fromkeys(differing)))
@@ -200,17 +192,12 @@ def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[~(again & (findings["field"] != "") & (findings["submission_id"] != ""))]
 
 
-def _his_own(blocking: pd.DataFrame) -> pd.DataFrame:
-    """Drop findings of shared faults from submissions with findings of their own: the student is shown those."""
-    if "shared_fault" not in blocking:  # table of an earlier version
-        return blocking
-    own = blocking["submission_id"][blocking["shared_fault"] == ""]
-    return blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
-
-
 def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
     """Return each student's status, the first that applies in the contract's order. `findings` need `excepted`."""
-    blocking = _his_own(open_critical(findings))
+    blocking = open_critical(findings)
+    if "shared_fault" in blocking:  # not in a table of an earlier version
+        own = blocking["submission_id"][blocking["shared_fault"] == ""]  # who has findings of his own is shown those
+        blocking = blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
     status = pd.Series("awaiting", index=submission_id.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):
@@ -218,3 +205,24 @@ def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.D
     for state in ("approved", "stale"):
         status = status.mask(decision_state == state, state)
     return status.mask(submission_id == "", "missing")
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """The result of `review`. `decisions` has the columns of `decision_states` and the index of `students`."""
+
+    students: Frame
+    decisions: Frame
+    findings: Frame
+    entries: Frame
+
+
+def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame, as_of: date) -> Reviewed:
+    """Apply the ledger's entries as of `as_of`. `students`: registry rows with the counting `submission_id` or ""."""
+    students = students.assign(registry_digest=registry_digest(students))
+    present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]
+    granted = standing_exceptions(entries)
+    judged = apply_exceptions(findings, granted, as_of)
+    lapsed = lapsed_submissions(judged, granted, as_of)
+    decisions = decision_states(students, present, standing_decisions(entries), lapsed=lapsed)
+    return Reviewed(students, decisions, judged, entries)

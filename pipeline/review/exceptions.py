@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from typing import Any, cast
 
 import pandas as pd
 
@@ -18,21 +19,23 @@ _EXCEPTION_TABLE = [
 _MAJOR = ["school", "college", "education_level", "major"]
 
 
+def _granted(entries: pd.DataFrame) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the entries that were added and not revoked, each with its `data` and `values`."""
+    own = cast("list[dict[str, Any]]", entries[entries["kind"] == "exception"].to_dict("records"))
+    told = [(row, json_object(row["data"]) | json_object(row["values"])) for row in own]
+    revoked = {int(data["revokes"]) for _, data in told if "revokes" in data}
+    return [(row, data) for row, data in told if row["action"] == "add" and row["seq"] not in revoked]
+
+
 def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     """Return the exceptions that were added and not revoked, from `Ledger.entries()`.
 
     `expires` is an ISO date or "". An exception whose `salt` and `value_digest` were purged ("") covers nothing.
     """
-    own = entries[entries["kind"] == "exception"]
-    revoked = {str(json_object(text).get("revokes", "")) for text in own["data"][own["action"] == "revoke"]}
-    added = own[(own["action"] == "add") & ~own["seq"].astype("str").isin(revoked)]
-    told = [
-        json_object(data) | json_object(values) for data, values in zip(added["data"], added["values"], strict=True)
-    ]
     named = ("school", "proof", "expires", "salt", "value_digest")
-    table = added.assign(**{name: [str(item.get(name, "")) for item in told] for name in named})
-    text = [name for name in _EXCEPTION_TABLE if name != "seq"]
-    return table[_EXCEPTION_TABLE].reset_index(drop=True).astype(dict.fromkeys(text, "str"))
+    rows = [row | {name: str(data.get(name, "")) for name in named} for row, data in _granted(entries)]
+    types = dict.fromkeys(_EXCEPTION_TABLE, "str") | {"seq": "int64"}
+    return pd.DataFrame(rows, columns=_EXCEPTION_TABLE).astype(types)
 
 
 def apply_exceptions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -96,11 +99,8 @@ def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.D
 
 def explanations(entries: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
     """Return the last explanation of a headcount by (school, college, major, number)."""
-    own = entries[(entries["kind"] == "exception") & (entries["rule"] == COLLEGE_RULE)]
-    told = [(row, json_object(row["data"])) for row in own.to_dict("records")]
-    revoked = {item["revokes"] for _, item in told if "revokes" in item}
     return {
-        (item["school"], str(row["college"]), item["major"], int(item["registered"])): str(row["why"]) or "已说明"
-        for row, item in told
-        if row["action"] == "add" and row["seq"] not in revoked
+        (data["school"], str(row["college"]), data["major"], int(data["registered"])): str(row["why"]) or "已说明"
+        for row, data in _granted(entries)
+        if row["rule"] == COLLEGE_RULE
     }

@@ -1,25 +1,34 @@
-"""Granting and revoking exceptions (commands `except`), and undoing the last action."""
+"""Granting and revoking exceptions (commands `except`), resolving shared faults, and undoing the last action."""
 
 from __future__ import annotations
 
+import csv
+import io
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
 
+from pipeline import fields
+from pipeline.check.shared import cause_of, judged_field
+from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
+from pipeline.knowledge.codes import ALIAS_COLUMNS, ALIASES, read_aliases
 from pipeline.review.actions import ActionOutcome, Actor
 from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
-from pipeline.review.ledger import Ledger
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import KINDS, RunTables, Student, college_students, lay_desk
+from pipeline.run_folder import latest_run, write_atomically
+from pipeline.tables import Frame, read_table
 
-_ABOUT = {"decision": ["school_code", "student_number"], "scope": ["school_code", "student_number"]}
 _WHY = "撤销上一步"
+HOW = ("alias", "students")
+"""How a shared fault is resolved: its values become aliases of the office, or it goes back to the students."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,11 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
         UsageError: unknown proof, past expiry, no reason, or a number that no student or several have.
         RefusedError: the student does not break the rule.
     """
-    _check(grant, actor)
+    if grant.proof not in PROOFS:
+        raise UsageError(f"不认识的证明 {grant.proof}", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
+    if grant.expires and grant.expires < actor.today:
+        raise UsageError(f"到期日 {grant.expires} 已过", where="--expires", remedy="请写今天或以后的日期")
+    actor.need_reason("例外", "例如：服兵役，晚一年毕业")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
@@ -58,13 +71,8 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
 
 
 def explain_difference(tables: RunTables, ledger: Ledger, college: College, major: str, actor: Actor) -> list[int]:
-    """Record why a major's headcount (all education levels) differs from last year; return its `seq`, or [] if known.
-
-    Raises:
-        UsageError: no reason was given, or the college has no students.
-    """
-    if not actor.why.strip():
-        raise UsageError("说明人数变化要写明原因", where="--why")
+    """Record why a major's headcount (all levels) differs from last year; return its `seq`, or [] if it is known."""
+    actor.need_reason("说明人数变化")
     registered = int((college_students(tables.people, college)["major"] == major).sum())
     data = {"school": college.school, "proof": "其他", "major": major, "registered": registered}
     who = (actor.by, actor.why, college.code)
@@ -78,13 +86,8 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
 
 
 def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
-    """Revoke an exception.
-
-    Raises:
-        UsageError: no current exception has this number, or no reason was given.
-    """
-    if not actor.why.strip():
-        raise UsageError("撤销例外要写明原因", where="--why")
+    """Revoke an exception. Raises UsageError if none that holds has this number, or without a reason."""
+    actor.need_reason("撤销例外")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         own = standing_exceptions(entries)
@@ -101,33 +104,16 @@ def _revocation(granted: pd.Series, actor: Actor) -> Entry:
     return Entry("exception", "revoke", actor.by, actor.why, rule=rule, data=data).about(granted.to_dict())
 
 
-def _check(grant: Grant, actor: Actor) -> None:
-    if grant.proof not in PROOFS:
-        raise UsageError(f"不认识的证明 {grant.proof}", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
-    if grant.expires and grant.expires < actor.today:
-        raise UsageError(f"到期日 {grant.expires} 已过", where="--expires", remedy="请写今天或以后的日期")
-    if not actor.why.strip():
-        raise UsageError("例外要写明原因", where="--why", remedy="例如：服兵役，晚一年毕业")
-
-
 def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant, actor: Actor) -> Entry:
     salt = secrets.token_hex(16)
     covered = value_digest(salt, str(finding["given"]))
     expires = grant.expires.isoformat() if grant.expires else ""
     data = {"school": str(finding["school"]), "proof": grant.proof, "expires": expires, "run": tables.run_id}
-    return Entry(
-        "exception",
-        action="add",
-        by=actor.by,
-        why=actor.why,
-        school_code=str(person["school_code"]),
-        # the finding's own number, by which the exception matches later findings
-        student_number=str(finding["student_number"]),
+    entry = Entry("exception", "add", actor.by, actor.why, rule=grant.rule, made_on=digest(covered), data=data)
+    return replace(
+        entry.about(person),
+        student_number=str(finding["student_number"]),  # by which the exception matches later findings
         submission_id=str(finding["submission_id"]),
-        college=str(person["college"]),
-        rule=grant.rule,
-        made_on=digest(covered),
-        data=data,
         personal={"salt": salt, "value_digest": covered},
     )
 
@@ -160,7 +146,7 @@ def _taken_back(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
         if int(row["seq"]) not in set(standing_exceptions(entries)["seq"]):
             raise _since(row)
         return _revocation(row, Actor(actor.by, actor.why or _WHY))
-    about = _ABOUT.get(kind, ["submission_id"])
+    about = ["school_code", "student_number"] if kind in ("decision", "scope") else ["submission_id"]
     same = entries[(entries["kind"] == kind) & (entries[about] == row[about]).all(axis=1)]
     if (same["seq"] > row["seq"]).any():
         raise _since(row)
@@ -189,3 +175,51 @@ def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
 def _since(row: pd.Series) -> RefusedError:
     name = f"{row['school_code']}/{row['student_number']}"
     return RefusedError(f"{name} 之后又有新的决定，不能撤销", remedy="请查看这名学生，再作决定")
+
+
+def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> str:
+    """Resolve one shared fault of the latest run; return a Chinese line.
+
+    Raises:
+        UsageError: the fault or the way is unknown, or no name was given.
+        RefusedError: the values differ from person to person or have several meanings, so no alias is possible.
+    """
+    if how not in HOW:
+        raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(HOW)} 之一")
+    actor = Actor(by, why)
+    latest = latest_run(cohort.reports_folder)
+    faults = latest[1].get("shared_faults", []) if latest else []
+    fault = next((one for one in faults if one["number"] == number), None)
+    if latest is None or fault is None:
+        listed = "、".join(str(one["number"]) for one in faults if not one["settled"]) or "没有"
+        raise UsageError(f"没有编号为 {number} 的整体问题", where="--settle", remedy=f"最近一次运行中的编号：{listed}")
+    same = [one for one in faults if cause_of(one) == cause_of(fault)]
+    told = "已交回学生更正" if how == "students" else _add_aliases(cohort, read_table(latest[0], "findings"), same)
+    numbers = {one["number"]: str(one["rule"]) for one in same}
+    with open_ledger(cohort) as ledger:
+        new = Entry("shared_fault", how, actor.by, actor.why)
+        ledger.append_all([replace(new, rule=rule, data={"number": one}) for one, rule in numbers.items()])
+    return f"{told}；下一次 mingce run 起生效"
+
+
+def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> str:
+    name = judged_field(faults[0]["rule"])
+    field = fields.fields()[name]
+    if cohort.rules.folder is None:
+        raise RefusedError("没有设置自己的规则文件夹", where="cohort.toml", remedy='请加上 [rules] folder = "rules"')
+    if field.sensitive != "no" or field.type not in ("code", "text", "region"):
+        raise RefusedError(f"{field.label}各人不同，不能作别名", remedy="请重新导出，或用 --as students 交回学生")
+    mine = findings["shared_fault"].isin([fault["number"] for fault in faults]) & (findings["field"] == name)
+    pairs = findings.loc[mine, ["given", "expected"]].drop_duplicates()
+    pairs = pairs[(pairs["given"] != "") & (pairs["expected"] != "")]
+    if pairs.empty or pairs["given"].duplicated().any():
+        raise RefusedError("同一写法对应学籍中的几个值，不能作别名", remedy="请核对来源，或用 --as students 交回学生")
+    path = cohort.path(cohort.rules.folder) / ALIASES
+    known = read_aliases(path.parent)
+    known |= {(name, given): meant for given, meant in pairs.itertuples(index=False, name=None)}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([ALIAS_COLUMNS, *((of, word, meant) for (of, word), meant in sorted(known.items()))])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.getvalue())
+    return f"已把 {len(pairs)} 个写法作为别名写入 {cohort.rules.folder}/{ALIASES}"

@@ -1,40 +1,39 @@
-"""The ledger: who decided what, when, why, and on which data. Append-only, chained, shared by several writers."""
+"""The ledger: who decided what, when, why, and on which data. Append-only, chained, shared by several writers.
+
+Its heads are recorded outside it too: an old, truncated, missing or other ledger lacks one of these entries.
+"""
 
 from __future__ import annotations
 
 import getpass
+import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import Connection
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
-from pipeline.errors import ConfigurationError, MingceError, RefusedError
-from pipeline.review.chain import FIRST, Entry, canonical, chain_problems, entry_hash, side_digest
-from pipeline.review.ledger_database import (
-    ENTRIES,
-    NEWEST,
-    PERSONAL,
-    engine_of,
-    faults_told,
-    ledger_url,
-    migrate,
-    revision,
-)
+from pipeline.errors import MingceError, RefusedError
+from pipeline.review.chain import FIRST, Entry, canonical, chain_problems, entry_hash, json_object, side_digest
+from pipeline.review.ledger_database import ENTRIES, PERSONAL, ledger_url, open_engine, reading, writing
+from pipeline.run_folder import read_summary
 from pipeline.whole import appearing
 
 _TEXT = [column.name for column in ENTRIES.columns if column.name != "seq"]
 _COLUMNS = ["seq", *_TEXT, "why", "values"]
+WITNESS = "signature.json"
+"""Beside a signature's files: the number and hash of its entry."""
+_RESTORE = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --why 原因 换回最近的备份"
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,14 @@ class Stored:
     new: bool
 
 
-class Ledger:
-    """An open ledger. Every method is one transaction; several processes may write at once."""
+class Ledger(AbstractContextManager["Ledger"]):
+    """An open ledger, created or migrated. Every method is one transaction; several processes may write at once."""
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], datetime], reviewers: Mapping[str, str] | None = None
+        self, url: sa.URL, clock: Callable[[], datetime] | None = None, reviewers: Mapping[str, str] | None = None
     ) -> None:
-        self._engine = engine
-        self._clock = clock
+        self._engine = open_engine(url)
+        self._clock = clock or (lambda: datetime.now(SHANGHAI))
         self._reviewers = reviewers or {}
 
     def append(self, entry: Entry) -> Stored:
@@ -61,12 +60,12 @@ class Ledger:
 
     def append_all(self, new: Sequence[Entry]) -> list[Stored]:
         """Write several entries, all or none."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             return self._write(connection, new)
 
     def append_if(self, decide: Callable[[pd.DataFrame], Sequence[Entry]], *kinds: str) -> list[Stored]:
         """Write what `decide` returns for the current entries of these kinds, in one exclusive transaction."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             return self._write(connection, decide(_frame(connection, kinds)))
 
     def _write(self, connection: Connection, new: Sequence[Entry]) -> list[Stored]:
@@ -76,27 +75,27 @@ class Ledger:
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries (of these kinds, or all) by `seq` (int). All else is text; `data` and `values` hold JSON."""
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return _frame(connection, kinds)
 
     def head(self) -> tuple[int, str]:
         """Return the last entry's `seq` and hash, or (0, 64 zeros) for an empty ledger."""
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return _head(connection)
 
     def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the hash by `seq` of these entries. Missing entries are left out."""
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return dict(_looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, sorted(set(numbers))))
 
     def verify(self) -> list[str]:
         """Return a Chinese line for each error of the chain; [] if it is intact."""
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return chain_problems(*_both_tables(connection))
 
     def purge(self, *, before: str, by: str, why: str) -> int:
         """Empty the personal side of entries before the ISO date, list them in a new entry, and return how many."""
-        with self._writing() as connection:
+        with writing(self._engine) as connection:
             e, p = ENTRIES, PERSONAL
             old = sa.select(e.c.seq).join(p, p.c.seq == e.c.seq).where(e.c.at < before).order_by(e.c.seq)
             seqs = [int(seq) for seq in connection.execute(old).scalars()]
@@ -107,17 +106,13 @@ class Ledger:
             return len(seqs)
 
     def backup(self, path: Path) -> int:
-        """Copy the ledger to a new SQLite file, verify the copy and return its number of entries.
-
-        Raises:
-            MingceError: the file exists, or the copy does not verify.
-        """
+        """Copy the ledger to a new SQLite file, verify the copy, return its number of entries. Raises MingceError."""
         if path.exists():
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             rows, private = _both_tables(connection)
-        with appearing(path) as draft, _open(sa.URL.create("sqlite", database=str(draft)), self._clock) as copy:
-            with copy._writing() as connection:
+        with appearing(path) as draft, Ledger(sa.URL.create("sqlite", database=str(draft))) as copy:
+            with writing(copy._engine) as connection:
                 _insert(connection, rows, private)
             found = copy.verify()
             if found:
@@ -130,58 +125,18 @@ class Ledger:
         """Close the database connection."""
         self._engine.dispose()
 
-    def __enter__(self) -> Ledger:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _writing(self) -> Generator[Connection]:
-        connect = self._engine.connect
-        with faults_told(), connect().execution_options(mingce_write=True) as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Generator[Connection]:
-        with faults_told(), self._engine.connect() as connection, connection.begin():
-            yield connection
-
 
 def open_ledger(cohort: Cohort, clock: Callable[[], datetime] | None = None) -> Ledger:
-    """Open the cohort's ledger. Creates or migrates it.
-
-    Raises:
-        ConfigurationError: the URL is wrong, the database is unreachable or was written by a newer mingce.
-    """
-    return _open(ledger_url(cohort.ledger.url, cohort.folder), clock or _now, cohort.review.reviewers)
+    """Open the cohort's ledger. Raises ConfigurationError as `ledger_url` and `open_engine`."""
+    return Ledger(ledger_url(cohort.ledger.url, cohort.folder), clock, cohort.review.reviewers)
 
 
 def open_ledger_file(path: Path, cohort: Cohort) -> Ledger:
     """Open a copy of the cohort's ledger from a SQLite file."""
-    return _open(sa.URL.create("sqlite", database=str(path)), _now, cohort.review.reviewers)
-
-
-def _open(url: sa.URL, clock: Callable[[], datetime], reviewers: Mapping[str, str] | None = None) -> Ledger:
-    engine = engine_of(url)
-    ledger = Ledger(engine, clock, reviewers)
-    try:
-        with ledger._reading() as connection:  # pyright: ignore[reportPrivateUsage]
-            found = revision(connection)
-        if found != NEWEST:
-            with ledger._writing() as connection:  # pyright: ignore[reportPrivateUsage]
-                migrate(connection)
-    except OperationalError as error:
-        raise ConfigurationError(
-            [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
-        ) from None
-    return ledger
-
-
-def _now() -> datetime:
-    return datetime.now(SHANGHAI)
+    return Ledger(sa.URL.create("sqlite", database=str(path)), reviewers=cohort.review.reviewers)
 
 
 def system_account() -> str:
@@ -222,9 +177,15 @@ def _write(connection: Connection, new: Sequence[Entry], now: datetime, account:
             stored.append(Stored(known[entry.unique_key], new=False))
             continue
         seq += 1
-        side = _side(entry, seq)
-        row = _row(entry, seq, at, account, previous, side_digest(side) if side else "")
-        previous = row["hash"]
+        side: dict[str, Any] = {}
+        if entry.why or entry.personal:
+            values = canonical(dict(entry.personal)) if entry.personal else ""
+            side = {"seq": seq, "salt": secrets.token_hex(16), "why": entry.why, "values": values}
+        row: dict[str, Any] = {name: getattr(entry, name, "") for name in _TEXT} | {
+            "seq": seq, "at": at, "account": account, "previous": previous, "data": canonical(dict(entry.data)),
+            "personal_digest": side_digest(side) if side else "",
+        }  # fmt: skip
+        row["hash"] = previous = entry_hash(row)
         rows.append(row)
         private += [side] if side else []
         stored.append(Stored(seq, new=True))
@@ -232,20 +193,6 @@ def _write(connection: Connection, new: Sequence[Entry], now: datetime, account:
             known[entry.unique_key] = seq
     _insert(connection, rows, private)
     return stored
-
-
-def _row(entry: Entry, seq: int, at: str, account: str, previous: str, personal_digest: str) -> dict[str, Any]:
-    row = {"seq": seq, "at": at, "account": account, "previous": previous, "personal_digest": personal_digest}
-    row |= {name: getattr(entry, name) for name in _TEXT if name not in row and name not in ("data", "hash")}
-    row["data"] = canonical(dict(entry.data))
-    return row | {"hash": entry_hash(row)}
-
-
-def _side(entry: Entry, seq: int) -> dict[str, Any]:
-    if not entry.why and not entry.personal:
-        return {}
-    values = canonical(dict(entry.personal)) if entry.personal else ""
-    return {"seq": seq, "salt": secrets.token_hex(16), "why": entry.why, "values": values}
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], private: list[dict[str, Any]]) -> None:
@@ -296,3 +243,73 @@ def _spans(seqs: list[int]) -> list[list[int]]:
         else:
             spans.append([seq, seq])
     return spans
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    """The last ledger entry at a moment (20161101-090000): number, hash, and where it was recorded."""
+
+    at: str
+    number: int
+    hash: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"第 {self.number} 条（见{self.where}）"
+
+
+def head_of(entries: pd.DataFrame) -> dict[str, Any]:
+    """Return number and hash of the last entry, as in a run's summary; number 0 for an empty ledger."""
+    if entries.empty:
+        return {"number": 0, "hash": ""}
+    return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
+
+
+def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
+    """Write number, hash and time (ISO) of a signature's entry beside its files."""
+    moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
+    with appearing(folder / WITNESS) as draft:
+        draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
+        draft.chmod(0o600)
+
+
+def known_heads(cohort: Cohort) -> list[Head]:
+    """Return every recorded head of this cohort's ledger, oldest first. Earlier versions recorded none."""
+    runs = (cohort.reports_folder / "runs").glob("[!.]*")
+    seen: list[tuple[object, str, str]] = [
+        ((read_summary(run) or {}).get("ledger"), run.name[:15], f"运行 {run.name}") for run in runs
+    ]
+    for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
+        with suppress(OSError, ValueError):
+            seen.append((json.loads(witness.read_text(encoding="utf-8")), "", f"签字 {witness.parent.name}"))
+    heads: set[Head] = set()
+    for kept, at, where in seen:
+        told = cast("dict[str, Any]", kept if isinstance(kept, dict) else {})
+        number, entry_hash = told.get("number"), told.get("hash")
+        if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
+            heads.add(Head(at or str(told.get("at", "")), number, entry_hash, where))
+    return sorted(heads)
+
+
+def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
+    """Return the recorded heads that the ledger lacks and that no `restore` entry explains."""
+    seen = known_heads(cohort)
+    hashes = ledger.hashes([head.number for head in seen])
+    restored = [json_object(text) for text in ledger.entries("restore")["data"]]
+    explained = {(int(number), str(text)) for data in restored for number, text, _ in data.get("explains", [])}
+    return [h for h in seen if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
+
+
+def require_whole(cohort: Cohort, ledger: Ledger) -> None:
+    """Raise RefusedError if the ledger's chain is broken or a recorded head is missing. The newest one is named."""
+    found = ledger.verify()
+    if found:
+        raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy=_RESTORE)
+    lost = missing_heads(cohort, ledger)
+    if lost:
+        raise RefusedError(shortened(lost, ledger.head()[0]), where=cohort.name, remedy=_RESTORE)
+
+
+def shortened(lost: list[Head], last: int) -> str:
+    """Return a Chinese line that the ledger lacks recorded heads. It names the newest."""
+    return f"账本不是原来那一本：缺少曾经记下的{lost[-1]}，现在只到第 {last} 条，或内容不同"

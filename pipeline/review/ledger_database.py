@@ -12,9 +12,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from pipeline.errors import ConfigurationError, MingceError, reason_of
+from pipeline.review.chain import COVERED
 
 NEWEST = "0001"  # the newest revision in migrations/versions
 BUSY_MS = 60_000  # a writer waits so long for another one
@@ -26,19 +27,7 @@ ENTRIES = sa.Table(
     "entries",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("at", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("account", sa.Text, nullable=False),
-    sa.Column("school_code", sa.Text, nullable=False),
-    sa.Column("student_number", sa.Text, nullable=False),
-    sa.Column("submission_id", sa.Text, nullable=False),
-    sa.Column("college", sa.Text, nullable=False),
-    sa.Column("rule", sa.Text, nullable=False),
-    sa.Column("made_on", sa.Text, nullable=False),
-    sa.Column("data", sa.Text, nullable=False),
-    sa.Column("personal_digest", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in COVERED if name not in ("seq", "unique_key", "previous")),
     sa.Column("unique_key", sa.Text, unique=True),
     sa.Column("previous", sa.Text, nullable=False, unique=True),  # unique, against forks
     sa.Column("hash", sa.Text, nullable=False),
@@ -48,18 +37,12 @@ PERSONAL = sa.Table(
     "personal",
     metadata,
     sa.Column("seq", sa.Integer, sa.ForeignKey("entries.seq"), primary_key=True, autoincrement=False),
-    sa.Column("salt", sa.Text, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("values", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("salt", "why", "values")),
 )
 
 
 def ledger_url(text: str, folder: Path) -> sa.URL:
-    """Return the URL of `[ledger] url` from the cohort folder; its password is in MINGCE_LEDGER_PASSWORD.
-
-    Raises:
-        ConfigurationError: the text is not a URL of SQLite or PostgreSQL.
-    """
+    """Return the URL of `[ledger] url`, a file in `folder`, with MINGCE_LEDGER_PASSWORD. Raises ConfigurationError."""
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):  # the text may hold a password: it is not repeated
@@ -91,12 +74,8 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
     return kind if kind.startswith(_SHARES) else ""
 
 
-def engine_of(url: sa.URL) -> Engine:
-    """Return an engine whose write transactions exclude each other from their first statement.
-
-    Raises:
-        ConfigurationError: the driver is not installed, or the file cannot be created.
-    """
+def _engine_of(url: sa.URL) -> Engine:
+    """Return an engine whose write transactions exclude each other from their first statement."""
     try:
         if url.get_backend_name() != "sqlite":
             return sa.create_engine(url, pool_pre_ping=True, pool_size=2)
@@ -110,8 +89,13 @@ def engine_of(url: sa.URL) -> Engine:
         raise ConfigurationError(
             [f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"], where="[ledger] url"
         ) from None
+
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("mingce_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
     event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "begin", begin)
     return engine
 
 
@@ -159,14 +143,45 @@ def _private_file(path: Path) -> None:
 
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # `_on_begin` begins, IMMEDIATE for writers
+    connection.isolation_level = None  # `begin` of `_engine_of` begins, IMMEDIATE for writers
     for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _on_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("mingce_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def open_engine(url: sa.URL) -> Engine:
+    """Return an engine of the ledger, which is created or migrated.
+
+    Raises:
+        ConfigurationError: the database or its driver is not there, or a newer mingce wrote it.
+    """
+    engine = _engine_of(url)
+    try:
+        with reading(engine) as connection:
+            found = revision(connection)
+        if found != NEWEST:
+            with writing(engine) as connection:
+                _migrate(connection)
+    except OperationalError as error:
+        raise ConfigurationError(
+            [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
+        ) from None
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Generator[Connection]:
+    """Yield a connection in a transaction that reads."""
+    with faults_told(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Generator[Connection]:
+    """Yield a connection in a transaction that excludes other writers."""
+    with faults_told(), engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
+        yield connection
 
 
 def revision(connection: Connection) -> str:
@@ -176,12 +191,7 @@ def revision(connection: Connection) -> str:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-def migrate(connection: Connection) -> None:
-    """Migrate the database to the newest schema in the caller's transaction.
-
-    Raises:
-        ConfigurationError: a newer mingce wrote this ledger.
-    """
+def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -58,11 +58,7 @@ class RunTables:
     """When the run was made (ISO). A decision after it is not in what people look at."""
 
     def place(self, text: str) -> int:
-        """Return the position in `people` of NUMBER or SCHOOL/NUMBER.
-
-        Raises:
-            UsageError: no student or several have the number. Candidates in several schools are listed.
-        """
+        """Return the position in `people` of NUMBER or SCHOOL/NUMBER. Raises UsageError if none or several have it."""
         code, number = self.named(text)
         own = self._places.get(number, [])
         at = [position for position in own if not code or self.people["school_code"].iat[position] == code]
@@ -155,7 +151,10 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     lapsed = lapsed_submissions(findings, granted, today)
     withdrawn = withdrawn_submission_ids(entries)
     counting = tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
-    people = tables.people.assign(submission_id=counting, later_id=_later(findings, counting, withdrawn))
+    # the later submission of each student that was neither taken nor withdrawn
+    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
+    later = counting.map(told.drop_duplicates("submission_id").set_index("submission_id")["given"])
+    people = tables.people.assign(submission_id=counting, later_id=later.astype("str").fillna(""))
     known = set(tables.submissions["submission_id"]) - withdrawn
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
     people = people.assign(**{str(column): states[column] for column in states.columns})
@@ -163,13 +162,6 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     counting = counting.mask(refused, people["approved_submission_id"])
     status = statuses(counting, people["decision_state"], findings)
     return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
-
-
-def _later(findings: pd.DataFrame, submission_ids: pd.Series, withdrawn: set[str]) -> pd.Series:
-    """Return the later submission of each student that was neither taken nor withdrawn, or ""."""
-    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
-    later = told.drop_duplicates("submission_id").set_index("submission_id")["given"]
-    return submission_ids.map(later).astype("str").fillna("")
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
@@ -190,11 +182,7 @@ def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
 
 
 def newest_run(cohort: Cohort) -> Path:
-    """Return the folder of the newest complete run or check of all colleges.
-
-    Raises:
-        RefusedError: there is no such run.
-    """
+    """Return the folder of the newest complete run or check of all colleges. Raises RefusedError if there is none."""
     runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
     found = next((run for run in runs if counts(read_summary(run))), None)
     if found is None:
@@ -241,11 +229,7 @@ def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
 
 
 def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
-    """Return the rows of one college.
-
-    Raises:
-        UsageError: the college has no registry students.
-    """
+    """Return the rows of one college. Raises UsageError if it has no registry students."""
     rows = of_college(people, college.code, college.name)
     if rows.empty:
         raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{_candidates(people, 'college')}")
@@ -276,11 +260,7 @@ def unseen(row: Student, seen: Seen | None) -> str:
 
 
 def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
-    """Return the `Seen` states of all students in an earlier run.
-
-    Raises:
-        UsageError: the run does not exist.
-    """
+    """Return the `Seen` states of all students in an earlier run. Raises UsageError if there is none of this name."""
     runs = cohort.reports_folder / "runs"
     if run_id not in {path.name for path in runs.glob("[!.]*")}:
         raise UsageError(f"没有运行 {run_id}", where="--seen", remedy="运行编号见 mingce review list 的最后一行")

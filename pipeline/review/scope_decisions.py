@@ -74,11 +74,7 @@ def _fits(asked: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> boo
 def answer_years(
     asked: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, wanted: Sequence[str], actor: Actor
 ) -> ActionOutcome:
-    """Record that rows of other years are outside the class, for the schools `wanted` or, if empty, all `asked`.
-
-    Raises:
-        UsageError: nothing is asked about a school, or there is no explanation.
-    """
+    """Record that rows of other years are outside the class, for the schools `wanted` or, if empty, all `asked`."""
     if not actor.why.strip():
         raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如导出的是全校在校生")
     strange = [code for code in wanted if code not in asked]
@@ -107,11 +103,7 @@ class ScopeDesk:
         self._known: dict[tuple[str, str], Mapping[Any, Any]] = {_student(each): each for each in decided}
 
     def row(self, number: str) -> Mapping[str, Any]:
-        """Return the registry row of NUMBER or SCHOOL/NUMBER.
-
-        Raises:
-            UsageError: no row or several have the number.
-        """
+        """Return the registry row of NUMBER or SCHOOL/NUMBER. Raises UsageError if none or several have it."""
         code, _, named = number.strip().rpartition("/")
         registry = self._registry
         own = registry[(registry["student_number"] == named) & ((registry["school_code"] == code) if code else True)]
@@ -129,7 +121,12 @@ class ScopeDesk:
 
     def decide(self, number: str, actor: Actor, *, inside: bool, proof: str, reason: str = "") -> Entry | None:
         """Return the entry of this decision, or None if the same one stands. Raises the errors of `decide_scope`."""
-        _check(actor, inside, proof, reason)
+        if not inside and reason not in REASONS:
+            raise UsageError(f"没有原因“{reason}”", where="--reason", remedy=f"可选：{'、'.join(REASONS)}")
+        if proof not in PROOFS:
+            raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
+        if not actor.why.strip():
+            raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如文号和日期")
         row = self.row(number)
         key = _student(row)
         made_on = str(scope_digests(pd.DataFrame([row])).iloc[0])
@@ -146,12 +143,3 @@ class ScopeDesk:
 
 def _student(row: Mapping[Any, Any]) -> tuple[str, str]:
     return str(row["school_code"]), str(row["student_number"])
-
-
-def _check(actor: Actor, inside: bool, proof: str, reason: str) -> None:
-    if not inside and reason not in REASONS:
-        raise UsageError(f"没有原因“{reason}”", where="--reason", remedy=f"可选：{'、'.join(REASONS)}")
-    if proof not in PROOFS:
-        raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
-    if not actor.why.strip():
-        raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如文号和日期")

@@ -1,17 +1,25 @@
-"""Signatures and acceptances in ledger entries. A signature covers people, approved submissions and registry rows."""
+"""Signatures and acceptances in ledger entries. A signature covers people, approved submissions and registry rows.
+
+Files and printed codes are compared with what was signed. No file is parsed: a forger controls its content.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 
+from pipeline.errors import InputError, UsageError
 from pipeline.knowledge import crockford
-from pipeline.review.chain import digest, json_object, name_checked
+from pipeline.review.chain import TYPED, digest, json_object, name_checked
+from pipeline.review.review_snapshot import Desk, of_college
+from pipeline.whole import sha256_of
 
 VERSION = 2
 """1: signatures of mingce 1.0, which covered who was approved and nothing of what they had submitted."""
@@ -19,6 +27,7 @@ _LISTED = ["student_number", "name", "gender", "class_name", "education_level", 
 _SIDES = ("姓名、性别、班级、学历或专业", "提交的内容", "学籍信息")
 _CODE_BYTES = 10
 _SHOWN = 20  # students that changed since, by number
+_COLLEGES = 30  # so many colleges are listed for comparing; the others need a code
 _NUMBERS = ["registered", "male", "female", "approved"]
 _STATE = [
     "signed_at", "signed_by", "signed_digest", "signed_files", "only_listed", "accepted_at", "accepted_by", "standing",
@@ -81,23 +90,21 @@ def majors_of(people: pd.DataFrame) -> list[list[str | int]]:
     ]
 
 
-@dataclass(frozen=True)
 class Signature:
-    """One signature. `files` maps names to SHA-256; `parts` is by student and empty once purged."""
+    """One signature of the ledger. `files` maps names to SHA-256; `parts` is by student and empty once purged.
 
-    seq: int
-    hash: str
-    school_code: str
-    college: str
-    by: str
-    at: str
-    digest: str
-    checked: bool
-    """Whether the name is bound to the account of the machine that signed; else it was typed."""
-    version: int
-    files: dict[str, str]
-    majors: list[list[str | int]]
-    parts: dict[str, str]
+    `checked`: the name is bound to the account of the machine that signed; else it was typed.
+    """
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        data = json_object(row["data"])
+        self.seq, self.hash, self.digest = int(row["seq"]), str(row["hash"]), str(row["made_on"])
+        self.school_code, self.college = str(row["school_code"]), str(row["college"])
+        self.by, self.at, self.checked = str(row["by"]), str(row["at"]), name_checked(data)
+        self.version = int(data.get("version", 1))
+        self.files: dict[str, str] = dict(data.get("files", {}))
+        self.majors: list[list[str | int]] = list(data.get("majors", []))
+        self.parts: dict[str, str] = dict(json_object(row["values"]).get("people", {}))
 
     @property
     def place(self) -> str:
@@ -112,14 +119,14 @@ class Signature:
 
 def signatures(entries: pd.DataFrame) -> list[Signature]:
     """Return every signature ever made, oldest first, from `Ledger.entries()`."""
-    return [_signature(row) for row in _of(entries, "signature") if row["action"] == "sign"]
+    return [Signature(row) for row in _of(entries, "signature") if row["action"] == "sign"]
 
 
 def standing_signature(entries: pd.DataFrame, code: str, college: str) -> Signature | None:
     """Return the college's last signature, or None if it never signed or revoked it."""
     own = entries[(entries["school_code"] == code) & (entries["college"] == college)]
     last = next(reversed(_of(own, "signature")), None)
-    return _signature(last) if last is not None and last["action"] == "sign" else None
+    return Signature(last) if last is not None and last["action"] == "sign" else None
 
 
 def unsigned(entries: pd.DataFrame, code: str, college: str, people: pd.DataFrame) -> list[str]:
@@ -156,28 +163,82 @@ def college_states(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SIGNATURE_TABLE).astype("str")
 
 
-def scans(entries: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the entries of filed scans of signed paper by SHA-256."""
-    return {str(json_object(row["data"])["sha256"]): row for row in _of(entries, "scan")}
-
-
-def _signature(row: dict[str, Any]) -> Signature:
-    data = json_object(row["data"])
-    return Signature(
-        seq=int(row["seq"]),
-        hash=str(row["hash"]),
-        school_code=str(row["school_code"]),
-        college=str(row["college"]),
-        by=str(row["by"]),
-        at=str(row["at"]),
-        digest=str(row["made_on"]),
-        checked=name_checked(data),
-        version=int(data.get("version", 1)),
-        files=dict(data.get("files", {})),
-        majors=list(data.get("majors", [])),
-        parts=dict(json_object(row["values"]).get("people", {})),
-    )
-
-
 def _of(entries: pd.DataFrame, *kinds: str) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", entries[entries["kind"].isin(kinds)].to_dict("records"))
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """`equal`: file and data are as signed. `told` reports it in one Chinese line, `lines` in detail."""
+
+    equal: bool
+    told: str
+    lines: list[str]
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256. Raises InputError if the file does not exist or cannot be read."""
+    if not os.path.isfile(path):  # noqa: PTH113  # False, not an error, for a name too long
+        raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
+    try:
+        return sha256_of(path)
+    except OSError:
+        raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
+
+
+def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
+    """Compare a file's SHA-256 with those of signatures and scans, then today's data with what was signed."""
+    made = signatures(entries)
+    signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
+    scans = [row for row in _of(entries, "scan") if json_object(row["data"])["sha256"] == sha256]
+    scan = scans[-1] if scans else None
+    if signature is None and scan is not None:
+        signature = next((one for one in reversed(made) if one.digest == scan["made_on"]), None)
+    if signature is None:
+        other = "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
+        states = college_states(entries)
+        signed = states[(states["signed_at"] != "") & (states["only_listed"] == "")]
+        places = list(zip(signed["school_code"], signed["college"], strict=True))
+        found = [standing_signature(entries, str(code), str(college)) for code, college in places[:_COLLEGES]]
+        lines = [line for one in found if one for line in (f"{_who_signed(one)}，校验码 {one.code}", *_majors(one))]
+        more = ["其余院系请用 mingce sign verify --code 校验码 查看"] if len(places) > _COLLEGES else []
+        head = "签字时的人数，请逐专业对照：" if lines else "还没有学院签过字"
+        return FileVerdict(False, other, [head, *lines, *more])
+    changed = _now(signature, desk, entries)
+    what = f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}"
+    return FileVerdict(not changed, "原件，但数据已有改动" if changed else "原件", [what, *changed])
+
+
+def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
+    """Return who signed what and when under a printed code. An unknown one is not `equal`; UsageError if it is none."""
+    code = crockford.read(typed)
+    if len(code) != len("7K3M-9QTE-0ABC-DEFG"):
+        raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
+    signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
+    if signature is None:
+        return FileVerdict(False, f"没有人签过校验码为 {code} 的人数表", [])
+    return FileVerdict(True, _who_signed(signature), [*_majors(signature), *_now(signature, desk, entries)])
+
+
+def _who_signed(signature: Signature) -> str:
+    checked = "" if signature.checked else f"（{TYPED}）"
+    return f"{signature.place} 由 {signature.by} 于 {signature.at[:16].replace('T', ' ')} 签字{checked}"
+
+
+def _majors(signature: Signature) -> list[str]:
+    lines = [
+        f"  {level}{major}：在册 {registered}，男 {male}，女 {female}，已通过 {approved}"
+        for level, major, registered, male, female, approved in signature.majors
+    ]
+    return [*lines, f"  合计：在册 {sum(int(row[2]) for row in signature.majors)}"]
+
+
+def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
+    code, college = signature.school_code, signature.college
+    last = standing_signature(entries, code, college)
+    if last is None:
+        return ["这份签字后来撤销了"]
+    if last.digest != signature.digest:
+        return [f"学院后来又签过字：{_who_signed(last)}，校验码 {last.code}"]
+    rows = of_college(desk.people, code, college)
+    return ["现在的名册中没有这个院系"] if rows.empty else unsigned(entries, code, college, rows)

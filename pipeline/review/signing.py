@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.colleges import College
-from pipeline.errors import RefusedError, UsageError
+from pipeline.errors import RefusedError
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.text_columns import among
 from pipeline.review.actions import Actor
@@ -101,14 +101,8 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
 
 
 def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
-    """Revoke a college's signature, and with it the acceptance.
-
-    Raises:
-        RefusedError: the college has not signed.
-        UsageError: no reason was given.
-    """
-    if not actor.why.strip():
-        raise UsageError("撤销签字要写明原因", where="--why")
+    """Revoke a college's signature, and with it the acceptance. Raises if there is none, and without a reason."""
+    actor.need_reason("撤销签字")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         signature = _standing(entries, college, "还没有签字，无从撤销")
@@ -120,11 +114,7 @@ def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
 def accept(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, standing: Mapping[str, float] | None = None
 ) -> Signed:
-    """Record that the office accepts a signed college, and fix its `standing` (columns of `colleges`).
-
-    Raises:
-        RefusedError: the college has not signed, or its data changed since.
-    """
+    """Record that the office accepts a college, and fix its `standing`. RefusedError unless it signed these data."""
     done: list[Signed] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
@@ -144,11 +134,7 @@ def accept(
 
 
 def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bool:
-    """Record the SHA-256 of a scan of the signed paper; return whether it is new.
-
-    Raises:
-        RefusedError: the college has not signed.
-    """
+    """Record the SHA-256 of a scan of the signed paper; return whether it is new. Raises if none has signed."""
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         signature = _standing(entries, college, "学院还没有签字，扫描件无从归档", _SIGN_ANEW)
@@ -173,8 +159,17 @@ def _entry(
 
 
 def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
+    """Return the college's rows. Raises RefusedError if somebody is not approved, or outside and not decided on."""
     rows = college_students(desk.people, college)
-    _scope_decided(desk, college)
+    found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
+    asked = found if found.empty else found[(found["school"] == college.school) & (found["college"] == college.name)]
+    if len(asked):  # outside the class by the registry alone
+        numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
+        raise RefusedError(
+            f"有 {len(asked)} 人学籍状态不在本届却提交了信息，还没有决定是否列入。学号：{numbers}",
+            where=str(college),
+            remedy="请用 mingce scope out 或 mingce scope in 登记，再运行 mingce run",
+        )
     open_rows = rows[rows["status"] != "approved"]
     if open_rows.empty:
         return rows
@@ -197,19 +192,6 @@ def _may_be_missing(desk: Desk, college: College) -> int:
     unknown = ~among(own["id_number"], people["id_number"])
     told = (own["name"] != "") & (own["class_name"] != "")
     return int((IdNumbers(own["id_number"]).valid & unknown & known & told).sum())
-
-
-def _scope_decided(desk: Desk, college: College) -> None:
-    """Refuse if a person outside the class by the registry alone has submitted."""
-    found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
-    asked = found if found.empty else found[(found["school"] == college.school) & (found["college"] == college.name)]
-    if len(asked):
-        numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
-        raise RefusedError(
-            f"有 {len(asked)} 人学籍状态不在本届却提交了信息，还没有决定是否列入。学号：{numbers}",
-            where=str(college),
-            remedy="请用 mingce scope out 或 mingce scope in 登记，再运行 mingce run",
-        )
 
 
 def _reason_where_needed(entries: pd.DataFrame, college: College, actor: Actor, terms: Terms, waiting: int) -> None:

@@ -28,8 +28,9 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
     score = low = high = pd.Series(0.0, index=colleges.index)
     for weight, rate, count, bad in parts:
         below, above = wilson(rate, count)
+        earned = ((1 - rate) if bad else rate).astype("float64")  # nothing without a submission, also for rework
         points = 100 * weight / total
-        score = score + points * _earned(rate, count, bad)
+        score = score + points * earned.where(count > 0, 0.0)
         low = low + points * (1 - above if bad else below)
         high = high + points * (1 - below if bad else above)
     empty = colleges["registered"] == 0
@@ -45,11 +46,6 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
 def rank_of(score: pd.Series) -> pd.Series:
     """Return the rank of each score: 1 is best, ties share."""
     return score.rank(method="min", ascending=False).astype("int64")
-
-
-def _earned(rate: pd.Series, count: pd.Series, bad: bool) -> pd.Series:
-    """Return the share of points earned. Without a submission it is 0, also for rework."""
-    return ((1 - rate) if bad else rate).astype("float64").where(count > 0, 0.0)
 
 
 def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -79,9 +75,3 @@ def rework_rates(students: pd.DataFrame) -> pd.DataFrame:
     again = handed_in["resubmitted"] | handed_in["returned"]
     rates = handed_in.assign(rework=again.astype("float64")).groupby(["school", "college"])["rework"].mean()
     return rates.reset_index()
-
-
-def returned_students(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return `school_code, student_number` of every student who was ever returned, from `Ledger.entries()`."""
-    returned = entries[(entries["kind"] == "decision") & (entries["action"] == "return")]
-    return returned[["school_code", "student_number"]].drop_duplicates().reset_index(drop=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TypeVar, cast
 
 import pandas as pd
@@ -16,9 +17,19 @@ from pipeline.logs import mask
 from pipeline.match.membership import with_scope
 from pipeline.review.actions import Actor, decision_entry, overruled, stands_already, why_not
 from pipeline.review.chain import Entry, digest, json_object
-from pipeline.review.decision_rows import COLUMNS, OFFERED, OPINIONS, SCOPE_OPINIONS, by_source, read_decision_rows
+from pipeline.review.decision_rows import COLUMNS, OFFERED, OPINIONS, SCOPE_OPINIONS, read_decision_rows
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.review.review_snapshot import KINDS, Desk, RunTables, Seen, Student, lay_desk, newest_run, unseen
+from pipeline.review.review_snapshot import (
+    KINDS,
+    Desk,
+    RunTables,
+    Seen,
+    Student,
+    lay_desk,
+    newest_run,
+    seen_in_latest,
+    unseen,
+)
 from pipeline.review.scope_decisions import KIND, REASONS, ScopeDesk
 from pipeline.tables import Frame, read_table
 
@@ -27,6 +38,8 @@ _OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前�
 _Row = dict[str, str]
 _Decide = Callable[[_Row, str], list[Entry]]
 _Place = TypeVar("_Place")
+DecisionRows = tuple[Frame | None, list[str]]
+"""The cohort's table of decisions (None if it names none), and Chinese lines about its rows on membership."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +53,24 @@ class Read:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class DecisionRows:
-    """The cohort's table of decisions (None if it names none), and Chinese lines about its rows on membership."""
-
-    rows: Frame | None = None
-    said: list[str] = field(default_factory=list[str])
-
-
-NO_DECISIONS = DecisionRows()
-
-
 class _Reading:
+    """What the last reading of a source left in the ledger (`before`: the rows' digests by student)."""
+
     def __init__(self, entries: Frame, source: str, report: list[Read]) -> None:
         self._source, self._report = source, report
-        self.before, self._refused = _last_reading(entries, source)
+        self.before: dict[tuple[str, str], list[str]] = {}
+        self._refused: dict[tuple[str, str, str], str] = {}
+        read = entries["data"].str.contains('"rows":', regex=False)
+        for row in entries[entries["kind"].isin(["decision", "reading", KIND]) & read].to_dict("records"):
+            data = json_object(row["data"])
+            if data.get("source") != source:
+                continue
+            key = (str(row["school_code"]), str(row["student_number"]))
+            self.before[key] = [str(mark) for mark in data["rows"]]
+            if row["action"] == "refused":
+                self._refused[*key, str(data["mark"])] = str(json_object(row["values"]).get("refused", "未能执行"))
+            elif "mark" in data:
+                self._refused.pop((*key, str(data["mark"])), None)
 
     def told(self, row: _Row, outcome: str, why: str = "") -> None:
         self._report.append(Read(int(row["row"]), row["学号"], row["意见"], outcome, why))
@@ -92,25 +108,6 @@ class _Reading:
             replace(entry, data={**entry.data, "source": self._source, "rows": marks})
             for entry, marks in zip(made, listed, strict=False)
         ]
-
-
-def _last_reading(
-    entries: Frame, source: str
-) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], str]]:
-    before: dict[tuple[str, str], list[str]] = {}
-    refused: dict[tuple[str, str, str], str] = {}
-    read = entries["data"].str.contains('"rows":', regex=False)
-    for row in entries[entries["kind"].isin(["decision", "reading", KIND]) & read].to_dict("records"):
-        data = json_object(row["data"])
-        if data.get("source") != source:
-            continue
-        key = (str(row["school_code"]), str(row["student_number"]))
-        before[key] = [str(mark) for mark in data["rows"]]
-        if row["action"] == "refused":
-            refused[*key, str(data["mark"])] = str(json_object(row["values"]).get("refused", "未能执行"))
-        elif "mark" in data:
-            refused.pop((*key, str(data["mark"])), None)
-    return before, refused
 
 
 def import_decisions(
@@ -178,25 +175,19 @@ def _refusal(desk: Desk, person: Student, action: str, row: _Row, seen: Seen | N
 
 
 def take_scope_decisions(cohort: Cohort) -> DecisionRows:
-    """Read the table of decisions and import its rows on membership, on data of the newest run (if there is one).
-
-    Raises:
-        InputError: the table cannot be read.
-    """
+    """Read the table of decisions and import its rows on membership, on data of the newest run (if there is one)."""
     rows = read_decision_rows(cohort)
     own = None if rows is None else rows[is_scope(rows)]
     if own is None or own.empty:
-        return DecisionRows(rows)
+        return rows, []
     try:
         registry = with_scope(read_table(newest_run(cohort), "registry"))
     except RefusedError as error:
-        return DecisionRows(rows, [f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"])
+        return rows, [f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"]
     schools = {school.code: school.name for school in cohort.schools}
-    said: list[str] = []
     with open_ledger(cohort) as ledger:
-        for source, each in by_source(own, cohort.review.decisions or ""):
-            said += summary_lines(import_scope_rows(registry, schools, ledger, each, source), f"{source}（是否在本届）")
-    return DecisionRows(rows, said)
+        take = partial(import_scope_rows, registry, schools, ledger)
+        return rows, _import_each(cohort, own, take, "（是否在本届）")
 
 
 def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[Read]:
@@ -271,3 +262,36 @@ def _why(read: Read) -> str:
 def _short(number: str) -> str:
     """Mask and cut a student number: the cell may hold an ID number or a page of text."""
     return one_line(mask(number[:40]) if len(number) > 15 else number)
+
+
+DeskRows = tuple[Frame, Frame, Frame]
+"""Students to decide on, their submissions, and the findings of these."""
+
+
+def student_numbers(rows: Frame) -> set[str]:
+    """Return the student numbers in rows of decisions, without school codes."""
+    return {str(number).rpartition("/")[2].strip() for number in rows["学号"]}
+
+
+def import_from_file(
+    cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date
+) -> tuple[list[str], bool]:
+    """Import `rows` as decisions on the run `run_id`. Return Chinese lines, and whether the ledger was changed."""
+    schools = {school.code: school.name for school in cohort.schools}
+    students, submissions, findings = (pd.concat(each, ignore_index=True) for each in zip(*desk, strict=True))
+    with open_ledger(cohort) as ledger:
+        before = ledger.head()
+        tables = RunTables(run_id, students, submissions, findings, schools)
+        seen = seen_in_latest(cohort, student_numbers(rows))
+        take = partial(import_decisions, tables, ledger, today=as_of, seen=seen)
+        return _import_each(cohort, rows, take), ledger.head() != before
+
+
+def _import_each(cohort: Cohort, rows: Frame, take: Callable[[Frame, str], list[Read]], about: str = "") -> list[str]:
+    """Import each workbook's rows by `take`; return Chinese lines. A single file goes by its name in cohort.toml."""
+    one = cohort.review.decisions or ""
+    sources = [str(source) for source in rows["source"].unique()] if "source" in rows.columns else []
+    parts = [(source, rows[rows["source"] == source]) for source in sources]
+    if len(sources) < 2 and not set(one) & set("*?["):
+        parts = [(one, rows)]
+    return [line for source, own in parts for line in summary_lines(take(own, source), f"{source}{about}")]

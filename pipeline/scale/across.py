@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipeline.match.evidence import WITNESSES, find_evidence
 from pipeline.match.keys import PERSON_KEYS, Bools, Keys, joined_keys, known_keys
-from pipeline.match.settle import found_rows, settle_persons, submission_keys
+from pipeline.match.persons import found_rows, settle_persons, submission_keys
 from pipeline.scale.executors import Work
 from pipeline.scale.layout import Part
 from pipeline.scale.parts import MOVED, OUT, Positions, fetch_registry, fetch_submissions
@@ -48,31 +48,21 @@ class Keyed:
         """Return several columns of all rows, or of the rows at `at`."""
         return pd.DataFrame({name: self.column(name)[at] for name in names}, copy=False)
 
-    def all_columns(self) -> Frame:
-        """Return all columns of submissions."""
-        if not self.frames:
-            return submission_keys(no_rows()).assign(order=0)
-        return self.spool.read_all(f"{frame}.keys" for frame, _, _ in self.frames)
-
 
 def submissions_keyed(spool: Spool, units: Sequence[UnitRead]) -> Keyed:
     """Return the keys of all submissions, in the order of reading."""
-    return Keyed(
-        spool,
-        [(f"submissions/{unit.number}-{part}", part, rows) for unit in units for part, rows in unit.rows.items()],
-    )
+    read = [(unit.number, part, rows) for unit in units for part, rows in unit.rows.items()]
+    return Keyed(spool, [(f"submissions/{number}-{part}", part, rows) for number, part, rows in read])
 
 
 @dataclass(frozen=True)
 class SettledAcross:
-    """The result by submission. `order` is its place in reading order, `home` the part of its school.
+    """The result by submission. `order` is its place in reading order, `place` the part that processes it.
 
-    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the submission that counts. `place`: the part that
-    processes it.
+    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the submission that counts.
     """
 
     order: Positions
-    home: npt.NDArray[np.int32]
     flags: npt.NDArray[np.int32]
     counts: Positions
     place: npt.NDArray[np.int32]
@@ -89,27 +79,52 @@ class Across:
     registry: Keyed
 
     def settle(self, withdrawn: Positions) -> SettledAcross:
-        """Resolve the relations. `withdrawn` are `order`s of submissions that a decision withdrew."""
+        """Resolve the relations and write them. `withdrawn` are `order`s of submissions that a decision withdrew."""
         order = self.submissions.column("order").astype(np.int64)
         live = ~np.isin(order, withdrawn)
         read = np.argsort(order, kind="stable")
-        keys = self.submissions.all_columns().drop(columns="order").iloc[read].reset_index(drop=True)
-        found = settle_persons(keys, self.registry.columns(PERSON_KEYS), live[read])
+        names = [f"{frame}.keys" for frame, _, _ in self.submissions.frames]
+        keys = self.spool.read_all(names, empty=submission_keys(no_rows()))
+        keys = keys.drop(columns="order", errors="ignore").iloc[read].reset_index(drop=True)
+        counting, found = settle_persons(keys, self.registry.columns(PERSON_KEYS), live[read])
         flags, counts = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int64)
-        flags[read], counts[read] = found.flags, read[found.counts]
+        flags[read], counts[read] = found, read[counting]
         flags |= np.where(live, 0, OUT).astype(np.int32)
-        settled = SettledAcross(order, self.submissions.home, flags, counts, self.submissions.home.copy())
+        settled = SettledAcross(order, flags, counts, self.submissions.home.copy())
         if len(self.parts) > 1:
             self._move(settled, live & (counts == np.arange(len(order))))
+        self._write(settled)
         return settled
 
+    def _write(self, settled: SettledAcross) -> None:
+        """Write each part's `order, flags, counts`: of rows that it processes, and of its rows that moved away."""
+        superseded = settled.counts != np.arange(len(settled.counts))
+        special = np.flatnonzero(superseded | (settled.flags != 0))
+        frame = pd.DataFrame(
+            {
+                "order": settled.order[special],
+                "flags": settled.flags[special],
+                "counts": settled.order[settled.counts[special]],
+                "home": self.submissions.home[special],
+                "place": settled.place[special],
+            }
+        )
+        for part in range(len(self.parts)):
+            mine = frame[(frame["home"] == part) | (frame["place"] == part)]
+            self.spool.write(f"special/{part}", mine.reset_index(drop=True))
+
     def _move(self, settled: SettledAcross, counting: Bools) -> None:
-        away, twins = self._known_elsewhere(settled.home)
+        home = self.submissions.home
+        away, twins = self._known_elsewhere(home)
         wandering = np.flatnonzero(away & counting)
         if len(wandering):
-            settled.place[wandering] = self._standing_part(settled, wandering)
+            # to the part of its registry row, if it has one
+            held = found_rows(self.submissions.columns(PERSON_KEYS, wandering), self.registry.columns(PERSON_KEYS))
+            submissions = self._submissions(settled, wandering, [*PERSON_KEYS, *WITNESSES])
+            standing = find_evidence(submissions, self._registry(held))["standing_row"].to_numpy()
+            settled.place[wandering] = np.where(standing >= 0, self.registry.home[held[standing]], home[wandering])
         settled.place[:] = settled.place[settled.counts]
-        moved = settled.place != settled.home
+        moved = settled.place != home
         settled.flags[moved] |= MOVED
         self._lend(settled, np.flatnonzero(away | moved), np.flatnonzero(moved), twins)
 
@@ -129,18 +144,14 @@ class Across:
         away[found] = (parts[low[found]] != home[found]) | (parts[high[found] - 1] != home[found])
         return away, twins
 
-    def _standing_part(self, settled: SettledAcross, rows: Positions) -> npt.NDArray[np.int32]:
-        """Return the part of each submission's registry row, or its own part if it has none."""
-        held = found_rows(self.submissions.columns(PERSON_KEYS, rows), self.registry.columns(PERSON_KEYS))
-        submissions = self._submissions(settled, rows, [*PERSON_KEYS, *WITNESSES])
-        evidence = find_evidence(submissions, self._registry(held))
-        standing = evidence["standing_row"].to_numpy()
-        return np.where(standing >= 0, self.registry.home[held[standing]], settled.home[rows])
-
     def _lend(self, settled: SettledAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
+        """Write to each part what moves in and the registry rows to compare with: `twins` go to each part with one."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
-        guests = pd.concat([self._guests(settled, visitors, moved), self._twins(twins)]).drop_duplicates()
+        keys = self.registry.columns(["id_number"], twins).assign(row=twins, part=self.registry.home[twins])
+        both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
+        of_twins = both[both["part"] != both["part_own"]][["part", "row"]]
+        guests = pd.concat([self._guests(settled, visitors, moved), of_twins]).drop_duplicates()
         filled = [f"classes/{at}" for part in self.parts for at in part.schools if self.spool.has(f"classes/{at}")]
         known = self.spool.read_all(filled)  # of all schools (some seventy a school), read once for all parts
         held = np.unique(guests["row"].to_numpy())
@@ -170,14 +181,8 @@ class Across:
             found.append(both[self.registry.home[both["row"].to_numpy()] != both["part"].to_numpy()][["part", "row"]])
         return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
 
-    def _twins(self, rows: Positions) -> Frame:
-        """Return `part, row`: registry rows, with each other part that has their ID number."""
-        keys = self.registry.columns(["id_number"], rows).assign(row=rows, part=self.registry.home[rows])
-        both = keys.merge(keys[["id_number", "part"]].drop_duplicates(), on="id_number", suffixes=("_own", ""))
-        return both[both["part"] != both["part_own"]][["part", "row"]]
-
     def _submissions(self, settled: SettledAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
-        homes = settled.home[rows]
+        homes = self.submissions.home[rows]
         wanted = [(self.parts[int(part)], settled.order[rows[homes == part]]) for part in np.unique(homes)]
         fetched = self.work.map(fetch_submissions, [(self.spool, part, orders, columns) for part, orders in wanted])
         if not fetched:
@@ -202,21 +207,3 @@ class Across:
 def _joined(keys: Frame, columns: list[str]) -> Keys:
     parts = [keys[name].to_numpy(dtype=np.uint64) for name in columns]
     return parts[0] if len(parts) == 1 else joined_keys(parts[0], parts[1])
-
-
-def write_special(spool: Spool, settled: SettledAcross, count: int) -> None:
-    """Write each part's `order, flags, counts`: of rows that it processes, and of its schools' rows that moved away."""
-    superseded = settled.counts != np.arange(len(settled.counts))
-    special = np.flatnonzero(superseded | (settled.flags != 0))
-    frame = pd.DataFrame(
-        {
-            "order": settled.order[special],
-            "flags": settled.flags[special],
-            "counts": settled.order[settled.counts[special]],
-            "home": settled.home[special],
-            "place": settled.place[special],
-        }
-    )
-    for part in range(count):
-        mine = frame[(frame["home"] == part) | (frame["place"] == part)]
-        spool.write(f"special/{part}", mine.reset_index(drop=True))

@@ -18,7 +18,7 @@ from pipeline.normalise.normalise_rows import normalise
 from pipeline.scale.across import submissions_keyed
 from pipeline.scale.layout import Layout, Part, RunSettings
 from pipeline.scale.parts import fetch_submissions
-from pipeline.scale.reading import UNIT, UnitRead, lay_rows, photos_of, unit_read
+from pipeline.scale.reading import UNIT, UnitRead, lay_rows, photos_of, unknown_columns
 from pipeline.scale.spool import Spool
 from pipeline.tables import POSITION, Frame
 
@@ -33,7 +33,8 @@ def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
     collected = with_people(collected, (collected.rows["why"] == "").to_numpy())
     spool.write(f"amendments/{number}", _amendments(collected, settings))
     spool.write(f"extras/{number}", collected.extras)
-    return unit_read(number, {}, collected, collected.notes)
+    unknown, notes = unknown_columns(collected.extras), tuple(collected.notes)
+    return UnitRead(number, {}, collected.columns, notes, tuple(collected.inputs), unknown, collected.skipped)
 
 
 def _amendments(collected: Collected, settings: RunSettings) -> Frame:
@@ -90,7 +91,7 @@ def _bases(
     found = pd.concat([fetch_submissions(spool, part, orders) for part in parts], ignore_index=True)
     found = found[~found["submission_id"].isin(list(withdrawn))].sort_values("order", ignore_index=True)
     ids = pd.Series(found["submission_id"].to_numpy(), index=found["order"])
-    read = [spool.read(f"changes/{unit}-{part.number}") for part in parts for unit in part.units]
+    read = [spool.read(name) for part in parts for name in part.of_units("changes")]
     mine = [changes[changes["order"].isin(ids.index)] for changes in read]
     changes = pd.concat(mine, ignore_index=True)
     return found, changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())

@@ -10,9 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import InputError, PartialError
 from pipeline.logs import hush_libraries
@@ -106,13 +105,14 @@ def _begin() -> None:
     """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
     hush_libraries()
     parent = parent_process()
-    if parent is not None:
-        Thread(target=_outlive, args=(parent,), name="parent", daemon=True).start()
+    if parent is None:
+        return
 
+    def outlive() -> None:
+        parent.join()
+        os._exit(1)
 
-def _outlive(parent: BaseProcess) -> NoReturn:
-    parent.join()
-    os._exit(1)
+    Thread(target=outlive, name="parent", daemon=True).start()
 
 
 @contextmanager

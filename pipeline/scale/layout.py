@@ -18,7 +18,7 @@ from pipeline.collect.collected import Input, Note
 from pipeline.collect.missing_fields import Lacking
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
-from pipeline.normalise.vocabulary import Vocabulary
+from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
 ROWS = 40_000
@@ -77,6 +77,10 @@ class Part:
     def name(self, table: str) -> str:
         """Return the spool name of this part's piece of a table."""
         return f"parts/{table}-{self.number}"
+
+    def of_units(self, kind: str) -> list[str]:
+        """Return the spool names of what its units have for it: submissions or changes."""
+        return [f"{kind}/{unit}-{self.number}" for unit in self.units]
 
 
 @dataclass(frozen=True)

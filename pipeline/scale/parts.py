@@ -15,10 +15,10 @@ from pipeline.check.findings import NotChecked, without_shared
 from pipeline.check.shared import with_shared_faults
 from pipeline.knowledge.text_columns import among
 from pipeline.match.match_stage import CLASSES, Matched, Registries
-from pipeline.match.persons import WITHDRAWN
-from pipeline.match.settle import FLAGS, flag_columns
+from pipeline.match.persons import FLAGS, WITHDRAWN, flag_columns
 from pipeline.normalise.normalise_rows import distinct_ids
-from pipeline.review.review_stage import DeskRows, desk_rows
+from pipeline.review.decisions import registry_digest
+from pipeline.review.worksheet import DeskRows
 from pipeline.scale.layout import Part, RunSettings
 from pipeline.scale.reading import no_rows
 from pipeline.scale.spool import Spool
@@ -37,18 +37,13 @@ _COUNTED = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
 
 def home_rows(spool: Spool, part: Part) -> Frame:
     """Return the submissions of the part's schools with their ids, in the order of reading."""
-    if not part.units:
-        return no_rows()
-    rows = spool.read_all(f"submissions/{unit}-{part.number}" for unit in part.units)
+    rows = spool.read_all(part.of_units("submissions"), empty=no_rows())
     return rows.assign(submission_id=distinct_ids(rows["submission_id"]))
 
 
 def fetch_submissions(spool: Spool, part: Part, orders: Positions, columns: list[str] | None = None) -> Frame:
     """Return submissions of the part's schools by `order`: whole rows with ids, or some columns."""
-    if columns is None:
-        rows = home_rows(spool, part)
-    else:
-        rows = spool.read_all((f"submissions/{unit}-{part.number}" for unit in part.units), [*columns, "order"])
+    rows = spool.read_all(part.of_units("submissions"), [*columns, "order"]) if columns else home_rows(spool, part)
     return rows[rows["order"].isin(orders)].reset_index(drop=True)
 
 
@@ -59,17 +54,16 @@ def fetch_registry(spool: Spool, wanted: list[tuple[str, Positions]]) -> Frame:
 
 def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
     """Return the `order` of the part's submissions with these ids."""
-    if not part.units:
-        return np.zeros(0, dtype=np.int64)
-    rows = spool.read_all((f"submissions/{unit}-{part.number}" for unit in part.units), ["submission_id", "order"])
-    ids = distinct_ids(rows["submission_id"])
-    return rows["order"][ids.isin(list(wanted))].to_numpy()
+    rows = spool.read_all(part.of_units("submissions"), ["submission_id", "order"], empty=no_rows())
+    return rows["order"][distinct_ids(rows["submission_id"]).isin(list(wanted))].to_numpy()
 
 
 def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
     """Return the submissions that this part processes (for `match_settled`), and the changes of its schools."""
     home = home_rows(spool, part)
-    changes = _changes(spool, part, home)
+    ids = home.set_index("order")["submission_id"]
+    changes = spool.read_all(part.of_units("changes"), empty=pd.DataFrame(columns=pd.Index([*CHANGES, "order"])))
+    changes = changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())[CHANGES].astype("str")
     special = spool.read(f"special/{part.number}").set_index("order")
     left = special.index[((special["flags"] & MOVED) > 0) & (special["place"] != part.number)]
     rows = home[~home["order"].isin(left)]
@@ -94,30 +88,23 @@ def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
     return pd.Series(superseded, index=rows.index, dtype="str")
 
 
-def _changes(spool: Spool, part: Part, home: Frame) -> Frame:
-    if not part.units:
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in CHANGES})
-    changes = spool.read_all(f"changes/{unit}-{part.number}" for unit in part.units)
-    ids = pd.Series(home["submission_id"].to_numpy(), index=home["order"])
-    return changes.assign(submission_id=ids.reindex(changes["order"]).to_numpy())[CHANGES].astype("str")
-
-
 def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
     """Return the registry of the part's schools with guests, classes and the unread registries."""
-    filled = [f"registry/{at}" for at in part.schools if spool.has(f"registry/{at}")]
-    own = spool.read_all(filled) if filled else _empty_registry()
+    columns = [
+        "school_code",
+        "school",
+        "file",
+        "row",
+        *(name for name in fields.registry_columns() if name != "school"),
+    ]
+    empty = pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})
+    own = spool.read_all((f"registry/{at}" for at in part.schools if spool.has(f"registry/{at}")), empty=empty)
     classes = own[CLASSES].drop_duplicates()
     guests, more = f"guests/{part.number}", f"guest-classes/{part.number}"
     registry = pd.concat([own, spool.read(guests)], ignore_index=True) if spool.has(guests) else own
     if spool.has(more):
         classes = pd.concat([classes, spool.read(more)], ignore_index=True).drop_duplicates()
     return Registries(registry, len(own), classes.reset_index(drop=True), unread)
-
-
-def _empty_registry() -> Frame:
-    own = [name for name in fields.registry_columns() if name != "school"]
-    columns = ["school_code", "school", "file", "row", *own]
-    return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})
 
 
 @dataclass(frozen=True)
@@ -202,6 +189,9 @@ def ledger_of(spool: Spool, part: Part) -> Frame:
 
 
 def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
-    """Return the rows of one part that decisions on these student numbers need."""
+    """Return the rows of one part that decisions on these student numbers, and those `made_on` submissions, need."""
     students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
-    return desk_rows(students, spool.read(part.name("submissions")), findings, numbers, made_on)
+    named, submissions = students[students["student_number"].isin(list(numbers))], spool.read(part.name("submissions"))
+    theirs = submissions["submission_id"].isin([*named["submission_id"], *made_on])
+    found = findings["submission_id"].isin(list(named["submission_id"])) & (findings["submission_id"] != "")
+    return named.assign(registry_digest=registry_digest(named)), submissions[theirs], findings[found]

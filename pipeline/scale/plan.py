@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,19 +23,27 @@ from pipeline.collect.source_columns import SourceColumns
 from pipeline.collect.submissions import Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
-from pipeline.kept import Kept
+from pipeline.kept import Kept, digest_of
 from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_stage import Imported, import_from_file, student_numbers
-from pipeline.review.worksheet import is_scope
+from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
 from pipeline.run_folder import RunFolder, write_atomically
-from pipeline.scale.across import Across, Keyed, submissions_keyed, write_special
+from pipeline.scale.across import Across, Keyed, submissions_keyed
 from pipeline.scale.amending import lay_amendments, read_amendments
 from pipeline.scale.executors import Work, open_work
+from pipeline.scale.kept_sources import KeptSources
 from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, lay_out
 from pipeline.scale.parts import JUDGED, SETTLED, desk_of, find_ids
-from pipeline.scale.reading import REGISTRIES, UnitRead, read_registries, spool_unit
+from pipeline.scale.reading import (
+    REGISTRIES,
+    SCHOOL_READ,
+    UnitRead,
+    read_registries,
+    registry_files,
+    spool_unit,
+    unit_files,
+)
 from pipeline.scale.spool import Pieces, Spool, gather_table, open_spool
 from pipeline.tables import Frame, Tables
 from pipeline.tabulate.headcount import put_together
@@ -55,11 +65,16 @@ class RunData:
     folder: RunFolder
     spool: Spool
     work: Work
+    kept: Kept
     entries: Frame = field(default_factory=pd.DataFrame)
     parts: list[Part] = field(default_factory=list[Part])
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
     _extras: list[str] = field(default_factory=list[str])
+
+    @cached_property
+    def _sources(self) -> KeptSources:
+        return KeptSources(self.settings.cohort, self.folder, self.spool, self.kept)
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
@@ -68,10 +83,7 @@ class RunData:
             InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
-        places = range(len(cohort.schools))
-        portions = [list(places[at : at + REGISTRIES]) for at in places[::REGISTRIES]]
-        read = self.work.map(read_registries, [(self.spool, portion) for portion in portions])
-        self._schools = [school for portion in read for school in portion]
+        self._schools = self._read_schools()
         if all(school.error for school in self._schools):
             faults = "；".join(dict.fromkeys(school.error for school in self._schools))
             raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
@@ -103,11 +115,35 @@ class RunData:
         self.parts = self._parts(layout)
         return made.notes
 
+    def _read_schools(self) -> list[SchoolRead]:
+        schools = self.settings.cohort.schools
+        read: dict[int, SchoolRead] = {}
+        for at, school in enumerate(schools):
+            files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
+            if self._sources.take(files, (school, notes), paths):
+                read[at] = replace(self.spool.read_json(files[-1], SCHOOL_READ), at=at)
+        left = [at for at in range(len(schools)) if at not in read]
+        portions = [left[at : at + REGISTRIES] for at in range(0, len(left), REGISTRIES)]
+        for one in chain(*self.work.map(read_registries, [(self.spool, portion) for portion in portions])):
+            read[one.at] = one
+            if not one.error:
+                self._sources.keep(registry_files(one.at), one.inputs)
+        return [read[at] for at in range(len(schools))]
+
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
         """Read the units. Shared sheets (for their key) and amending rows are read in this process."""
         here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
         apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
+        held = digest_of(*(self.spool.digest(f"registry/{school.at}.keys") for school in self._schools if school.rows))
+        taken: set[int] = set()
+        for number, unit in apart:
+            about, paths = (unit.source, unit.notes), [unit.path] if unit.path else []
+            if self._sources.take(unit_files(number), about, paths, unit.registries, held):
+                taken.add(number)
         read = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in apart])
+        for one in read:
+            if one.number not in taken and one.lasting:
+                self._sources.keep(unit_files(one.number), one.inputs, held if one.doubted else "")
         for number, unit in here:
             if unit.source.amends:
                 read.append(read_amendments(self.spool, number, unit))
@@ -146,8 +182,7 @@ class RunData:
         across = Across(self.spool, self.work, self.parts, submissions, Keyed(self.spool, registry))
         withdrawn = withdrawn_submission_ids(self.entries)
         found = self.each_part(find_ids, withdrawn) if withdrawn else []
-        settled = across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
-        write_special(self.spool, settled, len(self.parts))
+        across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
 
     def load_ledger(self) -> None:
         """Read the ledger, and write each part's entries to the spool."""
@@ -159,7 +194,7 @@ class RunData:
             mine = self.entries["school_code"].isin([*codes, ""])
             self.spool.write(f"ledger/{part.number}", self.entries[mine])
 
-    def keep_judged(self, kept: Kept, key: str, told: dict[str, Any]) -> None:
+    def keep_judged(self, key: str, told: dict[str, Any]) -> None:
         """Store each part's results of match and check, and their entries of the summary, for reuse."""
         if not key:
             return
@@ -168,14 +203,14 @@ class RunData:
         for name in names:
             link(self.spool.folder / name, folder / name)
         parts = [(part.number, part.schools, part.units) for part in self.parts]
-        state = {"told": told, "parts": parts, "extras": self._extras}
+        state = {"told": told, "parts": parts, "extras": self._extras, "read": self._sources.keys}
         write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
         validations = self.folder.path / "validations.json"
-        kept.note(key, [*(folder / name for name in names), folder / "state.json", validations])
+        self.kept.note([*(folder / name for name in names), folder / "state.json", validations], key)
 
-    def take_judged(self, kept: Kept, key: str) -> dict[str, Any] | None:
+    def take_judged(self, key: str) -> dict[str, Any] | None:
         """Reuse the results that `keep_judged` stored in an earlier run; return the entries, or None."""
-        if not kept.take(key):
+        if not self.kept.take(key):
             return None
         folder = self.folder.path / "parts"
         for path in folder.glob("*/*"):
@@ -183,6 +218,7 @@ class RunData:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         self.parts = [Part(number, tuple(schools), tuple(units)) for number, schools, units in state["parts"]]
         self._extras = state["extras"]
+        self._sources.pass_on(state["read"])
         self.load_ledger()
         return state["told"]
 
@@ -190,22 +226,22 @@ class RunData:
         """Return `task(spool, part, *more)` of each part."""
         return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
 
-    def import_decisions(self, rows: Frame | None) -> Imported:
-        """Add decisions of the cohort's file or worksheet to the ledger. `rows` are None in a trial of single rules."""
+    def import_decisions(self, rows: Frame | None) -> tuple[list[str], bool]:
+        """Add `rows` of decisions (None in a trial of rules) to the ledger. Return lines and whether it was changed."""
         cohort = self.settings.cohort
         if rows is None or rows.empty:
-            return Imported([] if rows is None else missing_file(cohort), changed=False)
+            return [] if rows is None else missing_file(cohort), False
         rows = rows[~is_scope(rows)]
         numbers = student_numbers(rows)
         made = standing_decisions(self.entries)
         made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}
         desk = self.each_part(desk_of, numbers, made_on)
-        imported = import_from_file(cohort, self.folder.run_id, rows, desk, self.settings.as_of)
-        if imported.changed:
+        lines, changed = import_from_file(cohort, self.folder.run_id, rows, desk, self.settings.as_of)
+        if changed:
             self.load_ledger()
-        return imported
+        return lines, changed
 
-    def write_tables(self, kept: Kept, colleges: Frame, beside: dict[str, Frame]) -> None:
+    def write_tables(self, colleges: Frame, beside: dict[str, Frame]) -> None:
         """Write the run's tables: those of the parts concatenated (or reused if unchanged), and the others."""
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -217,12 +253,12 @@ class RunData:
         keys = {pieces.table: pieces.key(self.spool) for pieces in gathered}
 
         def done(pieces: Pieces) -> None:
-            kept.note(keys[pieces.table], folder.glob(f"{pieces.table}.*"))
+            self.kept.note(folder.glob(f"{pieces.table}.*"), keys[pieces.table])
             self.spool.remove(*pieces.names)
 
         changed: list[tuple[Spool, Pieces, Path]] = []
         for pieces in gathered:
-            if kept.take(keys[pieces.table]):
+            if self.kept.take(keys[pieces.table]):
                 self.spool.remove(*pieces.names)
             else:
                 changed.append((self.spool, pieces, folder))
@@ -236,14 +272,14 @@ class RunData:
 
 
 @contextmanager
-def open_run_data(settings: RunSettings, folder: RunFolder) -> Generator[RunData]:
+def open_run_data(settings: RunSettings, folder: RunFolder, kept: Kept) -> Generator[RunData]:
     """Yield a run's data, and delete the spool at the end, also after an error."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
         open_work(settings.cohort.scale.scheduler, large=large) as work,
     ):
-        run = RunData(settings, folder, spool, work)
+        run = RunData(settings, folder, spool, work, kept)
         spool.share(settings)
         yield run
 
@@ -251,9 +287,12 @@ def open_run_data(settings: RunSettings, folder: RunFolder) -> Generator[RunData
 def input_size(cohort: Cohort) -> int:
     """Return the total size in bytes of the input files. Shared sheets and databases count as 0."""
     named = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
-    files: set[Path] = set()
-    for source in named:
-        if not is_database(source):
-            with suppress(InputError):  # its reader reports it
-                files.update(files_of(source, cohort.folder)[0])
+    files = {path for source in named for path in _files_of(source, cohort)[0]}
     return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def _files_of(source: str, cohort: Cohort) -> tuple[list[Path], list[Note]]:
+    """Return a source's files and notes on others; none of a shared sheet, a database, or where nothing is found."""
+    with suppress(InputError):  # its reader reports it
+        return files_of(source, cohort.folder) if not is_database(source) else ([], [])
+    return [], []

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from pipeline.cohort import safe_name
-from pipeline.collect.collected import Collected, Input, Note, Registry
+from pipeline.collect.collected import Collected, Input, Note, text_frame
 from pipeline.collect.school_tables import read_registry
 from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import SourceColumns
@@ -22,9 +23,8 @@ from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, key_frame, known_keys
 from pipeline.match.match_stage import CLASSES
-from pipeline.match.membership import merge_rows, own_rules, scope_by_registry, status_meanings, years_outside
-from pipeline.match.persons import made_at
-from pipeline.match.settle import submission_keys
+from pipeline.match.membership import merge_rows, scope_by_registry, status_meanings, years_outside
+from pipeline.match.persons import made_at, submission_keys
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.scale.layout import Layout, RunSettings, SchoolRead
 from pipeline.scale.spool import Spool
@@ -33,6 +33,7 @@ from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 AT_ONCE = 50_000  # rows normalised at a time, to limit memory
 REGISTRIES = 16  # registries per task: one alone takes less time than its task
 _OWN_NUMBERS = ["id_number", "student_number"]
+_MADE = {"made_at": "int64", "timed": "bool", "untimed": "bool"}  # `made_at`
 UNIT = 1 << 32  # `order` of a row: unit number * UNIT + row
 
 
@@ -47,12 +48,40 @@ class UnitRead:
     inputs: tuple[Input, ...]
     unknown: Frame
     skipped: Frame
+    doubted: bool = False
+    """Whether the registries decided about some of its rows."""
+    lasting: bool = False
+    """Whether the next run may take it over: no limit of time or memory was met, no picture is in its cells."""
+
+
+@dataclass(frozen=True)
+class UnitTold:
+    """What is told of one unit beside its frames; `doubted` as in `UnitRead`."""
+
+    columns: tuple[SourceColumns, ...]
+    notes: tuple[Note, ...]
+    inputs: tuple[Input, ...]
+    doubted: bool
+
+
+SCHOOL_READ, UNIT_TOLD = TypeAdapter(SchoolRead), TypeAdapter(UnitTold)
+
+
+def registry_files(at: int) -> list[str]:
+    """Return the spool's files of what was read of one registry."""
+    return [f"registry/{at}", f"registry/{at}.keys", f"classes/{at}", f"read/registry-{at}.json"]
+
+
+def unit_files(number: int) -> list[str]:
+    """Return the spool's files of what was read of one unit. The last one is written last."""
+    frames = (f"read/{number}.{name}" for name in ("rows", "changes", "skipped"))
+    return [*frames, f"extras/{number}", f"read/{number}.json"]
 
 
 def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     """Read and normalise the registries of some schools. An unreadable one has an `error`."""
     settings = spool.shared(RunSettings)
-    read: dict[int, Registry] = {}
+    read: dict[int, Collected] = {}
     errors: dict[int, str] = {}
     for at in places:
         try:
@@ -64,7 +93,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         rows = pd.concat([registry.rows for registry in read.values()], ignore_index=True)
         rows = normalise_registry(rows, settings.words, load_regions())
     start, schools = 0, settings.cohort.schools
-    known = status_meanings(own_rules(settings.cohort))
+    known = status_meanings(settings.cohort.rules_folder)
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
     for at, registry in read.items():
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
@@ -87,6 +116,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             registry.columns,
             years_outside(own),
         )
+        spool.write_json(f"read/registry-{at}.json", SCHOOL_READ, told[at])
     return [told[at] for at in places]
 
 
@@ -104,35 +134,59 @@ def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame,
 
 def no_rows() -> Frame:
     """Return submissions of the spool without rows."""
-    kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", "made_at": "int64"}
-    kinds |= {"timed": "bool", "untimed": "bool"}
+    kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", **_MADE}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRead:
-    """Read and normalise one unit, and write its rows, keys and changes to the spool."""
+    """Read and normalise one unit if the spool has not got it, and write its rows, keys and changes to the spool."""
+    settings = spool.shared(RunSettings)
+    if not spool.has(unit_files(number)[-1]):
+        _read_unit(spool, number, unit, layout)
+    told = spool.read_json(f"read/{number}.json", UNIT_TOLD)
+    rows, changes = (spool.read(f"read/{number}.{name}") for name in ("rows", "changes"))
+    rows, changes = (each.assign(order=each["order"] + number * UNIT) for each in (rows, changes))
+    people = rows.pop("person").to_numpy()
+    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True)
+    photo_folder, pictures = settings.cohort.photos_folder, _picture_folder(spool, number)
+    if photo_folder is not None:
+        taken = photos.Shelf(pictures) if pictures.is_dir() else None
+        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
+    notes = (*told.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])]))
+    filled = lay_rows(spool, number, rows, changes, layout)
+    unknown, skipped = unknown_columns(spool.read(f"extras/{number}")), spool.read(f"read/{number}.skipped")
+    lasting = not pictures.is_dir() and all(note.level != "error" for note in notes)
+    return UnitRead(number, filled, told.columns, notes, told.inputs, unknown, skipped, told.doubted, lasting)
+
+
+def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
+    """Write what one unit holds, normalised, to the spool: `unit_files`, which depend on no other unit and no clock.
+
+    `order` counts the unit's rows. A row that is no person's stays until times are settled, which go by the row above.
+    """
     settings = spool.shared(RunSettings)
     collected = collect_unit(unit, settings.cohort, settings.keep)
-    read = [_normalised_rows(collected, start, number, settings) for start in range(0, len(collected.rows), AT_ONCE)]
-    rows, changes = no_rows(), pd.DataFrame(columns=pd.Index([*CHANGES, "order"]), dtype="str")
+    read = [_normalised_rows(collected, start, settings) for start in range(0, len(collected.rows), AT_ONCE)]
+    rows, changes = no_rows().drop(columns=_MADE), text_frame([*CHANGES, "order"], numbers=["order"])
     if read:
         rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*read, strict=True))
+    doubted = bool((collected.rows["why"] != "").any())
     collected, people = _doubt_settled(spool, layout, collected, rows)
-    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True) if read else rows
-    photo_folder = settings.cohort.photos_folder
-    if photo_folder is not None:
-        taken = _pictures(spool, number, collected.pictures)
-        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
-    notes = [*collected.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])])]
-    filled = lay_rows(spool, number, rows, changes, layout)
-    spool.write(f"extras/{number}", collected.extras)
-    return unit_read(number, filled, collected, notes)
+    if settings.cohort.photos_folder is not None and collected.pictures:
+        folder = _picture_folder(spool, number)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, data in collected.pictures.items():
+            (folder / safe_name(name)).write_bytes(data)
+    frames = (rows.assign(person=people), changes, collected.skipped, collected.extras)
+    for name, frame in zip(unit_files(number), frames, strict=False):
+        spool.write(name, frame)
+    told = UnitTold(collected.columns, tuple(collected.notes), tuple(collected.inputs), doubted)
+    spool.write_json(f"read/{number}.json", UNIT_TOLD, told)
 
 
-def unit_read(number: int, rows: dict[int, int], collected: Collected, notes: list[Note]) -> UnitRead:
-    """Return the result of reading one unit, whose rows are in the spool."""
-    unknown = collected.extras[["file", "sheet", "column"]].drop_duplicates()
-    return UnitRead(number, rows, collected.columns, tuple(notes), tuple(collected.inputs), unknown, collected.skipped)
+def unknown_columns(extras: Frame) -> Frame:
+    """Return the columns of a unit that mean no field."""
+    return extras[["file", "sheet", "column"]].drop_duplicates()
 
 
 def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
@@ -155,12 +209,11 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
     return with_people(collected, people), people
 
 
-def _normalised_rows(collected: Collected, start: int, number: int, settings: RunSettings) -> tuple[Frame, Frame]:
+def _normalised_rows(collected: Collected, start: int, settings: RunSettings) -> tuple[Frame, Frame]:
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
     kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
-    first = start + number * UNIT
-    order = np.arange(first, first + len(rows), dtype=np.int64)
-    return kept.assign(order=order), changes.assign(order=changes["at"] + first).drop(columns="at")
+    order = np.arange(start, start + len(rows), dtype=np.int64)
+    return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
 
 def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
@@ -180,14 +233,8 @@ def _shelf(folder: Path, spool: Spool) -> photos.Shelf:
     return photos.Shelf(folder)
 
 
-def _pictures(spool: Spool, number: int, pictures: dict[str, bytes]) -> photos.Shelf | None:
-    if not pictures:
-        return None
-    folder = spool.folder / "pictures" / str(number)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, data in pictures.items():
-        (folder / safe_name(name)).write_bytes(data)
-    return photos.Shelf(folder)
+def _picture_folder(spool: Spool, number: int) -> Path:
+    return spool.folder / "pictures" / str(number)
 
 
 def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from pipeline.kept import code_digest, digest_of
 from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
@@ -35,8 +36,9 @@ _LEAST, _MOST = 2_000, 60_000
 class Spool:
     """A folder of named frames. Writing is atomic, so a task may run twice.
 
-    By school (index in cohort.toml): `registry/SCHOOL` and its `.keys`, `classes/SCHOOL`. By unit of submissions and
-    part: `submissions/UNIT-PART` and its `.keys`, `changes/UNIT-PART`; `extras/UNIT`, `amendments/UNIT`. By part:
+    By school (index in cohort.toml): `registry/SCHOOL` and its `.keys`, `classes/SCHOOL`. By unit of submissions:
+    `read/UNIT` (as normalised), `extras/UNIT`, `amendments/UNIT`. By unit and part: `submissions/UNIT-PART` and its
+    `.keys`, `changes/UNIT-PART`. By part:
     `special` (results across schools for its submissions), `moved` (submissions that move in), `guests` (registry rows
     lent to it), `guest-classes` (classes of the schools of both), `ledger` (entries about its schools), and pieces of
     tables, `parts/TABLE-PART`.
@@ -54,9 +56,19 @@ class Spool:
         """Return one frame, or some of its columns."""
         return feather.read_feather(str(self.folder / name), columns=columns, use_threads=False)
 
-    def read_all(self, names: Iterable[str], columns: list[str] | None = None) -> Frame:
-        """Concatenate frames with the same columns. At least one name is needed."""
-        return pd.concat([self.read(name, columns) for name in names], ignore_index=True)
+    def read_all(self, names: Iterable[str], columns: list[str] | None = None, *, empty: Frame | None = None) -> Frame:
+        """Concatenate frames with the same columns. Without names return `empty`."""
+        read = [self.read(name, columns) for name in names]
+        return pd.concat(read, ignore_index=True) if read or empty is None else empty
+
+    def write_json(self, name: str, kind: TypeAdapter[T], what: T) -> None:
+        """Write an object of plain values."""
+        with appearing(self.folder / name, contended=True) as draft:
+            draft.write_bytes(kind.dump_json(what))
+
+    def read_json(self, name: str, kind: TypeAdapter[T]) -> T:
+        """Return an object of plain values."""
+        return kind.validate_json((self.folder / name).read_bytes())
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of the file of one frame. Equal rows have equal digests."""

@@ -21,15 +21,21 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     name`.
     """
     status = statuses(submissions, decisions["decision_state"], findings)
-    open_count = _open_findings(registry, submissions, findings)
+    asking = findings[~findings["excepted"] & (findings["severity"] != "info") & (findings["submission_id"] != "")]
+    open_count = submissions.map(asking["submission_id"].value_counts()).fillna(0).astype("int64")
+    names = counselors.drop_duplicates(_CLASS).set_index(_CLASS)["name"]
+    counselor = pd.Series("", index=registry.index, dtype="str")
+    if not registry.empty:  # no student and no counselor: pandas cannot join two such tables of texts
+        counselor = registry[_CLASS].join(names, on=_CLASS)["name"].fillna("").astype("str")
     return conform(
         pd.DataFrame(
             {
                 **{name: registry[name] for name in _FROM_REGISTRY},
                 "submission_id": submissions,
                 "status": status,
-                "open_findings": open_count,
-                "counselor": _counselor_names(registry, counselors),
+                # a missing student has the one finding cohort.missing
+                "open_findings": open_count.where(submissions != "", 1),
+                "counselor": counselor,
                 "decided_by": decisions["decided_by"],
                 "decided_at": decisions["decided_at"],
             }
@@ -38,24 +44,12 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     )
 
 
-def _open_findings(registry: Frame, submissions: pd.Series, findings: Frame) -> pd.Series:
-    """Count open findings per student: critical ones and warnings without an exception."""
-    asking = findings[~findings["excepted"] & (findings["severity"] != "info")]
-    of_submission = asking["submission_id"][asking["submission_id"] != ""].value_counts()
-    counted = submissions.map(of_submission).fillna(0).astype("int64")
-    return counted.where(submissions != "", 1)  # a missing student has the one finding cohort.missing
-
-
-def _counselor_names(registry: Frame, counselors: Frame) -> pd.Series:
-    if registry.empty:  # no student and no counselor: pandas cannot join two such tables of texts
-        return pd.Series("", index=registry.index, dtype="str")
-    names = counselors.drop_duplicates(_CLASS).set_index(_CLASS)["name"]
-    return registry[_CLASS].join(names, on=_CLASS)["name"].fillna("").astype("str")
-
-
 def make_course(roster: Frame, submissions: Frame) -> Frame:
     """Return `course`: first submissions and approvals per class and day. `day` is blank when it is unknown."""
-    first = roster["submission_id"].map(_first_submitted(submissions))
+    # the earliest time of a person's submissions, by the id of the one that counts
+    counting = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
+    dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
+    first = roster["submission_id"].map(dated.groupby(counting).min().replace("9999", "").astype("str"))
     kept = {
         "submitted": (roster["status"] != "missing", first),
         "approved": (roster["status"] == "approved", roster["decided_at"]),
@@ -70,10 +64,3 @@ def make_course(roster: Frame, submissions: Frame) -> Frame:
 def _day(moments: pd.Series) -> pd.Series:
     days = moments.astype("str").fillna("").str.slice(0, 10)
     return days.where(days.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "")
-
-
-def _first_submitted(submissions: Frame) -> pd.Series:
-    """Return the earliest `submitted_at` of a person's submissions, by the id of the one that counts."""
-    counts = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
-    dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
-    return dated.groupby(counts).min().replace("9999", "").astype("str")

@@ -12,9 +12,9 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Standing, Window
 from pipeline.knowledge.text_columns import among
 from pipeline.match.match_stage import Matched
-from pipeline.review.review_stage import Reviewed
+from pipeline.review.decisions import Reviewed
 from pipeline.review.signatures import college_states
-from pipeline.review.standing import rank_of, returned_students, rework_rates, standing
+from pipeline.review.standing import rank_of, rework_rates, standing
 from pipeline.tables import COLLEGES, Frame, conform, typed
 from pipeline.tabulate.headcount import KEYS, make_headcount
 from pipeline.tabulate.roster import make_course, make_roster
@@ -47,10 +47,6 @@ class Tabulated:
     tables: dict[str, Frame]
     counts: Frame
     rework: Frame
-
-    def for_ranking(self) -> Tabulated:
-        """Return `counts` and `rework` without the tables."""
-        return Tabulated({}, self.counts, self.rework)
 
 
 def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Frame, as_of: date) -> Tabulated:
@@ -88,7 +84,7 @@ def _codes(cohort: Cohort) -> dict[str, str]:
 
 def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
     students = reviewed.students[reviewed.students["outside"] == ""]
-    returned = returned_students(reviewed.entries)
+    returned = reviewed.entries[(reviewed.entries["kind"] == "decision") & (reviewed.entries["action"] == "return")]
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
     again = among(students["submission_id"], submissions["superseded_by"].unique())
     return students[["school", "college", "submission_id"]].assign(

@@ -14,7 +14,7 @@ from pipeline.tables import Frame
 from pipeline.view.people import count_extras
 from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
 from pipeline.view.run_tables import Run, college_href, school_page
-from pipeline.view.signature import ACCEPTED, SIGNED, SigningStep, signature_of
+from pipeline.view.signature import ACCEPTED, SIGNED, signature_of
 
 _GATES = {"registered": "在册", "submitted": "提交", "certified": "认证", "approved": "通过"}
 _RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
@@ -82,7 +82,14 @@ class Overview:
     @cached_property
     def units(self) -> list[dict[str, Any]]:
         """One entry per school or college, the most unapproved first."""
-        return self._schools() if self.by_school else self.entries
+        if not self.by_school:
+            return self.entries
+        colleges: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.entries:
+            colleges.setdefault(str(entry["school"]), []).append(entry)
+        rows = _added_up(self.colleges).to_dict("records")
+        schools = [self._school(row, colleges.get(str(row["school"]), [])) for row in rows]
+        return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
 
     @cached_property
     def extras(self) -> Counter[tuple[str, str]]:
@@ -95,55 +102,37 @@ class Overview:
         entries = [self._college(row) for row in self.colleges.to_dict("records")]
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
 
+    def _entry(
+        self, row: dict[Any, Any], name: str, statuses: dict[str, int], extras: int, note: str, href: str
+    ) -> dict[str, Any]:
+        counts = family_counts(statuses)
+        total = sum(counts.values())
+        left = total - counts["done"]
+        more = {"counts": counts, "total": total, "extras": extras, "left": left, "href": href}
+        return {**row, "name": name, "note": note, "interval": "", **more}
+
     def _college(self, row: dict[Any, Any]) -> dict[str, Any]:
         school, college = str(row["school"]), str(row["college"])
         code = self.run.code_of(school)
-        counts = family_counts(self.run.statuses_of(code).get(college, {}))
-        total = sum(counts.values())
-        extras = self.extras[school, college]
-        step = signature_of(self.run, row).step(total - counts["done"], extras)
-        return {
-            **row,
-            "name": college,
-            "note": school if self.several else "",
-            "interval": f"{row['score_low']:.0f}–{row['score_high']:.0f}" if int(row["submitted"]) < SMALL else "",
-            "counts": counts,
-            "total": total,
-            "extras": extras,
-            "left": total - counts["done"],
-            "href": college_href(code, college) if self.run.has_pages(code) else "",
-            "at": step,
-            "step": step.word,
-        }
-
-    def _schools(self) -> list[dict[str, Any]]:
-        if self.colleges.empty:
-            return []
-        colleges: dict[str, list[dict[str, Any]]] = {}
-        for entry in self.entries:
-            colleges.setdefault(str(entry["school"]), []).append(entry)
-        rows = _added_up(self.colleges).to_dict("records")
-        schools = [self._school(row, colleges.get(str(row["school"]), [])) for row in rows]
-        return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
+        href = college_href(code, college) if self.run.has_pages(code) else ""
+        statuses, extras = self.run.statuses_of(code).get(college, {}), self.extras[school, college]
+        entry = self._entry(row, college, statuses, extras, school if self.several else "", href)
+        if int(row["submitted"]) < SMALL:
+            entry["interval"] = f"{row['score_low']:.0f}–{row['score_high']:.0f}"
+        step = signature_of(self.run, row).step(entry["left"], extras)
+        return {**entry, "at": step, "step": step.word}
 
     def _school(self, row: dict[Any, Any], colleges: list[dict[str, Any]]) -> dict[str, Any]:
         name = str(row["school"])
         code = self.run.code_of(name)
-        counts = family_counts(_added(self.run.statuses_of(code)))
-        total = sum(counts.values())
-        return {
-            **row,
-            "open_findings": int(row["open_findings"]),
-            "name": name,
-            "note": "",
-            "interval": "",
-            "counts": counts,
-            "total": total,
-            "extras": sum(int(entry["extras"]) for entry in colleges),
-            "left": total - counts["done"],
-            "href": school_page(code) if self.run.has_pages(code) else "",
-            "step": _step_of_school([entry["at"] for entry in colleges]),
-        }
+        href = school_page(code) if self.run.has_pages(code) else ""
+        extras = sum(int(entry["extras"]) for entry in colleges)
+        entry = self._entry(row, name, _added(self.run.statuses_of(code)), extras, "", href)
+        signed = sum(entry["at"] in (SIGNED, ACCEPTED) for entry in colleges)
+        step = SIGNED.word if signed == len(colleges) else f"签字 {signed}/{len(colleges)}"
+        if all(each["at"] == ACCEPTED for each in colleges):
+            step = ACCEPTED.word
+        return {**entry, "open_findings": int(row["open_findings"]), "step": step}
 
 
 def _added(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
@@ -163,10 +152,3 @@ def _added_up(colleges: Frame) -> Frame:
     for name, of in _RATES.items():
         schools[name] = (schools[name] / schools[of].where(schools[of] > 0)).fillna(0.0)
     return schools.assign(rank=schools["score"].round(1).rank(method="min", ascending=False).astype("int64"))
-
-
-def _step_of_school(steps: list[SigningStep]) -> str:
-    if all(step == ACCEPTED for step in steps):
-        return ACCEPTED.word
-    signed = sum(step in (SIGNED, ACCEPTED) for step in steps)
-    return SIGNED.word if signed == len(steps) else f"签字 {signed}/{len(steps)}"

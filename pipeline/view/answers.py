@@ -80,7 +80,11 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     ordered = one_a_slip(told.sort_values("severity", kind="stable"))  # critical before warning
     for submission, field, message, expected in ordered[columns].itertuples(index=False):
         items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
-    joined = {submission: _numbered(list(messages)) for submission, messages in items.items()}
+    joined: dict[str, str] = {}
+    for submission, messages in items.items():
+        numbered = (f"{n}. {one}" for n, one in enumerate(messages, 1))
+        text = "；".join(numbered if len(messages) > 1 else messages)
+        joined[submission] = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……共 {len(messages)} 项"
     fixed = _looked_up(roster["status"], {state.name: state.sheet for state in states().values()})
     advice = _looked_up(roster["submission_id"], joined)
     advice = advice.mask(roster["status"].isin(["approved", "stale"]), "")
@@ -105,20 +109,9 @@ def reported_in_words(day: str) -> str:
 
 def safe_message(message: str, field: str, expected: str, name: str) -> str:
     """Return a finding's message without registry values, names and long numbers: many may see the sheet."""
-    if _tells(message.replace(fields.label(field), ""), expected):
+    shown = re.escape(expected) if len(expected) != 1 else rf"[为是“：:「 ]{re.escape(expected)}"
+    if expected and re.search(shown, message.replace(fields.label(field), "")):
         return f"{fields.label(field)}与学籍信息不一致，请核对；确认无误请联系辅导员"
     if len(name) > 1:
         message = message.replace(name, "本人")
     return _LONG_DIGITS.sub("（号码略）", message)
-
-
-def _tells(message: str, expected: str) -> bool:
-    """Return whether `message` shows the registry's value. A single character counts only after 为, 是, a colon etc."""
-    if len(expected) != 1:
-        return expected != "" and expected in message
-    return re.search(rf"[为是“：:「 ]{re.escape(expected)}", message) is not None
-
-
-def _numbered(messages: list[str]) -> str:
-    text = messages[0] if len(messages) == 1 else "；".join(f"{n}. {one}" for n, one in enumerate(messages, 1))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……共 {len(messages)} 项"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import pandas as pd
 
@@ -58,10 +57,13 @@ def moves(now: Frame, then: Frame) -> list[Move]:
     """Return the changes between two rosters (columns `COMPARED`), the most students first."""
     both = _numbered(then).merge(_numbered(now), on=[*_KEY, "nth"], how="outer", suffixes=("_old", "_new")).fillna("")
     moved = both[both["status_old"] != both["status_new"]]
-    found = [
-        Move(str(before), str(after), _people(group, "_new" if after else "_old"))
-        for (before, after), group in moved.groupby(["status_old", "status_new"])
-    ]
+    found: list[Move] = []
+    for (before, after), group in moved.groupby(["status_old", "status_new"]):
+        side = "new" if after else "old"
+        people = group[["school", f"college_{side}", "student_number", f"name_{side}"]]
+        found.append(
+            Move(str(before), str(after), people.set_axis(["school", "college", "student_number", "name"], axis=1))
+        )
     return sorted(found, key=lambda move: -move.count)
 
 
@@ -69,11 +71,6 @@ def _numbered(roster: Frame) -> Frame:
     """Return students with `nth`, because the registry may give two people one student number."""
     own = roster[COMPARED]
     return own.assign(nth=own.groupby(["school", "student_number"]).cumcount())
-
-
-def _people(group: Frame, side: str) -> Frame:
-    own = group[["school", f"college{side}", "student_number", f"name{side}"]]
-    return own.set_axis(["school", "college", "student_number", "name"], axis=1)
 
 
 def who_moved(run: Run, school: str = "") -> Frame:
@@ -98,16 +95,14 @@ def _registry(run: Run, school: str) -> Frame:
     return rows.assign(place=place).drop_duplicates(_KEY)
 
 
-def _earlier(run: Run) -> Iterator[Run]:
-    before = run.previous
-    while before is not None:
-        yield before
-        before = before.previous
-
-
 def _since_last_export(run: Run, now: Frame, school: str) -> Iterator[Frame]:
     """Yield changes since the newest earlier run with any change, for schools that both runs read."""
-    for earlier in islice(_earlier(run), _LOOKED_BACK):
+    earlier = run
+    for _ in range(_LOOKED_BACK):
+        if (earlier := earlier.previous) is None:
+            return
+        if run.shares("registry", earlier):  # as after most nights
+            continue
         before = _registry(earlier, school)
         both = set(before["school"]) & set(now["school"])  # an unreadable registry shows no change
         told = _told(*(rows[rows["school"].isin(list(both))] for rows in (before, now)))

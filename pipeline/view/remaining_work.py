@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
@@ -42,26 +43,12 @@ class Duty:
 
     who: str
     parts: tuple[Task, ...]
-
-    @property
-    def count(self) -> int:
-        """The number of students concerned."""
-        return sum(task.count for task in self.parts)
-
-    @property
-    def due(self) -> date:
-        """The last day (inclusive)."""
-        return self.parts[0].due
-
-    @property
-    def days_left(self) -> int:
-        """Days left until `due`."""
-        return self.parts[0].days_left
-
-    @property
-    def short(self) -> str:
-        """The work in a few words."""
-        return self.parts[0].short if len(self.parts) == 1 else _SEVERAL[self.who].format(grouped(self.count))
+    count: int
+    """Students concerned."""
+    due: date
+    days_left: int
+    short: str
+    """The work in a few words."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +132,11 @@ def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
     gathered: dict[tuple[date, str], list[Task]] = {}
     for task in tasks(statuses, as_of, window):
         gathered.setdefault((task.due, task.who), []).append(task)
-    made = [Duty(who, tuple(parts)) for (_, who), parts in gathered.items()]
+    made: list[Duty] = []
+    for (due, who), parts in gathered.items():
+        count = sum(task.count for task in parts)
+        short = parts[0].short if len(parts) == 1 else _SEVERAL[who].format(grouped(count))
+        made.append(Duty(who, tuple(parts), count, due, parts[0].days_left, short))
     return sorted(made, key=lambda duty: (duty.due, -duty.count))
 
 
@@ -217,14 +208,17 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
     """
     left = roster[roster["status"] != "approved"]
     held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
-    mine = one_a_slip(open_critical(findings))
-    mine = mine[mine["submission_id"].isin(held["submission_id"])].drop_duplicates(["submission_id", "rule"])
-    alone = mine.groupby("submission_id")["rule"].transform("size").eq(1)
+    submissions, by_rule = set(held["submission_id"]), dict[str, dict[str, tuple[str, str]]]()
+    columns = ["submission_id", "rule", "message", "actor"]
+    for submission, rule, message, actor in one_a_slip(open_critical(findings))[columns].to_numpy(object).tolist():
+        if submission in submissions:
+            by_rule.setdefault(rule, {}).setdefault(submission, (message, actor))
+    rules = Counter(submission for each in by_rule.values() for submission in each)
     found: list[tuple[str, str, int, int, str]] = []
-    for _, group in mine.assign(alone=alone).groupby("rule"):
-        first, freed = group.iloc[0], int(group["alone"].sum())
-        family = "fix" if first["actor"] == "student" else "verify"
-        found.append((mask(str(first["message"])), ACTORS[str(first["actor"])], len(group), freed, family))
+    for _, each in sorted(by_rule.items()):
+        message, actor = next(iter(each.values()))
+        freed = sum(rules[submission] == 1 for submission in each)
+        found.append((mask(message), ACTORS[actor], len(each), freed, "fix" if actor == "student" else "verify"))
     missing = int((left["status"] == "missing").sum())
     if missing:
         found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from filecmp import cmp
 from functools import cached_property, reduce
 from operator import and_
 from pathlib import Path
@@ -158,6 +159,10 @@ class Run:
         """Return whether the run holds table `name`."""
         return self._file(name).is_file()
 
+    def shares(self, name: str, other: Run) -> bool:
+        """Return whether both runs hold table `name`, byte by byte the same."""
+        return self.has(name) and other.has(name) and cmp(self._file(name), other._file(name), shallow=False)
+
     def _file(self, name: str) -> Path:
         return self.path / "tables" / f"{name}.parquet"
 
@@ -185,10 +190,13 @@ class Run:
         alike: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
         for (reason, where), rules in reasons.items():
             alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
-        return [
-            f"未能核验{_these([*filter(None, schools)])}：{reason}。没有核对的是：{rules}。"
-            for (reason, rules), schools in alike.items()
-        ]
+        lines: list[str] = []
+        for (reason, rules), wheres in alike.items():
+            schools = [*filter(None, wheres)]
+            more = f" 等 {len(schools)} 所学校" if len(schools) > _FEW else ""
+            few = "、".join(schools[: _FEW - 1] if more else schools)
+            lines.append(f"未能核验{f'（{few}{more}）' if schools else ''}：{reason}。没有核对的是：{rules}。")
+        return lines
 
     @cached_property
     def previous(self) -> Run | None:
@@ -208,12 +216,6 @@ class Run:
         """The run in Chinese, with date and start time because two runs may share a date."""
         made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
         return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
-
-
-def _these(schools: list[str]) -> str:
-    more = f" 等 {len(schools)} 所学校" if len(schools) > _FEW else ""
-    few = "、".join(schools[: _FEW - 1] if more else schools)
-    return f"（{few}{more}）" if schools else ""
 
 
 def load_run(run: Path | str) -> Run:

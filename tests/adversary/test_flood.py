@@ -77,7 +77,7 @@ def flooded(folder: Path, students: int, strangers: int) -> None:
 
 @pytest.mark.slow
 def test_a_flood_of_strangers(tmp_path: Path):
-    flooded(tmp_path, 160, 800)
+    flooded(tmp_path, 120, 500)
 
 
 @pytest.mark.soak

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
+from pipeline.anonymise.pictures import invented_picture
 from pipeline.cohort import load_cohort
+from pipeline.knowledge.photos import near_same, read_picture
 from pipeline.review.decision_rows import read_decision_rows
 from tests.cohorts import make_cohort
 from tests.command import run
@@ -46,10 +48,20 @@ def test_anonymise_refuses_a_folder_in_use(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_anonymised_cohort_has_the_same_findings(tmp_path: Path) -> None:
-    folder = make_cohort(tmp_path / "real", 260, 2, seed=6, faults=0.3, form="xlsx", photos=True)
+    folder = make_cohort(tmp_path / "real", 140, 2, seed=6, faults=0.3, form="xlsx", photos=True)
     assert run("anonymise", folder, tmp_path / "out") == 0
     counts = [findings(cohort)["rule"].value_counts().to_dict() for cohort in (folder, tmp_path / "out")]
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("suffixes", [(".png", ".jpg"), (".jpg", ".jpg"), (".png", ".png")])
+def test_a_drawn_picture_and_its_twin_are_the_same_person(tmp_path: Path, suffixes: tuple[str, str]) -> None:
+    for person in range(20):
+        for suffix, wrong in zip(suffixes, ("", "near_twin"), strict=True):
+            (tmp_path / f"{wrong}{suffix}").write_bytes(invented_picture(person, 0, wrong, suffix))
+        pair = [read_picture(path) for path in sorted(tmp_path.iterdir())]
+        shas, hashes = (pd.Series([getattr(one, name) for one in pair], dtype="str") for name in ("sha256", "phash"))
+        assert shas.nunique() == 2 and near_same(hashes, shas).ne("").all(), person
 
 
 def findings(folder: Path) -> pd.DataFrame:

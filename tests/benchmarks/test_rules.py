@@ -25,7 +25,7 @@ from pipeline.check import validate as judging
 from pipeline.check.logic import LOGIC
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.identifiers import check_character
-from pipeline.match.settle import CLASHES
+from pipeline.match.persons import CLASHES
 from tests.benchmarks.measure import repeats
 from tests.benchmarks.plain import judge
 from tests.check import whole

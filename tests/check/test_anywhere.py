@@ -2,7 +2,7 @@
 
 import json
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import great_expectations as gx
 import pandas as pd
@@ -11,7 +11,7 @@ import yaml
 from great_expectations.checkpoint.actions import ValidationAction
 
 from pipeline.check import suite
-from pipeline.check.expectations import SUITES, TYPES, TableDatasource
+from pipeline.check.expectations import SUITES, TYPES, RowExpectation, TableDatasource
 from pipeline.check.rule import facts_from
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
@@ -123,6 +123,23 @@ def test_types_judge_anybodys_columns():
         "expect_field_given": ["c"],
     }
     assert [one.expectation_config.type for one in outcome.results if one.success] == ["expect_email_format"]
+
+
+def test_results_are_those_of_the_dependencies_that_great_expectations_finds(monkeypatch):
+    frame = pd.DataFrame({"qq": ["1", "10001", "2"], "row": [1, 2, 3]})
+    kind = TYPES["expect_qq_format"]
+    asked = [kind(), kind(mostly=0.3), kind(row_condition="row > 1", condition_parser="pandas")]
+
+    def found():
+        told: list[Any] = [
+            judged(frame, asked, result_format=how) for how in ("BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE")
+        ]
+        return [one.to_json_dict()["results"] for one in told]
+
+    ours = found()
+    assert [one["result"]["unexpected_index_list"] for one in ours[-1]] == [[0, 2], [0, 2], [2]]
+    monkeypatch.delattr(RowExpectation, "get_validation_dependencies")
+    assert ours == found()
 
 
 def test_rows_can_be_told_by_a_column_of_ones_own():

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipeline.check.check_stage import subject_tables
 from pipeline.check.logic import LOGIC
-from pipeline.check.subjects import subject_tables
 from pipeline.check.suites import built_in_rules
 from pipeline.match.match_stage import Registries, match, standing_submissions
 from pipeline.match.membership import merge_rows

@@ -36,9 +36,13 @@ def check(folder, *rules):
     return run_cohort(load_cohort(folder), RunOptions(date(2016, 10, 31), now, command="check", rules=rules))
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
-    folder = make_cohort(tmp_path_factory.mktemp("cohort") / "c", 300, 2, seed=3)
+@pytest.fixture(scope="session")
+def cohort(once):
+    return once("office-rules", with_an_offices_rules)
+
+
+def with_an_offices_rules(place):
+    folder = make_cohort(place / "c", 160, 2, seed=3)
     shutil.copytree(ROOT / "tests" / "check" / "office", folder / "rules")
     wording = "page: office\nmessages:\n  cohort.missing: 还没有提交，请到行政楼 203 办理\n"
     (folder / "rules" / "用语.yml").write_text(wording, encoding="utf-8")
@@ -53,14 +57,15 @@ def cohort(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def run(cohort):
-    return check(cohort)
+@pytest.fixture(scope="session")
+def run(cohort, once):
+    return once("office-run", lambda _: check(cohort))
 
 
-@pytest.fixture(scope="module")
-def trial(cohort, run):
-    return check(cohort, "office.hunan_exam_number", "email.qq_preferred", "identity.unknown")
+@pytest.fixture(scope="session")
+def trial(cohort, run, once):
+    tried = ("office.hunan_exam_number", "email.qq_preferred", "identity.unknown")
+    return once("office-trial", lambda _: check(cohort, *tried))
 
 
 def test_an_offices_rules_run_beside_ours(run):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from pipeline.check.subjects import submissions_table
+from pipeline.check.check_stage import submissions_table
 from pipeline.match.match_stage import Registries, match_settled
-from pipeline.match.settle import CLASHES
+from pipeline.match.persons import CLASHES
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
 from tests.spec import judge

@@ -14,8 +14,7 @@ from pipeline.cohort import load_cohort
 from pipeline.office.commands import left_today
 from pipeline.office.desk_cohort import DeskCohort
 from pipeline.operate.doctor import examine_cohort
-from pipeline.render.overview import banners, open_overview
-from pipeline.render.sets import show_outside
+from pipeline.render.overview import banners, open_overview, show_outside
 from pipeline.view.moves import ABSENT, who_moved
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort

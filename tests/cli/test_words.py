@@ -62,6 +62,18 @@ def test_a_terminal_that_lacks_a_character_gets_its_number():
     assert (done.returncode, done.stdout.strip()) == (0, b"\\u4dae")
 
 
+@pytest.mark.parametrize("words", ["'短'", "'长' * 100_000"])
+def test_a_reader_that_has_gone_is_no_error(words):
+    """`mingce … | head`: what stands in Python's buffer then was told as an exception in English, with code 120."""
+    read, write = os.pipe()
+    os.close(read)
+    code = f"from pipeline.cli import app, main\napp.command('x')(lambda: print({words}))\nmain(['x'])"
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, env=env, check=False)
+    os.close(write)
+    assert (done.returncode in (0, 1), done.stderr) == (True, b"")
+
+
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_a_setting_that_is_written_anew_reads_back(text):
     """`init --like` and `anonymise` write names of the office's own into a new `cohort.toml`."""

@@ -9,7 +9,7 @@ from pipeline.cohort import Cohort, load_cohort
 from pipeline.collect.collected import Reading
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
-from pipeline.collect.rows import SheetRows, rows_of_grid
+from pipeline.collect.rows import Collected, rows_of_grid
 from pipeline.fields import names
 from tests.cohorts import settings
 
@@ -37,6 +37,6 @@ def read(tmp_path: Path) -> Callable[[Path], Reading]:
 
 
 @pytest.fixture
-def rows_of(read: Callable[[Path], Reading]) -> Callable[[Path], SheetRows]:
+def rows_of(read: Callable[[Path], Reading]) -> Callable[[Path], Collected]:
     """The rows of a file's first worksheet."""
     return lambda path: rows_of_grid(read(path).grids[0], names())

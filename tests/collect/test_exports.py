@@ -34,10 +34,10 @@ def read(given, needs=(), sheet="一"):
 @pytest.mark.parametrize(("name", "front"), FORMS)
 def test_a_form_tools_own_columns_are_nobodys_answers(name, front):
     found = read({**front, **{f"{n}、您的{label}：": value for n, (label, value) in enumerate(PERSON.items(), 1)}})
-    assert name in found.columns.exports
+    assert name in found.columns[0].exports
     assert found.rows["submitted_at"].tolist() == ["2016/10/8 9:00"]
-    assert found.columns.fields == {"submitted_at", "name", "id_number", "student_number", "political_status"}
-    assert not found.columns.questions
+    assert found.columns[0].fields == {"submitted_at", "name", "id_number", "student_number", "political_status"}
+    assert not found.columns[0].questions
 
 
 WITHDRAWN = [("审批状态", "已撤销"), ("审批结果", "拒绝"), ("审批状态", "终止")]
@@ -61,9 +61,9 @@ REGISTRIES = [
 @pytest.mark.parametrize("headings", REGISTRIES)
 def test_a_known_registry_has_all_that_it_must_have(headings):
     found = read({heading: f"值{n}" for n, heading in enumerate(headings)}, REGISTRY)
-    assert found.columns.fields.issuperset(name for (name,) in REGISTRY)
-    assert not found.columns.refused
-    assert not found.columns.questions
+    assert found.columns[0].fields.issuperset(name for (name,) in REGISTRY)
+    assert not found.columns[0].refused
+    assert not found.columns[0].questions
 
 
 def test_every_known_export_names_fields_and_its_source():
@@ -76,11 +76,11 @@ OPTIONS = {**dict(FORMS)["问卷星"], **PERSON, "7、性别": "2", "8、民族"
 
 def test_an_options_number_is_one_question_and_no_answer():
     found = read(OPTIONS)
-    assert not {"gender", "ethnicity"} & found.columns.fields
-    assert {"political_status", "study_years"} <= found.columns.fields
-    assert found.columns.numbered == ("gender", "ethnicity")
-    assert not found.columns.questions
-    (told,) = numbers_asked([found.columns])
+    assert not {"gender", "ethnicity"} & found.columns[0].fields
+    assert {"political_status", "study_years"} <= found.columns[0].fields
+    assert found.columns[0].numbered == ("gender", "ethnicity")
+    assert not found.columns[0].questions
+    (told,) = numbers_asked(found.columns)
     assert "性别" in told and "民族" in told
 
 
@@ -88,7 +88,7 @@ def test_an_options_number_is_read_where_the_office_declares_the_column():
     grid = Grid("a.xlsx", "一", [list(OPTIONS), list(OPTIONS.values())])
     found = rows_of_grid(grid, fields.names(), {"gender": "7、性别"}, ())
     assert found.rows["gender"].tolist() == ["2"]
-    assert found.columns.numbered == ("ethnicity",)
+    assert found.columns[0].numbered == ("ethnicity",)
 
 
 def test_what_a_tool_writes_for_no_answer_is_nothing():

@@ -100,7 +100,7 @@ def test_what_stands_under_another_person_or_place_is_not_the_students(group, la
     merged = [(top + title, left, bottom + title, right) for top, left, bottom, right in merged]
     found = rows_of_grid(grid(*rows, merged=merged), names())
     assert found.rows[["name", "id_number", "student_number"]].values.tolist() == [PERSON]
-    assert found.columns.fields == {"name", "id_number", "student_number"}
+    assert found.columns[0].fields == {"name", "id_number", "student_number"}
     assert found.extras["value"].tolist() == ["别人的", "别人"]
 
 
@@ -150,7 +150,7 @@ NEAR = [
 @pytest.mark.parametrize(("label", "value", "field", "taken"), NEAR)
 def test_a_near_heading_is_a_question_unless_its_values_prove_it(label, value, field, taken):
     head = ["姓名", "学号", label]
-    has = rows_of_grid(grid(head, ["张三", "1305030101", value]), names()).columns
+    (has,) = rows_of_grid(grid(head, ["张三", "1305030101", value]), names()).columns
     assert (field in has.fields) == taken
     assert not taken or [c.right for c in has.columns if c.field == field] == ["values"]
     if not taken and field:
@@ -159,7 +159,7 @@ def test_a_near_heading_is_a_question_unless_its_values_prove_it(label, value, f
 
 
 def test_a_better_reading_leaves_no_question():
-    has = rows_of_grid(
+    (has,) = rows_of_grid(
         grid(["姓名", "学号", "手机", "联系人电话"], ["张三", "1305030101", "138", "139"]), names()
     ).columns
     assert has.fields == {"name", "student_number", "phone"}
@@ -194,7 +194,7 @@ def test_notes_name_the_column_and_not_the_title():
     merged = [(0, 0, 0, 5)]
     found = rows_of_grid(grid(["2017届信息表"], head, [*PERSON, "棋", "1", "2"], merged=merged), names())
     assert not [note for note in found.notes if "2017届" in note.message]
-    assert {c.heading for c in found.columns.columns} == set(head)
+    assert {c.heading for c in found.columns[0].columns} == set(head)
 
 
 @pytest.mark.parametrize("below", [["XM", "SFZH", "XH"], ["C(30)", "C(18)", "C(20)"], ["字符型", "字符型", "字符型"]])
@@ -213,7 +213,7 @@ JOINED = [
 
 @pytest.mark.parametrize(("label", "value", "known"), JOINED)
 def test_one_column_may_hold_several_levels_of_a_place(label, value, known):
-    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", label], [*PERSON, value]), names()).columns.fields
+    found = rows_of_grid(grid(["姓名", "身份证号码", "学号", label], [*PERSON, value]), names()).columns[0].fields
     assert {name for name in found if name.startswith(("origin", "home"))} == known
 
 
@@ -226,9 +226,9 @@ def test_pinyin_headings_of_a_known_export():
     found = rows_of_grid(
         grid(["XH", "XM", "SFZH", "FY", "XJZT"], [PERSON[2], *PERSON[:2], "土木学院", "在籍"]), names()
     )
-    assert found.columns.fields == {"student_number", "name", "id_number", "college"}
-    assert {c.right for c in found.columns.columns if c.field} == {"export"}
-    assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns is None
+    assert found.columns[0].fields == {"student_number", "name", "id_number", "college"}
+    assert {c.right for c in found.columns[0].columns if c.field} == {"export"}
+    assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns == ()
 
 
 def test_hints_between_do_not_keep_values_from_proving():

@@ -4,7 +4,7 @@
 import io
 import zipfile
 
-from pipeline.collect.ods import ods_facts
+from pipeline.collect.workbook_facts import ods_facts
 
 NAMES = (
     'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'

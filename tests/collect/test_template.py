@@ -42,7 +42,7 @@ def test_filled_in_and_read_back(tmp_path, make_cohort, read):
     rows = parts[0].rows
     # the example has numbers, so a registry decides (`with_people`); it is nobody's until then
     assert rows[["row", "why"]].values.tolist() == [[5, "示例行"], [6, ""], [7, ""], [8, ""]]
-    assert rows.iloc[1].drop(["row", "why", "student_number"]).to_dict() == {
+    assert rows.iloc[1].drop(["file", "sheet", "row", "why", "student_number"]).to_dict() == {
         name: text for name, text in PERSON.items() if name != "student_number"
     }
     assert len(parts[0].cells) == len(parts[0].extras) == 0

@@ -112,7 +112,7 @@ class _Shared(Prepared):
 def share_prepared() -> AbstractContextManager[object]:
     """Start one prepared process for all nights: what it costs to start has its own tests."""
     one = prepare()
-    shared = _Shared(one.process, one._control)
+    shared = _Shared(one.pid, one._control)
     for module in (render_stage, notebooks):
         module.prepare = lambda **_: shared  # type: ignore[attr-defined]
     return one

@@ -53,7 +53,7 @@ def ledger(tmp_path):
 
 @pytest.fixture
 def cohort(tmp_path):
-    return SimpleNamespace(name="2017届", rules=SimpleNamespace(folder=None), path=tmp_path.joinpath)
+    return SimpleNamespace(name="2017届", rules_folder=None, path=tmp_path.joinpath)
 
 
 def approved(ledger, *people, signed=True):

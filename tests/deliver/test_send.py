@@ -16,10 +16,14 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.dashboard import chase_workbook
+from pipeline.deliver.full_page import counselor_pages
 from pipeline.deliver.outbox import Attempt
+from pipeline.deliver.recipients import counselors
 from pipeline.deliver.send import Options, run_to_send, send_due
 from pipeline.deliver.smtp import ServerError
+from pipeline.deliver.source import open_run
 from pipeline.errors import RefusedError
+from pipeline.kept import write_line
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
@@ -441,3 +445,41 @@ def test_the_command(plain, tmp_path, monkeypatch):
     assert "@" not in log and "丝雀" not in log
     elsewhere = CliRunner().invoke(app, ["send", str(plain.folder), "--reports", str(tmp_path / "elsewhere")])
     assert isinstance(elsewhere.exception, RefusedError)
+
+
+def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed(plain, monkeypatch):
+    made = []
+
+    def rendered(cohort, source, places, notebook, *, own):
+        for place in places:
+            made.append(place[0].address.partition("@")[0])
+            yield place, f"<html>{source.run_id} {made[-1]}</html>".encode()
+
+    monkeypatch.setattr("pipeline.deliver.full_page._rendered", rendered)
+    monkeypatch.setattr("pipeline.deliver.full_page.CounselorPapers.__call__", lambda self, recipient: ())
+
+    def sent(run, products, *more):
+        """Give the pages by counselor, of a run whose colleges' pages have these keys."""
+        source = open_run(plain, write_run(plain, run, roster_of(3, 10, night=9), as_of=DAY))
+        for folder, key in products.items():
+            write_line(source.run, key, {f"site/{folder}/dashboard.html": "sha"})
+        who, _ = counselors(pd.concat([source.counselors, *more]), source.roster)
+        page_of = counselor_pages(plain, source, who)
+        return {one.address.partition("@")[0]: [page.content.decode() for page in page_of(one)] for one in who}
+
+    folders = sorted({path.parent.name for path in (run_to_send(plain) / "site").glob("*/dashboard.html")})
+    first, second = ({folder: f"key {folder}" for folder in folders} for _ in range(2))
+    before = sent("r2", first)
+    assert made == ["c0", "c1", "c2"] and sent("r3", first) == before and made == ["c0", "c1", "c2"]
+    made.clear()
+    second[folders[0]] = "changed"
+    after = sent("r4", second)
+    assert made and set(made) < {"c0", "c1", "c2"}
+    assert {one for one in before if before[one] != after[one]} == set(made)
+    made.clear()
+    sent("r5", {})  # pages without a key, as after `--cold`
+    assert made == ["c0", "c1", "c2"]
+    made.clear()
+    another = open_run(plain, run_to_send(plain)).counselors.iloc[:1].assign(name="新辅导员")
+    sent("r6", first, another)  # one address, two names: what its page says of its reader may be another
+    assert made == ["c0"]

@@ -9,7 +9,6 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
 FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 SHARED = {
-    "register": "every module of a command adds it to the command line",
     "main": "the entry of a process",
     "upgrade": "Alembic's name for a step of a migration",
     "show_head": "a section of a page's notebook: each page has its heading",

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from tests.command import run
 
@@ -62,12 +61,6 @@ def test_a_number_means_the_same_in_a_csv_and_in_a_workbook(shared, tmp_path):
     assert verdicts[0] == verdicts[1]
 
 
-def test_one_school_needs_no_column_of_schools(shared, tmp_path):
-    folder = checked(shared, tmp_path, "no-school-column")
-    assert list(table(folder, "certifications")["identity"]) == ["certified"] * 34
-    assert not loud(folder)["rule"].str.startswith(("school.", "identity.")).any()
-
-
 def test_registry_rows_pasted_twice_are_one_each(shared, tmp_path):
     folder = checked(shared, tmp_path, "registry-row-twice")
     given = pd.read_csv(next((tmp_path / "registry-row-twice" / "registry").glob("*.csv")), dtype=str)
@@ -85,8 +78,7 @@ def test_registry_rows_pasted_twice_are_one_each(shared, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("how", ["alias", "students"])
-def test_a_shared_fault_is_told_once_and_settled(shared, tmp_path, how, capsys):
+def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_and_settled(shared, tmp_path, capsys):
     cohort = tmp_path / "cohort"
     shutil.copytree(shared / "cases" / "no-school-column", cohort)
     (cohort / "rules").mkdir()
@@ -99,15 +91,18 @@ def test_a_shared_fault_is_told_once_and_settled(shared, tmp_path, how, capsys):
     assert run("run", cohort, "--as-of", AS_OF, "--no-notebooks") == 0
     assert "学生不用处理" in capsys.readouterr().err
     folder = max((cohort / "reports").glob("*/runs/*"))
+    assert list(table(folder, "certifications")["identity"]) == ["certified"] * 34
+    assert not loud(folder)["rule"].str.startswith(("school.", "identity.")).any()
     faults, statuses = table(folder, "shared_faults"), table(folder, "roster")["status"]
     assert set(faults["rule"]) == {"training_mode.vocabulary", "training_mode.registry"}
     assert (statuses == "not_checked").sum() == len(rows)
     number = faults["number"].iloc[0]
-    assert run("columns", cohort, "--settle", number, "--as", how, "--by", "王老师") == 0
-    assert run("run", cohort, "--as-of", AS_OF, "--no-notebooks") == 0
-    folder = max((cohort / "reports").glob("*/runs/*"))
-    statuses = table(folder, "roster")["status"]
-    assert (statuses == ("awaiting" if how == "alias" else "correct")).sum() == len(rows)
+    for how, status in (("alias", "awaiting"), ("students", "correct")):
+        settled = shutil.copytree(cohort, tmp_path / how)
+        assert run("columns", settled, "--settle", number, "--as", how, "--by", "王老师") == 0
+        assert run("run", settled, "--as-of", AS_OF, "--no-notebooks") == 0
+        folder = max((settled / "reports").glob("*/runs/*"))
+        assert (table(folder, "roster")["status"] == status).sum() == len(rows)
 
 
 def test_settling_says_what_it_needs(shared, tmp_path, capsys):

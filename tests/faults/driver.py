@@ -1,10 +1,11 @@
 """Runs of one cohort that die, each in a fork of a process that has imported everything once.
 
 `python -m tests.faults.driver COHORT REPORT JOB...` where a job is a JSON object: `name`, `cohort` (another one),
-`command` (run or check), `at` (the stage, or `page:N`, at which it is killed), `after` (seconds after which it is
-killed, or sent the `signal` of this number), `bytes` (the largest file it may write), `user` (number of the account it
-runs under), `lock` (another holds the cohort meanwhile), `notebooks` (true: some do harm), `now`, or `words` (a whole
-command line). After each job its line is written to REPORT as JSON: how it ended, what it said, and what stands.
+`command` (run or check), `pages` (false: no notebooks), `at` (the stage, or `page:N`, at which it is killed), `after`
+(seconds after which it is killed, or sent the `signal` of this number), `begun` (true: that happens as soon as the
+run's folder stands), `bytes` (the largest file it may write), `user` (number of the account it runs under), `lock`
+(another holds the cohort meanwhile), `notebooks` (true: some do harm), `now`, or `words` (a whole command line). After
+each job its line is written to REPORT as JSON: how it ended, what it said, and what stands.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pipeline import run as main_job
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.lock import cohort_lock
-from pipeline.progress import Counter, Reporter
+from pipeline.progress import Reporter
 from pipeline.render import render_stage
 from pipeline.render.own import Notebooks
 from pipeline.review.ledger import open_ledger
@@ -54,15 +55,15 @@ class Dying(Reporter):
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextlib.contextmanager
-    def counting(self, label: str, total: int) -> Generator[Counter]:
+    def counting(self, label: str, total: int) -> Generator[Callable[[str], None]]:
         pages = [0]
 
-        def advance() -> None:
+        def advance(_: str) -> None:
             pages[0] += 1
             if self._at == f"page:{pages[0]}":
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        yield Counter(self, label, total, advance)
+        yield advance
 
 
 HARM = {
@@ -105,7 +106,9 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
         return
     if job.get("notebooks"):
         harmful_notebooks(cohort.folder)
-    pages = RenderOptions(notebooks=job["command"] == "run", force=True)  # never an earlier run's
+    pages = RenderOptions(
+        notebooks=job["command"] == "run" and job.get("pages", True), force=True
+    )  # never an earlier run's
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
     options = RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
@@ -142,14 +145,32 @@ def ended(pid: int, said: IO[bytes]) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
 
 
-def forked(work: Callable[[], object], after: float = 0.0, number: int = signal.SIGKILL) -> tuple[int, str]:
-    """Do `work` in a fork that gets the signal `number` `after` seconds (0: never); return how it ended (`ended`)."""
+def forked(
+    work: Callable[[], object],
+    after: float = 0.0,
+    number: int = signal.SIGKILL,
+    begun: Callable[[], object] | None = None,
+) -> tuple[int, str]:
+    """Do `work` in a fork that gets the signal `number` `after` seconds, or once it has `begun` (neither: never).
+
+    Return how it ended (`ended`).
+    """
     with tempfile.TemporaryFile() as said:
         pid = started(work, said)
-        if after:
-            time.sleep(after)
+        deadline = time.monotonic() + 120
+        while begun and not begun() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(after)
+        if after or begun:
             os.kill(pid, number)
         return ended(pid, said)
+
+
+def begins(cohort: Cohort) -> Callable[[], object]:
+    """Return what tells whether a run has begun since: its hidden folder stands."""
+    runs = cohort.reports_folder / "runs"
+    before = {*runs.glob(".*")}
+    return lambda: {*runs.glob(".*")} - before
 
 
 def standing(cohort: Cohort) -> dict[str, Any]:
@@ -183,7 +204,9 @@ def main() -> None:
             started = time.monotonic()
             cohort = load_cohort(Path(job["cohort"])) if job.get("cohort") else first
             with held(cohort, bool(job.get("lock"))):
-                code, said = forked(partial(one, cohort, job), job.get("after", 0.0), job.get("signal", signal.SIGKILL))
+                begun = begins(cohort) if job.get("begun") else None
+                number = job.get("signal", signal.SIGKILL)
+                code, said = forked(partial(one, cohort, job), job.get("after", 0.0), number, begun)
             line = {"name": job["name"], "code": code, "said": said, "seconds": round(time.monotonic() - started, 1)}
             print(json.dumps(line | standing(cohort), ensure_ascii=False), file=report, flush=True)
 

@@ -28,7 +28,7 @@ from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
 from pipeline.view.run_tables import load_run
 from pipeline.whole import sha256_of
-from tests.cohorts import make_cohort as invented_class
+from tests.conftest import Ran
 from tests.deliver.runs import make_cohort, roster_of, write_run
 
 NOW = datetime(2016, 10, 20, 9, tzinfo=SHANGHAI)
@@ -186,8 +186,10 @@ def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, t
 
 
 @pytest.mark.slow
-def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder = invented_class(tmp_path / "cohort", 40, 2, seed=3, faults=0.0)
+def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(
+    begun: Ran, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
     words = ["run", str(folder), "--no-notebooks", "--as-of", "2016-10-20"]
 
     def run() -> Path:
@@ -197,8 +199,6 @@ def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(tmp_path: Path
         assert ("请核对" in said.err) == ("少了" in said.err) == short
         return Path(said.out.strip())
 
-    short = False
-    run()
     registry = folder / "registry" / "10534.csv"
     lines = registry.read_text(encoding="utf-8").splitlines(keepends=True)
     registry.write_text("".join(lines[:-7]), encoding="utf-8")

@@ -230,7 +230,7 @@ def _run_model(examples: int, steps: int, start: int = 0) -> None:
 
 def test_a_short_season() -> None:
     """A few seasons of some steps."""
-    _run_model(int(os.environ.get("MINGCE_MODEL_EXAMPLES", "2")), 8)
+    _run_model(int(os.environ.get("MINGCE_MODEL_EXAMPLES", "2")), 6)
 
 
 @pytest.mark.soak

@@ -21,7 +21,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.cohorts import make_cohort
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Once
 from tests.deliver import runs
 from tests.faults.decided import Decided, decide
 
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the commands are forked"),
 ]
 Job = dict[str, Any]
-SOME = {"init": 3, "backup": 3, "anonymise": 2, "purge": 4, "send": 3}
+SOME = {"init": 2, "backup": 2, "anonymise": 2, "purge": 3, "send": 2}
 """Windows of each command in which the suite kills it; the long form kills all of every command."""
 REFUSED = {"backup": 2, "purge": 2, "send": 2}
 OF_A_RUN = 60
@@ -63,16 +63,14 @@ def tried(folder: Path, *jobs: Job, timeout: int = 570) -> dict[str, list[Job]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cohort that nobody has run."""
-    return make_cohort(tmp_path_factory.mktemp("plain") / "c", 40, 1, seed=5, kind="one-school")
+def plain_in(folder: Path) -> Path:
+    """Write a cohort that nobody has run."""
+    return make_cohort(folder / "plain" / "c", 40, 1, seed=5, kind="one-school")
 
 
-@pytest.fixture(scope="module")
-def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cohort with an old run, a new one, mail of both times and a ledger; no counselor has an address."""
-    cohort = runs.make_cohort(tmp_path_factory.mktemp("season") / "c")
+def season_in(folder: Path) -> Path:
+    """Write a cohort with an old run, a new one, mail of both times and a ledger; no counselor has an address."""
+    cohort = runs.make_cohort(folder / "season" / "c")
     nobody = pd.DataFrame(columns=["school", "college", "class_name", "name", "email"], dtype="str")
     root = cohort.reports_folder
     long_ago = datetime.now(SHANGHAI) - timedelta(days=500)
@@ -93,6 +91,16 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_ledger(cohort, lambda: long_ago) as ledger:
         ledger.append_all([Entry("decision", action="approve", by="王", why="好")])
     return cohort.folder
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    return plain_in(tmp_path)
+
+
+@pytest.fixture
+def season(tmp_path: Path) -> Path:
+    return season_in(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +176,12 @@ def judge(whole: Job, struck: list[Job], *, killed: bool = True) -> None:
         assert shape(one) == shape(whole), (*where, shape(one) ^ shape(whole))
 
 
-@pytest.fixture(scope="module")
-def ends(plain: Path, season: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Job]]:
-    folder = tmp_path_factory.mktemp("windows")
+@pytest.fixture(scope="session")
+def ends(once: Once) -> dict[str, list[Job]]:
+    return once("windows", lambda folder: _some_windows(plain_in(folder), season_in(folder), folder))
+
+
+def _some_windows(plain: Path, season: Path, folder: Path) -> dict[str, list[Job]]:
     known = commands(plain, season, folder)
     kills = [job for name, n in SOME.items() for job in jobs_of({name: known[name]}, some=n)]
     refusals = [

@@ -38,9 +38,8 @@ def _draw_school(folder: Path, planted: Planted, seed: int) -> None:
     index = planted.school.index
     for person, name in zip(planted.people.tolist(), planted.submissions["photo"].to_pylist(), strict=True):
         path = folder / (name if "." in name else f"{name}.jpg")
-        if not name or path.exists():
-            continue
         wrong, mate = planted.pictures.get(person, ("", person))
-        content = invented_picture(int(index[person]), seed, wrong, int(index[mate]), path.suffix)
-        if content:
-            path.write_bytes(content)
+        if not name or path.exists() or wrong == "missing":
+            continue
+        whose = mate if wrong in ("twin", "near_twin") else person
+        path.write_bytes(invented_picture(int(index[whose]), seed, wrong, path.suffix))

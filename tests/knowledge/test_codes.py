@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import fields
 from pipeline.errors import ConfigurationError
-from pipeline.knowledge.codes import load_codes
+from pipeline.knowledge.codes import _is_nothing, _words, load_codes, without_placeholders
+from pipeline.knowledge.text_columns import expectation_rows
 
 SPEC = Path(__file__).with_name("spec") / "codes.csv"
 
@@ -125,3 +128,21 @@ def test_a_table_of_no_field_and_two_of_one_are_told(tmp_path):
         load_codes(tmp_path)
     assert "没有字段 ethnicities" in str(error.value)
     assert "gender 有两张代码表" in str(error.value)
+
+
+MARKS = st.sampled_from(
+    ["", "（", "）", "(", ")", "“", "。", ".", "!", " ", "\u3000", "-", "×", "Ｎ", "ａ", "²", "锡", "7", "\n"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(expectation_rows("placeholders.csv")), MARKS, MARKS, st.booleans(), st.booleans())
+def test_the_quick_look_passes_over_no_placeholder(
+    row: dict[str, str], before: str, after: str, upper: bool, wide: bool
+):
+    word = row["word"].upper() if upper else row["word"]
+    word = "".join(chr(ord(char) + 0xFEE0) if wide and "!" <= char <= "~" else char for char in word)
+    name = row["field"] or "home_address"
+    value = f"{before}{word}{after}"
+    kept = without_placeholders(name, pd.Series([value], dtype="str"), None)
+    assert kept.tolist() == ["" if _is_nothing(value, _words()[""] | _words().get(name, set())) else value]

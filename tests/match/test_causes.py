@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pipeline.check.rules.identity_rules import cause, certified
-from pipeline.match.evidence import find_evidence
+from pipeline.match.evidence import NONE, find_evidence
 from pipeline.match.keys import exact_pairs
 from tests.frames import GOOD, registry, submissions
 
@@ -95,6 +95,22 @@ def test_who_knows_a_number_alone_stands_on_nobodys_row(change: dict[str, str], 
     assert cause(pd.concat([rows, evidence], axis=1).assign(**SETTLED)).tolist() == [expected]
 
 
+@pytest.mark.parametrize(
+    ("other", "row"),
+    [
+        ("430302199503141051", 0),  # one slip
+        ("430302199503142051", 0),  # two slips
+        ("430302199503242051", NONE),  # three
+        ("430302199608082021", 1),  # nearer to the namesake's
+    ],
+)
+def test_of_namesakes_the_nearest_id_number_is_meant(other: str, row: int):
+    alone = {"id_number": other, "student_number": "", "exam_number": ""}
+    namesake = {**MATE, "name": GOOD["name"], "id_number": "430302199608082028"}
+    evidence = find_evidence(submissions(alone), registry({}, namesake))
+    assert evidence["similar_row"].tolist() == [row]
+
+
 def test_score_is_100_for_an_exact_row_only():
     rows = submissions({}, {"student_number": "1305030191"}, NOBODY)
     scores = find_evidence(rows, registry({}, MATE))["score"].tolist()
@@ -110,9 +126,8 @@ def test_a_number_of_a_whole_school_is_nobodys():
     ]
     held = registry({"exam_number": "无"}, *class_of_sixty)
     rows = submissions({"exam_number": "无", "name": "查无此"}, *({"exam_number": "无"} for _ in range(60)))
-    pairs = exact_pairs(rows, held)
-    assert len(pairs) == len(rows)
-    table = pd.concat([rows, find_evidence(rows, held, pairs)], axis=1).assign(**SETTLED)
+    assert len(exact_pairs(rows, held)) == len(rows)
+    table = pd.concat([rows, find_evidence(rows, held)], axis=1).assign(**SETTLED)
     assert cause(table).tolist() == ["name_differs"] + [""] * 60
 
 

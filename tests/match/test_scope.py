@@ -15,7 +15,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
 from pipeline.match.membership import lay_scope, scope_by_registry, scope_digests, status_meanings, years_outside
-from pipeline.normalise.vocabulary import vocabulary
+from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import answer_years, decide_scope, lay_answers, scope_decisions

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from pipeline import fields
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
-from pipeline.normalise.normalise_rows import distinct_ids, normalise, row_digests
+from pipeline.normalise.normalise_rows import Vocabulary, distinct_ids, normalise, row_digests
 from pipeline.normalise.text_repairs import comparable, repair
-from pipeline.normalise.vocabulary import Vocabulary
 from tests.frames import submissions
 
 WORDS = Vocabulary(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,8 +22,8 @@ from pipeline.operate.schedule import (
     last_due,
     merged_crontab,
     missed,
-    months,
     printed_timer,
+    spans,
     systemd_units,
     timetable,
     windows_tasks,
@@ -42,7 +43,9 @@ def at(day, clock):
 
 
 def test_the_months_of_a_window():
-    assert list(months(date(2016, 12, 30), date(2017, 2, 1))) == [(2016, 12, 30, 31), (2017, 1, 1, 31), (2017, 2, 1, 1)]
+    made = replace(table(), first=date(2016, 12, 30), last=date(2017, 2, 1))
+    found = [(str(first.date()), str(last.date())) for first, last in spans(made, time(2), SHANGHAI)]
+    assert found == [("2016-12-30", "2016-12-31"), ("2017-01-01", "2017-01-31"), ("2017-02-01", "2017-02-01")]
 
 
 def test_times_come_from_the_command_line_and_days_from_the_window(tmp_path):

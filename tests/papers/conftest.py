@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipeline.cohort import Cohort, load_cohort
@@ -19,10 +20,19 @@ def faulty(once: Once) -> Ran:
     """An invented cohort of one school where nearly everybody made a slip; its first checks alone."""
 
     def make(folder: Path) -> Ran:
-        cohort = make_cohort(folder / "cohort", 720, 1, seed=7, faults=0.9, form="xlsx", kind="one-school")
+        cohort = make_cohort(folder / "cohort", 300, 1, seed=7, faults=0.9, form="xlsx", kind="one-school")
+        _spoil_registry(next((cohort / "registry").iterdir()))
         return run_cohort_of(cohort, date(2016, 10, 20), "check")
 
     return once("faulty", make)
+
+
+def _spoil_registry(path: Path) -> None:
+    """Spoil three students' cells: a class of this size makes the registrar few mistakes."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for row, label in ((5, "民族"), (9, "考生号"), (13, "性别")):
+        table.loc[row, label] = "某某"
+    table.to_csv(path, index=False)
 
 
 @pytest.fixture(scope="session")

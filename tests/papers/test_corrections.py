@@ -51,7 +51,7 @@ def changes_by_fixes(folder: Path) -> Any:
 
 
 @pytest.mark.slow
-def test_ten_mended_cells_of_five_hundred_rows_are_ten_changes(faulty: Ran, papers: Path, tmp_path: Path):
+def test_ten_mended_cells_of_two_hundred_rows_are_ten_changes(faulty: Ran, papers: Path, tmp_path: Path):
     books = with_fixes(faulty, papers, tmp_path / "cohort")
     wanted: set[tuple[str, str, str]] = set()
     rows = 0
@@ -67,7 +67,7 @@ def test_ten_mended_cells_of_five_hundred_rows_are_ten_changes(faulty: Ran, pape
                 sheet.cell(row, columns[fields.label(name)]).value = value
                 wanted.add((sheet.cell(row, columns["提交编号"]).value, name, value))
         book.save(path)
-    assert len(wanted) == 10 and rows >= 500, rows
+    assert len(wanted) == 10 and rows >= 200, rows
     made, run = changes_by_fixes(tmp_path / "cohort")
     assert {(name, kept) for _, name, kept in wanted} == set(zip(made["field"], made["kept"], strict=True))
     assert len(made) == 10

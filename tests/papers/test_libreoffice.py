@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from pipeline.cohort import Cohort
-from pipeline.collect.compact import whole_rows
+from pipeline.collect.cell_text import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers

@@ -15,7 +15,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
 from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students, proof_paper
-from pipeline.papers.make import PaperRequest, colleges_of, make_papers
+from pipeline.papers.make import PaperFolder, PaperRequest, colleges_of, make_papers
 from pipeline.view.run_tables import Run
 
 
@@ -74,6 +74,20 @@ def test_papers_are_the_owners_alone(papers: Path):
     for path in [papers.parent, papers, *papers.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
     assert not re.search(r"[0-9]{17}[0-9X]", " ".join(str(path) for path in papers.rglob("*")))
+
+
+def test_what_a_mail_carries_is_made_anew_only_when_it_changed(cohort: Cohort):
+    made: list[str] = []
+
+    def mailed(run: str, key: str) -> bytes:
+        return PaperFolder(cohort, run).mailed("a.pdf", key, lambda: made.append(key) or f"{key} {len(made)}".encode())
+
+    assert mailed("20990101-a", "one") == mailed("20990102-b", "one") == b"one 1"
+    assert mailed("20990103-c", "two") == b"two 2" and mailed("20990104-d", "one") == b"one 1"
+    file = cohort.reports_folder / "papers" / "20990101-a" / "mail" / "a.pdf"
+    assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o777 == 0o700
+    file.write_bytes(b"another")
+    assert mailed("20990105-e", "one") == b"one 3" and made == ["one", "two", "one"]
 
 
 def test_one_class_alone(cohort: Cohort, run: Run):

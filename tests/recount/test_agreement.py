@@ -8,24 +8,23 @@ from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import openpyxl
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from pypdf import PdfReader
 
 from pipeline.cohort import Cohort
 from pipeline.deliver.dashboard import staff_draft
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
-from pipeline.render import college, overview
+from pipeline.render import college, figures, overview
 from pipeline.render.figures import figure_words
+from pipeline.render.frames import TITLES, heading
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
 from pipeline.render.index import write_index
 from pipeline.render.printed_headcount import COLUMNS
-from pipeline.render.table_words import TITLES, heading
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.states import states
 from pipeline.tables import STATUSES, Tables
@@ -109,20 +108,19 @@ def test_page_sheet_and_paper_of_a_college(made: Made, place: tuple[str, str], t
 
 def test_what_is_drawn_on_page_and_in_mail(made: Made, monkeypatch: pytest.MonkeyPatch):
     """Words and last points of the picture are the numbers of the tables, approved and submitted apart."""
-    drawn: list[Figure] = []
-    saved = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), saved(self, *a, **k))[1])
+    drawn: list[dict[str, Any]] = []
+    draw = figures.drawing
+    monkeypatch.setattr(figures, "drawing", lambda name, data, **k: (drawn.append(data), draw(name, data, **k))[1])
     own = made.of(("10534", "土木工程学院"))
     submitted, approved = (own["status"] != "missing").sum(), (own["status"] == "approved").sum()
     college.show_trend(college.open_page(str(made.run), "土木工程学院", "10534"))
     _mails(made, ("10534", "土木工程学院"), classes=0)
-    assert len({id(figure) for figure in drawn}) == 2
-    for figure in drawn:
-        (axes,) = figure.axes
-        words = [text.get_text() for text in axes.texts]
-        assert f"已提交 {submitted}" in words and f"已通过 {approved}" in words
-        dots = {round(float(line.get_ydata()[-1])) for line in axes.lines if line.get_marker() == "o"}
-        assert dots == {submitted, approved}
+    assert len(drawn) == 2
+    for chart in drawn:
+        heights = {word["text"]: word["at"][1] for word in chart["words"]}
+        assert f"已提交 {submitted}" in heights and f"已通过 {approved}" in heights
+        scale = (heights["0"] - heights[str(len(own))]) / len(own)
+        assert {round((heights["0"] - y) / scale) for (_, y), _ in chart["dots"]} == {submitted, approved}
 
 
 def _mails(made: Made, place: tuple[str, str], classes: int = 1) -> list[tuple[pd.DataFrame, str, str, bytes]]:

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.office.desk_cohort import ListFilter, Listing
-from pipeline.render.table_words import column_words
+from pipeline.render.frames import column_words
+from pipeline.review.decision_rows import listed_students
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_list import listed_students
 from pipeline.review.review_snapshot import lay_desk, load_tables
 from pipeline.student_facts import student_facts_of
 from pipeline.tables import STATUSES, read_table

@@ -368,7 +368,7 @@ from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.prepared import prepare
 folder = Path(sys.argv[1])
 prepared = prepare()
-(folder / 'prepared').write_text(str(prepared.process.pid))
+(folder / 'prepared').write_text(str(prepared.pid))
 jobs = [NotebookJob(folder / 'sleeps.ipynb', folder / f'{n}.ipynb', None, {'run': str(folder)}) for n in range(2)]
 results = run_notebooks(jobs, processes=2, prepared=prepared)
 (folder / 'told').write_text(' '.join(r.kind for r in results))
@@ -401,6 +401,39 @@ time.sleep(300)"""
         assert (tmp_path / "told").read_text() == "died died"
 
 
+FORKS = """import json, os, sys, tempfile
+from pathlib import Path
+from pipeline.logs import hush_libraries
+from pipeline.render.notebooks import NotebookJob, run_notebooks
+from pipeline.render.prepared import prepare, stay_single
+stay_single(os.environ)
+hush_libraries()
+import pyarrow, pandas
+folder = Path(sys.argv[1])
+held, kept = (folder / 'held').open('w'), tempfile.TemporaryDirectory()
+with prepare() as process:
+    forked = Path(f'/proc/{process.pid}/cmdline').read_bytes() == Path('/proc/self/cmdline').read_bytes()
+    (result,) = run_notebooks([NotebookJob(folder / 'n.ipynb', folder / 'out.ipynb', None)], prepared=process)
+print(json.dumps([forked, result.error, Path(kept.name).is_dir()]))
+"""
+
+
+def test_a_starter_of_one_thread_is_forked_and_its_cells_have_nothing_of_it(tmp_path: Path):
+    cell = """import atexit, os, pathlib, warnings
+warnings.warn('当心')
+print([os.path.realpath(file) for file in pathlib.Path('/proc/self/fd').iterdir()])
+print(b'geheim' in pathlib.Path('/proc/self/environ').read_bytes(), pathlib.Path('/proc/self/comm').read_text())
+print('geheim' in os.environ.values(), os.environ['OMP_NUM_THREADS'])"""
+    write_notebook(tmp_path / "n.ipynb", cell)
+    env = {**os.environ, "A_PASSWORD": "geheim"}
+    told = subprocess.run([sys.executable, "-c", FORKS, str(tmp_path)], env=env, capture_output=True, check=True)
+    assert json.loads(told.stdout) == [True, "", True]
+    outputs = [output for each in nbformat.read(tmp_path / "out.ipynb", 4).cells for output in each.get("outputs", [])]
+    assert "当心" in "".join(output.text for output in outputs if output.name == "stderr")
+    printed = "".join(output.text for output in outputs if output.name == "stdout")
+    assert "held" not in printed and printed.endswith("False mingce-pages\n\nFalse 1\n")
+
+
 @pytest.mark.slow
 def test_twenty_at_once(folder: Folder):
     jobs = [folder.job(f"n{n}", "print(limit)", limit=n) for n in range(20)]
@@ -409,33 +442,35 @@ def test_twenty_at_once(folder: Folder):
     assert [folder.text(job.name) for job in jobs] == [f"{n}\n" for n in range(20)]
 
 
-@pytest.mark.parametrize("cold", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_what_libraries_say_in_a_kernel_reaches_no_terminal(folder: Folder, cold: bool):
-    """The kernel has no way to the standard error of whoever started it: cells' own goes to the notebook."""
-    assert folder.prepared.process
-    job = folder.job(
-        "quiet",
-        "import os\nfrom pathlib import Path\nprint([os.path.realpath(f) for f in Path('/proc/self/fd').iterdir()])",
-    )
-    folder.run(job, cold=cold)
-    starter = "self" if cold else folder.prepared.process.pid
+FILES = "import os\nfrom pathlib import Path\nprint([os.path.realpath(f) for f in Path('/proc/self/fd').iterdir()])"
+
+
+def reaches_no_terminal(said: str, starter: int | str) -> bool:
+    """Whether a kernel that said which files it has open holds none of its starter's standard error."""
     terminal = os.path.realpath(f"/proc/{starter}/fd/2")
-    assert "/dev/null" in folder.text("quiet")
-    assert terminal == "/dev/null" or terminal not in folder.text("quiet")
+    return "/dev/null" in said and (terminal == "/dev/null" or terminal not in said)
+
+
+def test_what_libraries_say_in_a_kernel_reaches_no_terminal(folder: Folder):
+    """The kernel has no way to the standard error of whoever started it: cells' own goes to the notebook."""
+    folder.run(folder.job("quiet", FILES))
+    assert reaches_no_terminal(folder.text("quiet"), folder.prepared.pid)
 
 
 @pytest.mark.slow
 def test_cold_kernels_run_the_same_jobs(folder: Folder, capfd: pytest.CaptureFixture[str]):
+    curve = "import ipykernel\nprint('curve_secretkey' in ipykernel.get_connection_info())"
     jobs = [
-        folder.job("safe", "import ipykernel\nprint('curve_secretkey' in ipykernel.get_connection_info())"),
-        folder.job("one", "print(school)", school="0534"),
+        folder.job("one", "print(school)", curve, FILES, school="0534"),
         folder.job("greedy", "bytearray(8 << 30)"),
         folder.job("wrong", "1", school=534),
     ]
     results = folder.run(*jobs, cold=True, memory=1 << 30)
     kinds = {name: result.kind for name, result in results.items()}
-    assert kinds == {"safe": "", "one": "", "greedy": "memory", "wrong": "usage"}
-    assert "True" in jobs[0].output_html.read_text()  # no other account of the machine reads along
-    assert "0534" in jobs[1].output_html.read_text()
-    assert jobs[1].output_notebook.stat().st_mode & 0o777 == 0o600
+    assert kinds == {"one": "", "greedy": "memory", "wrong": "usage"}
+    school, safe, files = folder.text("one").splitlines()
+    assert (school, safe) == ("0534", "True")  # no other account of the machine reads along
+    assert reaches_no_terminal(files, "self")
+    assert "0534" in jobs[0].output_html.read_text()
+    assert jobs[0].output_notebook.stat().st_mode & 0o777 == 0o600
     assert capfd.readouterr().err == ""

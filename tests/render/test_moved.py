@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.render.overview import open_overview
-from pipeline.render.sets import show_moved
+from pipeline.render.overview import open_overview, show_moved
 from pipeline.view.moves import who_moved
 from pipeline.view.run_tables import load_run
 from tests.render.test_pages import text_of

@@ -52,7 +52,8 @@ def analyst(season: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
         cell.id = f"c{number}"
     nbformat.write(notebook, folder / "in.ipynb")
     parameters = {"run": str(season.path), "college": COLLEGE, "school": SCHOOL}
-    job = NotebookJob(folder / "in.ipynb", folder / "out.ipynb", folder / "out.html", parameters, "college")
+    files = folder / "in.ipynb", folder / "out.ipynb", folder / "out.html"
+    job = NotebookJob(*files, parameters, "college", ours=True)  # as one of ours that somebody changed
     (result,) = run_notebooks([job])
     assert result.ok, result.error
     assert guard_page(folder / "out.html", Guard(season), COLLEGE, SCHOOL, COLLEGE) == ""

@@ -23,6 +23,7 @@ from pipeline.logs import mask_id, mask_phone
 from pipeline.render import cards
 from pipeline.render.clean import embedded_picture
 from pipeline.render.college import (
+    open_counselor,
     open_page,
     show_changes,
     show_chase,
@@ -32,13 +33,12 @@ from pipeline.render.college import (
     show_today,
     show_trend,
 )
-from pipeline.render.counselor import open_counselor
 from pipeline.render.index import write_index
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
-from pipeline.render.page_guard import Expected, Guard, PageError, guard_page, students_on
+from pipeline.render.page_guard import Expected, Guard, PageError, PageReader, guard_page
 from pipeline.render.pieces import css_text, glued, render
 from pipeline.view.run_tables import Run, load_run
 
@@ -164,7 +164,7 @@ def drawn(svg: str) -> str:
 
 
 def test_guards_read_student_numbers_as_they_were_before_they_were_escaped() -> None:
-    assert students_on("<tr data-s=\"A&amp;B&quot;1\"></tr><span data-s='2'></span>") == {'A&B"1', "2"}
+    assert PageReader("<tr data-s=\"A&amp;B&quot;1\"></tr><span data-s='2'></span>").numbers == {'A&B"1', "2"}
 
 
 def test_a_student_number_that_somebody_gave_as_a_telephone_closes_no_page(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_who_has_submissions_of_strangers_settles_them_first(finished: Run, tmp_
     today = text_of(show_today(page).html)
     assert "先动手 辅导员 核实名单外的提交" in today and "不妨碍签字" in today
     chase = show_chase(page).html
-    assert "名单外的提交 1 条" in text_of(chase) and "陌生人 99" in text_of(chase) and not students_on(chase)
+    assert "名单外的提交 1 条" in text_of(chase) and "陌生人 99" in text_of(chase) and not PageReader(chase).numbers
     told = text_of(overview_today(open_overview(str(run))).html)
     assert "先动手 辅导员" in told and "名单外的提交共 1 条" in told
     (run / "site").mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ from pipeline.view.run_tables import Run, load_run
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [{"college"}, pytest.param(set(), marks=pytest.mark.soak)], ids=["one", "every"])
+@pytest.mark.parametrize("names", [{"headcount"}, pytest.param(set(), marks=pytest.mark.soak)], ids=["one", "every"])
 def test_cold_kernels_make_the_same_pages(season: Run, site: Path, tmp_path: Path, names: set[str]) -> None:
     jobs = [job for job in jobs_of(season.path, tmp_path) if not names or job.name in names]
     results = run_notebooks(jobs, cold=True, processes=2)

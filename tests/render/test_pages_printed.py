@@ -109,6 +109,10 @@ def test_pdf_is_archival_and_the_same_bytes_again(headcount: Headcount, tmp_path
 
 
 def test_a_character_that_cannot_be_drawn_is_a_box_with_a_note(headcount: Headcount, tmp_path: Path) -> None:
+    common = "".join(
+        bytes([high, low]).decode("gb2312", "ignore") for high in range(161, 248) for low in range(161, 255)
+    )
+    assert len(common) > 7000 and drawable(common) == common  # which is not looked up
     assert drawable("张䶮㛃") == "张䶮㛃" and drawable("𠮷") == "□" == drawable("□")
     odd = dataclasses.replace(headcount, lines=(dataclasses.replace(headcount.lines[0], major="𠮷学"), headcount.total))
     write_headcount_pdf(tmp_path / "x.pdf", odd)

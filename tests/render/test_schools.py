@@ -19,13 +19,14 @@ from pipeline.errors import UsageError
 from pipeline.progress import Reporter
 from pipeline.render import overview, registry_page
 from pipeline.render.index import write_index
-from pipeline.render.page_digests import college_digests
+from pipeline.render.render_stage import college_digests
 from pipeline.run import run_cohort
 from pipeline.run_folder import RenderOptions, RunOptions, RunOutcome
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
+from tests.conftest import Once
 
-SCHOOLS = 7
+SCHOOLS, OF_EACH = 7, 12
 
 
 def _run(folder: Path, reports: Path, **pages: object) -> RunOutcome:
@@ -35,16 +36,16 @@ def _run(folder: Path, reports: Path, **pages: object) -> RunOutcome:
     return run_cohort(cohort, RunOptions(date(2016, 10, 20), now, render=made, reporter=Reporter(quiet=True)))
 
 
-@pytest.fixture(scope="module")
-def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_cohort(tmp_path_factory.mktemp("province"), SCHOOLS * 24, SCHOOLS, seed=3, faults=0.2)
+@pytest.fixture(scope="session")
+def province(once: Once) -> Path:
+    return once("province", lambda folder: make_cohort(folder / "c", SCHOOLS * OF_EACH, SCHOOLS, seed=3, faults=0.2))
 
 
-@pytest.fixture(scope="module")
-def some(province: Path, tmp_path_factory: pytest.TempPathFactory) -> RunOutcome:
+@pytest.fixture(scope="session")
+def some(province: Path, once: Once) -> RunOutcome:
     """A run with all tables and one school's pages; the school is given by name."""
     name = load_cohort(province).schools[3].name
-    return _run(province, tmp_path_factory.mktemp("reports"), schools=(name,))
+    return once("some-schools", lambda folder: _run(province, folder, schools=(name,)))
 
 
 @pytest.mark.slow
@@ -87,7 +88,7 @@ def test_schools_add_up_their_colleges(some: RunOutcome):
     page = overview.open_overview(str(some.folder))
     assert page.by_school
     assert len(page.units) == SCHOOLS
-    assert sum(unit["total"] for unit in page.units) == SCHOOLS * 24
+    assert sum(unit["total"] for unit in page.units) == SCHOOLS * OF_EACH
     assert sum(unit["left"] for unit in page.units) == sum(entry["left"] for entry in page.entries)
     colleges = page.colleges
     for unit in page.units:
@@ -102,7 +103,7 @@ def test_a_school_s_overview_is_about_its_colleges_alone(some: RunOutcome):
     code, name = next(iter(run.schools.items()))
     page = overview.open_overview(str(some.folder), code)
     assert {entry["school"] for entry in page.entries} == {name}
-    assert sum(page.statuses.values()) == 24
+    assert sum(page.statuses.values()) == OF_EACH
     problems = registry_page.open_registry(str(some.folder), code)
     assert set(problems.problems) <= {name}
 

@@ -16,7 +16,7 @@ from invented_run import make_run
 from pipeline.kept import Kept
 from pipeline.progress import Reporter
 from pipeline.render import render_stage
-from pipeline.render.page_digests import college_digests, registry_page_digest
+from pipeline.render.render_stage import college_digests, registry_page_digest
 from pipeline.run_folder import RenderOptions, RunFolder
 from pipeline.tables import COLUMNS, write_table
 from pipeline.view.run_tables import Run, load_run

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pipeline.clock import SHANGHAI
 from pipeline.colleges import College
 from pipeline.review.decisions import registry_digest
-from pipeline.review.ledger import _open
+from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import RunTables, people_of
 from pipeline.review.signing import Terms
 
@@ -54,7 +54,7 @@ def terms(day=TODAY, secretary="李书记", due=date(2016, 11, 20)):
 
 
 def open_in(folder, clock=None):
-    return _open(sa.make_url(f"sqlite:///{folder / 'ledger.sqlite'}"), clock or Clock())
+    return Ledger(sa.make_url(f"sqlite:///{folder / 'ledger.sqlite'}"), clock or Clock())
 
 
 def person(number, school="甲大学", **more):

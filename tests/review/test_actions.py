@@ -10,9 +10,9 @@ import pytest
 from pipeline.errors import RefusedError, UsageError
 from pipeline.review import actions
 from pipeline.review.actions import Actor, approve, send_back
+from pipeline.review.decision_rows import listed_students, listing_lines
 from pipeline.review.exceptions import compare_years
 from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
-from pipeline.review.review_list import listed_students, listing_lines
 from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables

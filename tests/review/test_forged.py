@@ -11,11 +11,11 @@ import pytest
 from pipeline.cohort import load_cohort
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import lay_desk, open_tables
-from pipeline.review.signed_file import file_sha256, verify_file
+from pipeline.review.signatures import file_sha256, verify_file
 from tests.command import run
 
 from .test_signing import RUN, desk_of, ledger  # noqa: F401
-from .test_upgrade import COLLEGE, cohort  # noqa: F401
+from .test_upgrade import COLLEGE, checked, checked_once  # noqa: F401
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "forged"
 KEPT = b"%PDF-1.7\n1 0 obj<</Title(kept)>>endobj\nstartxref\n9\n%%EOF\n"
@@ -153,11 +153,11 @@ def _more(book: bytes) -> bytes:
 
 
 @pytest.mark.slow
-def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
+def test_forgeries_of_what_was_signed(checked, capsys, tmp_path):  # noqa: F811
     """The very files of a real signature, changed by programs that keep them whole to the eye."""
     from pypdf import PdfReader
 
-    assert run("check", cohort, "--as-of", "2016-10-25") == 0
+    cohort = checked
     late = ("--by", "陈书记", "--why", "换新版本")
     assert run("sign", COLLEGE, cohort, *late) == 0
     (folder,) = [path for path in (cohort / "signed").iterdir() if path.is_dir()]
@@ -189,8 +189,8 @@ def test_forgeries_of_what_was_signed(cohort, capsys, tmp_path):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_an_older_version_and_another_cohorts_file(cohort, capsys, tmp_path):  # noqa: F811
-    assert run("check", cohort, "--as-of", "2016-10-25") == 0
+def test_an_older_version_and_another_cohorts_file(checked, capsys, tmp_path):  # noqa: F811
+    cohort = checked
     assert run("sign", COLLEGE, cohort, "--by", "陈书记", "--why", "换新版本") == 0
     (older,) = (cohort / "signed").glob("*/headcount.pdf")
     other = shutil.copytree(cohort, tmp_path / "2018")  # the same people, by another school's code and name

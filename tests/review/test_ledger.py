@@ -14,12 +14,12 @@ from pipeline.clock import SHANGHAI
 from pipeline.errors import ConfigurationError, MingceError
 from pipeline.review import ledger_database
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, _open
-from pipeline.review.ledger_database import ledger_url
+from pipeline.review.ledger import Ledger
+from pipeline.review.ledger_database import ledger_url, reading
 
 
 def ledger_in(folder: Path, clock=lambda: datetime(2016, 10, 1, 9, tzinfo=SHANGHAI)) -> Ledger:
-    return _open(sa.make_url(f"sqlite:///{folder / 'ledger.sqlite'}"), clock)
+    return Ledger(sa.make_url(f"sqlite:///{folder / 'ledger.sqlite'}"), clock)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_backup_is_a_whole_ledger(ledger, tmp_path):
     for number in range(5):
         ledger.append(Entry("decision", why=str(number)))
     assert ledger.backup(tmp_path / "copy.sqlite") == 5
-    with _open(sa.make_url(f"sqlite:///{tmp_path / 'copy.sqlite'}"), ledger._clock) as copy:
+    with Ledger(sa.make_url(f"sqlite:///{tmp_path / 'copy.sqlite'}"), ledger._clock) as copy:
         assert copy.entries().equals(ledger.entries())
         assert copy.head() == ledger.head()
         copy.append(Entry("run"))
@@ -156,7 +156,7 @@ def test_the_migrated_schema_is_the_schema(ledger, tmp_path):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with ledger._reading() as connection:
+    with reading(ledger._engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), ledger_database.metadata) == []
         assert ledger_database.revision(connection) == ledger_database.NEWEST
 

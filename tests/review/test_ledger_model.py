@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, _open
+from pipeline.review.ledger import Ledger
 
 from .small import Clock
 
@@ -43,7 +43,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reopen(self):
         if hasattr(self, "ledger"):
             self.ledger.close()
-        self.ledger = _open(sa.make_url(f"sqlite:///{self.path / 'ledger.sqlite'}"), self.clock)
+        self.ledger = Ledger(sa.make_url(f"sqlite:///{self.path / 'ledger.sqlite'}"), self.clock)
 
     @rule(new=st.lists(st.tuples(words, words, keys), max_size=4))
     def append(self, new):

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import _open
+from pipeline.review.ledger import Ledger
 
 from .small import Clock
 
@@ -49,14 +49,14 @@ def server():
 
 def test_two_writers_at_once_on_postgresql(server, tmp_path):
     def write(name):
-        with _open(server, Clock()) as ledger:
+        with Ledger(server, Clock()) as ledger:
             for number in range(15):
                 ledger.append(Entry("decision", by=name, why=str(number), unique_key=f"{name}/{number}"))
                 ledger.append(Entry("delivery", unique_key=f"shared/{number}"))
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, "abc"))
-    with _open(server, Clock()) as ledger:
+    with Ledger(server, Clock()) as ledger:
         entries = ledger.entries()
         assert len(entries) == 60
         assert list(entries["seq"]) == list(range(1, 61))

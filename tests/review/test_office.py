@@ -14,6 +14,7 @@ from pipeline.errors import RefusedError
 from pipeline.office import open_office
 from pipeline.office.deciding import Decision, record_decision, take_back
 from pipeline.office.desk_cohort import ListFilter, Listing
+from pipeline.review.ledger import WITNESS
 from tests.cohorts import make_cohort
 
 pytestmark = pytest.mark.slow
@@ -116,6 +117,7 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     # the kept file, untouched, then of data that changed; any other file is none
     (kept,) = (folder / "signed").iterdir()
     pdf, book = kept / "headcount.pdf", kept / "headcount.xlsx"
+    assert (kept / WITNESS).is_file()  # the ledger's head as it was signed
     for file in (pdf, book):
         assert "原件" in office("sign", "verify", file, folder)
     (tmp_path / "h.pdf").write_bytes(pdf.read_bytes() + b"\n")

@@ -95,8 +95,8 @@ def test_students_leave_and_come_back_and_every_evening_is_right(tmp_path: Path)
     chance = random.Random(29)
     people = sorted(registry(cohort))
     suspended, army, back, later, odd, *others = chance.sample(people, 12)
-    evenings = [("2016-10-11", {suspended: {"学籍状态": "休学"}, odd: {"学籍状态": "挂起"}})]
-    evenings.append(("2016-10-18", {army: {"学籍状态": "参军入伍"}, later: {"毕业年份": "2018-06"}}))
+    first = {suspended: {"学籍状态": "休学"}, odd: {"学籍状态": "挂起"}}
+    evenings = [("2016-10-18", first | {army: {"学籍状态": "参军入伍"}, later: {"毕业年份": "2018-06"}})]
     evenings.append(("2016-10-25", {suspended: {"学籍状态": "注册学籍"}, others[0]: {"学籍状态": "退学"}}))
     evenings.append(("2016-11-01", {army: {"学籍状态": "注册学籍"}, others[1]: {"学籍状态": "休学"}}))
     decisions = {

@@ -11,8 +11,15 @@ from pipeline.review import actions
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
 from pipeline.review.review_snapshot import KINDS, lay_desk
-from pipeline.review.signatures import code_of, college_states, signed_digest, unsigned
-from pipeline.review.signed_file import file_sha256, verify_code, verify_file
+from pipeline.review.signatures import (
+    code_of,
+    college_states,
+    file_sha256,
+    signed_digest,
+    unsigned,
+    verify_code,
+    verify_file,
+)
 from pipeline.review.signing import accept, file_scan, revoke, sign
 from pipeline.tabulate.tabulate_stage import make_colleges, standing_of
 

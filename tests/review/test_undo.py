@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import RefusedError
-from pipeline.review.actions import Actor, approve, keep_approved, reopen, send_back, withdraw
+from pipeline.review.actions import Actor, approve, decide_on, reopen, send_back, withdraw
 from pipeline.review.granting import Grant, add_exception, undo
 from pipeline.review.review_snapshot import KINDS, lay_desk
 
@@ -71,7 +71,7 @@ def test_a_withdrawal_an_exception_and_a_refused_change_go_back(ledger):
     assert states(ledger, wrong)[1] == "correct"
     approve(RUN, ledger, ["2"], ACTOR)
     newer = tables(PEOPLE, [submission("s2", "2", superseded_by="s3"), submission("s3", "2")])
-    undo(ledger, keep_approved(newer, ledger, ["2"], ACTOR).entries, BACK)
+    undo(ledger, decide_on("keep", newer, ledger, ["2"], ACTOR).entries, BACK)
     assert bool(desk(ledger, newer).student("2")["change_request"])
 
 

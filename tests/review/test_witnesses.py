@@ -8,15 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.cli import sign_commands
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import MingceError, RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import open_ledger
-from pipeline.review.witnesses import head_of, keep_witness, known_heads, require_whole
+from pipeline.review.ledger import head_of, keep_witness, known_heads, open_ledger, require_whole
 from tests.cohorts import settings
+from tests.command import run
 
+COLLEGE = "土木工程学院"
 NOW = datetime(2016, 11, 2, 9, tzinfo=SHANGHAI)
 
 
@@ -101,6 +103,21 @@ def test_a_ledger_that_is_not_what_was_seen_is_refused_and_the_newest_head_named
     told = str(caught.value)
     assert "backup --restore" in told
     assert "内容被改动" in told if damage is rewrite else "第 3 条（见运行 20161101-090000-abcd）" in told
+
+
+@pytest.mark.parametrize("words", [("sign", COLLEGE, "--by", "李书记"), ("accept", COLLEGE, "--by", "江"), ("handin",)])
+def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words, monkeypatch, capsys):
+    (cohort.folder / "colleges.csv").write_text(
+        f"学校名称,院系,副书记\n{cohort.schools[0].name},{COLLEGE},李书记\n", "utf-8"
+    )
+    seen_by_a_run(cohort, decide(cohort, 2))
+    delete(cohort)
+    monkeypatch.setattr(sign_commands, "open_desk", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
+    monkeypatch.setattr(sign_commands, "_colleges", lambda *_: [])
+    monkeypatch.setattr("pipeline.tables.read_table", lambda *_: None)
+    monkeypatch.setattr("pipeline.tabulate.tabulate_stage.standing_of", lambda *_: {})
+    assert run(*words[:2], cohort.folder, *words[2:]) == 6
+    assert "backup --restore" in capsys.readouterr().err
 
 
 def test_a_signature_is_a_witness_too(cohort):

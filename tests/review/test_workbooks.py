@@ -10,7 +10,7 @@ from pipeline.cohort import load_cohort
 from pipeline.review.ledger import open_ledger
 from tests.command import run
 
-from .test_upgrade import cohort, statuses  # noqa: F401
+from .test_upgrade import checked, checked_once, statuses  # noqa: F401
 
 pytestmark = pytest.mark.slow
 DAY = ("--as-of", "2016-10-25")
@@ -29,12 +29,12 @@ def fill(path, **opinions):
     return {sheet.cell(row, columns["学号"]).value: sheet.cell(row, columns["提交编号"]).value for row in range(2, 99)}
 
 
-def test_one_workbook_a_college_goes_round(cohort, capsys):  # noqa: F811
+def test_one_workbook_a_college_goes_round(checked, capsys):  # noqa: F811
+    cohort = checked
     settings = cohort / "cohort.toml"
     text = settings.read_text(encoding="utf-8").replace('"decisions.csv"', '"decisions/*.xlsx"')
     settings.write_text(text, encoding="utf-8")
     (cohort / "decisions").mkdir()
-    assert run("check", cohort, *DAY) == 0
     first, second = (cohort / "decisions" / f"{name}.xlsx" for name in ("土木", "潇湘"))
     for path, college in ((first, "土木工程学院"), (second, "12649/潇湘学院")):
         assert run("review", "sheet", cohort, "--college", college, "--out", path) == 0
@@ -60,10 +60,10 @@ def test_one_workbook_a_college_goes_round(cohort, capsys):  # noqa: F811
     assert sorted(sources) == ["decisions/土木.xlsx", "decisions/土木.xlsx", "decisions/潇湘.xlsx"]
 
 
-def test_a_row_about_another_submission_is_told_and_not_applied(cohort, capsys):  # noqa: F811
+def test_a_row_about_another_submission_is_told_and_not_applied(checked, capsys):  # noqa: F811
+    cohort = checked
     settings = cohort / "cohort.toml"
     settings.write_text(settings.read_text(encoding="utf-8").replace("decisions.csv", "sheet.xlsx"), encoding="utf-8")
-    assert run("check", cohort, *DAY) == 0
     assert run("review", "sheet", cohort, "--college", "土木工程学院", "--out", cohort / "sheet.xlsx") == 0
     fill(cohort / "sheet.xlsx", n13000000001=("通过", "周老师"))
     path = cohort / "submissions" / "10534.csv"

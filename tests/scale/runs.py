@@ -59,7 +59,7 @@ def table(run: Path, name: str) -> pd.DataFrame:
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
-def crossing_cohort(folder: Path, schools: int = 4) -> Path:
+def crossing_cohort(folder: Path, schools: int = 3) -> Path:
     """Return a cohort of some schools whose students stray into each other's schools in every way."""
     make_cohort(folder, 50 * schools, schools, seed=11, faults=0.4, repeated_numbers=True)
     files = sorted((folder / "submissions").glob("*.csv"))

@@ -48,7 +48,9 @@ def folder(shared: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_form_makes_whole_students_of_a_sheet(folder: Path):
+def test_a_form_makes_whole_students_of_a_sheet_and_in_parts_it_is_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     rows = check(folder, folder / "reports")
     counting = table(rows, "submissions").query("superseded_by == ''")
     assert len(counting) == 8 and set(counting["file"]) == {"submissions/part-shared.csv"}
@@ -58,6 +60,11 @@ def test_a_form_makes_whole_students_of_a_sheet(folder: Path):
     assert findings[findings["severity"].eq("critical") & findings["rule"].str.endswith(".required")].empty
     changes = table(rows, "changes")
     assert changes["why"].str.startswith("按 forms/part-form.csv 第 2 行 补上").any()
+    many_parts(monkeypatch, rows=3)
+    in_this_process(monkeypatch)
+    parted = check(folder, folder / "parted")
+    for name in ("submissions", "changes", "certifications"):
+        pd.testing.assert_frame_equal(table(rows, name), table(parted, name))
 
 
 def test_a_later_row_with_one_field_changes_that_field_alone(folder: Path, shared: Path):
@@ -81,12 +88,3 @@ def test_a_later_row_with_one_field_changes_that_field_alone(folder: Path, share
     assert len(rows) == 5
     summary = (run / "summary.json").read_text("utf-8")
     assert "没有对上任何提交" in summary
-
-
-def test_in_parts_it_is_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    alone = check(folder, folder / "alone")
-    many_parts(monkeypatch, rows=1)
-    in_this_process(monkeypatch)
-    parted = check(folder, folder / "parted")
-    for name in ("submissions", "changes", "certifications"):
-        pd.testing.assert_frame_equal(table(alone, name), table(parted, name))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.cohorts import make_cohort
-from tests.scale.runs import TABLES, check, crossing_cohort, many_parts
+from tests.scale.runs import TABLES, check, many_parts
 
 
 class Cluster:
@@ -68,11 +68,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cluste
 
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_pool_s_tables(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, crossing: Path, parted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    cohort = crossing_cohort(tmp_path / "cohort", schools=3)
     many_parts(monkeypatch)
-    pool = check(cohort, tmp_path / "pool")
     killed = threading.Event()
 
     def kill_midway() -> None:
@@ -82,11 +80,11 @@ def test_a_cluster_that_loses_a_worker_gives_the_pool_s_tables(
         killed.set()
 
     threading.Thread(target=kill_midway, daemon=True).start()
-    run = check(cohort, tmp_path / "dask", cluster.address)
+    run = check(crossing, tmp_path / "dask", cluster.address)
     assert killed.is_set()
     for name in TABLES:
         for kind in ("parquet", "csv"):
-            one, other = (path / "tables" / f"{name}.{kind}" for path in (pool, run))
+            one, other = (path / "tables" / f"{name}.{kind}" for path in (parted, run))
             assert one.read_bytes() == other.read_bytes(), f"{name}.{kind}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,42 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.scale import plan
-from pipeline.scale.across import Across
 from pipeline.tables import ROW_GROUPS
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
-from tests.conftest import ROOT
-from tests.scale.runs import TABLES, check, crossing_cohort, in_this_process, many_parts, table
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return crossing_cohort(tmp_path_factory.mktemp("crossing"))
-
-
-@pytest.fixture(scope="module")
-def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return check(cohort, tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture(scope="module")
-def parted(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same in many parts."""
-    settled = []
-    settle = Across.settle
-
-    def seen(self: Across, withdrawn):
-        settled.append(settle(self, withdrawn))
-        return settled[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Across, "settle", seen)
-        many_parts(patch)
-        in_this_process(patch)
-        run = check(cohort, tmp_path_factory.mktemp("parted"))
-    moved = settled[0].place != settled[0].home
-    assert moved.sum() > 10, "the cohort is to have students who stray"
-    return run
+from tests.conftest import ROOT, Ran
+from tests.scale.runs import TABLES, check, in_this_process, many_parts, table
 
 
 @pytest.mark.slow
@@ -82,15 +52,15 @@ def test_a_schools_rows_are_read_whole_and_from_its_own_part_alone(parted: Path)
 
 @pytest.mark.slow
 def test_a_withdrawn_row_is_out_wherever_it_stands(
-    cohort: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    crossing: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     rows = pd.read_parquet(whole / "tables" / "submissions.parquet")
     taken = set(rows["submission_id"][::29])
     monkeypatch.setattr(plan, "withdrawn_submission_ids", lambda entries: taken)
-    one = check(cohort, tmp_path / "one")
+    one = check(crossing, tmp_path / "one")
     many_parts(monkeypatch)
     in_this_process(monkeypatch)
-    many = check(cohort, tmp_path / "many")
+    many = check(crossing, tmp_path / "many")
     withdrawn = table(many, "submissions").query("superseded_by == 'withdrawn'")
     assert set(withdrawn["submission_id"]) == taken
     for name in TABLES:
@@ -98,10 +68,10 @@ def test_a_withdrawn_row_is_out_wherever_it_stands(
 
 
 @pytest.mark.slow
-def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(tmp_path: Path):
+def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(begun: Ran, tmp_path: Path):
     """`cohort.toml` says whose it is; else every student would be sent to another school."""
-    folder = make_cohort(tmp_path / "cohort", 30, 2, seed=5, faults=0.1)
-    before = table(check(folder, tmp_path / "before"), "certifications")
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
+    before = table(begun.run, "certifications")
     path = folder / "registry" / "10534.csv"
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     frame.assign(学校名称=frame["学校名称"] + "（本部）").to_csv(path, index=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.render.prepared import NAME
 from tests.conftest import ROOT, Once
 from tests.security.hostile import FOLDER, make_hostile
 
@@ -85,7 +86,8 @@ def _watch(season: Season, over: threading.Event) -> None:
             try:
                 line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 season.lines.add(line)
-                if "pipeline.render.warm" in line:  # kernels are forked from it
+                forked = path.with_name("comm").read_bytes().strip() == NAME
+                if forked or "pipeline.render.warm" in line:  # kernels are forked from it
                     season.environments.add(path.with_name("environ").read_bytes().decode(errors="replace"))
             except OSError:
                 continue
@@ -111,9 +113,13 @@ def _play(sandbox: Path) -> Season:
     season.mingce("run", "run", cohort, "--as-of", "2016-10-20")
     assert season.said["run"][0] == 0, season.said["run"]
     ready, wrong = _numbers(season, "awaiting"), _numbers(season, "correct")
-    season.mingce("approve", "review", "approve", cohort, "--student", *ready[:2], "--by", "王老师\x1b[2J")
-    season.each(_commands(season, wrong[0]))
-    season.mingce("debug", "--debug", "check", str(_broken_cohort(season)))
+    season.each(
+        {
+            "approve": ["review", "approve", cohort, "--student", *ready[:2], "--by", "王老师\x1b[2J"],
+            **_commands(season, wrong[0]),
+            "debug": ["--debug", "check", str(_broken_cohort(season))],
+        }
+    )
     over.set()
     if watcher.is_alive():
         watcher.join()

@@ -20,8 +20,7 @@ from pipeline.collect.cell_text import number_text
 from pipeline.collect.school_tables import COLLEGES
 from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.knowledge.regions import load_regions
-from pipeline.normalise.normalise_rows import normalise
-from pipeline.normalise.vocabulary import vocabulary
+from pipeline.normalise.normalise_rows import normalise, vocabulary
 from tests.collect.xlsb import worksheet, xlsb
 
 from .conftest import KEY

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
+from pipeline.collect.cell_text import whole_rows
 from pipeline.collect.collected import Grid
-from pipeline.collect.compact import whole_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.tables import STATUSES

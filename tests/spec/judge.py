@@ -9,19 +9,17 @@ from datetime import datetime
 
 import pandas as pd
 
+from pipeline.check.check_stage import subject_tables, submissions_table
 from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Facts
-from pipeline.check.subjects import subject_tables, submissions_table
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.regions import load_regions
 from pipeline.match.match_stage import Registries, match, match_settled, standing_submissions
 from pipeline.match.membership import lay_scope, merge_rows, scope_by_registry, status_meanings, with_scope
-from pipeline.match.persons import made_at
-from pipeline.match.settle import FLAGS
-from pipeline.normalise.normalise_rows import normalise, normalise_registry
+from pipeline.match.persons import FLAGS, made_at
+from pipeline.normalise.normalise_rows import Vocabulary, normalise, normalise_registry
 from pipeline.normalise.text_repairs import comparable
-from pipeline.normalise.vocabulary import Vocabulary
 from tests import frames
 
 HERE, AWAY = "湖南科技大学", "湖南科技大学潇湘学院"
@@ -96,12 +94,23 @@ def _registry(case, known):
         rows = [case.of(""), *([{**case.of(""), **case.of("other")}] if case.of("other") else [])]
     elif case.page != "cohort":
         rows += [MATE, STRANGER]
-    registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
-    registry = merge_rows(scope_by_registry(with_scope(registry), status_meanings(), known.year))[0]
+    registry = _laid(rows, known)
     decided = case.changes.get("decision", "")  # out or in: what the office has decided of the student
     registry = lay_scope(registry, _decisions(registry.iloc[:1], decided))
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
+
+
+_LAID = {}
+
+
+def _laid(rows, known):
+    """Return the registry of these rows; most cases have one of a few."""
+    key = repr(rows)
+    if key not in _LAID:
+        registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
+        _LAID[key] = merge_rows(scope_by_registry(with_scope(registry), status_meanings(), known.year))[0]
+    return _LAID[key]
 
 
 def _decisions(row, decided):

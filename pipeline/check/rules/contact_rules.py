@@ -9,14 +9,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule
-from pipeline.knowledge.contacts import (
-    area_code_state,
-    area_code_successor,
-    family_phone_ok,
-    mobile_ok,
-    postcode_ok,
-    qq_ok,
-)
+from pipeline.knowledge.contacts import area_code_state, area_code_successor, family_phone_ok, mobile_ok
 from pipeline.knowledge.regions import postcode_fits
 from pipeline.knowledge.text_columns import begins_with, fits_pattern, flag
 from pipeline.tables import Frame
@@ -30,7 +23,7 @@ CONTACTS = ("phone", "qq", "email")
 @rule
 def qq_format(table: Frame, facts: Facts) -> Mask:
     """Not 5 to 11 digits without a leading 0."""
-    return given(table["qq"]) & ~qq_ok(table["qq"])
+    return flag(table["qq"], ~fits_pattern(table["qq"], "|[1-9][0-9]{4,10}"))
 
 
 @rule
@@ -71,13 +64,13 @@ def family_phone_area_code(table: Frame, facts: Facts) -> Broken:
 @rule
 def postcode_format(table: Frame, facts: Facts) -> Mask:
     """Not 6 digits."""
-    return given(table["postcode"]) & ~postcode_ok(table["postcode"])
+    return flag(table["postcode"], ~fits_pattern(table["postcode"], "|[0-9]{6}"))
 
 
 @rule
 def postcode_region(table: Frame, facts: Facts) -> Mask:
     """The first two digits are another province's."""
-    return postcode_ok(table["postcode"]) & ~postcode_fits(table["postcode"], table["home_province"])
+    return ~postcode_fits(table["postcode"], table["home_province"])
 
 
 @once

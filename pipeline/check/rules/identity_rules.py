@@ -146,7 +146,10 @@ def cause(table: Frame) -> pd.Series:
     candidate = (numbers >= 0) | (~held(table, "numbers_row") & (table["similar_row"] >= 0))
     unheld = ~held(table, "id_row") & ~held(table, "elsewhere_id_row") & candidate
     unnamed = ~held(table, "id_name_row")
-    valid = _valid(table, unheld)
+    asked = table[unheld]
+    numbers_given = IdNumbers(asked["id_number"])
+    right = numbers_given.valid & numbers_given.birth_ok(asked["registry_graduation_month"])
+    valid = right.reindex(table.index, fill_value=False)
     nameless = flag(table["registry_faults"], fits_pattern(table["registry_faults"], ".* name .*"))
     keys = ("id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row")
     ties = table[[SEVERAL[name] for name in keys]].any(axis=1)
@@ -164,13 +167,6 @@ def cause(table: Frame) -> pd.Series:
     }
     found = np.select(list(conditions.values()), list(conditions), "unknown")
     return pd.Series(found, index=table.index, dtype="str")
-
-
-def _valid(table: Frame, where: Mask) -> Mask:
-    asked = table[where]
-    numbers = IdNumbers(asked["id_number"])
-    right = numbers.valid & numbers.birth_ok(asked["registry_graduation_month"])
-    return right.reindex(table.index, fill_value=False)
 
 
 _CAUSES = {

@@ -56,7 +56,11 @@ def _credentials(path: Path, scope: str) -> Credentials:
     content = _private_json(path)
     try:
         if content.get("type") == "service_account":
-            _refuse_other_hosts(content, path)
+            token = urlsplit(str(content.get("token_uri", "")))  # the signed assertion goes there
+            universe = content.get("universe_domain", "googleapis.com")
+            if token.scheme != "https" or token.hostname not in HOSTS or universe != "googleapis.com":
+                what = "密钥文件中的地址不是 Google 的，请重新从 Google Cloud 下载"
+                raise ConfigurationError([what], where=str(path))
             return service_account.Credentials.from_service_account_info(content, scopes=[scope])
         if content.get("type") == "authorized_user":
             return user_account.Credentials.from_authorized_user_info(content, scopes=[scope])
@@ -93,14 +97,6 @@ def _private_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigurationError(["Google 密钥文件读不出，应是从 Google Cloud 下载的 JSON 文件"], where=str(path))
     return content
-
-
-def _refuse_other_hosts(content: dict[str, Any], path: Path) -> None:
-    """Refuse a key whose token address is not Google's, because the signed assertion would go there."""
-    token = urlsplit(str(content.get("token_uri", "")))
-    universe = content.get("universe_domain", "googleapis.com")
-    if token.scheme != "https" or token.hostname not in HOSTS or universe != "googleapis.com":
-        raise ConfigurationError(["密钥文件中的地址不是 Google 的，请重新从 Google Cloud 下载"], where=str(path))
 
 
 def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) -> dict[str, Any]:

@@ -8,8 +8,15 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
-from pipeline.collect.google.snapshot import AS_STORED
-from pipeline.collect.google.tabs import ANSWERS_TITLE, HEADER_MARK, Book, Tab, read_book, refused_by_protection
+from pipeline.collect.google.tabs import (
+    ANSWERS_TITLE,
+    AS_STORED,
+    HEADER_MARK,
+    Book,
+    Tab,
+    read_book,
+    refused_by_protection,
+)
 from pipeline.collect.inputs import spreadsheet_key
 from pipeline.collect.template import FormColumn, form_columns
 from pipeline.errors import RefusedError
@@ -92,37 +99,26 @@ def _requests(tab: Tab, header: list[str], wanted: list[FormColumn]) -> list[dic
     if tab.columns < width:
         requests.append({"appendDimension": {"sheetId": tab.id, "dimension": "COLUMNS", "length": width - tab.columns}})
     if wanted:
-        cells = [{"userEnteredValue": {"stringValue": each.field.label}, "note": _note(each)} for each in wanted]
+        cells: list[dict[str, Any]] = []
+        for each in wanted:
+            note = "。".join(filter(None, [_REQUIRED.get(each.field.required, ""), each.hint]))
+            cells.append({"userEnteredValue": {"stringValue": each.field.label}, "note": note})
         start = {"sheetId": tab.id, "rowIndex": 0, "columnIndex": len(header)}
         written = "userEnteredValue,note"
         requests.append({"updateCells": {"start": start, "rows": [{"values": cells}], "fields": written}})
-        requests.append(_text_cells(tab, len(header), width))
+        area = {"sheetId": tab.id, "startRowIndex": 0, "startColumnIndex": len(header), "endColumnIndex": width}
+        text = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}}}  # an ID number stays as typed
+        requests.append({"repeatCell": {"range": area, "cell": text, "fields": "userEnteredFormat.numberFormat"}})
     for place, column in enumerate(wanted, len(header)):
         if 0 < len(column.options) <= _MOST_CHOICES:
-            requests.append(_drop_down(tab, place, column.options))
+            area = {"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": place, "endColumnIndex": place + 1}
+            listed = {"type": "ONE_OF_LIST", "values": [{"userEnteredValue": label} for label in column.options]}
+            # Not strict: the check reports a wrong answer, the form does not refuse it.
+            rule = {"condition": listed, "showCustomUi": True, "strict": False}
+            requests.append({"setDataValidation": {"range": area, "rule": rule}})
     if HEADER_MARK not in tab.protections:
-        requests += [*_first_row(tab), _protection(tab)]
+        requests += _first_row(tab)
     return requests
-
-
-def _note(column: FormColumn) -> str:
-    return "。".join(filter(None, [_REQUIRED.get(column.field.required, ""), column.hint]))
-
-
-def _text_cells(tab: Tab, left: int, right: int) -> dict[str, Any]:
-    """Format the columns as text, so that an ID number stays as typed."""
-    area = {"sheetId": tab.id, "startRowIndex": 0, "startColumnIndex": left, "endColumnIndex": right}
-    cell = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}}}
-    return {"repeatCell": {"range": area, "cell": cell, "fields": "userEnteredFormat.numberFormat"}}
-
-
-def _drop_down(tab: Tab, column: int, labels: list[str]) -> dict[str, Any]:
-    """Add a drop-down that allows other answers: the check reports a wrong one, the form does not refuse it."""
-    area = {"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": column, "endColumnIndex": column + 1}
-    condition = {"type": "ONE_OF_LIST", "values": [{"userEnteredValue": label} for label in labels]}
-    return {
-        "setDataValidation": {"range": area, "rule": {"condition": condition, "showCustomUi": True, "strict": False}}
-    }
 
 
 def _first_row(tab: Tab) -> list[dict[str, Any]]:
@@ -133,9 +129,5 @@ def _first_row(tab: Tab) -> list[dict[str, Any]]:
     return [
         {"updateSheetProperties": {"properties": frozen, "fields": "gridProperties.frozenRowCount"}},
         {"repeatCell": {"range": area, "cell": shade, "fields": written}},
+        {"addProtectedRange": {"protectedRange": {"range": area, "description": HEADER_MARK, "warningOnly": False}}},
     ]
-
-
-def _protection(tab: Tab) -> dict[str, Any]:
-    area = {"sheetId": tab.id, "startRowIndex": 0, "endRowIndex": 1}
-    return {"addProtectedRange": {"protectedRange": {"range": area, "description": HEADER_MARK, "warningOnly": False}}}

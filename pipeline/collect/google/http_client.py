@@ -174,7 +174,11 @@ class SheetsClient(HTTPClient):
                     return
 
     def _wait(self, fault: Fault, attempt: int) -> None:
-        seconds = self._pause(fault, attempt)
+        if fault.retry_after is not None:
+            seconds = fault.retry_after + self.patience.jitter()
+        else:
+            first, longest = _BUSY_SECONDS if fault.busy else _BROKEN_SECONDS
+            seconds = min(longest, first * 2 ** (attempt - 1)) * (1 + 0.25 * self.patience.jitter())
         if attempt >= self.patience.attempts:
             raise self._given_up(fault, f"试了 {attempt} 次")
         if seconds >= self._left():
@@ -186,12 +190,6 @@ class SheetsClient(HTTPClient):
 
     def _left(self) -> float:
         return self.patience.budget - (self.patience.clock() - self._started)
-
-    def _pause(self, fault: Fault, attempt: int) -> float:
-        if fault.retry_after is not None:
-            return fault.retry_after + self.patience.jitter()
-        first, longest = _BUSY_SECONDS if fault.busy else _BROKEN_SECONDS
-        return min(longest, first * 2 ** (attempt - 1)) * (1 + 0.25 * self.patience.jitter())
 
     def _given_up(self, fault: Fault, why: str) -> MingceError:
         return self.failure(
@@ -234,10 +232,18 @@ def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
 
 def fault_of_response(response: requests.Response, *, address: str) -> Fault | Refused | None:
     """Return the fault of an answer, or None if it is a complete JSON success."""
-    status, body = response.status_code, _json_of(response)
+    status = response.status_code
+    try:
+        body: Any = json.loads(response.content)
+    except ValueError:
+        body = None
     if 200 <= status < 300:
-        return None if body is not None else Fault("回答不完整", maybe_done=True)
-    reasons = _reasons(body or {})
+        return None if isinstance(body, dict) else Fault("回答不完整", maybe_done=True)
+    try:
+        error = body.get("error", {})
+        reasons = {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
+    except (AttributeError, TypeError):  # a proxy's own answer
+        reasons = set[str]()
     if status == 429 or (status == 403 and reasons & _RATE_REASONS):
         return Fault(f"调用次数超限（{status}）", busy=True, retry_after=_retry_after(response))
     if status == 408 or status >= 500:
@@ -264,22 +270,6 @@ def _refusal(status: int, reasons: set[str], address: str) -> Refused:
     return Refused(
         f"Google 给出意外的回答（{status}）", "请检查网络或代理；加 --debug 再运行一次，把显示的内容发给维护人员"
     )
-
-
-def _json_of(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _reasons(body: dict[str, Any]) -> set[str]:
-    try:
-        error = body.get("error", {})
-        return {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
-    except (AttributeError, TypeError):
-        return set()
 
 
 def _retry_after(response: requests.Response) -> float | None:

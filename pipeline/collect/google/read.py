@@ -20,15 +20,18 @@ from pipeline.cohort import Cohort
 from pipeline.collect.collected import Cell, Grid, Input, Note, Reading
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient, Values
-from pipeline.collect.google.snapshot import (
+from pipeline.collect.google.tabs import (
+    ANSWERS_MARK,
+    ANSWERS_TITLE,
     COMPACT,
     LARGEST_RANGES,
     Snapshot,
     SnapshotReader,
+    Tab,
     key_column,
     sheet_column,
+    texts_of,
 )
-from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Tab, texts_of
 from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
 from pipeline.errors import InputError
 
@@ -75,31 +78,34 @@ def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Pati
 
 
 def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, keep: Path | None) -> Reading:
-    own = _own_titles(cohort, key)
-    reader = SnapshotReader(client, key, lambda tab: tab.title == title if title else _is_students(tab, own))
+    decisions = cohort.review.decisions or ""
+    decided = parse_source(decisions) if is_gsheet(decisions) else ("", "")
+    own = {ANSWERS_TITLE, decided[1]} if decided[0] == key and decided[1] else {ANSWERS_TITLE}
+
+    def wanted(tab: Tab) -> bool:
+        if title:
+            return tab.title == title
+        return tab.kind == "GRID" and tab.title not in own and ANSWERS_MARK not in tab.protections
+
+    reader = SnapshotReader(client, key, wanted)
     snapshot = reader.read()
     if title and not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
     reread, restless = _reread_columns(client, reader, snapshot)
     content = _content(source, snapshot, reread)
     keep_bytes(content, keep)
-    filled = [tab for tab in snapshot.book.tabs if _is_filled(snapshot.values.get(tab.id, []))]
+    filled = [
+        tab for tab in snapshot.book.tabs if any(cell != "" for row in snapshot.values.get(tab.id, []) for cell in row)
+    ]
     grids = [_grid(source, tab, snapshot.values[tab.id], reread.get(tab.id, _Reread())) for tab in filled]
     detail = f"Google 表格“{snapshot.book.title}”，{len(grids)} 个工作表；{client.calls}"
     notes = [Note("info", source, "", 0, detail)]
-    notes += [
-        Note("info", source, tab.title, 0, "工作表是空的，未读取") for tab in snapshot.book.tabs if tab not in filled
-    ]
+    blank = [tab.title for tab in snapshot.book.tabs if tab not in filled]
+    notes += [Note("info", source, each, 0, "工作表是空的，未读取") for each in blank]
     moving = "读取期间一直有人在改：取的是最后一次读到的内容，请在没有人填写时再运行一次"
-    notes += [
-        Note("warning", source, snapshot.tabs[number].title, 0, moving)
-        for number in sorted(restless & set(snapshot.tabs))
-    ]
+    changing = [snapshot.tabs[number].title for number in sorted(restless & set(snapshot.tabs))]
+    notes += [Note("warning", source, each, 0, moving) for each in changing]
     return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
-
-
-def _is_filled(values: Values) -> bool:
-    return any(any(cell != "" for cell in row) for row in values)
 
 
 def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | None = None) -> list[dict[str, str]]:
@@ -120,16 +126,6 @@ def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | No
         for number, row in enumerate(rows[top + 1 :], top + 2)
         if any(row)
     ]
-
-
-def _own_titles(cohort: Cohort, key: str) -> set[str]:
-    decisions = cohort.review.decisions or ""
-    decided, title = parse_source(decisions) if is_gsheet(decisions) else ("", "")
-    return {ANSWERS_TITLE, title} if decided == key and title else {ANSWERS_TITLE}
-
-
-def _is_students(tab: Tab, own: set[str]) -> bool:
-    return tab.kind == "GRID" and tab.title not in own and ANSWERS_MARK not in tab.protections
 
 
 def _reread_columns(
@@ -193,17 +189,13 @@ def _columns(client: SheetsClient, snapshot: Snapshot, wanted: list[_Wish]) -> d
             for wish, key, column in zip(now, columns[::2], columns[1::2], strict=True):
                 before = snapshot.values[wish.tab.id]
                 one = seen.setdefault(wish.tab.id, _Reread())
-                if not _same(sheet_column(before, own[wish.tab.id]), key):
+                known = sheet_column(before, own[wish.tab.id])
+                texts = [(a, b) for a, b in zip(known, key, strict=False) if isinstance(a, str) and isinstance(b, str)]
+                if len(known) != len(key) or any(a != b for a, b in texts):  # only text is equal in both renderings
                     seen[wish.tab.id] = None
                 elif one is not None:
                     _take(one, wish, sheet_column(before, wish.column), column)
     return seen
-
-
-def _same(before: list[Any], now: list[Any]) -> bool:
-    """Compare key columns rendered in two ways: only text is equal in both."""
-    alike = all(a == b or not (isinstance(a, str) and isinstance(b, str)) for a, b in zip(before, now, strict=False))
-    return len(before) == len(now) and alike
 
 
 def _take(found: _Reread, wish: _Wish, before: list[Any], now: list[Any]) -> None:
@@ -213,12 +205,8 @@ def _take(found: _Reread, wish: _Wish, before: list[Any], now: list[Any]) -> Non
             midnight = moment.time().isoformat() == "00:00:00"
             found.texts[row, wish.column] = moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S")
             found.cells.append(Cell(row, wish.column, "date", repr(new)))
-        elif not wish.dates and type(old) is int and _only_zeros_added(old, new):
+        elif not wish.dates and type(old) is int and re.fullmatch(f"0+{old}", str(new)):
             found.texts[row, wish.column] = str(new)
-
-
-def _only_zeros_added(old: int, new: object) -> bool:
-    return isinstance(new, str) and new.isdecimal() and new.startswith("0") and int(new) == old
 
 
 def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Content:

@@ -1,18 +1,22 @@
-"""A spreadsheet's worksheets (one metadata call), and their cells as text."""
+"""A spreadsheet's worksheets (one metadata call), read as of one moment while people edit them; their cells as text.
+
+The last batch repeats the key column of each worksheet read before; a changed one is read again, within limits. A
+worksheet is read in one call, so that sorting or inserting between calls cannot mix two students' cells.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
 from pipeline.collect.cell_text import number_text
 from pipeline.collect.collected import Cell
-from pipeline.collect.google.http_client import SheetsClient, Values
-from pipeline.errors import RefusedError
+from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient, Values
+from pipeline.errors import InputError, RefusedError
 
 ANSWERS_TITLE = "认证结果"
 ANSWERS_MARK = "mingce：认证结果，由系统整页更新，请勿改动"
@@ -28,6 +32,17 @@ _FIELDS = (
 _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
 _HALVES = re.compile("[\ud800-\udfff]")
+# Text, numbers and booleans as stored, dates as displayed.
+AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
+COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
+LARGEST_RANGES = 80  # per call, because ranges are part of the URL
+_ANSWER_BYTES = 3_000_000  # bytes of one answer; Google advises about 2 MB a request, larger ones work and save calls
+_CELL_BYTES = 23.6  # bytes of a cell in an answer, measured on full worksheets of 1,500 x 40; updated while reading
+_SMALLEST, _LARGEST = 40_000, 1_000_000  # cells per call, whatever their estimated size
+_ROUNDS = 5
+_RENAMES = 4
+_DATE_LIKE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}.*")
+_NEARLY = 0.95  # a column this close to the most distinct one is as good a key; the shorter one is taken
 
 
 @dataclass(frozen=True)
@@ -113,18 +128,21 @@ def _tab(sheet: dict[str, Any]) -> Tab:
         columns=columns,
         kind=str(properties.get("sheetType", "GRID")),
         hidden=bool(properties.get("hidden")),
-        merges=[_merge(merge, rows, columns) for merge in sheet.get("merges", [])],
+        merges=[
+            (
+                merge.get("startRowIndex", 0),
+                merge.get("startColumnIndex", 0),
+                merge.get("endRowIndex", rows) - 1,
+                merge.get("endColumnIndex", columns) - 1,
+            )
+            for merge in sheet.get("merges", [])
+        ],
         hidden_rows=_hidden(data.get("rowMetadata", [])),
         hidden_columns=_hidden(data.get("columnMetadata", [])),
         protections=[str(item.get("description", "")) for item in protected],
         locked=not all(item.get("requestingUserCanEdit") or item.get("warningOnly") for item in protected),
         formats=list(sheet.get("conditionalFormats", [])),
     )
-
-
-def _merge(merge: dict[str, int], rows: int, columns: int) -> tuple[int, int, int, int]:
-    top, left = merge.get("startRowIndex", 0), merge.get("startColumnIndex", 0)
-    return top, left, merge.get("endRowIndex", rows) - 1, merge.get("endColumnIndex", columns) - 1
 
 
 def _hidden(items: Iterable[dict[str, Any]]) -> list[int]:
@@ -154,3 +172,118 @@ def _text(value: Any, row: int, column: int, cells: list[Cell]) -> str:  # noqa:
         return str(value).upper()
     cells.append(Cell(row, column, "number", repr(value)))
     return number_text(value)
+
+
+def key_column(values: Values) -> int:
+    """Return the 0-based column with the most distinct values. Dates are no keys: the render option changes them."""
+    told: list[tuple[int, int, int]] = []
+    for column in range(max((len(row) for row in values), default=0)):
+        filled = [str(cell) for cell in sheet_column(values, column) if cell != ""]
+        if filled and not any(map(_DATE_LIKE.fullmatch, filled[1:200])):
+            told.append((len(set(filled)), sum(map(len, filled)), column))
+    best = max((distinct for distinct, _, _ in told), default=0)
+    return min(((length, column) for distinct, length, column in told if distinct >= _NEARLY * best), default=(0, 0))[1]
+
+
+def sheet_column(values: Values, column: int) -> list[Any]:
+    """Return one column without its trailing blanks."""
+    cells = [row[column] if column < len(row) else "" for row in values]
+    while cells and cells[-1] == "":
+        cells.pop()
+    return cells
+
+
+@dataclass
+class Snapshot:
+    """A spreadsheet as read: `values` by worksheet id; `restless` ids still changed in the last round."""
+
+    book: Book
+    values: dict[int, Values] = field(default_factory=dict[int, Values])
+    restless: set[int] = field(default_factory=set[int])
+
+    @property
+    def tabs(self) -> dict[int, Tab]:
+        """The worksheets by id, in order."""
+        return {tab.id: tab for tab in self.book.tabs}
+
+
+class SnapshotReader:
+    """Reads the worksheets that `wanted` accepts, and reads again those that change meanwhile."""
+
+    def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
+        self.client = client
+        self.key = key
+        self.wanted = wanted
+        self.snapshot = Snapshot(Book(key, "", "", []))
+        self._cell_bytes = _CELL_BYTES
+        self._fresh: set[int] = set()  # read in this round
+
+    def read(self) -> Snapshot:
+        """Read and return the accepted worksheets."""
+        self._read_book()
+        self.again(set(self.snapshot.tabs))
+        return self.snapshot
+
+    def again(self, numbers: set[int]) -> None:
+        """Read these worksheets again, and any other that changed meanwhile."""
+        for _ in range(_ROUNDS):
+            numbers = self._round(numbers)
+            if not numbers:
+                break
+        self.snapshot.restless = numbers
+
+    def _read_book(self) -> None:
+        book = read_book(self.client, self.key, hidden=True)
+        self.snapshot.book = Book(book.key, book.title, book.locale, [tab for tab in book.tabs if self.wanted(tab)])
+        for gone in set(self.snapshot.values) - set(self.snapshot.tabs):
+            del self.snapshot.values[gone]
+
+    def _round(self, pending: set[int]) -> set[int]:
+        self._fresh = set()
+        for attempt in range(_RENAMES + 1):
+            try:
+                return self._calls([tab for tab in self.snapshot.book.tabs if tab.id in pending])
+            except RejectedRequestError as error:  # a worksheet was renamed or removed: read the titles again, ids stay
+                if attempt == _RENAMES:
+                    raise InputError(error.what, remedy=error.remedy) from None
+                known = set(self.snapshot.tabs)
+                self._read_book()
+                pending = (pending - self._fresh) | (set(self.snapshot.tabs) - known)
+        raise AssertionError("the last attempt raises")
+
+    def _calls(self, left: list[Tab]) -> set[int]:
+        """Read these worksheets. Return the ids, of all read so far, whose key column differs at the last call."""
+        changed: set[int] = set()
+        while left:
+            now, left = self._next_call(left)
+            read = {tab.id for tab in now}
+            before = [] if left else [tab for tab in self.snapshot.book.tabs if tab.id in self.snapshot.values]
+            keys = {tab.id: key_column(self.snapshot.values[tab.id]) for tab in before if tab.id not in read}
+            wanted = [tab.whole for tab in now]
+            wanted += [self.snapshot.tabs[number].columns_range(column) for number, column in keys.items()]
+            found = self._get(wanted[: 2 * LARGEST_RANGES])
+            if not keys:  # blanks cost nothing, long texts more
+                cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in now), 1), 0.1)
+                if not self._cell_bytes * 0.9 <= cost <= self._cell_bytes * 1.1:
+                    self._cell_bytes = cost
+            for start in range(2 * LARGEST_RANGES, len(wanted), LARGEST_RANGES):
+                found += self._get(wanted[start : start + LARGEST_RANGES])
+            for (number, column), seen in zip(keys.items(), found[len(now) :], strict=True):
+                if sheet_column(self.snapshot.values[number], column) != sheet_column(seen, 0):
+                    changed.add(number)
+            self.snapshot.values |= {tab.id: values for tab, values in zip(now, found, strict=False)}
+            self._fresh |= read
+        return changed
+
+    def _next_call(self, left: list[Tab]) -> tuple[list[Tab], list[Tab]]:
+        room = min(max(int(_ANSWER_BYTES / self._cell_bytes), _SMALLEST), _LARGEST)
+        now: list[Tab] = []
+        for tab in left:
+            cells = tab.rows * tab.columns
+            if not now or (cells <= room and len(now) < LARGEST_RANGES):
+                now.append(tab)
+                room -= cells
+        return now, [tab for tab in left if tab not in now]
+
+    def _get(self, ranges: list[str]) -> list[Values]:
+        return self.client.read_values(self.key, ranges, {**AS_STORED, **COMPACT})

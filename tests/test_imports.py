@@ -1,0 +1,41 @@
+"""What is imported when it is asked for: the stand-in does what the module does, and nobody else meets it."""
+
+import importlib
+import sys
+
+from pipeline.imports import once_imported, when_asked
+
+SMALL = "colorsys"
+
+
+def test_a_stand_in_is_the_module_and_stays_with_who_took_it():
+    sys.modules.pop(SMALL, None)
+    with when_asked(SMALL):
+        taken = importlib.import_module(SMALL)
+    assert SMALL not in sys.modules
+    plain = importlib.import_module(SMALL)
+    assert plain is not taken
+    assert taken.rgb_to_hsv is plain.rgb_to_hsv
+    with when_asked(SMALL):
+        assert importlib.import_module(SMALL) is plain
+
+
+def test_a_stand_in_that_is_asked_at_once_gives_way():
+    sys.modules.pop(SMALL, None)
+    with when_asked(SMALL):
+        taken = importlib.import_module(SMALL)
+        assert taken.rgb_to_hsv
+        assert sys.modules[SMALL] is not taken
+    assert sys.modules[SMALL].rgb_to_hsv is taken.rgb_to_hsv
+
+
+def test_an_act_waits_for_the_import_the_last_one_counts_and_afterwards_it_is_done_at_once():
+    sys.modules.pop(SMALL, None)
+    done: list[str] = []
+    once_imported(SMALL, lambda: done.append("an earlier one"))
+    once_imported(SMALL, lambda: done.append(f"after {'rgb_to_hsv' in vars(sys.modules[SMALL])}"))
+    assert not done
+    importlib.import_module(SMALL)
+    assert done == ["after True"]
+    once_imported(SMALL, lambda: done.append("at once"))
+    assert done[1:] == ["at once"]
