@@ -51,7 +51,7 @@ class Known:
 
     def among(self, words: Iterable[str]) -> set[str]:
         """Return those of `words` that are in the set."""
-        asked = sorted(words)
+        asked = sorted({*words} - {""})
         hashes = _hashes(pd.Series(asked, dtype="str"))
         first, last = (np.searchsorted(self._sorted, hashes, side) for side in ("left", "right"))
         return {word for word, known in zip(asked, first < last, strict=True) if known}

@@ -158,6 +158,12 @@ def test_guard_refuses_what_is_not_this_college(season: Run, site: Path) -> None
     guard.check(html.replace("</main>", f"{one}</main>"), expected)
 
 
+def test_a_blank_cell_is_nobodys_where_the_college_left_nothing_blank(season: Run) -> None:
+    expected = Expected("0" * 12, words=frozenset(["土木工程学院"]))
+    page = '<section data-college="000000000000"><table><tr><td></td><td>土木工程学院</td></tr></table></section>'
+    Guard(season).check(page, expected)
+
+
 def drawn(svg: str) -> str:
     """A drawing as our pages embed those of others."""
     return str(embedded_picture("image/svg+xml", f'<svg xmlns="http://www.w3.org/2000/svg">{svg}</svg>', "图"))
