@@ -26,6 +26,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine, which cannot be first
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import Session
 from nbclient.exceptions import DeadKernelError
