@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pipeline.tables import SEVERITIES
 from pipeline.whole import appearing, folder_appearing
 
 FILE = "validations.json"
-_COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "missing_percent")
+_COUNTS = ("element_count", "unexpected_count", "missing_count")
 
 
 def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -27,53 +28,29 @@ def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "suite": name,
-            "success": bool(outcome.success),
             "version": str(outcome.meta["great_expectations_version"]),
-            "statistics": dict(outcome.statistics),
             "results": [_slim(result) for result in outcome.results],
         }
         for name, outcome in results.items()
     ]
 
 
-def added_results(parts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def added_results(parts: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return the results of several parts as one: counts are summed, and a success must be every part's."""
-    if len(parts) == 1:
-        return parts[0]
-    suites: dict[str, list[dict[str, Any]]] = {}
+    suites: dict[str, dict[str, Any]] = {}
     for suite in (suite for part in parts for suite in part):
-        suites.setdefault(suite["suite"], []).append(suite)
-    return [_added(name, suites[name]) for name in suites]
+        results = suites.setdefault(suite["suite"], {**suite, "results": {}})["results"]
+        for one in suite["results"]:
+            rule = one["expectation_config"]["meta"]["rule"]
+            results[rule] = _added(results[rule], one) if rule in results else one
+    return [{**suite, "results": [*suite["results"].values()]} for suite in suites.values()]
 
 
-def _added(name: str, suites: list[dict[str, Any]]) -> dict[str, Any]:
-    rules: dict[str, list[dict[str, Any]]] = {}
-    for result in (result for suite in suites for result in suite["results"]):
-        rules.setdefault(str(result["expectation_config"]["meta"]["rule"]), []).append(result)
-    results = [_added_rule(same) for same in rules.values()]
-    passed = sum(result["success"] for result in results)
-    statistics = {
-        "evaluated_expectations": len(results),
-        "successful_expectations": passed,
-        "unsuccessful_expectations": len(results) - passed,
-        "success_percent": 100 * passed / len(results) if results else None,
-    }
-    same = {"suite": name, "version": suites[0]["version"], "success": passed == len(results)}
-    return {**same, "statistics": statistics, "results": results}
-
-
-def _added_rule(same: list[dict[str, Any]]) -> dict[str, Any]:
-    names = [name for name in _COUNTS if any(name in one["result"] for one in same)]
-    counts: dict[str, float] = {name: sum(one["result"].get(name) or 0 for one in same) for name in names}
-    for kind in ("unexpected", "missing"):
-        if f"{kind}_percent" in counts:
-            counts[f"{kind}_percent"] = 100 * counts.get(f"{kind}_count", 0) / max(counts.get("element_count", 0), 1)
-    return {
-        "success": all(one["success"] for one in same),
-        "expectation_config": same[0]["expectation_config"],
-        "result": counts,
-        "raised": any(one["raised"] for one in same),
-    }
+def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    counts = Counter[str](one["result"])
+    counts.update(other["result"])
+    success, raised = one["success"] and other["success"], one["raised"] or other["raised"]
+    return {**one, "success": success, "raised": raised, "result": dict(counts)}
 
 
 def _slim(result: Any) -> dict[str, Any]:  # noqa: ANN401 - Great Expectations' own, imported late
@@ -82,11 +59,10 @@ def _slim(result: Any) -> dict[str, Any]:  # noqa: ANN401 - Great Expectations' 
     judged = result.expectation_config
     kwargs = {key: value for key, value in judged.kwargs.items() if key not in ("batch_id", "facts")}
     words = {name: getattr(judged, name) for name in ("meta", "notes", "description", "severity")}
-    config = ExpectationConfiguration(judged.type, kwargs, **words).to_json_dict()
     return {
         "success": bool(result.success),
-        "expectation_config": config,
-        "result": {name: result.result[name] for name in _COUNTS if name in result.result},
+        "expectation_config": ExpectationConfiguration(judged.type, kwargs, **words).to_json_dict(),
+        "result": {name: result.result[name] or 0 for name in _COUNTS if name in result.result},
         "raised": bool(exceptions_of(result)),
     }
 
@@ -147,6 +123,7 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
         ValidationResultIdentifier,
     )
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.validator.validation_statistics import calc_validation_statistics
 
     import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers our types
 
@@ -156,7 +133,7 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
         ExpectationValidationResult(
             success=one["success"],
             expectation_config=config,
-            result=one["result"],
+            result=one["result"] | _percentages(one["result"]),
             exception_info={
                 "raised_exception": one["raised"],
                 "exception_traceback": None,
@@ -171,13 +148,22 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
     built.validation_results_store.set(
         ValidationResultIdentifier(ExpectationSuiteIdentifier(name), run, name),
         ExpectationSuiteValidationResult(
-            success=suite["success"],
+            success=all(one["success"] for one in suite["results"]),
             results=results,
             suite_name=name,
-            statistics=suite["statistics"],
+            statistics=calc_validation_statistics(results)._asdict(),
             meta={"run_id": run, "great_expectations_version": suite.get("version", "")},
         ),
     )
+
+
+def _percentages(counts: dict[str, int]) -> dict[str, float]:
+    """Return the shares that Great Expectations' pages show: of all rows, and of those that are not blank."""
+    every, missing = counts.get("element_count", 0), counts.get("missing_count", 0)
+    return {
+        "unexpected_percent": 100 * counts.get("unexpected_count", 0) / max(every - missing, 1),
+        "missing_percent": 100 * missing / max(every, 1),
+    }
 
 
 def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: str) -> str:
