@@ -19,6 +19,7 @@ from pipeline.check.rules import (  # noqa: F401 - they fill RULES
 from pipeline.check.rules.identity_rules import enrolled_in
 from pipeline.knowledge.codes import covered
 from pipeline.knowledge.names import equal_names
+from pipeline.knowledge.regions import same_regions
 from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
 from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import SUBMISSIONS, Frame
@@ -67,7 +68,7 @@ def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
     equal |= covered(column, rows[f"registry_{column}"], rows[column])
     if column in ORIGIN:  # names of any year are one region; two places of that year stay two
         here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
-        equal |= facts.regions.same(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
+        equal |= same_regions(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
     return equal.to_numpy()
 
 

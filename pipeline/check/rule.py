@@ -18,7 +18,6 @@ import pandas as pd
 from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes
-from pipeline.knowledge.regions import Regions, load_regions
 from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
@@ -34,7 +33,6 @@ class Facts:
     closes: date
     schools: frozenset[str]
     words: Vocabulary
-    regions: Regions
 
     def __deepcopy__(self, memo: dict[int, object]) -> Facts:
         """Return the same object: facts are immutable, and Great Expectations copies an expectation's arguments."""
@@ -51,7 +49,6 @@ def facts_of(cohort: Cohort, words: Vocabulary) -> Facts:
         closes=cohort.window.closes,
         schools=frozenset(school.name for school in cohort.schools),
         words=words,
-        regions=load_regions(),
     )
 
 
@@ -88,7 +85,6 @@ def _facts(given: str) -> Facts:
         closes=date.fromisoformat(str(told["closes"])),
         schools=frozenset(map(str, told["schools"])),
         words=Vocabulary({**load_codes(), **tables}, {}, {}),
-        regions=load_regions(),
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.collect.header import Header
 from pipeline.collect.headings import Right, clean_heading, likely_field, near_field
 from pipeline.knowledge.codes import without_placeholders
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.knowledge.regions import LEVELS, load_regions
+from pipeline.knowledge.regions import LEVELS, split_regions
 from pipeline.logs import mask
 
 KEYS = ("name", "id_number", "student_number")
@@ -101,7 +101,7 @@ def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
         if 0 < len(lost) < len(names):
             cells = pd.concat([_values_of(header, body, name) for name in names.values()], axis=1)
             rows = cells[(cells != "").any(axis=1)].head(_LOOKED_AT)
-            split = load_regions().split(*(rows.iloc[:, at] for at in range(len(names))))
+            split = split_regions(*(rows.iloc[:, at] for at in range(len(names))))
             found |= {names[level] for level in lost if split[level].ne("").mean() > _MOST}
     return frozenset(found)
 

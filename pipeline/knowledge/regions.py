@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -33,74 +33,73 @@ _CELLS = 50_000  # cached cells: about a province's students
 _ABOVE = {"塔城地区": "伊犁哈萨克自治州", "阿勒泰地区": "伊犁哈萨克自治州"}
 
 
-class Regions:
-    """The table of regions, split and judged over whole columns."""
+@lru_cache(maxsize=_CELLS)
+def _split(*cells: str) -> Place:
+    return split_cells(load_table(), *cells)
 
-    def __init__(self, table: RegionTable) -> None:
-        self._table = table
-        self._split = lru_cache(maxsize=_CELLS)(partial(split_cells, table))
-        self._provinces = {code[:2] for code in table.codes}
 
-    def __reduce__(self) -> tuple[type[Regions], tuple[RegionTable]]:
-        """Pickle the table without the caches."""
-        return Regions, (self._table,)
+def split_regions(province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
+    """Return the cells as full names of one level each. Unknown text stays; splitting twice changes nothing."""
+    places, cells = distinct_rows(province, city, county)
+    return _spread(places, [_split(*cell) for cell in cells], LEVELS, province.index)
 
-    def split(self, province: pd.Series, city: pd.Series, county: pd.Series) -> pd.DataFrame:
-        """Return the cells as full names of one level each. Unknown text stays; splitting twice changes nothing."""
-        places, cells = distinct_rows(province, city, county)
-        return _spread(places, [self._split(*cell) for cell in cells], LEVELS, province.index)
 
-    def same(self, here: Sequence[pd.Series], there: Sequence[pd.Series], years: pd.Series) -> pd.DataFrame:
-        """Return by level where two sides name one region, each by its names of any year.
+def same_regions(here: Sequence[pd.Series], there: Sequence[pd.Series], years: pd.Series) -> pd.DataFrame:
+    """Return by level where two sides name one region, each by its names of any year.
 
-        A unit with one successor equals it (襄樊市 and 襄阳市), unless both were valid in the year (text that begins
-        with it). A city without counties (东莞市) is its own county.
-        """
-        places, cells = distinct_rows(*here, *there, years.str[:4])
-        same = [self._same(Place(*cell[:3]), Place(*cell[3:6]), cell[6]) for cell in cells]
-        return pd.DataFrame(np.array(same, dtype=bool).reshape(-1, 3)[places], columns=LEVELS, index=here[0].index)
+    A unit with one successor equals it (襄樊市 and 襄阳市), unless both were valid in the year (text that begins
+    with it). A city without counties (东莞市) is its own county.
+    """
+    places, cells = distinct_rows(*here, *there, years.str[:4])
+    same = [_same(Place(*cell[:3]), Place(*cell[3:6]), cell[6]) for cell in cells]
+    return pd.DataFrame(np.array(same, dtype=bool).reshape(-1, 3)[places], columns=LEVELS, index=here[0].index)
 
-    def _same(self, one: Place, other: Place, year: str) -> list[bool]:
-        table = self._table
-        one, other = self._split(*one), self._split(*other)
-        then = int(year) if re.fullmatch("[0-9]{4}", year) else table.latest
-        if not all(place in table.spans and table.valid(place, then) for place in (one, other)):
-            one, other = (current_names(table, place) for place in (one, other))
-            # 新疆生产建设兵团 lies in 新疆: each name stands for the other
-            one, other = (place._replace(province=place.province.replace(CORPS, XINJIANG)) for place in (one, other))
-        return [mine == its for mine, its in zip(one, other, strict=True)]
 
-    def judge(self, province: pd.Series, city: pd.Series, county: pd.Series, year: pd.Series | int) -> pd.DataFrame:
-        """Return the verdicts on names that `split` returned, in a year (number, or text that begins with it).
+def _same(one: Place, other: Place, year: str) -> list[bool]:
+    table = load_table()
+    one, other = _split(*one), _split(*other)
+    then = int(year) if re.fullmatch("[0-9]{4}", year) else table.latest
+    if not all(place in table.spans and table.valid(place, then) for place in (one, other)):
+        one, other = (current_names(table, place) for place in (one, other))
+        # 新疆生产建设兵团 lies in 新疆: each name stands for the other
+        one, other = (place._replace(province=place.province.replace(CORPS, XINJIANG)) for place in (one, other))
+    return [mine == its for mine, its in zip(one, other, strict=True)]
 
-        `resolved_province`, `resolved_city`: the name exists in any year. `hierarchy`: each level was in the one above
-        in any year (true for blank counties, unresolved names, and areas such as 高新区). `valid_then`: the names were
-        valid at the end of the year or of the one before (true if the year is blank). `successors`: the names valid
-        then, joined by ；.
-        """
-        years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=province.index, dtype="str")
-        places, cells = distinct_rows(province, city, county, years)
-        judged = [self._judge(Place(*cell[:3]), cell[3]) for cell in cells]
-        return _spread(places, judged, [*_VERDICTS, "successors"], province.index)
 
-    def _judge(self, place: Place, year: str) -> tuple[str | bool, ...]:
-        table = self._table
-        province = place.province in table.provinces
-        corps = place.province == XINJIANG and CORPS_UNIT.search(place.city) is not None
-        named = corps or place.city in table.city_names or _direct(table, place)
-        city = province and (place.province in UNDIVIDED or named)
-        hierarchy = not (province and city) or _belongs(table, place)
-        entries = _dated(table, place) if province and city and hierarchy else []
-        then = int(year) if re.fullmatch("[0-9]{4}", year) else None
-        if not entries or then is None or any(table.valid(entry, then) for entry in entries):
-            return province, city, hierarchy, True, ""
-        return province, city, hierarchy, False, "；".join(names_in(table, entries[0], then))
+def judge_regions(province: pd.Series, city: pd.Series, county: pd.Series, year: pd.Series | int) -> pd.DataFrame:
+    """Return the verdicts on names that `split_regions` returned, in a year (number, or text that begins with it).
 
-    def known_code(self, six: pd.Series) -> pd.Series:
-        """Return whether six digits were ever a region's code. Codes ending in 00 or 01 pass under a province."""
-        known = {"", "830000", *self._table.codes}
-        known |= {code for code in six.unique() if code[:2] in self._provinces and re.fullmatch("[0-9]{4}0[01]", code)}
-        return among(six, known)
+    `resolved_province`, `resolved_city`: the name exists in any year. `hierarchy`: each level was in the one above
+    in any year (true for blank counties, unresolved names, and areas such as 高新区). `valid_then`: the names were
+    valid at the end of the year or of the one before (true if the year is blank). `successors`: the names valid
+    then, joined by ；.
+    """
+    years = year.str[:4] if isinstance(year, pd.Series) else pd.Series(str(year), index=province.index, dtype="str")
+    places, cells = distinct_rows(province, city, county, years)
+    judged = [_judge(Place(*cell[:3]), cell[3]) for cell in cells]
+    return _spread(places, judged, [*_VERDICTS, "successors"], province.index)
+
+
+def _judge(place: Place, year: str) -> tuple[str | bool, ...]:
+    table = load_table()
+    province = place.province in table.provinces
+    corps = place.province == XINJIANG and CORPS_UNIT.search(place.city) is not None
+    named = corps or place.city in table.city_names or _direct(table, place)
+    city = province and (place.province in UNDIVIDED or named)
+    hierarchy = not (province and city) or _belongs(table, place)
+    entries = _dated(table, place) if province and city and hierarchy else []
+    then = int(year) if re.fullmatch("[0-9]{4}", year) else None
+    if not entries or then is None or any(table.valid(entry, then) for entry in entries):
+        return province, city, hierarchy, True, ""
+    return province, city, hierarchy, False, "；".join(names_in(table, entries[0], then))
+
+
+def known_code(six: pd.Series) -> pd.Series:
+    """Return whether six digits were ever a region's code. Codes ending in 00 or 01 pass under a province."""
+    codes = load_table().codes
+    provinces = {code[:2] for code in codes}
+    whole = {code for code in six.unique() if code[:2] in provinces and re.fullmatch("[0-9]{4}0[01]", code)}
+    return among(six, {"", "830000", *codes, *whole})
 
 
 def _spread(
@@ -140,12 +139,6 @@ def _dated(table: RegionTable, place: Place) -> list[Place]:
     entries = [Place(place.province, place.city, ""), Place(place.province, "", place.city)]
     known = [entry for entry in entries if entry in table.spans and (entry.city or entry.county)]
     return sorted(known, key=table.last_year, reverse=True)
-
-
-@cache
-def load_regions() -> Regions:
-    """Return the regions, read once."""
-    return Regions(load_table())
 
 
 def postcode_fits(values: pd.Series, province: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.knowledge.codes import CodeTable, load_codes, read_aliases, without_placeholders
 from pipeline.knowledge.names import clean_name
-from pipeline.knowledge.regions import LEVELS, Regions, postcode_whole
+from pipeline.knowledge.regions import LEVELS, postcode_whole, split_regions
 from pipeline.knowledge.text_columns import among, by_distinct, fits_pattern, joined_text, text_by_rows
 from pipeline.normalise.text_repairs import comparable, names_in_cell, recipe, repair
 from pipeline.tables import AS_GIVEN, CHANGES, POSITION, SUBMISSIONS, Frame
@@ -102,24 +102,24 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
 _ONLY_SCHOOL, OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校名，按唯一可能的学校读取"
 
 
-def normalise(rows: Frame, words: Vocabulary, regions: Regions, school: str = "") -> tuple[Frame, Frame]:
+def normalise(rows: Frame, words: Vocabulary, school: str = "") -> tuple[Frame, Frame]:
     """Return `submissions` (none superseded yet) and `changes`, which has the position `at` in `rows` too.
 
     `rows` are as given; `submission_id` is their digest (`distinct_ids`). `school` replaces a blank or unknown school.
     """
     kept, reasons = _repaired(rows, fields.names())
-    _apply_vocabulary(kept, reasons, words, regions, school)
+    _apply_vocabulary(kept, reasons, words, school)
     digests = row_digests(rows)
     submissions = pd.concat([rows[POSITION], kept], axis=1).assign(submission_id=digests, superseded_by="")
     changes = _changes(rows, kept, reasons, digests)
     return submissions[SUBMISSIONS], changes
 
 
-def normalise_registry(rows: Frame, words: Vocabulary, regions: Regions) -> Frame:
+def normalise_registry(rows: Frame, words: Vocabulary) -> Frame:
     """Return a registry's rows with normalised fields. `AS_GIVEN` holds the changed fields as given, or ""."""
     columns = fields.in_registry()
     kept, reasons = _repaired(rows, columns)
-    _apply_vocabulary(kept, reasons, words, regions)
+    _apply_vocabulary(kept, reasons, words)
     given = pd.Series("", index=rows.index, dtype="str")
     for column in columns:
         changed = kept[column] != rows[column]
@@ -165,9 +165,7 @@ def _repaired_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]
     return column, why
 
 
-def _apply_vocabulary(
-    kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, regions: Regions, school: str = ""
-) -> None:
+def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, school: str = "") -> None:
     def put(name: str, column: pd.Series, why: str | pd.Series) -> None:
         changed = column != kept[name]
         if changed.any():
@@ -192,7 +190,7 @@ def _apply_vocabulary(
             put(name, table.canonical(kept[name]), "统一为规定名称")
     for side in ("origin", "home"):
         if f"{side}_province" in kept:
-            split = regions.split(*(kept[f"{side}_{level}"] for level in LEVELS))
+            split = split_regions(*(kept[f"{side}_{level}"] for level in LEVELS))
             for level in LEVELS:
                 put(f"{side}_{level}", split[level], "统一为省、市、县三级的规范名称")
     if "postcode" in kept:

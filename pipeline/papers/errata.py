@@ -254,10 +254,9 @@ _OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
 def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, str]]:
     """Return each waiting erratum with its state in the new export (rows of `read_export`)."""
     from pipeline.collect.school_tables import read_people
-    from pipeline.knowledge.regions import load_regions
     from pipeline.normalise.normalise_rows import normalise_registry, vocabulary
 
-    rows = normalise_registry(export, vocabulary(cohort, read_people(cohort)[0]), load_regions())
+    rows = normalise_registry(export, vocabulary(cohort, read_people(cohort)[0]))
     named = {str(name) for name in rows["school"].unique()} & {school.name for school in cohort.schools}
     held = rows.drop_duplicates("student_number").set_index("student_number", drop=False)
     opened = load_run(run)

@@ -11,7 +11,6 @@ from pipeline import fields
 from pipeline.collect.collected import Collected, Note
 from pipeline.collect.skipping import with_people
 from pipeline.collect.submissions import Unit, collect_unit
-from pipeline.knowledge.regions import load_regions
 from pipeline.match.amend import AMENDING_KEYS, GIVEN, TARGET, with_amendments
 from pipeline.match.keys import joined_keys, key_frame, known_keys
 from pipeline.normalise.normalise_rows import normalise
@@ -39,7 +38,7 @@ def read_amendments(spool: Spool, number: int, unit: Unit) -> UnitRead:
 
 def _amendments(collected: Collected, settings: RunSettings) -> Frame:
     rows = collected.rows.reset_index(drop=True)
-    kept, _ = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
+    kept, _ = normalise(rows, settings.words, collected.school or settings.words.only_school)
     given = rows[fields.names()].where(kept[fields.names()] != "", "").add_prefix(GIVEN)
     named = collected.extras[collected.extras["column"].str.strip() == SUBMISSION_ID]
     ids = named.drop_duplicates([*POSITION]).set_index(POSITION)["value"].str.strip()
@@ -57,10 +56,8 @@ def lay_amendments(
     amendments = spool.read_all(name for name in names if spool.has(name))
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
     settings = spool.shared(RunSettings)
-    words, regions = settings.words, load_regions()
-    amended = with_amendments(
-        amendments, bases, changes, lambda rows: normalise(rows, words, regions, words.only_school)
-    )
+    words = settings.words
+    amended = with_amendments(amendments, bases, changes, lambda rows: normalise(rows, words, words.only_school))
     number = max(unit.number for unit in units) + 1
     rows, made = amended.rows, amended.changes
     new = np.unique(made["at"][made["field"] == "photo"])

@@ -19,7 +19,6 @@ from pipeline.collect.source_columns import SourceColumns
 from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
-from pipeline.knowledge.regions import load_regions
 from pipeline.logs import mask
 from pipeline.match.keys import PERSON_KEYS, key_frame, known_keys
 from pipeline.match.match_stage import CLASSES
@@ -91,7 +90,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
     rows = pd.DataFrame()
     if read:
         rows = pd.concat([registry.rows for registry in read.values()], ignore_index=True)
-        rows = normalise_registry(rows, settings.words, load_regions())
+        rows = normalise_registry(rows, settings.words)
     start, schools = 0, settings.cohort.schools
     known = status_meanings(settings.cohort.rules_folder)
     told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
@@ -211,7 +210,7 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
 
 def _normalised_rows(collected: Collected, start: int, settings: RunSettings) -> tuple[Frame, Frame]:
     rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    kept, changes = normalise(rows, settings.words, load_regions(), collected.school or settings.words.only_school)
+    kept, changes = normalise(rows, settings.words, collected.school or settings.words.only_school)
     order = np.arange(start, start + len(rows), dtype=np.int64)
     return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 

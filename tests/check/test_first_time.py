@@ -51,8 +51,8 @@ def test_what_belongs_to_registry_or_classmate_counts_against_nobody():
         owner,
         person(7, student_number=owner["student_number"]),  # a classmate typed his number
     ]
-    registry = normalise_registry(frames.registry(*held), known.words, known.regions)
-    rows, _ = normalise(frames.submissions(*given), known.words, known.regions)
+    registry = normalise_registry(frames.registry(*held), known.words)
+    rows, _ = normalise(frames.submissions(*given), known.words)
     rules = [rule for rule in built_in_rules() if rule.needs != "photos"]
     matched = match(rows, Registries.of(registry), LATEST)
     checked = judge_parts(matched, rules, known)

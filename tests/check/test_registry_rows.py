@@ -21,8 +21,8 @@ def known():
 
 def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
-    rows = normalise_registry(frames.registry(*registry), known.words, known.regions)
-    given, _ = normalise(frames.submissions(submission or {}), known.words, known.regions)
+    rows = normalise_registry(frames.registry(*registry), known.words)
+    given, _ = normalise(frames.submissions(submission or {}), known.words)
     matched = match(given, Registries.of(merge_rows(rows)[0]), LATEST)
     tables = subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
     found = {"submissions": {}, "registry": {}}

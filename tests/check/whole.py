@@ -16,9 +16,9 @@ def matched_of_all_cases(known):
     cases = [case for page in PAGES if page not in ("cohort", "registry_rows") for case in read_page(page)]
     cases = [case for case in cases if not case.of("registry") and "registry" not in case.changes]
     rows = frames.submissions(*[case.of("") for case in cases])
-    rows, _ = normalise(rows, known.words, known.regions)
+    rows, _ = normalise(rows, known.words)
     held = frames.registry({}, judge.MATE, judge.STRANGER)
-    registry = normalise_registry(held, known.words, known.regions)
+    registry = normalise_registry(held, known.words)
     photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index).add_prefix("photo_")
     told = judge.apart(rows, **dict.fromkeys(CLASHES, True)).drop(columns=["photo_shared"])
     return match_settled(pd.concat([told, photos], axis=1), Registries.of(registry))

@@ -47,7 +47,7 @@ def test_id_numbers(case):
     assert said(identifiers.IdNumbers(number).gender) == case["gender"]
     assert said(identifiers.IdNumbers(number).region) == case["region"]
     assert yes(identifiers.IdNumbers(number).valid) == case["valid"]
-    assert yes(regions.load_regions().known_code(identifiers.IdNumbers(number).region)) == "yes"
+    assert yes(regions.known_code(identifiers.IdNumbers(number).region)) == "yes"
 
 
 @pytest.mark.parametrize("case", cases("phones"))
@@ -76,11 +76,10 @@ def test_names(case):
 
 @pytest.mark.parametrize("case", cases("regions"))
 def test_regions(case):
-    table = regions.load_regions()
-    split = table.split(*(column(case[level]) for level in regions.LEVELS))
+    split = regions.split_regions(*(column(case[level]) for level in regions.LEVELS))
     levels = [split[level] for level in regions.LEVELS]
     assert "/".join(str(said(level)) for level in levels) == case["split"]
-    verdict = table.judge(*levels, year=column(f"{case['year']}-09"))
+    verdict = regions.judge_regions(*levels, year=column(f"{case['year']}-09"))
     assert yes(verdict["resolved_province"] & verdict["resolved_city"]) == case["resolved"]
     assert yes(verdict["hierarchy"]) == case["hierarchy"]
     assert yes(verdict["valid_then"]) == case["valid_then"]

@@ -66,20 +66,19 @@ def test_every_county_agrees_with_the_independent_table(reference, year, count, 
 
 def test_every_code_of_the_independent_table_is_known(reference):
     codes = pd.Series(sorted({row["代码"] for row in reference}), dtype="str")
-    unknown = codes[~regions.load_regions().known_code(codes)]
+    unknown = codes[~regions.known_code(codes)]
     # county-level codes that lived for less than a year in the 1980s and stand on no list that is published
     assert set(unknown) <= {"230834", "370719", "370819", "370919", "620925"}
 
 
 def test_no_county_of_2013_gets_a_finding(reference):
     rows = frame([place[1:] for place in counties(reference, 2013)])
-    known = regions.load_regions()
-    split = known.split(rows["province"], rows["city"], rows["county"])
+    split = regions.split_regions(rows["province"], rows["city"], rows["county"])
     direct = rows["city"].eq("")
     assert split[~direct].eq(rows[~direct]).all(axis=None)
     assert split["county"].eq(rows["county"]).all()
     for year in (2013, 2014):
-        verdict = known.judge(split["province"], split["city"], split["county"], year)
+        verdict = regions.judge_regions(split["province"], split["city"], split["county"], year)
         assert verdict[["resolved_province", "resolved_city", "hierarchy", "valid_then"]].all().all()
         assert verdict["successors"].eq("").all()
 
@@ -89,7 +88,7 @@ def test_a_county_under_a_city_of_another_province_breaks_the_hierarchy(referenc
     rows = rows[rows["city"].ne("") & ~rows["province"].isin(list(MUNICIPALITIES))]
     other = rows["province"].shift(500).fillna("湖南省")
     moved = rows.assign(province=other)[other.ne(rows["province"])]
-    verdict = regions.load_regions().judge(moved["province"], moved["city"], moved["county"], 2013)
+    verdict = regions.judge_regions(moved["province"], moved["city"], moved["county"], 2013)
     once = [(place.province, place.city, place.county) in TABLE.spans for place in moved.itertuples()]
     assert (verdict["hierarchy"].to_numpy() == once).all()
 
@@ -98,17 +97,15 @@ def test_a_county_under_a_city_of_another_province_breaks_the_hierarchy(referenc
 @example("莱西市", "市辖区", "")
 @example("湖南省", "浏阳市", "市辖区")
 def test_splitting_twice_changes_nothing(province, city, county):
-    known = regions.load_regions()
     cells = frame([(province, city, county)])
-    first = known.split(cells["province"], cells["city"], cells["county"])
-    second = known.split(first["province"], first["city"], first["county"])
+    first = regions.split_regions(cells["province"], cells["city"], cells["county"])
+    second = regions.split_regions(first["province"], first["city"], first["county"])
     assert second[regions.LEVELS].equals(first[regions.LEVELS])
 
 
 def test_every_name_of_every_year_stays_as_it_is():
     rows = frame([place for place in PLACES if place.city])
-    known = regions.load_regions()
-    split = known.split(rows["province"], rows["city"], rows["county"])
+    split = regions.split_regions(rows["province"], rows["city"], rows["county"])
     undivided = [not TABLE.counties.get((place.province, place.city)) for place in rows.itertuples()]
     same = split[regions.LEVELS].eq(rows).all(axis=1)
     changed = rows[~same & ~pd.Series(undivided)]
@@ -140,13 +137,13 @@ def sides(rows):
     ],
 )
 def test_one_region_by_its_names_of_different_years(one, other, year, same):
-    answer = regions.load_regions().same(sides(frame([one])), sides(frame([other])), pd.Series([year], dtype="str"))
+    answer = regions.same_regions(sides(frame([one])), sides(frame([other])), pd.Series([year], dtype="str"))
     assert bool(answer.all(axis=1).iloc[0]) == same
 
 
 def test_the_level_that_differs_is_told():
     one, other = frame([("湖南省", "湘潭市", "雨湖区")]), frame([("湖南省", "湘潭市", "岳塘区")])
-    answer = regions.load_regions().same(sides(one), sides(other), pd.Series(["2013"], dtype="str"))
+    answer = regions.same_regions(sides(one), sides(other), pd.Series(["2013"], dtype="str"))
     assert answer.iloc[0].tolist() == [True, True, False]
 
 
@@ -156,7 +153,7 @@ def test_nearly_every_county_is_known_without_its_city():
     living = [p for p in living if p.province not in MUNICIPALITIES]
     names = [(p.province, p.county) for p in living]
     alone = [p for p in living if names.count((p.province, p.county)) == 1]
-    split = regions.load_regions().split(*sides(frame([(p.province, p.county, "") for p in alone])))
+    split = regions.split_regions(*sides(frame([(p.province, p.county, "") for p in alone])))
     right = [tuple(row[:3]) == p for row, p in zip(split.itertuples(index=False), alone, strict=True)]
     assert sum(right) / len(right) > 0.9
 
@@ -168,7 +165,7 @@ def test_every_successor_is_in_the_table():
 def test_judging_takes_each_row_by_its_own_year():
     rows = frame([("湖南省", "长沙市", "望城县")] * 3)
     years = pd.Series(["2009-09", "2013-09", ""], dtype="str")
-    verdict = regions.load_regions().judge(rows["province"], rows["city"], rows["county"], years)
+    verdict = regions.judge_regions(rows["province"], rows["city"], rows["county"], years)
     assert verdict["valid_then"].tolist() == [True, False, True]
     assert verdict["successors"].tolist() == ["", "望城区", ""]
 
@@ -177,7 +174,7 @@ def test_unknown_codes():
     never = ["999999", "430199", "000000", "439902"]
     ever = ["430100", "430101", "439900", "439901", "810000", "820000", "830000", ""]
     codes = pd.Series([*never, *ever], dtype="str")
-    assert regions.load_regions().known_code(codes).tolist() == [False] * len(never) + [True] * len(ever)
+    assert regions.known_code(codes).tolist() == [False] * len(never) + [True] * len(ever)
 
 
 def test_postcodes():
@@ -190,7 +187,7 @@ def test_postcodes():
 
 
 def test_a_city_never_was_in_another_province():
-    judged = regions.load_regions().judge(
+    judged = regions.judge_regions(
         *(pd.Series([name], dtype="str") for name in ("浙江省", "合肥市", "肥东县", "2013-09"))
     )
     assert not judged["hierarchy"].iloc[0]

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from pipeline import fields
 from pipeline.knowledge.codes import load_codes
-from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.normalise_rows import Vocabulary, distinct_ids, normalise, row_digests
 from pipeline.normalise.text_repairs import comparable, repair
 from tests.frames import submissions
@@ -94,7 +93,7 @@ def test_a_typed_value_is_kept_as(line: str):
     name, typed, kept, reason = (part.strip() for part in line.split("|"))
     typed = typed.replace("\\u3000", "\u3000")
     rows = submissions({name: typed})
-    table, changes = normalise(rows, WORDS, load_regions())
+    table, changes = normalise(rows, WORDS)
     assert table[name].iloc[0] == kept
     mine = changes[changes["field"] == name]
     if typed == kept:
@@ -107,7 +106,7 @@ def test_a_typed_value_is_kept_as(line: str):
 
 def test_a_good_row_is_not_touched():
     rows = submissions({})
-    table, changes = normalise(rows, WORDS, load_regions())
+    table, changes = normalise(rows, WORDS)
     assert changes.empty
     assert table[fields.names()].iloc[0].to_dict() == rows[fields.names()].iloc[0].to_dict()
 
@@ -123,8 +122,8 @@ def test_repairing_twice_changes_nothing(name: str, typed: str):
 @given(st.lists(st.dictionaries(st.sampled_from(fields.names()), st.text(max_size=15), max_size=6), min_size=6))
 def test_normalising_twice_changes_nothing_and_loses_nothing(typed: list[dict[str, str]]):
     rows = submissions(*typed)
-    once, changes = normalise(rows, WORDS, load_regions())
-    again, _ = normalise(once.drop(columns=["submission_id", "superseded_by"]), WORDS, load_regions())
+    once, changes = normalise(rows, WORDS)
+    again, _ = normalise(once.drop(columns=["submission_id", "superseded_by"]), WORDS)
     pd.testing.assert_frame_equal(once[fields.names()], again[fields.names()])
     told = {(at, name): given for at, name, given in changes[["at", "field", "given"]].itertuples(index=False)}
     for at in range(len(rows)):  # whatever was typed is either kept or stands in changes
@@ -138,7 +137,7 @@ def test_normalising_twice_changes_nothing_and_loses_nothing(typed: list[dict[st
      ("13500", "内蒙古自治区", "013500"), ("12", "湖南省", "12"), ("41120", "", "041120")],
 )  # fmt: skip
 def test_a_lost_leading_zero_comes_back(typed: str, province: str, kept: str):
-    table, _ = normalise(submissions({"postcode": typed, "home_province": province}), WORDS, load_regions())
+    table, _ = normalise(submissions({"postcode": typed, "home_province": province}), WORDS)
     assert table["postcode"].tolist() == [kept]
 
 

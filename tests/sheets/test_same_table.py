@@ -19,7 +19,6 @@ from pipeline.cohort_sections import Source
 from pipeline.collect.cell_text import number_text
 from pipeline.collect.school_tables import COLLEGES
 from pipeline.collect.submissions import Unit, collect_unit
-from pipeline.knowledge.regions import load_regions
 from pipeline.normalise.normalise_rows import normalise, vocabulary
 from tests.collect.xlsb import worksheet, xlsb
 
@@ -71,10 +70,7 @@ def test_the_same_table_means_the_same(google: Google, cohort, tmp_path: Path, r
     units.append(Unit(cohort.submissions.sources[0], None))
     words = vocabulary(cohort, pd.DataFrame(columns=pd.Index(COLLEGES), dtype="str"))
     read = [collect_unit(unit, cohort, None).rows for unit in units]
-    kept = [
-        normalise(each, words, load_regions(), words.only_school)[0][fields.names()].to_numpy().tolist()
-        for each in read
-    ]
+    kept = [normalise(each, words, words.only_school)[0][fields.names()].to_numpy().tolist() for each in read]
     assert len(kept[0]) == len(rows)
     assert kept[0] == kept[1] == kept[2] == kept[3]
 
@@ -117,7 +113,7 @@ def test_an_old_or_binary_file_means_the_same(cohort, tmp_path: Path, form: str)
     kept: list[list[list[str]]] = []
     for file in (tmp_path / "a.xlsx", path):
         read = collect_unit(Unit(Source(path=file.name), file), cohort, None).rows
-        kept.append(normalise(read, words, load_regions(), words.only_school)[0][wanted].to_numpy().tolist())
+        kept.append(normalise(read, words, words.only_school)[0][wanted].to_numpy().tolist())
     assert len(kept[0]) == len(rows)
     assert kept[0] == kept[1]
 

@@ -14,7 +14,6 @@ from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Facts
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
-from pipeline.knowledge.regions import load_regions
 from pipeline.match.match_stage import Registries, match, match_settled, standing_submissions
 from pipeline.match.membership import lay_scope, merge_rows, scope_by_registry, status_meanings, with_scope
 from pipeline.match.persons import FLAGS, made_at
@@ -57,9 +56,7 @@ def facts():
     }
     words = Vocabulary(load_codes(), schools, colleges)
     window = {"opens": date(2016, 9, 20), "closes": date(2016, 10, 31)}
-    return Facts(
-        2017, "2017-06", "[0-9A-Za-z]{4,15}", schools=frozenset(COLLEGES), words=words, regions=load_regions(), **window
-    )
+    return Facts(2017, "2017-06", "[0-9A-Za-z]{4,15}", schools=frozenset(COLLEGES), words=words, **window)
 
 
 def judge(cases, known):
@@ -108,7 +105,7 @@ def _laid(rows, known):
     """Return the registry of these rows; most cases have one of a few."""
     key = repr(rows)
     if key not in _LAID:
-        registry = normalise_registry(frames.registry(*rows), known.words, known.regions)
+        registry = normalise_registry(frames.registry(*rows), known.words)
         _LAID[key] = merge_rows(scope_by_registry(with_scope(registry), status_meanings(), known.year))[0]
     return _LAID[key]
 
@@ -125,7 +122,7 @@ def _submissions(cases, known):
     rows = [case.of("") for case in cases if case.changes.get("submission") != "none"]
     rows += [{**case.of(""), **case.of("other")} for case in cases if case.of("other")]
     given = frames.submissions(*rows)
-    return normalise(given, known.words, known.regions)[0]
+    return normalise(given, known.words)[0]
 
 
 def _alone(case, known):

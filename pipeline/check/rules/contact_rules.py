@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule
 from pipeline.knowledge.contacts import area_code_state, area_code_successor, family_phone_ok, mobile_ok
-from pipeline.knowledge.regions import postcode_fits
+from pipeline.knowledge.regions import judge_regions, postcode_fits
 from pipeline.knowledge.text_columns import begins_with, fits_pattern, flag
 from pipeline.tables import Frame
 
@@ -75,7 +75,7 @@ def postcode_region(table: Frame, facts: Facts) -> Mask:
 
 @once
 def _judged_home(table: Frame, facts: Facts) -> Frame:
-    return facts.regions.judge(table["home_province"], table["home_city"], table["home_county"], facts.year)
+    return judge_regions(table["home_province"], table["home_city"], table["home_county"], facts.year)
 
 
 @rule

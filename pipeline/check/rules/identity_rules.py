@@ -9,6 +9,7 @@ from pipeline.check.rule import Broken, Facts, Mask, RuleFunction, given, milder
 from pipeline.check.rules.record_rules import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
+from pipeline.knowledge.regions import judge_regions, known_code
 from pipeline.knowledge.text_columns import fits_pattern, flag
 from pipeline.match.evidence import SEVERAL, held
 from pipeline.tables import Frame
@@ -54,7 +55,7 @@ def id_number_birth_date(table: Frame, facts: Facts) -> Mask:
 def id_number_region(table: Frame, facts: Facts) -> Mask:
     """The first six digits never were a county-level code."""
     numbers = read_numbers(table, facts)
-    return numbers.is_kind("resident", "old15") & ~facts.regions.known_code(numbers.region)
+    return numbers.is_kind("resident", "old15") & ~known_code(numbers.region)
 
 
 @rule
@@ -99,7 +100,7 @@ def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Judge each origin in the year of enrolment or, if unknown, in the graduation year less four."""
     places = (table["origin_province"], table["origin_city"], table["origin_county"])
-    return facts.regions.judge(*places, enrolled_in(table, facts))
+    return judge_regions(*places, enrolled_in(table, facts))
 
 
 @rule

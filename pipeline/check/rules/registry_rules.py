@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.check.rule import Broken, Facts, Mask, given, rule
 from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
+from pipeline.knowledge.regions import judge_regions
 from pipeline.match.keys import person_id
 from pipeline.match.membership import DIFFERS, DOUBTED
 from pipeline.tables import Frame
@@ -85,7 +86,7 @@ def origin_city_known(table: Frame, facts: Facts) -> Mask:
     """The city of origin is none in any year, or never was in the province."""
     judged = judged_origin(table, facts)
     none = pd.Series("", index=table.index, dtype="str")
-    alone = facts.regions.judge(table["origin_province"], table["origin_city"], none, facts.year)
+    alone = judge_regions(table["origin_province"], table["origin_city"], none, facts.year)
     wrong = ~judged["resolved_city"] | ~alone["hierarchy"]
     return given(table["origin_city"]) & (wrong | ~judged["resolved_province"])
 
