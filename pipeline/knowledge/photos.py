@@ -48,31 +48,22 @@ def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
     return pd.Series(ids.where(shared, "").to_numpy(), index=sha256.index, dtype="str")
 
 
-class _Groups:
-    def __init__(self, size: int) -> None:
-        self.label = np.arange(size)
-        self._members: dict[int, list[int]] = {}
-
-    def join(self, one: int, other: int) -> None:
-        kept, gone = int(self.label[one]), int(self.label[other])
-        if kept == gone:
-            return
-        larger, smaller = (self._members.pop(label, [label]) for label in (kept, gone))
-        if len(larger) < len(smaller):
-            kept, larger, smaller = gone, smaller, larger
-        self.label[smaller] = kept
-        self._members[kept] = larger + smaller
-
-
 def _grouped(phashes: list[str]) -> Positions:
     hashes = np.array([int(value[:16], 16) for value in phashes], dtype=np.uint64)
-    colours = _colours(phashes)
-    groups = _Groups(len(phashes))
-    for ones, others in _candidates(hashes, groups.label):
+    colours, label = _colours(phashes), np.arange(len(phashes))
+    for ones, others in _candidates(hashes, label):
         close = _close(colours[ones], colours[others])
-        for one, other in zip(ones[close].tolist(), others[close].tolist(), strict=True):
-            groups.join(one, other)
-    return groups.label
+        join_pairs(label, ones[close], others[close])
+    return label
+
+
+def join_pairs(label: Positions, ones: Positions, others: Positions) -> None:
+    """Give both members of every pair, and all that are labelled like them, one label: the least of all."""
+    while (label[ones] != label[others]).any():
+        pairs = np.sort([label[ones], label[others]], axis=0)
+        least = np.arange(len(label))
+        np.minimum.at(least, pairs[1], pairs[0])
+        label[:] = least[label]
 
 
 def _colours(phashes: list[str]) -> Colours:

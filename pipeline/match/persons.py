@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.photos import near_same
+from pipeline.knowledge.photos import join_pairs, near_same
 from pipeline.match.keys import (
     EXAM,
     HERE,
@@ -153,17 +153,11 @@ def _apart(key: Keys, person: Positions) -> Keys:
 def _components(keys: list[Keys]) -> Positions:
     """Return for each row the first row of its component, by keys that two rows share. 0 joins none."""
     own = np.arange(len(keys[0]))
-    groups = [(np.flatnonzero(key), pd.factorize(key[key != 0])[0]) for key in keys]
-    while True:
-        first = own.copy()
-        for rows, codes in groups:
-            least = np.full(codes.max(initial=-1) + 1, len(own), dtype=np.int64)
-            np.minimum.at(least, codes, first[rows])
-            first[rows] = np.minimum(first[rows], least[codes])
-        first = first[first]
-        if np.array_equal(first, own):
-            return own
-        own = first
+    for key in keys:
+        rows = np.flatnonzero(key)
+        _, first, codes = np.unique(key[rows], return_index=True, return_inverse=True)
+        join_pairs(own, rows, rows[first[codes]])
+    return own
 
 
 def _apart_by_person(own: Positions, person: Positions) -> Positions:
