@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 import pandas as pd
 
-from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
+from pipeline.knowledge.text_columns import by_distinct, expectation_rows, fits_pattern, flag
 
 DOT = "\u00b7"
 # typed for the middle dot of a minority name
@@ -29,19 +29,6 @@ HAN = (
 )
 LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
-_RADICALS = (
-    "⺁厂⺂乛⺃乚⺄乙⺅亻⺆冂⺇𠘨⺈刀⺉刂⺊卜⺋㔾⺌小⺍小⺎兀⺏尣⺐尢⺑𡯂⺒巳⺓幺⺔彑⺕𫜹⺖忄⺗心⺘扌⺙攵⺛旡⺜日⺝月⺞歺⺟母⺠民"
-    "⺡氵⺢氺⺣灬⺤爫⺥爫⺦丬⺧牛⺨犭⺩王⺪𤴔⺫目⺬示⺭礻⺮𥫗⺯糹⺰纟⺱罓⺲罒⺳㓁⺴冗⺵𦉫⺶羊⺷𦍌⺸𦍋⺹耂⺺肀⺻聿⺼肉⺽𦥑⺾艹"
-    "⺿艹⻀艹⻁虎⻂衤⻃覀⻄西⻅见⻆角⻇𧢲⻈讠⻉贝⻊𧾷⻋车⻌辶⻍辶⻎辶⻏邑⻐钅⻑長⻒镸⻓长⻔门⻕𨸏⻖阝⻗雨⻘青⻙韦⻚页⻛风"
-    "⻜飞⻝食⻞𩙿⻟飠⻠饣⻡𩠐⻢马⻣骨⻤鬼⻥鱼⻦鸟⻧卤⻨麦⻩黄⻪黾⻫斉⻬齐⻭歯⻮齿⻯竜⻰龙⻱龜⻲亀⻳龟"
-)
-# GB18030-2000 put these in private use; Python's codec still does (traps.md: FE59 decodes to U+E81E)
-_PRIVATE = {
-    0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE81E: 0x9FB4, 0xE826: 0x9FB5, 0xE82B: 0x9FB6,
-    0xE82C: 0x9FB7, 0xE831: 0x215D7, 0xE832: 0x9FB8, 0xE83B: 0x2298F, 0xE843: 0x9FB9, 0xE854: 0x9FBA,
-    0xE855: 0x241FE, 0xE864: 0x9FBB,
-}  # fmt: skip
-
 
 @cache
 def lookalikes() -> dict[int, str]:
@@ -52,8 +39,8 @@ def lookalikes() -> dict[int, str]:
     # Kangxi radicals, compatibility ideographs, full-width Latin and digits, by Unicode's own mappings
     for start, end in ((0x2F00, 0x2FD6), (0xF900, 0xFB00), (0x2F800, 0x2FA20), (0xFF01, 0xFF5F)):
         table |= {code: unicodedata.normalize("NFKC", chr(code)) for code in range(start, end)}
-    table |= {ord(radical): meant for radical, meant in zip(_RADICALS[::2], _RADICALS[1::2], strict=True)}
-    table |= {private: chr(meant) for private, meant in _PRIVATE.items()}
+    # the radicals supplement, and what GB18030-2000 put in private use, as Python's codec still does (traps.md)
+    table |= {int(row["code"], 16): row["meant"] for row in expectation_rows("names/lookalikes.csv")}
     table = {code: meant for code, meant in table.items() if meant != chr(code)}
     return {code: table.get(ord(meant), meant) if len(meant) == 1 else meant for code, meant in table.items()}
 
@@ -66,16 +53,6 @@ _BESIDE_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
 _DOTS = re.compile(rf"(?<=[{HAN}]) *[{re.escape(DOT_LOOKALIKES)}]+ *(?=[{HAN}])")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")
 _MOST_READINGS = 512  # of one name
-
-# surname readings that dictionaries put last or leave out
-_SURNAMES = {
-    "单": "shan", "仇": "qiu", "解": "xie", "查": "zha", "曾": "zeng", "盖": "ge", "朴": "piao", "区": "ou",
-    "任": "ren", "缪": "miao", "乐": "yue", "覃": "qin", "员": "yun", "召": "shao", "秘": "bi", "折": "she",
-    "句": "gou", "翟": "zhai", "黑": "he", "种": "chong", "重": "chong", "繁": "po", "尹": "yin", "洗": "xian",
-    "么": "yao", "牟": "mu", "宓": "fu", "华": "hua", "宁": "ning", "纪": "ji", "葛": "ge", "逄": "pang",
-    "晟": "cheng", "隗": "kui", "钭": "tou", "冼": "xian", "郇": "xun", "谌": "chen", "贠": "yun", "禤": "xuan",
-    "尉迟": "yuchi", "万俟": "moqi", "澹台": "tantai", "长孙": "zhangsun", "单于": "chanyu", "令狐": "linghu",
-}  # fmt: skip
 
 
 def clean_name(values: pd.Series) -> pd.Series:
@@ -148,11 +125,17 @@ def sounds(name: str) -> frozenset[str]:
     """Return the toneless pinyin readings of a name, with surname readings: at most the first 512."""
     readings = [_readings(character) for character in key_of(_clean(name))]
     spoken = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MOST_READINGS)}
-    for surname, reading in _SURNAMES.items():
-        if name.startswith(surname):
+    for surname in (name[:1], name[:2]):
+        if reading := _surnames().get(surname):
             rest = itertools.product(*readings[len(surname) :])
             spoken |= {reading + "".join(parts) for parts in itertools.islice(rest, _MOST_READINGS)}
     return frozenset(spoken - {""})
+
+
+@cache
+def _surnames() -> dict[str, str]:
+    """Return the readings of surnames that dictionaries put last or leave out."""
+    return {row["surname"]: row["reading"] for row in expectation_rows("names/surnames.csv")}
 
 
 @cache
