@@ -112,7 +112,12 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     inner = list((folder / "codes").glob("*.csv"))
     paths = [path for path in folder.glob("*.csv") if path.stem in known] + inner
     stems = [path.stem for path in paths]
-    own, mistakes = _read_tables(paths)
+    own, mistakes = dict[str, CodeTable](), list[str]()
+    for path in sorted(paths):
+        try:
+            own[path.stem] = _read_table(path)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
     mistakes += [
         f"codes/{path.name}：没有字段 {path.stem}，请用字段名作文件名（见 fields.csv），如 ethnicity.csv"
         for path in sorted(inner)
@@ -130,57 +135,44 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
 
 @cache
 def _built_in() -> dict[str, CodeTable]:
-    tables, mistakes = _read_tables((resources.expectations() / "codes").glob("*.csv"))
-    if mistakes:
-        raise ConfigurationError(mistakes, where="expectations/codes")
-    return tables
+    return {path.stem: _read_table(path) for path in sorted((resources.expectations() / "codes").glob("*.csv"))}
 
 
-def _read_tables(paths: Iterable[Path]) -> tuple[dict[str, CodeTable], list[str]]:
-    tables: dict[str, CodeTable] = {}
+def office_rows(path: Path, columns: Iterable[str], needed: str) -> list[tuple[int, dict[str, str]]]:
+    """Return line and stripped `columns` of each row of an office's CSV, which has at least the column `needed`.
+
+    Raises:
+        ConfigurationError: the file cannot be read as such a table; the message has file and line.
+    """
     mistakes: list[str] = []
-    for path in sorted(paths):
-        rows, wrong = _read_rows(path)
-        mistakes += wrong
-        if not wrong:
-            table, wrong = _build(path, rows)
-            mistakes += wrong
-            tables[table.field] = table
-    return tables, mistakes
-
-
-def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return [], [f"{path.name}：不是 UTF-8 编码，请在表格软件中另存为“CSV UTF-8”"]
-    except OSError as error:
-        return [], [f"{path.name}：打不开（{reason_of(error)}），请核对权限"]
-    reader = csv.DictReader(content.splitlines())
-    try:
-        return _rows_of(reader, path)
-    except csv.Error:
-        return [], [f"{path.name} 第 {reader.line_num} 行：这一行读不出，请核对引号"]
-
-
-def _rows_of(reader: csv.DictReader[str], path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    reader.fieldnames = [str(name).strip() for name in reader.fieldnames or []]
-    if "label" not in reader.fieldnames:
-        return [], [f"{path.name} 第 1 行：缺少 label 列，表头应为 {','.join(COLUMNS)}"]
     rows: list[tuple[int, dict[str, str]]] = []
-    wrong: list[str] = []
-    for row in reader:
-        if None in row:
-            wrong.append(f"{path.name} 第 {reader.line_num} 行：比表头多出一列，含逗号的内容请加双引号")
-        rows.append((reader.line_num, {key: (row.get(key) or "").strip() for key in COLUMNS}))
-    return rows, wrong
+    line = 1
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+        reader.fieldnames = [str(name).strip() for name in reader.fieldnames or []]
+        if needed not in reader.fieldnames:
+            mistakes.append(f"{path.name} 第 1 行：缺少 {needed} 列，表头应为 {','.join(columns)}")
+        for row in reader if not mistakes else ():
+            line = reader.line_num
+            if None in row:
+                mistakes.append(f"{path.name} 第 {line} 行：比表头多出一列，含逗号的内容请加双引号")
+            rows.append((line, {key: (row.get(key) or "").strip() for key in columns}))
+    except UnicodeDecodeError:
+        mistakes = [f"{path.name}：不是 UTF-8 编码，请在表格软件中另存为“CSV UTF-8”"]
+    except OSError as error:
+        mistakes = [f"{path.name}：打不开（{reason_of(error)}），请核对权限"]
+    except csv.Error:
+        mistakes = [f"{path.name} 第 {line} 行之后：有一行读不出，请核对引号"]
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return rows
 
 
-def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[CodeTable, list[str]]:
+def _read_table(path: Path) -> CodeTable:
     table = CodeTable(path.stem, (), {})
     labels: list[str] = []
     mistakes: list[str] = []
-    for line, row in rows:
+    for line, row in office_rows(path, COLUMNS, "label"):
         label = row["label"]
         if not label:
             mistakes.append(f"{path.name} 第 {line} 行：label 为空，请填写规范名称")
@@ -196,7 +188,9 @@ def _build(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[Code
             table.numbers[label] = row["code"]
     if not labels and not mistakes:
         mistakes.append(f"{path.name}：表中没有内容")
-    return dataclasses.replace(table, labels=tuple(labels)), mistakes
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
+    return dataclasses.replace(table, labels=tuple(labels))
 
 
 ALIASES = "aliases.csv"
@@ -212,18 +206,15 @@ def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
     path = folder / ALIASES if folder else None
     if path is None or not path.is_file():
         return {}
-    try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise ConfigurationError([f"{ALIASES}：读不出，请在表格软件中另存为“CSV UTF-8”"], where=str(path)) from None
+    rows = office_rows(path, ALIAS_COLUMNS, "field")
     wrong = [
         f"{ALIASES} 第 {line} 行：应有 {','.join(ALIAS_COLUMNS)} 三列，字段名见 fields.csv"
-        for line, row in enumerate(rows, 2)
-        if row.get("field") not in fields.fields() or not row.get("word") or not row.get("meant")
+        for line, row in rows
+        if row["field"] not in fields.fields() or not row["word"] or not row["meant"]
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))
-    return {(row["field"], row["word"]): row["meant"] for row in rows}
+    return {(row["field"], row["word"]): row["meant"] for _, row in rows}
 
 
 _LONGEST = 64  # bytes: no placeholder has more

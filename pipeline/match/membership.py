@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from functools import cache
@@ -13,7 +12,7 @@ import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
-from pipeline.knowledge.codes import without_placeholders
+from pipeline.knowledge.codes import office_rows, without_placeholders
 from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct, joined_text
 from pipeline.match.keys import person_id
 from pipeline.tables import Frame
@@ -98,16 +97,17 @@ def status_meanings(folder: Path | None = None) -> dict[str, Status]:
 
 
 def _read(path: Path) -> dict[str, Status]:
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = [(row.get("value"), row.get("belongs"), row.get("reason") or "") for row in csv.DictReader(lines)]
+    rows = office_rows(path, ("value", "belongs", "reason"), "value")
     wrong = [
-        f"第 {place} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
-        for place, (value, belongs, reason) in enumerate(rows, 2)
-        if not value or belongs not in ("yes", "no", "ask") or (belongs == "no" and not reason)
+        f"第 {line} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
+        for line, row in rows
+        if not row["value"]
+        or row["belongs"] not in ("yes", "no", "ask")
+        or (row["belongs"] == "no" and not row["reason"])
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))
-    return {plain_status(str(value)): Status(str(belongs), reason) for value, belongs, reason in rows}
+    return {plain_status(row["value"]): Status(row["belongs"], row["reason"]) for _, row in rows}
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:

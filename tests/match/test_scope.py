@@ -159,6 +159,12 @@ def test_the_office_explains_its_own_words(tmp_path: Path):
     assert "第 2 行" in str(refused.value) and "第 3 行" in str(refused.value)
 
 
+def test_a_table_of_statuses_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "enrolment_status.csv").write_bytes("value,belongs,reason\n挂起,yes,\n".encode("gbk"))
+    with pytest.raises(ConfigurationError, match="不是 UTF-8"):
+        status_meanings(tmp_path)
+
+
 def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: Path):
     (tmp_path / "cohort.toml").write_text(settings("registry/10534.csv"), encoding="utf-8")
     for name in ("colleges", "counselors"):
