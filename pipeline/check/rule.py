@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, update_wrapper, wraps
 from json import dumps, loads
 from threading import local
 from typing import Any, Literal, TypeVar, cast, get_args
@@ -148,6 +148,17 @@ def rule(function: RuleFunction) -> RuleFunction:
     """Make `function` the logic of the expectation type `expect_<its name>`."""
     RULES[f"expect_{function.__name__}"] = function
     return function
+
+
+def rule_of(pattern: str, *names: str) -> Callable[[Callable[..., Mask | Broken]], RuleFunction]:
+    """Make a function of table, facts and `name` the logic of one type for each name, by `{}` in `pattern`."""
+
+    def made(function: Callable[..., Mask | Broken]) -> RuleFunction:
+        for name in names:
+            RULES[f"expect_{pattern.format(name)}"] = update_wrapper(partial(function, name=name), function)
+        return function
+
+    return made
 
 
 def milder(rows: Mask) -> pd.Series:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule
+from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule, rule_of
 from pipeline.knowledge.contacts import area_code_state, area_code_successor, family_phone_ok, mobile_ok
-from pipeline.knowledge.regions import judge_regions, postcode_fits
+from pipeline.knowledge.regions import postcode_fits
 from pipeline.knowledge.text_columns import begins_with, fits_pattern, flag
 from pipeline.tables import Frame
 
@@ -20,10 +20,13 @@ MINIMUM_PHOTO_WIDTH = 100  # pixels
 CONTACTS = ("phone", "qq", "email")
 
 
-@rule
-def qq_format(table: Frame, facts: Facts) -> Mask:
-    """Not 5 to 11 digits without a leading 0."""
-    return flag(table["qq"], ~fits_pattern(table["qq"], "|[1-9][0-9]{4,10}"))
+_DIGITS = {"qq": "|[1-9][0-9]{4,10}", "postcode": "|[0-9]{6}"}
+
+
+@rule_of("{}_format", *_DIGITS)
+def digits_format(table: Frame, facts: Facts, name: str) -> Mask:
+    """Not 5 to 11 digits without a leading 0 (QQ), or not 6 digits (postcode)."""
+    return flag(table[name], ~fits_pattern(table[name], _DIGITS[name]))
 
 
 @rule
@@ -62,36 +65,9 @@ def family_phone_area_code(table: Frame, facts: Facts) -> Broken:
 
 
 @rule
-def postcode_format(table: Frame, facts: Facts) -> Mask:
-    """Not 6 digits."""
-    return flag(table["postcode"], ~fits_pattern(table["postcode"], "|[0-9]{6}"))
-
-
-@rule
 def postcode_region(table: Frame, facts: Facts) -> Mask:
     """The first two digits are another province's."""
     return ~postcode_fits(table["postcode"], table["home_province"])
-
-
-@once
-def _judged_home(table: Frame, facts: Facts) -> Frame:
-    return judge_regions(table["home_province"], table["home_city"], table["home_county"], facts.year)
-
-
-@rule
-def home_hierarchy(table: Frame, facts: Facts) -> Mask:
-    """The home city never was in the home province, or the county never in that city, in any year."""
-    judged = _judged_home(table, facts)
-    whole = given(table["home_province"]) & given(table["home_city"])
-    return whole & judged["resolved_province"] & judged["resolved_city"] & ~judged["hierarchy"]
-
-
-@rule
-def home_renamed(table: Frame, facts: Facts) -> Broken:
-    """A region name that is no longer valid. `expected` is its successor."""
-    judged = _judged_home(table, facts)
-    belongs = judged["resolved_province"] & judged["resolved_city"] & judged["hierarchy"]
-    return Broken(belongs & ~judged["valid_then"], expected=judged["successors"])
 
 
 @rule

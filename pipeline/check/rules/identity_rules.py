@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.check.rule import Broken, Facts, Mask, RuleFunction, given, milder, of_registry, once, rule
+from pipeline.check.rule import Broken, Facts, Mask, given, milder, of_registry, once, rule, rule_of
 from pipeline.check.rules.record_rules import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
@@ -58,10 +58,10 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
     return numbers.is_kind("resident", "old15") & ~known_code(numbers.region)
 
 
-@rule
-def id_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different students submitted one ID number. It is an info for the owner by the registry."""
-    return Broken(table["id_number_clash"], severity=milder(table["id_number_clash_owned"]))
+@rule_of("{}_unique", "id_number", "exam_number", "student_number")
+def number_unique(table: Frame, facts: Facts, name: str) -> Broken:
+    """Two different students submitted one number. It is an info for the owner by the registry."""
+    return Broken(table[f"{name}_clash"], severity=milder(table[f"{name}_clash_owned"]))
 
 
 @rule
@@ -103,6 +103,14 @@ def judged_origin(table: Frame, facts: Facts) -> Frame:
     return judge_regions(*places, enrolled_in(table, facts))
 
 
+@once
+def _judged_home(table: Frame, facts: Facts) -> Frame:
+    return judge_regions(table["home_province"], table["home_city"], table["home_county"], facts.year)
+
+
+_JUDGED = {"origin": judged_origin, "home": _judged_home}
+
+
 @rule
 def origin_precision(table: Frame, facts: Facts) -> Mask:
     """Province or city is missing or no known region."""
@@ -110,18 +118,18 @@ def origin_precision(table: Frame, facts: Facts) -> Mask:
     return ~(judged["resolved_province"] & judged["resolved_city"] & given(table["origin_city"]))
 
 
-@rule
-def origin_hierarchy(table: Frame, facts: Facts) -> Mask:
+@rule_of("{}_hierarchy", "origin", "home")
+def region_hierarchy(table: Frame, facts: Facts, name: str) -> Mask:
     """The city never was in the province, or the county never in the city, in any year."""
-    judged = judged_origin(table, facts)
-    named = given(table["origin_city"])  # else `origin.precision` reports it
-    return judged["resolved_province"] & judged["resolved_city"] & named & ~judged["hierarchy"]
+    judged = _JUDGED[name](table, facts)
+    named = given(table[f"{name}_province"]) & given(table[f"{name}_city"])  # else `origin.precision` reports it
+    return named & judged["resolved_province"] & judged["resolved_city"] & ~judged["hierarchy"]
 
 
-@rule
-def origin_renamed(table: Frame, facts: Facts) -> Broken:
-    """The names belong together, but in another year than that of enrolment. `expected` is the successors."""
-    judged = judged_origin(table, facts)
+@rule_of("{}_renamed", "origin", "home")
+def region_renamed(table: Frame, facts: Facts, name: str) -> Broken:
+    """The names belong together, but in another year than that judged. `expected` is the successors."""
+    judged = _JUDGED[name](table, facts)
     belongs = judged["resolved_province"] & judged["resolved_city"] & judged["hierarchy"]
     return Broken(belongs & ~judged["valid_then"], expected=judged["successors"])
 
@@ -170,25 +178,17 @@ def cause(table: Frame) -> pd.Series:
     return pd.Series(found, index=table.index, dtype="str")
 
 
-_CAUSES = {
-    "not_checked": "The registry could not be read: never the same as unknown.",
-    "wrong_school": "ID number and name stand in the registry of the other school.",
-    "name_differs": "The registry has the ID number under another name; other numbers point to that row or none.",
-    "id_of_another": "The ID number is one row's; other numbers with the name (or both) point to one other row.",
-    "id_mistyped": "No row has the ID number, one has a number and the name; the given one is not valid, or blank.",
-    "registry_outdated": "As mistyped, but the given ID number is valid: another one, or the registry's is wrong.",
-    "ambiguous": "Two rows fit equally well, or the numbers point to different rows and the name to neither.",
-    "unknown": "Nothing fits.",
-}
-
-
-def _rule_of(name: str, about: str) -> RuleFunction:
-    def told(table: Frame, facts: Facts) -> Broken:
-        return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])
-
-    told.__name__, told.__doc__ = f"identity_{name}", about
-    return told
-
-
-for _name, _about in _CAUSES.items():
-    rule(_rule_of(_name, _about))
+@rule_of(
+    "identity_{}",
+    "not_checked",  # the registry could not be read: never the same as unknown
+    "wrong_school",  # ID number and name stand in the registry of the other school
+    "name_differs",  # the registry has the ID number under another name; other numbers point to that row or none
+    "id_of_another",  # the ID number is one row's; other numbers with the name (or both) point to one other row
+    "id_mistyped",  # no row has the ID number, one has a number and the name; the given one is not valid, or blank
+    "registry_outdated",  # as mistyped, but the given ID number is valid: another one, or the registry's is wrong
+    "ambiguous",  # two rows fit equally well, or the numbers point to different rows and the name to neither
+    "unknown",  # nothing fits
+)
+def identity_failed(table: Frame, facts: Facts, name: str) -> Broken:
+    """The identity could not be certified, for this cause. `expected` is the evidence."""
+    return Broken(table["identity_cause"] == name, expected=table["identity_evidence"])

@@ -8,7 +8,7 @@ from math import ceil, floor
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.check.rule import Broken, Facts, Mask, given, milder, rule
+from pipeline.check.rule import Broken, Facts, Mask, given, rule, rule_of
 from pipeline.knowledge.contacts import email_misspelt, email_ok
 from pipeline.knowledge.text_columns import flag_by_distinct, flag_by_rows
 from pipeline.normalise.text_repairs import comparable
@@ -64,10 +64,10 @@ def email_qq_preferred(table: Frame, facts: Facts) -> Mask:
     return given(table["email"]) & ~table["email"].str.lower().str.endswith("@qq.com")
 
 
-@rule
-def graduation_month_format(table: Frame, facts: Facts) -> Mask:
-    """The month of graduation cannot be read as a month."""
-    return given(table["graduation_month"]) & ~is_month(table["graduation_month"])
+@rule_of("{}_format", "graduation_month", "enrolment_month")
+def month_format(table: Frame, facts: Facts, name: str) -> Mask:
+    """The month cannot be read as one."""
+    return given(table[name]) & ~is_month(table[name])
 
 
 @rule
@@ -89,12 +89,6 @@ WITH_UNIT = ["定向", "委培"]
 
 
 @rule
-def exam_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different students submitted one exam number. It is an info for the owner by the registry."""
-    return Broken(table["exam_number_clash"], severity=milder(table["exam_number_clash_owned"]))
-
-
-@rule
 def college_vocabulary(table: Frame, facts: Facts) -> Mask:
     """The college is not in the table of colleges (former names included) and is not the matched registry row's.
 
@@ -112,22 +106,12 @@ def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
     return given(table["class_name"]) & looked_up & ~table["class_known"]
 
 
-@rule
-def class_name_college(table: Frame, facts: Facts) -> Broken:
-    """The class belongs to another college."""
-    return _class_differs(table, "college")
-
-
-@rule
-def class_name_major(table: Frame, facts: Facts) -> Broken:
-    """A major was given and the class belongs to another one."""
-    return _class_differs(table, "major")
-
-
-def _class_differs(table: Frame, column: str) -> Broken:
-    told = table[f"class_{column}"]
-    differs = table["class_known"] & given(told) & given(table[column]) & (table[column] != told)
-    unlike = table[column][differs].map(comparable) != told[differs].map(comparable)
+@rule_of("class_name_{}", "college", "major")
+def class_name_differs(table: Frame, facts: Facts, name: str) -> Broken:
+    """The class belongs to another college or major than the given one."""
+    told = table[f"class_{name}"]
+    differs = table["class_known"] & given(told) & given(table[name]) & (table[name] != told)
+    unlike = table[name][differs].map(comparable) != told[differs].map(comparable)
     return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
 
 
@@ -140,18 +124,6 @@ def student_number_format(table: Frame, facts: Facts) -> Mask:
     except pa.ArrowInvalid:  # Python's syntax only, such as a count over 1,000
         fits = flag_by_distinct(numbers, lambda number: re.fullmatch(pattern, number) is not None)
     return given(numbers) & ~fits
-
-
-@rule
-def student_number_unique(table: Frame, facts: Facts) -> Broken:
-    """Two different people submitted one student number. It is an info for the owner by the registry."""
-    return Broken(table["student_number_clash"], severity=milder(table["student_number_clash_owned"]))
-
-
-@rule
-def enrolment_month_format(table: Frame, facts: Facts) -> Mask:
-    """The month of enrolment cannot be read as a month."""
-    return given(table["enrolment_month"]) & ~is_month(table["enrolment_month"])
 
 
 _HALF_YEARS = {f"{half / 2:g}" for half in range(3, 17)}  # 1.5 to 8

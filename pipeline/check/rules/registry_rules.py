@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.check.rule import Broken, Facts, Mask, given, rule
+from pipeline.check.rule import Broken, Facts, Mask, given, rule, rule_of
 from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.knowledge.regions import judge_regions
@@ -25,16 +25,10 @@ def student_number_of_one(table: Frame, facts: Facts) -> Mask:
     return table[DOUBTED]
 
 
-@rule
-def exam_number_once(table: Frame, facts: Facts) -> Mask:
-    """Two rows of one school hold one exam number."""
-    return _repeated(table["school"], table["exam_number"])
-
-
-@rule
-def id_number_once(table: Frame, facts: Facts) -> Mask:
-    """Two rows of one school hold one ID number."""
-    return _repeated(table["school"], person_id(table["id_number"]))
+@rule_of("{}_once", "exam_number", "id_number")
+def number_once(table: Frame, facts: Facts, name: str) -> Mask:
+    """Two rows of one school hold one number."""
+    return _repeated(table["school"], person_id(table[name]) if name == "id_number" else table[name])
 
 
 @rule
@@ -45,16 +39,13 @@ def id_number_one_school(table: Frame, facts: Facts) -> Mask:
     return people.isin(list(pairs["id"][pairs["id"].duplicated()]))
 
 
-@rule
-def class_one_college(table: Frame, facts: Facts) -> Mask:
-    """The class stands under two colleges: every row of it."""
-    return _several_in_class(table, "college")
-
-
-@rule
-def class_one_major(table: Frame, facts: Facts) -> Mask:
-    """The class stands under two majors: every row of it."""
-    return _several_in_class(table, "major")
+@rule_of("class_one_{}", "college", "major")
+def class_once(table: Frame, facts: Facts, name: str) -> Mask:
+    """The class stands under two colleges or majors: every row of it."""
+    named = given(table["class_name"]) & given(table[name])
+    keys = table["school"] + "\x1f" + table["class_name"]
+    groups = pd.DataFrame({"key": keys, "value": table[name]})[named].drop_duplicates()
+    return named & keys.isin(list(groups["key"][groups["key"].duplicated()]))
 
 
 @rule
@@ -63,16 +54,10 @@ def college_listed(table: Frame, facts: Facts) -> Mask:
     return given(table["college"]) & ~facts.words.is_college(table["school"], table["college"])
 
 
-@rule
-def exam_number_damaged(table: Frame, facts: Facts) -> Mask:
-    """The cell of the exam number held a number, so digits are lost."""
-    return damaged(table["exam_number"])
-
-
-@rule
-def student_number_damaged(table: Frame, facts: Facts) -> Mask:
-    """The cell of the student number held a number, so digits are lost."""
-    return damaged(table["student_number"])
+@rule_of("{}_damaged", "exam_number", "student_number")
+def number_damaged(table: Frame, facts: Facts, name: str) -> Mask:
+    """The cell of the number held a number, so digits are lost."""
+    return damaged(table[name])
 
 
 @rule
@@ -100,13 +85,6 @@ def origin_county_known(table: Frame, facts: Facts) -> Mask:
 
 def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
     return (schools + "\x1f" + numbers).duplicated(keep=False) & given(numbers)
-
-
-def _several_in_class(table: Frame, column: str) -> Mask:
-    named = given(table["class_name"]) & given(table[column])
-    keys = table["school"] + "\x1f" + table["class_name"]
-    groups = pd.DataFrame({"key": keys, "value": table[column]})[named].drop_duplicates()
-    return named & keys.isin(list(groups["key"][groups["key"].duplicated()]))
 
 
 @rule
