@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
+from pipeline.check.logic import LOGIC
 from pipeline.match.match_stage import Registries, match
 from tests.frames import GOOD, registry, submissions
-from tests.spec.judge import LATEST
+from tests.spec.judge import LATEST, facts
 
 MATE = {
     "id_number": "430302199610011029",
@@ -39,6 +40,14 @@ def test_who_owns_a_number_is_only_told(name: str, thief: dict[str, str]):
     told = marks({}, {**thief, name: GOOD[name]})
     assert told[f"{name}_clash"].tolist() == [True, True]
     assert told[f"{name}_clash_owned"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_owner_is_told_mildly(name: str):
+    broken = LOGIC[f"expect_{name}_unique"](marks({}, {**MATE, name: GOOD[name]}), facts(), name)
+    assert broken.rows.tolist() == [True, True]
+    assert broken.severity is not None
+    assert broken.severity.tolist() == ["info", ""]
 
 
 @pytest.mark.parametrize("name", ["student_number", "exam_number"])
