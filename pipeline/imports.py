@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from types import ModuleType
 from typing import cast
@@ -43,6 +44,40 @@ def when_asked(*names: str) -> Generator[None]:
         for name, module in waiting.items():
             if sys.modules.get(name) is module:
                 del sys.modules[name]
+
+
+@contextmanager
+def lazily() -> Generator[None]:
+    """In the body, `from PACKAGE import MODULE` binds a stand-in, which imports the module when an attribute is used.
+
+    Packages, and modules already imported, are plain.
+    """
+    finder = _StandIns()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name, module in finder.made.items():
+            package, _, own = name.rpartition(".")
+            for names, key in ((sys.modules, name), (vars(sys.modules[package]), own)):
+                if names.get(key) is module:
+                    del names[key]
+
+
+class _StandIns(Loader):
+    """Finds stand-ins for `lazily`."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, ModuleType] = {}
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        found = None if name in self.made else PathFinder.find_spec(name, path)
+        return ModuleSpec(name, self) if found and found.submodule_search_locations is None else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__class__ = _Later
+        self.made[module.__name__] = module
 
 
 def once_imported(name: str, act: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from pipeline.imports import once_imported, when_asked
+from pipeline.imports import lazily, once_imported, when_asked
 
 SMALL = "colorsys"
 
@@ -27,6 +27,28 @@ def test_a_stand_in_that_is_asked_at_once_gives_way():
         assert taken.rgb_to_hsv
         assert sys.modules[SMALL] is not taken
     assert sys.modules[SMALL].rgb_to_hsv is taken.rgb_to_hsv
+
+
+def test_modules_of_a_package_are_imported_when_an_attribute_is_used_and_others_get_them_plainly(tmp_path, monkeypatch):
+    package = tmp_path / "some_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name in ("first", "second"):
+        (package / f"{name}.py").write_text(f"NAME = {name!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with lazily():
+        from some_package import first, second  # pyright: ignore[reportMissingImports]
+
+        assert second.NAME == "second"  # one that is asked at once
+    assert "some_package.first" not in sys.modules
+    assert not hasattr(sys.modules["some_package"], "first")
+    plain = importlib.import_module("some_package.first")
+    assert plain is not first
+    assert plain is sys.modules["some_package"].first
+    monkeypatch.setattr(plain, "NAME", "another")
+    assert first.NAME == "another"
+    for name in ("some_package.first", "some_package.second", "some_package"):
+        del sys.modules[name]
 
 
 def test_an_act_waits_for_the_import_the_last_one_counts_and_afterwards_it_is_done_at_once():

@@ -7,44 +7,41 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
-from pipeline.cli.common import CohortPath, app, cohort_at, say
+from pipeline.cli.common import CohortPath, app, cohorts, say
 from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, UsageError
+from pipeline.imports import lazily
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.cohort_text import Starter
-    from pipeline.tables import Frame
+with lazily():
+    from pipeline import cohort_text, practice, run, run_folder, tables, whole
+    from pipeline.anonymise import anonymise_cohort
+    from pipeline.collect import school_tables, template
+    from pipeline.collect.google import google_template
+    from pipeline.normalise import dates
 
 
 @app.command("demo")
 def demo(
     folder: Annotated[Path, Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
-    run: Annotated[bool, Option("--run/--no-run", help="写出之后是否核对")] = True,
+    judged: Annotated[bool, Option("--run/--no-run", help="写出之后是否核对")] = True,
 ) -> None:
     """写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。"""
-    from pipeline.practice import copy_practice, is_practice
-    from pipeline.whole import folder_appearing
-
     now = datetime.now(SHANGHAI)
-    if is_practice(folder):
+    if practice.is_practice(folder):
         say(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
     else:
-        with folder_appearing(folder) as draft:
-            copy_practice(draft, now.date())
-    if not run:
+        with whole.folder_appearing(folder) as draft:
+            practice.copy_practice(draft, now.date())
+    if not judged:
         print(folder / "cohort.toml")
         return
-    from pipeline.run import run_cohort
-    from pipeline.run_folder import RunOptions
-
-    outcome = run_cohort(cohort_at(folder), RunOptions(as_of=now.date(), now=now))
+    outcome = run.run_cohort(cohorts.load_cohort(folder), run_folder.RunOptions(as_of=now.date(), now=now))
     if outcome.lacking:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
     say("完成。请用浏览器打开下面这一页：")
@@ -68,15 +65,12 @@ def init(
     ] = None,
 ) -> None:
     """新建一届的文件夹：设置文件、登记表和人员表。"""
-    from pipeline import cohort_text
-    from pipeline.collect.template import write_template
-
     if folder.is_file():
         raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
     if like is None:
         beginnings, colleges = cohort_text.fresh(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
     else:
-        older = cohort_at(like)
+        older = cohorts.load_cohort(like)
         beginnings = cohort_text.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
         colleges = _colleges(older)
     texts = {"colleges.csv": colleges, "counselors.csv": cohort_text.COUNSELORS}
@@ -95,17 +89,13 @@ def init(
     if taken:
         raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
     _write_files(folder, contents)
-    write_template(folder / _WORKBOOK, cohort_at(folder) if like or registry else None)
+    template.write_template(folder / _WORKBOOK, cohorts.load_cohort(folder) if like or registry else None)
     print(f"已新建 {folder}。{_NEXT_WITH if registry else _NEXT}")
     print(folder / "cohort.toml")
 
 
-def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, str]]:
+def _by_registry(beginnings: cohort_text.Starter, file: Path) -> tuple[cohort_text.Starter, dict[str, str]]:
     """Complete `beginnings` from a registry, and return tables of people with its colleges and classes."""
-    from pipeline.cohort_text import COLLEGES, COUNSELORS, EXAMPLE, cohort_text
-    from pipeline.collect.school_tables import read_registry
-    from pipeline.normalise.dates import month
-
     old, *others = beginnings.schools
     if others:
         raise UsageError("那一届有几所学校", where="--registry", remedy="请把各校的学籍导出放进新文件夹的 registry")
@@ -116,14 +106,14 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _write_files(folder, {
-            "cohort.toml": cohort_text(replace(beginnings, previous="", carried="")).encode(),
-            "colleges.csv": COLLEGES.encode(), "counselors.csv": COUNSELORS.encode(),
+            "cohort.toml": cohort_text.cohort_text(replace(beginnings, previous="", carried="")).encode(),
+            "colleges.csv": cohort_text.COLLEGES.encode(), "counselors.csv": cohort_text.COUNSELORS.encode(),
             school.registry: file.read_bytes(),
         })  # fmt: skip
-        rows = read_registry(school, cohort_at(folder), None).rows
-    if school.name == EXAMPLE[1]:
+        rows = school_tables.read_registry(school, cohorts.load_cohort(folder), None).rows
+    if school.name == cohort_text.EXAMPLE[1]:
         school = school.model_copy(update={"name": str(rows["school"].mode().iloc[0])})
-    months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
+    months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(dates.month)
     months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
     if not months.empty:
         most = str(months.mode().iloc[0])
@@ -131,11 +121,10 @@ def _by_registry(beginnings: Starter, file: Path) -> tuple[Starter, dict[str, st
     return replace(beginnings, schools=(school,)), _people(school.name, rows)
 
 
-def _people(school: str, rows: Frame) -> dict[str, str]:
-    from pipeline.collect.school_tables import COLLEGES, COUNSELORS
-
+def _people(school: str, rows: tables.Frame) -> dict[str, str]:
     places = rows[["college", "class_name"]].map(str.strip)
-    tables = {"colleges.csv": (COLLEGES, ["college"]), "counselors.csv": (COUNSELORS, ["college", "class_name"])}
+    colleges = school_tables.COLLEGES, ["college"]
+    counselors = school_tables.COUNSELORS, ["college", "class_name"]
     return {
         name: places[(places[own] != "").all(axis=1)][own]
         .drop_duplicates()
@@ -144,55 +133,46 @@ def _people(school: str, rows: Frame) -> dict[str, str]:
         .reindex(columns=list(labels), fill_value="")
         .rename(columns=labels)
         .to_csv(index=False, lineterminator="\n")
-        for name, (labels, own) in tables.items()
+        for name, (labels, own) in {"colleges.csv": colleges, "counselors.csv": counselors}.items()
     }
 
 
-def _colleges(cohort: Cohort) -> str:
+def _colleges(cohort: cohorts.Cohort) -> str:
     """Return the cohort's table of colleges, as CSV if it is a workbook or has another encoding."""
-    from pipeline.collect.school_tables import COLLEGES, read_people
-
     try:
         return cohort.path(cohort.people.colleges).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        return read_people(cohort)[0].rename(columns=COLLEGES).to_csv(index=False, lineterminator="\n")
+        colleges = school_tables.read_people(cohort)[0].rename(columns=school_tables.COLLEGES)
+        return colleges.to_csv(index=False, lineterminator="\n")
 
 
 def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
-    from pipeline.whole import appearing
-
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        with appearing(folder / name) as draft:
+        with whole.appearing(folder / name) as draft:
             draft.write_bytes(content)
 
 
 @app.command("template")
-def template(
+def make_template(
     out: Annotated[Path, Argument(help="写到哪个文件", metavar="[OUT.xlsx]")] = Path("登记表.xlsx"),
     cohort: Annotated[Path | None, Option("--cohort", help="届别文件夹：下拉框带上本届的学校、院系、班级")] = None,
     google: Annotated[str | None, Option("--google", help="Google 表格的编号（KEY）")] = None,
     force: Annotated[bool, Option("--force", help="文件已存在时覆盖")] = False,
 ) -> None:
     """生成收集用的登记表（xlsx），或用 --google 建在共享表格里。"""
-    from pipeline.cohort import FILE_NAME
-
-    here = cohort or (Path() if Path(FILE_NAME).is_file() else None)
-    settings = cohort_at(here) if here else None
+    here = cohort or (Path() if Path(cohorts.FILE_NAME).is_file() else None)
+    settings = cohorts.load_cohort(here) if here else None
     if google:
-        from pipeline.collect.google.google_template import complete_template
-
-        say(complete_template(google, settings))
+        say(google_template.complete_template(google, settings))
         print(google)
         return
     if out.suffix.lower() != ".xlsx":
         raise UsageError(f"文件名 {out.name} 不是 .xlsx", where="OUT.xlsx", remedy="请写作 登记表.xlsx")
     if out.exists() and not force:
         raise UsageError("文件已存在，没有覆盖", where=str(out), remedy="请换个文件名，或加 --force")
-    from pipeline.collect.template import write_template
-
-    write_template(out, settings)
+    template.write_template(out, settings)
     print(out)
 
 
@@ -204,11 +184,8 @@ def anonymise(
     """生成一份换了人的届别：问题一样，人都是虚构的，可以附在问题报告里。"""
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
-    from pipeline.anonymise.anonymise_cohort import anonymise_cohort
-    from pipeline.whole import folder_appearing
-
-    settings = cohort_at(cohort)
-    with folder_appearing(out) as folder:
-        anonymise_cohort(settings, folder)
+    settings = cohorts.load_cohort(cohort)
+    with whole.folder_appearing(out) as folder:
+        anonymise_cohort.anonymise_cohort(settings, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
     print(out / "cohort.toml")

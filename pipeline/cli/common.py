@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from pipeline.cli.chinese import Commands
 from pipeline.clock import SHANGHAI
 from pipeline.errors import UsageError
+from pipeline.imports import lazily
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.colleges import College
-    from pipeline.review.ledger import Ledger
-    from pipeline.review.review_snapshot import RunTables
+with lazily():
+    from rich import box
+    from rich import console as rich_console
+    from rich import table as rich_table
+
+    from pipeline import cohort as cohorts
+    from pipeline import colleges, run_folder, tables
+    from pipeline.collect import school_tables
+    from pipeline.review import ledger as ledgers
+    from pipeline.review import review_snapshot
+
 
 app = Commands(
     name="mingce",
@@ -44,21 +50,21 @@ def say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def cohort_at(path: Path) -> Cohort:
-    """Load a cohort."""
-    from pipeline.cohort import load_cohort
-
-    return load_cohort(path)
+def screen() -> rich_console.Console:
+    """Return the screen for tables and other people's words, which are no markup."""
+    return rich_console.Console(highlight=False, emoji=False, markup=False)
 
 
-def ledger_of(cohort: Cohort) -> AbstractContextManager[Ledger]:
-    """Open the ledger."""
-    from pipeline.review.ledger import open_ledger
+def new_table(title: str, *headers: str) -> rich_table.Table:
+    """Return an empty table for `screen`. Its cells fold."""
+    looks: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "show_edge": False}
+    made = rich_table.Table(title=title or None, title_justify="left", **looks)
+    for header in headers:
+        made.add_column(header, overflow="fold", no_wrap=header in ("谁处理", "程度", "时间", "项目"))
+    return made
 
-    return open_ledger(cohort)
 
-
-def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
+def with_reports(cohort: cohorts.Cohort, folder: Path | None) -> cohorts.Cohort:
     """Return the cohort with `folder`, if given, as its folder of results. Its name may begin or end with spaces."""
     if folder is None:
         return cohort
@@ -66,38 +72,35 @@ def with_reports(cohort: Cohort, folder: Path | None) -> Cohort:
     return cohort.model_copy(update={"reports": reports})
 
 
-def college_named(text: str, cohort: Cohort) -> College:
+def college_named(text: str, cohort: cohorts.Cohort) -> colleges.College:
     """Return the college that a user wrote, also by a former name. Raise `UsageError` if none or several match."""
-    from pipeline.collect.school_tables import read_people
-    from pipeline.colleges import find_college
-
-    return find_college(text, cohort, read_people(cohort)[0])
+    return colleges.find_college(text, cohort, school_tables.read_people(cohort)[0])
 
 
-def say_older(cohort: Cohort, run_id: str) -> None:
+def entries_of(cohort: cohorts.Cohort, *kinds: str) -> tables.Frame:
+    """Return the ledger's entries of these kinds (none: all)."""
+    with ledgers.open_ledger(cohort) as ledger:
+        return ledger.entries(*kinds)
+
+
+def say_older(cohort: cohorts.Cohort, run_id: str) -> None:
     """Report a newer run that did not become the latest."""
-    from pipeline.run_folder import newer_attempt
-
-    if newer := newer_attempt(cohort.reports_folder, run_id):
+    if newer := run_folder.newer_attempt(cohort.reports_folder, run_id):
         say(newer)
 
 
-def newest_of(cohort: Cohort) -> Path:
+def newest_of(cohort: cohorts.Cohort) -> Path:
     """Return the folder of the newest run or check of all colleges (`newest_run`). See `say_older`."""
-    from pipeline.review.review_snapshot import newest_run
-
-    run = newest_run(cohort)
+    run = review_snapshot.newest_run(cohort)
     say_older(cohort, run.name)
     return run
 
 
-def open_desk(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
+def open_desk(cohort: cohorts.Cohort, known: str = "") -> tuple[review_snapshot.RunTables, date]:
     """Return the newest run's tables and today. Reports a newer run as `say_older` does."""
-    from pipeline.review.review_snapshot import open_tables
-
-    tables, today = open_tables(cohort, known)
-    say_older(cohort, tables.run_id)
-    return tables, today
+    run, today = review_snapshot.open_tables(cohort, known)
+    say_older(cohort, run.run_id)
+    return run, today
 
 
 def parse_date(text: str | None, option: str = "--as-of") -> date:

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Option
 
@@ -18,9 +18,9 @@ from pipeline.cli.common import (
     Colleges,
     Why,
     app,
-    cohort_at,
+    cohorts,
     college_named,
-    ledger_of,
+    ledgers,
     newest_of,
     say,
     say_older,
@@ -28,14 +28,16 @@ from pipeline.cli.common import (
 )
 from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, RefusedError, UsageError, one_line
+from pipeline.imports import lazily
+from pipeline.logs import log_to, mask
 from pipeline.resources import report_table
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.deliver.post import Result
-    from pipeline.deliver.send import Sent
-    from pipeline.deliver.write_back import SheetAnswers
-    from pipeline.papers.make import PaperRequest
+with lazily():
+    from pipeline import lock
+    from pipeline.deliver import post, recipients, send, write_back
+    from pipeline.papers import class_roster, make
+    from pipeline.review import actions, chain
+    from pipeline.view import run_tables
 
 
 _WORDS: dict[str, str] = report_table("words")["deliveries"]
@@ -45,7 +47,7 @@ Reports = Annotated[Path | None, Option("--reports", help="运行结果所在的
 
 
 @app.command("send")
-def send(
+def send_pages(
     cohort: CohortPath = Path(),
     dry_run: Annotated[bool, Option("--dry-run", help="只列出将寄给谁，不寄也不记录")] = False,
     failed: Annotated[bool, Option("--failed", help="只重寄被拒收或暂未收下的")] = False,
@@ -54,38 +56,30 @@ def send(
     reports: Reports = None,
 ) -> None:
     """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
-    from pipeline.deliver.send import Options, send_due, system_clock
-    from pipeline.logs import log_to
-
-    loaded = with_reports(cohort_at(cohort), reports)
-    options = Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
+    loaded = with_reports(cohorts.load_cohort(cohort), reports)
+    options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
-        sent = send_due(loaded, options, system_clock(), told=_say_result)
+        sent = send.send_due(loaded, options, send.system_clock(), told=_say_result)
     say_older(loaded, sent.run_id)
     _summary(sent, dry_run)
 
 
-def _say_result(result: Result) -> None:
+def _say_result(result: post.Result) -> None:
     """Print what became of a mail, for a timer's journal: staff by kind and name, students by student number."""
-    from pipeline.deliver.recipients import KIND_NAMES
-    from pipeline.logs import mask
-
     if result.action in _QUIET:
         return
     one = result.recipient
     staff = one.kind in ("counselor", "secretary")
     who = one.names if staff else sorted("/".join(key) for key in one.scope)
-    told = f"{KIND_NAMES[one.kind]} {'、'.join(who)}".strip()
+    told = f"{recipients.KIND_NAMES[one.kind]} {'、'.join(who)}".strip()
     say(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
 
 
-def _summary(sent: Sent, dry_run: bool) -> None:
-    from pipeline.deliver.recipients import KIND_NAMES
-
+def _summary(sent: send.Sent, dry_run: bool) -> None:
     if dry_run:
         for result in sent.results:
             one = result.recipient
-            who = f"{KIND_NAMES[one.kind]} {one_line('、'.join(one.names))}".strip()
+            who = f"{recipients.KIND_NAMES[one.kind]} {one_line('、'.join(one.names))}".strip()
             print(f"{_WORDS[result.action]}：{one.address}（{who}）{result.why}")
     for lacking in sent.unreachable:
         say(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
@@ -105,7 +99,7 @@ def _summary(sent: Sent, dry_run: bool) -> None:
 
 
 @app.command("write-back")
-def write_back(
+def answer(
     path: CohortPath = Path(),
     by: Annotated[str, Option("--by", help="经办人姓名（--dry-run 时可省略）")] = "",
     why: Why = "",
@@ -115,18 +109,14 @@ def write_back(
     """把每个学生的状态和需要更正的内容写回 Google 表格的“认证结果”工作表。"""
     if not dry_run and not by.strip():
         raise UsageError("没有写明经办人", where="--by", remedy="请加 --by 姓名；只想看会改动什么，请加 --dry-run")
-    from pipeline.deliver.write_back import write_answers
-    from pipeline.lock import cohort_lock
-    from pipeline.review.chain import Entry
-
-    cohort = cohort_at(path)
+    cohort = cohorts.load_cohort(path)
     run = newest_of(cohort)
-    with nullcontext() if dry_run else cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
-        summary = write_answers(cohort, run, dry_run)
+    with nullcontext() if dry_run else lock.cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
+        summary = write_back.write_answers(cohort, run, dry_run)
     if not dry_run:
         told = [{"spreadsheet": one.key, "rows": one.rows, "changed": len(one.changed)} for one in summary.sheets]
-        with ledger_of(cohort) as ledger:
-            ledger.append(Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": told}))
+        with ledgers.open_ledger(cohort) as ledger:
+            ledger.append(chain.Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": told}))
     if as_json:
         sheets = [vars(sheet) for sheet in summary.sheets]
         print(json.dumps({"run": run.name, "sheets": sheets, "unplaced": summary.unplaced}, ensure_ascii=False))
@@ -137,7 +127,7 @@ def write_back(
         say(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
 
 
-def _say_sheet(sheet: SheetAnswers) -> None:
+def _say_sheet(sheet: write_back.SheetAnswers) -> None:
     did = "已写入" if sheet.written else "将写入（未写入）"
     say(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
     for state in dict.fromkeys([*sheet.before, *sheet.counts]):
@@ -164,27 +154,23 @@ def papers(
     reports: Reports = None,
 ) -> None:
     """打印、传阅的表：核对签名表、学籍勘误汇总表、问题表、核对结果、操作流程。"""
-    from pipeline.papers.class_roster import PHOTOGRAPH
-    from pipeline.papers.make import KINDS, PaperRequest, has_run, make_guide, make_papers
-    from pipeline.view.run_tables import load_run
-
-    unknown = [name for name in kind or () if name not in KINDS]
+    unknown = [name for name in kind or () if name not in make.KINDS]
     if unknown:
-        raise UsageError(f"没有这种表 {unknown[0]}", where="--kind", remedy=f"可用：{'、'.join(KINDS)}")
-    kinds = tuple(dict.fromkeys(kind or KINDS))
+        raise UsageError(f"没有这种表 {unknown[0]}", where="--kind", remedy=f"可用：{'、'.join(make.KINDS)}")
+    kinds = tuple(dict.fromkeys(kind or make.KINDS))
     if full and "proof" not in kinds:
         raise UsageError("--full 只用于核对签名表", where="--full", remedy="请加 --kind proof")
-    loaded = with_reports(cohort_at(cohort), reports)
+    loaded = with_reports(cohorts.load_cohort(cohort), reports)
     colleges = tuple(college_named(text, loaded) for text in college or ())
-    wanted = PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
-    if kinds == ("guide",) and not has_run(loaded):
-        made, run = make_guide(loaded), ""
+    wanted = make.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
+    if kinds == ("guide",) and not make.has_run(loaded):
+        made, run = make.make_guide(loaded), ""
     else:
         newest = newest_of(loaded)
         if full:
             _record_full(loaded, newest.name, wanted, by, why)
-            say(PHOTOGRAPH)
-        made, run = make_papers(loaded, load_run(newest), wanted), newest.name
+            say(class_roster.PHOTOGRAPH)
+        made, run = make.make_papers(loaded, run_tables.load_run(newest), wanted), newest.name
     for path in made.files:
         say(f"已写出 {path.relative_to(made.folder)}")
     for line in made.left:
@@ -194,11 +180,8 @@ def papers(
         raise PartialError(f"{len(made.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")
 
 
-def _record_full(cohort: Cohort, run: str, wanted: PaperRequest, by: str, why: str) -> None:
-    from pipeline.review.actions import Actor
-    from pipeline.review.chain import Entry
-
-    actor = Actor(by, why)
+def _record_full(cohort: cohorts.Cohort, run: str, wanted: make.PaperRequest, by: str, why: str) -> None:
+    actor = actions.Actor(by, why)
     data = {"run": run, "colleges": [str(one) for one in wanted.colleges], "classes": list(wanted.classes)}
-    with ledger_of(cohort) as ledger:
-        ledger.append(Entry("papers", action="full", by=actor.by.strip(), why=actor.why.strip(), data=data))
+    with ledgers.open_ledger(cohort) as ledger:
+        ledger.append(chain.Entry("papers", action="full", by=actor.by.strip(), why=actor.why.strip(), data=data))

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from typer import Argument, Option
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, app, cohort_at, ledger_of, open_desk
+from pipeline.cli.common import AsJson, CohortPath, app, cohorts, entries_of, new_table, open_desk, screen
 from pipeline.errors import one_line
+from pipeline.imports import lazily
 from pipeline.resources import report_table
+
+with lazily():
+    from pipeline import states, student_facts, tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,22 +34,16 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """一名学生的全部情况和原因，接电话时用。"""
-    from rich.console import Console
-
-    from pipeline.student_facts import masked_facts, student_facts_of
-
-    opened = cohort_at(cohort)
-    tables, today = open_desk(opened, number)
-    with ledger_of(opened) as ledger:
-        entries = ledger.entries()
-    run = opened.reports_folder / "runs" / tables.run_id  # this run, even if a newer one has ended since
-    facts = student_facts_of(tables, run, entries, number, today)
-    facts = facts if full else masked_facts(facts)
+    opened = cohorts.load_cohort(cohort)
+    snapshot, today = open_desk(opened, number)
+    run = opened.reports_folder / "runs" / snapshot.run_id  # this run, even if a newer one has ended since
+    facts = student_facts.student_facts_of(snapshot, run, entries_of(opened), number, today)
+    facts = facts if full else student_facts.masked_facts(facts)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
         return
     facts = _for_a_screen(facts)
-    console = Console(highlight=False, emoji=False, markup=False)
+    console = screen()
     _head(console, facts)
     console.print(_WARNING, style="bold red")
     for given in reversed(facts["submissions"]):
@@ -70,14 +68,12 @@ def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
 
 
 def _head(console: Console, facts: dict[str, Any]) -> None:
-    from pipeline.tables import STATUSES
-
     one = facts["student"]
     number = f"{one['school_code']}/{one['student_number']}"
     if not facts["registry"]:
         console.print(f"{number}  学籍库中没有这名学生（{one['school']}）", style="bold")
         return
-    status = STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
+    status = tables.STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
     place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {one['name']}  {status}", style="bold")
     console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
@@ -94,11 +90,10 @@ def _place(row: dict[str, Any]) -> str:
 
 
 def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any], full: bool) -> None:
-    from pipeline.student_facts import ROLES
-
     role = given["role"]
     console.print()
-    console.print(f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {ROLES[role]}", style="bold")
+    head = f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {student_facts.ROLES[role]}"
+    console.print(head, style="bold")
     console.print(_place(given))
     if given["match"]:
         console.print(_judged(given["match"]))
@@ -108,7 +103,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
         console.print(_compared(given, registry if role == "counts" else {}, full))
     _findings(console, given["findings"])
     if given["changes"]:
-        table = _table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
+        table = new_table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
         for row in given["changes"]:
             table.add_row(fields.label(row["field"]), row["given"], row["kept"], row["why"])
         console.print()
@@ -119,9 +114,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
 
 
 def _judged(match: dict[str, Any]) -> str:
-    from pipeline.tables import CERTIFIED
-
-    told = f"身份{CERTIFIED[match['identity']]}，学籍信息{CERTIFIED[match['record']]}"
+    told = f"身份{tables.CERTIFIED[match['identity']]}，学籍信息{tables.CERTIFIED[match['record']]}"
     if not match["matched_student_number"]:
         return f"{told}；没有对应的学籍"
     where = f"{match['matched_school']} {match['matched_student_number']}"
@@ -130,7 +123,7 @@ def _judged(match: dict[str, Any]) -> str:
 
 def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
     """Return submitted fields next to the registry's: all, or those that differ, have findings, or are in `_ALWAYS`."""
-    table = _table("", "项目", "填写", "学籍库（不可念出）", "")
+    table = new_table("", "项目", "填写", "学籍库（不可念出）", "")
     shown = {*_ALWAYS, *(row["field"] for row in given["findings"])}
     for name, value in given["fields"].items():
         official = str(registry.get(name, ""))
@@ -142,32 +135,28 @@ def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Ta
 
 
 def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
-    from pipeline.states import ACTORS
-    from pipeline.tables import SEVERITIES
-
     if not findings:
         return
-    table = _table("核验发现的问题", "谁处理", "程度", "项目", "问题和依据（依据不可念出）")
+    table = new_table("核验发现的问题", "谁处理", "程度", "项目", "问题和依据（依据不可念出）")
     for row in findings:
-        level = SEVERITIES[row["severity"]] + ("\n例外放行" if row["excepted"] else "")
+        level = tables.SEVERITIES[row["severity"]] + ("\n例外放行" if row["excepted"] else "")
         style = "red" if row["severity"] == "critical" and not row["excepted"] else ""
         evidence = f"\n依据：{row['expected']}" if row["expected"] else ""
         told = f"{row['message']}  [{row['rule']}]{evidence}"
-        table.add_row(ACTORS[row["actor"]], level, fields.label(row["field"]), told, style=style)
+        table.add_row(states.ACTORS[row["actor"]], level, fields.label(row["field"]), told, style=style)
     console.print()
     console.print(table)
 
 
 def _ledger(console: Console, facts: dict[str, Any]) -> None:
-    from pipeline.student_facts import by_whom, kind_name, what_was_done
-
     console.print()
     if facts["ledger"]:
-        table = _table("审核和例外", "时间", "事项", "经办人", "说明")
+        table = new_table("审核和例外", "时间", "事项", "经办人", "说明")
         for row in facts["ledger"]:
-            what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
+            what = f"{student_facts.what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
             proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
-            table.add_row(_minute(row["at"]), what, by_whom(row), "  ".join(filter(None, (row["why"], proof))))
+            why = "  ".join(filter(None, (row["why"], proof)))
+            table.add_row(_minute(row["at"]), what, student_facts.by_whom(row), why)
         console.print(table)
     else:
         console.print("还没有审核记录")
@@ -181,19 +170,9 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
     words = report_table("words")["deliveries"]
     for row in facts["deliveries"]:
         if row["action"] != "claim":
-            to = f"{kind_name(row['to'])} {row['whom'] or ''}".strip()
+            to = f"{student_facts.kind_name(row['to'])} {row['whom'] or ''}".strip()
             console.print(f"邮件 {_minute(row['at'])}  {to}  {words.get(row['action'], row['action'])}")
 
 
 def _minute(at: str) -> str:
     return at[:16].replace("T", " ")
-
-
-def _table(title: str, *headers: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=header in ("谁处理", "程度", "时间", "项目"))
-    return table

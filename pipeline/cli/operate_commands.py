@@ -11,16 +11,20 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from pipeline.cli.common import CohortPath, Why, app, cohort_at, say
+from pipeline.cli.common import CohortPath, Why, app, cohorts, ledgers, say
 from pipeline.clock import SHANGHAI
 from pipeline.errors import ConfigurationError, MingceError, UsageError
+from pipeline.imports import lazily
+
+with lazily():
+    from pipeline.operate import backup, doctor, purge, schedule
 
 _MARKS = {True: "✓", False: "✗", None: "·"}
 ByWhom = Annotated[str, Option("--by", help="经办人姓名（默认记系统账号）")]
 
 
 @app.command("schedule")
-def schedule(
+def show_or_install(
     cohort: CohortPath = Path(),
     run_at: Annotated[list[str] | None, Option("--run-at", help="每天核对的时间，可重复", metavar="HH:MM")] = None,
     send_at: Annotated[list[str] | None, Option("--send-at", help="每天寄送的时间，可重复", metavar="HH:MM")] = None,
@@ -29,39 +33,36 @@ def schedule(
     catch_up: Annotated[bool, Option("--catch-up", help="补做错过的核对和寄送，各一次")] = False,
 ) -> None:
     """显示或安装定时任务：在登记时间内每天核对、寄送。"""
-    from pipeline.operate import schedule as work
-
-    loaded = cohort_at(cohort)
+    loaded = cohorts.load_cohort(cohort)
     program = (sys.executable, "-m", "pipeline")
-    table = work.timetable(loaded, program, run_at or ["02:00"], send_at or ["06:30"])
+    table = schedule.timetable(loaded, program, run_at or ["02:00"], send_at or ["06:30"])
     if catch_up:
         now = datetime.now(SHANGHAI)
-        due: list[work.Job] = [job for job in work.JOBS if work.missed(table, job, now, work.last_done(loaded, job))]
-        for job in due:
+        for job in schedule.JOBS:
+            if not schedule.missed(table, job, now, schedule.last_done(loaded, job)):
+                continue
             say(f"补做：mingce {job}")
             code = subprocess.run(table.words(job), check=False).returncode
             if code:
                 raise MingceError(f"补做 mingce {job} 没有成功（{code}）", remedy="原因见上")
         return
-    chosen = kind or work.default_kind()
+    chosen = kind or schedule.default_kind()
     if chosen not in ("systemd", "cron", "windows"):
         raise UsageError(f"没有 {kind} 这种定时任务", where="--kind", remedy="请写 systemd、cron 或 windows")
     if not install:
-        print(work.printed_timer(table, chosen))
+        print(schedule.printed_timer(table, chosen))
         return
-    for line in work.install(table, chosen, Path.home()):
+    for line in schedule.install(table, chosen, Path.home()):
         say(line)
 
 
 @app.command("doctor")
-def doctor(cohort: CohortPath = Path()) -> None:
+def examine(cohort: CohortPath = Path()) -> None:
     """检查这台机器和届别文件夹，说明怎样改正。"""
-    from pipeline.operate.doctor import examine_cohort, machine
-
     try:
-        checks = examine_cohort(cohort_at(cohort), datetime.now(SHANGHAI))
+        checks = doctor.examine_cohort(cohorts.load_cohort(cohort), datetime.now(SHANGHAI))
     except ConfigurationError:
-        for check in machine():
+        for check in doctor.machine():
             print(f"{_MARKS[check.ok]} {check.what}")
         raise
     bad = 0
@@ -73,7 +74,7 @@ def doctor(cohort: CohortPath = Path()) -> None:
 
 
 @app.command("purge")
-def purge(
+def clear(
     cohort: CohortPath = Path(),
     dry_run: Annotated[bool, Option("--dry-run", help="只列出，不删除")] = False,
     closing: Annotated[bool, Option("--close", help="这一届已结束：清除全部个人信息，只留人数和签字")] = False,
@@ -81,15 +82,11 @@ def purge(
     why: Why = "",
 ) -> None:
     """清除超过保存期的个人信息（期限见 cohort.toml 的 keep）；清除了什么记入账本。"""
-    from pipeline.operate import purge as work
-    from pipeline.review.ledger import system_account
-
-    loaded, now, who = cohort_at(cohort), datetime.now(SHANGHAI), by or system_account()
+    loaded, now, who = cohorts.load_cohort(cohort), datetime.now(SHANGHAI), by or ledgers.system_account()
     if closing:
         if dry_run:
-            remedy = "--close 清除这一届的全部个人信息，请先留好要用的"
-            raise UsageError("--close 不能与 --dry-run 同用", remedy=remedy)
-        closed = work.close(loaded, now, who, why)
+            raise UsageError("--close 不能与 --dry-run 同用", remedy="--close 清除这一届的全部个人信息，请先留好要用的")
+        closed = purge.close(loaded, now, who, why)
         say(
             f"已清除：文件和文件夹 {closed.files} 个，运行中的个人信息 {closed.runs} 次，"
             f"账本中的个人信息 {closed.ledger} 条，账本的备份 {closed.backups} 份"
@@ -97,7 +94,7 @@ def purge(
         for name in closed.left:
             say(f"请自行查看并删除：{name}")
         return
-    removed = work.overdue(loaded, now) if dry_run else work.purge_cohort(loaded, now, who, why)
+    removed = purge.overdue(loaded, now) if dry_run else purge.purge_cohort(loaded, now, who, why)
     say(
         f"{'将清除' if dry_run else '已清除'}：原始数据 {len(removed.inputs)} 份，"
         f"旧运行中的个人信息 {len(removed.runs)} 次，邮件 {len(removed.mail)} 批"
@@ -108,7 +105,7 @@ def purge(
 
 
 @app.command("backup")
-def backup(
+def copy_ledger(
     destination: Annotated[
         Path | None, Argument(help="备份到这个文件夹（或文件）；与 --restore 同用时是届别", metavar="DEST")
     ] = None,
@@ -118,18 +115,15 @@ def backup(
     why: Why = "",
 ) -> None:
     """备份账本，并核对副本；--restore 换回一个副本，原来的留在旁边。"""
-    from pipeline.operate import backup as work
-    from pipeline.review.ledger import system_account
-
     now = datetime.now(SHANGHAI)
     if restore is not None:
-        for line in work.restore(cohort_at(destination or cohort), restore, now, by, why):
+        for line in backup.restore(cohorts.load_cohort(destination or cohort), restore, now, by, why):
             say(line)
         return
     if destination is None:
         remedy = "例如：mingce backup /media/usb/mingce，写法见 mingce backup --help"
         raise UsageError("缺少 DEST（备份到哪里）", remedy=remedy)
-    path, count = work.backup_ledger(cohort_at(cohort), destination, now, by or system_account())
+    path, count = backup.backup_ledger(cohorts.load_cohort(cohort), destination, now, by or ledgers.system_account())
     say(f"已备份 {count} 条，核对无误")
     print(path)
 
@@ -144,7 +138,7 @@ def desk(
 
     from pipeline.office.server import prepare_folder, run_notebook, serve_desk, waiting_page
 
-    folder = prepare_folder(cohort_at(cohort))
+    folder = prepare_folder(cohorts.load_cohort(cohort))
     say("正在打开办公台，大约半分钟……")
     with waiting_page() as waiting, ExitStack() as stack:
         shown = not no_browser and webbrowser.open(waiting.address)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 from typer import Argument, Option
 
@@ -18,19 +19,18 @@ from pipeline.cli.common import (
     CohortPath,
     Why,
     app,
-    cohort_at,
+    cohorts,
     college_named,
-    ledger_of,
+    entries_of,
+    ledgers,
     open_desk,
     parse_date,
 )
 from pipeline.errors import UsageError, one_line
+from pipeline.imports import lazily
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.review.actions import ActionOutcome, Actor
-    from pipeline.review.ledger import Ledger
-    from pipeline.review.review_snapshot import Desk, RunTables
+with lazily():
+    from pipeline.review import actions, decision_rows, exceptions, granting, review_snapshot
 
 T = TypeVar("T")
 Words = Annotated[list[str] | None, Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
@@ -38,9 +38,9 @@ Students = Annotated[list[str] | None, Option("--student", help="学号，可写
 College = Annotated[str | None, Option("--college", help="院系，可写 学校代码/院系", metavar="COLLEGE")]
 
 decisions = Commands(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
-exceptions = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
+granted = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
 app.add_typer(decisions, name="review")
-app.add_typer(exceptions, name="except")
+app.add_typer(granted, name="except")
 
 
 @decisions.command("approve")
@@ -54,9 +54,6 @@ def approve(
     why: Why = "",
 ) -> None:
     """审核通过：有未解决的必须更正项的学生不能通过。"""
-    from pipeline.review import actions
-    from pipeline.review.review_snapshot import seen_in_latest, seen_in_run
-
     if all_ready == bool(student):
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
     if all_ready and not college:
@@ -64,28 +61,24 @@ def approve(
     cohort, more = _cohort_and_more(words)
     if all_ready and more:
         raise UsageError(f"{more[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
-    looked_at = seen_in_run(cohort, seen) if seen else None if all_ready else seen_in_latest(cohort)
+    looked_at = review_snapshot.seen_in_run(cohort, seen) if seen else None
     if college and all_ready:
         ready = partial(actions.approve_ready, seen=looked_at)
         _act(cohort, college_named(college, cohort), by, why, "已通过 {} 人", ready)
     else:
-        chosen = partial(actions.approve, seen=looked_at)
+        chosen = partial(actions.approve, seen=looked_at if seen else review_snapshot.seen_in_latest(cohort))
         _act(cohort, [*(student or []), *more], by, why, "已通过 {} 人", chosen)
 
 
 @decisions.command("return")
 def send_back(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """退回给学生，原因随通知转达。"""
-    from pipeline.review import actions
-
     _act(*_students_of(words, student), by, why, "已退回 {} 人", actions.send_back)
 
 
 @decisions.command("reopen")
 def reopen(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
     """取消审核：撤回已作出的通过。"""
-    from pipeline.review import actions
-
     _act(*_students_of(words, student), by, why, "已取消审核 {} 人", actions.reopen)
 
 
@@ -98,11 +91,9 @@ def withdraw(
     why: Why = "",
 ) -> None:
     """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
-    from pipeline.review import actions
-
     if bool(submission) == bool(extras):
         raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
-    opened, done = cohort_at(cohort), "已撤销 {} 条登记"
+    opened, done = cohorts.load_cohort(cohort), "已撤销 {} 条登记"
     if extras:
         _act(opened, college_named(extras, opened), by, why, done, actions.withdraw_extras)
     else:
@@ -117,12 +108,13 @@ def list_students(
     as_json: AsJson = False,
 ) -> None:
     """列出学生现在的状态。"""
-    from pipeline.review.decision_rows import listed_students, listing_lines
-
-    opened = cohort_at(cohort)
+    opened = cohorts.load_cohort(cohort)
     desk = _desk(opened)
-    rows = listed_students(desk, college_named(college, opened) if college else None, status)
-    print(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else listing_lines(rows, desk.tables.run_id))
+    rows = decision_rows.listed_students(desk, college_named(college, opened) if college else None, status)
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        print(decision_rows.listing_lines(rows, desk.tables.run_id))
 
 
 @decisions.command("sheet")
@@ -132,18 +124,15 @@ def write_sheet(
     out: Annotated[Path | None, Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
 ) -> None:
     """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
-    from pipeline.cohort import safe_name
-    from pipeline.review import decision_rows
-
     if not college:
         raise UsageError("没有写院系", where="--college")
-    opened = cohort_at(cohort)
+    opened = cohorts.load_cohort(cohort)
     named = college_named(college, opened)
-    path = out or Path(f"{safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
+    path = out or Path(f"{cohorts.safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
     print(decision_rows.write_sheet(path, _desk(opened), named))
 
 
-@exceptions.command("add")
+@granted.command("add")
 def add_exception(
     cohort: CohortPath = Path(),
     student: Annotated[str, Option("--student", help="学号，可写 学校代码/学号", metavar="NUMBER")] = "",
@@ -158,18 +147,15 @@ def add_exception(
     why: Why = "",
 ) -> None:
     """批准一个例外：这名学生、这条规则、现在这个值。"""
-    from pipeline.review import granting
-    from pipeline.review.actions import Actor
-
     if bool(student) == bool(college):
         raise UsageError("请给 --student 学号 和 --rule 规则，或 --college 院系 和 --major 专业")
     if (student and not rule) or (college and not major):
         raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
     last = parse_date(expires, "--expires") if expires else None
-    opened = cohort_at(cohort)
+    opened = cohorts.load_cohort(cohort)
     tables, today = open_desk(opened)
-    actor = Actor(by, why, today)
-    with ledger_of(opened) as ledger:
+    actor = actions.Actor(by, why, today)
+    with ledgers.open_ledger(opened) as ledger:
         if college:
             made = granting.explain_difference(tables, ledger, college_named(college, opened), major, actor)
         else:
@@ -177,13 +163,10 @@ def add_exception(
     print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")
 
 
-@exceptions.command("list")
+@granted.command("list")
 def list_exceptions(cohort: CohortPath = Path(), as_json: AsJson = False) -> None:
     """列出有效的例外。"""
-    from pipeline.review.exceptions import standing_exceptions
-
-    with ledger_of(cohort_at(cohort)) as ledger:
-        table = standing_exceptions(ledger.entries("exception"))
+    table = exceptions.standing_exceptions(entries_of(cohorts.load_cohort(cohort), "exception"))
     shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
     if as_json:
         print(json.dumps(shown.to_dict("records"), ensure_ascii=False, indent=1))
@@ -195,7 +178,7 @@ def list_exceptions(cohort: CohortPath = Path(), as_json: AsJson = False) -> Non
         print(f"{row['seq']}  {row['school']}  {who}  {row['rule']}  {row['proof']}  {until}  {by}  {why}")
 
 
-@exceptions.command("revoke")
+@granted.command("revoke")
 def revoke_exception(
     cohort: CohortPath = Path(),
     number: Annotated[int, Option("--number", help="例外的编号（except list 第一列）", metavar="N")] = 0,
@@ -203,34 +186,26 @@ def revoke_exception(
     why: Why = "",
 ) -> None:
     """撤销一个例外。"""
-    from datetime import date
-
-    from pipeline.review import granting
-    from pipeline.review.actions import Actor
-
-    with ledger_of(cohort_at(cohort)) as ledger:
-        granting.revoke_exception(ledger, number, Actor(by, why, date.min))
+    with ledgers.open_ledger(cohorts.load_cohort(cohort)) as ledger:
+        granting.revoke_exception(ledger, number, actions.Actor(by, why, date.min))
     print(f"已撤销例外 {number}")
 
 
-def _desk(cohort: Cohort) -> Desk:
-    from pipeline.review.review_snapshot import KINDS, lay_desk
-
+def _desk(cohort: cohorts.Cohort) -> review_snapshot.Desk:
     tables, today = open_desk(cohort)
-    with ledger_of(cohort) as ledger:
-        return lay_desk(tables, ledger.entries(*KINDS), today)
+    return review_snapshot.lay_desk(tables, entries_of(cohort, *review_snapshot.KINDS), today)
 
 
-def _cohort_and_more(words: list[str] | None) -> tuple[Cohort, list[str]]:
+def _cohort_and_more(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
     """Return the cohort and the other words: more numbers may follow `--student NUMBER`."""
     given = words or []
-    cohorts = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
-    if len(cohorts) > 1:
-        raise UsageError(f"给了 {len(cohorts)} 个届别：{'、'.join(cohorts)}", remedy="请只给一个")
-    return cohort_at(Path(*cohorts)), [word for word in given if word not in cohorts]
+    named = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
+    if len(named) > 1:
+        raise UsageError(f"给了 {len(named)} 个届别：{'、'.join(named)}", remedy="请只给一个")
+    return cohorts.load_cohort(Path(*named)), [word for word in given if word not in named]
 
 
-def _students_of(words: list[str] | None, student: list[str] | None) -> tuple[Cohort, list[str]]:
+def _students_of(words: list[str] | None, student: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
     if not student:
         raise UsageError("没有写学号", where="--student")
     cohort, more = _cohort_and_more(words)
@@ -238,15 +213,14 @@ def _students_of(words: list[str] | None, student: list[str] | None) -> tuple[Co
 
 
 def _act(
-    cohort: Cohort, about: T, by: str, why: str, done: str,
-    act: Callable[[RunTables, Ledger, T, Actor], ActionOutcome], known: str = "",
+    cohort: cohorts.Cohort, about: T, by: str, why: str, done: str,
+    act: Callable[[review_snapshot.RunTables, ledgers.Ledger, T, actions.Actor], actions.ActionOutcome],
+    known: str = "",
 ) -> None:  # fmt: skip
     """Act on the newest run's tables, and print what was done, what was so before, and what was not done and why."""
-    from pipeline.review.actions import Actor
-
     tables, today = open_desk(cohort, known)
-    with ledger_of(cohort) as ledger:
-        outcome = act(tables, ledger, about, Actor(by, why, today))
+    with ledgers.open_ledger(cohort) as ledger:
+        outcome = act(tables, ledger, about, actions.Actor(by, why, today))
     if outcome.done or not outcome.already:
         named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
         print(done.format(len(outcome.done)) + named)

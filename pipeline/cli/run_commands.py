@@ -7,18 +7,34 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer import Option
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, Colleges, app, cohort_at, newest_of, parse_date, say, with_reports
+from pipeline.cli.common import (
+    AsJson,
+    CohortPath,
+    Colleges,
+    app,
+    cohorts,
+    new_table,
+    newest_of,
+    parse_date,
+    say,
+    screen,
+    with_reports,
+)
 from pipeline.clock import SHANGHAI
+from pipeline.imports import lazily
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.operate.column_report import Looked, SheetReport
+with lazily():
+    from pipeline import cohort_text, run, run_folder
+    from pipeline.check import data_docs
+    from pipeline.operate import column_report
+    from pipeline.render import prepared
+    from pipeline.review import granting
 
 
 AsOf = Annotated[str | None, Option("--as-of", help="按这一天计算（默认今天），例如 2016-10-31", metavar="DATE")]
@@ -26,7 +42,7 @@ Reports = Annotated[Path | None, Option("--reports", help="结果放到这个文
 
 
 @app.command("run")
-def run(
+def run_all(
     cohort: CohortPath = Path(),
     as_of: AsOf = None,
     college: Colleges = None,
@@ -63,18 +79,13 @@ def _go(
     path: Path, command: str, as_of: str | None, colleges: list[str] | None, rules: tuple[str, ...],
     reports: Path | None, as_json: bool, pages: dict[str, Any],
 ) -> None:  # fmt: skip
-    from pipeline.render.prepared import stay_single
-
-    stay_single(os.environ)  # before numpy is imported
-    from pipeline.run import run_cohort
-    from pipeline.run_folder import RenderOptions, RunOptions
-
-    cohort = with_reports(cohort_at(path), reports)
-    options = RunOptions(
+    prepared.stay_single(os.environ)  # before numpy is imported
+    cohort = with_reports(cohorts.load_cohort(path), reports)
+    options = run_folder.RunOptions(
         as_of=parse_date(as_of), now=datetime.now(SHANGHAI), command=command, colleges=tuple(colleges or ()),
-        rules=rules, render=RenderOptions(**pages),
+        rules=rules, render=run_folder.RenderOptions(**pages),
     )  # fmt: skip
-    outcome = run_cohort(cohort, options)
+    outcome = run.run_cohort(cohort, options)
     index = outcome.folder / "site" / "index.html"
     if index.is_file():
         say(f"结果页面：{index}")
@@ -97,80 +108,65 @@ def columns(
     as_json: AsJson = False,
 ) -> None:
     """逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。"""
-    from pipeline.cohort import FILE_NAME
-
     if settle:
-        from pipeline.review.granting import settle_fault
-
-        print(settle_fault(cohort_at(cohort), settle, how, by, why))
+        print(granting.settle_fault(cohorts.load_cohort(cohort), settle, how, by, why))
         return
-    from pipeline.cohort_text import save_columns
-    from pipeline.operate.column_report import look_at_columns
-
-    loaded = cohort_at(cohort)
-    looked = look_at_columns(loaded)
+    loaded = cohorts.load_cohort(cohort)
+    looked = column_report.look_at_columns(loaded)
     if not as_json:
         _show(loaded, looked)
     chosen = _answers(loaded, looked, ask=sys.stdin.isatty() and not as_json)
     if save and chosen:
-        save_columns(loaded.folder / FILE_NAME, chosen)
+        cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen)
         told = "；".join(f"{name} = {text}" for given in chosen.values() for name, text in given.items())
-        say(f"已写入 {FILE_NAME}：{told}")
+        say(f"已写入 {cohorts.FILE_NAME}：{told}")
     elif save:
-        say(f"没有可写入的：{FILE_NAME} 没有改动")
+        say(f"没有可写入的：{cohorts.FILE_NAME} 没有改动")
     if as_json:
         print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
 
 
-def _answers(cohort: Cohort, looked: Looked, *, ask: bool) -> dict[str, dict[str, str]]:
+def _answers(cohort: cohorts.Cohort, looked: column_report.Looked, *, ask: bool) -> dict[str, dict[str, str]]:
     """Return the proposals that the user accepts; unasked, those that values prove, but not two for one field."""
-    from pipeline.operate.column_report import Proposal, answers_of
-
     proved = [each for each in looked.proposals if each.proved]
     places = [(each.whose, each.field) for each in proved]
     if not ask:
-        return answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
-    accepted: list[Proposal] = []
+        return column_report.answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
+    accepted: list[column_report.Proposal] = []
     for each in looked.proposals:
-        answered = each.field in answers_of(accepted).get(each.whose, {})
+        answered = each.field in column_report.answers_of(accepted).get(each.whose, {})
         if not answered and typer.confirm(each.question(cohort), default=each.proved):
             accepted.append(each)
-    return answers_of(accepted)
+    return column_report.answers_of(accepted)
 
 
-def _show(cohort: Cohort, looked: Looked) -> None:
-    from pipeline.operate.column_report import place_name, whose_name
-
+def _show(cohort: cohorts.Cohort, looked: column_report.Looked) -> None:
     for sheet in looked.sheets:
-        _show_sheet(whose_name(cohort, sheet.whose), sheet)
+        _show_sheet(column_report.whose_name(cohort, sheet.whose), sheet)
     for line in looked.unread:
         print(f"未能读取：{line}")
     for whose, lost in looked.missing.items():
-        print(f"{whose_name(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
+        print(f"{column_report.whose_name(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
     for each in looked.proposals:
         proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
-        whose, field = whose_name(cohort, each.whose), fields.label(each.field)
-        print(f"{whose}：{field} 可能是“{place_name(each.text)}”（{proof}）")
+        whose, field = column_report.whose_name(cohort, each.whose), fields.label(each.field)
+        print(f"{whose}：{field} 可能是“{column_report.place_name(each.text)}”（{proof}）")
 
 
-def _show_sheet(whose: str, sheet: SheetReport) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+def _show_sheet(whose: str, sheet: column_report.SheetReport) -> None:
     has = sheet.has
     known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
     refused = f"。{has.refused}" if has.refused else ""
     print(f"{whose} {has.place}：表头在第 {has.row} 行{known}{refused}")
-    table = Table("列名", "读作", "依据", "前三个值（已遮盖）")
+    table = new_table("", "列名", "读作", "依据", "前三个值（已遮盖）")
     for column, values in sheet.columns:
         likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
         read = fields.label(column.field) if column.field else likely or "（不读）"
-        table.add_row(*map(escape, (column.heading, read, _RIGHTS.get(column.right, ""), "，".join(values))))
-    Console().print(table)
+        table.add_row(column.heading, read, _RIGHTS.get(column.right, ""), "，".join(values))
+    screen().print(table)
 
 
-def _as_json(looked: Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
+def _as_json(looked: column_report.Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
     sources: list[dict[str, object]] = []
     for sheet in looked.sheets:
         read = {name: getattr(sheet.has, name) for name in ("file", "sheet", "row", "exports", "refused")}
@@ -199,8 +195,6 @@ def docs(
     ] = None,
 ) -> None:
     """写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量"""
-    from pipeline.check.data_docs import write_data_docs
-
-    loaded = cohort_at(cohort)
+    loaded = cohorts.load_cohort(cohort)
     newest = newest_of(loaded)
-    print(write_data_docs(newest, out or loaded.reports_folder / "docs" / newest.name))
+    print(data_docs.write_data_docs(newest, out or loaded.reports_folder / "docs" / newest.name))

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
-from pipeline.cli.common import By, CohortPath, Colleges, Why, app, cohort_at, college_named, ledger_of, open_desk, say
+from pipeline.cli.common import (
+    By,
+    CohortPath,
+    Colleges,
+    Why,
+    app,
+    cohorts,
+    college_named,
+    entries_of,
+    ledgers,
+    open_desk,
+    say,
+)
 from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
+from pipeline.imports import lazily
 from pipeline.review.chain import TYPED
 
-if TYPE_CHECKING:
-    from pipeline.cohort import Cohort
-    from pipeline.colleges import College
-    from pipeline.review.review_snapshot import RunTables
+with lazily():
+    from pipeline import colleges, run_folder, tables
+    from pipeline.collect import inputs, school_tables
+    from pipeline.deliver import handin, handin_mapping
+    from pipeline.match import membership
+    from pipeline.render import headcount_files
+    from pipeline.review import actions, review_snapshot, signatures, signing
+    from pipeline.tabulate import tabulate_stage
 
 
 Words = Annotated[list[str], Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
@@ -35,98 +52,77 @@ def sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan =
     if words[0] == "verify":
         _verify(words[1:], code)
     elif words[0] == "revoke":
-        from pipeline.review import signing
-        from pipeline.review.actions import Actor
-
         college, cohort = _college_of(words[1:])
-        with ledger_of(cohort) as ledger:
-            signing.revoke(ledger, college, Actor(by, why))
+        with ledgers.open_ledger(cohort) as ledger:
+            signing.revoke(ledger, college, actions.Actor(by, why))
         print(f"{college} 的签字已撤销")
     else:
         _sign_college(words, by, why, scan)
 
 
 def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
-    from pipeline.collect.inputs import keep_bytes, read_content
-    from pipeline.collect.school_tables import read_people
-    from pipeline.match.membership import names_by_reason
-    from pipeline.render.headcount_files import SignedFolder, final_headcount
-    from pipeline.review import signing
-    from pipeline.review.actions import Actor
-    from pipeline.review.ledger import keep_witness, require_whole
-    from pipeline.review.signatures import standing_signature
-    from pipeline.tables import read_table
-
     college, cohort = _college_of(words)
-    folder = SignedFolder.of(cohort)
-    scanned = read_content(scan, cohort.folder) if scan else None
-    with ledger_of(cohort) as ledger:
-        require_whole(cohort, ledger)
-        if scanned and standing_signature(ledger.entries("signature"), college.code, college.name):
-            keep_bytes(scanned, cohort.reports_folder / "inputs")
-            new = signing.file_scan(ledger, college, Actor(by, why), scanned.sha256)
+    folder, final_headcount = headcount_files.SignedFolder.of(cohort), headcount_files.final_headcount
+    scanned = inputs.read_content(scan, cohort.folder) if scan else None
+    with ledgers.open_ledger(cohort) as ledger:
+        ledgers.require_whole(cohort, ledger)
+        if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
+            inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
+            new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
             print(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
             return
-        tables, today = open_desk(cohort)
-        terms = signing.Terms(read_people(cohort)[0], cohort.window.college_due, datetime.now(SHANGHAI).date())
-        actor = Actor(by, why, today)
+        snapshot, today = open_desk(cohort)
+        people, now = school_tables.read_people(cohort)[0], datetime.now(SHANGHAI)
+        terms = signing.Terms(people, cohort.window.college_due, now.date())
+        actor = actions.Actor(by, why, today)
         signed = signing.sign(
-            tables, ledger, college, terms, actor,
+            snapshot, ledger, college, terms, actor,
             lambda desk, whose, _, known: folder.keep(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
-        made = standing_signature(ledger.entries("signature"), college.code, college.name)
+        made = signatures.standing_signature(ledger.entries("signature"), college.code, college.name)
         if made is not None:
-            keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
+            ledgers.keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
         if scanned:
-            keep_bytes(scanned, cohort.reports_folder / "inputs")
+            inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
     print(f"{what}，校验码 {signed.code}")
     print(f"人数表：{folder.path / signed.code}")
     _say_typed(cohort)
-    rows = read_table(cohort.reports_folder / "runs" / tables.run_id, "outside")
-    for reason, names in names_by_reason(rows[(rows["school"] == college.school) & (rows["college"] == college.name)]):
+    rows = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "outside")
+    rows = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
+    for reason, names in membership.names_by_reason(rows):
         print(f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}")
 
 
 @app.command("accept")
 def accept(words: Words, by: By = "", why: Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
-    from pipeline.review import signing
-    from pipeline.review.actions import Actor
-    from pipeline.review.ledger import require_whole
-    from pipeline.tables import read_table
-    from pipeline.tabulate.tabulate_stage import standing_of
-
     college, cohort = _college_of(words)
-    tables, today = open_desk(cohort)
-    colleges = read_table(cohort.reports_folder / "runs" / tables.run_id, "colleges")
-    standing = standing_of(colleges, college.school, college.name)
-    with ledger_of(cohort) as ledger:
-        require_whole(cohort, ledger)
-        accepted = signing.accept(tables, ledger, college, Actor(by, why, today), standing)
+    snapshot, today = open_desk(cohort)
+    colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
+    standing = tabulate_stage.standing_of(colleges, college.school, college.name)
+    with ledgers.open_ledger(cohort) as ledger:
+        ledgers.require_whole(cohort, ledger)
+        accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)
     print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
     _say_typed(cohort)
 
 
-def _say_typed(cohort: Cohort) -> None:
+def _say_typed(cohort: cohorts.Cohort) -> None:
     if not cohort.review.reviewers:
         print(f"经办人{TYPED}（[review] reviewers 没有设置）")
 
 
 def _verify(words: list[str], code: str) -> None:
-    from pipeline.review.review_snapshot import lay_desk
-    from pipeline.review.signatures import file_sha256, verify_code, verify_file
-
     if code and len(words) > 1:
         raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
-    file, cohort = ("", cohort_at(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
-    sha256 = "" if code else file_sha256(Path(file))
+    file, cohort = ("", cohorts.load_cohort(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
+    sha256 = "" if code else signatures.file_sha256(Path(file))
     tables, today = open_desk(cohort)
-    with ledger_of(cohort) as ledger:
-        entries = ledger.entries()
-    desk = lay_desk(tables, entries, today)
-    verdict = verify_code(code, desk, entries) if code else verify_file(sha256, desk, entries)
+    entries = entries_of(cohort)
+    desk = review_snapshot.lay_desk(tables, entries, today)
+    verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
     if verdict.equal:
         print(verdict.told)
     for line in verdict.lines:
@@ -135,25 +131,25 @@ def _verify(words: list[str], code: str) -> None:
         raise RefusedError(verdict.told, where=Path(file).name)
 
 
-def _college_of(words: list[str]) -> tuple[College, Cohort]:
+def _college_of(words: list[str]) -> tuple[colleges.College, cohorts.Cohort]:
     given, cohort = _subject(words, "院系", "土木工程学院")
     return college_named(given, cohort), cohort
 
 
-def _subject(words: list[str], what: str, example: str) -> tuple[str, Cohort]:
+def _subject(words: list[str], what: str, example: str) -> tuple[str, cohorts.Cohort]:
     """Return the first word, and the cohort of the second one (default: the current folder)."""
     if not words:
         raise UsageError(f"没有写{what}", remedy=f"例如：mingce sign {example}")
     if len(words) > 2:
         raise UsageError(f"多了 {words[2]}", remedy=f"只写{what}和届别文件夹")
-    return words[0], cohort_at(Path(*words[1:]))
+    return words[0], cohorts.load_cohort(Path(*words[1:]))
 
 
 _FORMATS = ("xlsx", "csv", "dbf")
 
 
 @app.command("handin")
-def handin(
+def hand_over(
     cohort: CohortPath = Path(),
     college: Colleges = None,
     mapping: Annotated[
@@ -167,13 +163,8 @@ def handin(
     out: Annotated[Path | None, Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
 ) -> None:
     """给上级系统的文件：签过字的院系里审核通过的学生。"""
-    from pipeline.deliver.handin import HandinRequest, hand_in
-    from pipeline.deliver.handin_mapping import load_mapping
-    from pipeline.review.ledger import require_whole
-    from pipeline.review.review_snapshot import KINDS
-
-    opened = cohort_at(cohort)
-    described = load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
+    opened = cohorts.load_cohort(cohort)
+    described = handin_mapping.load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
     own = opened.path(opened.handin.template) if opened.handin.template else None
     if form is not None and form not in _FORMATS:
         raise UsageError(f"没有文件种类 {form}", where="--format", remedy=f"可用：{'、'.join(_FORMATS)}")
@@ -183,30 +174,28 @@ def handin(
     tables, today = open_desk(opened)
     colleges = _colleges(opened, tables, college)
     folder = out or opened.reports_folder / "handin"
-    wanted = HandinRequest(described, colleges, chosen, (template or own) if chosen == "xlsx" else None, draft, folder)
-    with ledger_of(opened) as ledger:
+    model = (template or own) if chosen == "xlsx" else None
+    wanted = handin.HandinRequest(described, colleges, chosen, model, draft, folder)
+    with ledgers.open_ledger(opened) as ledger:
         if not draft:
-            require_whole(opened, ledger)
-        entries = ledger.entries(*KINDS)
-    done = hand_in(opened, tables, entries, wanted, today)
+            ledgers.require_whole(opened, ledger)
+        entries = ledger.entries(*review_snapshot.KINDS)
+    done = handin.hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:
         say(note)
     say(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
     print(done.path)
 
 
-def _colleges(cohort: Cohort, tables: RunTables, named: list[str] | None) -> list[tuple[str, str]]:
-    from pipeline.review.review_snapshot import college_students
-    from pipeline.run_folder import unread_of
-
+def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: list[str] | None) -> list[tuple[str, str]]:
     if named:
         chosen = [college_named(text, cohort) for text in named]
         for college in chosen:
-            tables.refuse_unread(college)
-            college_students(tables.people, college)  # raises for a college without students
+            run.refuse_unread(college)
+            review_snapshot.college_students(run.people, college)  # raises for a college without students
         return [(college.code, college.name) for college in chosen]
-    known = sorted(tables.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
-    lacking = {key: unread_of(tables.unread, *key) for key in known}
+    known = sorted(run.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
+    lacking = {key: run_folder.unread_of(run.unread, *key) for key in known}
     for (code, name), why in lacking.items():
         if why:
             say(f"没有上报 {code}/{name}：最近一次运行{why}")
