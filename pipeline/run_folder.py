@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -213,14 +213,12 @@ def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
 def runs_with_roster(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Return the latest run and its summary and, as long as a registry was unread, those of the runs before it."""
     latest = latest_run(root)
-    found = [latest] if latest else []
-    earlier = [] if latest is None else sorted((n for n in newer_runs(root, "") if n < latest[0].name), reverse=True)
-    for name in earlier:
-        if not (found[-1][1].get("unread") or {}).get("registries"):
-            break
-        summary = read_summary(root / "runs" / name)
-        if summary and counts(summary):
-            found.append((root / "runs" / name, summary))
+    if latest is None:
+        return []
+    found, runs = [latest], (root / "runs").glob("[!.]*")
+    earlier = counting_runs(path for path in runs if path.name < latest[0].name)
+    while (found[-1][1].get("unread") or {}).get("registries") and (before := next(earlier, None)):
+        found.append(before)
     return found
 
 
@@ -237,17 +235,20 @@ def previous_run(cohort: Cohort) -> Path | None:
     if not cohort.cohort.previous:
         return None
     found = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
-    for run in sorted((path.parent for path in found), key=lambda path: path.name, reverse=True):
+    complete = (run for run, summary in counting_runs(path.parent for path in found) if not summary.get("partial"))
+    return next(complete, None)
+
+
+def counting_runs(runs: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield those of these run folders that count (`counts`), and their summaries. Newest first, by their ids."""
+    for run in sorted(runs, key=lambda path: path.name, reverse=True):
         summary = read_summary(run)
-        if summary and counts(summary) and not summary.get("partial"):
-            return run
-    return None
+        if summary is not None and counts(summary):
+            yield run, summary
 
 
-def counts(summary: Mapping[str, Any] | None) -> bool:
+def counts(summary: Mapping[str, Any]) -> bool:
     """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
-    if summary is None:
-        return False
     told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
     untold = bool(summary.get("partial")) and "unread" not in summary
     return told and not untold and summary.get("command", "run") in ("run", "check")

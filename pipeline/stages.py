@@ -107,8 +107,8 @@ def _run(
             run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
             before = previous_run(cohort)
             if before is not None:
-                headcount = read_table(before, "headcount")
-                folder.write_tables({"years": compare_years(run.tables()["headcount"], headcount, run.entries)})
+                now, then = (read_table(path, "headcount") for path in (folder.path, before))
+                folder.write_tables({"years": compare_years(now, then, run.entries)})
     summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
     summary |= {
         "decisions_read": [*decisions[1], *lines],
@@ -119,7 +119,7 @@ def _run(
     folder.write_summary(summary)
     if options.command == "run":
         with stage("render"):
-            summary["stages"]["render"] = renderer.render(folder, run.tables()).as_summary()
+            summary["stages"]["render"] = renderer.render(folder).as_summary()
     return summary
 
 

@@ -6,8 +6,6 @@ holds a missing value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -140,40 +138,3 @@ def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
         raise InputError(
             f"运行结果中的表 {name} 读不出（{reason_of(error)}）", where=str(run), remedy="请重新运行 mingce run"
         ) from None
-
-
-@dataclass(frozen=True)
-class Tables(Mapping[str, Frame]):
-    """The tables of a run folder by name, read at each access and not cached."""
-
-    folder: Path
-
-    def __getitem__(self, name: str) -> Frame:
-        """Return the table."""
-        if name not in self:
-            raise KeyError(name)
-        return pd.read_parquet(self.folder / f"{name}.parquet")
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the tables."""
-        return (path.stem for path in sorted(self.folder.glob("*.parquet")))
-
-    def __contains__(self, name: object) -> bool:
-        """Return whether the table exists."""
-        return (self.folder / f"{name}.parquet").is_file()
-
-    def head(self, name: str, rows: int) -> Frame:
-        """Return the first rows of a table without reading the others."""
-        from pyarrow import dataset
-
-        return dataset.dataset(self.folder / f"{name}.parquet").head(rows).to_pandas()
-
-    def rows(self, name: str) -> int:
-        """Return the number of rows of a table without reading them."""
-        import pyarrow.parquet as pq
-
-        return pq.read_metadata(self.folder / f"{name}.parquet").num_rows
-
-    def __len__(self) -> int:
-        """Return the number of tables."""
-        return sum(1 for _ in self)

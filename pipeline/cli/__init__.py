@@ -1,4 +1,4 @@
-"""The command line `mingce`. Command modules import slow libraries inside their commands."""
+"""The command line `mingce`. Command modules bind slow modules `lazily`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,6 @@ from pipeline.render.prepared import can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RenderOptions, RunFolder
-from pipeline.tables import Frame
 from pipeline.view.run_tables import Run, college_folder, load_run
 from pipeline.whole import sweep
 
@@ -95,13 +94,13 @@ class Renderer:
     ) -> None:
         self._open.close()
 
-    def render(self, folder: RunFolder, tables: Mapping[str, Frame]) -> Rendered:
+    def render(self, folder: RunFolder) -> Rendered:
         """Render all files of the run folder. A failed page becomes a failure page and does not stop the others."""
         pyarrow.default_memory_pool().release_unused()  # 50 MB of a school's judging, beside all pages at work
         run = load_run(folder.path)
         every = [
             College(run.code_of(school), school, college)
-            for school, college in tables["colleges"][["school", "college"]].itertuples(index=False)
+            for school, college in run.table("colleges", ["school", "college"]).itertuples(index=False)
         ]
         colleges = [college for college in every if run.has_pages(college.code)]
         rendered = Rendered()
@@ -112,7 +111,7 @@ class Renderer:
             site.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, "printed") as beside:  # this process only waits for notebooks
             writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
-            book = partial(write_tables_xlsx, folder.path / "tables.xlsx", tables, kept=self.kept)
+            book = partial(write_tables_xlsx, folder.path / "tables.xlsx", run, kept=self.kept)
             writers.append(("tables.xlsx", book))
             printing = beside.submit(self._print, writers, rendered)
             try:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,8 @@ from xlsxwriter.utility import xl_col_to_name
 from pipeline.kept import Kept, code_digest, digest_of
 from pipeline.knowledge.text_columns import arrow
 from pipeline.render.frames import TITLES, column_words, heading
-from pipeline.tables import CSV_ROW_LIMIT, Frame, Tables
+from pipeline.tables import CSV_ROW_LIMIT, Frame
+from pipeline.view.run_tables import Run
 from pipeline.whole import sha256_of
 from pipeline.workbook_writer import A4, LONGEST, PAGES, room
 
@@ -54,9 +55,7 @@ _BLANK = pa.scalar("", pa.large_string())
 _PAPER = 260  # the most characters in the width of A4 landscape
 
 
-def write_tables_xlsx(
-    path: Path, tables: Mapping[str, Frame], *, rows: int = _ROWS_WRITTEN, kept: Kept | None = None
-) -> list[str]:
+def write_tables_xlsx(path: Path, run: Run, *, rows: int = _ROWS_WRITTEN, kept: Kept | None = None) -> list[str]:
     """Write one sheet per table and return those left out for their size. Unchanged sheets are copied from `kept`."""
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
@@ -68,24 +67,22 @@ def write_tables_xlsx(
     with xlsxwriter.Workbook(skeleton, {"in_memory": True}) as book:
         head = book.add_format({**_FONT, "bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         text = book.add_format({**_FONT, "num_format": "@"})
-        for name in [each for each in _SHEETS if each in tables] if isinstance(tables, Tables) else tables:
+        for name in filter(run.has, _SHEETS):
             title = TITLES.get(name, name)[:31]
             sheet = book.add_worksheet(title)
             part = f"xl/worksheets/sheet{len(book.worksheets())}.xml"
-            count = tables.rows(name) if isinstance(tables, Tables) else len(tables[name])
+            count = run.count(name)
             if count > limit:
                 left_out.append(name)
                 sheet.write_string(0, 0, _left_out(name, count))
                 continue
             looked_at = _LOOKED_AT
-            if kept is not None and isinstance(tables, Tables):
-                digest = sha256_of(tables.folder / f"{name}.parquet")
-                keys.append(digest_of("sheet", part, name, digest, code_digest()))
+            if kept is not None:
+                keys.append(digest_of("sheet", part, name, sha256_of(run.file(name)), code_digest()))
                 if earlier := kept.find(keys[-1]):
                     taken[part], looked_at = earlier, 0  # its widths stand there
-            shown[part] = partial(tables.__getitem__, name)
-            first = tables.head(name, looked_at) if isinstance(tables, Tables) else tables[name].head(looked_at)
-            columns = _outline(sheet, first, count, head, text)
+            shown[part] = partial(run.table, name)
+            columns = _outline(sheet, run.head(name, looked_at), count, head, text)
             named += [(title, heading(column), f"{name}.{column}") for column in columns]
         names = pd.DataFrame(named, columns=["工作表", "列", "tables 文件夹中的表和列"])
         _outline(book.add_worksheet(_NAMES), names.head(_LOOKED_AT), len(names), head, text)

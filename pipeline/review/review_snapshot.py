@@ -28,7 +28,7 @@ from pipeline.review.decisions import (
     withdrawn_submission_ids,
 )
 from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
-from pipeline.run_folder import counts, latest_run, newer_runs, read_summary, unread_of
+from pipeline.run_folder import counting_runs, latest_run, newer_runs, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
@@ -183,11 +183,9 @@ def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
 
 def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run or check of all colleges. Raises RefusedError if there is none."""
-    runs = sorted((cohort.reports_folder / "runs").glob("[!.]*"), reverse=True)  # ids grow, whatever the clock does
-    found = next((run for run in runs if counts(read_summary(run))), None)
-    if found is None:
-        raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
-    return found
+    for run, _ in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
+        return run
+    raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
 
 
 def load_tables(cohort: Cohort, run: Path) -> RunTables:

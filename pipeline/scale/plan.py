@@ -45,7 +45,7 @@ from pipeline.scale.reading import (
     unit_files,
 )
 from pipeline.scale.spool import Pieces, Spool, gather_table, open_spool
-from pipeline.tables import Frame, Tables
+from pipeline.tables import Frame
 from pipeline.tabulate.headcount import put_together
 from pipeline.whole import link
 
@@ -265,10 +265,6 @@ class RunData:
         self.work.map(gather_table, changed, done)
         whole = only_colleges({"colleges": colleges}, self.settings.chosen)
         self.folder.write_tables({"headcount": headcount, **whole, **beside})
-
-    def tables(self) -> Tables:
-        """Return the run's tables, read at each access."""
-        return Tables(self.folder.path / "tables")
 
 
 @contextmanager

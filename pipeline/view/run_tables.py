@@ -22,7 +22,7 @@ from pipeline.cohort import unmistakable
 from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
-from pipeline.run_folder import counts, read_summary
+from pipeline.run_folder import counting_runs, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table
 
 _SIDE_BY_SIDE = 5  # the most schools whose colleges one overview lists
@@ -148,28 +148,37 @@ class Run:
 
     def batches(self, name: str, schools: Iterable[str] = (), columns: list[str] | None = None) -> Iterable[Frame]:
         """Yield table `name` in batches of some ten thousand rows. `schools` are names; none: all."""
-        data = dataset.dataset(self._file(name))
+        data = dataset.dataset(self.file(name))
         wanted = list(schools)
         only = dataset.field("school").isin(wanted) if wanted else None
         # read ahead by one batch: each batch that is read and not yet consumed is kept in memory
         for batch in data.to_batches(columns=columns, filter=only, batch_readahead=1, fragment_readahead=1):
             yield batch.to_pandas()
 
+    def head(self, name: str, rows: int) -> Frame:
+        """Return the first rows of table `name` without reading the others."""
+        return dataset.dataset(self.file(name)).head(rows).to_pandas()
+
+    def count(self, name: str) -> int:
+        """Return the number of rows of table `name` without reading them."""
+        return dataset.dataset(self.file(name)).count_rows()
+
     def has(self, name: str) -> bool:
         """Return whether the run holds table `name`."""
-        return self._file(name).is_file()
+        return self.file(name).is_file()
 
     def shares(self, name: str, other: Run) -> bool:
         """Return whether both runs hold table `name`, byte by byte the same."""
-        return self.has(name) and other.has(name) and cmp(self._file(name), other._file(name), shallow=False)
+        return self.has(name) and other.has(name) and cmp(self.file(name), other.file(name), shallow=False)
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Return the file of table `name`."""
         return self.path / "tables" / f"{name}.parquet"
 
     def _read(self, name: str, wanted: dataset.Expression, columns: list[str] | None, school: str | None) -> Frame:
         if not self.has(name):
             raise InputError(f"运行结果中没有表 {name}", where=str(self.path), remedy="请确认这是一次完整运行的文件夹")
-        (file,) = dataset.dataset(self._file(name)).get_fragments()
+        (file,) = dataset.dataset(self.file(name)).get_fragments()
         told = (file.metadata.metadata or {}).get(ROW_GROUPS.encode())
         if told is not None and school is not None:
             file = file.subset(row_group_ids=json.loads(told).get(school, []))
@@ -201,13 +210,11 @@ class Run:
     @cached_property
     def previous(self) -> Run | None:
         """The newest earlier complete run of all colleges that has a roster (`purge` deletes rosters)."""
-        names = sorted(path.name for path in self.path.parent.iterdir() if path.is_dir() and path.name[0] != ".")
-        for name in reversed([name for name in names if name < self.run_id]):
-            summary = read_summary(self.path.parent / name)
-            if not summary or not counts(summary) or summary.get("partial") or summary.get("command", "run") != "run":
-                continue
-            earlier = Run(self.path.parent / name, summary)
-            if str(summary.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):
+        runs = (path for path in self.path.parent.glob("[!.]*") if path.name < self.run_id)
+        for earlier in (Run(path, summary) for path, summary in counting_runs(runs)):
+            told = earlier.summary
+            whole = not told.get("partial") and told.get("command", "run") == "run"
+            if whole and str(told.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):
                 return earlier
         return None
 

@@ -27,7 +27,7 @@ from pipeline.render.index import write_index
 from pipeline.render.printed_headcount import COLUMNS
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.states import states
-from pipeline.tables import STATUSES, Tables
+from pipeline.tables import STATUSES
 from pipeline.view.remaining_work import month_day
 from pipeline.view.run_tables import load_run
 from tests.deliver.runs import make_cohort
@@ -172,7 +172,7 @@ def test_index_overview_and_tables(made: Made, tmp_path: Path):
         own = made.of((run.code_of(entry["school"]), entry["college"]))
         assert entry["total"] == len(own) and entry["left"] == (own["status"] != "approved").sum()
         assert re.search(rf"{entry['college']} .*?{entry['left'] or '–'} / {entry['total']} ", index)
-    write_tables_xlsx(tmp_path / "t.xlsx", Tables(made.run / "tables"))
+    write_tables_xlsx(tmp_path / "t.xlsx", run)
     sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")[TITLES["roster"]]
     rows = list(sheet.iter_rows(values_only=True))
     column = [row[rows[0].index(heading("status"))] for row in rows[1:]]

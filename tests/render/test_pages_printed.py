@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from pages_support import COLLEGE, SCHOOL, program
 
+from pipeline.render import tables_xlsx
 from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.review.signatures import code_of
 from pipeline.tables import COLUMNS as TABLES
-from pipeline.tables import Tables, empty, typed
+from pipeline.tables import empty, typed, write_table
 from pipeline.typeset import drawable
 from pipeline.view.run_tables import Run, college_folder
 
@@ -206,12 +207,19 @@ def test_long_table_keeps_its_block_together(headcount: Headcount, tmp_path: Pat
     assert [at for at, page in enumerate(pages) if "不能签字" in page] == [len(pages) - 1]
 
 
+def run_of(folder: Path, frames: dict[str, pd.DataFrame]) -> Run:
+    (folder / "tables").mkdir()
+    for name, frame in frames.items():
+        write_table(folder / "tables", name, frame)
+    return Run(folder, {})
+
+
 def test_tables_workbook_holds_text_only_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     import openpyxl
 
     words = ["=1+1", "+1", "@SUM(A1)", "-2", "0123", "1" * 18, "http://example.com", "x" * 40000, ""]
     frames = {"roster": pd.DataFrame({"a": words, "n": range(len(words))}), "findings": pd.DataFrame({"b": ["1"] * 30})}
-    assert write_tables_xlsx(tmp_path / "t.xlsx", frames, rows=20) == ["findings"]
+    assert write_tables_xlsx(tmp_path / "t.xlsx", run_of(tmp_path, frames), rows=20) == ["findings"]
     book = openpyxl.load_workbook(tmp_path / "t.xlsx")
     cells = [row[0] for row in book["名单"].iter_rows(min_row=2)]
     assert [cell.value or "" for cell in cells] == [word[:32767] for word in words]
@@ -224,7 +232,8 @@ def test_tables_workbook_reads_back_as_one_that_xlsxwriter_wrote_cell_by_cell(tm
     import xlsxwriter
 
     words = [" 前", "后 ", "a\nb", "a\tb\r\n", "\x00\x07\x1f", "_x0041_", "<b>&\"'</b>", "\ufffe", "𠮷👩‍🎓", "]]>", ""]
-    write_tables_xlsx(tmp_path / "ours.xlsx", {"roster": pd.DataFrame({"a": words, "b": words[::-1]})})
+    frames = {"roster": pd.DataFrame({"a": words, "b": words[::-1]})}
+    write_tables_xlsx(tmp_path / "ours.xlsx", run_of(tmp_path, frames))
     with xlsxwriter.Workbook(str(tmp_path / "theirs.xlsx"), {"constant_memory": True}) as book:
         sheet = book.add_worksheet("名单")
         for row, pair in enumerate([("a", "b"), *zip(words, words[::-1], strict=True)]):
@@ -237,7 +246,9 @@ def test_tables_workbook_reads_back_as_one_that_xlsxwriter_wrote_cell_by_cell(tm
     assert sheets[0].dimensions == "A1:B12"
 
 
-def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_programs(tmp_path: Path) -> None:
+def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import openpyxl
 
     frames = {name: empty(name) for name in TABLES} | {
@@ -246,7 +257,8 @@ def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_pro
         "findings": pd.DataFrame({"field": ["phone"], "severity": ["critical"], "actor": ["student"]}),
         "years": pd.DataFrame({"change": [-0.25], "explain": [True]}),
     }
-    write_tables_xlsx(tmp_path / "t.xlsx", frames)
+    monkeypatch.setattr(tables_xlsx, "_SHEETS", tuple(frames))
+    write_tables_xlsx(tmp_path / "t.xlsx", run_of(tmp_path, frames))
     book = openpyxl.load_workbook(tmp_path / "t.xlsx")
     rows = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
     assert rows["名单"] == [["学号", "状态", "审核时间"], ["0123", "通过后有改动", None]]
@@ -261,13 +273,10 @@ def test_tables_workbook_speaks_chinese_and_says_what_a_column_is_called_for_pro
 def test_tables_workbook_of_a_run_reads_no_table_that_it_leaves_out(tmp_path: Path, monkeypatch) -> None:
     import openpyxl
 
-    folder = tmp_path / "tables"
-    folder.mkdir()
-    frames = {"findings": 30, "roster": 2, "counselors": 1}
-    for name, rows in frames.items():
-        pd.DataFrame({"a": ["甲"] * rows}).to_parquet(folder / f"{name}.parquet")
+    counts = {"findings": 30, "roster": 2, "counselors": 1}
+    run = run_of(tmp_path, {name: pd.DataFrame({"a": ["甲"] * rows}) for name, rows in counts.items()})
     read: list[str] = []
-    monkeypatch.setattr(Tables, "__getitem__", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
-    assert write_tables_xlsx(tmp_path / "t.xlsx", Tables(folder), rows=20) == ["findings"]
+    monkeypatch.setattr(Run, "table", lambda self, name: read.append(name) or pd.DataFrame({"a": ["甲"] * 2}))
+    assert write_tables_xlsx(tmp_path / "t.xlsx", run, rows=20) == ["findings"]
     assert set(read) == {"roster"}
     assert openpyxl.load_workbook(tmp_path / "t.xlsx").sheetnames == ["名单", "问题", "列名对照"]

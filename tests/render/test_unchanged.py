@@ -93,7 +93,6 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
     monkeypatch.setitem(render_stage.FILES, "headcount.pdf", printing)
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
-    tables = {"colleges": run.table("colleges")}
     with pytest.raises(KeyboardInterrupt):
-        render_stage.Renderer(RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder, tables)
+        render_stage.Renderer(RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder)
     assert len(printed) == 1

@@ -223,7 +223,12 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(tables_xlsx, "_fill", watched)
     (tmp_path / "run").mkdir()
-    tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", {"roster": pd.DataFrame({"name": ["张三"] * 9})})
+    from pipeline.tables import write_table
+    from pipeline.view.run_tables import Run
+
+    (tmp_path / "made" / "tables").mkdir(parents=True)
+    write_table(tmp_path / "made" / "tables", "roster", pd.DataFrame({"name": ["张三"] * 9}))
+    tables_xlsx.write_tables_xlsx(tmp_path / "run" / "tables.xlsx", Run(tmp_path / "made", {}))
     assert seen == [[], []]  # the table, and the sheet of names
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["tables.xlsx"]
 
