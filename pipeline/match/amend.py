@@ -9,6 +9,7 @@ import hashlib
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ NOBODY = "没有对上任何提交：姓名和学号（或身份证号码）要�
 SEVERAL = "对上了几个人的提交，没有采用：请写明学校名称或身份证号码"
 GONE = "所写的提交编号已不在这个人的提交中，没有采用：请在新的问题表里更正"
 OUTDATED = "更正的那份提交已被这个人后来的一份代替，不作数"
+NOT_LATER = "与原来填写的不同，没有采用：要改已填的内容，请写提交编号，或比原来晚的提交时间"
 
 Normalise = Callable[[Frame], tuple[Frame, Frame]]
 """Returns given rows normalised, and the `changes` with the position `at`."""
@@ -60,15 +62,18 @@ class _Chain:
         return self.due.popleft() if self.due else self.timed.popleft() if self.timed else None
 
 
-def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise) -> Amended:
+def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: Normalise, latest: datetime) -> Amended:
     """Apply amendments to the submissions of the same people (`bases`, without withdrawn ones), both as read.
 
     `amendments` have `POSITION`, `TARGET`, normalised `school`, `submitted_at`, `AMENDING_KEYS`; fields under `GIVEN`.
+    A time after `latest` is none.
     """
     current, amendments = bases.reset_index(drop=True), amendments.reset_index(drop=True)
+    amendments["submitted_at"] = in_order(amendments["submitted_at"], latest)
+    times = in_order(current["submitted_at"], latest)
     owned, untaken = _owned(amendments, current)
     chains = _chains(amendments, owned)
-    made, told, laid = [current.iloc[:0]], [changes], dict[int, set[int]]()
+    made, told, laid, used = [current.iloc[:0]], [changes], dict[int, set[int]](), set[int]()
     while turn := [
         (base, amendment)
         for base, chain in chains.items()
@@ -76,17 +81,21 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
     ]:
         for base, amendment in turn:
             laid.setdefault(amendment, set()).add(base)
-        rows, mine = _laid(current, amendments, turn, pd.concat(told), normalise)
+        rows, mine, refused = _laid(current, times, amendments, turn, pd.concat(told), normalise)
         current.loc[rows.index] = rows
+        used.update(amendment for base, amendment in turn if base in rows.index)
+        untaken.update(dict.fromkeys(refused, NOT_LATER))
         made.append(rows)
         told.append(mine)
     for amendment, of in owned.items():
         if amendment not in laid:
             untaken[amendment] = GONE
         elif amendments[TARGET][amendment]:
-            times = in_order(current["submitted_at"].loc[sorted(of)])
-            if times.index[times == times.max()][-1] not in laid[amendment]:
+            his = times.loc[sorted(of)]
+            if his.index[his == his.max()][-1] not in laid[amendment]:
                 untaken[amendment] = OUTDATED
+        elif amendment in used:
+            untaken.pop(amendment, None)
     rows = pd.concat(made, ignore_index=True)
     whole = pd.concat([told[0].iloc[:0], *told[1:]], ignore_index=True)[CHANGES]
     places = pd.Series(np.arange(len(rows)), index=rows["submission_id"])
@@ -120,8 +129,7 @@ def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[
 
 def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]:
     chains: dict[int, _Chain] = defaultdict(_Chain)
-    times = in_order(amendments["submitted_at"])
-    for amendment in sorted(owned, key=lambda at: (times[at], at)):
+    for amendment in sorted(owned, key=lambda at: (amendments["submitted_at"][at], at)):
         target = str(amendments[TARGET][amendment])
         for base in owned[amendment]:
             waiting = chains[base].targeted.setdefault(target, []) if target else chains[base].timed
@@ -130,18 +138,21 @@ def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]
 
 
 def _laid(
-    current: Frame, amendments: Frame, turn: list[tuple[int, int]], changes: Frame, normalise: Normalise
-) -> tuple[Frame, Frame]:
+    current: Frame,
+    times: pd.Series,
+    amendments: Frame,
+    turn: list[tuple[int, int]],
+    changes: Frame,
+    normalise: Normalise,
+) -> tuple[Frame, Frame, list[int]]:
+    """Return the amended rows, their changes, and the amendments that say something else but may not replace it."""
     names = [name for name in fields.names() if name != "submitted_at"]  # an amendment keeps the base's time
     base = current.loc[[at for at, _ in turn]]
     source = amendments.loc[[at for _, at in turn]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
-    may_replace = source[TARGET].ne("") | (in_order(source["submitted_at"]) > in_order(base["submitted_at"]))
+    may_replace = source[TARGET].ne("") | (source["submitted_at"] > times.loc[base.index])
     taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
-    merged = base[names].where(~taken, given).assign(submitted_at=base["submitted_at"])
-    whole = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
-    normal, why = normalise(whole.reset_index(drop=True))
-    normal = normal.set_index(base.index)
+    normal, why = _normalised(base, taken, given, normalise)
     changed = taken & normal[names].ne(base[names])
     some = changed.any(axis=1)
     told = zip(base["submission_id"], given.where(changed, "").itertuples(index=False), strict=True)
@@ -151,7 +162,18 @@ def _laid(
         some
     ]
     why = why.assign(base=base.index[why["at"]]).set_index(["base", "field"])["why"]
-    return rows, _changes(rows, base, given, changed[some], source, changes, why)
+    idle = ~(some | may_replace)
+    whole, _ = _normalised(base[idle], given[idle] != "", given[idle], normalise)
+    refused = whole[names].ne(base.loc[idle, names]).any(axis=1)
+    numbers = [at for (_, at), no in zip(turn, base.index.isin(refused.index[refused]), strict=True) if no]
+    return rows, _changes(rows, base, given, changed[some], source, changes, why), numbers
+
+
+def _normalised(base: Frame, taken: Frame, given: Frame, normalise: Normalise) -> tuple[Frame, Frame]:
+    merged = base[given.columns].where(~taken, given).assign(submitted_at=base["submitted_at"])
+    whole = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
+    normal, why = normalise(whole.reset_index(drop=True))
+    return normal.set_index(base.index), why
 
 
 def _changes(

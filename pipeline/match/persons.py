@@ -49,8 +49,8 @@ def made_at(rows: Frame, latest: datetime) -> Frame:
     number. `timed`: the time is the row's own. `untimed`: to report, because the time is unreadable, after `latest`, or
     blank in a sheet where others have one.
     """
-    moments = pd.to_datetime(in_order(rows["submitted_at"]), format="ISO8601", errors="coerce").astype("datetime64[s]")
-    moments = moments.mask(moments > np.datetime64(latest, "s"))
+    read = in_order(rows["submitted_at"], latest)
+    moments = pd.to_datetime(read, format="ISO8601", errors="coerce").astype("datetime64[s]")
     sheets = [rows["file"], rows["sheet"]]
     filled = moments.groupby(sheets).ffill()
     timed = moments.notna()

@@ -121,9 +121,9 @@ def _moment(text: str) -> str:
     return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
 
 
-def in_order(moments: pd.Series) -> pd.Series:
-    """Return results of `moment` as texts that sort by time. An unreadable moment is "" and sorts first."""
-    return moments.where(moments.str.fullmatch(_READ), "")
+def in_order(moments: pd.Series, latest: datetime) -> pd.Series:
+    """Return results of `moment` as texts that sort by time. One unreadable or after `latest` is "" and sorts first."""
+    return moments.where(moments.str.fullmatch(_READ) & (moments <= f"{latest:%Y-%m-%d %H:%M:%S}"), "")
 
 
 _YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}

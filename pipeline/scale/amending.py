@@ -57,7 +57,9 @@ def lay_amendments(
     bases, changes = _bases(spool, parts, units, amendments, withdrawn)
     settings = spool.shared(RunSettings)
     words = settings.words
-    amended = with_amendments(amendments, bases, changes, lambda rows: normalise(rows, words, words.only_school))
+    amended = with_amendments(
+        amendments, bases, changes, lambda rows: normalise(rows, words, words.only_school), settings.latest
+    )
     number = max(unit.number for unit in units) + 1
     rows, made = amended.rows, amended.changes
     new = np.unique(made["at"][made["field"] == "photo"])

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import fields
-from pipeline.match.amend import AMENDING_KEYS, GIVEN, GONE, NOBODY, OUTDATED, SEVERAL, TARGET, Amended, with_amendments
+from pipeline.match.amend import (
+    AMENDING_KEYS,
+    GIVEN,
+    GONE,
+    NOBODY,
+    NOT_LATER,
+    OUTDATED,
+    SEVERAL,
+    TARGET,
+    Amended,
+    with_amendments,
+)
 from pipeline.tables import CHANGES, POSITION, SUBMISSIONS
 
+LATEST = datetime(2016, 11, 2, 12)
 WANG = {"name": "王一", "student_number": "1305010101", "id_number": "430302199503141234", "school": "湖南科技大学"}
 
 
@@ -33,7 +47,7 @@ def as_given(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def amended(bases: list[dict[str, object]], amendments: list[dict[str, object]], changes=()) -> Amended:
     known = pd.DataFrame(list(changes), columns=pd.Index(CHANGES), dtype="str")
-    return with_amendments(pd.DataFrame(amendments), pd.DataFrame(bases), known, as_given)
+    return with_amendments(pd.DataFrame(amendments), pd.DataFrame(bases), known, as_given, LATEST)
 
 
 ONE = [
@@ -43,6 +57,10 @@ ONE = [
     ({"phone": "138"}, {"phone": "139", "submitted_at": "2016-10-02 08:00"}, "139"),  # a later one does
     ({"phone": "138"}, {"phone": "139", "submitted_at": "2016-10-01 08:00"}, None),  # not later
     ({"phone": "138"}, {"phone": "139", "submitted_at": "2016-09-30 08:00"}, None),
+    ({"phone": "138"}, {"phone": "139", "submitted_at": "2099-01-01 08:00"}, None),  # a time to come is none
+    ({"phone": "138"}, {"phone": "139", "submitted_at": "2016-11-02 12:00:01"}, None),
+    ({"phone": "138"}, {"phone": "139", "submitted_at": "昨天"}, None),
+    ({"phone": "138", "submitted_at": "2099-01-01"}, {"phone": "139", "submitted_at": "2016-10-02"}, "139"),
     ({"phone": "138"}, {"phone": "139", "target": "a"}, "139"),  # names what it amends
     ({"phone": "138"}, {"phone": "", "submitted_at": "2016-10-02 08:00"}, None),  # blank says nothing
     ({"phone": "138"}, {"phone": "138", "submitted_at": "2016-10-02 08:00"}, None),  # the same: no other row
@@ -56,6 +74,8 @@ ONE = [
 def test_what_one_row_does(base, row, phone):
     found = amended([submission("a", **base)], [amendment(**row)])
     assert found.rows["phone"].tolist() == ([] if phone is None else [phone])
+    refused = phone is None and row["phone"] not in ("", base["phone"]) and "student_number" not in row
+    assert (NOT_LATER in found.untaken["why"].tolist()) == (refused and row.get("name", "王一") == "王一")
 
 
 def test_the_amended_submission_is_one_more_row_in_the_place_and_at_the_time_of_its_base():
@@ -145,4 +165,4 @@ def test_what_is_blank_says_nothing_and_nothing_is_lost(base, rows):
     last = found.rows.iloc[-1] if len(found.rows) else submission("a", **base)
     assert {name: last[name] for name in plain} == plain
     assert len(found.rows) == found.rows["submission_id"].nunique()
-    assert found.untaken["why"].tolist() == [GONE for row in rows if row["target"] == "x"]
+    assert [why for why in found.untaken["why"] if why != NOT_LATER] == [GONE for row in rows if row["target"] == "x"]
