@@ -50,7 +50,7 @@ from pipeline.scale.parts import (
 )
 from pipeline.scale.plan import RunData, open_run_data
 from pipeline.scale.spool import Spool
-from pipeline.tables import SHARED_FAULTS, conform, read_table
+from pipeline.tables import COLUMNS, conform, read_table
 from pipeline.tabulate.tabulate_stage import tabulate, tabulate_colleges
 
 
@@ -102,7 +102,7 @@ def _run(
         with stage("tabulate"):
             settled = run.each_part(review_and_tabulate)
             ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
-            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(SHARED_FAULTS))
+            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(COLUMNS["shared_faults"]))
             beside = {"shared_faults": conform(shared, "shared_faults")}
             run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
             before = previous_run(cohort)
@@ -150,7 +150,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
         "unread": summaries.unread(read, cohort, runs_with_roster(cohort.reports_folder)),
         "partial": read.incomplete,
-        "shared_faults": [dict(row) for row in shared[SHARED_FAULTS].to_dict("records")],
+        "shared_faults": [dict(row) for row in shared[COLUMNS["shared_faults"]].to_dict("records")],
     }
 
 

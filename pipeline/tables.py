@@ -1,16 +1,16 @@
-"""The columns of every table, and reading and writing tables of a run folder.
+"""The columns of every table (`expectations/tables.toml`), and reading and writing tables of a run folder.
 
-All columns are text (`str`, Arrow-backed, blank is ""), except those in `NUMBERS`, `FRACTIONS` and `FLAGS`. No table
-holds a missing value.
+Text is `str`, Arrow-backed, blank is "". No table holds a missing value.
 """
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 
-from pipeline import fields
+from pipeline import fields, resources
 from pipeline.errors import InputError, reason_of
 from pipeline.states import states
 
@@ -19,58 +19,14 @@ Frame = pd.DataFrame
 POSITION = ["file", "sheet", "row"]
 AS_GIVEN = "as_given"
 """A registry row's fields that normalising changed, as they were given: `given_of` reads it."""
-SUBMISSIONS = ["submission_id", *POSITION, "superseded_by", *fields.names()]
-CHANGES = ["submission_id", "field", "given", "kept", "why"]
-FINDINGS = [
-    "submission_id", "school", "college", "class_name", "student_number", "field", "rule", "severity",
-    "actor", "message", "given", "expected", "excepted", "shared_fault",
-]  # fmt: skip
-CERTIFICATIONS = [
-    "submission_id", "school", "student_number", "identity", "cause", "record", "matched_school",
-    "matched_student_number", "score",
-]  # fmt: skip
-ROSTER = [
-    "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
-    "submission_id", "status", "open_findings", "counselor", "decided_by", "decided_at",
-]  # fmt: skip
-HEADCOUNT = [
-    "school", "college", "education_level", "major", "registered", "male", "female", "submitted", "certified",
-    "awaiting", "approved", "missing", "extra", "equal",
-]  # fmt: skip
-COLLEGES = [
-    "school", "college", "registered", "submitted", "certified", "approved", "open_findings", "first_pass_rate",
-    "submitted_on_time", "days_left", "signed_at", "accepted_at", "rank", "score",
-]  # fmt: skip
-OUTSIDE = ["school", "college", "class_name", "major", "student_number", "name", "reason", "source", "by", "at"]
-COURSE = ["school", "college", "class_name", "day", "submitted", "approved"]
-SHARED_FAULTS = [
-    "number", "rule", "file", "sheet", "school", "college", "rows", "of", "given", "expected", "advice", "settled",
-]  # fmt: skip
-REGISTRY_FINDINGS = [
-    "school", "college", "class_name", "student_number", "field", "rule", "severity", "message", "file", "row",
-]  # fmt: skip
 
-COLUMNS: dict[str, list[str]] = {
-    "submissions": SUBMISSIONS,
-    "changes": CHANGES,
-    "findings": FINDINGS,
-    "certifications": CERTIFICATIONS,
-    "roster": ROSTER,
-    "headcount": HEADCOUNT,
-    "colleges": COLLEGES,
-    "course": COURSE,
-    "outside": OUTSIDE,
-    "registry_findings": REGISTRY_FINDINGS,
-    "shared_faults": SHARED_FAULTS,
-}
-
-# Columns of whole numbers, of fractions and of true/false; all others are text.
-NUMBERS = {
-    "row", "rows", "of", "open_findings", "registered", "male", "female", "submitted", "certified", "awaiting",
-    "approved", "missing", "extra", "days_left", "rank",
-}  # fmt: skip
-FRACTIONS = {"first_pass_rate", "submitted_on_time", "rework", "score_low", "score_high"}
-FLAGS = {"excepted", "equal"}
+_SCHEMA = tomllib.loads((resources.expectations() / "tables.toml").read_text(encoding="utf-8"))
+COLUMNS: dict[str, list[str]] = _SCHEMA["columns"]
+"""Table to its columns."""
+COLUMNS["submissions"] += fields.names()
+SUBMISSIONS, CHANGES = COLUMNS["submissions"], COLUMNS["changes"]
+NUMBERS, FRACTIONS, FLAGS = (frozenset[str](_SCHEMA[kind]) for kind in ("numbers", "fractions", "flags"))
+"""Columns of whole numbers, of fractions and of true or false. All others are text."""
 
 STATUSES: dict[str, str] = {state.name: state.word for state in states().values()}
 CERTIFIED: dict[str, str] = {"certified": "已认证", "failed": "不一致", "not_checked": "未核验"}

@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.review.chain import Entry
 from pipeline.review.review_snapshot import RunTables, load_tables
 from pipeline.student_facts import masked_facts, student_facts_of, what_was_done
-from pipeline.tables import CHANGES, FINDINGS, ROSTER, conform, empty, write_table
+from pipeline.tables import CHANGES, COLUMNS, conform, empty, write_table
 from tests.review.small import SCHOOLS, TODAY, open_in
 
 ID, WRONG = "430105199411309445", "430105199411309454"
@@ -25,7 +25,12 @@ def _submission(key, number, **more):
 
 
 def _person(number, school="甲大学", **more):
-    base = dict.fromkeys(ROSTER, "") | {"school": school, "college": "土木学院", "class_name": "一班", "major": "土木"}
+    base = dict.fromkeys(COLUMNS["roster"], "") | {
+        "school": school,
+        "college": "土木学院",
+        "class_name": "一班",
+        "major": "土木",
+    }
     return base | {"student_number": number, "name": "王芳", "open_findings": 0, "counselor": "周"} | more
 
 
@@ -36,7 +41,7 @@ def _registry(number, school="甲大学", **more):
 
 
 def _finding(key, number, **more):
-    base = dict.fromkeys(FINDINGS, "") | {"submission_id": key, "school": "甲大学", "student_number": number}
+    base = dict.fromkeys(COLUMNS["findings"], "") | {"submission_id": key, "school": "甲大学", "student_number": number}
     base |= {"field": "id_number", "rule": "identity.id_mistyped", "severity": "critical", "actor": "student"}
     base |= {"message": "身份证号码填错", "given": WRONG, "expected": f"第 17、18 位不同：学籍为 {ID}"}
     return base | {"excepted": False} | more

@@ -14,26 +14,15 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TextIO
 
-from pipeline.errors import MingceError, reason_of
+from pipeline.errors import MingceError
+from pipeline.resources import report_table
 
+_WORDS = report_table("words")
 # C0 (but tab and newline), DEL, C1, direction marks, separators: they move the cursor, hide or reverse text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_BROKEN = {errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.ETIMEDOUT}
-_SAID = {
-    "No space left": errno.ENOSPC,
-    "Too many open files": errno.EMFILE,
-    "annot allocate memory": errno.ENOMEM,
-    "failed to map segment": errno.ENOMEM,
-    "bad_alloc": errno.ENOMEM,
-    "can't start new thread": errno.EAGAIN,
-    "Resource temporarily unavailable": errno.EAGAIN,
-}
-"""What errors say that carry no number: of a library that was not loaded, a thread that was not started, Arrow."""
-_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT}
+_FULL = ("ENOSPC", "EDQUOT", "EFBIG")
 
 
 def without_controls(text: str) -> str:
@@ -62,33 +51,23 @@ class PlainStream:
 
 def system_failure(error: Exception) -> MingceError | None:
     """Return an error of disk, permissions or memory in Chinese, else None. It names a file and its folder only."""
-    if isinstance(error, MemoryError) or _code(error) == errno.ENOMEM:
-        return MingceError("内存不够，没有做完", remedy="请关掉其他程序后再做一次；上一次完整的运行没有改动")
-    if _code(error) == errno.EAGAIN:
-        remedy = "请关掉其他程序，或请管理员放宽进程数的限额后再做一次；上一次完整的运行没有改动"
-        return MingceError("系统不许再开新的进程或线程，没有做完", remedy=remedy)
-    full = next((each for each in (error, error.__cause__, error.__context__) if _code(each) in _FULL), None)
-    if full is not None:  # XlsxWriter wraps it in its own error
-        where = str(getattr(full, "filename", None) or "")
-        return MingceError("磁盘写满了，没有写完", where=where, remedy="请腾出空间后再做一次；上一次完整的运行没有改动")
-    return _file_failure(error)
-
-
-def _code(error: BaseException | None) -> int:
-    number = error.errno if isinstance(error, OSError) else None
-    return number or next((code for words, code in _SAID.items() if words in str(error)), 0)
-
-
-def _file_failure(error: Exception) -> MingceError | None:
-    where, code = str(getattr(error, "filename", None) or ""), _code(error)
-    if code in _FORBIDDEN:
-        return MingceError("没有读写权限", where=where, remedy="请核对这个位置的权限（是否只读、属于谁）后再做一次")
-    if code in _IN_THE_WAY and where:
-        return MingceError("这个文件或文件夹不能使用", where=where, remedy="请核对路径：是否存在、是否被同名文件占用")
-    if code in _BROKEN:
-        remedy = "请核对磁盘或网络文件夹后再做一次；上一次完整的运行没有改动"
-        return MingceError(f"文件读写失败（{reason_of(OSError(code, str(error)))}）", where=where, remedy=remedy)
+    causes = [each for each in (error.__cause__, error.__context__) if _errno_of(each) in _FULL]
+    for each in (*causes, error):  # XlsxWriter wraps a full disk in its own error
+        code, where = _errno_of(each), str(getattr(each, "filename", None) or "")
+        for kind in _WORDS["failures"]:
+            if code in kind["codes"] and (where or not kind.get("named")):
+                what = kind["what"].format(why=_WORDS["refusals"].get(code, ""))
+                return MingceError(what, where=where, remedy=kind["remedy"])
     return None
+
+
+def _errno_of(error: BaseException | None) -> str:
+    """Return the name of a system error's number, also of one that an error of Arrow or of a thread has in words."""
+    if isinstance(error, MemoryError):
+        return "ENOMEM"
+    if isinstance(error, OSError) and error.errno:
+        return errno.errorcode.get(error.errno, "")
+    return next((code for words, code in _WORDS["failure_words"].items() if words in str(error)), "")
 
 
 def technical(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.knowledge.text_columns import among, by_distinct
 from pipeline.normalise.text_repairs import comparable
-from pipeline.tables import HEADCOUNT, Frame, conform
+from pipeline.tables import COLUMNS, Frame, conform
 
 KEYS = ["school", "college", "education_level", "major"]
 CLAIMED = [*KEYS, "student_number", "name", "submission_id"]
@@ -43,7 +43,7 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
 
 def put_together(parts: Frame) -> Frame:
     """Return the sum of the headcounts of all parts. Several parts may count extras in the same row."""
-    numbers = [name for name in HEADCOUNT if name not in KEYS]
+    numbers = [name for name in COLUMNS["headcount"] if name not in KEYS]
     added = parts.groupby(KEYS, sort=True, as_index=False)[numbers].sum()
     return conform(added.assign(equal=added["equal"] > 0), "headcount")
 

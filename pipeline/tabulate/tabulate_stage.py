@@ -15,7 +15,7 @@ from pipeline.match.match_stage import Matched
 from pipeline.review.decisions import Reviewed
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import rank_of, rework_rates, standing
-from pipeline.tables import COLLEGES, Frame, conform, typed
+from pipeline.tables import COLUMNS, Frame, conform, typed
 from pipeline.tabulate.headcount import KEYS, make_headcount
 from pipeline.tabulate.roster import make_course, make_roster
 
@@ -107,7 +107,7 @@ def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Stan
     coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
     joined = coded.merge(signatures, on=["school_code", "college"], how="left")
     text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at", "standing")}
-    return typed(_stood_still(joined.assign(**text)))[[*COLLEGES, *_BESIDE]]
+    return typed(_stood_still(joined.assign(**text)))[[*COLUMNS["colleges"], *_BESIDE]]
 
 
 def standing_of(colleges: Frame, school: str, college: str) -> dict[str, float]:

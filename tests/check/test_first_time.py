@@ -14,7 +14,7 @@ from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.scale.layout import Part
 from pipeline.scale.parts import lay_shared
 from pipeline.scale.spool import Spool
-from pipeline.tables import CERTIFICATIONS, FINDINGS
+from pipeline.tables import COLUMNS
 from tests import frames
 from tests.check.test_shared_faults import findings_of, table_of
 from tests.invented.numbers import check_character
@@ -71,8 +71,8 @@ def test_what_a_whole_source_breaks_alike_counts_against_nobody(tmp_path: Path):
     spool, part = Spool(tmp_path), Part(0, (0,), (0,))
     (tmp_path / "parts").mkdir()
     first = findings[["submission_id", "rule"]]
-    certifications = pd.DataFrame(dict.fromkeys(CERTIFICATIONS, table["submission_id"]), dtype="str")
-    laid = {"signs": signs, "first": first, "judged": findings[FINDINGS], "certifications": certifications}
+    certifications = pd.DataFrame(dict.fromkeys(COLUMNS["certifications"], table["submission_id"]), dtype="str")
+    laid = {"signs": signs, "first": first, "judged": findings[COLUMNS["findings"]], "certifications": certifications}
     for name, frame in (laid | {"first_signs": signs.iloc[:0]}).items():
         spool.write(part.name(name), frame)
     lay_shared(spool, part, faults)

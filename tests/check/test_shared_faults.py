@@ -6,7 +6,7 @@ import pytest
 from pipeline import fields
 from pipeline.check import shared
 from pipeline.review.decisions import statuses
-from pipeline.tables import FINDINGS
+from pipeline.tables import COLUMNS
 
 HELD = {"college": "人文学院", "exam_number": "0143030001", "graduation_month": "2017-06", "ethnicity": "汉族"}
 
@@ -24,9 +24,14 @@ def table_of(field, values, held=None, file="a.xlsx", college="人文学院"):
 
 
 def findings_of(table, rule, broken):
-    blank = dict.fromkeys(FINDINGS, "") | {"excepted": False, "severity": "critical", "actor": "student", "rule": rule}
+    blank = dict.fromkeys(COLUMNS["findings"], "") | {
+        "excepted": False,
+        "severity": "critical",
+        "actor": "student",
+        "rule": rule,
+    }
     found = [blank | {"submission_id": key} for key, off in zip(table["submission_id"], broken, strict=True) if off]
-    return pd.DataFrame(found, columns=FINDINGS)
+    return pd.DataFrame(found, columns=COLUMNS["findings"])
 
 
 def faults_of(*judged, before=(), settled=None):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.tables import FINDINGS, typed, write_table
+from pipeline.tables import COLUMNS, typed, write_table
 from pipeline.tabulate.roster import make_course
 from pipeline.view.run_tables import token
 from tests.cohorts import settings
@@ -62,7 +62,7 @@ def roster_of(
                          "给的", "学籍机密值", False, "")
                     )  # fmt: skip
     roster = pd.DataFrame(rows, columns=_ROSTER)
-    found = pd.DataFrame(findings, columns=FINDINGS)
+    found = pd.DataFrame(findings, columns=COLUMNS["findings"])
     given = pd.DataFrame(
         submissions,
         columns=[

@@ -3,15 +3,15 @@
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.tables import FINDINGS
+from pipeline.tables import COLUMNS
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.tabulate.roster import make_roster
 from tests.frames import registry
 
 
 def _findings(*rows: dict[str, object]) -> pd.DataFrame:
-    blank = dict.fromkeys(FINDINGS, "") | {"severity": "critical", "excepted": False}
-    return pd.DataFrame([blank | row for row in rows], columns=FINDINGS)
+    blank = dict.fromkeys(COLUMNS["findings"], "") | {"severity": "critical", "excepted": False}
+    return pd.DataFrame([blank | row for row in rows], columns=COLUMNS["findings"])
 
 
 def _roster(findings: pd.DataFrame, ids: list[str], decided: list[str]) -> pd.DataFrame:
