@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from pipeline.errors import ConfigurationError, MingceError, reason_of
 from pipeline.review.chain import COVERED
 
-NEWEST = "0001"  # the newest revision in migrations/versions
+SCHEMA = "0001"  # the version of the tables below; a ledger of another one is refused
 BUSY_MS = 60_000  # a writer waits so long for another one
 # secure_delete: purged values must not stay in free pages, and not every SQLite build overwrites them by default
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
@@ -39,6 +39,8 @@ PERSONAL = sa.Table(
     sa.Column("seq", sa.Integer, sa.ForeignKey("entries.seq"), primary_key=True, autoincrement=False),
     *(sa.Column(name, sa.Text, nullable=False) for name in ("salt", "why", "values")),
 )
+VERSION = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+"""One row: `SCHEMA`. It has the name by which earlier versions of mingce look for it."""
 
 
 def ledger_url(text: str, folder: Path) -> sa.URL:
@@ -149,7 +151,7 @@ def _on_connect(connection: sqlite3.Connection, _: object) -> None:
 
 
 def open_engine(url: sa.URL) -> Engine:
-    """Return an engine of the ledger, which is created or migrated.
+    """Return an engine of the ledger. Creates its tables if there are none.
 
     Raises:
         ConfigurationError: the database or its driver is not there, or a newer mingce wrote it.
@@ -157,14 +159,19 @@ def open_engine(url: sa.URL) -> Engine:
     engine = _engine_of(url)
     try:
         with reading(engine) as connection:
-            found = revision(connection)
-        if found != NEWEST:
-            with writing(engine) as connection:
-                _migrate(connection)
+            found = schema_of(connection)
+        if not found:
+            with writing(engine) as connection:  # another process may have created them since
+                metadata.create_all(connection)
+                found = schema_of(connection) or SCHEMA
+                connection.execute(sa.delete(VERSION))
+                connection.execute(sa.insert(VERSION).values(version_num=found))
     except OperationalError as error:
         raise ConfigurationError(
             [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
         ) from None
+    if found != SCHEMA:
+        raise ConfigurationError([f"账本的版本（{found}）比本程序新，请升级 mingce 后再用"], where="[ledger] url")
     return engine
 
 
@@ -184,23 +191,8 @@ def writing(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
-def revision(connection: Connection) -> str:
-    """Return the schema's revision, or "" for a database without a ledger."""
-    if not sa.inspect(connection).has_table("alembic_version"):
+def schema_of(connection: Connection) -> str:
+    """Return the version of the ledger's tables, or "" for a database without a ledger."""
+    if not sa.inspect(connection).has_table(VERSION.name):
         return ""
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
-
-
-def _migrate(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(Path(__file__).resolve().parent / "migrations").replace("%", "%%"))
-    try:
-        command.upgrade(config, "head")
-    except CommandError:
-        raise ConfigurationError(
-            [f"账本的版本（{revision(connection)}）比本程序新，请升级 mingce 后再用"], where="[ledger] url"
-        ) from None
+    return connection.execute(sa.select(VERSION.c.version_num)).scalar() or ""

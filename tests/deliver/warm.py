@@ -1,6 +1,5 @@
 """Imported once by the process that a season's nights are forked from. Imports alone: no thread may start there."""
 
-import alembic.command
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import matplotlib.font_manager
@@ -13,4 +12,4 @@ import xlsxwriter
 import pipeline.deliver.send
 import tests.deliver.season
 
-__all__ = ["PIL", "alembic", "matplotlib", "pipeline", "pyarrow", "sqlalchemy", "tests", "xlsxwriter"]
+__all__ = ["PIL", "matplotlib", "pipeline", "pyarrow", "sqlalchemy", "tests", "xlsxwriter"]

@@ -10,7 +10,6 @@ PACKAGE = Path(__file__).resolve().parents[2] / "pipeline"
 FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 SHARED = {
     "main": "the entry of a process",
-    "upgrade": "Alembic's name for a step of a migration",
     "show_head": "a section of a page's notebook: each page has its heading",
     "show_today": "a section of a page's notebook: each page says what is left today",
     "show_progress": "a section of a page's notebook: each page has its course to the deadline",

@@ -152,13 +152,27 @@ def test_a_backup_is_a_whole_ledger(ledger, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*second*")) == []
 
 
-def test_the_migrated_schema_is_the_schema(ledger, tmp_path):
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
+def test_an_earlier_ledger_has_the_tables_of_today(ledger, tmp_path):
+    """Each column, key and index of `earlier/ledger.sql`, which mingce 1.0 wrote, and its version."""
+    with sqlite3.connect(tmp_path / "earlier.sqlite") as database:
+        database.executescript((Path(__file__).parent / "earlier" / "ledger.sql").read_text(encoding="utf-8"))
+    database.close()
+    before = (tmp_path / "earlier.sqlite").read_bytes()
+    with Ledger(sa.make_url(f"sqlite:///{tmp_path / 'earlier.sqlite'}")) as earlier:
+        assert _tables(earlier) == _tables(ledger)
+        assert earlier.verify() == []
+    assert (tmp_path / "earlier.sqlite").read_bytes()[100:] == before[100:]  # opened, not changed
 
+
+def _tables(ledger):
     with reading(ledger._engine) as connection:
-        assert compare_metadata(MigrationContext.configure(connection), ledger_database.metadata) == []
-        assert ledger_database.revision(connection) == ledger_database.NEWEST
+        look = sa.inspect(connection)
+        names = look.get_table_names()
+        columns = {(t, c["name"], str(c["type"]), c["nullable"]) for t in names for c in look.get_columns(t)}
+        keys = {(t, *look.get_pk_constraint(t)["constrained_columns"]) for t in names}
+        unique = {(t, *one["column_names"]) for t in names for one in look.get_unique_constraints(t)}
+        indexes = {(t, one["name"], *one["column_names"]) for t in names for one in look.get_indexes(t)}
+        return columns, keys, unique, indexes, ledger_database.schema_of(connection)
 
 
 def test_a_newer_ledger_is_left_alone(ledger, tmp_path):
