@@ -7,9 +7,10 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 
-from pipeline import cli
+from pipeline import cli, fields
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
 from pipeline.office.deciding import Decision, record_decision, take_back
@@ -174,3 +175,26 @@ def test_decisions_of_a_file_are_taken_by_the_run(office):
 
     with open_ledger(load_cohort(folder)) as ledger:
         assert ledger.entries("decision")["action"].tolist() == ["approve", "return"]
+
+
+def test_a_submission_that_only_a_newer_partial_run_has_is_withdrawn(office):
+    """A trial of one rule read it; `withdraw` looks there, because the newest run of all rules lacks it."""
+    folder = office.folder
+    office("check", folder)
+    number = people(office)[0]["student_number"]
+
+    def register_again(rows):
+        first = next(row for row in rows if row[fields.label("student_number")] == number)
+        later = {fields.label("submitted_at"): "2016-10-30 10:00", fields.label("phone"): "13900001234"}
+        return [*rows, first | later]
+
+    edit(folder / "submissions" / "10534.csv", register_again)
+    trial = Path(office.said("check", folder, "--rule", "phone.format")[0].splitlines()[-1])
+    given = pd.read_parquet(trial / "tables" / "submissions.parquet").set_index("phone")
+    new = given.at["13900001234", "submission_id"]
+    told = ("--why", "填错了人", "--by", "王老师")
+    assert "没有提交" in office("review", "withdraw", folder, "--submission", "0" * 20, *told, code=2)
+    assert f"已撤销 1 条登记：{new}" in office("review", "withdraw", folder, "--submission", new, *told)
+    assert "此前已是如此" in office("review", "withdraw", folder, "--submission", new[:10], *told)
+    office("check", folder)
+    assert new not in {row["submission_id"] for row in people(office)}
