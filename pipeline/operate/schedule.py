@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import groupby
@@ -27,6 +28,7 @@ Kind = Literal["systemd", "cron", "windows"]
 JOBS: tuple[Job, ...] = ("run", "send")
 _NAMES: dict[Job, str] = {"run": "核对", "send": "寄送"}
 _MARK = "# mingce"
+_CONTROL = r"[\x00-\x1f\x7f]"
 _SYSTEMD = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})  # what systemd expands in ExecStart
 _BY_HAND = "请去掉 --install，把显示的内容交给管理员"
 _NO_CRONTAB = ("no crontab for", "no such file")  # cronie and Debian's; busybox
@@ -59,7 +61,7 @@ def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_
     Raises:
         UsageError: a time is not HH:MM, or the folder's name has a control character, which would break a crontab.
     """
-    if re.search(r"[\x00-\x1f\x7f]", str(cohort.folder)):
+    if re.search(_CONTROL, str(cohort.folder)):
         raise UsageError("文件夹名里有换行一类的字符，不能定时", where=str(cohort.folder), remedy="请给文件夹改名")
     times: dict[Job, tuple[time, ...]] = {"run": _times(run_at, "--run-at"), "send": _times(send_at, "--send-at")}
     last = cohort.window.college_due + timedelta(days=1)  # the next night's run covers the last day
@@ -87,7 +89,8 @@ def spans(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[tuple[dat
 
 def systemd_units(table: Timetable) -> dict[str, str]:
     """Return the user units by file name: a service and a timer for each job with times."""
-    texts, cohort, units = report_table("timers"), _unit_text(table.cohort_name), dict[str, str]()
+    texts, units = report_table("timers"), dict[str, str]()
+    cohort = re.sub(_CONTROL, " ", table.cohort_name).replace("%", "%%")
     for job in JOBS:
         after = f"After={table.unit}-run.service\n" if job == "send" else ""  # both missed: first run, then send
         command = " ".join(f'"{word.translate(_SYSTEMD)}"' for word in table.words(job))
@@ -96,38 +99,28 @@ def systemd_units(table: Timetable) -> dict[str, str]:
             for at in table.times[job]
             for first, last in spans(table, at, SHANGHAI)
         ]
-        if days:
-            texts_of = {"cohort": cohort, "job": _NAMES[job], "after": after, "command": command}
-            units[f"{table.unit}-{job}.service"] = texts["service"].format(**texts_of)
-            units[f"{table.unit}-{job}.timer"] = texts["timer"].format(**texts_of, days="\n".join(days))
+        told = {"cohort": cohort, "job": _NAMES[job], "after": after, "command": command, "days": "\n".join(days)}
+        units |= {f"{table.unit}-{job}.{kind}": texts[kind].format(**told) for kind in ("service", "timer") if days}
     return units
-
-
-def _unit_text(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]", " ", text).replace("%", "%%")
 
 
 def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
     """Return marked crontab lines in times of `zone` (default: this machine's), since Debian's cron has no CRON_TZ."""
     lines = [f"{_MARK} {table.unit} begin"]
-    for job in JOBS:
-        command = " ".join(map(_shell, table.words(job)))
-        lines += [
-            f"{first.minute} {first.hour} {first.day}-{last.day} {first.month} * {command}"
-            for at in table.times[job]
-            for first, last in spans(table, at, zone)
-        ]
+    lines += [
+        f"{first.minute} {first.hour} {first.day}-{last.day} {first.month} * {_shell(table.words(job))}"
+        for job in JOBS
+        for at in table.times[job]
+        for first, last in spans(table, at, zone)
+    ]
     options = [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
-    words = (*table.command, "schedule", str(table.folder), "--catch-up", *options)
-    lines += ["@reboot sleep 60; " + " ".join(map(_shell, words)), f"{_MARK} {table.unit} end"]
-    return "\n".join(lines) + "\n"
+    missed_ones = _shell((*table.command, "schedule", str(table.folder), "--catch-up", *options))
+    return "\n".join([*lines, f"@reboot sleep 60; {missed_ones}", f"{_MARK} {table.unit} end", ""])
 
 
-def _shell(word: str) -> str:
-    """Quote a word for sh in a crontab line, where % means a new line."""
-    if re.fullmatch(r"[0-9A-Za-z_./:=@+-]+", word):
-        return word
-    return "'" + word.replace("'", "'\\''").replace("%", "\\%") + "'"
+def _shell(words: Iterable[str]) -> str:
+    """Return a command line for sh in a crontab, where a bare % means a new line."""
+    return shlex.join(words).replace("%", "\\%")
 
 
 def merged_crontab(standing: str, table: Timetable) -> str:
@@ -151,7 +144,7 @@ def windows_tasks(table: Timetable) -> dict[str, str]:
             job=_NAMES[job],
             triggers="".join(texts["trigger"].format(first=start, last=last) for start in starts),
             program=escape(program),
-            arguments=escape(" ".join(f'"{word}"' if " " in word else word for word in words)),
+            arguments=escape(subprocess.list2cmdline(words)),
             folder=escape(str(table.folder)),
         )
     return tasks
@@ -159,13 +152,8 @@ def windows_tasks(table: Timetable) -> dict[str, str]:
 
 def last_due(table: Timetable, job: Job, now: datetime) -> datetime | None:
     """Return the last time at or before `now` when `job` was due, or None."""
-    today = now.date()
-    due = [
-        datetime.combine(day, at, now.tzinfo)
-        for day in (today, today - timedelta(days=1), table.last)
-        if table.first <= day <= table.last
-        for at in table.times[job]
-    ]
+    days = [day for day in (now.date(), now.date() - timedelta(days=1), table.last) if table.first <= day <= table.last]
+    due = (datetime.combine(day, at, now.tzinfo) for day in days for at in table.times[job])
     return max((moment for moment in due if moment <= now), default=None)
 
 
