@@ -15,7 +15,7 @@ from pipeline import fields
 from pipeline.cohort import FILE_NAME, load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import MingceError, RefusedError, UsageError
-from pipeline.office.desk_cohort import DeskCohort, button, error_box, show_in
+from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show_in
 from pipeline.operate.column_report import Looked, Proposal, answers_of, look_at_columns, whose_name
 from pipeline.render import overview
 from pipeline.render.pieces import Piece, piece
@@ -31,48 +31,49 @@ _ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请�
 
 def show_run(office: DeskCohort) -> widgets.Widget:
     """Return a button that runs `mingce run`."""
-    return _command(office, "现在运行", ["run"], "核对全部数据，约几十秒到几分钟。")
+    return _command(office, "现在运行", lambda: ["run"], "核对全部数据，约几十秒到几分钟。")
 
 
 def show_send(office: DeskCohort) -> widgets.Widget:
     """Return the buttons of `mingce send`: a dry run, and sending, which needs a tick."""
     sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
-    trial = _command(office, "先看看寄给谁（不寄）", ["send", "--dry-run"], "只列出收件人，不会寄出。")
-    real = _command(
-        office,
-        "寄送",
-        ["send"],
-        "把看板寄给辅导员和副书记；没有设置邮件服务器时写成 .eml 文件。",
-        allowed=lambda: bool(sure.value),
-    )
-    return widgets.VBox([trial, sure, real])
+    trial = _command(office, "先看看寄给谁（不寄）", lambda: ["send", "--dry-run"], "只列出收件人，不会寄出。")
+
+    def confirmed() -> list[str]:
+        if not sure.value:
+            raise UsageError("还没有打勾确认", remedy="看过名单后打勾，再按一次")
+        return ["send"]
+
+    said = "把看板寄给辅导员和副书记；没有设置邮件服务器时写成 .eml 文件。"
+    return widgets.VBox([trial, sure, _command(office, "寄送", confirmed, said)])
 
 
 def show_more(office: DeskCohort) -> widgets.Widget:
     """Return a form for the less frequent commands."""
-    which = widgets.Dropdown(options=list(_MORE), description="要做的", layout=widgets.Layout(width="420px"))
-    college = widgets.Text(description="院系", placeholder="学校代码/院系；签字、接收、上报必填")
-    by = widgets.Text(description="经办人", placeholder="签字、接收必填")
-    why = widgets.Text(description="说明", placeholder="需要说明原因时填写")
-    number = widgets.Text(description="编号", placeholder="整体问题的编号")
-    boxes = {"college": college, "by": by, "why": why, "number": number}
+    which = box(widgets.Dropdown, "要做的", "420px", options=list(_MORE))
+    boxes = {name: widgets.Text(description=label, placeholder=hint) for name, (label, hint) in _BOXES.items()}
 
     def words() -> list[str]:
         command, needs = _MORE[str(which.value)]
-        named = {name: str(box.value).strip() for name, box in boxes.items()}
-        lacking = [_NEEDED[need] for need in needs if not named[need]]
+        named = {name: str(text.value).strip() for name, text in boxes.items()}
+        lacking = [_BOXES[need][0] for need in needs if not named[need]]
         if lacking:
             raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
         command = [named["number"] if word == "NUMBER" else word for word in command]
         place = [named["college"]] if "college" in needs else []
         whose = ["--by", named["by"], *(["--why", named["why"]] if named["why"] else [])] if "by" in needs else []
-        return [*command, *place, str(office.cohort.folder), *whose]
+        return [*command, *whose, *place]
 
     form = widgets.HBox([which, *boxes.values()], layout=widgets.Layout(flex_flow="row wrap"))
-    return widgets.VBox([form, _command(office, "执行", words, ""), show_columns(office)])
+    return widgets.VBox([form, _command(office, "执行", words), show_columns(office)])
 
 
-_NEEDED = {"college": "院系", "by": "经办人", "why": "说明", "number": "编号"}
+_BOXES = {
+    "college": ("院系", "学校代码/院系；签字、接收、上报必填"),
+    "by": ("经办人", "签字、接收必填"),
+    "why": ("说明", "需要说明原因时填写"),
+    "number": ("编号", "整体问题的编号"),
+}
 _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "检查设置、数据来源和环境": (["doctor"], ()),
     "看每一列读成了什么": (["columns"], ()),
@@ -94,15 +95,8 @@ _MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
 }
 
 
-def _command(
-    office: DeskCohort,
-    label: str,
-    words: list[str] | Callable[[], list[str]],
-    said: str,
-    allowed: Callable[[], bool] = lambda: True,
-) -> widgets.Widget:
-    """Return a button that runs `words` in a thread, then refreshes all. A list of `words` gets the cohort folder."""
-    button = widgets.Button(description=label, button_style="primary", layout=widgets.Layout(width="auto"))
+def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], said: str = "") -> widgets.Widget:
+    """Return a button that runs `words` on the cohort in a thread, then refreshes all."""
     bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
 
@@ -113,24 +107,21 @@ def _command(
                 if text:
                     show_in(output, text)
         finally:
-            button.disabled, bar.layout.visibility = False, "hidden"
+            start.disabled, bar.layout.visibility = False, "hidden"
             office.changed()
 
-    def pressed(_: object) -> None:
-        if not allowed():
-            show_in(output, "请先打勾确认。\n")
-            return
+    def pressed() -> None:
         try:
-            command = words() if callable(words) else [*words, str(office.cohort.folder)]
+            command = [*words(), str(office.cohort.folder)]
         except UsageError as error:
             show_in(output, error_box(error))
             return
-        button.disabled, bar.value, bar.layout.visibility = True, 0, "visible"
+        start.disabled, bar.value, bar.layout.visibility = True, 0, "visible"
         show_in(output, f"{label}……\n")
         Thread(target=work, args=(command,), name=f"desk {command[0]}", daemon=True).start()
 
-    button.on_click(pressed)
-    return widgets.VBox([widgets.HBox([button, bar, widgets.Label(said)]), output])
+    start = button(label, pressed, "primary")
+    return widgets.VBox([widgets.HBox([start, bar, widgets.Label(said)]), output])
 
 
 def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Protocol
 
 import ipywidgets as widgets
 
 from pipeline.errors import MingceError, UsageError
 from pipeline.match.membership import with_scope
-from pipeline.office.desk_cohort import DeskCohort, Listing, button, error_box, show_in
+from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show_in
 from pipeline.render.pieces import piece
 from pipeline.review.actions import ActionOutcome, Actor, decide_on, withdraw
 from pipeline.review.chain import TYPED
@@ -27,13 +26,6 @@ APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例�
 ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
 _WITH_PROOF = (OUT, IN, EXCEPT)
 _NAMED = 30  # a message names at most so many students
-
-
-class StudentTable(Protocol):
-    """The student list as the form uses it."""
-
-    listing: Listing | None
-    on_tick: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -99,42 +91,29 @@ def _named(numbers: Sequence[str]) -> str:
 class DecisionForm:
     """The form for the ticked students."""
 
-    def __init__(self, office: DeskCohort, table: StudentTable) -> None:
-        self._office, self._table = office, table
+    def __init__(self, office: DeskCohort) -> None:
+        self._office = office
         self._asked: Decision | None = None
         self._last: list[int] = []
-        wide = widgets.Layout(width="320px")
-        self._action = widgets.Dropdown(options=ACTIONS, description="意见", layout=wide)
-        self._by = widgets.Text(description="经办人", placeholder="您的姓名", layout=wide)
-        self._why = widgets.Text(
-            description="说明", placeholder="除“通过”外必须写明原因或文号", layout=widgets.Layout(width="480px")
-        )
-        self._reason = widgets.Dropdown(options=REASONS, description="原因", layout=wide)
-        self._proof = widgets.Dropdown(options=PROOFS, description="证明", layout=wide)
-        self._rule = widgets.Dropdown(options=[], description="例外的问题", layout=wide)
+        self._action = box(widgets.Dropdown, "意见", options=ACTIONS)
+        self._by = box(widgets.Text, "经办人", placeholder="您的姓名")
+        self._why = box(widgets.Text, "说明", "480px", placeholder="除“通过”外必须写明原因或文号")
+        self._reason = box(widgets.Dropdown, "原因", options=REASONS)
+        self._proof = box(widgets.Dropdown, "证明", options=PROOFS)
+        self._rule = box(widgets.Dropdown, "例外的问题", options=[])
         self._sure = button("确认", self._do, "danger")
         self._no = button("不做了", self._forget)
         self._undo = button("撤销上一步", self._take_back)
         self._undo.disabled = True
-        self._said = widgets.Output()
-        self._more = widgets.HBox([])
-        self._confirm = widgets.HBox([])
-        row = widgets.Layout(flex_flow="row wrap")
-        self.widget = widgets.VBox(
-            [
-                widgets.HBox([self._action, self._by, self._why], layout=row),
-                self._more,
-                widgets.HBox([button("登记", self._ask, "primary"), self._undo]),
-                self._confirm,
-                self._said,
-            ],
-            layout=widgets.Layout(margin="12px 0"),
-        )
-        self._action.observe(self._chosen, names="value")
-        table.on_tick = self._chosen
+        self._said, self._more, self._confirm = widgets.Output(), widgets.HBox(), widgets.HBox()
+        words = widgets.HBox([self._action, self._by, self._why], layout=widgets.Layout(flex_flow="row wrap"))
+        buttons = widgets.HBox([button("登记", self._ask, "primary"), self._undo])
+        parts = [words, self._more, buttons, self._confirm, self._said]
+        self.widget = widgets.VBox(parts, layout=widgets.Layout(margin="12px 0"))
+        self._action.observe(self.renew, names="value")
 
-    def _chosen(self, _: object = None) -> None:
-        """Show the boxes of the action. Drop an open question: it named other students."""
+    def renew(self, _: object = None) -> None:
+        """Show the boxes of the action for the ticked students. Drop an open question: it named other students."""
         self._forget()
         action = str(self._action.value)
         boxes = [self._reason] if action == OUT else []
@@ -144,26 +123,24 @@ class DecisionForm:
         self._more.children = (*boxes, *([self._proof] if action in _WITH_PROOF else []))
 
     def _rules(self) -> list[tuple[str, str]]:
-        listing = self._table.listing
-        if listing is None or len(listing.ticked) != 1:
+        desk, ticked = self._office.listing.desk, self._office.listing.ticked
+        if desk is None or len(ticked) != 1:
             return []
-        person = listing.desk.student(next(iter(listing.ticked)))
-        rows = open_critical(listing.desk.findings)
+        person, rows = desk.student(next(iter(ticked))), open_critical(desk.findings)
         own = rows[(rows["student_number"] == person["student_number"]) & (rows["school"] == person["school"])]
         return [(str(row["message"])[:60], str(row["rule"])) for row in own.drop_duplicates("rule").to_dict("records")]
 
     def _ask(self) -> None:
-        listing = self._table.listing
-        ticked = dict(listing.ticked) if listing else {}
-        values = (str(self._action.value), tuple(ticked), str(self._by.value), str(self._why.value))
-        rule = str(self._rule.value or "")
-        self._asked = Decision(*values, str(self._reason.value), str(self._proof.value), rule)
-        names = "、".join(list(ticked.values())[:_NAMED]) + (" 等" if len(ticked) > _NAMED else "")
-        if not ticked or not self._asked.by.strip():
-            self._asked = None
+        ticked = dict(self._office.listing.ticked)
+        boxes = (self._by, self._why, self._reason, self._proof, self._rule)
+        asked = Decision(str(self._action.value), tuple(ticked), *(str(box.value or "") for box in boxes))
+        if not ticked or not asked.by.strip():
+            self._forget()
             self._show("请看这里", "请先勾选学生。" if not ticked else "请先写经办人的姓名。")
             return
-        question = widgets.HTML(f"<b>将登记“{self._asked.action}” {len(ticked)} 人：</b>{escape(names)}")
+        self._asked = asked
+        names = "、".join(list(ticked.values())[:_NAMED]) + (" 等" if len(ticked) > _NAMED else "")
+        question = widgets.HTML(f"<b>将登记“{asked.action}” {len(ticked)} 人：</b>{escape(names)}")
         self._confirm.children = (question, self._sure, self._no)
 
     def _forget(self) -> None:
@@ -184,9 +161,7 @@ class DecisionForm:
         except MingceError as error:
             show_in(self._said, error_box(error))
             return
-        listing = self._table.listing
-        if listing:
-            listing.ticked.clear()
+        self._office.listing.ticked.clear()
         self._undo.disabled = not self._last
         self._office.changed()
         self._show("已登记", line)

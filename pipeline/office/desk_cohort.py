@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 import pandas as pd
@@ -16,24 +16,105 @@ from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import KINDS, Desk, Student, lay_desk, open_tables, records, seen_in, student_name
+from pipeline.review.review_snapshot import KINDS, Desk, Student, lay_desk, open_tables, seen_in, student_name
 from pipeline.tables import STATUSES
 
 EVERY = "全部"
 REQUEST = "申请修改"
 PAGE = 15
+Box = TypeVar("Box", widgets.Text, widgets.Dropdown)
 _SEARCHED = ["name", "student_number", "class_name", "phone"]
+_USED = [
+    "school_code",
+    "college",
+    "status",
+    "change_request",
+    "submission_id",
+    "registry_digest",
+    "searched",
+    *_SEARCHED,
+]
 _LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reason": "原因", "--rule": "例外的问题"}
 """What the form calls a command's options."""
 
 
-@dataclass(frozen=True)
+@dataclass
+class Listing:
+    """A desk's students (none without a desk), filtered by college, status and words.
+
+    `college` is `code/college`, `status` a word of `STATUSES` or 申请修改. Decisions apply to `ticked` (SCHOOL/NUMBER
+    to name), which stays across pages, searches and desks.
+    """
+
+    desk: Desk | None = None
+    college: str = EVERY
+    status: str = EVERY
+    words: str = ""
+    page: int = 0
+    ticked: dict[str, str] = field(default_factory=dict[str, str])
+
+    @cached_property
+    def people(self) -> pd.DataFrame:
+        """The desk's people, with `searched`: what search words are looked for in."""
+        if self.desk is None:
+            return pd.DataFrame(columns=_USED)
+        phones = self.desk.tables.submissions.drop_duplicates("submission_id").set_index("submission_id")["phone"]
+        people = self.desk.people
+        parts = people.assign(phone=people["submission_id"].map(phones).astype("str").fillna(""))[_SEARCHED]
+        return people.assign(searched=["\n".join(row).casefold() for row in parts.to_numpy()])
+
+    @property
+    def colleges(self) -> list[str]:
+        """The colleges as `code/college`, after 全部."""
+        return [EVERY, *sorted((self.people["school_code"] + "/" + self.people["college"]).unique())]
+
+    def found(self) -> pd.DataFrame:
+        """Return the people rows that match the filter. Each search word must occur in a column of `_SEARCHED`."""
+        people = self.people
+        keep = pd.Series(True, index=people.index)
+        if self.college != EVERY:
+            keep &= people["school_code"] + "/" + people["college"] == self.college
+        if self.status == REQUEST:
+            keep &= people["change_request"].astype(bool)
+        elif self.status != EVERY:
+            keep &= people["status"].map(STATUSES) == self.status
+        for word in self.words.casefold().split():
+            school, _, number = word.rpartition("/")
+            keep &= people["searched"].str.contains(number, regex=False) & (
+                people["school_code"].eq(school) | (school == "")
+            )
+        return people[keep]
+
+    def shown(self) -> pd.DataFrame:
+        """Return the rows of this page, or of the last page if it is past the end."""
+        rows = self.found()
+        self.page = max(0, min(self.page, (len(rows) - 1) // PAGE))
+        return rows.iloc[self.page * PAGE : (self.page + 1) * PAGE]
+
+    def tick(self, students: Iterable[Student], on: bool = True) -> None:
+        """Tick or untick these students."""
+        for student in students:
+            if on:
+                self.ticked[student_name(student)] = str(student["name"])
+            else:
+                self.ticked.pop(student_name(student), None)
+
+    def said(self) -> str:
+        """Return in Chinese which students are ticked."""
+        if not self.ticked:
+            return "还没有勾选学生"
+        names = list(self.ticked.values())
+        return f"已勾选 {len(names)} 人：{'、'.join(names[:10])}{' 等' if len(names) > 10 else ''}"
+
+
+@dataclass
 class DeskCohort:
     """The cohort of the office's notebook."""
 
     cohort: Cohort
     seen: dict[str, str] = field(default_factory=dict[str, str])
     """Every student that was shown, as he was then (`seen_in`): nothing is decided unseen."""
+    listing: Listing = field(default_factory=Listing)
     _listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     def on_change(self, act: Callable[[], None]) -> None:
@@ -55,84 +136,18 @@ class DeskCohort:
         with open_ledger(self.cohort) as ledger:
             return lay_desk(tables, ledger.entries(*KINDS), today)
 
+    def reload(self) -> None:
+        """List the current desk. Filter, page and ticks of its people stay. Nobody is listed if that raises."""
+        self.listing = replace(self.listing, desk=None)
+        desk = self.desk()
+        known = set(desk.people["school_code"] + "/" + desk.people["student_number"])
+        ticked = {name: who for name, who in self.listing.ticked.items() if name in known}
+        self.listing = replace(self.listing, desk=desk, ticked=ticked)
+
 
 def open_office(cohort: str) -> DeskCohort:
     """Open the cohort of a `cohort.toml` or its folder. Raises ConfigurationError with all mistakes."""
     return DeskCohort(load_cohort(Path(cohort or ".")))
-
-
-@dataclass(frozen=True)
-class ListFilter:
-    """A college (`code/college`), a status (a word of `STATUSES`, or 申请修改) and search words."""
-
-    college: str = EVERY
-    status: str = EVERY
-    words: str = ""
-
-
-@dataclass
-class Listing:
-    """The desk's students. `ticked` (SCHOOL/NUMBER to name) stays across pages and searches; decisions apply to it."""
-
-    desk: Desk
-    wanted: ListFilter = ListFilter()
-    page: int = 0
-    ticked: dict[str, str] = field(default_factory=dict[str, str])
-
-    @cached_property
-    def _texts(self) -> pd.Series:
-        phones = self.desk.tables.submissions.set_index("submission_id")["phone"]
-        phones = phones[~phones.index.duplicated()]
-        people = self.desk.people
-        parts = people.assign(phone=people["submission_id"].map(phones).astype("str").fillna(""))[_SEARCHED]
-        return pd.Series(["\n".join(row).casefold() for row in parts.to_numpy()], index=people.index, dtype="str")
-
-    @property
-    def colleges(self) -> list[str]:
-        """The colleges as `code/college`, after 全部."""
-        pairs = self.desk.people[["school_code", "college"]].drop_duplicates().itertuples(index=False)
-        return [EVERY, *sorted(f"{code}/{college}" for code, college in pairs)]
-
-    def found(self) -> pd.DataFrame:
-        """Return the people rows that match the filter. Each search word must occur in a column of `_SEARCHED`."""
-        people = self.desk.people
-        keep = pd.Series(True, index=people.index)
-        if self.wanted.college != EVERY:
-            code, _, name = self.wanted.college.partition("/")
-            keep &= (people["school_code"] == code) & (people["college"] == name)
-        if self.wanted.status == REQUEST:
-            keep &= people["change_request"].astype(bool)
-        elif self.wanted.status != EVERY:
-            keep &= people["status"].map(STATUSES) == self.wanted.status
-        for word in self.wanted.words.casefold().split():
-            school, _, number = word.rpartition("/")
-            keep &= self._texts.str.contains(number, regex=False) & (people["school_code"].eq(school) | (school == ""))
-        return people[keep]
-
-    def shown(self) -> pd.DataFrame:
-        """Return the rows of this page, or of the last page if it is past the end."""
-        rows = self.found()
-        self.page = max(0, min(self.page, (len(rows) - 1) // PAGE))
-        return rows.iloc[self.page * PAGE : (self.page + 1) * PAGE]
-
-    def tick(self, students: Iterable[Student], on: bool = True) -> None:
-        """Tick or untick these students."""
-        for student in students:
-            if on:
-                self.ticked[student_name(student)] = str(student["name"])
-            else:
-                self.ticked.pop(student_name(student), None)
-
-    def tick_found(self) -> None:
-        """Tick all students that match the filter, on all pages."""
-        self.tick(records(self.found()))
-
-    def said(self) -> str:
-        """Return in Chinese which students are ticked."""
-        if not self.ticked:
-            return "还没有勾选学生"
-        names = list(self.ticked.values())
-        return f"已勾选 {len(names)} 人：{'、'.join(names[:10])}{' 等' if len(names) > 10 else ''}"
 
 
 def error_box(error: MingceError) -> Piece:
@@ -150,6 +165,11 @@ def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Butt
     made = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
     made.on_click(pressed)
     return made
+
+
+def box(kind: type[Box], label: str, width: str = "320px", **more: object) -> Box:
+    """Return a labelled box of a form."""
+    return kind(description=label, layout=widgets.Layout(width=width), **more)
 
 
 def show_in(output: widgets.Output, shown: object) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.cohort import load_cohort
-from pipeline.office.desk_cohort import ListFilter, Listing
+from pipeline.office.desk_cohort import Listing
 from pipeline.render.frames import column_words
 from pipeline.review.decision_rows import listed_students
 from pipeline.review.ledger import open_ledger
@@ -85,7 +85,7 @@ def test_desk_list_and_explain(season: Season):
     tables = load_tables(cohort, season.days[1].run)
     desk = lay_desk(tables, entries, season.days[1].as_of)
     for status, number in people["status"].value_counts().items():
-        assert len(Listing(desk, ListFilter(status=STATUSES[status])).found()) == number
+        assert len(Listing(desk, status=STATUSES[status]).found()) == number
         assert len(listed_students(desk, None, str(status))) == number
     for status, own in people.groupby("status"):
         code, number = season.codes[own["学校名称"].iloc[0]], own["学号"].iloc[0]

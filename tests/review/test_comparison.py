@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.errors import RefusedError, UsageError
-from pipeline.office.desk_cohort import ListFilter, Listing
+from pipeline.office.desk_cohort import Listing
 from pipeline.office.student_list import change_request
 from pipeline.review.actions import Actor, approve, decide_on, reopen
 from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
@@ -82,10 +82,9 @@ def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
 
 def test_change_requests_can_be_picked_from_the_table(ledger):
     _, desk = after_a_new_row(ledger)
-    wanted = ListFilter(status="申请修改")
-    assert list(Listing(desk, wanted).found()["name"]) == ["名1"]
+    assert list(Listing(desk, status="申请修改").found()["name"]) == ["名1"]
     reopened = lay_desk(desk.tables, ledger.entries("exception"), TODAY)
-    assert Listing(reopened, wanted).found().empty
+    assert Listing(reopened, status="申请修改").found().empty
 
 
 def test_a_refused_change_leaves_the_approval_as_it_was_before_any_further_run(ledger):

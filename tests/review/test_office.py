@@ -14,8 +14,9 @@ from pipeline import cli, fields
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
 from pipeline.office.deciding import Decision, record_decision, take_back
-from pipeline.office.desk_cohort import ListFilter, Listing
+from pipeline.office.desk_cohort import Listing
 from pipeline.review.ledger import WITNESS
+from pipeline.review.review_snapshot import records
 from tests.cohorts import make_cohort
 
 pytestmark = pytest.mark.slow
@@ -87,9 +88,9 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     notebook = open_office(str(folder))
     with pytest.raises(RefusedError, match="还没有看过"):
         record_decision(notebook, Decision("通过", (number,), "王老师"))
-    listing = Listing(notebook.desk(), ListFilter(words=number))
+    listing = Listing(notebook.desk(), words=number)
     notebook.remember(listing.shown())
-    listing.tick_found()
+    listing.tick(records(listing.found()))
     assert list(listing.ticked) == [f"{first['school_code']}/{number}"]
     said, entries = record_decision(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
     assert number in said and people(office, "--status", "审核通过")[0]["student_number"] == number

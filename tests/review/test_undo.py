@@ -88,7 +88,7 @@ def test_whoever_decided_since_is_not_overruled(ledger):
 
 
 def test_the_listing_finds_parts_and_ticks_outlive_pages():
-    from pipeline.office.desk_cohort import PAGE, ListFilter, Listing
+    from pipeline.office.desk_cohort import PAGE, Listing
     from pipeline.review.review_snapshot import records
 
     people = [person(str(1305000 + n), name=f"张{n}", class_name=f"土木{n % 3}班") for n in range(40)]
@@ -119,14 +119,14 @@ def test_the_listing_finds_parts_and_ticks_outlive_pages():
             TODAY,
         )
     )
-    listing.wanted = ListFilter(words="0007")
+    listing.words = "0007"
     assert list(listing.found()["name"]) == ["张7"]  # the end of a telephone
-    listing.wanted = ListFilter(words="土木1班 张1")
+    listing.words = "土木1班 张1"
     assert set(listing.found()["class_name"]) == {"土木1班"}
-    listing.wanted = ListFilter()
+    listing.words = ""
     listing.tick(records(listing.shown().iloc[:2]))
     listing.page = 99
     assert len(listing.shown()) == 40 % PAGE and listing.page == 40 // PAGE
     listing.tick(records(listing.shown().iloc[:1]))
-    listing.wanted = ListFilter(words="没有这个人")
+    listing.words = "没有这个人"
     assert listing.shown().empty and len(listing.ticked) == 3 and "已勾选 3 人" in listing.said()
