@@ -159,7 +159,7 @@ def add_exception(
         if college:
             made = granting.explain_difference(tables, ledger, college_named(college, opened), major, actor)
         else:
-            made = granting.add_exception(tables, ledger, student, granting.Grant(rule, proof, last), actor)
+            made = granting.add_exception(tables, ledger, student, rule, actor, proof, last)
     print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")
 
 

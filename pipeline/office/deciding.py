@@ -14,16 +14,16 @@ from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show
 from pipeline.render.pieces import piece
 from pipeline.review.actions import ActionOutcome, Actor, decide_on, withdraw
 from pipeline.review.chain import TYPED
-from pipeline.review.decisions import open_critical
+from pipeline.review.decisions import ACTIONS, open_critical
 from pipeline.review.exceptions import PROOFS
-from pipeline.review.granting import Grant, add_exception, undo
+from pipeline.review.granting import add_exception, undo
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import RunTables, open_tables
 from pipeline.review.scope_decisions import REASONS, decide_scope
 from pipeline.tables import read_table
 
-APPROVE, OUT, IN, EXCEPT = "通过", "不在本届", "列入本届", "准予例外"
-ACTIONS = (APPROVE, "退回", "取消审核", "不同意修改", "撤销登记", OUT, IN, EXCEPT)
+OUT, IN, EXCEPT = "不在本届", "列入本届", "准予例外"
+_ON_SUBMISSIONS = {word: action for action, word in ACTIONS.items()}
 _WITH_PROOF = (OUT, IN, EXCEPT)
 _NAMED = 30  # a message names at most so many students
 
@@ -64,9 +64,8 @@ def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
 
 def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
     action, numbers = decision.action, decision.numbers
-    on_submissions = {APPROVE: "approve", "退回": "return", "取消审核": "reopen", "不同意修改": "keep"}
-    if action in on_submissions:
-        return decide_on(on_submissions[action], tables, ledger, numbers, actor, office.seen)
+    if action in _ON_SUBMISSIONS:
+        return decide_on(_ON_SUBMISSIONS[action], tables, ledger, numbers, actor, office.seen)
     if action in (OUT, IN):
         registry = with_scope(read_table(office.cohort.reports_folder / "runs" / tables.run_id, "registry"))
         inside, reason = action == IN, decision.reason if action == OUT else ""
@@ -76,9 +75,9 @@ def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledg
         what = "例外一次只能办理一人" if action == EXCEPT else "撤销登记一次只能一人"
         raise UsageError(what, remedy="请只勾选一名学生")
     if action == EXCEPT:
-        grant = Grant(decision.rule, decision.proof, None)
-        return ActionOutcome(done=list(numbers), entries=add_exception(tables, ledger, number, grant, actor))
-    submission = str(tables.people["submission_id"].iloc[tables.place(number)])
+        made = add_exception(tables, ledger, number, decision.rule, actor, decision.proof)
+        return ActionOutcome(done=list(numbers), entries=made)
+    submission = str(tables.people["submission_id"].iloc[tables.numbers.place(number)])
     if not submission:
         raise UsageError("这名学生没有提交", remedy="没有可撤销的登记")
     return withdraw(tables, ledger, submission, actor)
@@ -95,7 +94,7 @@ class DecisionForm:
         self._office = office
         self._asked: Decision | None = None
         self._last: list[int] = []
-        self._action = box(widgets.Dropdown, "意见", options=ACTIONS)
+        self._action = box(widgets.Dropdown, "意见", options=[*_ON_SUBMISSIONS, "撤销登记", OUT, IN, EXCEPT])
         self._by = box(widgets.Text, "经办人", placeholder="您的姓名")
         self._why = box(widgets.Text, "说明", "480px", placeholder="除“通过”外必须写明原因或文号")
         self._reason = box(widgets.Dropdown, "原因", options=REASONS)

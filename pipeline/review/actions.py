@@ -9,11 +9,13 @@ from datetime import date
 from functools import partial
 from typing import Any, cast
 
+import pandas as pd
+
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.logs import mask
 from pipeline.review.chain import Entry, digest
-from pipeline.review.decisions import snapshot_of
+from pipeline.review.decisions import ACTIONS, snapshot_of
 from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import (
     KINDS,
@@ -30,7 +32,6 @@ from pipeline.review.review_snapshot import (
 from pipeline.tables import STATUSES
 
 _TOLD_ON = "原因会转告学生或留档备查"
-_CALLED = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
 
 
 @dataclass
@@ -65,6 +66,16 @@ class Actor:
         """Raise UsageError if no reason was given for `what`."""
         if not self.why.strip():
             raise UsageError(f"{what}要写明原因", where="--why", remedy=remedy)
+
+
+def record(
+    ledger: Ledger, decide: Callable[[pd.DataFrame, ActionOutcome], Sequence[Entry]], *kinds: str
+) -> ActionOutcome:
+    """Write what `decide` returns for the current entries of these kinds, in one transaction; return the outcome."""
+    outcome = ActionOutcome()
+    stored = ledger.append_if(lambda entries: decide(entries, outcome), *kinds)
+    outcome.entries += [one.seq for one in stored if one.new]
+    return outcome
 
 
 def approve_ready(
@@ -106,14 +117,14 @@ def decide_on(
         UsageError: no reason; no student, or more than one, has a number.
     """
     if action != "approve":
-        actor.need_reason(_CALLED[action], _TOLD_ON)
+        actor.need_reason(ACTIONS[action], _TOLD_ON)
 
     def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
-        rows = desk.students(dict.fromkeys(tables.place(number) for number in numbers))
+        rows = desk.students(dict.fromkeys(tables.numbers.place(number) for number in numbers))
         each = [(student_name(row), why_not(desk, row, action, unseen(row, seen))) for row in rows]
         refused = [f"{name}：{why}" for name, why in each if why]
         if refused:
-            what = f"有 {len(refused)} 人不能{'处理' if action == 'keep' else _CALLED[action]}，全部未处理"
+            what = f"有 {len(refused)} 人不能{'处理' if action == 'keep' else ACTIONS[action]}，全部未处理"
             raise RefusedError(what, lines=refused, remedy="请先处理，或去掉这些学号再试")
         new = [row for row in rows if not stands_already(row, action, actor.by, actor.why)]
         outcome.already += [name for name, _ in each if name not in {student_name(row) for row in new}]
@@ -210,9 +221,9 @@ def overruled(desk: Desk, row: Student, by: str) -> list[str]:
     other, at = str(row["decided_by"]), str(row["decided_at"])
     if not other or other == by.strip() or at <= desk.tables.made_at:
         return []
-    word = {"approved": "通过", "stale": "通过", "returned": "退回"}.get(str(row["decision_state"]), "取消审核")
+    made = {"approved": "approve", "stale": "approve", "returned": "return"}.get(str(row["decision_state"]), "reopen")
     when = at[:16].replace("T", " ")
-    return [f"{student_name(row)}：{other} 已于 {when} 作了“{word}”的决定，现以您的为准，请与对方核对"]
+    return [f"{student_name(row)}：{other} 已于 {when} 作了“{ACTIONS[made]}”的决定，现以您的为准，请与对方核对"]
 
 
 def decision_entry(
@@ -246,7 +257,4 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
 def _decide(
     tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, ActionOutcome], Sequence[Entry]]
 ) -> ActionOutcome:
-    outcome = ActionOutcome()
-    stored = ledger.append_if(lambda entries: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
-    outcome.entries += [one.seq for one in stored if one.new]
-    return outcome
+    return record(ledger, lambda entries, outcome: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)

@@ -19,6 +19,7 @@ from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import TYPED
+from pipeline.review.decisions import ACTIONS, STANDS
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.review_snapshot import Desk, college_students, records
 from pipeline.tables import STATUSES
@@ -26,9 +27,9 @@ from pipeline.whole import appearing
 from pipeline.workbook_writer import text_book, write_row
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
-OPINIONS = {"通过": "approve", "审核通过": "approve", "退回": "return", "取消审核": "reopen"}
+OPINIONS = {ACTIONS[action]: action for action in STANDS} | {"审核通过": "approve"}
 SCOPE_OPINIONS = ("不在本届", "在本届")
-OFFERED = ("通过", "退回", "取消审核", *SCOPE_OPINIONS)
+OFFERED = (*map(ACTIONS.__getitem__, STANDS), *SCOPE_OPINIONS)
 _WORKSHEET = "审核"
 _BESIDE = ("班级", "姓名", "状态", "未解决")
 _WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)

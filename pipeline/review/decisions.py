@@ -26,7 +26,10 @@ DECISION_TABLE = [
 ]  # fmt: skip
 UNDO = "undo"
 """The action of an entry that takes an earlier one of its kind back (`review.granting.undo`)."""
-_MEANS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
+ACTIONS = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
+"""What a person can decide on a submission, in words. `keep` refuses a requested change: it writes a withdrawal."""
+STANDS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
+"""What a student is after a decision."""
 _BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
 
 
@@ -36,12 +39,12 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     `submission_id` and `registry_digest` are what it was made on. `seq` is int. `snapshot` is JSON, "" once purged.
     `later` is the later submission that it refused. `checked` is "1" if the name is bound to the machine's account.
     """
-    made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(_MEANS))]
+    made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(STANDS))]
     last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
     data = [json_object(text) for text in last["data"]]
     told = {name: [str(item.get(name, "")) for item in data] for name in ("registry_digest", "run", "later")}
     checked = ["1" if name_checked(item) else "" for item in data]
-    last = last.assign(decision=last["action"].map(_MEANS), checked=checked, snapshot=last["values"], **told)
+    last = last.assign(decision=last["action"].map(STANDS), checked=checked, snapshot=last["values"], **told)
     text = [column for column in DECISION_TABLE if column != "seq"]
     return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
 

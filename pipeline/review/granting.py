@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -17,7 +15,7 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
 from pipeline.knowledge.codes import ALIAS_COLUMNS, ALIASES, read_aliases
-from pipeline.review.actions import ActionOutcome, Actor
+from pipeline.review.actions import ActionOutcome, Actor, record
 from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
@@ -31,27 +29,23 @@ HOW = ("alias", "students")
 """How a shared fault is resolved: its values become aliases of the office, or it goes back to the students."""
 
 
-@dataclass(frozen=True)
-class Grant:
-    """The rule to except, the kind of proof, and the last day (None: no end)."""
+def add_exception(
+    tables: RunTables, ledger: Ledger, number: str, rule: str, actor: Actor, proof: str, expires: date | None = None
+) -> list[int]:
+    """Grant one exception for each value by which the student breaks `rule` now; return the entries' `seq`.
 
-    rule: str
-    proof: str
-    expires: date | None = None
-
-
-def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, actor: Actor) -> list[int]:
-    """Grant one exception for each value by which the student breaks the rule now; return the entries' `seq`.
+    `expires` is the last day on which it is valid (None: no end).
 
     Raises:
         UsageError: unknown proof, past expiry, no reason, or a number that no student or several have.
         RefusedError: the student does not break the rule.
     """
-    if grant.proof not in PROOFS:
-        raise UsageError(f"不认识的证明 {grant.proof}", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
-    if grant.expires and grant.expires < actor.today:
-        raise UsageError(f"到期日 {grant.expires} 已过", where="--expires", remedy="请写今天或以后的日期")
+    if proof not in PROOFS:
+        raise UsageError(f"不认识的证明 {proof}", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
+    if expires and expires < actor.today:
+        raise UsageError(f"到期日 {expires} 已过", where="--expires", remedy="请写今天或以后的日期")
     actor.need_reason("例外", "例如：服兵役，晚一年毕业")
+    data = {"proof": proof, "expires": expires.isoformat() if expires else "", "run": tables.run_id}
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
@@ -60,12 +54,12 @@ def add_exception(tables: RunTables, ledger: Ledger, number: str, grant: Grant, 
         without = (findings["submission_id"] == "") & about  # such as that there is none
         counting = (findings["submission_id"] == person["submission_id"]) & (person["submission_id"] != "")
         own = findings[counting | without]
-        broken = own[own["rule"] == grant.rule]
+        broken = own[own["rule"] == rule]
         if broken.empty:
             named = "、".join(sorted(set(own["rule"]))) or "无"
-            raise RefusedError(f"学号 {number} 没有违反规则 {grant.rule}", remedy=f"这名学生现有的问题：{named}")
+            raise RefusedError(f"学号 {number} 没有违反规则 {rule}", remedy=f"这名学生现有的问题：{named}")
         open_now = broken[~broken["excepted"]].drop_duplicates(["school", "student_number", "given"])
-        return [_entry(tables, person, row, grant, actor) for _, row in open_now.iterrows()]
+        return [_entry(person, row, rule, actor, data) for _, row in open_now.iterrows()]
 
     return [stored.seq for stored in ledger.append_if(decide, *KINDS)]
 
@@ -104,12 +98,11 @@ def _revocation(granted: pd.Series, actor: Actor) -> Entry:
     return Entry("exception", "revoke", actor.by, actor.why, rule=rule, data=data).about(granted.to_dict())
 
 
-def _entry(tables: RunTables, person: Student, finding: pd.Series, grant: Grant, actor: Actor) -> Entry:
+def _entry(person: Student, finding: pd.Series, rule: str, actor: Actor, data: Mapping[str, str]) -> Entry:
     salt = secrets.token_hex(16)
     covered = value_digest(salt, str(finding["given"]))
-    expires = grant.expires.isoformat() if grant.expires else ""
-    data = {"school": str(finding["school"]), "proof": grant.proof, "expires": expires, "run": tables.run_id}
-    entry = Entry("exception", "add", actor.by, actor.why, rule=grant.rule, made_on=digest(covered), data=data)
+    told = {"school": str(finding["school"]), **data}
+    entry = Entry("exception", "add", actor.by, actor.why, rule=rule, made_on=digest(covered), data=told)
     return replace(
         entry.about(person),
         student_number=str(finding["student_number"]),  # by which the exception matches later findings
@@ -126,9 +119,8 @@ def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
     Raises:
         RefusedError: a student has a newer decision, or the action was already undone.
     """
-    outcome = ActionOutcome()
 
-    def decide(entries: pd.DataFrame) -> list[Entry]:
+    def decide(entries: pd.DataFrame, outcome: ActionOutcome) -> list[Entry]:
         own = entries[entries["seq"].isin(list(written))]
         if own.empty:
             raise RefusedError("没有可撤销的操作", remedy="只能撤销本页上最近的一次操作")
@@ -136,8 +128,7 @@ def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
         outcome.done += [f"{one.school_code}/{one.student_number}" for one in made]
         return made
 
-    outcome.entries += [one.seq for one in ledger.append_if(decide) if one.new]
-    return outcome
+    return record(ledger, decide)
 
 
 def _taken_back(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
@@ -217,9 +208,7 @@ def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) 
     path = cohort.path(cohort.rules.folder) / ALIASES
     known = read_aliases(path.parent)
     known |= {(name, given): meant for given, meant in pairs.itertuples(index=False, name=None)}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([ALIAS_COLUMNS, *((of, word, meant) for (of, word), meant in sorted(known.items()))])
+    table = pd.DataFrame(sorted((*key, meant) for key, meant in known.items()), columns=ALIAS_COLUMNS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
     return f"已把 {len(pairs)} 个写法作为别名写入 {cohort.rules.folder}/{ALIASES}"

@@ -10,10 +10,11 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,7 +87,7 @@ class Ledger(AbstractContextManager["Ledger"]):
     def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the hash by `seq` of these entries. Missing entries are left out."""
         with reading(self._engine) as connection:
-            return dict(_looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, sorted(set(numbers))))
+            return _looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, set(numbers))
 
     def verify(self) -> list[str]:
         """Return a Chinese line for each error of the chain; [] if it is intact."""
@@ -167,8 +168,8 @@ def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> E
 def _write(connection: Connection, new: Sequence[Entry], now: datetime, account: str) -> list[Stored]:
     at = now.astimezone(SHANGHAI).isoformat(timespec="seconds")
     seq, previous = _head(connection)
-    keys = [entry.unique_key for entry in new if entry.unique_key]
-    known: dict[str | None, int] = dict(_looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys))
+    keys = {entry.unique_key for entry in new if entry.unique_key}
+    known: dict[str | None, int] = _looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys)
     rows: list[dict[str, Any]] = []
     private: list[dict[str, Any]] = []
     stored: list[Stored] = []
@@ -209,12 +210,11 @@ def _head(connection: Connection) -> tuple[int, str]:
 
 
 def _looked_up(
-    connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Sequence[Any]
-) -> Iterator[tuple[Any, Any]]:
-    """Yield key and value of existing rows, 500 keys at a time: a statement takes a limited number."""
-    for start in range(0, len(wanted), 500):
-        query = sa.select(key, value).where(key.in_(wanted[start : start + 500]))
-        yield from ((row[0], row[1]) for row in connection.execute(query))
+    connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Collection[Any]
+) -> dict[Any, Any]:
+    """Return `value` by `key` for the existing rows with these keys."""
+    found = connection.execute(sa.select(key, value).where(key.in_(wanted)))
+    return {row[0]: row[1] for row in found}
 
 
 def _both_tables(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -236,13 +236,9 @@ def _frame(connection: Connection, kinds: Iterable[str]) -> pd.DataFrame:
 
 
 def _spans(seqs: list[int]) -> list[list[int]]:
-    spans: list[list[int]] = []
-    for seq in seqs:
-        if spans and spans[-1][1] == seq - 1:
-            spans[-1][1] = seq
-        else:
-            spans.append([seq, seq])
-    return spans
+    """Return first and last number of each run of consecutive ascending numbers."""
+    runs = [list(run) for _, run in groupby(enumerate(seqs), lambda pair: pair[1] - pair[0])]
+    return [[run[0][1], run[-1][1]] for run in runs]
 
 
 @dataclass(frozen=True, order=True)

@@ -76,31 +76,6 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
     return kind if kind.startswith(_SHARES) else ""
 
 
-def _engine_of(url: sa.URL) -> Engine:
-    """Return an engine whose write transactions exclude each other from their first statement."""
-    try:
-        if url.get_backend_name() != "sqlite":
-            return sa.create_engine(url, pool_pre_ping=True, pool_size=2)
-        _private_file(Path(str(url.database)))
-        engine = sa.create_engine(url)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            [f"缺少数据库驱动 {error.name}：请安装 mingce[postgresql]"], where="[ledger] url"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            [f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"], where="[ledger] url"
-        ) from None
-
-    def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("mingce_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", begin)
-    return engine
-
-
 _NO_LOCKS = (
     "账本所在的文件系统不能加锁（多见于网络共享）",
     "请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL 的地址",
@@ -145,34 +120,56 @@ def _private_file(path: Path) -> None:
 
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # `begin` of `_engine_of` begins, IMMEDIATE for writers
+    connection.isolation_level = None  # `_on_begin` begins
     for pragma in (f"busy_timeout = {BUSY_MS}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("mingce_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")  # writers exclude each other at once
+
+
 def open_engine(url: sa.URL) -> Engine:
-    """Return an engine of the ledger. Creates its tables if there are none.
+    """Return an engine of the ledger, whose write transactions exclude each other. Creates missing tables.
 
     Raises:
         ConfigurationError: the database or its driver is not there, or a newer mingce wrote it.
     """
-    engine = _engine_of(url)
     try:
-        with reading(engine) as connection:
-            found = schema_of(connection)
-        if not found:
-            with writing(engine) as connection:  # another process may have created them since
-                metadata.create_all(connection)
-                found = schema_of(connection) or SCHEMA
-                connection.execute(sa.delete(VERSION))
-                connection.execute(sa.insert(VERSION).values(version_num=found))
+        if url.get_backend_name() == "sqlite":
+            _private_file(Path(str(url.database)))
+            engine = sa.create_engine(url)
+            event.listen(engine, "connect", _on_connect)
+            event.listen(engine, "begin", _on_begin)
+        else:
+            engine = sa.create_engine(url, pool_pre_ping=True, pool_size=2)
+        found = _made(engine)
+    except ModuleNotFoundError as error:
+        wrong = f"缺少数据库驱动 {error.name}：请安装 mingce[postgresql]"
+    except OSError as error:
+        wrong = f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"
     except OperationalError as error:
-        raise ConfigurationError(
-            [f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"], where="[ledger] url"
-        ) from None
-    if found != SCHEMA:
-        raise ConfigurationError([f"账本的版本（{found}）比本程序新，请升级 mingce 后再用"], where="[ledger] url")
-    return engine
+        wrong = f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"
+    else:
+        if found == SCHEMA:
+            return engine
+        wrong = f"账本的版本（{found}）比本程序新，请升级 mingce 后再用"
+    raise ConfigurationError([wrong], where="[ledger] url")
+
+
+def _made(engine: Engine) -> str:
+    """Create the ledger's tables if there are none, and return their version."""
+    with reading(engine) as connection:
+        found = schema_of(connection)
+    if not found:
+        with writing(engine) as connection:
+            metadata.create_all(connection)
+            found = schema_of(connection)  # another process may have made them since
+            if not found:
+                found = SCHEMA
+                connection.execute(sa.insert(VERSION).values(version_num=found))
+    return found
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -40,6 +40,32 @@ OUTSIDE = "cohort.outside"
 _NEEDED = {"school", "college", "class_name", "name", "id_number"}
 
 
+class StudentNumbers:
+    """Where students stand in `rows` of a roster or registry. `schools` are the codes that a number may begin with."""
+
+    def __init__(self, rows: pd.DataFrame, schools: Collection[str]) -> None:
+        self._codes, self._schools = rows["school_code"].tolist(), schools
+        self._places = rows.groupby("student_number").indices
+
+    def place(self, text: str) -> int:
+        """Return the position of NUMBER or SCHOOL/NUMBER in `rows`. Raises UsageError if none or several have it."""
+        code, number = self.named(text)
+        at = [position for position in self._places.get(number, ()) if code in ("", self._codes[position])]
+        if not at:
+            raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
+        if len(schools := sorted({self._codes[position] for position in at})) > 1:
+            candidates = "、".join(f"{code}/{number}" for code in schools)
+            raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
+        if len(at) > 1:
+            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
+        return int(at[0])
+
+    def named(self, text: str) -> tuple[str, str]:
+        """Split SCHOOL/NUMBER. The school is "" if no school has this code."""
+        code, _, number = text.partition("/")
+        return (code.strip(), number.strip()) if code.strip() in self._schools else ("", text.strip())
+
+
 @dataclass(frozen=True)
 class RunTables:
     """The tables of a run. `people`: the roster with `school_code`, `registry_digest` and the registry's fields."""
@@ -57,28 +83,9 @@ class RunTables:
     made_at: str = ""
     """When the run was made (ISO). A decision after it is not in what people look at."""
 
-    def place(self, text: str) -> int:
-        """Return the position in `people` of NUMBER or SCHOOL/NUMBER. Raises UsageError if none or several have it."""
-        code, number = self.named(text)
-        own = self._places.get(number, [])
-        at = [position for position in own if not code or self.people["school_code"].iat[position] == code]
-        if not at:
-            raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
-        if len({str(self.people["school_code"].iat[position]) for position in at}) > 1:
-            candidates = _candidates(self.people.iloc[at], "student_number")
-            raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
-        if len(at) > 1:
-            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
-        return at[0]
-
-    def named(self, text: str) -> tuple[str, str]:
-        """Split SCHOOL/NUMBER. The school is "" if no school has this code."""
-        code, _, number = text.partition("/")
-        return (code.strip(), number.strip()) if code.strip() in self.schools else ("", text.strip())
-
     def knows(self, text: str) -> bool:
         """Return whether a student has this number, or a submission id begins with this text."""
-        _, number = self.named(text)
+        _, number = self.numbers.named(text)
         known = self.people["student_number"].eq(number).any() or self.submissions["student_number"].eq(number).any()
         return bool(known or self.submissions["submission_id"].str.startswith(text).any())
 
@@ -89,11 +96,9 @@ class RunTables:
             raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
 
     @cached_property
-    def _places(self) -> dict[str, list[int]]:
-        places: dict[str, list[int]] = {}
-        for position, number in enumerate(self.people["student_number"]):
-            places.setdefault(number, []).append(position)
-        return places
+    def numbers(self) -> StudentNumbers:
+        """The students' places in `people`."""
+        return StudentNumbers(self.people, self.schools)
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ class Desk:
     """Submissions that were withdrawn by a decision."""
 
     def student(self, text: str) -> Student:
-        """Return the row of NUMBER or SCHOOL/NUMBER. Raises the errors of `RunTables.place`."""
-        return self.students([self.tables.place(text)])[0]
+        """Return the row of NUMBER or SCHOOL/NUMBER. Raises the errors of `StudentNumbers.place`."""
+        return self.students([self.tables.numbers.place(text)])[0]
 
     def students(self, places: Iterable[int]) -> list[Student]:
         """Return the rows at these positions of `people`."""
@@ -230,12 +235,10 @@ def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
     """Return the rows of one college. Raises UsageError if it has no registry students."""
     rows = of_college(people, college.code, college.name)
     if rows.empty:
-        raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{_candidates(people, 'college')}")
+        known = people[["school_code", "college"]].drop_duplicates().sort_values(["school_code", "college"])
+        listed = "、".join("/".join(each) for each in known.itertuples(index=False, name=None))
+        raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{listed}")
     return rows
-
-
-def _candidates(rows: pd.DataFrame, column: str) -> str:
-    return "、".join(sorted({f"{code}/{name}" for code, name in zip(rows["school_code"], rows[column], strict=True)}))
 
 
 def _basis(row: Student) -> str:

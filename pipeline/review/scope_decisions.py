@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from pipeline.errors import RefusedError, UsageError
 from pipeline.match.membership import DECISIONS, scope_digests
-from pipeline.review.actions import ActionOutcome, Actor
+from pipeline.review.actions import ActionOutcome, Actor, record
 from pipeline.review.chain import Entry, json_object
 from pipeline.review.decisions import KEY, UNDO
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.ledger import Ledger
+from pipeline.review.review_snapshot import StudentNumbers
 from pipeline.tables import Frame
 
 KIND = "scope"
@@ -40,9 +41,8 @@ def decide_scope(
         UsageError: no or several students have a number; a reason, proof or explanation is missing.
         RefusedError: a student is inside by the registry already.
     """
-    outcome = ActionOutcome()
 
-    def decide(entries: Frame) -> list[Entry]:
+    def decide(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
         desk = ScopeDesk(registry, entries)
         made: list[Entry] = []
         for number in dict.fromkeys(numbers):
@@ -51,8 +51,7 @@ def decide_scope(
             made += [] if entry is None else [entry]
         return made
 
-    outcome.entries += [one.seq for one in ledger.append_if(decide, KIND) if one.new]
-    return outcome
+    return record(ledger, decide, KIND)
 
 
 def lay_answers(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
@@ -80,9 +79,8 @@ def answer_years(
     strange = [code for code in wanted if code not in asked]
     if strange:
         raise UsageError(f"没有要确认的：{'、'.join(strange)}", where="--school", remedy="请核对学校代码")
-    outcome = ActionOutcome()
 
-    def answer(entries: Frame) -> list[Entry]:
+    def answer(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
         laid = lay_answers(asked, year, entries)
         for code in wanted or asked:
             (outcome.already if laid[code]["answered"] else outcome.done).append(code)
@@ -90,34 +88,21 @@ def answer_years(
         told = {code: {name: asked[code][name] for name in ("rows", "years")} | {"year": year} for code in outcome.done}
         return [Entry(YEARS, "outside", *who, code, data=data) for code, data in told.items()]
 
-    outcome.entries += [one.seq for one in ledger.append_if(answer, YEARS) if one.new]
-    return outcome
+    return record(ledger, answer, YEARS)
 
 
 class ScopeDesk:
     """Decisions on membership over the newest run's registry, which has the columns of `match.membership`."""
 
     def __init__(self, registry: Frame, entries: Frame) -> None:
-        self._registry = registry
-        decided = scope_decisions(entries).to_dict("records")
-        self._known: dict[tuple[str, str], Mapping[Any, Any]] = {_student(each): each for each in decided}
-
-    def row(self, number: str) -> Mapping[str, Any]:
-        """Return the registry row of NUMBER or SCHOOL/NUMBER. Raises UsageError if none or several have it."""
-        code, _, named = number.strip().rpartition("/")
-        registry = self._registry
-        own = registry[(registry["student_number"] == named) & ((registry["school_code"] == code) if code else True)]
-        if own.empty:
-            raise UsageError(f"学籍库中没有学号 {number}", where="--student", remedy="请核对学号")
-        rows = cast("list[dict[str, Any]]", own.to_dict("records"))
-        if len(rows) > 1:
-            schools = "、".join("/".join(_student(row)) for row in rows)
-            raise UsageError(f"学号 {number} 不止一人", where="--student", remedy=f"请写明学校：{schools}")
-        return rows[0]
+        self._registry, self._numbers = registry, StudentNumbers(registry, set(registry["school_code"]))
+        self._known: dict[tuple[str, str], Mapping[Any, Any]] = {
+            _student(each): each for each in scope_decisions(entries).to_dict("records")
+        }
 
     def key(self, number: str) -> tuple[str, str]:
-        """Return school code and number of NUMBER or SCHOOL/NUMBER. Raises the errors of `row`."""
-        return _student(self.row(number))
+        """Return school code and number of NUMBER or SCHOOL/NUMBER. Raises the errors of `StudentNumbers.place`."""
+        return _student(self._registry.iloc[self._numbers.place(number)])
 
     def decide(self, number: str, actor: Actor, *, inside: bool, proof: str, reason: str = "") -> Entry | None:
         """Return the entry of this decision, or None if the same one stands. Raises the errors of `decide_scope`."""
@@ -127,9 +112,9 @@ class ScopeDesk:
             raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
         if not actor.why.strip():
             raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如文号和日期")
-        row = self.row(number)
-        key = _student(row)
-        made_on = str(scope_digests(pd.DataFrame([row])).iloc[0])
+        rows = self._registry.iloc[[self._numbers.place(number)]]
+        row = rows.iloc[0]
+        key, made_on = _student(row), str(scope_digests(rows).iloc[0])
         standing = self._known.get(key)
         if standing is None and inside and not row["outside_registry"] and not row["status_unknown"]:
             raise RefusedError(f"{'/'.join(key)} 本来就在本届", where="--student", remedy="不用再登记")
@@ -138,8 +123,8 @@ class ScopeDesk:
             return None
         self._known[key] = said
         who = ("in" if inside else "out", actor.by.strip(), actor.why.strip())
-        return Entry(KIND, *who, made_on=made_on, data={"reason": reason, "proof": proof}).about(row)
+        return Entry(KIND, *who, made_on=made_on, data={"reason": reason, "proof": proof}).about(row.to_dict())
 
 
-def _student(row: Mapping[Any, Any]) -> tuple[str, str]:
+def _student(row: Mapping[Any, Any] | pd.Series) -> tuple[str, str]:
     return str(row["school_code"]), str(row["student_number"])

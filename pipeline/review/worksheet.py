@@ -48,7 +48,6 @@ class Read:
 
     row: int
     number: str
-    opinion: str
     outcome: str
     why: str = ""
 
@@ -73,7 +72,7 @@ class _Reading:
                 self._refused.pop((*key, str(data["mark"])), None)
 
     def told(self, row: _Row, outcome: str, why: str = "") -> None:
-        self._report.append(Read(int(row["row"]), row["学号"], row["意见"], outcome, why))
+        self._report.append(Read(int(row["row"]), row["学号"], outcome, why))
 
     def placed(self, rows: Frame, place: Callable[[_Row], _Place]) -> dict[_Place, list[_Row]]:
         """Group rows by the student that `place` finds. Rows without a student but with an opinion are refused."""
@@ -122,7 +121,7 @@ def import_decisions(
 
     def decide(entries: Frame) -> list[Entry]:
         desk, reading = lay_desk(tables, entries, today), _Reading(entries, source, report)
-        placed = reading.placed(rows, lambda row: tables.place(_number_of(row, tables.schools)))
+        placed = reading.placed(rows, lambda row: tables.numbers.place(_number_of(row, tables.schools)))
         each = zip(desk.students(placed), placed.values(), strict=True)
         return [
             entry

@@ -26,7 +26,7 @@ from pipeline.colleges import find_college
 from pipeline.errors import MingceError, RefusedError
 from pipeline.progress import Reporter
 from pipeline.review.actions import Actor, approve, reopen, send_back
-from pipeline.review.granting import Grant, add_exception
+from pipeline.review.granting import add_exception
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import open_tables
 from pipeline.review.signing import Terms, sign
@@ -146,7 +146,7 @@ class OfficeMachine(RuleBasedStateMachine):
     def grant(self, at: int) -> None:
         tables, _ = open_tables(self.cohort)
         with suppress(MingceError), open_ledger(self.cohort) as ledger:
-            add_exception(tables, ledger, f"{CODE}/{self.numbers[at]}", Grant("phone.format", "其他"), self._actor())
+            add_exception(tables, ledger, f"{CODE}/{self.numbers[at]}", "phone.format", self._actor(), "其他")
 
     @rule()
     def sign(self) -> None:

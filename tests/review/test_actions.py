@@ -12,7 +12,7 @@ from pipeline.review import actions
 from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.decision_rows import listed_students, listing_lines
 from pipeline.review.exceptions import compare_years
-from pipeline.review.granting import Grant, add_exception, explain_difference, revoke_exception
+from pipeline.review.granting import add_exception, explain_difference, revoke_exception
 from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
@@ -168,13 +168,13 @@ def test_an_edited_submission_makes_an_approval_stale_and_names_the_field(ledger
 
 
 def test_an_exception_opens_the_way_until_it_expires_or_is_revoked(four, ledger):
-    grant = Grant("phone.format", "其他", TODAY)
+    grant = ("phone.format", WANG, "其他", TODAY)
     with pytest.raises(UsageError, match="不认识的证明"):
-        add_exception(four, ledger, "2", Grant("phone.format", "口头"), WANG)
+        add_exception(four, ledger, "2", "phone.format", WANG, "口头")
     with pytest.raises(RefusedError, match="没有违反规则"):
-        add_exception(four, ledger, "1", Grant("photo.file", "其他"), WANG)
-    (number,) = add_exception(four, ledger, "2", grant, WANG)
-    assert add_exception(four, ledger, "2", grant, WANG) == []
+        add_exception(four, ledger, "1", "photo.file", WANG, "其他")
+    (number,) = add_exception(four, ledger, "2", *grant)
+    assert add_exception(four, ledger, "2", *grant) == []
     assert status(four, ledger, "2") == "awaiting"
     assert status(four, ledger, "2", TODAY.replace(day=2)) == "correct"
     assert '"x"' not in str(ledger.entries("exception").to_dict("records"))  # the value itself is nowhere
@@ -208,17 +208,14 @@ def test_a_college_explains_a_difference_once_for_one_number(four, ledger):
 
 def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledger):
     wrong = tables([person("1")], [submission("s1", "1")], [finding("s1", "1")])
-    until = Grant("phone.format", "其他", TODAY)
-    add_exception(wrong, ledger, "1", until, Actor("王老师", "服兵役", TODAY))
+    add_exception(wrong, ledger, "1", "phone.format", Actor("王老师", "服兵役", TODAY), "其他", TODAY)
     approve(wrong, ledger, ["1"], Actor("王老师", "", TODAY))
     (today,) = lay_desk(wrong, ledger.entries(), TODAY).people["status"]
     desk = lay_desk(wrong, ledger.entries(), TODAY + timedelta(days=1))
     assert (today, desk.people["status"].tolist()) == ("approved", ["stale"])
     assert "例外已到期" in listing_lines(listed_students(desk, None, None), "r1")
     with pytest.raises(UsageError, match="已过"):
-        add_exception(
-            wrong, ledger, "1", Grant("phone.format", "其他", TODAY - timedelta(days=1)), Actor("王", "x", TODAY)
-        )
+        add_exception(wrong, ledger, "1", "phone.format", Actor("王", "x", TODAY), "其他", TODAY - timedelta(days=1))
 
 
 def test_the_second_of_two_who_decide_at_once_is_told(ledger):

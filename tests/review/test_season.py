@@ -15,7 +15,7 @@ from pipeline.review import ledger as ledger_module
 from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
-from pipeline.review.granting import Grant, add_exception
+from pipeline.review.granting import add_exception
 from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.signatures import college_states, signed_digest
 from pipeline.review.signing import accept, sign
@@ -203,8 +203,8 @@ class Season:
         if mending and self.random.random() < 0.3:
             s = self.random.choice(mending)
             last = self.day + timedelta(days=self.random.randint(0, 4))
-            grant = Grant("phone.format", "其他", last)
-            self.safely(lambda: add_exception(run, self.ledger, self.name(s), grant, self.actor()))
+            told = ("phone.format", self.actor(), "其他", last)
+            self.safely(lambda: add_exception(run, self.ledger, self.name(s), *told))
             s.excepted[s.counting] = last
             self.made["exception"] += 1
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.errors import RefusedError
 from pipeline.review.actions import Actor, approve, decide_on, reopen, send_back, withdraw
-from pipeline.review.granting import Grant, add_exception, undo
+from pipeline.review.granting import add_exception, undo
 from pipeline.review.review_snapshot import KINDS, lay_desk
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -65,7 +65,7 @@ def test_a_withdrawal_an_exception_and_a_refused_change_go_back(ledger):
     again = withdraw(RUN, ledger, "s1", ACTOR)
     assert again.done == ["s1"] and states(ledger)[0] == "missing"
     wrong = tables(PEOPLE, [submission("s1", "1"), submission("s2", "2")], [finding("s2", "2")])
-    granted = add_exception(wrong, ledger, "2", Grant("phone.format", "其他", None), ACTOR)
+    granted = add_exception(wrong, ledger, "2", "phone.format", ACTOR, "其他")
     assert states(ledger, wrong)[1] == "awaiting"
     undo(ledger, granted, BACK)
     assert states(ledger, wrong)[1] == "correct"
