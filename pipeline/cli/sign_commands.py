@@ -79,15 +79,14 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
             snapshot, ledger, college, terms, actor,
             lambda desk, whose, _, known: folder.keep(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
-        made = signatures.standing_signature(ledger.entries("signature"), college.code, college.name)
-        if made is not None:
-            ledgers.keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
+        made = signed.signature
+        ledgers.keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
         if scanned:
             inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
-    print(f"{what}，校验码 {signed.code}")
-    print(f"人数表：{folder.path / signed.code}")
+    print(f"{what}，校验码 {made.code}")
+    print(f"人数表：{folder.path / made.code}")
     _say_typed(cohort)
     rows = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "outside")
     rows = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]

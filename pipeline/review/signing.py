@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,7 +23,6 @@ from pipeline.review.review_snapshot import KINDS, OUTSIDE, Desk, RunTables, col
 from pipeline.review.signatures import (
     VERSION,
     Signature,
-    code_of,
     majors_of,
     person_parts,
     signatures,
@@ -40,17 +39,11 @@ The last argument holds those that an earlier signature under the same digest re
 _SIGN_ANEW = "请学院核对后由副书记用 mingce sign 签字"
 
 
-@dataclass(frozen=True)
-class Signed:
-    """The digest of the signed set. `new` is false if nothing was written."""
+class Signed(NamedTuple):
+    """A college's signature. `new` is false if nothing was written."""
 
-    digest: str
+    signature: Signature
     new: bool
-
-    @property
-    def code(self) -> str:
-        """The code on the final files."""
-        return code_of(self.digest)
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,6 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
         RefusedError: unread data, another name, an unapproved student, or no reason for a late or repeated signature.
     """
     tables.refuse_unread(college)
-    done: list[Signed] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
@@ -77,8 +69,7 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
         rows = _all_approved(desk, college)
         current = signed_digest(rows)
         before = standing_signature(entries, college.code, college.name)
-        done.append(Signed(current, new=before is None or before.digest != current))
-        if not done[0].new:
+        if before is not None and before.digest == current:
             return []
         waiting = _may_be_missing(desk, college)
         _reason_where_needed(entries, college, actor, terms, waiting)
@@ -96,8 +87,7 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
         entry = _entry("signature", "sign", college, current, actor, data)
         return [replace(entry, personal={"people": person_parts(rows)})]
 
-    ledger.append_if(decide, *KINDS)
-    return done[0]
+    return _signed(ledger, college, decide)
 
 
 def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
@@ -115,7 +105,6 @@ def accept(
     tables: RunTables, ledger: Ledger, college: College, actor: Actor, standing: Mapping[str, float] | None = None
 ) -> Signed:
     """Record that the office accepts a college, and fix its `standing`. RefusedError unless it signed these data."""
-    done: list[Signed] = []
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
@@ -125,12 +114,15 @@ def accept(
             raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_ANEW)
         accepted = entries[(entries["kind"] == "acceptance") & (entries["seq"] > signature.seq)]
         own = (accepted["school_code"] == college.code) & (accepted["college"] == college.name)
-        done.append(Signed(signature.digest, new=not own.any()))
         data = {"standing": dict(standing or {})}
-        return [_entry("acceptance", "accept", college, signature.digest, actor, data)] * done[0].new
+        return [] if own.any() else [_entry("acceptance", "accept", college, signature.digest, actor, data)]
 
-    ledger.append_if(decide, *KINDS)
-    return done[0]
+    return _signed(ledger, college, decide)
+
+
+def _signed(ledger: Ledger, college: College, decide: Callable[[pd.DataFrame], list[Entry]]) -> Signed:
+    new = bool(ledger.append_if(decide, *KINDS))
+    return Signed(_standing(ledger.entries("signature"), college, "还没有签字"), new)
 
 
 def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bool:

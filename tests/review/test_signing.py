@@ -128,7 +128,7 @@ def test_a_change_request_changes_no_signed_set(ledger):
         [person("1"), person("2", major="采矿", gender="女")],
         [submission("s1", "1"), submission("s2", "2"), submission("s3", "2")],
     )
-    assert signed_digest(desk_of(newer, ledger).people) == done.digest
+    assert signed_digest(desk_of(newer, ledger).people) == done.signature.digest
     assert refused(ledger, newer) == []
 
 
@@ -207,7 +207,7 @@ def test_one_who_may_be_missing_from_the_registry_is_told_before_the_first_signa
 
 
 def file_of(done):
-    return sha256(f"pdf {done.digest}".encode()).hexdigest()
+    return sha256(f"pdf {done.signature.digest}".encode()).hexdigest()
 
 
 def test_a_file_is_what_was_signed_where_its_bytes_are(ledger):
@@ -244,8 +244,8 @@ def test_what_was_purged_is_not_named_but_told(ledger):
 
 def test_a_code_tells_who_signed_what_and_when(ledger):
     done = signed(ledger)
-    assert done.code == code_of(done.digest) and len(done.code) == 19
-    look_alike = done.code.lower().replace("0", "o").replace("1", "l").replace("-", " ")
+    assert done.signature.code == code_of(done.signature.digest) and len(done.signature.code) == 19
+    look_alike = done.signature.code.lower().replace("0", "o").replace("1", "l").replace("-", " ")
     found = verify_code(look_alike, desk_of(RUN, ledger), ledger.entries())
     assert found.equal and "李 书记 于 2016-11-01" in found.told and "手工填写" in found.told
     assert found.lines == [
@@ -296,4 +296,4 @@ def test_the_standing_stands_still_from_the_acceptance_on(ledger):
 def test_the_order_of_rows_changes_no_digest(ledger):
     done = signed(ledger)
     turned = dataclasses.replace(RUN, people=RUN.people.iloc[::-1].reset_index(drop=True))
-    assert signed_digest(desk_of(turned, ledger).people) == done.digest
+    assert signed_digest(desk_of(turned, ledger).people) == done.signature.digest
