@@ -126,11 +126,13 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
         {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))}
         for each in entries(people.by_class())
     ]
-    others = [task for task in tasks(people.statuses, people.as_of, people.window) if task.actor not in role.actors]
+    others = [
+        task for task in tasks(people.statuses, people.as_of, people.window) if task.state.actor not in role.actors
+    ]
     return {
         "total": people.total,
         "counts": people.counts,
-        "waiting": "，".join(f"{task.who}{task.short}" for task in others),
+        "waiting": "，".join(f"{task.state.who}{task.short}" for task in others),
         "several": len(groups) > 1,
         "groups": groups[:MAX_CLASSES],
         "groups_left": max(0, len(groups) - MAX_CLASSES),

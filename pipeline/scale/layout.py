@@ -18,6 +18,7 @@ from pipeline.collect.collected import Input, Note
 from pipeline.collect.missing_fields import Lacking
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
+from pipeline.knowledge.photos import join_pairs
 from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
@@ -135,15 +136,8 @@ def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
 
 def _tied(cohort: Cohort, read: Sequence[SchoolRead]) -> list[list[int]]:
     """Return groups of schools that must share a part, because their rows name each other."""
-    home: dict[str, int] = {}
-    group_of = list(range(len(cohort.schools)))
-    for at, school in enumerate(cohort.schools):
-        for name in (school.name, *read[at].names):
-            other = group_of[home.setdefault(name, at)]
-            if other != group_of[at]:
-                low, high = sorted((other, group_of[at]))
-                group_of = [low if group == high else group for group in group_of]
-    groups: dict[int, list[int]] = {}
-    for at, group in enumerate(group_of):
-        groups.setdefault(group, []).append(at)
-    return list(groups.values())
+    named = [(at, name) for at, school in enumerate(cohort.schools) for name in (school.name, *read[at].names)]
+    of_name = pd.DataFrame(named, columns=["school", "name"])
+    group = np.arange(len(cohort.schools))
+    join_pairs(group, of_name["school"].to_numpy(), of_name.groupby("name")["school"].transform("first").to_numpy())
+    return [rows.tolist() for rows in pd.Series(group).groupby(group).groups.values()]

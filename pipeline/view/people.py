@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.cohort_sections import Window
 from pipeline.logs import mask
 from pipeline.review.decisions import one_a_slip, open_critical
-from pipeline.states import State, states
+from pipeline.states import ACTORS, State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
 from pipeline.view.remaining_work import Course, Duty, course_of
@@ -21,6 +21,7 @@ from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import DONE, SETTLE, SignatureState, SigningStep, signature_of
 
 _REASONS_SHOWN = 3
+_HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
 _CHASED = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
 
 
@@ -131,7 +132,7 @@ class People:
 
     def reasons(self) -> Frame:
         """Return the open reasons, the most students first (`open_reasons`)."""
-        return remaining_work.open_reasons(self.roster, self.findings)
+        return open_reasons(self.roster, self.findings)
 
     def by_class(self) -> Frame:
         """Return the students of each class, the most unapproved first (`by_group`)."""
@@ -263,6 +264,33 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
         if owner is not None:
             found.setdefault((owner, actor), {})[mask(message)] = None
     return {key: tuple(messages) for key, messages in found.items()}
+
+
+def open_reasons(roster: Frame, findings: Frame) -> Frame:
+    """Return a row per reason of open critical findings, the most students first; equal slips count once.
+
+    Columns: `reason` and `who` acts (Chinese), `students`, `freed` (students with no other reason), `share` (`freed` /
+    all unapproved students), `family` of states.
+    """
+    left = roster[roster["status"] != "approved"]
+    held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
+    submissions, by_rule = set(held["submission_id"]), dict[str, dict[str, tuple[str, str]]]()
+    columns = ["submission_id", "rule", "message", "actor"]
+    for submission, rule, message, actor in one_a_slip(open_critical(findings))[columns].to_numpy(object).tolist():
+        if submission in submissions:
+            by_rule.setdefault(rule, {}).setdefault(submission, (message, actor))
+    rules = Counter(submission for each in by_rule.values() for submission in each)
+    found: list[tuple[str, str, int, int, str]] = []
+    for _, each in sorted(by_rule.items()):
+        message, actor = next(iter(each.values()))
+        freed = sum(rules[submission] == 1 for submission in each)
+        found.append((mask(message), ACTORS[actor], len(each), freed, "fix" if actor == "student" else "verify"))
+    missing = int((left["status"] == "missing").sum())
+    if missing:
+        found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))
+    found.sort(key=lambda row: (-row[2], row[0]))
+    frame = pd.DataFrame(found, columns=["reason", "who", "students", "freed", "family"])
+    return frame.assign(share=frame["freed"] / max(len(left), 1))
 
 
 def college_extras(run: Run, school: str, college: str) -> list[Extra]:

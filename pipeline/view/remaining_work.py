@@ -1,8 +1,7 @@
-"""Open work of students: tasks, course, pace and reasons, and the Chinese wording of days and numbers."""
+"""Open work of students: tasks, course and pace, and the Chinese wording of days and numbers."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
@@ -11,30 +10,23 @@ from typing import Any
 import pandas as pd
 
 from pipeline.cohort_sections import Window
-from pipeline.logs import mask
-from pipeline.review.decisions import one_a_slip, open_critical
-from pipeline.states import ACTORS, family_of, states, theme
+from pipeline.states import State, family_of, states, theme
 from pipeline.tables import Frame
 
 _RECENT = 7  # days over which the recent speed is measured
 _FAR = 90  # days: no forecast beyond
-_HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
 # The words for several tasks of one person with the same deadline.
 _SEVERAL = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of open work. `due` is the last day (inclusive)."""
+    """The open work in one state. `short` says it with the number `count`; `due` is the last day (inclusive)."""
 
-    actor: str
-    who: str
-    what: str
+    state: State
     short: str
     count: int
     due: date
-    days_left: int
-    family: str
 
 
 @dataclass(frozen=True)
@@ -122,8 +114,7 @@ def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
         count = statuses.get(state.name, 0)
         if count and state.left:
             due = window.closes if state.until == "closes" and as_of <= window.closes else window.college_due
-            short = state.short.format(grouped(count))
-            found.append(Task(state.actor, state.who, state.task, short, count, due, (due - as_of).days, state.family))
+            found.append(Task(state, state.short.format(grouped(count)), count, due))
     return sorted(found, key=lambda task: (task.due, -task.count))
 
 
@@ -131,12 +122,12 @@ def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
     """Return the `tasks` grouped by deadline and person, ordered by deadline, then the most students first."""
     gathered: dict[tuple[date, str], list[Task]] = {}
     for task in tasks(statuses, as_of, window):
-        gathered.setdefault((task.due, task.who), []).append(task)
+        gathered.setdefault((task.due, task.state.who), []).append(task)
     made: list[Duty] = []
     for (due, who), parts in gathered.items():
         count = sum(task.count for task in parts)
         short = parts[0].short if len(parts) == 1 else _SEVERAL[who].format(grouped(count))
-        made.append(Duty(who, tuple(parts), count, due, parts[0].days_left, short))
+        made.append(Duty(who, tuple(parts), count, due, (due - as_of).days, short))
     return sorted(made, key=lambda duty: (duty.due, -duty.count))
 
 
@@ -198,33 +189,6 @@ def percent(share: float) -> str:
     if 0.995 <= share < 1:
         return ">99%"
     return f"{share:.0%}"
-
-
-def open_reasons(roster: Frame, findings: Frame) -> Frame:
-    """Return a row per reason of open critical findings, the most students first; equal slips count once.
-
-    Columns: `reason` and `who` acts (Chinese), `students`, `freed` (students with no other reason), `share` (`freed` /
-    all unapproved students), `family` of states.
-    """
-    left = roster[roster["status"] != "approved"]
-    held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
-    submissions, by_rule = set(held["submission_id"]), dict[str, dict[str, tuple[str, str]]]()
-    columns = ["submission_id", "rule", "message", "actor"]
-    for submission, rule, message, actor in one_a_slip(open_critical(findings))[columns].to_numpy(object).tolist():
-        if submission in submissions:
-            by_rule.setdefault(rule, {}).setdefault(submission, (message, actor))
-    rules = Counter(submission for each in by_rule.values() for submission in each)
-    found: list[tuple[str, str, int, int, str]] = []
-    for _, each in sorted(by_rule.items()):
-        message, actor = next(iter(each.values()))
-        freed = sum(rules[submission] == 1 for submission in each)
-        found.append((mask(message), ACTORS[actor], len(each), freed, "fix" if actor == "student" else "verify"))
-    missing = int((left["status"] == "missing").sum())
-    if missing:
-        found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))
-    found.sort(key=lambda row: (-row[2], row[0]))
-    frame = pd.DataFrame(found, columns=["reason", "who", "students", "freed", "family"])
-    return frame.assign(share=frame["freed"] / max(len(left), 1))
 
 
 def by_group(roster: Frame, *columns: str) -> Frame:

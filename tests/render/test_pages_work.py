@@ -12,6 +12,7 @@ from pipeline.cohort_sections import Window
 from pipeline.states import states, theme, tint
 from pipeline.tables import STATUSES
 from pipeline.view import remaining_work
+from pipeline.view.people import open_reasons
 from pipeline.view.remaining_work import course_of
 
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
@@ -125,7 +126,7 @@ def test_reasons_say_whom_each_alone_would_free() -> None:
         [rule("a", "x"), rule("b", "x"), rule("b", "y"), rule("c", "z", "counselor"), rule("a", "w", excepted=True)]
     )
     columns = ["reason", "students", "freed", "share"]
-    rows = remaining_work.open_reasons(roster, findings)[columns].itertuples(index=False, name=None)
+    rows = open_reasons(roster, findings)[columns].itertuples(index=False, name=None)
     found = {reason: (students, freed, share) for reason, students, freed, share in rows}
     assert found == {"x": (2, 1, 0.25), "y": (1, 0, 0.0), "z": (1, 1, 0.25), "还没有提交信息": (1, 1, 0.25)}
 
@@ -135,9 +136,7 @@ def test_one_slip_is_one_line() -> None:
     month = {"submission_id": "a", "field": "graduation_month", "severity": "critical", "actor": "student"}
     rules = ["graduation_month.june", "graduation_month.registry"]
     findings = pd.DataFrame([{**month, "rule": rule, "message": rule, "excepted": False} for rule in rules])
-    assert remaining_work.open_reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [
-        [rules[0], 1, 1]
-    ]
+    assert open_reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [[rules[0], 1, 1]]
 
 
 def test_percent_never_rounds_to_done_or_nothing() -> None:
