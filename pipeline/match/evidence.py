@@ -107,21 +107,21 @@ def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict
         return [row for row, shares in met if shares & bits == bits and not any(shares & bit for bit in without)]
 
     id_here, id_away, student, exam = sharing(ID | HERE), sharing(ID, HERE), sharing(STUDENT), sharing(EXAM)
-    named, numbers = set(sharing(NAME)), [*student, *exam]
+    named, numbers, both = set(sharing(NAME)), {*student, *exam}, {*student} & {*exam}
     fitting = {
-        "id_row": _preferred(id_here, numbers),
-        "id_name_row": _preferred([row for row in id_here if row in named], numbers),
+        "id_row": _preferred(set(id_here), both, numbers),
+        "id_name_row": _preferred(named & set(id_here), both, numbers),
         "elsewhere_row": named & set(id_away),
         "elsewhere_id_row": set(id_away),
-        "numbers_row": named & set(numbers) or {row for row in numbers if people.near(at, row)},
-        "both_numbers_row": set(student) & set(exam),
+        "numbers_row": _preferred(named & numbers, both) or {row for row in numbers if people.near(at, row)},
+        "both_numbers_row": both,
     }
     for name, rows in fitting.items():
         _put(evidence, name, at, rows)
     claimed = set(student or exam)
     mine = [row for row in claimed if not id_here or people.alike(at, row)]
     evidence["claimed_row"][at] = mine[0] if len(claimed) == len(mine) == 1 else NONE
-    evidence["strays"][at] = not set(numbers) <= set(id_here or id_away)
+    evidence["strays"][at] = not numbers <= set(id_here or id_away)
 
 
 @lru_cache(maxsize=100_000)
@@ -134,9 +134,9 @@ def _names_near(left: str, right: str) -> bool:
     return len(left) > 2 and len(left) == len(right) and OSA.distance(left, right) == 1
 
 
-def _preferred(rows: list[int], prefer: list[int]) -> set[int]:
-    distinct = set(rows)
-    return (distinct & set(prefer) or distinct) if len(distinct) > 1 else distinct
+def _preferred(rows: set[int], *prefer: set[int]) -> set[int]:
+    """Return, of several rows, those in the first of `prefer` that has any of them."""
+    return next((rows & each for each in prefer if len(rows) > 1 and rows & each), rows)
 
 
 def _put(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) -> None:

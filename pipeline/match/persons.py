@@ -81,8 +81,9 @@ def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
     both = _single(pairs, _has(shares, STUDENT | EXAM), count)
     here = _has(shares, ID | HERE | NAME)
     certified = _single(pairs, here, count)
-    several = (certified < 0)[pairs["left"].to_numpy()]  # one person in two registry rows: the number decides
-    certified = np.maximum(certified, _single(pairs, here & several & ((shares & (STUDENT | EXAM)) > 0), count))
+    several = here & (certified < 0)[pairs["left"].to_numpy()]  # one person in two registry rows: the numbers decide
+    for numbers in (_has(shares, STUDENT | EXAM), (shares & (STUDENT | EXAM)) > 0):
+        certified = np.where(certified < 0, _single(pairs, several & numbers, count), certified)
     named = np.maximum(certified, _single(pairs, _has(shares, ID | NAME), count))
     person = _single(pairs, _every_number(keys, pairs), count)
     for rows in (_single(pairs, _has(shares, STUDENT | EXAM) & ((shares & (ID | NAME)) > 0), count), named):

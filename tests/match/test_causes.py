@@ -131,10 +131,14 @@ def test_a_number_of_a_whole_school_is_nobodys():
     assert cause(table).tolist() == ["name_differs"] + [""] * 60
 
 
-def test_a_registry_that_holds_one_person_twice_is_settled_by_the_number():
-    rows = submissions({})
-    evidence = find_evidence(rows, registry({}, {"student_number": "1305030199", "exam_number": "7"}))
-    assert evidence["id_name_row"].tolist() == [0]
+@pytest.mark.parametrize("own", [{"exam_number": "7"}, {}])  # {}: who changed his major kept his exam number
+def test_a_registry_that_holds_one_person_twice_is_settled_by_the_number(own: dict[str, str]):
+    rows, held = submissions({}, {"id_number": ""}), registry({}, {"student_number": "1305030199", **own})
+    evidence = find_evidence(rows, held)
+    assert evidence["id_name_row"].tolist() == [0, -1]
+    assert evidence["numbers_row"].tolist()[1] == 0
+    table = pd.concat([rows, evidence], axis=1).assign(**SETTLED)
+    assert cause(table).tolist() == ["", "id_mistyped"]
 
 
 def test_a_registry_that_holds_one_person_twice_with_all_numbers_is_ambiguous():
