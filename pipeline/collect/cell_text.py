@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
-from xml.etree import ElementTree
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.clock import SHANGHAI
@@ -23,19 +20,12 @@ from pipeline.collect.collected import Cell, Grid, Kind, Note
 from pipeline.collect.header import LOOK_DOWN
 
 HEAD = LOOK_DOWN + 24  # rows that stay Python lists, the header among them
-_EXACT = 10**15  # below it a spreadsheet's number keeps every digit
+EXACT = 10**15  # below it a spreadsheet's number keeps every digit
 _FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=15)
-_BEYOND = 1 << 40  # a row or column that no sheet has
-_BUILT_IN = {9: "0%", 10: "0.00%"}
-_FORMAT = re.compile(r'^((?:"[^"]*"|\\.)*)(0+|#|#?0)(?:\.(0+))?(%?)((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
-_TEXT = re.compile(r'^((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)@((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
-_LONGEST = 255  # characters of a format, as in Excel
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-
 Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
-Portion = list[list[Value]] | pa.Table
-"""Rows of a worksheet: as lists, or where all of them are text as columns."""
+Portion = list[list[Value]]
+"""Some rows of a worksheet."""
 
 
 class Affix(NamedTuple):
@@ -68,7 +58,7 @@ def number_text(value: float) -> str:
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
-    if abs(exact) >= _EXACT:
+    if abs(exact) >= EXACT:
         return _scientific(exact)
     if exact == exact.to_integral_value():
         return str(int(exact))
@@ -127,74 +117,6 @@ def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
     return values, cells
 
 
-def whole_number(text: str) -> int | None:
-    """Return the whole number that `text` writes in ASCII digits, or None. A huge one becomes `_BEYOND`."""
-    if not (text.isascii() and text.isdigit()):
-        return None
-    return int(text) if len(text) <= 10 else _BEYOND
-
-
-def telling_styles(styles: bytes) -> dict[int, str]:
-    """Return style index → number format of `xl/styles.xml`, for formats that add something to the number."""
-    if not styles or b"<!DOCTYPE" in styles:
-        return {}
-    try:
-        root = ElementTree.fromstring(styles)
-    except (ElementTree.ParseError, ValueError):
-        return {}
-    codes = dict(_BUILT_IN)
-    for element in root.iter(f"{_MAIN}numFmt"):
-        if (number := whole_number(element.get("numFmtId", ""))) is not None:
-            parts = element.get("formatCode", "")[:_LONGEST].split(";")
-            codes[number] = parts[3] if len(parts) > 3 and not _tells(parts[0]) else parts[0]  # the 4th is for texts
-    telling = {number: code for number, code in codes.items() if _tells(code)}
-    found = root.find(f"{_MAIN}cellXfs")
-    used = [whole_number(style.get("numFmtId", "")) for style in found] if found is not None else []
-    return {at: telling[number] for at, number in enumerate(used) if number in telling}
-
-
-def _tells(code: str) -> bool:
-    match = _FORMAT.match(code)
-    return affix(code) is not None or bool(
-        match and (match[1] or match[4] or match[5] or (len(match[2]) > 1 and match[2] != "#0"))
-    )
-
-
-def shown(number: str, code: str) -> str:
-    """Return the stored number (its XML text) as its format displays it, or "" if that is unknown."""
-    if around := affix(code):
-        return f"{around.before}{number}{around.after}" if number.isdigit() else ""
-    match = _FORMAT.match(code)
-    try:
-        return _formatted(Decimal(number), match) if match else ""
-    except ArithmeticError:  # no number, or more decimals asked for than a number has
-        return ""
-
-
-def affix(code: str) -> Affix | None:
-    """Return what a text format (`@"班"`) writes around a text, or None."""
-    match = _TEXT.match(code)
-    around = Affix(_literal(match[1]), _literal(match[2])) if match else Affix("", "")
-    return around if any(around) else None
-
-
-def _formatted(value: Decimal, match: re.Match[str]) -> str:
-    if not value.is_finite() or abs(value) >= _EXACT:
-        return ""
-    before, digits, decimals, percent, after = match.groups()
-    places = len(decimals or "")
-    scaled = (value * 100 if percent else value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    if scaled != (value * 100 if percent else value) and not percent:
-        return ""  # rounding would hide digits that were typed
-    plain = f"{abs(scaled):f}"
-    padded = plain.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else plain
-    return f"{'-' if scaled < 0 else ''}{_literal(before)}{padded}{percent}{_literal(after)}"
-
-
-def _literal(text: str) -> str:
-    return re.sub(r'"([^"]*)"|\\(.)', lambda m: m[1] or m[2] or "", text)
-
-
 def reach(overlay: Overlay) -> int:
     """Return how many cells rows have that reach as far as the overlay's."""
     ends: dict[int, int] = {}
@@ -241,48 +163,29 @@ def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFa
     return notes
 
 
-def table_of(width: int, data: bytes, between: str) -> pa.Table:
-    """Return a table from cells in `data`, `width` a row, separated by `between`."""
-    read = np.frombuffer(data, np.uint8)
-    apart = read == ord(between)
-    ends = np.append(np.flatnonzero(apart), len(read))
-    starts = np.append(0, ends - np.arange(len(ends)))  # offsets without the separators
-    cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(read[~apart]))
-    rows = np.arange(0, len(ends), width)
-    return _table([cells.take(pa.array(rows + at)) for at in range(width)], len(rows))
-
-
-def rows_in(portion: Portion) -> list[list[Value]]:
-    """Return the rows of a portion as lists."""
-    if isinstance(portion, list):
-        return portion
-    return [list(row) for row in zip(*(column.to_pylist() for column in portion.columns), strict=True)]
-
-
 def whole_rows(grid: Grid) -> list[list[str]]:
     """Return all rows of a grid as lists of text, including those of its table."""
     if grid.table is None:
         return grid.values
-    return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
+    return [*grid.values, *map(list, zip(*(column.to_pylist() for column in grid.table.columns), strict=True))]
 
 
 def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
-    """Return the first rows as text, all non-text cells, and the other rows as a table. The first portion is a list."""
+    """Return the first rows as text, all non-text cells, and the other rows as a table."""
     if overlay:
-        portions = [[row for portion in portions for row in rows_in(portion)]]
+        portions = [list(chain.from_iterable(portions))]
     head: list[list[str]] = []
     cells: list[Cell] = []
     tables: list[pa.Table] = []
     start = 0
     for portion in portions:
-        if isinstance(portion, list):
-            values, found = text_rows(portion)
-            lay_over(values, found, overlay)
-            cells += [cell._replace(row=cell.row + start) for cell in found]
-            head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
-            tables += [text_table(values, max(map(len, values)))] if values else []
-        else:
-            tables.append(portion)
+        values, found = text_rows(portion)
+        lay_over(values, found, overlay)
+        cells += [cell._replace(row=cell.row + start) for cell in found]
+        if not start:
+            head, values = values[:HEAD], values[HEAD:]
+        if values:
+            tables.append(text_table(values, max(map(len, values))))
         start += len(portion)
     return head, cells, joined_table(tables)
 

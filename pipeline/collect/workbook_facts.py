@@ -1,6 +1,6 @@
 """What calamine does not report of an xlsx, xlsm or ods: formulas, errors, formats, hidden parts, pictures in cells.
 
-openpyxl reports it in 7 s, this in 0.4 s (8,000 x 36): it scans the XML, and only if a quick search finds something.
+openpyxl reports it in 7 s, this in 0.4 s (8,000 x 36): it parses the XML, and only if a quick search finds something.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ import hashlib
 import io
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
-from html import unescape
+from itertools import islice, product
 from xml.etree import ElementTree
 
-from pipeline.collect.cell_text import OverlayFacts, affix, shown, telling_styles, whole_number
+from xlsxwriter.utility import xl_cell_to_rowcol
+
+from pipeline.collect.cell_text import EXACT, Affix, OverlayFacts
 from pipeline.collect.collected import Cell, Kind, Note
 from pipeline.collect.inputs import Archive
 
-# These bytes are untrusted, so no pattern may scan a stretch twice. A tag ends before the next `<` (XML has none inside
-# a tag), and an element where the next of its kind begins, whether it is closed or not.
-_P = rb"<(?:[A-Za-z_][\w.-]{0,40}:)?"  # some programs write <x:row>
-_ROW = re.compile(_P + rb"row\b([^<>]*)>")
-_CELL = re.compile(_P + rb"c\b([^<>]*)>")
-_FORMULA = re.compile(_P + rb"f\b([^<>]*)>([^<]*)")
-_VALUE = re.compile(_P + rb"v\b[^<>]*>([^<]*)")
-_COL = re.compile(_P + rb"col\b([^<>]*)>")
-_ATTRIBUTE = re.compile(rb'(?<![\w:])([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
-_HIDDEN = re.compile(rb"\bhidden\s*=\s*[\"'](?:1|true)[\"']")
+_TAGS = 24_000_000  # of one part, which is held as a tree a row at a time: 3,000,000 cells have half as many
+_REFERENCE = re.compile("[A-Z]{1,3}[0-9]{1,7}")
 _STYLE = re.compile(rb"s=[\"']([0-9]{1,9})[\"']")
 # Quick searches, each with a fixed first character (1 ms per MB). A hit in a text costs only time.
 _QUICK = (re.compile(rb"<f[\s>/]"), re.compile(rb":f[\s>/]"), re.compile(rb'"e"'), re.compile(rb"'e'"))
 _QUICK_HIDDEN = re.compile(rb"hidden\s*=\s*[\"'](?:1|true)")
+_BEYOND = 1 << 40  # a row or column that no sheet has
+_BUILT_IN = {9: "0%", 10: "0.00%"}
+_FORMAT = re.compile(r'^((?:"[^"]*"|\\.)*)(0+|#|#?0)(?:\.(0+))?(%?)((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
+_TEXT = re.compile(r'^((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)@((?:"[^"]*"|\\.|[\u4e00-\u9fff])*)$')
+_LONGEST = 255  # characters of a format, as in Excel
 _PICTURE = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _LAST_TEXT = re.compile(r'^(?:HYPERLINK\(.*,\s*)?"((?:[^"]|"")*)"\)?$', re.IGNORECASE | re.DOTALL)
 _UNITS = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -62,7 +63,7 @@ class XlsxFacts:
         links = [next((value for key, value in each.attrib.items() if key.endswith("}id")), "") for each in sheets]
         self._parts = {each.get("name", ""): targets.get(link, "") for each, link in zip(sheets, links, strict=True)}
         styles = next((_joined(self._book, target) for _, kind, target in linked if kind == "styles"), "xl/styles.xml")
-        self._styles = telling_styles(archive.part(styles))
+        self._styles = _telling_styles(archive.part(styles))
         self._images: dict[str, tuple[str, bytes]] = {}
 
     def facts(self, name: str) -> OverlayFacts:
@@ -70,42 +71,50 @@ class XlsxFacts:
         part = self._parts.get(name, "")
         xml = self._archive.part(part)
         self._archive.forget(part)
-        start, end = xml.find(b"sheetData"), xml.rfind(b"sheetData")
-        before, rows = (xml, b"") if start < 0 else (xml[:start], xml[start : end if end > start else len(xml)])
-        found = OverlayFacts(hidden_columns=_hidden_columns(before))
-        used = {int(style) for style in _STYLE.findall(rows)} if self._styles else set[int]()
-        telling = {str(style) for style in self._styles if style in used}
-        inside = bool(telling or any(each.search(rows) for each in _QUICK))
-        if inside or _QUICK_HIDDEN.search(rows):
-            number = -1
-            for tag, body in _pieces(_ROW, rows):
-                said = whole_number(_attributes(tag).get("r", ""))
-                number = number + 1 if said is None else said - 1
-                if body and _HIDDEN.search(tag):
-                    found.hidden_rows.append(number)
-                if inside and body:
-                    self._look_at_cells(number, body, telling, found)
+        found = OverlayFacts()
+        telling = {str(style) for style in {int(style) for style in _STYLE.findall(xml)} & self._styles.keys()}
+        inside = bool(telling or any(each.search(xml) for each in _QUICK))
+        if not inside and not _QUICK_HIDDEN.search(xml):
+            return found
+        number = -1
+        for kind, element in _ended(xml, "col", "row"):
+            hidden = element.get("hidden") in ("1", "true")
+            if kind == "col":
+                first, last = (whole_number(element.get(end, "")) for end in ("min", "max"))
+                if hidden and first is not None and last is not None:
+                    found.hidden_columns += max(0, min(last, first + 200) - first + 1)
+                continue
+            said = whole_number(element.get("r", ""))
+            number = number + 1 if said is None else said - 1
+            if hidden and len(element):
+                found.hidden_rows.append(number)
+            if inside:
+                self._look_at_cells(number, element, telling, found)
         return found
 
-    def _look_at_cells(self, row: int, body: bytes, telling: set[str], found: OverlayFacts) -> None:
-        column = -1
-        for tag, inner in _pieces(_CELL, body):
-            given = _attributes(tag)
-            at, column = _place(given.get("r", ""), row, column + 1)
-            kind, style = given.get("t", "n"), given.get("s")
-            formula, value = _FORMULA.search(inner), _VALUE.search(inner)
+    def _look_at_cells(self, row: int, cells: ElementTree.Element, telling: set[str], found: OverlayFacts) -> None:
+        named, after = "", -1  # the last cell that names its place, and the number of cells after it
+        for each in cells:
+            reference, kind, style = each.get("r"), each.get("t", "n"), each.get("s")
+            named, after = (reference, 0) if reference else (named, after + 1)
+            inner = {child.tag.rpartition("}")[2]: child.text or "" for child in each}
+            if kind != "e" and style not in telling and "f" not in inner:
+                continue
+            at, column = xl_cell_to_rowcol(named) if _REFERENCE.fullmatch(named) else (row, 0)
+            column += after
+            formula, value = inner.get("f"), inner.get("v")
             picture = False
-            if formula:
-                text, cell = self._formula_cell(at, column, _text(formula[2]), value and _text(value[1]), kind, found)
+            if formula is not None:
+                text, cell = self._formula_cell(at, column, formula, value, kind, found)
                 found.cells[at, column] = text, cell
                 picture = cell.kind == "picture"
-            if kind == "e" and (value or formula) and not picture:
-                text = _text(value[1]) if value else "#N/A"
+            if kind == "e" and (value or formula is not None) and not picture:
+                text = "#N/A" if value is None else value
                 found.cells[at, column] = text, Cell(at, column, "error", text)
-            elif style in telling and not formula:
+            elif style in telling and formula is None:
                 code = self._styles[int(style)]
-                if kind == "n" and value and (text := shown(number := _text(value[1]), code)):
-                    found.cells[at, column] = text, Cell(at, column, "number", number)
+                if kind == "n" and value and (text := shown(value, code)):
+                    found.cells[at, column] = text, Cell(at, column, "number", value)
                 elif kind in ("s", "inlineStr") and (around := affix(code)):
                     found.cells[at, column] = around, Cell(at, column, "number", "")
 
@@ -163,45 +172,65 @@ class XlsxFacts:
         return notes
 
 
-def _hidden_columns(before: bytes) -> int:
-    count = 0
-    for match in _COL.finditer(before) if _HIDDEN.search(before) else ():
-        given = _attributes(match[1])
-        first, last = whole_number(given.get("min", "")), whole_number(given.get("max", ""))
-        if _HIDDEN.search(match[1]) and first is not None and last is not None:
-            count += max(0, min(last, first + 200) - first + 1)
-    return count
+def whole_number(text: str) -> int | None:
+    """Return the whole number that `text` writes in ASCII digits, or None. A huge one becomes `_BEYOND`."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if len(text) <= 10 else _BEYOND
 
 
-def _pieces(pattern: re.Pattern[bytes], xml: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each element's attributes, and the bytes up to the next of its kind; none for an empty element."""
-    given: bytes | None = None
-    start = 0
-    for match in pattern.finditer(xml):
-        if given is not None:
-            yield given, xml[start : match.start()]
-        given, start = match[1], len(xml) if match[1].endswith(b"/") else match.end()
-    if given is not None:
-        yield given, xml[start:]
+def _telling_styles(styles: bytes) -> dict[int, str]:
+    """Return style index → number format of `xl/styles.xml`, for formats that add something to the number."""
+    codes = dict(_BUILT_IN)
+    for element in _elements(styles, "numFmt"):
+        if (number := whole_number(element.get("numFmtId", ""))) is not None:
+            parts = element.get("formatCode", "")[:_LONGEST].split(";")
+            codes[number] = parts[3] if len(parts) > 3 and not _tells(parts[0]) else parts[0]  # the 4th is for texts
+    telling = {number: code for number, code in codes.items() if _tells(code)}
+    used = [whole_number(style.get("numFmtId", "")) for found in _elements(styles, "cellXfs") for style in found]
+    return {at: telling[number] for at, number in enumerate(used) if number in telling}
 
 
-def _attributes(text: bytes) -> dict[str, str]:
-    return {m[1].decode(): (m[2] or m[3] or b"").decode(errors="replace") for m in _ATTRIBUTE.finditer(text)}
+def _tells(code: str) -> bool:
+    match = _FORMAT.match(code)
+    return affix(code) is not None or bool(
+        match and (match[1] or match[4] or match[5] or (len(match[2]) > 1 and match[2] != "#0"))
+    )
 
 
-def _text(xml: bytes) -> str:
-    return unescape(xml.decode("utf-8", errors="replace"))
+def shown(number: str, code: str) -> str:
+    """Return the stored number (its XML text) as its format displays it, or "" if that is unknown."""
+    if around := affix(code):
+        return f"{around.before}{number}{around.after}" if number.isdigit() else ""
+    match = _FORMAT.match(code)
+    try:
+        return _formatted(Decimal(number), match) if match else ""
+    except ArithmeticError:  # no number, or more decimals asked for than a number has
+        return ""
 
 
-def _place(reference: str, row: int, column: int) -> tuple[int, int]:
-    letters = reference.rstrip("0123456789")
-    number = whole_number(reference[len(letters) :])
-    named = 0
-    for letter in letters[:8].upper():  # a sheet has three letters at most
-        if not "A" <= letter <= "Z":
-            break
-        named = named * 26 + ord(letter) - 64
-    return row if number is None else max(number - 1, 0), named - 1 if named else column
+def affix(code: str) -> Affix | None:
+    """Return what a text format (`@"班"`) writes around a text, or None."""
+    match = _TEXT.match(code)
+    around = Affix(_literal(match[1]), _literal(match[2])) if match else Affix("", "")
+    return around if any(around) else None
+
+
+def _formatted(value: Decimal, match: re.Match[str]) -> str:
+    if not value.is_finite() or abs(value) >= EXACT:
+        return ""
+    before, digits, decimals, percent, after = match.groups()
+    places = len(decimals or "")
+    scaled = (value * 100 if percent else value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if scaled != (value * 100 if percent else value) and not percent:
+        return ""  # rounding would hide digits that were typed
+    plain = f"{abs(scaled):f}"
+    padded = plain.zfill(len(digits) + (places + 1 if places else 0)) if digits.startswith("0") else plain
+    return f"{'-' if scaled < 0 else ''}{_literal(before)}{padded}{percent}{_literal(after)}"
+
+
+def _literal(text: str) -> str:
+    return re.sub(r'"([^"]*)"|\\(.)', lambda m: m[1] or m[2] or "", text)
 
 
 def _rels_of(archive: Archive, part: str) -> bytes:
@@ -234,72 +263,49 @@ def _elements(xml: bytes, name: str) -> list[ElementTree.Element]:
     return [element for element in root.iter() if element.tag == name or element.tag.endswith(f"}}{name}")]
 
 
-def ods_facts(content: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, OverlayFacts]:
-    """Return worksheet → facts of `content.xml` within `sizes` (rows, columns): a cell may claim 10⁹ repeats."""
-    if not _WORTH.search(content) or b"<!DOCTYPE" in content:
-        return {}
-    walk = _Walk(sizes)
-    try:
-        walk.through(content)
-    except ElementTree.ParseError:
-        return {}
-    return walk.found
+def _ended(xml: bytes, *names: str) -> Iterator[tuple[str, ElementTree.Element]]:
+    """Yield local name and element of `names` as they end, and empty them, until the XML ends or is broken."""
+    if b"<!DOCTYPE" in xml or xml.count(b"<") > _TAGS:
+        return
+    with suppress(ElementTree.ParseError, ValueError, LookupError):
+        for _, element in ElementTree.iterparse(io.BytesIO(xml)):
+            name = element.tag.rpartition("}")[2]
+            if name in names:
+                yield name, element
+                element.clear()
 
 
-class _Walk:
-    def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
-        self.found: dict[str, OverlayFacts] = {}
-        self._sizes = sizes
-        self._facts, self._row, self._size = OverlayFacts(), 0, (0, 0)
-        self._told = 0
+def ods_facts(content: bytes, size: tuple[int, int]) -> dict[str, OverlayFacts]:
+    """Return worksheet → facts of `content.xml` within `size` (rows, columns): a cell may claim 10⁹ repeats."""
+    found: dict[str, OverlayFacts] = {}
+    facts, row, room = OverlayFacts(), 0, _MOST
+    last = size[0] + _BEYOND_ROWS
+    for kind, element in _ended(content, "table", "table-row", "table-column") if _WORTH.search(content) else ():
+        if kind == "table":
+            found[element.get(f"{_TABLE}name", "")] = facts
+            facts, row = OverlayFacts(), 0
+        elif kind == "table-column":
+            facts.hidden_columns += min(_repeats(element, "columns"), 200) if _is_hidden(element) else 0
+        else:
+            rows = range(row, min(row + _repeats(element, "rows"), last))
+            for (at, column), text, cell_kind, raw in islice(_told_cells(element, rows, size[1]), room):
+                facts.cells[at, column] = text, Cell(at, column, cell_kind, raw)
+                room -= 1
+            if _is_hidden(element) and any(cell.get(f"{_OFFICE}value-type") for cell in element):
+                facts.hidden_rows += rows[:1000]
+            row += _repeats(element, "rows")
+    return found
 
-    def through(self, content: bytes) -> None:
-        above: list[ElementTree.Element] = []
-        for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):
-            if event == "start":
-                above.append(element)
-                self._enter(element)
-                continue
-            above.pop()
-            if element.tag == f"{_TABLE}table-row":
-                self._row += self._take_row(element)
-                if above:
-                    above[-1].clear()
-            elif element.tag == f"{_TABLE}table-column" and _is_hidden(element):
-                self._facts.hidden_columns += min(_repeats(element, "columns"), 200)
 
-    def _enter(self, element: ElementTree.Element) -> None:
-        if element.tag == f"{_TABLE}table":
-            name = element.get(f"{_TABLE}name", "")
-            self._facts, self._row = OverlayFacts(), 0
-            rows, columns = self._sizes.get(name, (0, 0))
-            self._size = rows + _BEYOND_ROWS, columns + _BEYOND_COLUMNS
-            self.found[name] = self._facts
-
-    def _take_row(self, element: ElementTree.Element) -> int:
-        count = _repeats(element, "rows")
-        column, filled = 0, False
-        for cell in element:
-            if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
-                continue
-            times = _repeats(cell, "columns")
-            filled = filled or cell.get(f"{_OFFICE}value-type") is not None
+def _told_cells(row: ElementTree.Element, rows: range, width: int) -> Iterator[tuple[tuple[int, int], str, Kind, str]]:
+    """Yield place, text, kind and stored content of a row's cells that `_told` knows, as often as they are repeated."""
+    column = 0
+    for cell in row:
+        if cell.tag in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            start, column = column, column + _repeats(cell, "columns")
             if told := _told(cell):
-                for at_row, at_column in self._places(count, column, times):
-                    text, kind, raw = told
-                    self._facts.cells[at_row, at_column] = text, Cell(at_row, at_column, kind, raw)
-            column += times
-        if filled and _is_hidden(element):
-            self._facts.hidden_rows += range(self._row, min(self._row + min(count, 1000), self._size[0]))
-        return count
-
-    def _places(self, rows: int, column: int, columns: int) -> Iterator[tuple[int, int]]:
-        for row in range(self._row, min(self._row + rows, self._size[0])):
-            for at in range(column, min(column + columns, self._size[1])):
-                self._told += 1
-                if self._told > _MOST:
-                    return
-                yield row, at
+                columns = range(start, min(column, width + _BEYOND_COLUMNS))
+                yield from ((place, *told) for place in product(rows, columns))
 
 
 def _is_hidden(element: ElementTree.Element) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import whole_rows
+from pipeline.collect.collected import Reading
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
@@ -46,10 +47,9 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
     if place is None:
         return None
     if is_gsheet(place):
-        from pipeline.collect.google.read import read_decisions_sheet
+        from pipeline.collect.google.read import read_sheet
 
-        rows = read_decisions_sheet(place, cohort)
-        return _conform(pd.DataFrame(rows, columns=None if rows else COLUMNS), place)
+        return _conform(_read_table(read_sheet(place, cohort, None), place), place)
     read = [
         _conform(_read_file(path), path.name).assign(source=os.path.relpath(path, cohort.folder).replace(os.sep, "/"))
         for path in decision_files(cohort)
@@ -88,16 +88,19 @@ def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _read_file(path: Path) -> pd.DataFrame:
-    reading = read_table_file(read_content(path, path.parent))
+    return _read_table(read_table_file(read_content(path, path.parent)), path.name)
+
+
+def _read_table(reading: Reading, where: str) -> pd.DataFrame:
     grids = {grid.sheet: grid for grid in reversed(reading.grids)}
     grid = grids.get(_WORKSHEET) or next(iter(reading.grids), None)
     if grid is None:
         why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
-        raise InputError(why, where=path.name, remedy="请存为 UTF-8 的 CSV 或 xlsx")
+        raise InputError(why, where=where, remedy="请写上表头（学号、意见等）；文件请存为 UTF-8 的 CSV 或 xlsx")
     rows = [[cell.strip() for cell in row] for row in whole_rows(grid)]
     if any(_UNREADABLE in cell for row in rows for cell in row):
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
-        raise InputError(why, where=path.name, remedy=remedy)
+        raise InputError(why, where=where, remedy=remedy)
     top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
     names, body = rows[top] if rows else [], rows[top + 1 :]
     places = {name: names.index(name) for name in COLUMNS if name in names}

@@ -35,7 +35,7 @@ def sheet():
 
 
 def test_facts():
-    facts = ods_facts(sheet().encode(), {"一": (4, 7)})["一"]
+    facts = ods_facts(sheet().encode(), (4, 7))["一"]
     assert {place: (text, cell.kind) for place, (text, cell) in facts.cells.items()} == {
         (3, 1): ("50%", "number"), (3, 2): ("TRUE", "boolean"), (3, 3): ("010084", "number"), (3, 4): ("#DIV/0!", "error"),
     }  # fmt: skip

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.collect.google import read as sheets
 from pipeline.collect.google.http_client import Patience
-from pipeline.collect.google.read import read_decisions_sheet
 from pipeline.collect.google.tabs import texts_of
 from pipeline.errors import ConfigurationError, InputError
+from pipeline.review.decision_rows import read_decision_rows
 from tests.collecting import collect_submissions
 
 from .conftest import KEY, make_cohort
@@ -256,14 +256,17 @@ def test_decisions_sheet(google: Google, tmp_path: Path, patience):
         Sheet(77, "审核", [["学号", "意见", "审核人", "说明"], ["1300000001", "通过", "张老师"], [], ["1300000002"]])
     )
     google.books[KEY] = book
-    assert read_decisions_sheet(f"gsheet:{KEY}#审核", cohort, patience=patience) == [
-        {"row": "2", "学号": "1300000001", "意见": "通过", "审核人": "张老师", "说明": ""},
-        {"row": "4", "学号": "1300000002", "意见": "", "审核人": "", "说明": ""},
-    ]
+    rows = read_decision_rows(cohort)
+    assert rows is not None
+    assert rows[["row", "学号", "意见", "审核人", "说明"]].to_numpy().tolist() == [
+        [2, "1300000001", "通过", "张老师", ""], [4, "1300000002", "", "", ""],
+    ]  # fmt: skip
     grids, _, _ = read_sheet(SOURCE, cohort, None, patience=patience)
     assert [grid.sheet for grid in grids] == ["1班"]
-    with pytest.raises(InputError, match="没有工作表"):
-        read_decisions_sheet(f"gsheet:{KEY}#没有", cohort, patience=patience)
+    for title, told in (("没有", "没有工作表"), ("空", "是空表"), ("1班", "缺少列 意见")):
+        book.sheets.append(Sheet(90, "空"))
+        with pytest.raises(InputError, match=told):
+            read_decision_rows(make_cohort(tmp_path, review={"decisions": f"gsheet:{KEY}#{title}"}))
 
 
 def test_sources_are_keys_or_addresses(google: Google, cohort, patience):

@@ -68,20 +68,16 @@ class Calls:
 
 @dataclass(frozen=True)
 class Fault:
-    """A temporary failure. `busy`: over quota; `maybe_done`: Google may have done the call; `retry_after`: seconds."""
+    """A failed call. With a `remedy` it is final, else it may be repeated.
+
+    `busy`: over quota; `maybe_done`: Google may have done the call; `retry_after`: seconds.
+    """
 
     why: str
+    remedy: str = ""
     busy: bool = False
     maybe_done: bool = False
     retry_after: float | None = None
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A final refusal of a call."""
-
-    what: str
-    remedy: str
 
 
 class RejectedRequestError(MingceError):
@@ -154,13 +150,9 @@ class SheetsClient(HTTPClient):
         raise AssertionError("_wait() ends the last attempt")
 
     def read_values(self, key: str, ranges: list[str], params: ParamsType) -> list[Values]:
-        """Return the rows of each range (A1 notation), in order. Repeats the call if the answer lacks a range."""
-        for attempt in range(1, self.patience.attempts + 1):
-            found = _rows_of(self.values_batch_get(key, ranges, params=params))
-            if len(found) == len(ranges):
-                return found
-            self._wait(Fault("回答不完整"), attempt)
-        raise AssertionError("_wait() ends the last attempt")
+        """Return the rows of each range (A1 notation), in order."""
+        answer = self.values_batch_get(key, ranges, params=params)
+        return [item.get("values", []) for item in answer["valueRanges"]]
 
     def write(self, send: Callable[[], Any], done: Callable[[], bool]) -> None:
         """Send a write. After a lost answer, ask `done` (a fresh read) before sending it again."""
@@ -214,31 +206,32 @@ class SheetsClient(HTTPClient):
             raise self.failure(
                 "证书文件读不出", where=str(error)[-200:], remedy="请改正环境变量 REQUESTS_CA_BUNDLE，或取消它"
             ) from None
-        verdict = fault_of_response(response, address=self.address)
-        if isinstance(verdict, Refused):
+        params: Any = given["params"] or {}
+        fault = fault_of_response(response, address=self.address, ranges=len(params.get("ranges", ())))
+        if fault and fault.remedy:
             error = RejectedRequestError if response.status_code == 400 else self.failure
-            raise error(verdict.what, remedy=verdict.remedy)
-        return verdict or response
+            raise error(fault.why, remedy=fault.remedy)
+        return fault or response
 
 
-def _rows_of(answer: Mapping[str, Any]) -> list[Values]:
+def _is_whole(answer: Any, ranges: int) -> bool:  # noqa: ANN401  # what JSON holds, perhaps a proxy's own
+    """Return whether an answer holds the rows of this many ranges."""
     try:
-        found = [item.get("values", []) for item in answer["valueRanges"]]
-    except (AttributeError, KeyError, TypeError):  # a proxy's own JSON
-        return []
-    sound = all(isinstance(rows, list) and all(isinstance(row, list) for row in rows) for rows in found)
-    return found if sound else []
+        found = [item.get("values", []) for item in answer.get("valueRanges", [])]
+        return len(found) == ranges and all(isinstance(row, list) for rows in found for row in rows)
+    except (AttributeError, TypeError):
+        return False
 
 
-def fault_of_response(response: requests.Response, *, address: str) -> Fault | Refused | None:
-    """Return the fault of an answer, or None if it is a complete JSON success."""
+def fault_of_response(response: requests.Response, *, address: str, ranges: int = 0) -> Fault | None:
+    """Return the fault of an answer, or None if it is a complete JSON success with this many ranges."""
     status = response.status_code
     try:
         body: Any = json.loads(response.content)
     except ValueError:
         body = None
     if 200 <= status < 300:
-        return None if isinstance(body, dict) else Fault("回答不完整", maybe_done=True)
+        return None if _is_whole(body, ranges) else Fault("回答不完整", maybe_done=True)
     try:
         error = body.get("error", {})
         reasons = {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
@@ -248,28 +241,20 @@ def fault_of_response(response: requests.Response, *, address: str) -> Fault | R
         return Fault(f"调用次数超限（{status}）", busy=True, retry_after=_retry_after(response))
     if status == 408 or status >= 500:
         return Fault(f"Google 服务暂时不可用（{status}）", maybe_done=True, retry_after=_retry_after(response))
-    return _refusal(status, reasons, address)
-
-
-def _refusal(status: int, reasons: set[str], address: str) -> Refused:
-    if status == 400:
-        return Refused("Google 不接受这次请求（400）", "表格可能正在改动（工作表改名或删除），请再运行一次")
-    if status == 401:
-        return Refused("Google 不认可这个密钥（401）", "请在 Google Cloud 重新生成服务账号密钥，换掉密钥文件")
     if status == 403 and "SERVICE_DISABLED" in reasons:
-        return Refused(
+        return Fault(
             "密钥所在的 Google Cloud 项目没有启用 Google Sheets API（403）",
             "请在 Google Cloud 控制台的“API 和服务”中启用 Google Sheets API，过几分钟再运行",
         )
-    if status == 403:
-        who = f"把表格共享给 {address}" if address else "用有权限的账号授权"
-        return Refused("没有权限打开这份 Google 表格（403）", f"请{who}：只读取给“查看者”，要回写给“编辑者”")
-    if status == 404:
-        also = f"，并已共享给 {address}" if address else ""
-        return Refused("没有找到这份 Google 表格（404）", f"请核对表格的 key（网址中 /d/ 与 /edit 之间的一段）{also}")
-    return Refused(
-        f"Google 给出意外的回答（{status}）", "请检查网络或代理；加 --debug 再运行一次，把显示的内容发给维护人员"
-    )
+    who, also = ("把表格共享给 " + address, f"，并已共享给 {address}") if address else ("用有权限的账号授权", "")
+    final = {
+        400: ("Google 不接受这次请求（400）", "表格可能正在改动（工作表改名或删除），请再运行一次"),
+        401: ("Google 不认可这个密钥（401）", "请在 Google Cloud 重新生成服务账号密钥，换掉密钥文件"),
+        403: ("没有权限打开这份 Google 表格（403）", f"请{who}：只读取给“查看者”，要回写给“编辑者”"),
+        404: ("没有找到这份 Google 表格（404）", f"请核对表格的 key（网址中 /d/ 与 /edit 之间的一段）{also}"),
+    }
+    unexpected = "请检查网络或代理；加 --debug 再运行一次，把显示的内容发给维护人员"
+    return Fault(*final.get(status, (f"Google 给出意外的回答（{status}）", unexpected)))
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -1,4 +1,4 @@
-"""Reads `gsheet:<key>` into worksheets (`Grid`), and a worksheet of decisions.
+"""Reads `gsheet:<key>` into worksheets (`Grid`).
 
 Cells are read as stored, dates as displayed. Columns with ambiguous dates ("9/5/2016") are read again as serial
 numbers, identifiers with missing digits again as displayed, because a format may show leading zeros.
@@ -24,7 +24,6 @@ from pipeline.collect.google.tabs import (
     ANSWERS_MARK,
     ANSWERS_TITLE,
     COMPACT,
-    LARGEST_RANGES,
     Snapshot,
     SnapshotReader,
     Tab,
@@ -36,7 +35,6 @@ from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
 from pipeline.errors import InputError
 
 _LOOKS = 3
-_DECISION_KEY = "学号"
 _SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", **COMPACT}
 _SHOWN = {"valueRenderOption": "FORMATTED_VALUE", **COMPACT}
 _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
@@ -47,13 +45,6 @@ _FOREIGN = re.compile(
 _DAY_ZERO = datetime(1899, 12, 30)  # of Google's serial numbers
 _AFTER_9999 = 2_958_466  # the first serial number that is not a date
 _PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
-
-
-@dataclass(frozen=True)
-class _Wish:
-    tab: Tab
-    column: int
-    dates: bool
 
 
 @dataclass(frozen=True)
@@ -108,26 +99,6 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
     return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
 
 
-def read_decisions_sheet(source: str, cohort: Cohort, *, patience: Patience | None = None) -> list[dict[str, str]]:
-    """Return a decisions worksheet's rows by header, with `row` (1-based); `InputError` if it has no header 学号."""
-    key, title = parse_source(source)
-    client = connect_google(cohort, patience=patience)
-    snapshot = SnapshotReader(client, key, lambda tab: tab.title == title if title else tab.kind == "GRID").read()
-    if not snapshot.book.tabs:
-        raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称，或新建这个工作表")
-    rows, _ = texts_of(snapshot.values.get(snapshot.book.tabs[0].id, []))
-    rows = [[cell.strip() for cell in row] for row in rows]
-    top = next((number for number, row in enumerate(rows[:40]) if _DECISION_KEY in row), None)
-    if top is None:
-        raise InputError("工作表中没有表头“学号”", where=source, remedy="请把第一行写作：学号、意见、审核人、说明")
-    header = rows[top]
-    return [
-        {"row": str(number), **{label: (row[n] if n < len(row) else "") for n, label in enumerate(header) if label}}
-        for number, row in enumerate(rows[top + 1 :], top + 2)
-        if any(row)
-    ]
-
-
 def _reread_columns(
     client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot
 ) -> tuple[dict[int, _Reread], set[int]]:
@@ -135,8 +106,7 @@ def _reread_columns(
     found: dict[int, _Reread] = {}
     left = set(snapshot.values) & set(snapshot.tabs)
     for attempt in range(_LOOKS):
-        wanted = [wish for number in sorted(left) for wish in _wishes(snapshot.tabs[number], snapshot.values[number])]
-        seen = _columns(client, snapshot, wanted)
+        seen = {number: _look_again(client, snapshot, snapshot.tabs[number]) for number in sorted(left)}
         found |= {number: one for number, one in seen.items() if one is not None}
         left = {number for number, one in seen.items() if one is None}
         if not left:
@@ -149,64 +119,60 @@ def _reread_columns(
     return found, snapshot.restless | left
 
 
-def _wishes(tab: Tab, values: Values) -> list[_Wish]:
-    labels = {label: field.name for field in fields.fields().values() for label in field.labels}
-    made: list[_Wish] = []
-    for column in range(max((len(row) for row in values), default=0)):
-        cells = [cell for cell in sheet_column(values, column) if cell != ""]
-        if any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells)):
-            made.append(_Wish(tab, column, dates=True))
-        named = {labels.get(str(cell).strip(" *＊")) for cell in cells[:40] if isinstance(cell, str)}
-        if named & set(_PADDED) and _zeros_lost(cells):
-            made.append(_Wish(tab, column, dates=False))
-    return made
+def _look_again(client: SheetsClient, snapshot: Snapshot, tab: Tab) -> _Reread | None:
+    """Read the doubtful columns of a worksheet in another rendering. None: the worksheet changed meanwhile."""
+    values, found = snapshot.values[tab.id], _Reread()
+    columns = {at: sheet_column(values, at) for at in range(max((len(row) for row in values), default=0))}
+    key = key_column(values)
+    for rendering, doubtful, take in ((_SERIAL, _are_foreign, _date_of), (_SHOWN, _zeros_lost, _padded)):
+        asked = [at for at, cells in columns.items() if doubtful(cells)]
+        if not asked:
+            continue
+        try:
+            ranges = [tab.columns_range(at) for at in (key, *asked)]
+            answer = client.read_values(snapshot.book.key, ranges, {**rendering})
+        except RejectedRequestError:
+            return None
+        now, *read = (sheet_column(rows, 0) for rows in answer)
+        # only text is equal in both renderings
+        texts = [(a, b) for a, b in zip(columns[key], now, strict=False) if isinstance(a, str) and isinstance(b, str)]
+        if len(columns[key]) != len(now) or any(a != b for a, b in texts):
+            return None
+        for at, cells in zip(asked, read, strict=True):
+            for row, (old, new) in enumerate(zip(columns[at], cells, strict=False)):
+                if text := take(old, new):
+                    found.texts[row, at] = text
+                    if isinstance(old, str):
+                        found.cells.append(Cell(row, at, "date", repr(new)))
+    return found
+
+
+def _are_foreign(cells: list[Any]) -> bool:
+    return any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells))
 
 
 def _zeros_lost(cells: list[Any]) -> bool:
-    digits = [str(cell) for cell in cells if str(cell).isdecimal()]
-    if not digits:
+    labels = {label for name in _PADDED for label in fields.fields()[name].labels}
+    if not any(isinstance(cell, str) and cell.strip(" *＊") in labels for cell in cells[:40]):
         return False
-    usual = Counter(map(len, digits)).most_common(1)[0][0]
+    digits = [str(cell) for cell in cells if str(cell).isdecimal()]
+    usual = Counter(map(len, digits)).most_common(1)[0][0] if digits else 0
     usual = max(usual, 6)  # the shortest identifier with a fixed width is the postcode
     return any(type(cell) is int and len(str(cell)) < usual for cell in cells)
 
 
-def _columns(client: SheetsClient, snapshot: Snapshot, wanted: list[_Wish]) -> dict[int, _Reread | None]:
-    """Read these columns, each with its worksheet's key column. None: the worksheet changed meanwhile."""
-    seen: dict[int, _Reread | None] = {}
-    own = {wish.tab.id: key_column(snapshot.values[wish.tab.id]) for wish in wanted}
-    for dates in (True, False):
-        some = [wish for wish in wanted if wish.dates is dates]
-        for start in range(0, len(some), LARGEST_RANGES // 2):
-            now = some[start : start + LARGEST_RANGES // 2]
-            ranges = [wish.tab.columns_range(column) for wish in now for column in (own[wish.tab.id], wish.column)]
-            try:
-                read = client.read_values(snapshot.book.key, ranges, {**(_SERIAL if dates else _SHOWN)})
-            except RejectedRequestError:
-                seen |= {wish.tab.id: None for wish in now}
-                continue
-            columns = [sheet_column(rows, 0) for rows in read]
-            for wish, key, column in zip(now, columns[::2], columns[1::2], strict=True):
-                before = snapshot.values[wish.tab.id]
-                one = seen.setdefault(wish.tab.id, _Reread())
-                known = sheet_column(before, own[wish.tab.id])
-                texts = [(a, b) for a, b in zip(known, key, strict=False) if isinstance(a, str) and isinstance(b, str)]
-                if len(known) != len(key) or any(a != b for a, b in texts):  # only text is equal in both renderings
-                    seen[wish.tab.id] = None
-                elif one is not None:
-                    _take(one, wish, sheet_column(before, wish.column), column)
-    return seen
+def _date_of(old: object, new: object) -> str:
+    """Return the moment of a serial number that is shown as a text, or ""."""
+    if not (isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999):
+        return ""
+    moment = _DAY_ZERO + timedelta(seconds=round(new * 86400))
+    midnight = moment.time().isoformat() == "00:00:00"
+    return moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S")
 
 
-def _take(found: _Reread, wish: _Wish, before: list[Any], now: list[Any]) -> None:
-    for row, (old, new) in enumerate(zip(before, now, strict=False)):
-        if wish.dates and isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999:
-            moment = _DAY_ZERO + timedelta(seconds=round(new * 86400))
-            midnight = moment.time().isoformat() == "00:00:00"
-            found.texts[row, wish.column] = moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S")
-            found.cells.append(Cell(row, wish.column, "date", repr(new)))
-        elif not wish.dates and type(old) is int and re.fullmatch(f"0+{old}", str(new)):
-            found.texts[row, wish.column] = str(new)
+def _padded(old: object, new: object) -> str:
+    """Return a number as it is shown with leading zeros, or ""."""
+    return str(new) if type(old) is int and re.fullmatch(f"0+{old}", str(new)) else ""
 
 
 def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Content:

@@ -35,7 +35,7 @@ _HALVES = re.compile("[\ud800-\udfff]")
 # Text, numbers and booleans as stored, dates as displayed.
 AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
 COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
-LARGEST_RANGES = 80  # per call, because ranges are part of the URL
+_LARGEST_RANGES = 80  # per call, because ranges are part of the URL
 _ANSWER_BYTES = 3_000_000  # bytes of one answer; Google advises about 2 MB a request, larger ones work and save calls
 _CELL_BYTES = 23.6  # bytes of a cell in an answer, measured on full worksheets of 1,500 x 40; updated while reading
 _SMALLEST, _LARGEST = 40_000, 1_000_000  # cells per call, whatever their estimated size
@@ -261,13 +261,13 @@ class SnapshotReader:
             keys = {tab.id: key_column(self.snapshot.values[tab.id]) for tab in before if tab.id not in read}
             wanted = [tab.whole for tab in now]
             wanted += [self.snapshot.tabs[number].columns_range(column) for number, column in keys.items()]
-            found = self._get(wanted[: 2 * LARGEST_RANGES])
+            found = self._get(wanted[: 2 * _LARGEST_RANGES])
             if not keys:  # blanks cost nothing, long texts more
                 cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in now), 1), 0.1)
                 if not self._cell_bytes * 0.9 <= cost <= self._cell_bytes * 1.1:
                     self._cell_bytes = cost
-            for start in range(2 * LARGEST_RANGES, len(wanted), LARGEST_RANGES):
-                found += self._get(wanted[start : start + LARGEST_RANGES])
+            for start in range(2 * _LARGEST_RANGES, len(wanted), _LARGEST_RANGES):
+                found += self._get(wanted[start : start + _LARGEST_RANGES])
             for (number, column), seen in zip(keys.items(), found[len(now) :], strict=True):
                 if sheet_column(self.snapshot.values[number], column) != sheet_column(seen, 0):
                     changed.add(number)
@@ -280,7 +280,7 @@ class SnapshotReader:
         now: list[Tab] = []
         for tab in left:
             cells = tab.rows * tab.columns
-            if not now or (cells <= room and len(now) < LARGEST_RANGES):
+            if not now or (cells <= room and len(now) < _LARGEST_RANGES):
                 now.append(tab)
                 room -= cells
         return now, [tab for tab in left if tab not in now]
