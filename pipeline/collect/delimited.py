@@ -135,16 +135,16 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     detail = f"编码 {text.detail}，分隔符 {_DELIMITERS.get(delimiter, delimiter)}"
     table = _clean_table(text, delimiter) if len(text.data) >= _BIG and not notes else None
     if table is not None:
-        rest, cells = _without_text_formulas(table.slice(HEAD))
-        values = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
-        return Reading([Grid(content.name, "", values, table=rest, table_cells=cells)]), detail
+        head = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
+        return Reading([_without_text_formulas(Grid(content.name, "", head, table=table.slice(HEAD)))]), detail
     records: Iterator[list[str]] = _records_of(text.lines(), delimiter)
     swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
     if swallowed:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
         notes.append(Note("warning", content.name, "", swallowed, message))
         records = (next(csv.reader([line], delimiter=delimiter), []) for line in text.lines(newline=None))
-    return Reading([_grid(content.name, _bounded(records, content.name), text, delimiter, notes)]), detail
+    grid = _grid(content.name, _bounded(records, content.name), text, delimiter, notes)
+    return Reading([_without_text_formulas(grid) if b'="' in text.data else grid]), detail
 
 
 def _decoding_notes(text: Text, name: str) -> list[Note]:
@@ -185,19 +185,25 @@ def _any(mask: pa.ChunkedArray) -> bool:
     return bool(pc.any(mask).as_py())
 
 
-def _without_text_formulas(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
+def _without_text_formulas(grid: Grid) -> Grid:
+    """Replace `="430…"`, a spreadsheet's way to force text, by the text that it displays."""
+    cells: list[Cell] = []
+    for number, record in enumerate(grid.values):
+        for column, cell in enumerate(record):
+            if found := _TEXT_FORMULA.match(cell):
+                cells.append(Cell(number, column, "formula", cell))
+                record[column] = found[1]
     parts: list[pd.DataFrame] = []
-    for number in filled_columns(table):
+    table = grid.table
+    for number in filled_columns(table) if table is not None else ():
         column = table.column(number)
-        forced = pc.match_substring_regex(column, '^="[^"]*"$')
-        if not _any(forced):
-            continue
-        at = pc.indices_nonzero(forced).to_pandas()
-        raw = column.filter(forced).to_pandas()
-        parts.append(pd.DataFrame({"row": at, "column": number, "kind": "formula", "raw": raw}))
-        shown = pc.replace_substring_regex(column, '^="([^"]*)"$', r"\1")
-        table = table.set_column(number, table.column_names[number], shown)
-    return table, table_cells(parts)
+        forced = pc.match_substring_regex(column, _TEXT_FORMULA.pattern)
+        if _any(forced):
+            at, raw = pc.indices_nonzero(forced).to_pandas(), column.filter(forced).to_pandas()
+            parts.append(pd.DataFrame({"row": at, "column": number, "kind": "formula", "raw": raw}))
+            shown = pc.replace_substring_regex(column, _TEXT_FORMULA.pattern, r"\1")
+            table = table.set_column(number, table.column_names[number], shown)
+    return replace(grid, cells=cells, table=table, table_cells=table_cells(parts))
 
 
 def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
@@ -233,9 +239,7 @@ def _holds_rows(cell: str, delimiter: str, width: int) -> bool:
 
 
 def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, notes: list[Note]) -> Grid:
-    forced = b'="' in text.data
-    cells: list[Cell] = []
-    values = _plain(0, list(islice(records, HEAD)), cells, forced=forced)
+    values = list(islice(records, HEAD))
     widths = [len(record) for record in values]
     filled = [width for width in widths if width]
     usual = max(set(filled), key=filled.count, default=0)
@@ -243,7 +247,6 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     most = max(usual + _BESIDE, _SPACE // lines)
     batches: list[pa.Table] = []
     while chunk := list(islice(records, _CHUNK)):
-        chunk = _plain(len(widths), chunk, cells, forced=forced)
         widths += map(len, chunk)
         # The cells beyond `most` become the last one: one long row would widen the whole table.
         folded = [
@@ -255,16 +258,4 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     if longer:
         message = f"有 {len(longer)} 行比多数行长（{usual} 格），可能多了分隔符而错位，请核对这些行"
         notes.append(Note("warning", name, "", longer[0], message))
-    return Grid(name, "", values, cells, notes=notes, table=joined_table(batches))
-
-
-def _plain(start: int, records: list[list[str]], cells: list[Cell], *, forced: bool) -> list[list[str]]:
-    """Replace `="430…"`, a spreadsheet's way to force text, by the text that it displays."""
-    if not forced:
-        return records
-    for number, record in enumerate(records, start):
-        for column, cell in enumerate(record):
-            if found := _TEXT_FORMULA.match(cell):
-                cells.append(Cell(number, column, "formula", cell))
-                record[column] = found[1]
-    return records
+    return Grid(name, "", values, notes=notes, table=joined_table(batches))

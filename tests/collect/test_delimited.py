@@ -83,7 +83,7 @@ def test_forced_text_is_the_text(tmp_path, rows_of):
 
 BIG = [
     ("utf-8", ""), ("gb18030", ""), ("utf-8", "只有一格\n"), ("utf-8", '李四,430302199503141234,3,"一\n二"\n'),
-    ("utf-8", '李四,="430302199503141234",3,四\n'),
+    ("utf-8", '李四,="430302199503141234",3,四\n'), ("utf-8", '李四,="430302199503141234",3,"一\n",="二"\n'),
 ]  # fmt: skip
 
 
@@ -101,4 +101,13 @@ def test_big_files_are_read_the_same(tmp_path, rows_of, encoding, last):
     assert len(rows) + len(found.skipped) == count + bool(last)
     if last.startswith("李四"):
         assert rows.iloc[-1][["id_number", "row"]].tolist() == ["430302199503141234", count + 2]
-        assert len(found.cells) == ('="' in last)
+        assert len(found.cells) == ('="4' in last)
+
+
+def test_forced_text_in_the_first_rows_of_a_big_file(tmp_path, rows_of):
+    path = tmp_path / "a.csv"
+    line = '张三,="430302199503141234",{},桃园路\n'
+    path.write_text(f"{HEAD}\n" + "".join(map(line.format, range(120_000))), "utf-8")
+    found = rows_of(path)
+    assert set(found.rows["id_number"]) == {"430302199503141234"}
+    assert len(found.rows) == len(found.cells) == 120_000

@@ -16,6 +16,7 @@ from pipeline.collect.google.tabs import (
     Tab,
     read_book,
     refused_by_protection,
+    tab_of,
 )
 from pipeline.collect.inputs import spreadsheet_key
 from pipeline.collect.template import FormColumn, form_columns
@@ -37,41 +38,38 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
     """
     client = connect_google(cohort, write=True, patience=patience)
     book = read_book(client, spreadsheet_key(key))
-    tab = _tab(client, book)
-    header = _header(client, book, tab)
+    found = _find(book)
+    tab = found or _new_tab(book)
+    header = _header(client, book, found) if found else []
     wanted = [column for column in form_columns(cohort) if not set(column.field.labels) & set(header)]
     requests = _requests(tab, header, wanted)
+    if found is None:
+        grid = {"rowCount": tab.rows, "columnCount": tab.columns}
+        properties = {"sheetId": tab.id, "title": tab.title, "index": 0, "gridProperties": grid}
+        requests.insert(0, {"addSheet": {"properties": properties}})
 
     def done() -> bool:
-        now = _tab(client, read_book(client, book.key))
-        there = set(_header(client, book, now))
-        return HEADER_MARK in now.protections and all(there & set(column.field.labels) for column in wanted)
+        now = _find(read_book(client, book.key))
+        there = set(_header(client, book, now)) if now else set[str]()
+        marked = now is not None and HEADER_MARK in now.protections
+        return marked and all(there & set(column.field.labels) for column in wanted)
 
     if requests:
         try:
             client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
         except RejectedRequestError:
-            now = _tab(client, read_book(client, book.key))
-            if now.locked:
+            now = _find(read_book(client, book.key))
+            if now and now.locked:
                 raise refused_by_protection(client, book, now) from None
             raise
     what = f"补了 {len(wanted)} 列" if header and wanted else "新建了表头" if wanted else "已经齐全"
     return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
 
 
-def _tab(client: SheetsClient, book: Book) -> Tab:
-    found = _find(book)
-    if found is None:
-        grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
-        add = {"addSheet": {"properties": {"title": _TITLE, "index": 0, "gridProperties": grid}}}
-        client.write(
-            lambda: client.batch_update(book.key, {"requests": [add]}),
-            lambda: _find(read_book(client, book.key)) is not None,
-        )
-        found = _find(read_book(client, book.key))
-    if found is None:
-        raise RefusedError("新建的工作表不见了", where=book.title, remedy="请再运行一次")
-    return found
+def _new_tab(book: Book) -> Tab:
+    number = max((tab.id for tab in book.tabs), default=0) + 1
+    grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
+    return tab_of({"properties": {"sheetId": number, "title": _TITLE, "gridProperties": grid}})
 
 
 def _find(book: Book) -> Tab | None:

@@ -111,11 +111,12 @@ def read_book(client: SheetsClient, key: str, *, hidden: bool = False, formats: 
     mask = mask if formats else mask.replace(",conditionalFormats", "")
     answer = client.spreadsheets_get(key, params={"fields": mask})
     properties = answer.get("properties", {})
-    tabs = [_tab(sheet) for sheet in answer.get("sheets", [])]
+    tabs = [tab_of(sheet) for sheet in answer.get("sheets", [])]
     return Book(key, _readable(str(properties.get("title", ""))), str(properties.get("locale", "")), tabs)
 
 
-def _tab(sheet: dict[str, Any]) -> Tab:
+def tab_of(sheet: dict[str, Any]) -> Tab:
+    """Return a worksheet from Google's description of it."""
     properties = sheet.get("properties", {})
     grid = properties.get("gridProperties", {})
     rows, columns = int(grid.get("rowCount", 0)), int(grid.get("columnCount", 0))
