@@ -193,9 +193,10 @@ def _without_text_formulas(grid: Grid) -> Grid:
             if found := _TEXT_FORMULA.match(cell):
                 cells.append(Cell(number, column, "formula", cell))
                 record[column] = found[1]
-    parts: list[pd.DataFrame] = []
-    table = grid.table
-    for number in filled_columns(table) if table is not None else ():
+    if grid.table is None:
+        return replace(grid, cells=cells)
+    table, parts = grid.table, list[pd.DataFrame]()
+    for number in filled_columns(table):
         column = table.column(number)
         forced = pc.match_substring_regex(column, _TEXT_FORMULA.pattern)
         if _any(forced):

@@ -12,6 +12,7 @@ from pipeline.collect.collected import Grid, Input, Note, Reading
 from pipeline.collect.inputs import Archive, Content, keep_bytes, read_content
 from pipeline.errors import InputError
 
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来"
 _FOREIGN = {
@@ -71,10 +72,11 @@ def _read(content: Content) -> tuple[Reading, str]:
         from pipeline.collect.arrow_tables import read_parquet
 
         return read_parquet(content), "Parquet"
-    if kind := _workbook_kind(content):
+    archive = Archive(content) if data.startswith(_ZIP) else None
+    if kind := _zip_kind(content, archive) if archive else _ole_kind(content):
         from pipeline.collect.workbooks import read_workbook
 
-        reading = read_workbook(content, kind)
+        reading = read_workbook(content, kind, archive)
         return reading, f"{kind}，{len(reading.grids)} 张工作表"
     if _is_dbf(data):
         return _read_dbf(content), "DBF"
@@ -84,16 +86,18 @@ def _read(content: Content) -> tuple[Reading, str]:
     return read_delimited(content)
 
 
-def _workbook_kind(content: Content) -> str:
-    if content.data.startswith(_OLE):  # it may also be an encrypted xlsx or a Word document
-        if "EncryptedPackage".encode("utf-16-le") in content.data:
-            raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
-        if "WordDocument".encode("utf-16-le") in content.data and "Workbook".encode("utf-16-le") not in content.data:
-            raise _no_table(content, "Word 文档", "请把表格另存为 xlsx 后再放回来")
-        return "xls"
-    if not content.data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+def _ole_kind(content: Content) -> str:
+    if not content.data.startswith(_OLE):
         return ""
-    names = Archive(content).names
+    if "EncryptedPackage".encode("utf-16-le") in content.data:  # an xlsx
+        raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
+    if "WordDocument".encode("utf-16-le") in content.data and "Workbook".encode("utf-16-le") not in content.data:
+        raise _no_table(content, "Word 文档", "请把表格另存为 xlsx 后再放回来")
+    return "xls"
+
+
+def _zip_kind(content: Content, archive: Archive) -> str:
+    names = archive.names
     for part, kind in _OFFICE.items():
         if part in {name.lower() for name in names}:
             raise _no_table(content, kind, "请把表格另存为 xlsx 后再放回来")

@@ -19,7 +19,6 @@ from pipeline.collect.cell_text import blank_column, filled_columns, text_table,
 from pipeline.collect.collected import (
     CELLS,
     EXTRAS,
-    SKIPPED,
     Collected,
     Grid,
     Level,
@@ -33,14 +32,12 @@ from pipeline.collect.source_columns import (
     IN_REGISTRY,
     KEYS,
     SourceColumns,
-    given_values,
+    constants,
+    declared_headings,
     headings_found,
-    joined_levels,
     lacking,
-    option_numbers,
+    resolved,
     short,
-    source_columns_of,
-    with_proved,
 )
 
 Needs = tuple[tuple[str, ...], ...]
@@ -48,10 +45,8 @@ Needs = tuple[tuple[str, ...], ...]
 
 SUBMISSION: Needs = (("name",), ("id_number", "student_number"))
 REGISTRY: Needs = tuple((name,) for name in IN_REGISTRY)
-_MERGED = 1_000_000  # header cells that merged ranges may fill; overlapping ranges could fill any number
 _TOLD = 40  # columns that one message names
 _SAMPLE = 5_000  # rows of an unknown column that are sampled
-_STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
 
 
 def rows_of_grid(
@@ -62,21 +57,14 @@ def rows_of_grid(
     `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` gives no row and an
     error note. One without people gives an info note.
     """
-    head = _head(grid)
-    headings, _ = given_values(declared or {}, "", ())
-    header = find_header(head, headings)
+    head = grid.values[: LOOK_DOWN + 3]
+    header = find_header(head, declared_headings(declared or {}))
     if header is None:
         return _nothing(grid, _no_header(grid))
     body = _body(grid, header)
-    _, given = given_values(declared or {}, grid.sheet, texts_above(head, header.bottom))
+    given = constants(declared or {}, grid.sheet, texts_above(head, header.bottom))
     filled = set(filled_columns(body))
-    samples = {at: body.column(at).slice(0, _SAMPLE).to_pandas() for at in header.unknown if at in filled}
-    header = with_proved(header, samples)
-    numbered = option_numbers(header, body)
-    header = replace(header, columns={name: at for name, at in header.columns.items() if name not in numbered})
-    place = (grid.file, grid.sheet, header.bottom + 1)
-    columns = source_columns_of(header, place, given, samples)
-    columns = replace(columns, joined=joined_levels(header, body), numbered=tuple(numbered))
+    header, columns = resolved(header, body, filled, (grid.file, grid.sheet, header.bottom + 1), given)
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
         return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person
@@ -92,7 +80,7 @@ def rows_of_grid(
 
 def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
     """Return the texts above a worksheet's headings."""
-    return texts_above(_head(grid), has.row - 1)
+    return texts_above(grid.values, has.row - 1)
 
 
 def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
@@ -138,21 +126,6 @@ def _no_header(grid: Grid) -> Note:
         )
         return _note(grid, "error", message)
     return _note(grid, "info", f"没有登记表的表头（共 {len(filled)} 行），当作说明页跳过")
-
-
-def _head(grid: Grid) -> list[list[str]]:
-    head = [list(row) for row in grid.values[: LOOK_DOWN + 3]]
-    room = _MERGED
-    for top, left, bottom, right in grid.merged:
-        if not (0 <= top < len(head) and 0 <= left < len(head[top])):
-            continue
-        room -= len(head[top : bottom + 1]) * (right + 1 - left)
-        if room < 0:
-            break
-        for row in head[top : bottom + 1]:
-            row.extend([""] * (right + 1 - len(row)))
-            row[left : right + 1] = [head[top][left]] * (right + 1 - left)
-    return head
 
 
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
@@ -205,33 +178,21 @@ def _mapped(
 ) -> Collected:
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
-    doubtful = skipping.doubtful_rows(body, header)
-    if len(doubtful) > _STRANGERS:
-        message = f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
-        return _nothing(grid, _note(grid, "error", message, header.bottom))
-    why = skipping.withdrawn_rows(body, header, skipping.skip_reasons(body, header, doubtful))
-    others = np.flatnonzero(why == skipping.OTHER_TABLE)
-    if len(others):
-        why[others[0] :] = skipping.OTHER_TABLE
-        message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
-        notes = [*notes, Note("error", grid.file, grid.sheet, int(numbers[others[0]]), message)]
-    blank = skipping.blank_rows(body)
-    kept = ~blank & (why == "")
-    if "submitted_at" in wanted:  # the registry decides about submissions, and nothing about itself
-        kept |= ~blank & skipping.with_numbers(body, header, why)
-    out = np.flatnonzero(~blank & ~kept)
-    told = skipping.numbers_in(body, out)
-    listed = ((grid.file, grid.sheet, int(numbers[at]), why[at], said) for at, said in zip(out, told, strict=True))
-    skipped = text_frame(SKIPPED, listed, ["row"])
+    # the registry decides about submissions, and nothing about itself
+    sifted = skipping.sift(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
+    if isinstance(sifted, str):
+        return _nothing(grid, _note(grid, "error", sifted, header.bottom))
+    kept = sifted.kept
     columns = {name: _column(body, place) for name, place in places.items()}
     if columns and not kept.all():
         columns = {name: column.filter(pa.array(kept)) for name, column in columns.items()}
     given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
     absent = {name: pd.Series(constants.get(name, ""), given.index, "str") for name in wanted if name not in places}
-    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": why[kept].astype("str")}
+    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": sifted.why[kept].astype("str")}
     rows = given.assign(**place, **absent)[[*place, *wanted]]
-    extras = _extras(grid, header, body, numbers, kept, wanted)
-    return Collected(rows, _cells(grid, header, kept, places), extras, skipped, notes, [], (has,), grid.pictures)
+    extras, cells = _extras(grid, header, body, numbers, kept, wanted), _cells(grid, header, kept, places)
+    notes = [*notes, *sifted.notes]
+    return Collected(rows, cells, extras, sifted.skipped, notes, [], (has,), grid.pictures)
 
 
 def _extras(

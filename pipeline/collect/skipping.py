@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline import fields
 from pipeline.collect.cell_text import filled_columns
-from pipeline.collect.collected import SKIPPED, Collected, Note
+from pipeline.collect.collected import SKIPPED, Collected, Note, text_frame
 from pipeline.collect.header import Header, is_code_row
 from pipeline.collect.headings import clean_heading, field_of_heading
 from pipeline.logs import mask
@@ -39,8 +40,8 @@ _HINT = re.compile(
     r"必填|选填|请填|填写|格式|例如|^如|如[:：]|下拉|不填|可空|文本|[0-9]\s*位|与.+(?:一致|相同)|^[^/、]{1,8}(?:[/、][^/、]{1,8})+$"
 )
 _HINTS = re.compile(r"^[（(\[【]?(?:填[写报表](?:要求|说明|须知|格式|规则)|要求|说明|格式|备注说明)[)）\]】]?[:：]?$")
-WITHDRAWN = "表单里已撤回或未通过"
-OTHER_TABLE = "另一个表头，各列的顺序不同"
+_WITHDRAWN = "表单里已撤回或未通过"
+_OTHER_TABLE = "另一个表头，各列的顺序不同"
 _NUMBERS = ("id_number", "student_number")
 _KEYS = {"name", *_NUMBERS}  # a row with all three labels is a header
 _NEAR_TOP = 3  # example and hint rows are right below the header
@@ -52,6 +53,41 @@ _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
 _FEW = 9  # filled cells of a row below the table, at most
 _WIDE = 40  # characters of a cell that are normalised
 _PORTION = 50_000  # rows that are Python text at a time
+_STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
+
+
+class Sifted(NamedTuple):
+    """The rows below a header: a mask of those `kept`, `why` each is no person's, the `skipped` ones, and notes."""
+
+    kept: np.ndarray
+    why: np.ndarray
+    skipped: pd.DataFrame
+    notes: list[Note]
+
+
+def sift(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> Sifted | str:
+    """Return the rows below a header of `place` (file, worksheet), or why none can be read, in Chinese.
+
+    With `doubted`, the registry decides about rows with a student's or ID number.
+    """
+    blank = _blank_rows(body)
+    doubtful = np.flatnonzero(_doubtful_rows(body, header) & ~blank)
+    if len(doubtful) > _STRANGERS:
+        return f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
+    why = _skip_reasons(body, header, doubtful)
+    _mark_withdrawn(body, header, why)
+    first, notes = header.bottom + 2, list[Note]()
+    others = np.flatnonzero(why == _OTHER_TABLE)
+    if len(others):
+        why[others[0] :] = _OTHER_TABLE
+        message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
+        notes.append(Note("error", *place, int(others[0]) + first, message))
+    kept = ~blank & (why == "")
+    if doubted:
+        kept |= ~blank & _with_numbers(body, header, why)
+    out = np.flatnonzero(~blank & ~kept)
+    listed = ((*place, int(at) + first, why[at], said) for at, said in zip(out, _numbers_in(body, out), strict=True))
+    return Sifted(kept, why, text_frame(SKIPPED, listed, ["row"]), notes)
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
@@ -65,7 +101,7 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
     return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP
 
 
-def blank_rows(body: pa.Table) -> np.ndarray:
+def _blank_rows(body: pa.Table) -> np.ndarray:
     """Return a mask of the rows without text."""
     blank = np.ones(body.num_rows, dtype=bool)
     for at in filled_columns(body):
@@ -75,8 +111,8 @@ def blank_rows(body: pa.Table) -> np.ndarray:
     return blank
 
 
-def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
-    """Return the positions of rows to check one by one: near the top, without a number, or with a masked name."""
+def _doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
+    """Return a mask of rows to check one by one: near the top, without a number, or with a masked name."""
     given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
     doubtful = np.ones(body.num_rows, dtype=bool)
     for name in _NUMBERS:
@@ -85,10 +121,10 @@ def doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
     doubtful[:_NEAR_TOP] = True
     if "name" in given:
         doubtful |= np.asarray(pc.match_substring_regex(given["name"], _MASKED))
-    return np.flatnonzero(doubtful & ~blank_rows(body))
+    return doubtful
 
 
-def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
+def _skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
     """Return for every row why it is no person's, or "". Only `doubtful` rows are checked."""
     why = np.full(body.num_rows, "", dtype=object)
     if not len(doubtful):
@@ -104,17 +140,15 @@ def skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.nda
     return why
 
 
-def withdrawn_rows(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
-    """Return `why` plus the rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
+def _mark_withdrawn(body: pa.Table, header: Header, why: np.ndarray) -> None:
+    """Write into `why` the rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
     states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
-    why = why.copy()
     for column, label in header.labels.items():
         words = states.get(clean_heading(label))
         if words and column < body.num_columns:
             given = body.column(column).to_pandas().str.strip()
             for at in np.flatnonzero(given.isin(list(words)).to_numpy() & (why == "")):
-                why[at] = f"{WITHDRAWN}（{label}：{given.iloc[at]}）"
-    return why
+                why[at] = f"{_WITHDRAWN}（{label}：{given.iloc[at]}）"
 
 
 @dataclass(frozen=True)
@@ -138,18 +172,18 @@ class _Look:
         return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
 
 
-def with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
+def _with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
     """Return a mask of skipped rows with a student's or ID number, without withdrawn and unread ones."""
     asked = np.zeros(body.num_rows, dtype=bool)
     for name in _NUMBERS:
         place = header.columns.get(name, body.num_columns)
         if place < body.num_columns:
             asked |= np.asarray(pc.match_substring_regex(body.column(place), _DIGIT))
-    withdrawn = np.array([str(each).startswith(WITHDRAWN) for each in why], dtype=bool)
-    return asked & (why != "") & (why != OTHER_TABLE) & ~withdrawn
+    withdrawn = np.array([str(each).startswith(_WITHDRAWN) for each in why], dtype=bool)
+    return asked & (why != "") & (why != _OTHER_TABLE) & ~withdrawn
 
 
-def numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
+def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     """Return each row's first number of six digits or more, masked if it may be an ID number."""
     if not len(rows):
         return []
@@ -193,7 +227,7 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
     name = "" if look.name is None else cells[look.name].strip()
     numbers = [cells[at].strip() for at in look.numbers]
     if field_of_heading(name) and _heads_other_table(cells, look):
-        return OTHER_TABLE
+        return _OTHER_TABLE
     if _repeats(cells, look):
         return "重复的表头"
     if near_top and is_code_row(cells):

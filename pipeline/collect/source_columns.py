@@ -78,10 +78,17 @@ class SourceColumns:
         return f"{self.file} 工作表 {self.sheet}" if self.sheet else self.file
 
 
-def source_columns_of(
-    header: Header, place: tuple[str, str, int], given: Mapping[str, str], samples: Mapping[int, pd.Series]
-) -> SourceColumns:
-    """Return a worksheet's columns; `place` is (file, worksheet, row), `given` constants, `samples` unknown columns."""
+def resolved(
+    header: Header, body: pa.Table, filled: Collection[int], place: tuple[str, str, int], given: Mapping[str, str]
+) -> tuple[Header, SourceColumns]:
+    """Return a header with a column that its rows `body` prove, without those of option numbers; and its columns.
+
+    `filled` are the columns with text, `place` is (file, worksheet, row of the header), `given` constants by field.
+    """
+    samples = {at: body.column(at).slice(0, _FIRST).to_pandas() for at in header.unknown if at in filled}
+    header = _with_proved(header, samples)
+    numbered = _option_numbers(header, body)
+    header = replace(header, columns={name: at for name, at in header.columns.items() if name not in numbered})
     asked = header.unknown.keys() & samples.keys()
     read = {column: name for name, column in header.columns.items() if name not in given}
     columns: list[SourceColumn] = []
@@ -89,10 +96,12 @@ def source_columns_of(
         name, likely = read.get(at, ""), likely_field(label) if at in asked else ""
         columns.append(SourceColumn(at, label, name, header.rights.get(name, ""), likely))
     columns += [SourceColumn(-1, value, name, "declared") for name, value in given.items()]
-    return SourceColumns(*place, tuple(columns), tuple(export.name for export in header.words.exports))
+    exports = tuple(export.name for export in header.words.exports)
+    joined = _joined_levels(header, body)
+    return header, SourceColumns(*place, tuple(columns), exports, joined=joined, numbered=tuple(numbered))
 
 
-def joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
+def _joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
     """Return the levels of a place that have no column, but are in another level's cells (湖南省湘潭市)."""
     found: set[str] = set()
     for place in ("origin", "home"):
@@ -113,7 +122,7 @@ def _values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
     return body.column(at).slice(0, _FIRST).to_pandas().str.strip()
 
 
-def option_numbers(header: Header, body: pa.Table) -> list[str]:
+def _option_numbers(header: Header, body: pa.Table) -> list[str]:
     """Return the coded fields whose columns hold a form tool's option numbers, which have no known meaning.
 
     Columns that `cohort.toml` declares are read: the office's aliases give each number its meaning.
@@ -130,7 +139,7 @@ def option_numbers(header: Header, body: pa.Table) -> list[str]:
     return found
 
 
-def with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
+def _with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
     """Return the header plus the one nearly named column that right check characters prove to be 身份证号码."""
     if "id_number" in header.columns:
         return header
@@ -157,20 +166,19 @@ def are_id_numbers(values: pd.Series) -> bool:
     return bool(right.mean() >= _PROVED)
 
 
-def given_values(
-    declared: Mapping[str, str], sheet: str, titles: Sequence[str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Split `columns` into headings by field and constants by field: "=本科", "@sheet", "@title"."""
-    headings = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
-    constants: dict[str, str] = {}
-    for name, text in declared.items():
-        if text.startswith("="):
-            constants[name] = text[1:].strip()
-        elif text == "@sheet":
-            constants[name] = labelled(name, [sheet])
-        elif text == "@title":
-            constants[name] = labelled(name, titles)
-    return headings, constants
+def declared_headings(declared: Mapping[str, str]) -> dict[str, str]:
+    """Return `columns` of `cohort.toml` without constants ("=本科", "@sheet", "@title")."""
+    return {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
+
+
+def constants(declared: Mapping[str, str], sheet: str, titles: Sequence[str]) -> dict[str, str]:
+    """Return the constants in `columns` of `cohort.toml` by field: "=本科", "@sheet", "@title"."""
+    places = {"@sheet": [sheet], "@title": titles}
+    return {
+        name: text[1:].strip() if text.startswith("=") else labelled(name, places[text])
+        for name, text in declared.items()
+        if text.startswith("=") or text in places
+    }
 
 
 def labelled(name: str, texts: Sequence[str]) -> str:
@@ -194,11 +202,10 @@ def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
 def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], where: str) -> list[str]:
     """Return a line for each heading declared in `where` that no source has; none if no source was read."""
     found = {clean_heading(column.heading): column.heading for source in sources for column in source.columns}
-    lost = {name: text for name, text in declared.items() if text[:1] not in ("=", "@")}
-    lost = {name: text for name, text in lost.items() if sources and clean_heading(text) not in found}
     return [
         f"{where} {name}（{fields.label(name)}）= “{text}”：没有一个来源有这一列。找到的列名：{headings_found(sources)}"
-        for name, text in lost.items()
+        for name, text in declared_headings(declared).items()
+        if sources and clean_heading(text) not in found
     ]
 
 

@@ -136,13 +136,12 @@ def _rows(file: str, heard: _Heard) -> list[Portion]:
     raise heard.error(file)
 
 
-def read_workbook(content: Content, kind: str) -> Reading:
-    """Return every worksheet (`kind`: xlsx, xlsb, ods, xls); `InputError` for a password, damage or excess size."""
+def read_workbook(content: Content, kind: str, archive: Archive | None) -> Reading:
+    """Return every worksheet (xlsx, xlsb, ods; xls has no `archive`). `InputError` for a password, damage or size."""
     untold = f"{kind} 格式看不出隐藏的行列、公式和错误值（读作空白），最好另存为 xlsx"
     notes = [Note("info", content.name, "", 0, untold)]
-    if kind == "xls":
+    if archive is None:
         return _read_binary(content.name, content.data, notes)
-    archive = Archive(content)
     if kind == "xlsb":
         return _read_binary(content.name, archive.measured(), [*notes, *_passed_over(archive)])
     sheets = _sheets_of(content.name, archive.measured())

@@ -75,7 +75,7 @@ def test_the_first_person_is_no_second_row_of_a_header_below_a_title(label, pers
 def test_header_of_two_rows(merged):
     upper = ["姓名", "身份证号码", "学号", "生源地", "", "", "家庭所在地", ""]
     lower = ["", "", "", "省", "市", "县", "省", "市"]
-    found = find_header(filled(grid(upper, lower, merged=merged)))
+    found = find_header(grid(upper, lower, merged=merged).values)
     assert found is not None
     assert found.columns == {
         "name": 0, "id_number": 1, "student_number": 2, "origin_province": 3, "origin_city": 4, "origin_county": 5,
@@ -127,12 +127,6 @@ def test_a_second_header_in_another_order_ends_the_table(second):
     assert found.rows["name"].tolist() == ["张三丰"]
     assert found.skipped["row"].tolist() == [4, 5]
     assert [(note.level, note.row) for note in found.notes] == [("error", 4)]
-
-
-def filled(sheet):
-    from pipeline.collect import rows
-
-    return rows._head(sheet)
 
 
 RIGHT_ID = "110101199003077619"
@@ -274,6 +268,17 @@ def test_cells_merged_over_several_people_are_said():
     assert [(note.level, note.row) for note in said] == [("warning", 3)]
     beside = rows_of_grid(grid(["信息表"], head, *people, ["备注"], merged=[(0, 0, 0, 3), (4, 0, 4, 3)]), names())
     assert not beside.notes
+
+
+def test_a_heading_merged_over_two_columns_is_the_first_ones():
+    rows = [
+        ["姓名", "", "身份证号码", "学号"],
+        ["张三丰", "", *PERSON[1:]],
+        ["李四", "x", "430302199503141235", "1305030102"],
+    ]
+    found = rows_of_grid(grid(*rows, merged=[(0, 0, 0, 1)]), names())
+    assert found.rows["name"].tolist() == ["张三丰", "李四"]
+    assert found.extras[["row", "column", "value"]].to_numpy().tolist() == [[3, "B 列", "x"]]
 
 
 def test_same_label_twice_names_both_columns():
