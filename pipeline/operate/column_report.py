@@ -185,9 +185,9 @@ def _missing(cohort: Cohort, sheets: Sequence[SheetReport]) -> dict[str, list[st
     photo = set() if cohort.photos_folder else {"photo"}
     missing: dict[str, list[str]] = {}
     for whose in ("", *(school.code for school in cohort.schools)):
-        own = [sheet.has for sheet in sheets if sheet.whose == whose]
+        own = [sheet.has.fields for sheet in sheets if sheet.whose == whose]  # of those that are refused, too
         wanted = set(fields.in_registry()) - {"school"} if whose else set(fields.names()) - {"school"} - photo
-        lost = [name for name in fields.names() if name in wanted - fields_read(own)]
+        lost = [name for name in fields.names() if name in wanted.difference(*own)]
         if own and lost:
             missing[whose] = lost
     return missing

@@ -50,6 +50,12 @@ def test_values_prove_and_likeness_asks(folder):
     assert read["id_number"] == "values"
 
 
+def test_a_sheet_that_is_refused_lacks_only_what_it_lacks(folder):
+    (folder / "submissions" / "a.csv").write_text(FORM.replace("姓名", "您的真实姓名").replace("编号", "学号"), "utf-8")
+    missing = look_at_columns(load_cohort(folder)).missing[""]
+    assert "name" in missing and not {"submitted_at", "id_number"} & set(missing)
+
+
 def test_a_class_over_the_table_is_proposed_and_taken_when_declared(folder):
     people = [["张三丰", "1305030100", ID[0]], ["李四", "1305030101", ID[1]]]
     form = [["2017届信息表", "", ""], ["班级：13土木0班", "", ""], ["姓名", "学号", "身份证号"], *people]
