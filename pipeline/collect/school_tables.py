@@ -29,14 +29,14 @@ _KEY = ["school", "student_number", "turn"]
 
 
 def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Collected:
-    """Return one school's registry as given: `rows` are school_code, school, file, row, and the registry's fields.
+    """Return one school's registry as given: `rows` are school_code, school, file, row, the registry's fields, email.
 
     Raises:
         InputError: if any part cannot be read, because half a registry would make known students unknown.
         ConfigurationError: if a column that `cohort.toml` declares is missing.
     """
     readings = read_sources(school.registry, cohort.folder, keep)
-    wanted = fields.registry_columns()
+    wanted = [*fields.registry_columns(), "email"]  # which is compared with nothing: invitations go there
     parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
     whole = together(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
     notes = [note for reading in readings for note in reading.notes] + whole.notes

@@ -22,7 +22,7 @@ from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
 from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import PaperFolder, class_file
 from pipeline.render.pieces import BACK
-from pipeline.view.run_tables import college_folder, load_run
+from pipeline.view.run_tables import college_folder
 
 if TYPE_CHECKING:
     from pipeline.render.page_guard import Expected, Guard
@@ -33,10 +33,10 @@ MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
 
-def college_pages(cohort: Cohort, source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
+def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
     """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
     scope = sorted(recipient.scope)[:MOST]
-    site = {key: site_folder(cohort, source.run, *key) for key in scope}
+    site = {key: site_folder(source.run, *key) for key in scope}
     pages: list[Attachment] = []
     for key, folder in site.items():
         if not page_is_whole(folder / "dashboard.html"):
@@ -62,7 +62,7 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
 
     notebook, own = Notebooks(cohort.notebooks_folder).source("counselor")
     papers = CounselorPapers(cohort, source)
-    products = {} if own else {name: key for key, files in journal(source.run) for name in files}
+    products = {} if own else {name: key for key, files in journal(source.run.path) for name in files}
     pages: dict[_Place, bytes] = {}
     keys: dict[_Place, str] = {}
     failed: dict[str, str] = {}
@@ -103,14 +103,14 @@ def _rendered(
     from pipeline.render.notebooks import NotebookJob, run_notebooks
     from pipeline.render.page_guard import Guard
 
-    guard = Guard(load_run(source.run))
+    guard = Guard(source.run)
     with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
         jobs: list[NotebookJob] = []
         for at, (recipient, (school, college)) in enumerate(places):
             folder = name / str(at)
             folder.mkdir()
             parameters = {
-                "run": str(source.run), "college": college, "school": cohort.code_of(school),
+                "run": str(source.run.path), "college": college, "school": cohort.code_of(school),
                 "counselor": recipient.address,
             }  # fmt: skip
             made, page = folder / "counselor.ipynb", folder / "page.html"
@@ -164,8 +164,8 @@ class CounselorPapers:
 
     def __init__(self, cohort: Cohort, source: MailSource) -> None:
         self._cohort, self._form = cohort, Form.of(cohort)
-        self.folder = PaperFolder(cohort, source.run_id)
-        self._students = lru_cache(_KEPT)(partial(paper_students, load_run(source.run)))
+        self.folder = PaperFolder(cohort, source.run.run_id)
+        self._students = lru_cache(_KEPT)(partial(paper_students, source.run))
         self._to_mend = lru_cache(_KEPT)(self._rows_to_mend)
         self._made_by = digest_of(code_digest(), repr(self._form))
 

@@ -34,9 +34,8 @@ from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import MailSource, open_run, run_to_send
 from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
 from pipeline.lock import cohort_lock
-from pipeline.papers.errata import ERRATA, KIND, REPORTED, Erratum, errata_of, errata_workbook, remember
+from pipeline.papers.errata import ERRATA, REPORTED, Erratum, errata_workbook, remember
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.view.run_tables import load_run
 from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, MailSource, list[Recipient]], FullPage]
@@ -89,7 +88,7 @@ def send_due(
         ServerError: the mail server cannot be used.
     """
     source = open_run(cohort, run_to_send(cohort))
-    folder = cohort.reports_folder / "outbox" / source.run_id
+    folder = cohort.reports_folder / "outbox" / source.run.run_id
     if options.dry_run:
         return _dry_run(cohort, options, source, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
@@ -98,9 +97,7 @@ def send_due(
         outbox = _outbox(cohort, source, ledger)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
-        due, passed, unreachable = _plan(
-            cohort, options, source, ledger, outbox, lambda recipient: rendered[-1](recipient)
-        )
+        due, passed, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
         heard: list[Result] = []
 
         def tell(result: Result) -> None:
@@ -117,18 +114,18 @@ def send_due(
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
                 _post(cohort, options, outbox, server, folder, clock, tell).send_all(due)
         finally:
-            keep_reported(cohort, source, ledger, heard)
-    return Sent(source.run_id, heard, unreachable, recovered, folder)
+            keep_reported(source, ledger, heard)
+    return Sent(source.run.run_id, heard, unreachable, recovered, folder)
 
 
 def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
-        due, passed, unreachable = _plan(cohort, options, source, ledger, _outbox(cohort, source, ledger), no_pages)
-    return Sent(source.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
+        due, passed, unreachable = _plan(cohort, options, source, _outbox(cohort, source, ledger), no_pages)
+    return Sent(source.run.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
 
 
 def _outbox(cohort: Cohort, source: MailSource, ledger: Ledger) -> Outbox:
-    return Outbox(ledger, source.run_id, "smtp" if cohort.mail else "eml")
+    return Outbox(ledger, source.run.run_id, "smtp" if cohort.mail else "eml")
 
 
 def _post(
@@ -147,27 +144,25 @@ def _post(
     )
 
 
-def _drafts(
-    cohort: Cohort, source: MailSource, ledger: Ledger, full: FullPage, *, invite: bool
-) -> tuple[list[Draft], list[NoAddress]]:
+def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool) -> tuple[list[Draft], list[NoAddress]]:
     """Return every mail that may be due, and the staff without an address."""
     if invite:
         return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
     counselors, without = recipients.counselors(source.counselors, source.roster)
     secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
     drafts = [staff_draft(cohort, source, one, full) for one in counselors]
-    pages = partial(college_pages, cohort, source)
+    pages = partial(college_pages, source)
     drafts += [staff_draft(cohort, source, one, pages) for one in secretaries]
     if cohort.mail and cohort.mail.students:
         drafts += student_drafts(cohort, source, student_addresses(cohort, source))
-    return [*drafts, *registrar_drafts(cohort, source, ledger)], without + lacking
+    return [*drafts, *registrar_drafts(cohort, source)], without + lacking
 
 
 def _plan(
-    cohort: Cohort, options: Options, source: MailSource, ledger: Ledger, outbox: Outbox, full: FullPage
+    cohort: Cohort, options: Options, source: MailSource, outbox: Outbox, full: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return the due drafts, the results of the others, and who has no valid address."""
-    drafts, unreachable = _drafts(cohort, source, ledger, full, invite=options.invite)
+    drafts, unreachable = _drafts(cohort, source, full, invite=options.invite)
     due: list[Draft] = []
     passed: list[Result] = []
     for draft in drafts:
@@ -198,13 +193,11 @@ _LEAD = (
 )
 
 
-def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iterator[Draft]:
+def registrar_drafts(cohort: Cohort, source: MailSource) -> Iterator[Draft]:
     """Yield a mail for each school with errata and a registrar's address."""
-    entries, run = ledger.entries(KIND), load_run(source.run)
-    unread = {key[0] for key, why in source.unread.items() if "学籍库" in why}
-    for school in [school for school in cohort.schools if school.name not in unread]:
+    for school in cohort.schools:
         address = clean_address(school.registrar)
-        rows = errata_of(run, school, entries) if address else []
+        rows = source.errata.get(school.name) if address else None
         if rows:
             recipient = Recipient("registrar", address, (), frozenset({(school.name,)}))
             content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
@@ -213,17 +206,15 @@ def registrar_drafts(cohort: Cohort, source: MailSource, ledger: Ledger) -> Iter
             )
 
 
-def keep_reported(cohort: Cohort, source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
+def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
     """Record in the ledger which errata were sent. Their students then read that they were reported."""
     told: set[tuple[str, ...]] = set()
     for result in results:
         earlier = result.action == "skipped" and result.why == SAME  # sent, then killed before this was recorded
         if result.recipient.kind == "registrar" and (result.action in ("accepted", "written") or earlier):
             told |= result.recipient.scope
-    for school in cohort.schools:
-        if (school.name,) in told:
-            rows = errata_of(load_run(source.run), school, ledger.entries(KIND))
-            remember(ledger, rows, REPORTED, by="mingce send")
+    for (school,) in sorted(told):
+        remember(ledger, source.errata[school], REPORTED, by="mingce send")
 
 
 def _registrar_message(
@@ -242,7 +233,7 @@ def _registrar_message(
     }
     html, text = render_letter("registrar", values, cohort)
     refuse_id_numbers(recipient, html, text)
-    workbook = errata_workbook(rows, cohort, school, source.as_of)
-    attached = Attachment(f"勘误_{source.as_of:%Y%m%d}.xlsx", workbook, XLSX)
+    workbook = errata_workbook(rows, cohort, school, source.run.as_of)
+    attached = Attachment(f"勘误_{source.run.as_of:%Y%m%d}.xlsx", workbook, XLSX)
     subject = f"{school.name}{cohort.name}{ERRATA}：{headline}"
     return Message(recipient, subject, html, text, content, attachments=(attached,))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,19 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cohort import Cohort
-from pipeline.cohort_sections import Window
-from pipeline.deliver.recipients import Recipient
+from pipeline.cohort_sections import School, Window
+from pipeline.deliver.recipients import Recipient, clean_address
 from pipeline.errors import RefusedError
+from pipeline.papers.errata import KIND as ERRATA_KIND
+from pipeline.papers.errata import REPORTED, Erratum, errata_of
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
-from pipeline.tables import POSITION, read_table
+from pipeline.tables import POSITION
 from pipeline.view.people import People
-from pipeline.view.run_tables import college_folder, token
+from pipeline.view.run_tables import Run, college_folder, token
 
 Key = tuple[str, ...]
 _Grouped = tuple[pd.DataFrame, Any]
@@ -36,9 +37,8 @@ _KEYS = ["school", "college", "class_name"]
 class MailSource:
     """The tables of one complete run, and the colleges of which nothing may be sent."""
 
-    run: Path
-    run_id: str
-    as_of: date
+    run: Run
+    schools: tuple[School, ...]
     roster: pd.DataFrame
     findings: pd.DataFrame
     submissions: pd.DataFrame
@@ -57,12 +57,14 @@ class MailSource:
     """(school, student number) to the reason that was given when the submission was returned."""
     extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_KEYS))
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
+    reports: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The ledger's entries on errata."""
 
     def people(self, recipient: Recipient) -> People:
         """Return the view of a counselor's classes, or of a secretary's colleges."""
         roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in self._places[recipient.kind])
         roster = roster.reset_index(drop=True)
-        return People(roster, findings, course, self.as_of, self.window, len(extras), self.returned)
+        return People(roster, findings, course, self.run.as_of, self.window, len(extras), self.returned)
 
     @cached_property
     def _places(self) -> dict[str, list[_Grouped]]:
@@ -76,6 +78,14 @@ class MailSource:
         rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
         return {(school, number): self.unread[school, college] for school, college, number in rows
                 if (school, college) in self.unread}  # fmt: skip
+
+    @cached_property
+    def errata(self) -> dict[str, list[Erratum]]:
+        """The errata of each school whose registry was read, by its name, if a registrar or student hears of any."""
+        told = bool((self.reports["action"] == REPORTED).any())
+        unread = {key[0] for key, why in self.unread.items() if "学籍库" in why}
+        asked = [each for each in self.schools if each.name not in unread and (told or clean_address(each.registrar))]
+        return {school.name: errata_of(self.run, school, self.reports) for school in asked}
 
 
 def _rows_of(part: _Grouped, scope: Iterable[Key]) -> pd.DataFrame:
@@ -94,54 +104,50 @@ def run_to_send(cohort: Cohort) -> Path:
     return run
 
 
-def open_run(cohort: Cohort, run: Path) -> MailSource:
-    """Open a run's tables for sending.
+def open_run(cohort: Cohort, folder: Path) -> MailSource:
+    """Open a run folder for sending.
 
     Raises:
         RefusedError: the run is a check or not of all colleges and rules, or a question on other years is open.
     """
-    summary = read_summary(run)
+    summary = read_summary(folder)
     if summary is None:
-        raise RefusedError("运行摘要 summary.json 读不出", where=run.name, remedy="请重新执行 mingce run")
+        raise RefusedError("运行摘要 summary.json 读不出", where=folder.name, remedy="请重新执行 mingce run")
     if not counts(summary) or summary.get("command", "run") != "run":
         raise RefusedError(
-            "这次运行不完整，不能据此寄送", where=run.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
+            "这次运行不完整，不能据此寄送", where=folder.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email"]
-    columns += POSITION
-    submissions, roster = read_table(run, "submissions", columns), read_table(run, "roster")
-    names = {school.code: school.name for school in cohort.schools}
-    own = ("findings", "colleges", "counselors", "college_people", "course")
+    run, names = Run(folder.resolve(), summary), {school.code: school.name for school in cohort.schools}
     with open_ledger(cohort) as ledger:
         asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
-        returned = _return_reasons(names, ledger)
+        returned, reports = _return_reasons(names, ledger), ledger.entries(ERRATA_KIND)
     if asked:
         lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
-        raise RefusedError("；".join(lines), where=run.name, remedy=YEARS_REMEDY)
-    run_id = str(summary.get("run_id") or run.name)
-    colleges = list(roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
+        raise RefusedError("；".join(lines), where=folder.name, remedy=YEARS_REMEDY)
+    columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email", *POSITION]
+    own = ("roster", "findings", "colleges", "counselors", "college_people", "course")
+    tables = {name: run.table(name) for name in own} | {"submissions": run.table("submissions", columns)}
+    colleges = list(tables["roster"][["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
     unread = summary.get("unread") or {}
     told = {key: unread_of(unread, cohort.code_of(key[0]), key[1]) for key in colleges}
     return MailSource(
-        run=run,
-        run_id=run_id,
-        as_of=date.fromisoformat(str(summary["as_of"])),
-        roster=roster,
-        submissions=submissions,
+        run,
+        cohort.schools,
+        **tables,
         window=cohort.window,
-        broken=_broken(cohort, run, run_id, colleges),
+        broken=_broken(run, colleges),
         unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
         changed=_changed(names, summary),
         returned=returned,
-        extras=_extras(run, submissions),
-        **{name: read_table(run, name) for name in own},
+        extras=_extras(run, tables["submissions"]),
+        reports=reports,
     )
 
 
-def _extras(run: Path, submissions: pd.DataFrame) -> pd.DataFrame:
-    if not (run / "tables" / "differences.parquet").is_file():
+def _extras(run: Run, submissions: pd.DataFrame) -> pd.DataFrame:
+    if not run.has("differences"):
         return pd.DataFrame(columns=_KEYS)
-    differences = read_table(run, "differences", ["school", "college", "kind", "submission_id"])
+    differences = run.table("differences", ["school", "college", "kind", "submission_id"])
     extras = differences[differences["kind"] == "extra"]
     claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
     return extras.merge(claimed, on="submission_id", how="left").fillna("")[_KEYS]
@@ -160,12 +166,12 @@ def _return_reasons(names: dict[str, str], ledger: Ledger) -> dict[tuple[str, st
     return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
 
-def _broken(cohort: Cohort, run: Path, run_id: str, colleges: list[tuple[str, str]]) -> dict[Key, str]:
+def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
     """Return the colleges whose page is missing, incomplete, a page of failure, or another college's."""
-    tokens = {key: token(run_id, cohort.code_of(key[0]), key[1]) for key in colleges}
+    tokens = {key: token(run.run_id, run.code_of(key[0]), key[1]) for key in colleges}
     broken: dict[Key, str] = {}
     for key in colleges:
-        page = site_folder(cohort, run, *key) / "dashboard.html"
+        page = site_folder(run, *key) / "dashboard.html"
         marks = set(_MARK.findall(page.read_text(encoding="utf-8", errors="replace"))) if page.is_file() else set()
         if not page_is_whole(page) or not marks:
             broken[key] = "没有完整的页面"
@@ -177,9 +183,9 @@ def _broken(cohort: Cohort, run: Path, run_id: str, colleges: list[tuple[str, st
 _MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')
 
 
-def site_folder(cohort: Cohort, run: Path, school: str, college: str) -> Path:
-    """Return a college's folder of pages, `site/<school code>-<college>`."""
-    return run / "site" / college_folder(cohort.code_of(school), college)
+def site_folder(run: Run, school: str, college: str) -> Path:
+    """Return a college's folder of pages, `site/<school code>-<college>`. `school` is a name."""
+    return run.path / "site" / college_folder(run.code_of(school), college)
 
 
 def page_is_whole(page: Path) -> bool:

@@ -11,7 +11,6 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from functools import partial
 
@@ -20,22 +19,18 @@ from filelock import FileLock
 
 from pipeline import fields
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.cohort_sections import School
-from pipeline.collect.formats import read_table_file
-from pipeline.collect.inputs import files_of, is_database, read_content
-from pipeline.collect.rows import rows_of_grid
 from pipeline.deliver.message import Draft, Message, refuse_id_numbers, render_letter
 from pipeline.deliver.recipients import Kind, Recipient, clean_address, mail_digest
 from pipeline.deliver.source import MailSource, run_to_send
 from pipeline.errors import InputError, RefusedError
 from pipeline.knowledge.crockford import read, written
 from pipeline.logs import mask
-from pipeline.papers.errata import reported_students
+from pipeline.papers.errata import first_reported
 from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import states
 from pipeline.tables import read_table
 from pipeline.view.answers import reported_in_words
-from pipeline.view.run_tables import load_run
+from pipeline.view.run_tables import Run
 from pipeline.whole import appearing
 
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
@@ -75,12 +70,12 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
     """Return by roster student `school`, `student_number` and three addresses, "" if there is none.
 
     `submitted` is in the submission that counts. `proved` is the same if its code was typed into the sheet. `known` is
-    from the office's registry file, or from last year's submissions.
+    from the registry, or from last year's submissions.
     """
     roster = source.roster[["school", "student_number", "submission_id"]].astype("str")
     emails = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["email"].to_dict()
     codes, key = _typed_codes(source), code_key(cohort)
-    known = _last_year(cohort, source) | _registry(cohort)  # the registry's own come first
+    known = _known(cohort, source.run)
     rows: list[tuple[str, ...]] = []
     for school, number, submission in roster.itertuples(index=False, name=None):
         address, typed = clean_address(str(emails.get(submission, ""))), codes.get(submission, "")
@@ -93,7 +88,7 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
 def _typed_codes(source: MailSource) -> dict[str, str]:
     """Return the codes typed into the sheet, by submission. They are extra columns, no fields of the form."""
     try:
-        extras = read_table(source.run, "extras")
+        extras = source.run.table("extras")
     except InputError:
         return {}
     extras = extras[extras["column"].str.strip().isin(LABELS)]
@@ -102,40 +97,32 @@ def _typed_codes(source: MailSource) -> dict[str, str]:
     return dict(zip(joined["submission_id"].astype(str), joined["value"].astype(str), strict=True))
 
 
-def _registry(cohort: Cohort) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    for school in cohort.schools:
-        if not is_database(school.registry):  # a database returns the compared fields only
-            with suppress(InputError):  # the run has reported an unreadable one
-                found |= _addresses(school, cohort)
-    return found
+def _known(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
+    """Return by (school, student number) the address in the registry, else the one that the person gave last year."""
+    if not run.has("registry"):
+        return {}
+    registry = run.table("registry")
+    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
+    return _last_year(cohort, registry) | own
 
 
-def _addresses(school: School, cohort: Cohort) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    for path in files_of(school.registry, cohort.folder)[0]:
-        for grid in read_table_file(read_content(path, cohort.folder)).grids:
-            part = rows_of_grid(grid, ["student_number", "email"], school.columns, (("student_number",),))
-            if any("email" in has.fields for has in part.columns) and len(part.rows):
-                pairs = zip(part.rows["student_number"], part.rows["email"].map(clean_address), strict=True)
-                found |= {(school.name, str(number).strip()): address for number, address in pairs if address}
-    return found
-
-
-def _last_year(cohort: Cohort, source: MailSource) -> dict[tuple[str, str], str]:
+def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return the addresses that the same people (ID number and name) submitted last year."""
     if not cohort.cohort.previous:
         return {}
     person = ["id_number", "name"]
     try:
         before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
-        registry = read_table(source.run, "registry", [*person, "school", "student_number"])
     except (RefusedError, InputError):
         return {}
     before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
-    same = registry[registry["id_number"].ne("")].merge(before, on=person)
-    rows = zip(same["school"], same["student_number"], same["email"].map(clean_address), strict=True)
-    return {(str(school), str(number)): address for school, number, address in rows if address}
+    people = registry[registry["id_number"].ne("")][[*person, "school", "student_number"]]
+    return _addresses(people.merge(before, on=person))
+
+
+def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in found if address}
 
 
 _LONGEST_GIVEN = 60  # characters of a given value that a mail repeats
@@ -143,7 +130,7 @@ _LONGEST_GIVEN = 60  # characters of a given value that a mail repeats
 
 def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield a mail for each student with a proved or known address: own state and corrections, nothing else."""
-    mends, reported = _mends(source.findings), reported_students(cohort, load_run(source.run))
+    mends, reported = _mends(source.findings), first_reported(source.errata)
     columns = ["school", "student_number", "submission_id", "status"]
     own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
     where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
@@ -160,7 +147,7 @@ def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) 
         values = {
             "headline": state.headline, "items": items,
             "lead": f"{reported_in_words(day)}。暂时不用再做什么。" if day else state.lead,
-            "deadline": _deadline(cohort, source.as_of) if state.until == "closes" else "",
+            "deadline": _deadline(cohort, source.run.as_of) if state.until == "closes" else "",
         }  # fmt: skip
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = mail_digest(status, *(text for item in items for text in item[:2]), *filter(None, [day]))
@@ -178,11 +165,11 @@ def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFram
         school, number, submitted, proved, known = map(str, row)
         student, other = (school, number), known.casefold() != (proved or submitted).casefold()
         if known and not submitted:
-            yield _coded(cohort, key, "invite", student, known, known, source.as_of)
+            yield _coded(cohort, key, "invite", student, known, known, source.run.as_of)
         elif submitted and not proved:
-            yield _coded(cohort, key, "confirm", student, known or submitted, submitted, source.as_of)
+            yield _coded(cohort, key, "confirm", student, known or submitted, submitted, source.run.as_of)
         elif proved and known and other:
-            yield _coded(cohort, key, "changed", student, known, proved, source.as_of)
+            yield _coded(cohort, key, "changed", student, known, proved, source.run.as_of)
 
 
 def _coded(

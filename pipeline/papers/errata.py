@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -173,17 +173,23 @@ def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str) -
 
 
 def reported_students(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
-    """Return by (school, student number) the first day on which an error that a submission waits for was reported."""
+    """Return `first_reported` of all schools."""
     with open_ledger(cohort) as ledger:
         entries = ledger.entries(KIND)
+    told = (entries["action"] == REPORTED).any()
+    return first_reported({school.name: errata_of(run, school, entries) for school in cohort.schools} if told else {})
+
+
+def first_reported(errata: Mapping[str, Iterable[Erratum]]) -> dict[tuple[str, str], str]:
+    """Return by (school, student number) the first day on which an error that a submission waits for was reported.
+
+    `errata` are by the school's name.
+    """
     days: dict[tuple[str, str], str] = {}
-    if not (entries["action"] == REPORTED).any():
-        return days
-    for school in cohort.schools:
-        for row in errata_of(run, school, entries):
-            if row.own and row.reported:
-                key = (school.name, row.student_number)
-                days[key] = min(row.reported, days.get(key, row.reported))
+    for school, rows in errata.items():
+        for row in [row for row in rows if row.own and row.reported]:
+            key = (school, row.student_number)
+            days[key] = min(row.reported, days.get(key, row.reported))
     return days
 
 

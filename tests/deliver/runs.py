@@ -114,7 +114,9 @@ def write_run(
         folder = run / "site" / f"10534-{college}"
         folder.mkdir(parents=True)
         (folder / "dashboard.html").write_text(PAGE.format(token(run_id, "10534", college)), encoding="utf-8")
+    schools = [{"code": school.code, "name": school.name} for school in cohort.schools]
     known = {
+        "cohort": {"name": cohort.name, "schools": schools},
         "run_id": run_id, "command": "run", "as_of": str(as_of), "complete": True, "partial": False,
         "colleges": "all", "rules": "all",
     } | summary  # fmt: skip

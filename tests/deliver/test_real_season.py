@@ -194,7 +194,7 @@ def check_told(
         people = recipients.counselors(source.counselors, source.roster)[0]
         people += recipients.secretaries(source.college_people, source.roster)[0]
         for recipient in people:
-            last = [one for one in ledger if one["recipient"] == recipient.key and one["run"] <= source.run_id][-1]
+            last = [one for one in ledger if one["recipient"] == recipient.key and one["run"] <= source.run.run_id][-1]
             read = [rows for when, rows in inboxes.get(recipient.address, []) if when <= day]
             told = {row[:2] for row in read[-1]} if read else None
             if last["action"] == "accepted":

@@ -453,7 +453,7 @@ def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed
     def rendered(cohort, source, places, notebook, *, own):
         for place in places:
             made.append(place[0].address.partition("@")[0])
-            yield place, f"<html>{source.run_id} {made[-1]}</html>".encode()
+            yield place, f"<html>{source.run.run_id} {made[-1]}</html>".encode()
 
     monkeypatch.setattr("pipeline.deliver.full_page._rendered", rendered)
     monkeypatch.setattr("pipeline.deliver.full_page.CounselorPapers.__call__", lambda self, recipient: ())
@@ -462,7 +462,7 @@ def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed
         """Give the pages by counselor, of a run whose colleges' pages have these keys."""
         source = open_run(plain, write_run(plain, run, roster_of(3, 10, night=9), as_of=DAY))
         for folder, key in products.items():
-            write_line(source.run, key, {f"site/{folder}/dashboard.html": "sha"})
+            write_line(source.run.path, key, {f"site/{folder}/dashboard.html": "sha"})
         who, _ = counselors(pd.concat([source.counselors, *more]), source.roster)
         page_of = counselor_pages(plain, source, who)
         return {one.address.partition("@")[0]: [page.content.decode() for page in page_of(one)] for one in who}

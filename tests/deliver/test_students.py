@@ -4,6 +4,7 @@ from datetime import date, datetime
 from email import message_from_bytes
 from email.policy import default
 
+import pandas as pd
 import pytest
 
 from pipeline.clock import SHANGHAI
@@ -13,7 +14,9 @@ from pipeline.deliver.send import Options, run_to_send, send_due
 from pipeline.deliver.student_mail import code_for, code_key, is_code
 from pipeline.errors import ConfigurationError
 from pipeline.tables import typed, write_table
-from tests.deliver.runs import make_cohort, roster_of, write_run
+from tests.cohorts import make_cohort as invented
+from tests.command import run
+from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page
 from tests.deliver.test_send import MAIL, Server
 
@@ -22,14 +25,15 @@ DAY = date(2016, 10, 19)
 
 @pytest.fixture
 def cohort(tmp_path):
-    """Six students of one class; the registry file has addresses of two."""
+    """Six students of one class; the registry has addresses of two."""
     cohort = make_cohort(tmp_path / "cohort", MAIL + "students = true\n")
-    write_run(cohort, "r1", roster_of(1, 6, night=12), as_of=DAY)
-    (cohort.folder / "registry").mkdir()
-    (cohort.folder / "registry/10534.csv").write_text(
-        "学号,姓名,身份证号码,电子邮箱\n13000005,金000丝雀5,430302199503141234,home5@qq.com\n13000004,金,430302199503141230,坏@\n",
-        encoding="utf-8",
-    )
+    run = write_run(cohort, "r1", roster_of(1, 6, night=12), as_of=DAY)
+    rows = [
+        (SCHOOL, "13000005", "金000丝雀5", "430302199503141234", "home5@qq.com"),
+        (SCHOOL, "13000004", "金", "430302199503141230", "坏@"),
+    ]
+    columns = ["school", "student_number", "name", "id_number", "email"]
+    write_table(run / "tables", "registry", typed(pd.DataFrame(rows, columns=columns)))
     return cohort
 
 
@@ -46,8 +50,6 @@ def body(mail):
 
 def type_code(cohort, number, code, column="确认码"):
     """Write a code into the sheet's row of a student, as the run keeps unknown columns."""
-    import pandas as pd
-
     extras = pd.DataFrame(
         [("a.xlsx", "Sheet1", int(number[-1]), column, code)], columns=["file", "sheet", "row", "column", "value"]
     )
@@ -157,8 +159,6 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
     """Who reads a mailbox is not yet the student: a hijacker writes his own address into another's row."""
     from types import SimpleNamespace
 
-    import pandas as pd
-
     from pipeline.cohort_sections import Office
     from pipeline.deliver.student_mail import COLUMNS, invitation_drafts
 
@@ -173,7 +173,7 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
         ("甲大学", "4", "own4@qq.com", "own4@qq.com", "OWN4@qq.com"),
         ("甲大学", "5", "", "", "home5@qq.com"),
     ]
-    source = SimpleNamespace(as_of=date(2016, 10, 1))
+    source = SimpleNamespace(run=SimpleNamespace(as_of=date(2016, 10, 1)))
     drafts = list(invitation_drafts(cohort, source, pd.DataFrame(rows, columns=COLUMNS)))
     sent = {(one.recipient.kind, one.recipient.address) for one in drafts}
     assert sent == {
@@ -184,3 +184,16 @@ def test_a_code_goes_to_the_address_that_the_office_knows_and_a_change_is_told_t
     thief = code_for(code_key(cohort), "2017届", "10534", "1", "thief@qq.com")
     assert thief in texts["home1@qq.com"] and "thief@" not in texts["home1@qq.com"]
     assert "已变更" in texts["home2@qq.com"] and "确认码" not in texts["home2@qq.com"]
+
+
+def test_invitations_go_to_the_addresses_of_the_registry(tmp_path):
+    folder = invented(tmp_path / "cohort", 60, schools=1, kind="one-school")
+    (registry,) = (folder / "registry").iterdir()
+    rows = pd.read_csv(registry, dtype=str, keep_default_na=False)
+    rows["邮箱"] = "r" + rows["学号"] + "@stu.example.edu.cn"
+    rows.to_csv(registry, index=False)
+    assert run("run", folder, "--as-of", "2016-10-19", "--no-notebooks") == 0
+    assert run("send", folder, "--invite") == 0
+    mails = [message_from_bytes(path.read_bytes(), policy=default) for path in folder.glob("reports/*/outbox/*/*.eml")]
+    given = {mail["To"].addresses[0].addr_spec for mail in mails}
+    assert given and given <= set(rows["邮箱"])
