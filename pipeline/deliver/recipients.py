@@ -10,6 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pipeline.cohort_sections import School
 from pipeline.knowledge.text_columns import among
 
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
@@ -82,6 +83,14 @@ def counselors(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipien
 def secretaries(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per secretary's address of `college_people`, and the roster's colleges without one."""
     return _grouped("secretary", table, roster, ["school", "college"], "secretary")
+
+
+def registrars(schools: Iterable[School]) -> tuple[list[Recipient], list[NoAddress]]:
+    """Return a recipient per school with a registrar's address, and the schools whose address is wrong."""
+    given = {school.name: clean_address(school.registrar) for school in schools if school.registrar}
+    found = [Recipient("registrar", address, (), frozenset({(name,)})) for name, address in given.items() if address]
+    wrong = [NoAddress(f"{name} 教务处", "registrar 的邮箱不正确") for name, address in given.items() if not address]
+    return found, wrong
 
 
 def _grouped(

@@ -29,9 +29,9 @@ from pipeline.deliver.message import (
 )
 from pipeline.deliver.outbox import SAME, Outbox
 from pipeline.deliver.post import Clock, MailServer, Post, Result
-from pipeline.deliver.recipients import NoAddress, Recipient, clean_address, mail_digest
+from pipeline.deliver.recipients import NoAddress, Recipient, mail_digest
 from pipeline.deliver.smtp import SmtpServer, password_of
-from pipeline.deliver.source import MailSource, open_run, run_to_send
+from pipeline.deliver.source import MailSource, open_run
 from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
 from pipeline.lock import cohort_lock
 from pipeline.papers.errata import ERRATA, REPORTED, Erratum, errata_workbook, remember
@@ -87,7 +87,7 @@ def send_due(
         BusyError: another process is sending for this cohort.
         ServerError: the mail server cannot be used.
     """
-    source = open_run(cohort, run_to_send(cohort))
+    source = open_run(cohort)
     folder = cohort.reports_folder / "outbox" / source.run.run_id
     if options.dry_run:
         return _dry_run(cohort, options, source, folder)
@@ -155,7 +155,8 @@ def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool)
     drafts += [staff_draft(cohort, source, one, pages) for one in secretaries]
     if cohort.mail and cohort.mail.students:
         drafts += student_drafts(cohort, source, student_addresses(cohort, source))
-    return [*drafts, *registrar_drafts(cohort, source)], without + lacking
+    registrars, wrong = recipients.registrars(cohort.schools)
+    return [*drafts, *registrar_drafts(cohort, source, registrars)], [*without, *lacking, *wrong]
 
 
 def _plan(
@@ -174,8 +175,6 @@ def _plan(
             due.append(draft)
         elif not options.failed:
             passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
-    given = [school for school in cohort.schools if school.registrar and not clean_address(school.registrar)]
-    unreachable += [NoAddress(f"{school.name} 教务处", "registrar 的邮箱不正确") for school in given]
     return due, passed, unreachable
 
 
@@ -193,17 +192,15 @@ _LEAD = (
 )
 
 
-def registrar_drafts(cohort: Cohort, source: MailSource) -> Iterator[Draft]:
-    """Yield a mail for each school with errata and a registrar's address."""
-    for school in cohort.schools:
-        address = clean_address(school.registrar)
-        rows = source.errata.get(school.name) if address else None
-        if rows:
-            recipient = Recipient("registrar", address, (), frozenset({(school.name,)}))
+def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Recipient]) -> Iterator[Draft]:
+    """Yield a mail for each registrar whose school has errata."""
+    schools = {school.name: school for school in cohort.schools}
+    for recipient in registrars:
+        ((name,),) = recipient.scope
+        if rows := source.errata.get(name):
             content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
-            yield Draft(
-                recipient, content, partial(_registrar_message, cohort, source, school, recipient, rows, content)
-            )
+            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows, content)
+            yield Draft(recipient, content, make)
 
 
 def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:

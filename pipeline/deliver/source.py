@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, load_cohort
 from pipeline.cohort_sections import School, Window
 from pipeline.deliver.recipients import Recipient, clean_address
-from pipeline.errors import RefusedError
+from pipeline.errors import InputError, RefusedError
 from pipeline.papers.errata import KIND as ERRATA_KIND
 from pipeline.papers.errata import REPORTED, Erratum, errata_of
 from pipeline.review.decisions import standing_decisions
@@ -23,7 +23,7 @@ from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
-from pipeline.tables import POSITION
+from pipeline.tables import POSITION, read_table
 from pipeline.view.people import People
 from pipeline.view.run_tables import Run, college_folder, token
 
@@ -84,7 +84,7 @@ class MailSource:
         """The errata of each school whose registry was read, by its name, if a registrar or student hears of any."""
         told = bool((self.reports["action"] == REPORTED).any())
         unread = {key[0] for key, why in self.unread.items() if "学籍库" in why}
-        asked = [each for each in self.schools if each.name not in unread and (told or clean_address(each.registrar))]
+        asked = [each for each in self.schools if each.name not in unread and (told or each.registrar)]
         return {school.name: errata_of(self.run, school, self.reports) for school in asked}
 
 
@@ -104,12 +104,13 @@ def run_to_send(cohort: Cohort) -> Path:
     return run
 
 
-def open_run(cohort: Cohort, folder: Path) -> MailSource:
-    """Open a run folder for sending.
+def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
+    """Open a run folder (None: that of `run_to_send`) for sending.
 
     Raises:
         RefusedError: the run is a check or not of all colleges and rules, or a question on other years is open.
     """
+    folder = folder or run_to_send(cohort)
     summary = read_summary(folder)
     if summary is None:
         raise RefusedError("运行摘要 summary.json 读不出", where=folder.name, remedy="请重新执行 mingce run")
@@ -178,6 +179,34 @@ def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
         elif marks & ({*tokens.values()} - {tokens[key]}):
             broken[key] = "的页面属于别的院系"
     return broken
+
+
+def known_addresses(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
+    """Return by (school, student number) the address in the registry, else the one that the person gave last year."""
+    if not run.has("registry"):
+        return {}
+    registry = run.table("registry")
+    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
+    return _last_year(cohort, registry) | own
+
+
+def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the addresses that the same people (ID number and name) submitted last year."""
+    if not cohort.cohort.previous:
+        return {}
+    person = ["id_number", "name"]
+    try:
+        before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
+    except (RefusedError, InputError):
+        return {}
+    before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
+    people = registry[registry["id_number"].ne("")][[*person, "school", "student_number"]]
+    return _addresses(people.merge(before, on=person))
+
+
+def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in found if address}
 
 
 _MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')

@@ -19,9 +19,9 @@ from pipeline.deliver.dashboard import chase_workbook
 from pipeline.deliver.full_page import counselor_pages
 from pipeline.deliver.outbox import Attempt
 from pipeline.deliver.recipients import counselors
-from pipeline.deliver.send import Options, run_to_send, send_due
+from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import ServerError
-from pipeline.deliver.source import open_run
+from pipeline.deliver.source import open_run, run_to_send
 from pipeline.errors import RefusedError
 from pipeline.kept import write_line
 from pipeline.review.chain import Entry

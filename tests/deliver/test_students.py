@@ -10,7 +10,8 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.message import Attachment, Message, sender_address, to_bytes
 from pipeline.deliver.recipients import Recipient, clean_address
-from pipeline.deliver.send import Options, run_to_send, send_due
+from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.source import run_to_send
 from pipeline.deliver.student_mail import code_for, code_key, is_code
 from pipeline.errors import ConfigurationError
 from pipeline.tables import typed, write_table
