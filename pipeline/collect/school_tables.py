@@ -151,14 +151,10 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
         _whole(after.loc[after.index.difference(before.index)], "added", "new"),
         _whole(before.loc[before.index.difference(after.index)], "removed", "old"),
     ]
-    left, right = before.loc[both], after.loc[both]
-    for name in left.columns:
-        unlike = left[name] != right[name]
-        if unlike.any():
-            values = {"name": right["name"], "old": left[name], "new": right[name]}
-            changed = pd.DataFrame(values)[unlike].reset_index()
-            field = "student_number" if name == "was" else name
-            parts.append(changed.assign(change="changed", field=field)[DIFFERENCES])
+    sides = {"old": before.loc[both].stack(), "new": after.loc[both].stack()}
+    changed = pd.concat(sides, axis=1).rename_axis([*_KEY, "field"]).query("old != new").reset_index()
+    changed = changed.assign(field=changed["field"].replace("was", "student_number"), change="changed")
+    parts.append(changed.join(after["name"], on=_KEY)[DIFFERENCES])
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
     order = whole["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
     whole = whole.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import fields
 from pipeline.collect.google import read as sheets
 from pipeline.collect.google.http_client import Patience
 from pipeline.collect.google.tabs import texts_of
+from pipeline.collect.rows import rows_of_grid
 from pipeline.errors import ConfigurationError, InputError
 from pipeline.review.decision_rows import read_decision_rows
 from tests.collecting import collect_submissions
@@ -129,13 +131,16 @@ def test_zeros_that_a_format_shows_are_kept(google: Google, cohort, patience):
 
 def test_merged_and_hidden_are_told(google: Google, cohort, patience):
     sheet = Sheet(0, "1班", [["信息表"], HEADER, student(1, "1班")], hidden=False, hidden_rows={2}, hidden_columns={1})
+    sheet.values.append([*student(3, "1班")[:4], "#N/A"])
     sheet.merges = [{"startRowIndex": 0, "endRowIndex": 1, "startColumnIndex": 0, "endColumnIndex": 5}]
+    sheet.merges += [{"startRowIndex": 2, "endRowIndex": 4, "startColumnIndex": 3, "endColumnIndex": 4}]
     google.books[KEY] = Book(sheets=[sheet, Sheet(3, "2班", [HEADER, student(2, "2班")], hidden=True)])
     grids, _, _ = read_sheet(SOURCE, cohort, None, patience=patience)
-    told = " ".join(note.message for grid in grids for note in grid.notes)
-    assert "合并" in told and "1 行被隐藏" in told and "1 列被隐藏" in told and "工作表被隐藏" in told
-    assert grids[0].merged == [(0, 0, 0, 4)]
-    assert len(rows_of(grids)) == 2
+    told = " ".join(note.message for grid in grids for note in rows_of_grid(grid, fields.names()).notes)
+    assert "1 处合并" in told and "1 行被隐藏" in told and "1 列被隐藏" in told and "隐藏的工作表" in told
+    assert "1 个单元格是错误值" in told
+    assert grids[0].merged == [(0, 0, 0, 4), (2, 3, 3, 3)]
+    assert len(rows_of(grids)) == 3
 
 
 def test_the_largest_collection_in_thirteen_reads(google: Google, cohort, patience):

@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.collect.cell_text import OverlayFacts, overlay_notes
 from pipeline.collect.collected import Cell, Grid, Input, Note, Reading
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient, Values
@@ -25,7 +25,6 @@ from pipeline.collect.google.tabs import (
     ANSWERS_TITLE,
     COMPACT,
     Snapshot,
-    SnapshotReader,
     Tab,
     key_column,
     sheet_column,
@@ -47,10 +46,8 @@ _AFTER_9999 = 2_958_466  # the first serial number that is not a date
 _PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one width that may begin with zeros
 
 
-@dataclass(frozen=True)
-class _Reread:
-    texts: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
-    cells: list[Cell] = field(default_factory=list[Cell])
+_Reread = dict[tuple[int, int], tuple[str, str]]
+"""By 0-based row and column a cell's text in another rendering, and the serial number of a date or ""."""
 
 
 def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None) -> Reading:
@@ -78,17 +75,16 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
             return tab.title == title
         return tab.kind == "GRID" and tab.title not in own and ANSWERS_MARK not in tab.protections
 
-    reader = SnapshotReader(client, key, wanted)
-    snapshot = reader.read()
+    snapshot = Snapshot(client, key, wanted)
     if title and not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
-    reread, restless = _reread_columns(client, reader, snapshot)
+    reread, restless = _reread_columns(snapshot)
     content = _content(source, snapshot, reread)
     keep_bytes(content, keep)
     filled = [
         tab for tab in snapshot.book.tabs if any(cell != "" for row in snapshot.values.get(tab.id, []) for cell in row)
     ]
-    grids = [_grid(source, tab, snapshot.values[tab.id], reread.get(tab.id, _Reread())) for tab in filled]
+    grids = [_grid(source, tab, snapshot.values[tab.id], reread.get(tab.id, {})) for tab in filled]
     detail = f"Google 表格“{snapshot.book.title}”，{len(grids)} 个工作表；{client.calls}"
     notes = [Note("info", source, "", 0, detail)]
     blank = [tab.title for tab in snapshot.book.tabs if tab not in filled]
@@ -99,27 +95,25 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
     return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
 
 
-def _reread_columns(
-    client: SheetsClient, reader: SnapshotReader, snapshot: Snapshot
-) -> tuple[dict[int, _Reread], set[int]]:
+def _reread_columns(snapshot: Snapshot) -> tuple[dict[int, _Reread], set[int]]:
     """Return the second readings by worksheet id, and the ids that kept changing while they were read."""
     found: dict[int, _Reread] = {}
     left = set(snapshot.values) & set(snapshot.tabs)
     for attempt in range(_LOOKS):
-        seen = {number: _look_again(client, snapshot, snapshot.tabs[number]) for number in sorted(left)}
+        seen = {number: _look_again(snapshot, snapshot.tabs[number]) for number in sorted(left)}
         found |= {number: one for number, one in seen.items() if one is not None}
         left = {number for number, one in seen.items() if one is None}
         if not left:
             break
         if attempt < _LOOKS - 1:
             before = dict(snapshot.values)
-            reader.again(left)  # also reads again other worksheets that changed
+            snapshot.again(left)  # also reads again other worksheets that changed
             left = {number for number, values in snapshot.values.items() if before.get(number) is not values}
             found = {number: one for number, one in found.items() if number not in left}
     return found, snapshot.restless | left
 
 
-def _look_again(client: SheetsClient, snapshot: Snapshot, tab: Tab) -> _Reread | None:
+def _look_again(snapshot: Snapshot, tab: Tab) -> _Reread | None:
     """Read the doubtful columns of a worksheet in another rendering. None: the worksheet changed meanwhile."""
     values, found = snapshot.values[tab.id], _Reread()
     columns = {at: sheet_column(values, at) for at in range(max((len(row) for row in values), default=0))}
@@ -130,7 +124,7 @@ def _look_again(client: SheetsClient, snapshot: Snapshot, tab: Tab) -> _Reread |
             continue
         try:
             ranges = [tab.columns_range(at) for at in (key, *asked)]
-            answer = client.read_values(snapshot.book.key, ranges, {**rendering})
+            answer = snapshot.client.read_values(snapshot.book.key, ranges, {**rendering})
         except RejectedRequestError:
             return None
         now, *read = (sheet_column(rows, 0) for rows in answer)
@@ -141,9 +135,7 @@ def _look_again(client: SheetsClient, snapshot: Snapshot, tab: Tab) -> _Reread |
         for at, cells in zip(asked, read, strict=True):
             for row, (old, new) in enumerate(zip(columns[at], cells, strict=False)):
                 if text := take(old, new):
-                    found.texts[row, at] = text
-                    if isinstance(old, str):
-                        found.cells.append(Cell(row, at, "date", repr(new)))
+                    found[row, at] = text, repr(new) if isinstance(old, str) else ""
     return found
 
 
@@ -181,7 +173,7 @@ def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Con
         {
             "sheetId": tab.id, "title": tab.title, "merges": tab.merges, "hiddenRows": tab.hidden_rows,
             "hiddenColumns": tab.hidden_columns, "values": snapshot.values.get(tab.id, []),
-            "looks": [[*place, text] for place, text in sorted(reread.get(tab.id, _Reread()).texts.items())],
+            "looks": [[*place, text] for place, (text, _) in sorted(reread.get(tab.id, {}).items())],
         }
         for tab in snapshot.book.tabs
     ]  # fmt: skip
@@ -192,26 +184,13 @@ def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Con
 
 def _grid(source: str, tab: Tab, values: Values, reread: _Reread) -> Grid:
     rows, cells = texts_of(values)
-    for (row, column), text in reread.texts.items():
+    for (row, column), (text, serial) in reread.items():
         rows[row][column] = text
+        if serial:
+            cells.append(Cell(row, column, "date", serial))
     width = max(map(len, rows), default=0)
     rows = [row + [""] * (width - len(row)) for row in rows]
-    notes = _tab_notes(source, tab, len(rows))
-    return Grid(source, tab.title, rows, cells=cells + reread.cells, merged=tab.merges, notes=notes)
-
-
-def _tab_notes(source: str, tab: Tab, rows: int) -> list[Note]:
-    notes: list[Note] = []
-    if tab.hidden:
-        what = "工作表被隐藏，仍然读取；若不是学生提交的数据，请移到别的表格"
-        notes.append(Note("warning", source, tab.title, 0, what))
-    hidden = [row for row in tab.hidden_rows if row <= rows]
-    if hidden:
-        notes.append(Note("warning", source, tab.title, hidden[0], f"有 {len(hidden)} 行被隐藏或筛选掉，仍然读取"))
-    if tab.hidden_columns:
-        notes.append(Note("info", source, tab.title, 0, f"有 {len(tab.hidden_columns)} 列被隐藏，仍然读取"))
-    if tab.merges:
-        top = min(merge[0] for merge in tab.merges) + 1
-        what = f"有 {len(tab.merges)} 处合并单元格，只有左上角一格有内容；请取消合并"
-        notes.append(Note("warning", source, tab.title, top, what))
-    return notes
+    hidden = [row - 1 for row in tab.hidden_rows if row <= len(rows)]
+    facts = OverlayFacts(hidden_rows=hidden, hidden_columns=len(tab.hidden_columns))
+    notes = overlay_notes(source, tab.title, cells, facts, hidden=tab.hidden)
+    return Grid(source, tab.title, rows, cells, tab.merges, notes)

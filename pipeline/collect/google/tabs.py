@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
-from pipeline.collect.cell_text import number_text
+from pipeline.collect.cell_text import text_rows
 from pipeline.collect.collected import Cell
 from pipeline.collect.google.http_client import RejectedRequestError, SheetsClient, Values
 from pipeline.errors import InputError, RefusedError
@@ -156,23 +156,14 @@ def _readable(text: str) -> str:
 
 def texts_of(values: Values) -> tuple[list[list[str]], list[Cell]]:
     """Return rows of text, and the cells that were numbers, booleans or errors."""
-    cells: list[Cell] = []
-    rows = [[_text(value, row, column, cells) for column, value in enumerate(line)] for row, line in enumerate(values)]
-    return rows, cells
-
-
-def _text(value: Any, row: int, column: int, cells: list[Cell]) -> str:  # noqa: ANN401  # what JSON holds
-    if isinstance(value, str):
-        if _ERROR.fullmatch(value):
-            cells.append(Cell(row, column, "error", value))
-        return _readable(value)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        cells.append(Cell(row, column, "boolean", str(value).upper()))
-        return str(value).upper()
-    cells.append(Cell(row, column, "number", repr(value)))
-    return number_text(value)
+    rows, cells = text_rows([["" if value is None else value for value in line] for line in values])
+    cells += [
+        Cell(row, column, "error", value)
+        for row, line in enumerate(values)
+        for column, value in enumerate(line)
+        if isinstance(value, str) and _ERROR.fullmatch(value)
+    ]
+    return [[_readable(cell) for cell in row] for row in rows], cells
 
 
 def key_column(values: Values) -> int:
@@ -194,36 +185,27 @@ def sheet_column(values: Values, column: int) -> list[Any]:
     return cells
 
 
-@dataclass
 class Snapshot:
-    """A spreadsheet as read: `values` by worksheet id; `restless` ids still changed in the last round."""
+    """The worksheets of a spreadsheet that `wanted` accepts, read again where they change meanwhile.
 
-    book: Book
-    values: dict[int, Values] = field(default_factory=dict[int, Values])
-    restless: set[int] = field(default_factory=set[int])
+    `values` are rows by worksheet id. `restless` are the ids that still changed in the last round.
+    """
+
+    def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
+        """Read them."""
+        self.client = client
+        self._wanted = wanted
+        self.values: dict[int, Values] = {}
+        self.restless: set[int] = set()
+        self._cell_bytes = _CELL_BYTES
+        self._fresh: set[int] = set()  # read in this round
+        self.book = self._read_book(key)
+        self.again(set(self.tabs))
 
     @property
     def tabs(self) -> dict[int, Tab]:
         """The worksheets by id, in order."""
         return {tab.id: tab for tab in self.book.tabs}
-
-
-class SnapshotReader:
-    """Reads the worksheets that `wanted` accepts, and reads again those that change meanwhile."""
-
-    def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
-        self.client = client
-        self.key = key
-        self.wanted = wanted
-        self.snapshot = Snapshot(Book(key, "", "", []))
-        self._cell_bytes = _CELL_BYTES
-        self._fresh: set[int] = set()  # read in this round
-
-    def read(self) -> Snapshot:
-        """Read and return the accepted worksheets."""
-        self._read_book()
-        self.again(set(self.snapshot.tabs))
-        return self.snapshot
 
     def again(self, numbers: set[int]) -> None:
         """Read these worksheets again, and any other that changed meanwhile."""
@@ -231,25 +213,25 @@ class SnapshotReader:
             numbers = self._round(numbers)
             if not numbers:
                 break
-        self.snapshot.restless = numbers
+        self.restless = numbers
 
-    def _read_book(self) -> None:
-        book = read_book(self.client, self.key, hidden=True)
-        self.snapshot.book = Book(book.key, book.title, book.locale, [tab for tab in book.tabs if self.wanted(tab)])
-        for gone in set(self.snapshot.values) - set(self.snapshot.tabs):
-            del self.snapshot.values[gone]
+    def _read_book(self, key: str) -> Book:
+        book = read_book(self.client, key, hidden=True)
+        tabs = [tab for tab in book.tabs if self._wanted(tab)]
+        self.values = {tab.id: self.values[tab.id] for tab in tabs if tab.id in self.values}
+        return replace(book, tabs=tabs)
 
     def _round(self, pending: set[int]) -> set[int]:
         self._fresh = set()
         for attempt in range(_RENAMES + 1):
             try:
-                return self._calls([tab for tab in self.snapshot.book.tabs if tab.id in pending])
+                return self._calls([tab for tab in self.book.tabs if tab.id in pending])
             except RejectedRequestError as error:  # a worksheet was renamed or removed: read the titles again, ids stay
                 if attempt == _RENAMES:
                     raise InputError(error.what, remedy=error.remedy) from None
-                known = set(self.snapshot.tabs)
-                self._read_book()
-                pending = (pending - self._fresh) | (set(self.snapshot.tabs) - known)
+                known = set(self.tabs)
+                self.book = self._read_book(self.book.key)
+                pending = (pending - self._fresh) | (set(self.tabs) - known)
         raise AssertionError("the last attempt raises")
 
     def _calls(self, left: list[Tab]) -> set[int]:
@@ -258,10 +240,10 @@ class SnapshotReader:
         while left:
             now, left = self._next_call(left)
             read = {tab.id for tab in now}
-            before = [] if left else [tab for tab in self.snapshot.book.tabs if tab.id in self.snapshot.values]
-            keys = {tab.id: key_column(self.snapshot.values[tab.id]) for tab in before if tab.id not in read}
+            before = [] if left else [tab for tab in self.book.tabs if tab.id in self.values]
+            keys = {tab.id: key_column(self.values[tab.id]) for tab in before if tab.id not in read}
             wanted = [tab.whole for tab in now]
-            wanted += [self.snapshot.tabs[number].columns_range(column) for number, column in keys.items()]
+            wanted += [self.tabs[number].columns_range(column) for number, column in keys.items()]
             found = self._get(wanted[: 2 * _LARGEST_RANGES])
             if not keys:  # blanks cost nothing, long texts more
                 cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in now), 1), 0.1)
@@ -270,9 +252,9 @@ class SnapshotReader:
             for start in range(2 * _LARGEST_RANGES, len(wanted), _LARGEST_RANGES):
                 found += self._get(wanted[start : start + _LARGEST_RANGES])
             for (number, column), seen in zip(keys.items(), found[len(now) :], strict=True):
-                if sheet_column(self.snapshot.values[number], column) != sheet_column(seen, 0):
+                if sheet_column(self.values[number], column) != sheet_column(seen, 0):
                     changed.add(number)
-            self.snapshot.values |= {tab.id: values for tab, values in zip(now, found, strict=False)}
+            self.values |= {tab.id: values for tab, values in zip(now, found, strict=False)}
             self._fresh |= read
         return changed
 
@@ -287,4 +269,4 @@ class SnapshotReader:
         return now, [tab for tab in left if tab not in now]
 
     def _get(self, ranges: list[str]) -> list[Values]:
-        return self.client.read_values(self.key, ranges, {**AS_STORED, **COMPACT})
+        return self.client.read_values(self.book.key, ranges, {**AS_STORED, **COMPACT})
