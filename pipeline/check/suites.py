@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 
 from pipeline import fields, resources
-from pipeline.check.rule import SUBJECTS, Rule, Subject
+from pipeline.check.rule import SUBJECTS, Rule
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import CodeTable, load_codes
 from pipeline.states import ACTORS
@@ -180,6 +180,7 @@ class _Suite:
         self.mistakes = mistakes
         self.nodes = {str(key.value): value for key, value in root.value}
         self.head = {key: self.plain(self.nodes[key]) for key in ("page", "since", "needs") if key in self.nodes}
+        self.head = {"page": ""} | {key: str(value or "") for key, value in self.head.items()}
         for key, node in self.nodes.items():
             if key not in ("page", "title", "since", "needs", "rules", "messages", "each_required", "each_compared"):
                 self.wrong(node, f"没有设置项 {key}，请核对拼写")
@@ -201,7 +202,7 @@ class _Suite:
 
 
 def _rules_of(suite: _Suite) -> list[Rule]:
-    page = str(suite.head.get("page", ""))
+    page = suite.head["page"]
     each = {
         "each_required": [f for f in fields.fields().values() if f.page == page and f.required == "yes"],
         "each_compared": [f for f in fields.fields().values() if f.registry_check == "exact"],
@@ -248,31 +249,30 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
     data = _entry(suite, node)
     if data is None:
         return None
-    text = {key: str(value) for key, value in data.items() if key != "kwargs"}
-    for name, value in names.items():
-        text = {key: given.replace(f"{{{name}}}", value) for key, given in text.items()}
-    own = text.get("expect", "")
-    kwargs: dict[str, Any] = dict(data.get("kwargs") or {})
-    kwargs = kwargs if own else _stock_kwargs(kwargs, text.get("field", ""))
+    kwargs: dict[str, Any] = dict(data.pop("kwargs", None) or {})
+    given = {key: _worded(value, names) for key, value in data.items() if value not in (None, "")}
+    told: dict[str, Any] = suite.head | given
+    own, name, column = told.pop("expect", ""), told.pop("rule"), told.pop("field", "")
+    if not own:
+        kwargs = _stock_kwargs(kwargs, column)
     return Rule(
-        name=text["rule"],
-        page=str(suite.head.get("page", "")),
-        expectation=f"expect_{own}" if own else text["expectation"],
-        field=names.get("field") or text.get("field", "") or str(kwargs.get("column", "")),
-        severity=text["severity"],
-        actor=text["actor"],
-        message=text["message"],
-        about=text.get("about") or _ABOUT.get(own, ""),
-        table=cast("Subject", text.get("table", "submissions")),
-        needs=text.get("needs") or str(suite.head.get("needs", "")),
-        since=text.get("since") or str(suite.head.get("since", "")),
-        changed=text.get("changed", ""),
-        known_issue=text.get("known_issue", ""),
+        name=name,
+        expectation=f"expect_{own}" if own else told.pop("expectation"),
+        field=names.get("field") or column or str(kwargs.get("column", "")),
+        about=told.pop("about", "") or _ABOUT.get(own, ""),
         stock=not own,
         kwargs=kwargs,
-        written=_written(node).get("kwargs") or {},
+        written=_AsWritten("").construct_document(node).get("kwargs") or {} if not own else {},
         place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
+        **told,
     )
+
+
+def _worded(value: object, names: dict[str, str]) -> str:
+    text = str(value)
+    for name, word in names.items():
+        text = text.replace(f"{{{name}}}", word)
+    return text
 
 
 def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
@@ -283,13 +283,15 @@ def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
     return kwargs
 
 
-def _written(node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
-    """Return a node's value with every scalar as it stands in the file: 0411 stays text."""
-    if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _written(value) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_written(each) for each in node.value]
-    return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
+class _AsWritten(yaml.BaseLoader):
+    """Reads every scalar as it stands in the file, 0411 and 2016-09-20 too, and null as nothing."""
+
+
+def _nothing(loader: yaml.BaseLoader, node: yaml.Node) -> None:
+    return None
+
+
+_AsWritten.add_constructor("tag:yaml.org,2002:null", _nothing)
 
 
 def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.check.logic import LOGIC
 from pipeline.check.rule import RULES
-from pipeline.check.suites import built_in_rules
+from pipeline.check.suites import built_in_rules, office_rules
 from tests.conftest import ROOT
 from tests.frames import submissions
 from tests.spec import guide
@@ -55,3 +55,13 @@ def test_every_case_is_about_a_rule():
 def test_the_guide_is_current():
     told = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     assert told == guide.write_guide(), "run `make docs`"
+
+
+def test_an_entry_left_blank_says_nothing(tmp_path):
+    (tmp_path / "a.yml").write_text(
+        "page: a\nsince:\nrules:\n  - {rule: a.b, expect: field_given, field: name, severity: info, actor: student,"
+        " message: x, about:, known_issue: , changed: ''}\n",
+        "utf-8",
+    )
+    (rule,) = office_rules(tmp_path)
+    assert (rule.about, rule.known_issue, rule.since, rule.changed) == ("没有填写（空格、占位文字不算）", "", "", "")
