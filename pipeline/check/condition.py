@@ -125,7 +125,7 @@ def _sizes(column: str, values: pd.Series) -> pd.Series:
 _COLUMN = {"isin", "between", "isna", "notna", "isnull", "notnull"}
 _TEXT = {"len", "startswith", "endswith", "contains", "match", "fullmatch", "isdigit"}
 _PLAIN = (
-    ast.Expression, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Constant, ast.List, ast.Tuple, ast.Load,
+    ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Constant, ast.Name, ast.Call, ast.List, ast.Tuple, ast.Load,
     ast.boolop, ast.unaryop, ast.cmpop, ast.BitAnd, ast.BitOr, ast.Add, ast.Sub,
 )  # fmt: skip
 _BY_SIZE = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -140,31 +140,24 @@ def unknown_names(condition: str, known: Collection[str]) -> list[str] | None:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    names: list[str] = []
-    return list(dict.fromkeys(names)) if _is_plain(tree.body, known, names) else None
+    nodes = list(ast.walk(tree.body))
+    methods = [_method(node) for node in nodes if isinstance(node, ast.Call)]
+    allowed = {id(node) for method in methods for node in method}
+    if not all(methods) or not all(isinstance(node, _PLAIN) or id(node) in allowed for node in nodes):
+        return None
+    names = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name))
+    return [name for name in names if name not in known]
 
 
-def _is_plain(node: ast.AST, known: Collection[str], names: list[str]) -> bool:
-    if isinstance(node, ast.Name):
-        if node.id not in known:
-            names.append(node.id)
-        return True
-    if isinstance(node, ast.Call):
-        return not node.keywords and _is_method(node.func, known, names) and _all_plain(node.args, known, names)
-    return isinstance(node, _PLAIN) and _all_plain(list(ast.iter_child_nodes(node)), known, names)
-
-
-def _all_plain(nodes: list[ast.expr] | list[ast.AST], known: Collection[str], names: list[str]) -> bool:
-    return all(_is_plain(each, known, names) for each in nodes)
-
-
-def _is_method(node: ast.expr, known: Collection[str], names: list[str]) -> bool:
-    if not isinstance(node, ast.Attribute):
-        return False
-    owner, allowed = node.value, _COLUMN
-    if isinstance(owner, ast.Attribute) and owner.attr == "str":
-        owner, allowed = owner.value, _TEXT
-    return isinstance(owner, ast.Name) and node.attr in allowed and _is_plain(owner, known, names)
+def _method(call: ast.Call) -> list[ast.Attribute]:
+    """Return the attributes of a call such as `qq.isin(…)` or `qq.str.len()`; none if it is another's."""
+    match call:
+        case ast.Call(ast.Attribute(ast.Name(), attr=name) as method, keywords=[]) if name in _COLUMN:
+            return [method]
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name(), attr="str") as text, attr=name) as method, keywords=[]):
+            return [text, method] if name in _TEXT else []
+        case _:
+            return []
 
 
 def read_condition(condition: str, never: Callable[[str, object], str]) -> tuple[str, set[str], list[str]]:
