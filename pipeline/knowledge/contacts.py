@@ -20,7 +20,6 @@ from pipeline.knowledge.text_columns import (
     fits_pattern,
     flag,
     flag_by_distinct,
-    text,
 )
 
 _MOBILE = r"1[3-9][0-9]{9}"
@@ -195,7 +194,7 @@ def email_misspelt(values: pd.Series) -> pd.Series:
     odd = fits_pattern(values, rf"(?i).*@\s*(?:{known})\s*")
     domains = (value.rpartition("@")[2].strip().casefold() for value in values[odd])  # (?i) takes ſ for s, too
     answer[odd] = [_misspellings()[domain] for domain in domains]
-    return text(values, answer)
+    return pd.Series(answer, index=values.index, dtype="str")
 
 
 @cache

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_OURS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
 _READ_AS = str.maketrans("OILU", "011V")
 
 
 def written(value: bytes) -> str:
-    """Return bytes (a multiple of five bits) in groups of four, such as `7K3M-9QTE`."""
-    number = int.from_bytes(value, "big")
-    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(len(value) * 8 - 5, -1, -5))
-    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+    """Return bytes (a multiple of five) in groups of four, such as `7K3M-9QTE`."""
+    return read(base64.b32encode(value).decode().translate(_OURS))
 
 
 def read(typed: str) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, chosen, fits_pattern, flag, text
+from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, chosen, fits_pattern, flag
 
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
@@ -141,7 +141,7 @@ def check_character(first17: pd.Series) -> pd.Series:
     fits = fits_pattern(first17, "[0-9]{17}")
     answer = np.full(len(first17), "", dtype=object)
     answer[fits] = _check_bytes(byte_matrix(first17[fits], 17)).view("S1").astype(str)
-    return text(first17, answer)
+    return pd.Series(answer, index=first17.index, dtype="str")
 
 
 def _check_bytes(digits: Bytes) -> Bytes:

@@ -16,7 +16,6 @@ from pipeline import resources
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
-Objects = npt.NDArray[np.object_]
 Places = npt.NDArray[np.integer[Any]]
 
 
@@ -46,11 +45,6 @@ def fits_pattern(values: pd.Series, pattern: str) -> Bools:
 def flag(values: pd.Series, answers: Bools) -> pd.Series:
     """Return `answers` as a bool column with the index of `values`."""
     return pd.Series(answers, index=values.index, dtype=bool)
-
-
-def text(values: pd.Series, answers: Objects) -> pd.Series:
-    """Return `answers` as a text column with the index of `values`."""
-    return pd.Series(answers, index=values.index, dtype="str")
 
 
 def distinct(values: pd.Series) -> tuple[Places, list[str]]:
@@ -115,28 +109,16 @@ def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
     return flag(columns[0], np.array([answer(*row) for row in rows], dtype=bool)[places])
 
 
-def begins_with(values: pd.Series, characters: bytes) -> Bools:
-    """Return whether each value is longer than one byte and begins with one of these ASCII characters."""
-    data, offsets = _bytes_of(values)
-    long = np.diff(offsets) > 1
-    first = np.zeros(len(long), dtype=np.uint8)
-    first[long] = data[offsets[:-1][long]]
-    return np.isin(first, np.frombuffer(characters, dtype=np.uint8))
+def begins_with(values: pd.Series, characters: str) -> Bools:
+    """Return whether each value is longer than one byte and begins with one of these characters."""
+    column = arrow(values)
+    begins = [cast(Any, pc).starts_with(column, pattern=one).to_numpy(zero_copy_only=False) for one in characters]
+    return np.logical_or.reduce(begins).astype(bool) & (lengths(values) > 1)
 
 
 def lengths(values: pd.Series) -> Places:
     """Return the length of each value in bytes of UTF-8."""
-    return np.diff(_bytes_of(values)[1])
-
-
-def _bytes_of(values: pd.Series) -> tuple[Bytes, Places]:
-    """Return the bytes of all values one after the other, and the offset where each begins (and the last ends)."""
-    column = arrow(values)
-    _, places, data = column.buffers()
-    if len(column) == 0 or data is None:
-        return np.empty(0, dtype=np.uint8), np.zeros(len(column) + 1, dtype=np.int64)
-    offsets = np.frombuffer(places, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    return np.frombuffer(data, dtype=np.uint8), offsets
+    return cast(Any, pc).binary_length(arrow(values)).to_numpy(zero_copy_only=False)
 
 
 def byte_matrix(values: pd.Series, width: int) -> Bytes:
@@ -145,9 +127,6 @@ def byte_matrix(values: pd.Series, width: int) -> Bytes:
     Raises:
         ValueError: a value has another length.
     """
-    data, offsets = _bytes_of(values)
-    if len(data) == 0:
-        return np.empty((0, width), dtype=np.uint8)
-    if not bool((np.diff(offsets) == width).all()):
-        raise ValueError(f"every value must have {width} bytes")
-    return data[offsets[0] : offsets[-1]].reshape(len(values), width)
+    column = arrow(values).cast(pa.large_binary()).cast(pa.binary(width))
+    data = np.frombuffer(column.buffers()[1] or b"", dtype=np.uint8)
+    return data[column.offset * width : (column.offset + len(column)) * width].reshape(len(column), width)
