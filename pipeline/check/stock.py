@@ -28,36 +28,16 @@ from pipeline.check.condition import (
 )
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
+from pipeline.knowledge.text_columns import expectation_rows
 from pipeline.tables import Frame
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")
 _TEXTS = ("regex", "regex_list", "strftime_format")
 _SETS = ("value_set", "value_pairs_set")
-_OF_ONE = "expect_column_values_to_be_"
-BY_SIZE: dict[str, tuple[str, ...]] = {
-    f"{_OF_ONE}between": ("number", "date", "text"),
-    f"{_OF_ONE}increasing": ("number", "date"),
-    f"{_OF_ONE}decreasing": ("number", "date"),
-    "expect_column_value_z_scores_to_be_less_than": ("number",),
-    "expect_column_values_to_not_be_outliers": ("number",),
-    "expect_column_pair_values_a_to_be_greater_than_b": ("number", "date"),
-    "expect_multicolumn_sum_to_equal": ("number",),
-}
+_STOCK = expectation_rows("stock.csv")
+BY_SIZE = {row["expectation"]: row["compares"].split("|") for row in _STOCK if row["compares"]}
 """Expectations that compare by size, and the kinds of columns whose sizes they compare."""
-REFUSED: dict[str, str] = {
-    **dict.fromkeys(
-        [
-            f"expect_column_values_to_{part}like_pattern{end}"
-            for part in ("match_", "not_match_")
-            for end in ("", "_list")
-        ],
-        "只能用于数据库，请改用 expect_column_values_to_match_regex",
-    ),
-    f"{_OF_ONE}of_type": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
-    f"{_OF_ONE}in_type_list": "名册里都是文字，请用 expect_column_values_to_match_regex 写明写法",
-    "expect_column_values_to_match_json_schema": "不是 JSON 的内容判断不了，请改用 expect_column_values_to_match_regex",
-    "expect_multicolumn_values_to_be_unique": "已被取代，请改用 expect_select_column_values_to_be_unique_within_record",
-}
+REFUSED = {row["expectation"]: row["instead"] for row in _STOCK if row["instead"]}
 """Expectations that judge row by row elsewhere and cannot here, each with what to write in its place."""
 _WORDS = {"number": "数字", "date": "日期", "text": "文字"}
 
