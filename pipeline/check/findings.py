@@ -185,20 +185,15 @@ def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
 def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
     """Add the registrar's findings on ID number and name to submissions matched to the row, unless they have one."""
     said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
-    open_rows = table[(table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))]
-    parts: list[Frame] = []
+    is_open = (table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))
+    told: list[RuleVerdict] = []
     for verdict in verdicts:
         rule = verdict.rule
         if rule.field in _KEYS and rule.expectation not in _OF_SEVERAL and len(verdict.rows):
-            rows = open_rows[open_rows["matched_row"].isin(verdict.rows)]
-            told = rows.filter(like="told_").rename(columns=lambda name: name.removeprefix("told_"))
-            parts.append(
-                told.assign(
-                    submission_id=rows["submission_id"], field=rule.field, rule=rule.name, severity="critical",
-                    actor="registrar", message=rule.message, given="", expected="", excepted=False, shared_fault="",
-                )
-            )  # fmt: skip
-    return pd.concat([findings, *parts], ignore_index=True) if parts else findings
+            rows = np.flatnonzero(is_open & table["matched_row"].isin(verdict.rows))
+            as_registrars = replace(rule, severity="critical", actor="registrar")
+            told.append(RuleVerdict(as_registrars, rows, {"given": [""] * len(rows)}))
+    return pd.concat([findings, findings_of(table, told)], ignore_index=True) if told else findings
 
 
 def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:

@@ -104,43 +104,40 @@ def load_table() -> RegionTable:
             table.forebears[heir].append(place)
     official = {place.province for place in table.spans}
     table.provinces = {name: name for name in official | UNDIVIDED} | {base_name(name): name for name in official}
-    _name_cities(table)
-    _name_counties(table)
+    _name_places(table)
     _name_by_alias(table)
     table.province_heads = sorted(table.provinces, key=len, reverse=True)
     _name_across(table)
     return table
 
 
-def _name_cities(table: RegionTable) -> None:
-    """Index cities by name and short form. The longer lasting of two gets a shared form."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+def _name_places(table: RegionTable) -> None:
+    """Index cities and counties by name and short form. A form that two living ones share means neither."""
+    sharing: dict[Place, list[Place]] = defaultdict(list)
     for place in table.spans:
-        if place.city and not place.county:
-            table.city_names.add(place.city)
-            table.cities[place.province][place.city] = place.city
-            for form in short_forms(place.city):
-                found[place.province, form].append(place.city)
-    for (province, form), names in found.items():
-        last = {name: table.last_year(Place(province, name, "")) for name in names}
-        table.cities[province].setdefault(form, max(names, key=lambda name: last[name]))
-
-
-def _name_counties(table: RegionTable) -> None:
-    """Index counties by name and short form. A form that two living counties share means neither."""
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for place in table.spans:
+        name = place.county or place.city
         if place.county:
-            table.county_names.add(place.county)
-            table.counties[place.province, place.city][place.county] = place.county
-            table.homes[place.province, place.county][place.city] = table.last_year(place)
-            for form in short_forms(place.county):
-                found[place.province, place.city, form].append(place.county)
-    for (province, city, form), names in found.items():
-        last = {name: table.last_year(Place(province, city, name)) for name in names}
-        latest = [name for name in names if last[name] == max(last.values())]
+            table.county_names.add(name)
+            table.homes[place.province, name][place.city] = table.last_year(place)
+        elif place.city:
+            table.city_names.add(name)
+        if name:
+            _forms(table, place)[name] = name
+            for form in short_forms(name):
+                sharing[_named(place, form)].append(place)
+    for named, places in sharing.items():
+        last = max(map(table.last_year, places))
+        latest = [place.county or place.city for place in places if table.last_year(place) == last]
         if len(latest) == 1:
-            table.counties[province, city].setdefault(form, latest[0])
+            _forms(table, named).setdefault(named.county or named.city, latest[0])
+
+
+def _forms(table: RegionTable, place: Place) -> dict[str, str]:
+    return table.counties[place.province, place.city] if place.county else table.cities[place.province]
+
+
+def _named(place: Place, form: str) -> Place:
+    return place._replace(county=form) if place.county else place._replace(city=form)
 
 
 def _name_by_alias(table: RegionTable) -> None:

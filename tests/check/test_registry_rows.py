@@ -1,13 +1,20 @@
 """A bad row of the registry is told to the registrar and never becomes a student's fault."""
 
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.check.check_stage import subject_tables
+from pipeline.check.findings import registrar_findings
 from pipeline.check.logic import LOGIC
 from pipeline.check.suites import built_in_rules
+from pipeline.check.validate import RuleVerdict
 from pipeline.match.match_stage import Registries, match, standing_submissions
 from pipeline.match.membership import merge_rows
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
+from pipeline.tables import empty
 from tests import frames
 from tests.spec.judge import LATEST, MATE, facts
 
@@ -114,3 +121,19 @@ def test_a_college_that_the_table_of_colleges_lacks_is_no_fault_of_the_student(k
     )
     assert student == {}
     assert registry == {"registry.college_unknown": "registrar"}
+
+
+def test_the_registrars_fault_stands_with_its_student_and_shows_no_value():
+    table = pd.DataFrame({"submission_id": ["a", "b", "c"], "matched_row": [0, 1, -1], "name": ["王", "李", "张"]})
+    table = table.assign(
+        **dict.fromkeys(["told_school", "told_college", "told_class_name", "told_student_number"], "x")
+    )
+    rule = next(rule for rule in built_in_rules() if rule.name == "registry.name_blank")
+    found = registrar_findings(
+        table, [RuleVerdict(replace(rule, severity="warning"), np.array([0]))], empty("findings")
+    )
+    assert found[["submission_id", "rule", "severity", "actor", "given", "school"]].to_numpy().tolist() == [
+        ["a", "registry.name_blank", "critical", "registrar", "", "x"]
+    ]
+    again = registrar_findings(table, [], found.assign(rule="identity.registry_outdated"))
+    assert registrar_findings(table, [RuleVerdict(rule, np.array([0]))], again).equals(again)
