@@ -14,12 +14,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, chosen, fits_pattern, flag
+from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, chosen, distinct, fits_pattern, flag
 
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 _TRAVEL = r"[A-Z]{1,3}[0-9]{5,10}[A-Z]?|[0-9]{8,10}|[0-9]{10}\([A-Z]\)|[0-9]{1,2}[A-Z]{2}[0-9]{5,6}"
 _FORMS = [
+    ("resident", "[1-7][0-9]{16}[0-9Xx]"),
     ("residence_permit", "8[1-3]0000[0-9]{11}[0-9Xx]"),
     ("foreigner", "9[0-9]{16}[0-9Xx]"),
     ("resident", "[0-9]{17}[0-9Xx]"),
@@ -29,7 +30,7 @@ _FORMS = [
     ("damaged", r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"),
 ]
 """Each kind and how it is written. The first form that fits says what a number is."""
-_OF_18, _OLD15, _OLD_CARD = (0, 1, 2), 3, 4
+_OF_18, _OLD15, _OLD_CARD = (0, 1, 2, 3), 4, 5
 _KINDS = [*(kind for kind, _ in _FORMS), "malformed"]
 _GENDERS = ["", "男", "女"]
 _LEAST_DIGITS = 10  # a shorter mantissa is a display ("4.30302E+17")
@@ -84,13 +85,16 @@ class IdNumbers:
     @cached_property
     def born(self) -> np.ndarray:
         """The date of birth in each number (datetime64[D]); NaT if it has none that exists."""
-        digits = self._values.str[6:14].where(flag(self._values, self._whole), "")
-        old, card = np.flatnonzero(self._forms == _OLD15), np.flatnonzero(self._forms == _OLD_CARD)
-        digits.iloc[old] = "19" + self._values.iloc[old].str[6:12]
-        short = self._values.iloc[card].str[7:13]
-        digits.iloc[card] = ("20" + short).where(short.str[:2] <= str(_CENTURY_PIVOT), "19" + short)
-        dates = pd.to_datetime(digits, format="%Y%m%d", errors="coerce")
-        return dates.where(dates.dt.year.between(1900, 2099)).to_numpy().astype("datetime64[D]")
+        born = np.full(len(self._values), np.datetime64("NaT"), dtype="datetime64[D]")
+        for rows, start in ((self._whole, 6), (self._forms == _OLD15, 6), (self._forms == _OLD_CARD, 7)):
+            digits = self._values[rows].str[start : start + (8 if rows is self._whole else 6)]
+            if rows is not self._whole:
+                recent = (digits.str[:2] <= str(_CENTURY_PIVOT)) & (start == 7)
+                digits = ("20" + digits).where(recent, "19" + digits)
+            dates = pd.to_datetime(digits.to_numpy(dtype=object), format="%Y%m%d", errors="coerce", cache=False)
+            born[rows] = dates.to_numpy().astype("datetime64[D]")
+        born[(born < np.datetime64("1900-01-01")) | (born >= np.datetime64("2100-01-01"))] = np.datetime64("NaT")
+        return born
 
     @property
     def tells_birth(self) -> pd.Series:
@@ -103,8 +107,10 @@ class IdNumbers:
         real = ~np.isnat(self.born)
         answer = ~judged | real
         if months is not None:
-            given = months.where(flag(months, fits_pattern(months, "[0-9]{4}-[0-9]{2}")), "")
-            graduated = pd.to_datetime(given, format="%Y-%m", errors="coerce").to_numpy().astype("datetime64[M]")
+            places, known = distinct(months)
+            known = [month if len(month) == 7 else "" for month in known]
+            dates = pd.to_datetime(np.array(known, dtype=object), format="%Y-%m", errors="coerce")
+            graduated = dates.to_numpy().astype("datetime64[M]")[places]
             aged = judged & real & ~np.isnat(graduated)
             years = (graduated - self.born.astype("datetime64[M]"))[aged].astype(np.int64) // 12
             answer[aged] = (years >= 14) & (years <= 70)
@@ -113,10 +119,9 @@ class IdNumbers:
     @cached_property
     def gender(self) -> pd.Series:
         """男 or 女 by the order digit of each number; "" for older foreigners' cards, which have none."""
-        digits = self._values.str[16:17].where(flag(self._values, self._whole), "")
-        old = np.flatnonzero(self._forms == _OLD15)
-        digits.iloc[old] = self._values.iloc[old].str[14:15]
-        genders = np.select([digits.isin([*"13579"]), digits != ""], [1, 2], 0)
+        genders = np.zeros(len(self._values), dtype=np.int8)
+        for rows, place in ((self._whole, 16), (self._forms == _OLD15, 14)):
+            genders[rows] = np.where(self._values[rows].str[place].isin([*"13579"]), 1, 2)
         return chosen(genders, _GENDERS, self._values.index)
 
     @cached_property

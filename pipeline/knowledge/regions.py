@@ -97,8 +97,7 @@ def _judge(place: Place, year: str) -> tuple[str | bool, ...]:
 def known_code(six: pd.Series) -> pd.Series:
     """Return whether six digits were ever a region's code. Codes ending in 00 or 01 pass under a province."""
     codes = load_table().codes
-    provinces = {code[:2] for code in codes}
-    whole = {code for code in six.unique() if code[:2] in provinces and re.fullmatch("[0-9]{4}0[01]", code)}
+    whole = {code for code in six.unique() if f"{code[:2]}0000" in codes and re.fullmatch("[0-9]{4}0[01]", code)}
     return among(six, {"", "830000", *codes, *whole})
 
 

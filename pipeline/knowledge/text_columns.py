@@ -109,11 +109,12 @@ def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
     return flag(columns[0], np.array([answer(*row) for row in rows], dtype=bool)[places])
 
 
-def begins_with(values: pd.Series, characters: str) -> Bools:
-    """Return whether each value is longer than one byte and begins with one of these characters."""
-    column = arrow(values)
-    begins = [cast(Any, pc).starts_with(column, pattern=one).to_numpy(zero_copy_only=False) for one in characters]
-    return np.logical_or.reduce(begins).astype(bool) & (lengths(values) > 1)
+def begins_with(values: pd.Series, characters: bytes) -> Bools:
+    """Return whether each value is longer than one byte and begins with one of these ASCII characters."""
+    first = cast(Any, pc).binary_slice(arrow(values).cast(pa.large_binary()), 0, 1)
+    wanted = pa.array([bytes([one]) for one in characters], pa.large_binary())
+    begins = cast(Any, pc).is_in(first, value_set=wanted).to_numpy(zero_copy_only=False)
+    return begins & (lengths(values) > 1) if begins.any() else begins
 
 
 def lengths(values: pd.Series) -> Places:

@@ -116,7 +116,7 @@ def text_suspicious(table: Frame, facts: Facts) -> Broken:
 
 
 def _formula_like(column: pd.Series) -> Mask:
-    begins = begins_with(column, "=+@-")
+    begins = begins_with(column, b"=+@-")
     if begins.any():
         begins[begins] = ~fits_pattern(column[begins], r"[+-]?[0-9][0-9 .,()-]*")
     return flag(column, begins)
