@@ -53,8 +53,9 @@ def expectation_type(name: str) -> type[Any] | None:
 
 def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]]:
     """Return a stock rule as it is judged, and its mistakes in Chinese with file and line."""
-    wrong = _unusable(rule)
-    if not wrong:
+    kind = expectation_type(rule.expectation)
+    wrong = _unusable(rule, kind)
+    if kind is not None and not wrong:
         kwargs, wrong = _read_kwargs(rule, codes)
         for pattern in _given(kwargs, ("regex", "regex_list")):
             try:
@@ -62,12 +63,11 @@ def read_stock(rule: Rule, codes: dict[str, CodeTable]) -> tuple[Rule, list[str]
             except re.error:
                 wrong.append(f"“{pattern}”这个样式写得不对")
         rule = replace(rule, kwargs=kwargs, written={})
-        wrong += _refused(rule)
+        wrong += _refused(rule, kind)
     return rule, [f"{rule.place}：{message}" for message in dict.fromkeys(wrong)]
 
 
-def _unusable(rule: Rule) -> list[str]:
-    kind = expectation_type(rule.expectation)
+def _unusable(rule: Rule, kind: type[Any] | None) -> list[str]:
     if kind is None:
         return [f"Great Expectations 没有期望 {rule.expectation}，请核对拼写"]
     if rule.expectation in REFUSED:
@@ -85,9 +85,7 @@ def tells_rows(kind: type[Any]) -> bool:
     return issubclass(kind, (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation))
 
 
-def _refused(rule: Rule) -> list[str]:
-    kind = expectation_type(rule.expectation)
-    assert kind is not None
+def _refused(rule: Rule, kind: type[Any]) -> list[str]:
     try:
         kind(**rule.kwargs)
     except pydantic.ValidationError as error:

@@ -29,19 +29,21 @@ def built_in_rules() -> list[Rule]:
 
 
 def office_rules(folder: Path) -> list[Rule]:
-    """Return the rules in an office's own folder.
+    """Return the built-in rules in an office's wording (`messages:` in its files), and its own rules.
 
     Raises:
         ConfigurationError: every mistake of every file, with file and line.
     """
-    rules: list[Rule] = []
+    suites: list[_Suite] = []
     mistakes: list[str] = []
-    for path in _suites_in(folder):
+    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         try:
-            rules += read_suite(path)
+            suites.append(_open_suite(path, mistakes))
         except ConfigurationError as error:
             mistakes += error.mistakes
-    names = [rule.name for rule in built_in_rules()] + [rule.name for rule in rules]
+    rules = [rule for suite in suites for rule in _rules_of(suite)]
+    known = built_in_rules()
+    names = [rule.name for rule in known + rules]
     mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
     codes = load_codes(folder) if rules else {}
     mistakes += _own_mistakes([rule for rule in rules if not rule.stock], codes)
@@ -51,9 +53,12 @@ def office_rules(folder: Path) -> list[Rule]:
         read = [read_stock(rule, codes) if rule.stock else (rule, []) for rule in rules]
         rules = [rule for rule, _ in read]
         mistakes += [mistake for _, wrong in read for mistake in wrong]
+    wording: dict[str, str] = {}
+    for suite in suites if not mistakes else []:
+        wording |= _messages_of(suite, names)
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
-    return rules
+    return [replace(rule, message=wording.get(rule.name, rule.message)) for rule in known + rules]
 
 
 def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
@@ -85,8 +90,7 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) 
     Raises:
         ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
     """
-    rules = built_in_rules() + (office_rules(folder) if folder else [])
-    wording = office_messages(folder, {rule.name for rule in rules}) if folder else {}
+    rules = office_rules(folder) if folder else built_in_rules()
     unknown = sorted(set(known_issues) - {rule.name for rule in rules})
     if unknown:
         raise ConfigurationError([f"[rules.known_issues] 没有规则 {name}，请核对规则名" for name in unknown])
@@ -94,40 +98,26 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) 
         replace(
             rule,
             known_issue=known_issues.get(rule.name, rule.known_issue),
-            message=wording.get(rule.name, rule.message).replace("{undergraduate_month}", month),
+            message=rule.message.replace("{undergraduate_month}", month),
         )
         for rule in rules
     ]
 
 
-def office_messages(folder: Path, names: Collection[str]) -> dict[str, str]:
-    """Return an office's own messages by rule name (`messages:` in its files).
-
-    Raises:
-        ConfigurationError: a message of a rule that does not exist, with file and line.
-    """
+def _messages_of(suite: _Suite, names: Collection[str]) -> dict[str, str]:
+    node = suite.nodes.get("messages")
+    if node is not None and not isinstance(node, yaml.MappingNode):
+        suite.wrong(node, "messages 下面应逐行写 规则名: 提示文字")
+        return {}
     wording: dict[str, str] = {}
-    mistakes: list[str] = []
-    for path in _suites_in(folder):
-        suite = _open_suite(path, mistakes)
-        node = suite.nodes.get("messages")
-        if node is not None and not isinstance(node, yaml.MappingNode):
-            suite.wrong(node, "messages 下面应逐行写 规则名: 提示文字")
-            continue
-        for key, value in node.value if node is not None else []:
-            if str(key.value) not in names:
-                suite.wrong(key, f"没有规则 {key.value}，请核对规则名")
-            elif not isinstance(value, yaml.ScalarNode) or not str(value.value).strip():
-                suite.wrong(key, f"{key.value} 的提示文字不能为空")
-            else:
-                wording[str(key.value)] = str(value.value).strip()
-    if mistakes:
-        raise ConfigurationError(mistakes, where=str(folder))
+    for key, value in node.value if node is not None else []:
+        if str(key.value) not in names:
+            suite.wrong(key, f"没有规则 {key.value}，请核对规则名")
+        elif not isinstance(value, yaml.ScalarNode) or not str(value.value).strip():
+            suite.wrong(key, f"{key.value} 的提示文字不能为空")
+        else:
+            wording[str(key.value)] = str(value.value).strip()
     return wording
-
-
-def _suites_in(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
 
 
 def read_suite(path: Path) -> list[Rule]:

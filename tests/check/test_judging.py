@@ -170,7 +170,7 @@ def test_no_list_of_rows_is_ever_capped(table, known):
 
 
 def test_an_offices_rules_give_findings_with_rows_like_ours(table, known):
-    rules = office_rules(OFFICE)
+    rules = office_rules(OFFICE)[len(built_in_rules()) :]
     verdicts, _ = judging.validate_rules(table, rules, known, "submissions")
     assert not [verdict for verdict in verdicts if verdict.could_not_run]
     found = findings_of(table, verdicts)

@@ -8,7 +8,7 @@ import yaml
 from pipeline.check import validate as judging
 from pipeline.check.rule import Rule
 from pipeline.check.stock import REFUSED, expectation_type
-from pipeline.check.suites import office_rules
+from pipeline.check.suites import built_in_rules, office_rules
 from pipeline.errors import ConfigurationError
 from pipeline.tables import SUBMISSIONS
 from tests.spec import catalogue
@@ -25,7 +25,7 @@ def rules_of(folder, *entries):
     ]
     text = yaml.safe_dump({"page": "office", "rules": rules}, allow_unicode=True, sort_keys=False)
     (folder / "a.yml").write_text(text, encoding="utf-8")
-    return office_rules(folder)
+    return office_rules(folder)[len(built_in_rules()) :]
 
 
 def entry(name, field, **kwargs):
