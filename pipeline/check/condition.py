@@ -106,16 +106,6 @@ def office_table(table: Frame, columns: Iterable[str]) -> Frame:
     return pd.DataFrame(made, index=table.index).reset_index(drop=True)
 
 
-def unreadable(table: Frame, columns: Iterable[str]) -> list[str]:
-    """Return the number and date columns that hold a value of another kind."""
-    asked = set(columns)
-    return [
-        column
-        for column in table.columns
-        if by_size(column) in asked - {column} and (_sizes(column, table[column]).isna() & (table[column] != "")).any()
-    ]
-
-
 def _sizes(column: str, values: pd.Series) -> pd.Series:
     if kind_of(column) == "number":
         return pd.to_numeric(values, errors="coerce").astype("float64")

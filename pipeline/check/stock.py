@@ -16,16 +16,7 @@ import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields, resources
-from pipeline.check.condition import (
-    by_size,
-    kind_of,
-    never_there,
-    office_table,
-    read_condition,
-    sized,
-    unknown_names,
-    unreadable,
-)
+from pipeline.check.condition import by_size, kind_of, never_there, office_table, read_condition, sized, unknown_names
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
 from pipeline.knowledge.text_columns import expectation_rows
@@ -188,9 +179,17 @@ def stock_table(table: Frame, rules: list[Rule]) -> tuple[Frame, dict[str, str]]
         }
         for rule in rules
     }
-    left_out = {
-        name: f"有的行{'、'.join(fields.label(column) for column in odd)}不是能比大小的数字或日期，这些行没有按本条判断"
-        for name, columns in looked_at.items()
-        if (odd := unreadable(table, columns))
+    columns = office_table(table, set[str]().union(*looked_at.values()))
+    odd = {
+        size: fields.label(column)
+        for column in table.columns
+        if (size := by_size(column)) != column
+        and size in columns
+        and (columns[size].isna().to_numpy() & (table[column] != "").to_numpy()).any()
     }
-    return office_table(table, set[str]().union(*looked_at.values())), left_out
+    left_out = {
+        name: f"有的行{'、'.join(labels)}不是能比大小的数字或日期，这些行没有按本条判断"
+        for name, wanted in looked_at.items()
+        if (labels := [label for size, label in odd.items() if size in wanted])
+    }
+    return columns, left_out
