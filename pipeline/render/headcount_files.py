@@ -238,9 +238,8 @@ class SignedFolder:
         """
         kept = self.path / code_of(digest) / name
         if not kept.is_file() or sha256_of(kept) != sha256:
-            raise MingceError(
-                "签字时保存的文件不见了，或被改动过", where=str(kept), remedy="请从备份找回；找不回来的，请学院重新签字"
-            )
+            remedy = "请从备份找回；找不回来的，请先撤销签字（mingce sign revoke），再由学院重新签字"
+            raise MingceError("签字时保存的文件不见了，或被改动过", where=str(kept), remedy=remedy)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(kept, place)
 
