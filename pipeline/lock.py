@@ -53,7 +53,7 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
             remedy="请等它结束后再试；若确知它已停住，请结束该进程，锁会自动释放",
         ) from None
     try:
-        note = {"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}
+        note = {"pid": os.getpid(), "since": f"{now:%Y-%m-%d %H:%M}"}
         _note(path).write_text(json.dumps(note), encoding="utf-8")
         with _results_held(cohort) if work == "run" else nullcontext():
             yield

@@ -32,6 +32,7 @@ _KNOWN = {
     "slow": ("读了很久还没有读完，已放弃", _BIG),
     "MemoryError": ("展开后太大，未读取", _BIG),
     "PasswordError": ("工作簿有密码", "请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx 后再放回来"),
+    "CalamineError": ("工作簿读不出，可能已损坏", _SAVE_AS),
 }
 _REACH = 3_000_000  # cells of the rows that formulas and error values are in
 _LARGE = "内容铺得太大，未读取。请删去右边和下边多余的内容，或另存为 CSV、Parquet"

@@ -143,7 +143,7 @@ def listed_students(desk: Desk, college: College | None, status: str | None) -> 
     if status:
         code = next((code for code, word in STATUSES.items() if status in (code, word)), "")
         if not code:
-            raise UsageError(f"没有状态 {status}", where="--status", remedy=f"可选：{'、'.join(STATUSES)}")
+            raise UsageError(f"没有状态 {status}", where="--status", remedy=f"可选：{'、'.join(STATUSES.values())}")
         rows = rows[rows["status"] == code]
     ordered = rows.sort_values(["school_code", "college", "class_name", "student_number"])
     return [
