@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,7 @@ from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import fields_read
 from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units
 from pipeline.errors import InputError
+from pipeline.knowledge.text_columns import by_distinct
 from pipeline.review.decision_rows import COLUMNS, OPINIONS, read_decision_rows
 
 Sheet = Any  # XlsxWriter ships no types
@@ -124,11 +125,11 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.D
     new = rows.copy()
     for field in _NUMBERS:
         if field in rows:
-            new[field] = _mapped(rows[field], lambda value, field=field: disguise.number(field, value))
-    new["id_number"] = _mapped(rows["id_number"], lambda value: _id_number(value, disguise))
+            new[field] = by_distinct(rows[field], lambda value, field=field: disguise.number(field, value))
+    new["id_number"] = by_distinct(rows["id_number"], lambda value: _id_number(value, disguise))
     if "email" in rows:
-        new["email"] = _mapped(rows["email"], disguise.email)
-        new["home_address"] = _mapped(rows["home_address"], disguise.address)
+        new["email"] = by_distinct(rows["email"], disguise.email)
+        new["home_address"] = by_distinct(rows["home_address"], disguise.address)
     bases = {
         (field, number): name
         for registry in sources.registries
@@ -144,13 +145,10 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.D
             # a class may look like a person's name: the registry's own values stay
             own = [registry.rows[field] for registry in sources.registries if field in _STRUCTURE]
             known = {str(name) for column in own for name in column}
-            new[field] = _mapped(new[field], lambda text, known=known: text if text in known else disguise.text(text))
+            new[field] = by_distinct(
+                new[field], lambda text, known=known: text if text in known else disguise.text(text)
+            )
     return new.astype({name: "str" for name in fields.names() if name in new})
-
-
-def _mapped(column: pd.Series, change: Callable[[str], str]) -> pd.Series:
-    answers = {value: change(value) if value else "" for value in column.unique()}
-    return column.map(answers)
 
 
 def _id_number(given: str, disguise: Disguise) -> str:
@@ -163,11 +161,11 @@ def _id_number(given: str, disguise: Disguise) -> str:
 
 def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disguise: Disguise) -> None:
     new = rows.assign(
-        id_number=_mapped(rows["id_number"], lambda value: _id_number(value, disguise)),
-        student_number=_mapped(rows["student_number"], lambda value: disguise.number("student_number", value)),
-        exam_number=_mapped(rows["exam_number"], lambda value: disguise.number("exam_number", value)),
-        name=_mapped(rows["name"], disguise.name),
-        commissioning_unit=_mapped(rows["commissioning_unit"], disguise.text),
+        id_number=by_distinct(rows["id_number"], lambda value: _id_number(value, disguise)),
+        student_number=by_distinct(rows["student_number"], lambda value: disguise.number("student_number", value)),
+        exam_number=by_distinct(rows["exam_number"], lambda value: disguise.number("exam_number", value)),
+        name=by_distinct(rows["name"], disguise.name),
+        commissioning_unit=by_distinct(rows["commissioning_unit"], disguise.text),
     )
     kept = [field for field in fields.in_registry() if field in columns]
     (out / "registry").mkdir(exist_ok=True)

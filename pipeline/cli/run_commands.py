@@ -143,10 +143,8 @@ def _answers(cohort: cohorts.Cohort, looked: column_report.Looked, *, ask: bool)
 def _show(cohort: cohorts.Cohort, looked: column_report.Looked) -> None:
     for sheet in looked.sheets:
         _show_sheet(column_report.whose_name(cohort, sheet.whose), sheet)
-    for line in looked.unread:
-        print(f"未能读取：{line}")
-    for whose, lost in looked.missing.items():
-        print(f"{column_report.whose_name(cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
+    for line in looked.lines(cohort):
+        print(line)
     for each in looked.proposals:
         proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
         whose, field = column_report.whose_name(cohort, each.whose), fields.label(each.field)

@@ -16,7 +16,7 @@ from pipeline.cohort import FILE_NAME, load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import MingceError, RefusedError, UsageError
 from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show_in
-from pipeline.operate.column_report import Looked, Proposal, answers_of, look_at_columns, whose_name
+from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
 from pipeline.render import overview
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.ledger import open_ledger
@@ -194,18 +194,10 @@ def show_columns(office: DeskCohort) -> widgets.Widget:
         ]
         save = button(f"把打勾的写进 {FILE_NAME}", lambda: _save_ticked(office, asked, output), "primary")
         questions.children = [*(box for _, box in asked), save] if asked else []
-        show_in(output, _columns_told(office, looked))
+        lines = looked.lines(office.cohort) + ["请核对上面的问题，是的打勾，然后写入。"] * bool(asked)
+        show_in(output, "\n".join(lines or ["每一列都认得，没有要确认的。"]) + "\n")
 
     return widgets.VBox([button("逐列核对：每一列读成了什么", look), questions, output])
-
-
-def _columns_told(office: DeskCohort, looked: Looked) -> str:
-    lines = [f"未能读取：{line}" for line in looked.unread]
-    for whose, lost in looked.missing.items():
-        lines.append(f"{whose_name(office.cohort, whose)}缺少：{'、'.join(map(fields.label, lost))}")
-    if looked.proposals:
-        lines.append("请核对上面的问题，是的打勾，然后写入。")
-    return "\n".join(lines or ["每一列都认得，没有要确认的。"]) + "\n"
 
 
 def _save_ticked(office: DeskCohort, asked: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:

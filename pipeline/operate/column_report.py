@@ -62,6 +62,12 @@ class Looked:
     missing: dict[str, list[str]]
     unread: list[str]
 
+    def lines(self, cohort: Cohort) -> list[str]:
+        """Return in Chinese what could not be read and which fields are missing."""
+        lacking = ((whose_name(cohort, whose), map(fields.label, lost)) for whose, lost in self.missing.items())
+        unread = [f"未能读取：{line}" for line in self.unread]
+        return [*unread, *(f"{whose}缺少：{'、'.join(labels)}" for whose, labels in lacking)]
+
 
 def whose_name(cohort: Cohort, code: str) -> str:
     """Return the Chinese name of a school's registry, or of the submissions for ""."""

@@ -64,19 +64,13 @@ def machine() -> Iterator[Check]:
 def _lacking_packages() -> list[str]:
     from packaging.requirements import Requirement
 
-    try:
-        wanted = [Requirement(text) for text in metadata.requires("mingce") or []]
-    except metadata.PackageNotFoundError:
-        return ["mingce"]
-    lacking: list[str] = []
-    for each in wanted:
-        if each.marker and not each.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            fits = each.specifier.contains(metadata.version(each.name), prereleases=True)
-        except metadata.PackageNotFoundError:
-            fits = False
-        lacking += [] if fits else [str(each.name)]
+    own = next(iter(metadata.distributions(name="mingce")), None)
+    lacking = [] if own else ["mingce"]
+    for each in map(Requirement, (own.requires if own else None) or []):
+        wanted = each.marker is None or each.marker.evaluate({"extra": ""})
+        versions = [found.version for found in metadata.distributions(name=each.name)] if wanted else []
+        if wanted and not any(each.specifier.contains(version, prereleases=True) for version in versions):
+            lacking.append(each.name)
     return lacking
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -49,12 +50,14 @@ def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
     if is_gsheet(place):
         from pipeline.collect.google.read import read_sheet
 
-        return _conform(_read_table(read_sheet(place, cohort, None), place), place)
+        return _decisions(read_sheet(place, cohort, None), place)
     read = [
-        _conform(_read_file(path), path.name).assign(source=os.path.relpath(path, cohort.folder).replace(os.sep, "/"))
+        _decisions(read_table_file(read_content(path, path.parent)), path.name).assign(
+            source=os.path.relpath(path, cohort.folder).replace(os.sep, "/")
+        )
         for path in decision_files(cohort)
     ]
-    return pd.concat(read, ignore_index=True) if read else _conform(pd.DataFrame(columns=COLUMNS), place)
+    return pd.concat(read, ignore_index=True) if read else _table([], 1)
 
 
 def decision_files(cohort: Cohort) -> list[Path]:
@@ -75,23 +78,8 @@ def missing_file(cohort: Cohort) -> list[str]:
     return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
 
 
-def _conform(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    frame = frame.rename(columns=lambda name: str(name).strip())
-    missing = [name for name in ("学号", "意见") if name not in frame.columns]
-    if missing:
-        raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
-    row = frame["row"] if "row" in frame.columns else pd.Series(range(2, len(frame) + 2), index=frame.index)
-    blank = pd.Series("", index=frame.index, dtype="str")
-    text = {name: frame[name].fillna("").astype("str").str.strip() if name in frame else blank for name in COLUMNS}
-    clean = pd.DataFrame({"row": row.astype("int64"), **text})
-    return clean[(clean["学号"] != "") | (clean["意见"] != "")].reset_index(drop=True)
-
-
-def _read_file(path: Path) -> pd.DataFrame:
-    return _read_table(read_table_file(read_content(path, path.parent)), path.name)
-
-
-def _read_table(reading: Reading, where: str) -> pd.DataFrame:
+def _decisions(reading: Reading, where: str) -> pd.DataFrame:
+    """Return `row` (1-based) and `COLUMNS` of the rows with a number or an opinion, below the first one with 学号."""
     grids = {grid.sheet: grid for grid in reversed(reading.grids)}
     grid = grids.get(_WORKSHEET) or next(iter(reading.grids), None)
     if grid is None:
@@ -102,11 +90,18 @@ def _read_table(reading: Reading, where: str) -> pd.DataFrame:
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
         raise InputError(why, where=where, remedy=remedy)
     top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
-    names, body = rows[top] if rows else [], rows[top + 1 :]
-    places = {name: names.index(name) for name in COLUMNS if name in names}
-    columns = {name: [row[at] if at < len(row) else "" for row in body] for name, at in places.items()}
-    first = top + 2
-    return pd.DataFrame({"row": range(first, first + len(body)), **columns})
+    names = rows[top] if rows else []
+    missing = [name for name in ("学号", "意见") if name not in names]
+    if missing:
+        raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
+    places = [names.index(name) if name in names else sys.maxsize for name in COLUMNS]
+    return _table([[row[at] if at < len(row) else "" for at in places] for row in rows[top + 1 :]], top + 2)
+
+
+def _table(cells: list[list[str]], first: int) -> pd.DataFrame:
+    table = pd.DataFrame(cells, columns=COLUMNS, dtype="str")
+    table.insert(0, "row", range(first, first + len(cells)))
+    return table[(table["学号"] != "") | (table["意见"] != "")].reset_index(drop=True)
 
 
 def write_sheet(path: Path, desk: Desk, college: College) -> Path:

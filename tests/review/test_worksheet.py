@@ -2,9 +2,10 @@
 
 import dataclasses
 
-import pandas as pd
 import pytest
 
+from pipeline.collect.formats import read_table_file
+from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError
 from pipeline.review import decision_rows
 from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
@@ -19,10 +20,14 @@ def ledger(tmp_path):
         yield opened
 
 
+def read(path):
+    return decision_rows._decisions(read_table_file(read_content(path, path.parent)), path.name)
+
+
 def rows(*given):
     """Each `number 意见 审核人 说明`, separated by blanks; a dash is a blank cell."""
     cells = [[part.replace("-", "") for part in (*line.split(), "-", "-", "-")[:4]] for line in given]
-    return decision_rows._conform(pd.DataFrame(cells, columns=["学号", "意见", "审核人", "说明"], dtype="str"), "t")
+    return decision_rows._table([["", *row, "", ""] for row in cells], 2)
 
 
 def take(run, ledger, *given, source="decisions.csv"):
@@ -126,7 +131,7 @@ def test_the_school_column_tells_students_apart(ledger):
 def test_files(tmp_path, encoding):
     path = tmp_path / "decisions.csv"
     path.write_bytes("学号,意见,审核人,说明,备注\n0013, 通过 ,王,,\n,,,,\n".encode(encoding))
-    found = decision_rows._conform(decision_rows._read_file(path), "d")
+    found = read(path)
     assert found.to_dict("records") == [
         {
             "row": 2,
@@ -150,7 +155,7 @@ def test_workbook(tmp_path):
         sheet = book.add_worksheet("审核")
         for at, row in enumerate([["审核记录"], ["学号", "意见", "审核人"], [1305030101, "通过", "王"]]):
             sheet.write_row(at, 0, row)
-    found = decision_rows._conform(decision_rows._read_file(path), "d")
+    found = read(path)
     assert found[["row", "学号", "意见"]].values.tolist() == [[3, "1305030101", "通过"]]
 
 
@@ -158,7 +163,7 @@ def test_unreadable_files(tmp_path):
     for name, data in (("a.xlsx", b"no"), ("a.csv", "姓名\n张\n".encode())):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError):
-            decision_rows._conform(decision_rows._read_file(tmp_path / name), name)
+            read(tmp_path / name)
 
 
 def test_a_table_made_to_hurt_is_refused(tmp_path):
@@ -167,7 +172,7 @@ def test_a_table_made_to_hurt_is_refused(tmp_path):
 
     for name in ("far-cell.xlsx", "no-references.xlsx", "lying.xlsx", "truncated.xlsx", "laughs.xlsx", "far.ods"):
         with pytest.raises(InputError):
-            decision_rows._conform(decision_rows._read_file(HERE / name), name)
+            read(HERE / name)
 
 
 def test_what_stands_for_a_number_is_masked_and_short(ledger):
