@@ -150,15 +150,12 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
 
 def _wait_until_it_answers(server: JupyterServer) -> None:
     end = time.monotonic() + _WAIT
-    while time.monotonic() < end:
-        if server.process.poll() is not None:
-            break
+    while time.monotonic() < end and server.process.poll() is None:
         try:
             server.ask("GET", "status")
+            return
         except requests.RequestException:
             time.sleep(0.1)
-        else:
-            return
     log = server.folder / _PRIVATE / "jupyterlab.log"
     remedy = "没有安装 JupyterLab 时，请先安装：pip install jupyterlab jupyterlab-language-pack-zh-CN"
     raise DeskError("JupyterLab 没有启动", where=str(log), remedy=remedy)
@@ -236,47 +233,41 @@ def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
         raise DeskError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
 
 
-class WaitingPage(ThreadingHTTPServer):
-    """A page at a path that cannot be guessed. It redirects to `desk` once that is set."""
+@dataclass
+class WaitingPage:
+    """The address of a page that asks for patience, and the address of the `desk` that it leads to, once known."""
 
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _WaitingHandler)
-        self.path = f"/{secrets.token_urlsafe(24)}"
-        self.address = f"http://127.0.0.1:{self.server_port}{self.path}"
-        self.desk = ""
-        """The address that a waiting browser is redirected to, once it is known."""
-        self.began = time.monotonic()
-
-
-class _WaitingHandler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, WaitingPage)
-        if self.path != server.path:
-            self.send_error(404)
-            return
-        page = render("page/waiting.html.j2", seconds=int(time.monotonic() - server.began)).encode()
-        self.send_response(302 if server.desk else 200)
-        if server.desk:
-            self.send_header("Location", server.desk)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Write no log to the terminal."""
+    address: str
+    desk: str = ""
 
 
 @contextmanager
 def waiting_page() -> Generator[WaitingPage]:
-    """Serve the waiting page on 127.0.0.1 while the block runs."""
-    with WaitingPage() as server:
+    """Serve the waiting page on 127.0.0.1 while the block runs, at a path that cannot be guessed."""
+    path, began = f"/{secrets.token_urlsafe(24)}", time.monotonic()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != path:
+                self.send_error(404)
+                return
+            page = render("page/waiting.html.j2", seconds=int(time.monotonic() - began)).encode()
+            self.send_response(302 if waiting.desk else 200)
+            if waiting.desk:
+                self.send_header("Location", waiting.desk)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Write no log to the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        waiting = WaitingPage(f"http://127.0.0.1:{server.server_port}{path}")
         Thread(target=server.serve_forever, name="waiting page", daemon=True).start()
         try:
-            yield server
+            yield waiting
         finally:
             server.shutdown()

@@ -70,9 +70,35 @@ class Ledger(AbstractContextManager["Ledger"]):
             return self._write(connection, decide(_frame(connection, kinds)))
 
     def _write(self, connection: Connection, new: Sequence[Entry]) -> list[Stored]:
-        account = system_account()
-        named = [_with_account(entry, account, self._reviewers) for entry in new]
-        return _write(connection, named, self._clock(), account)
+        """Write entries that are not there yet, by `unique_key`, each chained to the one before."""
+        at, account = self._clock().astimezone(SHANGHAI).isoformat(timespec="seconds"), system_account()
+        seq, previous = _head(connection)
+        keys = {entry.unique_key for entry in new if entry.unique_key}
+        known: dict[str | None, int] = _looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys)
+        rows: list[dict[str, Any]] = []
+        private: list[dict[str, Any]] = []
+        stored: list[Stored] = []
+        for entry in (_with_account(entry, account, self._reviewers) for entry in new):
+            if entry.unique_key in known:
+                stored.append(Stored(known[entry.unique_key], new=False))
+                continue
+            seq += 1
+            side: dict[str, Any] = {}
+            if entry.why or entry.personal:
+                values = canonical(dict(entry.personal)) if entry.personal else ""
+                side = {"seq": seq, "salt": secrets.token_hex(16), "why": entry.why, "values": values}
+            row: dict[str, Any] = {name: getattr(entry, name, "") for name in _TEXT} | {
+                "seq": seq, "at": at, "account": account, "previous": previous, "data": canonical(dict(entry.data)),
+                "personal_digest": side_digest(side) if side else "",
+            }  # fmt: skip
+            row["hash"] = previous = entry_hash(row)
+            rows.append(row)
+            private += [side] if side else []
+            stored.append(Stored(seq, new=True))
+            if entry.unique_key:
+                known[entry.unique_key] = seq
+        _insert(connection, rows, private)
+        return stored
 
     def entries(self, *kinds: str) -> pd.DataFrame:
         """Return entries (of these kinds, or all) by `seq` (int). All else is text; `data` and `values` hold JSON."""
@@ -163,37 +189,6 @@ def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> E
         )
     bound = bool(own) and by == own and "source" not in entry.data
     return replace(entry, data={**entry.data, "named": "account" if bound else "typed"})
-
-
-def _write(connection: Connection, new: Sequence[Entry], now: datetime, account: str) -> list[Stored]:
-    at = now.astimezone(SHANGHAI).isoformat(timespec="seconds")
-    seq, previous = _head(connection)
-    keys = {entry.unique_key for entry in new if entry.unique_key}
-    known: dict[str | None, int] = _looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys)
-    rows: list[dict[str, Any]] = []
-    private: list[dict[str, Any]] = []
-    stored: list[Stored] = []
-    for entry in new:
-        if entry.unique_key in known:
-            stored.append(Stored(known[entry.unique_key], new=False))
-            continue
-        seq += 1
-        side: dict[str, Any] = {}
-        if entry.why or entry.personal:
-            values = canonical(dict(entry.personal)) if entry.personal else ""
-            side = {"seq": seq, "salt": secrets.token_hex(16), "why": entry.why, "values": values}
-        row: dict[str, Any] = {name: getattr(entry, name, "") for name in _TEXT} | {
-            "seq": seq, "at": at, "account": account, "previous": previous, "data": canonical(dict(entry.data)),
-            "personal_digest": side_digest(side) if side else "",
-        }  # fmt: skip
-        row["hash"] = previous = entry_hash(row)
-        rows.append(row)
-        private += [side] if side else []
-        stored.append(Stored(seq, new=True))
-        if entry.unique_key:
-            known[entry.unique_key] = seq
-    _insert(connection, rows, private)
-    return stored
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], private: list[dict[str, Any]]) -> None:
