@@ -29,7 +29,8 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes as JSON does, and U+007F too
 
 
-def _lines(values: Mapping[str, object]) -> list[str]:
+def toml_lines(values: Mapping[str, object]) -> list[str]:
+    """Return a TOML section's lines of settings: texts, numbers, dates, booleans."""
     written = {key: quoted(value) if isinstance(value, str) else value for key, value in values.items()}
     return [f"{key} = {str(value).lower() if isinstance(value, bool) else value}" for key, value in written.items()]
 
@@ -79,7 +80,7 @@ def _carried(cohort: Cohort, previous: str) -> str:
         sections["rules"] = {"folder": f"{previous}/{cohort.rules.folder}"}
     if cohort.reports.notebooks:
         sections["reports"] = {"notebooks": f"{previous}/{cohort.reports.notebooks}"}
-    parts = ["\n".join(["", f"[{name}]", *_lines(section), ""]) for name, section in sections.items() if section]
+    parts = ["\n".join(["", f"[{name}]", *toml_lines(section), ""]) for name, section in sections.items() if section]
     return "\n# 以下沿用上一届的设置\n" + "".join(parts) if parts else ""
 
 
@@ -104,8 +105,8 @@ def cohort_text(starter: Starter) -> str:
 
 def _school(school: School) -> str:
     given = {"code": school.code, "name": school.name, "registry": school.registry}
-    columns = ["[schools.columns]", *_lines(school.columns)] if school.columns else []
-    return "\n".join(["[[schools]]", *_lines(given), *columns, ""])
+    columns = ["[schools.columns]", *toml_lines(school.columns)] if school.columns else []
+    return "\n".join(["[[schools]]", *toml_lines(given), *columns, ""])
 
 
 def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
@@ -160,7 +161,7 @@ def _with_columns(text: str, place: int | None, columns: Mapping[str, str]) -> s
         return _filled(lines, own[0], columns)
     inner = [number for number, _, _ in heads if start < number < end]
     last = max(n for n in range(start, inner[0] if inner else end) if lines[n].strip()[:1] not in ("", "#"))
-    lines[last + 1 : last + 1] = ["", f"[{section}.columns]", *_lines(columns)]
+    lines[last + 1 : last + 1] = ["", f"[{section}.columns]", *toml_lines(columns)]
     return "\n".join(lines) + "\n"
 
 
@@ -169,4 +170,4 @@ def _filled(lines: list[str], head: int, columns: Mapping[str, str]) -> str:
     end = next((n for n in range(head + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
     again = re.compile(rf"\s*(?:{'|'.join(map(re.escape, columns))})\s*=")
     kept = [line for line in lines[head + 1 : end] if not again.match(line)]
-    return "\n".join([*lines[: head + 1], *_lines(columns), *kept, *lines[end:]]) + "\n"
+    return "\n".join([*lines[: head + 1], *toml_lines(columns), *kept, *lines[end:]]) + "\n"

@@ -21,7 +21,7 @@ from pipeline import fields
 from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import PictureNames, draw_pictures
 from pipeline.cohort import Cohort
-from pipeline.cohort_text import quoted
+from pipeline.cohort_text import toml_lines
 from pipeline.collect.collected import Collected, together
 from pipeline.collect.inputs import is_gsheet
 from pipeline.collect.school_tables import COLLEGES, COUNSELORS, read_people, read_registry
@@ -240,16 +240,17 @@ def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
 
 
 def _settings(cohort: Cohort, *, decisions: bool) -> str:
-    section, window = cohort.cohort, cohort.window
-    lines = ["[cohort]", f"name = {quoted(section.name)}", f"year = {section.year}"]
-    lines += [f"undergraduate_month = {quoted(section.undergraduate_month)}"]
-    lines += [f"student_number = {quoted(section.student_number)}", "", "[window]", f"opens = {window.opens}"]
-    lines += [f"closes = {window.closes}", f"college_due = {window.college_due}"]
-    for school in cohort.schools:
-        lines += ["", "[[schools]]", f"code = {quoted(school.code)}", f"name = {quoted(school.name)}"]
-        lines.append(f"registry = {quoted(f'registry/{school.code}.csv')}")
-    lines += ["", "[submissions]", 'from = "submissions/*"', *(['photos = "photos"'] if cohort.photos_folder else [])]
-    lines += ["", "[people]", 'colleges = "colleges.csv"', 'counselors = "counselors.csv"']
-    lines += ["", "[rules]", 'folder = "rules"'] if cohort.rules.folder else []
-    lines += ["", "[review]", 'decisions = "decisions.csv"'] if decisions else []
-    return "\n".join(lines) + "\n"
+    photos = {"photos": "photos"} if cohort.photos_folder else {}
+    sections: list[tuple[str, dict[str, object]]] = [
+        ("[cohort]", cohort.cohort.model_dump(include={"name", "year", "undergraduate_month", "student_number"})),
+        ("[window]", cohort.window.model_dump()),
+        *(
+            ("[[schools]]", {"code": s.code, "name": s.name, "registry": f"registry/{s.code}.csv"})
+            for s in cohort.schools
+        ),
+        ("[submissions]", {"from": "submissions/*", **photos}),
+        ("[people]", {"colleges": "colleges.csv", "counselors": "counselors.csv"}),
+        *([("[rules]", {"folder": "rules"})] if cohort.rules.folder else []),
+        *([("[review]", {"decisions": "decisions.csv"})] if decisions else []),
+    ]
+    return "\n".join(line for head, values in sections for line in (head, *toml_lines(values), ""))

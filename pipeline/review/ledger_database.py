@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from pipeline.errors import ConfigurationError, MingceError, reason_of
+from pipeline.resources import report_table
 from pipeline.review.chain import COVERED
 
 SCHEMA = "0001"  # the version of the tables below; a ledger of another one is refused
@@ -76,25 +77,6 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
     return kind if kind.startswith(_SHARES) else ""
 
 
-_NO_LOCKS = (
-    "账本所在的文件系统不能加锁（多见于网络共享）",
-    "请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL 的地址",
-)
-_FAULTS = {
-    "SQLITE_FULL": ("磁盘写满了，账本没有写入", "请腾出空间后再做一次"),
-    "SQLITE_IOERR_LOCK": _NO_LOCKS,
-    "SQLITE_IOERR_SHMLOCK": _NO_LOCKS,
-    "SQLITE_IOERR_SHMMAP": _NO_LOCKS,
-    "SQLITE_PROTOCOL": _NO_LOCKS,
-    "SQLITE_IOERR": ("账本读写失败（磁盘写满或有故障）", "请核对磁盘后再做一次"),
-    "SQLITE_READONLY": ("账本只能读不能写", "请核对账本文件和它所在文件夹的权限"),
-    "SQLITE_CANTOPEN": ("打不开账本", "请核对账本文件和它所在文件夹的权限"),
-    "SQLITE_BUSY": ("账本正被另一个程序占用", "请稍后再做一次；若一直如此，请关闭打开它的程序"),
-    "SQLITE_NOTADB": ("账本文件不是账本", "请用 mingce backup 留下的副本换回它"),
-    "SQLITE_CORRUPT": ("账本文件已损坏", "请用 mingce backup 留下的副本换回它"),
-}
-
-
 @contextmanager
 def faults_told() -> Generator[None]:
     """Raise MingceError, in Chinese, for SQLite's errors of disk, rights and locks. Other errors pass."""
@@ -102,10 +84,11 @@ def faults_told() -> Generator[None]:
         yield
     except DatabaseError as error:
         name = str(getattr(error.orig, "sqlite_errorname", ""))
-        told = next((words for prefix, words in _FAULTS.items() if name.startswith(prefix)), None)
+        faults = report_table("words")["ledger_faults"]
+        told = next((one for one in faults if name.startswith(tuple(one["names"]))), None)
         if told is None:
             raise
-        raise MingceError(told[0], where="[ledger] url", remedy=told[1]) from None
+        raise MingceError(told["what"], where="[ledger] url", remedy=told["remedy"]) from None
 
 
 def _private_file(path: Path) -> None:
