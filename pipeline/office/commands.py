@@ -19,12 +19,14 @@ from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show
 from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
 from pipeline.render import overview
 from pipeline.render.pieces import Piece, piece
+from pipeline.resources import report_table
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import newer_attempt
 from pipeline.summary import doubts, with_answers
 
+_BOXES, _MORE = (report_table("desk")[name] for name in ("boxes", "more"))
 _COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
 _ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
 
@@ -51,12 +53,12 @@ def show_send(office: DeskCohort) -> widgets.Widget:
 def show_more(office: DeskCohort) -> widgets.Widget:
     """Return a form for the less frequent commands."""
     which = box(widgets.Dropdown, "要做的", "420px", options=list(_MORE))
-    boxes = {name: widgets.Text(description=label, placeholder=hint) for name, (label, hint) in _BOXES.items()}
+    boxes = {name: widgets.Text(description=one["label"], placeholder=one["hint"]) for name, one in _BOXES.items()}
 
     def words() -> list[str]:
-        command, needs = _MORE[str(which.value)]
+        command, needs = (_MORE[str(which.value)][name] for name in ("words", "needs"))
         named = {name: str(text.value).strip() for name, text in boxes.items()}
-        lacking = [_BOXES[need][0] for need in needs if not named[need]]
+        lacking = [_BOXES[need]["label"] for need in needs if not named[need]]
         if lacking:
             raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
         command = [named["number"] if word == "NUMBER" else word for word in command]
@@ -66,33 +68,6 @@ def show_more(office: DeskCohort) -> widgets.Widget:
 
     form = widgets.HBox([which, *boxes.values()], layout=widgets.Layout(flex_flow="row wrap"))
     return widgets.VBox([form, _command(office, "执行", words), show_columns(office)])
-
-
-_BOXES = {
-    "college": ("院系", "学校代码/院系；签字、接收、上报必填"),
-    "by": ("经办人", "签字、接收必填"),
-    "why": ("说明", "需要说明原因时填写"),
-    "number": ("编号", "整体问题的编号"),
-}
-_MORE: dict[str, tuple[list[str], tuple[str, ...]]] = {
-    "检查设置、数据来源和环境": (["doctor"], ()),
-    "看每一列读成了什么": (["columns"], ()),
-    "整体问题：大家的写法是对的，记作别名": (["columns", "--settle", "NUMBER", "--as", "alias"], ("number", "by")),
-    "整体问题：交回学生更正": (["columns", "--settle", "NUMBER", "--as", "students"], ("number", "by")),
-    "谁不在本届": (["scope", "list"], ()),
-    "确认全校导出：别的年份毕业的不在本届": (["scope", "years"], ("by", "why")),
-    "把状态写回共享表格": (["write-back"], ()),
-    "班级核对签名表（打印）": (["papers", "--kind", "proof"], ()),
-    "学籍勘误汇总表（给教务）": (["papers", "--kind", "errata"], ()),
-    "问题表（发给院系改）": (["papers", "--kind", "corrections"], ()),
-    "核对结果（张贴）": (["papers", "--kind", "results"], ()),
-    "操作流程（给学生）": (["papers", "--kind", "guide"], ()),
-    "规则的核验记录（Data Docs）": (["docs"], ()),
-    "学院签字": (["sign"], ("college", "by")),
-    "就业办接收": (["accept"], ("college", "by")),
-    "上报文件的草稿（看格式）": (["handin", "--draft"], ()),
-    "上报文件（已签字的院系）": (["handin"], ()),
-}
 
 
 def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], said: str = "") -> widgets.Widget:

@@ -11,7 +11,7 @@ from pipeline.office.commands import _MORE
 
 @pytest.mark.parametrize("label", _MORE)
 def test_a_command_of_the_desk_is_one_of_the_command_line(label: str):
-    words, needs = _MORE[label]
+    words, needs = _MORE[label]["words"], _MORE[label]["needs"]
     command: Any = typer.main.get_command(app)
     rest = list(words)
     while hasattr(command, "commands"):
