@@ -11,11 +11,11 @@ import pytest
 
 from pipeline.errors import RefusedError
 from pipeline.review import actions
-from pipeline.review import ledger as ledger_module
 from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
 from pipeline.review.granting import add_exception
+from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import KINDS, lay_desk
 from pipeline.review.signatures import college_states, signed_digest
 from pipeline.review.signing import accept, sign
@@ -121,17 +121,17 @@ class Season:
         """Do it; where the power goes before, within or after the writing, do it again."""
         for _ in range(5):
             where = self.random.choice(["", "", "", "", "", "before", "within", "after"])
-            write = ledger_module._write
+            write = Ledger._write
 
-            def failing(connection, new, now, account, where=where, write=write):
+            def failing(self, connection, new, where=where, write=write):
                 if where == "before":
                     raise Crash
-                stored = write(connection, new, now, account)
+                stored = write(self, connection, new)
                 if where == "within":
                     raise Crash
                 return stored
 
-            ledger_module._write = failing
+            Ledger._write = failing
             try:
                 result = act()
                 if where == "after":
@@ -140,7 +140,7 @@ class Season:
             except Crash:
                 continue
             finally:
-                ledger_module._write = write
+                Ledger._write = write
         return act()
 
     def office(self):
