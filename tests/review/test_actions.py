@@ -154,7 +154,7 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
         "看的是运行 20161101-080000-abcd",
     ]
     assert "名1" not in told
-    with pytest.raises(UsageError, match="没有状态.*可选：.*待审核"):
+    with pytest.raises(UsageError, match=r"没有状态.*可选：.*待审核"):
         listed_students(desk, None, "好")
     actions.approve(corrected, ledger, ["1"], WANG)
     assert status(corrected, ledger) == "approved"
