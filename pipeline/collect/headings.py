@@ -6,7 +6,6 @@ A merely similar heading is a question (`likely_field`). `expectations/other_col
 
 from __future__ import annotations
 
-import csv
 import re
 import tomllib
 import unicodedata
@@ -19,6 +18,7 @@ from typing import Literal
 from rapidfuzz.distance import OSA
 
 from pipeline import fields, resources
+from pipeline.knowledge.text_columns import expectation_rows
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
 
@@ -143,11 +143,9 @@ def field_of_heading(label: str) -> str:
 @cache
 def _others() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the words of `other_columns.csv`, with the fields that stay the student's `under` and `beside` each."""
-    with (resources.expectations() / "other_columns.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
     return {
         row["word"]: {where: tuple(filter(None, row[where].split("|"))) for where in ("under", "beside")}
-        for row in rows
+        for row in expectation_rows("other_columns.csv")
     }
 
 

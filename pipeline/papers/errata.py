@@ -6,7 +6,6 @@ listed and first reported, by school, student number and field, without values.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from pipeline import fields, resources
+from pipeline import fields
 from pipeline.check.logic import compared_form
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
+from pipeline.knowledge.text_columns import expectation_rows
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame
@@ -76,8 +76,7 @@ class Erratum:
 
 @cache
 def _proofs() -> dict[str, str]:
-    with (resources.expectations() / "proofs.csv").open(encoding="utf-8", newline="") as lines:
-        return {row["field"]: row["proof"] for row in csv.DictReader(lines)}
+    return {row["field"]: row["proof"] for row in expectation_rows("proofs.csv")}
 
 
 def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
