@@ -15,6 +15,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 _MEMORY = 900 << 20
 _CPU_SECONDS = 9  # of the processor, so that a busy machine still reads a good file
 _MOST_CELLS = 3_000_000  # of all worksheets; one worksheet's area may be four times as large
-_PORTION = 5_000  # rows of a worksheet that are sent at a time
+_FIRST, _PORTION = 100, 5_000
+"""Rows of a worksheet that are sent at a time; the first ones, the header among them, as they are."""
+BETWEEN = "\x1f"
+"""Parts the cells of a portion that is sent as one text."""
 
 
 def limit(more: int = 0) -> None:
@@ -46,7 +50,7 @@ _send = _pickler.dump
 def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
     """Send rows in portions without trailing blanks. Return the room left, or raise `MemoryError` if there is none."""
     portion: list[list[Any]] = []
-    blank = 0
+    blank, most = 0, _FIRST
     for row in rows:
         while row and row[-1] == "":
             row.pop()
@@ -59,13 +63,26 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
         portion += [[] for _ in range(blank)]
         blank = 0
         portion.append(row)
-        if len(portion) >= _PORTION:
-            _send(portion)
-            portion = []
+        if len(portion) >= most:
+            _send(portion if most == _FIRST else _packed(portion))
+            portion, most = [], _PORTION
     if portion:
-        _send(portion)
+        _send(portion if most == _FIRST else _packed(portion))
     _send(None)
     return room
+
+
+def _packed(portion: list[list[Any]]) -> object:
+    """Return rows of text as (width, joined text), which is fast to read. Other rows stay lists."""
+    width = max(map(len, portion))
+    if width * len(portion) > 2 * sum(map(len, portion)):  # one long row would pad all others
+        return portion
+    even = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in portion]
+    try:
+        text = BETWEEN.join(chain.from_iterable(even)).encode()
+    except (TypeError, UnicodeError):  # not text, or text that cannot be encoded
+        return portion
+    return (width, text) if text.count(BETWEEN.encode()) == width * len(portion) - 1 else portion
 
 
 def _send_workbook(data: bytes, first: int) -> None:

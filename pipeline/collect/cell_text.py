@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Context, Decimal
 from itertools import chain
-from operator import itemgetter
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.clock import SHANGHAI
@@ -24,8 +24,8 @@ EXACT = 10**15  # below it a spreadsheet's number keeps every digit
 _FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=15)
 Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
-Portion = list[list[Value]]
-"""Some rows of a worksheet."""
+Portion = list[list[Value]] | pa.Table
+"""Rows of a worksheet: as lists, or where all of them are text as columns."""
 
 
 class Affix(NamedTuple):
@@ -163,29 +163,48 @@ def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFa
     return notes
 
 
+def table_of(width: int, data: bytes, between: str) -> pa.Table:
+    """Return a table from cells in `data`, `width` a row, separated by `between`."""
+    read = np.frombuffer(data, np.uint8)
+    apart = read == ord(between)
+    ends = np.append(np.flatnonzero(apart), len(read))
+    starts = np.append(0, ends - np.arange(len(ends)))  # offsets without the separators
+    cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(read[~apart]))
+    rows = np.arange(0, len(ends), width)
+    return _table([cells.take(pa.array(rows + at)) for at in range(width)], len(rows))
+
+
+def rows_in(portion: Portion) -> list[list[Value]]:
+    """Return the rows of a portion as lists."""
+    if isinstance(portion, list):
+        return portion
+    return [list(row) for row in zip(*(column.to_pylist() for column in portion.columns), strict=True)]
+
+
 def whole_rows(grid: Grid) -> list[list[str]]:
     """Return all rows of a grid as lists of text, including those of its table."""
     if grid.table is None:
         return grid.values
-    return [*grid.values, *map(list, zip(*(column.to_pylist() for column in grid.table.columns), strict=True))]
+    return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
 
 
 def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
-    """Return the first rows as text, all non-text cells, and the other rows as a table."""
+    """Return the first rows as text, all non-text cells, and the other rows as a table. The first portion is a list."""
     if overlay:
-        portions = [list(chain.from_iterable(portions))]
+        portions = [[row for portion in portions for row in rows_in(portion)]]
     head: list[list[str]] = []
     cells: list[Cell] = []
     tables: list[pa.Table] = []
     start = 0
     for portion in portions:
-        values, found = text_rows(portion)
-        lay_over(values, found, overlay)
-        cells += [cell._replace(row=cell.row + start) for cell in found]
-        if not start:
-            head, values = values[:HEAD], values[HEAD:]
-        if values:
-            tables.append(text_table(values, max(map(len, values))))
+        if isinstance(portion, list):
+            values, found = text_rows(portion)
+            lay_over(values, found, overlay)
+            cells += [cell._replace(row=cell.row + start) for cell in found]
+            head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
+            tables += [text_table(values, max(map(len, values)))] if values else []
+        else:
+            tables.append(portion)
         start += len(portion)
     return head, cells, joined_table(tables)
 
@@ -194,7 +213,8 @@ def text_table(rows: list[list[str]], width: int) -> pa.Table:
     """Return rows as a table of `width` text columns, padded with blanks. Blank columns share one array."""
     if any(len(row) < width for row in rows):
         rows = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in rows]
-    return _table([pa.array(list(map(itemgetter(at), rows)), pa.large_string()) for at in range(width)], len(rows))
+    columns = zip(*rows, strict=True) if rows else [()] * width
+    return _table([pa.array(column, pa.large_string()) for column in columns], len(rows))
 
 
 def _table(columns: list[pa.Array], rows: int) -> pa.Table:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from pipeline.collect.cell_text import Value, text_and_columns
+from pipeline.collect.cell_text import Value, rows_in, text_and_columns
 from pipeline.collect.collected import Grid, Input, Note, Reading
 from pipeline.collect.inputs import Archive, Content, keep_bytes, read_content
 from pipeline.errors import InputError
@@ -162,7 +162,7 @@ def _read_dbf(content: Content) -> Reading:
         if memo is not None:
             (place / f"table{memo.suffix.lower()}").write_bytes(memo.read_bytes())
         first, *rest = dbf_rows(content.name, place, encoding) or [[]]
-    values, cells, table = text_and_columns([[names, *first], *rest], {})
+    values, cells, table = text_and_columns([[names, *rows_in(first)], *rest], {})
     deleted = sum(data[at] == 0x2A for at in range(head, len(data) - record + 1, record))
     notes = [Note("info", content.name, "", 0, f"有 {deleted} 条记录已标为删除，未读取")] if deleted else []
     if any(block[11:12] in b"MGP" for block in blocks) and memo is None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from pipeline.collect.cell_text import OverlayFacts, Portion, overlay_notes, reach, text_and_columns
+from pipeline.collect._guarded import BETWEEN
+from pipeline.collect.cell_text import OverlayFacts, Portion, overlay_notes, reach, rows_in, table_of, text_and_columns
 from pipeline.collect.collected import Grid, Note, Reading
 from pipeline.collect.inputs import Archive, Content
 from pipeline.collect.workbook_facts import XlsxFacts, ods_facts
@@ -133,7 +134,7 @@ def _rows(file: str, heard: _Heard) -> list[Portion]:
     for portion in heard:
         if portion is None:
             return portions
-        portions.append(portion)
+        portions.append(portion if isinstance(portion, list) else table_of(portion[0], portion[1], BETWEEN))
     raise heard.error(file)
 
 
@@ -151,8 +152,9 @@ def read_workbook(content: Content, kind: str, archive: Archive | None) -> Readi
         return _read(content.name, sheets, book.facts, book.notes())
     held = list(sheets)
     rows = max((sum(map(len, each.rows or ())) for each in held), default=0)
-    columns = max((len(row) for each in held for portion in each.rows or () for row in portion), default=0)
-    found = ods_facts(archive.part("content.xml"), (rows, columns))
+    portions = [portion for each in held for portion in each.rows or ()]
+    widths = [max(map(len, one), default=0) if isinstance(one, list) else one.num_columns for one in portions]
+    found = ods_facts(archive.part("content.xml"), (rows, max(widths, default=0)))
     return _read(content.name, held, lambda name: found.get(name, OverlayFacts()), [])
 
 
@@ -161,7 +163,7 @@ def _read_binary(file: str, data: bytes, notes: list[Note]) -> Reading:
     places: list[tuple[str, int]] = []
     sheets: list[RawSheet] = []
     for sheet in _sheets_of(file, data):
-        rows = [row for portion in sheet.rows or [] for row in portion]
+        rows = [row for portion in sheet.rows or [] for row in rows_in(portion)]
         for number, row in enumerate(rows, 1):
             for column, value in enumerate(row):
                 if isinstance(value, str) and "\0" in value:
