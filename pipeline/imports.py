@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from threading import get_ident
 from types import ModuleType
 from typing import cast
 
@@ -70,9 +71,11 @@ class _StandIns(Loader):
 
     def __init__(self) -> None:
         self.made: dict[str, ModuleType] = {}
+        self._thread = get_ident()  # what others import in the meantime is plain
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        found = None if name in self.made else PathFinder.find_spec(name, path)
+        own = get_ident() == self._thread and name not in self.made
+        found = PathFinder.find_spec(name, path) if own else None
         return ModuleSpec(name, self) if found and found.submodule_search_locations is None else None
 
     def exec_module(self, module: ModuleType) -> None:

@@ -12,11 +12,16 @@ from pipeline.check.suites import cohort_rules
 from pipeline.cohort import Cohort
 from pipeline.colleges import find_school
 from pipeline.errors import UsageError
+from pipeline.imports import lazily
 from pipeline.kept import Fingerprint, fingerprint, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.review.ledger import head_of, open_ledger
 from pipeline.run_folder import RunFolder, RunOptions, RunOutcome, start_run
+
+with lazily():
+    from pipeline import stages
+    from pipeline.review import worksheet
 
 
 def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
@@ -35,9 +40,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
         try:
             decisions = None, list[str]()
             if cohort.review.decisions and not options.rules:
-                from pipeline.review.worksheet import take_scope_decisions
-
-                decisions = take_scope_decisions(cohort)
+                decisions = worksheet.take_scope_decisions(cohort)
             known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
             same = take_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
@@ -46,9 +49,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
                     same |= {"taken_over_from": same["run_id"], "ledger": head_of(ledger.entries())}
                 same |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
                 return _finish(options, folder, same)
-            from pipeline.stages import run_stages  # lazy: the import takes a second
-
-            return _finish(options, folder, run_stages(cohort, options, rules, folder, known, decisions))
+            return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, known, decisions))
         finally:
             folder.discard()
 

@@ -43,7 +43,6 @@ from pipeline.scale.parts import (
     keep_judged,
     keep_settled,
     lay_shared,
-    ledger_of,
     part_registry,
     part_submissions,
     read_judged,
@@ -182,7 +181,7 @@ def match_and_check(spool: Spool, part: Part) -> PartJudged:
     judging = spool.shared(Judging)
     submissions, changes = part_submissions(spool, part)
     registries = part_registry(spool, part, judging.unread)
-    scoped = lay_scope(registries.rows, scope_decisions(ledger_of(spool, part)))
+    scoped = lay_scope(registries.rows, scope_decisions(spool.read(f"ledger/{part.number}")))
     matched = match_settled(submissions, replace(registries, rows=scoped))
     checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
     keep_judged(spool, part, matched, checked, changes)
@@ -191,10 +190,11 @@ def match_and_check(spool: Spool, part: Part) -> PartJudged:
 
 def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
     """Review and tabulate one part and write its tables to the spool."""
-    settings, entries = spool.shared(RunSettings), ledger_of(spool, part)
+    settings, entries = spool.shared(RunSettings), spool.read(f"ledger/{part.number}")
     students, findings, judged = read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
-    tabulated = tabulate(settings.cohort, judged, reviewed, settings.counselors_of(students), settings.as_of)
+    counselors = settings.counselors[settings.counselors["school"].isin(students["school"].unique())]
+    tabulated = tabulate(settings.cohort, judged, reviewed, counselors, settings.as_of)
     tables = keep_settled(spool, part, tabulated, settings)
     schools = {school.code: school.name for school in settings.cohort.schools}
     people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))

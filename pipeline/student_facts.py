@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from pipeline import fields
@@ -24,7 +23,7 @@ from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
 from pipeline.review.signatures import college_states
 from pipeline.run_folder import read_summary
 from pipeline.summary import skipped_with_numbers
-from pipeline.tables import Frame, read_table
+from pipeline.tables import SUBMISSIONS, Frame, read_table
 
 Facts = dict[str, Any]
 
@@ -164,8 +163,7 @@ def _student(found: Found, desk: Desk) -> Facts:
     if found.person is None:
         named = {"school_code": found.school_code, "school": found.school, "student_number": found.number}
         return {**named, "status": ""}
-    row = desk.people.iloc[0]
-    return {name: _plain(row[name]) for name in _PERSON if name in row.index}
+    return _records(desk.people, [name for name in _PERSON if name in desk.people.columns])[0]
 
 
 def _registry_row(found: Found, run: Path) -> Facts:
@@ -173,25 +171,26 @@ def _registry_row(found: Found, run: Path) -> Facts:
         return {}
     registry = read_table(run, "registry")
     own = registry[(registry["school"] == found.school) & (registry["student_number"] == found.number)]
-    named = [name for name in ("file", "row", *fields.in_registry()) if name in own.columns]
-    return {name: _plain(own.iloc[0][name]) for name in named} if len(own) else {}
+    rows = _records(own, [name for name in ("file", "row", *fields.in_registry()) if name in own.columns])
+    return rows[0] if rows else {}
 
 
 def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
     standing = set(desk.people["submission_id"])
     withdrawn = withdrawn_submission_ids(entries)
-    changes, judged = read_table(run, "changes"), certifications.set_index("submission_id")
+    changes = read_table(run, "changes")
     extras = read_table(run, "extras") if (run / "tables" / "extras.parquet").is_file() else None
     told: list[Facts] = []
     for submission_id in ids:
-        row, known = desk.submission(submission_id), submission_id in judged.index
+        row = _records(desk.tables.submissions, SUBMISSIONS, submission_id)[0]
+        match = _records(certifications, _VERDICT, submission_id)
         superseded = bool(row["superseded_by"])
         role = "superseded" if superseded else "counts" if submission_id in standing else "other"
         role = "withdrawn" if submission_id in withdrawn else role
         told.append(
-            {name: _plain(row[name]) for name in ("submission_id", "file", "sheet", "row", "superseded_by")}
+            {name: row[name] for name in SUBMISSIONS if name not in fields.names()}
             | {"role": role, "fields": {name: str(row[name]) for name in fields.names()}}
-            | {"match": {name: _plain(judged.loc[submission_id][name]) for name in _VERDICT} if known else {}}
+            | {"match": match[0] if match else {}}
             | {"changes": _records(changes, ("field", "given", "kept", "why"), submission_id)}
             | {"findings": _records(desk.findings, _FINDING, submission_id)}
             | {"unknown_columns": _extra_cells(extras, row)}
@@ -265,13 +264,9 @@ def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
     return {one.key: "、".join(one.names) for one in both if scope in one.scope or scope[:2] in one.scope}
 
 
-def _records(frame: Frame, names: tuple[str, ...], submission_id: str = "") -> list[Facts]:
+def _records(frame: Frame, names: Sequence[str], submission_id: str = "") -> list[Facts]:
     rows = frame[frame["submission_id"] == submission_id] if submission_id else frame
-    return [{str(key): _plain(value) for key, value in row.items()} for row in rows[list(names)].to_dict("records")]
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+    return cast("list[Facts]", rows[list(names)].to_dict("records"))
 
 
 def what_was_done(kind: str, action: str) -> str:

@@ -10,18 +10,20 @@ from datetime import date, datetime
 from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.check.shared import shared_fault_lines
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
+from pipeline.imports import lazily
 from pipeline.logs import mask
 from pipeline.review.signatures import signed_digest
 from pipeline.tables import Frame, read_table
 
-if TYPE_CHECKING:
-    from pipeline.check.findings import NotChecked
-    from pipeline.collect.missing_fields import SourcesRead
+with lazily():  # pages import this module and read no input
+    from pipeline.check import findings as check_findings
+    from pipeline.collect import collected, missing_fields
+    from pipeline.review import scope_decisions
 
 _PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
 _FAILURES = 10  # the most lines of failures
@@ -54,12 +56,11 @@ def _version(name: str) -> str:
         return ""
 
 
-def of_inputs(read: SourcesRead) -> dict[str, Any]:
+def of_inputs(read: missing_fields.SourcesRead) -> dict[str, Any]:
     """Return the entries about inputs: digests, notes, unknown columns, skipped rows."""
-    from pipeline.collect.collected import Note  # lazy: pages import this module and read no input
-    from pipeline.collect.missing_fields import as_summary
-
-    unread = [Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()]
+    unread = [
+        collected.Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()
+    ]
     return {
         "inputs": [{"name": mask(i.name), "sha256": i.sha256, "size": i.size, "detail": i.detail} for i in read.inputs],
         "notes": [
@@ -67,7 +68,7 @@ def of_inputs(read: SourcesRead) -> dict[str, Any]:
             for n in [*read.notes, *unread]
         ],
         "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
-        "columns": as_summary(read.columns),
+        "columns": missing_fields.as_summary(read.columns),
         "column_notes": read.asked,
         "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
         "other_years": read.other_years,
@@ -79,7 +80,9 @@ def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
     return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
 
-def unread(read: SourcesRead, cohort: Cohort, before: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+def unread(
+    read: missing_fields.SourcesRead, cohort: Cohort, before: list[tuple[Path, dict[str, Any]]]
+) -> dict[str, Any]:
     """Return the inputs that were not read and the colleges concerned. `before` are earlier runs and their summaries.
 
     `registries` has code, school, reason. `sources` has name, sheet, reason, and `colleges` (school code/college) with
@@ -122,10 +125,8 @@ def _stood_in(file: str, sheet: str, cohort: Cohort, run: Path, summary: dict[st
 
 def failures(summary: Mapping[str, Any]) -> list[str]:
     """Return a Chinese line per failure of a run (unread inputs, failed pages), at most `_FAILURES`."""
-    from pipeline.collect.collected import Note
-
     lines = [
-        str(Note(note["level"], note["file"], note["sheet"], note["row"], note["message"]))
+        str(collected.Note(note["level"], note["file"], note["sheet"], note["row"], note["message"]))
         for note in summary["notes"]
         if note["level"] == "error"
     ]
@@ -135,7 +136,7 @@ def failures(summary: Mapping[str, Any]) -> list[str]:
     return [*lines[:_FAILURES], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
-def not_checked(found: Iterable[NotChecked]) -> dict[str, Any]:
+def not_checked(found: Iterable[check_findings.NotChecked]) -> dict[str, Any]:
     """Return each rule that could not be checked, with its reason."""
     told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
     return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
@@ -238,10 +239,8 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
 
 def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
     """Return the summary with the ledger's answers in `other_years` (`answered`)."""
-    from pipeline.review.scope_decisions import lay_answers
-
     year = int(summary.get("cohort", {}).get("year", 0))
-    return {**summary, "other_years": lay_answers(summary.get("other_years", {}), year, entries)}
+    return {**summary, "other_years": scope_decisions.lay_answers(summary.get("other_years", {}), year, entries)}
 
 
 def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:

@@ -39,10 +39,6 @@ class RunSettings:
     rules: tuple[str, ...]
     latest: datetime
 
-    def counselors_of(self, students: Frame) -> Frame:
-        """Return the counselors of these students' schools only."""
-        return self.counselors[self.counselors["school"].isin(students["school"].unique())]
-
     @property
     def all_asked(self) -> bool:
         """Whether all rows of all tables are requested."""

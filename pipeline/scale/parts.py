@@ -183,11 +183,6 @@ def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSe
     return tables
 
 
-def ledger_of(spool: Spool, part: Part) -> Frame:
-    """Return the ledger entries about a part's schools."""
-    return spool.read(f"ledger/{part.number}")
-
-
 def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
     """Return the rows of one part that decisions on these student numbers, and those `made_on` submissions, need."""
     students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
