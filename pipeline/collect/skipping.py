@@ -244,6 +244,8 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "填写说明"
     if not (name or any(numbers)) and (len(filled) <= 2 or _REMARK.search(filled[0])):
         return "没有姓名、身份证号码和学号的备注行"
+    if not name and any(numbers) and len(filled) <= _FEW:
+        return "没有姓名，号码也不像身份证号码和学号"  # of a small table below: 院系 男 女 合计
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
 
 
