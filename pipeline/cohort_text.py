@@ -6,8 +6,8 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ class Starter:
     carried: str = ""
     """Sections taken over from last year, as TOML."""
 
+    def graduating(self, month: str) -> Starter:
+        """Return the values for a class whose undergraduates graduate in `month`."""
+        years = int(month[:4]) - self.year
+        opens, closes, due = (_years_later(day, years) for day in (self.opens, self.closes, self.college_due))
+        return replace(self, year=self.year + years, month=month, opens=opens, closes=closes, college_due=due)
+
 
 def fresh(today: date) -> Starter:
     """Return the values for the class that graduates next summer."""
@@ -64,7 +70,7 @@ def following(cohort: Cohort, previous: str) -> Starter:
     """Return the values for the class after `cohort`. `previous` is the relative path of its folder."""
     window, year = cohort.window, cohort.year + 1
     month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
-    opens, closes, due = (_year_later(day) for day in (window.opens, window.closes, window.college_due))
+    opens, closes, due = (_years_later(day, 1) for day in (window.opens, window.closes, window.college_due))
     pattern, carried = cohort.cohort.student_number, _carried(cohort, previous)
     return Starter(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
 
@@ -84,8 +90,8 @@ def _carried(cohort: Cohort, previous: str) -> str:
     return "\n# 以下沿用上一届的设置\n" + "".join(parts) if parts else ""
 
 
-def _year_later(day: date) -> date:
-    return day.replace(year=day.year + 1) if (day.month, day.day) != (2, 29) else day + timedelta(days=365)
+def _years_later(day: date, years: int) -> date:
+    return day.replace(year=day.year + years, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
 def cohort_text(starter: Starter) -> str:

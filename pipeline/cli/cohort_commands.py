@@ -116,8 +116,7 @@ def _by_registry(beginnings: cohort_text.Starter, file: Path) -> tuple[cohort_te
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(dates.month)
     months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
     if not months.empty:
-        most = str(months.mode().iloc[0])
-        beginnings = replace(beginnings, month=most, year=int(most[:4]))
+        beginnings = beginnings.graduating(str(months.mode().iloc[0]))
     return replace(beginnings, schools=(school,)), _people(school.name, rows)
 
 

@@ -58,6 +58,7 @@ def test_init_with_a_registry_fills_schools_months_colleges_and_classes(tmp_path
     undergraduates = given[given["学历"].isin(["本科", "专科"])]["毕业年份"]
     if len(undergraduates):
         assert cohort.cohort.undergraduate_month == undergraduates.mode().iloc[0]
+    assert cohort.window.opens.year == cohort.window.college_due.year == cohort.year - 1
     colleges, counselors = read_people(cohort)
     assert set(colleges["college"]) == set(given["院系"])
     assert set(counselors["class_name"]) == set(given["班级"]) and len(counselors) == counselors["class_name"].nunique()
