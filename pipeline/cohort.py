@@ -139,7 +139,8 @@ def load_cohort(path: Path) -> Cohort:
     except OSError as error:
         raise ConfigurationError([f"读不出文件（{reason_of(error)}）：请核对路径和权限"], where=str(file)) from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError([undecodable(error)], where=str(file)) from None
+        other = f"不是 {FILE_NAME}：请写届别文件夹，或其中的 {FILE_NAME}"
+        raise ConfigurationError([undecodable(error) if file.suffix == ".toml" else other], where=str(file)) from None
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:

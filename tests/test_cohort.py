@@ -118,6 +118,12 @@ def test_a_folder_whose_name_is_no_text(folder: Path):
         load_cohort(odd)
 
 
+def test_another_file_is_no_cohort(folder: Path):
+    (folder / "headcount.pdf").write_bytes(b"%PDF-1.7\n\xe2\xe3\xcf\xd3")
+    with pytest.raises(ConfigurationError, match=r"不是 cohort\.toml"):
+        load_cohort(folder / "headcount.pdf")
+
+
 def test_no_file_at_all(folder: Path):
     with pytest.raises(ConfigurationError, match="mingce init"):
         load_cohort(folder)
