@@ -15,6 +15,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterable
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,15 @@ def limit(more: int = 0) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-_pickler = pickle.Pickler(sys.stdout.buffer, protocol=5)
-_pickler.fast = True  # without looking for equal cells: a tenth of the time
-_send = _pickler.dump
+@cache
+def _pickler() -> pickle.Pickler:
+    pickler = pickle.Pickler(sys.stdout.buffer, protocol=5)
+    pickler.fast = True  # without looking for equal cells: a tenth of the time
+    return pickler
+
+
+def _send(said: object) -> None:
+    _pickler().dump(said)
 
 
 def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render.tables_xlsx import write_tables_xlsx
+from pipeline.tables import write_table
+from pipeline.view.run_tables import Run
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -39,7 +41,9 @@ def as_excel_reads(text: ElementTree.Element) -> str:
 def test_every_text_comes_back(rows: list[tuple[str, str]]):
     frame = pd.DataFrame(rows, columns=["given", "expected"], dtype="str")
     with TemporaryDirectory() as folder:
-        write_tables_xlsx(Path(folder) / "tables.xlsx", {"differences": frame})
+        (Path(folder) / "tables").mkdir()
+        write_table(Path(folder) / "tables", "differences", frame)
+        write_tables_xlsx(Path(folder) / "tables.xlsx", Run(Path(folder), {}))
         read = cells_of(Path(folder) / "tables.xlsx")
     held = {f"{letter}{at}": text for at, row in enumerate(rows, 2) for letter, text in zip("AB", row, strict=True)}
     assert {at: as_excel_reads(text) for at, text in read.items() if at[1:] != "1"} == {
