@@ -109,7 +109,10 @@ class Layout:
 
 
 def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
-    """Return one part, or parts of about `ROWS` rows. Schools whose registries name each other share a part."""
+    """Return one part, or parts of about `ROWS` rows, each with a registry that was read.
+
+    Schools whose registries name each other share a part.
+    """
     groups = _tied(cohort, read)
     sizes = [part.rows for part in read if part.rows]
     average = sum(sizes) // max(len(sizes), 1)
@@ -117,7 +120,8 @@ def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
     filled = 0
     for group in groups:
         size = sum(read[at].rows or average for at in group)
-        if (filled + size > ROWS and not one) or not parts:
+        held = any(read[at].rows for at in group) and any(read[at].rows for part in parts[-1:] for at in part)
+        if (filled + size > ROWS and held and not one) or not parts:
             parts.append([])
             filled = 0
         parts[-1] += group

@@ -127,3 +127,20 @@ def test_workers_end_with_a_run_that_was_killed(tmp_path: Path):
     left = [psutil.Process(int(pid)) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
     _, alive = psutil.wait_procs(left, timeout=120)
     assert alive == []
+
+
+@pytest.mark.parametrize("unread", [0, 1, 2])
+def test_a_school_whose_registry_is_unread_shares_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unread: int
+) -> None:
+    """A part without any registry would have none of the registry's columns."""
+    folder = make_cohort(tmp_path / "cohort", 300, 3, seed=3)
+    registries = sorted((folder / "registry").iterdir())
+    registries[unread].write_bytes(b"PK\x03\x04 cut off")
+    whole = check(folder, tmp_path / "whole")
+    many_parts(monkeypatch)
+    in_this_process(monkeypatch)
+    parts = check(folder, tmp_path / "parts")
+    for name in ("registry", "roster", "findings", "certifications"):
+        pd.testing.assert_frame_equal(table(parts, name), table(whole, name))
+    assert registries[unread].stem not in set(table(parts, "registry")["school_code"])
