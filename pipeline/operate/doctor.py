@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 from pipeline.cohort import Cohort
@@ -33,16 +34,23 @@ class Check:
 
 
 def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
-    """Yield all checks. A check that raises becomes a failed line."""
-    yield from machine()
-    for look in (_placeholders, _folders, _inputs, _registries, _other_years, _ledger, _mail, _google, _lock):
-        try:
-            yield from look(cohort)
-        except ConfigurationError as error:
-            yield Check("；".join(error.mistakes), False)
-        except MingceError as error:
-            yield Check(f"{error.where}：{error.what}" if error.where else error.what, False, error.remedy)
-    yield _last_run(cohort, now)
+    """Yield all checks, each once."""
+    looks = (_placeholders, _folders, _columns, _people, _registries, _other_years, _ledger, _mail, _google, _lock)
+    told: set[Check] = set()
+    for check in chain(machine(), *(_looked(look, cohort) for look in looks), [_last_run(cohort, now)]):
+        if check not in told:
+            told.add(check)
+            yield check
+
+
+def _looked(look: Callable[[Cohort], Iterator[Check]], cohort: Cohort) -> Iterator[Check]:
+    """Yield the checks of one kind. One that raises becomes a failed line."""
+    try:
+        yield from look(cohort)
+    except ConfigurationError as error:
+        yield Check("；".join(error.mistakes), False)
+    except MingceError as error:
+        yield Check(f"{error.where}：{error.what}" if error.where else error.what, False, error.remedy)
 
 
 def machine() -> Iterator[Check]:
@@ -104,17 +112,9 @@ def _folders(cohort: Cohort) -> Iterator[Check]:
         yield Check("结果文件夹只有本人可读", not loose, f"请执行 chmod -R go= {folder}")
 
 
-def _inputs(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.collect.inputs import files_of, is_gsheet
+def _people(cohort: Cohort) -> Iterator[Check]:
     from pipeline.collect.school_tables import read_people
 
-    yield from _columns(cohort)
-    for source in cohort.submissions.paths:
-        if is_gsheet(source):
-            continue
-        paths, _ = files_of(source, cohort.folder)
-        closed = [path.name for path in paths if not os.access(path, os.R_OK)]
-        yield Check(f"登记表 {source}：{len(paths)} 个文件", not closed, f"读不了 {'、'.join(closed)}，请检查权限")
     colleges, counselors = read_people(cohort)
     remedy = f"请填写 {cohort.people.colleges} 和 {cohort.people.counselors}：每个院系一行，每个班一行"
     filled = bool(len(colleges) and len(counselors))
@@ -129,14 +129,12 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
     from pipeline.operate.column_report import look_at_columns, whose_name
 
     looked = look_at_columns(cohort)
-    for line in looked.unread:
-        yield Check(line, False, "请按提示处理")
+    for line in (*looked.unread, *numbers_asked(sheet.has for sheet in looked.sheets)):  # each says its remedy
+        yield Check(line, False)
     for sheet in looked.sheets:
         names = [name for name in fields.names() if name in sheet.has.fields]
         what = f"{sheet.has.place}：读出 {len(names)} 列（{_some(list(map(fields.label, names)))}）"
         yield Check(what if not sheet.has.refused else f"{sheet.has.place}：{sheet.has.refused}", not sheet.has.refused)
-    for line in numbers_asked(sheet.has for sheet in looked.sheets):
-        yield Check(line, False, "请按提示处理")
     for whose, lost in looked.missing.items():
         told = f"{whose_name(cohort, whose)}没有这些列，没有核对：{'、'.join(map(fields.label, lost))}"
         yield Check(told, None, "若其实有，请运行 mingce columns 写明是哪一列")
