@@ -32,28 +32,12 @@ class _Later(ModuleType):
 
 
 @contextmanager
-def when_asked(*names: str) -> Generator[None]:
-    """In the body, make imports of `names` bind a stand-in. Imports after it, and modules already imported, are plain.
+def lazily(*names: str) -> Generator[None]:
+    """In the body, imports of `names` (none: of every module that is no package) bind a stand-in.
 
-    Other threads may import the same modules in the meantime: the stand-in does for them, too.
+    It imports the module when an attribute is used. Modules that are already imported are plain.
     """
-    waiting = {name: _Later(name) for name in names if name not in sys.modules}
-    sys.modules.update(waiting)
-    try:
-        yield
-    finally:
-        for name, module in waiting.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
-
-
-@contextmanager
-def lazily() -> Generator[None]:
-    """In the body, `from PACKAGE import MODULE` binds a stand-in, which imports the module when an attribute is used.
-
-    Packages, and modules already imported, are plain.
-    """
-    finder = _StandIns()
+    finder = _StandIns(names)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -61,22 +45,23 @@ def lazily() -> Generator[None]:
         sys.meta_path.remove(finder)
         for name, module in finder.made.items():
             package, _, own = name.rpartition(".")
-            for names, key in ((sys.modules, name), (vars(sys.modules[package]), own)):
-                if names.get(key) is module:
-                    del names[key]
+            for known, key in ((sys.modules, name), (vars(sys.modules[package]) if package else {}, own)):
+                if known.get(key) is module:
+                    del known[key]
 
 
 class _StandIns(Loader):
     """Finds stand-ins for `lazily`."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
         self.made: dict[str, ModuleType] = {}
+        self._names = names
         self._thread = get_ident()  # what others import in the meantime is plain
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        own = get_ident() == self._thread and name not in self.made
+        own = get_ident() == self._thread and name not in self.made and (not self._names or name in self._names)
         found = PathFinder.find_spec(name, path) if own else None
-        return ModuleSpec(name, self) if found and found.submodule_search_locations is None else None
+        return ModuleSpec(name, self) if found and (self._names or not found.submodule_search_locations) else None
 
     def exec_module(self, module: ModuleType) -> None:
         module.__class__ = _Later

@@ -3,26 +3,26 @@
 import importlib
 import sys
 
-from pipeline.imports import lazily, once_imported, when_asked
+from pipeline.imports import lazily, once_imported
 
 SMALL = "colorsys"
 
 
 def test_a_stand_in_is_the_module_and_stays_with_who_took_it():
     sys.modules.pop(SMALL, None)
-    with when_asked(SMALL):
+    with lazily(SMALL):
         taken = importlib.import_module(SMALL)
     assert SMALL not in sys.modules
     plain = importlib.import_module(SMALL)
     assert plain is not taken
     assert taken.rgb_to_hsv is plain.rgb_to_hsv
-    with when_asked(SMALL):
+    with lazily(SMALL):
         assert importlib.import_module(SMALL) is plain
 
 
 def test_a_stand_in_that_is_asked_at_once_gives_way():
     sys.modules.pop(SMALL, None)
-    with when_asked(SMALL):
+    with lazily(SMALL):
         taken = importlib.import_module(SMALL)
         assert taken.rgb_to_hsv
         assert sys.modules[SMALL] is not taken

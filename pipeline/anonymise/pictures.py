@@ -1,4 +1,4 @@
-"""Drawn portraits for a cohort. One is broken, too large, landscape, narrow or repeated if the original was."""
+"""Drawn pictures for a cohort. One is broken, too large, landscape, narrow or repeated if the original was."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageEnhance
 
 from pipeline.anonymise.disguise import Disguise
-from pipeline.knowledge.photos import PhotoFile, near_same, read_picture
+from pipeline.check.rules.contact_rules import MAXIMUM_PHOTO, MINIMUM_PHOTO_WIDTH
+from pipeline.knowledge.photos import IMAGE_SUFFIXES, PhotoFile, near_same, read_picture
 
 _SIZE = (108, 151)  # one inch, upright
-_SKIN = ((241, 206, 178), (228, 187, 155), (250, 219, 195))
-_COAT = ((32, 44, 70), (60, 30, 40), (40, 60, 50), (70, 70, 80))
 _QUALITY = 55
-_MOST_BYTES = 200 * 1024
-_NARROW = 100
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def invented_picture(person: int, seed: int, wrong: str = "", suffix: str = ".jpg") -> bytes:
-    """Return a portrait's bytes. `wrong`: broken, large, landscape, narrow, near_twin (brighter)."""
-    image = _portrait(person, seed)
+    """Return a picture's bytes. `wrong`: broken, large, landscape, narrow, near_twin (brighter)."""
+    image = _curtain(person, seed)
     if wrong == "near_twin":
         image = ImageEnhance.Brightness(image).enhance(1.02)
     elif wrong == "landscape":
@@ -41,24 +37,11 @@ def invented_picture(person: int, seed: int, wrong: str = "", suffix: str = ".jp
     return content[: len(content) // 2] if wrong == "broken" else content
 
 
-def _portrait(person: int, seed: int) -> Image.Image:
-    """Draw head and shoulders before a mottled curtain that differs for every person."""
+def _curtain(person: int, seed: int) -> Image.Image:
+    """Draw a mottled curtain that differs for every person, so that no two are taken for the same picture."""
     rng = np.random.default_rng([seed, 77, person])
-    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))  # the curtain makes phashes differ
-    image = Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(image)
-    width, height = _SIZE
-    middle, top = width // 2 + int(rng.integers(-9, 10)), height // 2 + int(rng.integers(-8, 9))
-    wide, tall = int(rng.integers(13, 19)), int(rng.integers(19, 26))
-    coat, skin = _COAT[int(rng.integers(len(_COAT)))], _SKIN[int(rng.integers(len(_SKIN)))]
-    pen.ellipse((middle - 34, top + tall + 7, middle + 34, height + 60), fill=coat)
-    pen.rectangle((middle - 7, top + tall - 6, middle + 7, top + tall + 10), fill=skin)
-    pen.ellipse((middle - wide - 3, top - tall - 6, middle + wide + 3, top + tall // 2), fill=(25, 20, 20))
-    pen.ellipse((middle - wide, top - tall + 4, middle + wide, top + tall), fill=skin)
-    for side in (-8, 8):
-        pen.ellipse((middle + side - 2, top - 2, middle + side + 2, top + 2), fill=(30, 25, 25))
-    pen.line((middle - 6, top + 14, middle + 6, top + 14), fill=(150, 70, 70), width=2)
-    return image
+    light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))
+    return Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
 
 
 def _large(image: Image.Image, person: int) -> bytes:
@@ -86,16 +69,16 @@ class PictureNames:
         if not given.strip():
             return given
         last = PurePosixPath(given.strip().replace("\\", "/"))
-        suffix = last.suffix if last.suffix.lower() in _SUFFIXES else ""
+        suffix = last.suffix if last.suffix.lower() in IMAGE_SUFFIXES else ""
         stem = last.name.removesuffix(suffix)
         known = self._own.get(stem.lower())
         return (known or self._other.setdefault(stem.lower(), f"photo{len(self._other):05d}")) + suffix
 
 
 def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
-    """Draw a portrait for each picture in `folder`, with the original's fault."""
+    """Draw a picture with the fault of each one in `folder`."""
     out.mkdir(exist_ok=True)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES)
     pictures = [read_picture(path) for path in files]
     frame = pd.DataFrame({"sha": [p.sha256 for p in pictures], "near": [p.phash for p in pictures]}, dtype="str")
     groups = near_same(frame["near"], frame["sha"])
@@ -110,8 +93,8 @@ def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
 def _wrong(picture: PhotoFile) -> str:
     if not picture.readable:
         return "broken"
-    if picture.bytes > _MOST_BYTES:
+    if picture.bytes > MAXIMUM_PHOTO:
         return "large"
     if picture.width > picture.height:
         return "landscape"
-    return "narrow" if picture.width < _NARROW else ""
+    return "narrow" if picture.width < MINIMUM_PHOTO_WIDTH else ""

@@ -32,9 +32,9 @@ class RuleVerdict:
 def warm_up() -> None:
     """Import Great Expectations (a second and a half) and our types, without analytics, and build the context."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    from pipeline.imports import FORMATS, LATER, when_asked, without
+    from pipeline.imports import FORMATS, LATER, lazily, without
 
-    with when_asked(*LATER), without(*FORMATS):
+    with lazily(*LATER), without(*FORMATS):
         import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     _batches()
