@@ -41,7 +41,7 @@ def one_line(text: str) -> str:
 
 def calm_box(head: str, body: list[str]) -> list[str]:
     """Return the lines of the box that a notebook shows instead of a traceback."""
-    return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行全部单元格。"]), "└─"]
+    return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行所有单元格。"]), "└─"]
 
 
 def _told(text: str) -> str:

@@ -15,7 +15,7 @@ from pipeline import fields
 from pipeline.cohort import FILE_NAME, load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import MingceError, RefusedError, UsageError
-from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show_in
+from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, in_a_row, show_in
 from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
 from pipeline.render import overview
 from pipeline.render.pieces import Piece, piece
@@ -66,8 +66,7 @@ def show_more(office: DeskCohort) -> widgets.Widget:
         whose = ["--by", named["by"], *(["--why", named["why"]] if named["why"] else [])] if "by" in needs else []
         return [*command, *whose, *place]
 
-    form = widgets.HBox([which, *boxes.values()], layout=widgets.Layout(flex_flow="row wrap"))
-    return widgets.VBox([form, _command(office, "执行", words), show_columns(office)])
+    return widgets.VBox([in_a_row(which, *boxes.values()), _command(office, "执行", words), show_columns(office)])
 
 
 def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], said: str = "") -> widgets.Widget:
@@ -96,7 +95,7 @@ def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], sai
         Thread(target=work, args=(command,), name=f"desk {command[0]}", daemon=True).start()
 
     start = button(label, pressed, "primary")
-    return widgets.VBox([widgets.HBox([start, bar, widgets.Label(said)]), output])
+    return widgets.VBox([in_a_row(start, bar, widgets.Label(said)), output])
 
 
 def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from pipeline.errors import MingceError, UsageError
 from pipeline.match.membership import with_scope
-from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, show_in
+from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, in_a_row, show_in
 from pipeline.render.pieces import piece
 from pipeline.review.actions import ActionOutcome, Actor, decide_on, withdraw
 from pipeline.review.chain import TYPED
@@ -105,7 +105,7 @@ class DecisionForm:
         self._undo = button("撤销上一步", self._take_back)
         self._undo.disabled = True
         self._said, self._more, self._confirm = widgets.Output(), widgets.HBox(), widgets.HBox()
-        words = widgets.HBox([self._action, self._by, self._why], layout=widgets.Layout(flex_flow="row wrap"))
+        words = in_a_row(self._action, self._by, self._why)
         buttons = widgets.HBox([button("登记", self._ask, "primary"), self._undo])
         parts = [words, self._more, buttons, self._confirm, self._said]
         self.widget = widgets.VBox(parts, layout=widgets.Layout(margin="12px 0"))

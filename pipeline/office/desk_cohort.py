@@ -169,7 +169,12 @@ def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Butt
 
 def box(kind: type[Box], label: str, width: str = "320px", **more: object) -> Box:
     """Return a labelled box of a form."""
-    return kind(description=label, layout=widgets.Layout(width=width), **more)
+    return kind(description=label, layout=widgets.Layout(width=width, max_width="100%"), **more)
+
+
+def in_a_row(*parts: widgets.Widget) -> widgets.Widget:
+    """Return the parts beside each other, in several lines in a narrow window."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap"))
 
 
 def show_in(output: widgets.Output, shown: object) -> None:

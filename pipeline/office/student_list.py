@@ -12,7 +12,7 @@ from pipeline import fields
 from pipeline.errors import MingceError
 from pipeline.knowledge.photos import Shelf
 from pipeline.office.deciding import DecisionForm
-from pipeline.office.desk_cohort import EVERY, PAGE, REQUEST, DeskCohort, box, button, error_box, show_in
+from pipeline.office.desk_cohort import EVERY, PAGE, REQUEST, DeskCohort, box, button, error_box, in_a_row, show_in
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import Desk, Student, open_tables, records, student_name
@@ -20,7 +20,7 @@ from pipeline.states import ACTORS
 from pipeline.student_facts import ROLES, by_whom, student_facts_of, what_was_done
 from pipeline.tables import STATUSES
 
-_GRID = "display:grid;grid-template-columns:150px 150px 130px 1fr;gap:12px;align-items:center;line-height:1.5"
+_WIDTHS = ("0 0 150px", "0 0 150px", "0 0 130px", "1 1 150px")  # columns of the list; a narrow window breaks them
 _GAP = '<div style="height:12px"></div>'
 _LONGEST_PICTURE = 4_000_000  # bytes
 _CUT = 60  # a line shows so many characters of the reasons
@@ -46,7 +46,7 @@ class _Table:
         again = button("刷新", self.reload)
         again.tooltip = "按最新的运行和审核记录重新列出"
         asked = (self._words, self._college, self._status)
-        self.filters = widgets.HBox([*asked, again], layout=widgets.Layout(flex_flow="row wrap"))
+        self.filters = in_a_row(*asked, again)
         self.head, self.body, self.ticked, self.detail = widgets.HTML(), widgets.VBox(), widgets.HTML(), widgets.VBox()
         self._at = widgets.Label()
         buttons = [
@@ -55,15 +55,15 @@ class _Table:
             button("勾选找到的全部", self._tick_found),
             button("全部不勾", lambda: self._tick_only([])),
         ]
-        self.feet = widgets.VBox([widgets.HBox([self._at, *buttons]), self.ticked])
+        self.feet = widgets.VBox([in_a_row(self._at, *buttons), self.ticked])
         for each in asked:
             each.observe(self._asked, names="value")
         self.reload()
 
     def reload(self) -> None:
         """Load the newest run and current decisions. Ticks and filters stay."""
-        heads = "".join(f"<span>{head}</span>" for head in ("学号", "班级", "状态", "未解决"))
-        self.head.value = f'<div style="{_GRID};padding-left:130px;color:#5a6675;font-size:13px">{heads}</div>'
+        heads = _line(("学号", "班级", "状态", "未解决"))
+        self.head.value = f'<div style="margin-left:130px;color:#5a6675;font-size:13px">{heads}</div>'
         try:
             self._office.reload()
         except MingceError as error:
@@ -122,7 +122,7 @@ class _Table:
 
         tick.observe(changed, names="value")
         words = widgets.HTML(_cells(student, desk.reasons(str(student["submission_id"]))))
-        words.layout.flex = "1 1 auto"
+        words.layout.flex, words.layout.min_width = "1 1 0", "0"
         line = widgets.Layout(border_bottom="1px solid #e3e8ee", align_items="center", width="100%")
         return widgets.HBox([tick, words, button("查看", lambda: self._open(desk, student))], layout=line)
 
@@ -158,8 +158,15 @@ def _cells(student: Student, reasons: list[str]) -> str:
     why = "；".join(reasons)
     short = why if len(why) <= _CUT else f"{why[:_CUT]}……"
     cells = (student_name(student), str(student["class_name"]), state, short)
-    spans = "".join(f'<span style="overflow-wrap:anywhere">{escape(cell)}</span>' for cell in cells)
-    return f'<div style="{_GRID}" title="{escape(why)}">{spans}</div>'
+    return f'<div title="{escape(why)}">{_line(cells)}</div>'
+
+
+def _line(cells: tuple[str, str, str, str]) -> str:
+    spans = "".join(
+        f'<span style="flex:{width};overflow-wrap:anywhere">{escape(cell)}</span>'
+        for width, cell in zip(_WIDTHS, cells, strict=True)
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:0 12px;line-height:1.5">{spans}</div>'
 
 
 def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | None]:

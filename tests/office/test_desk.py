@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ import requests
 from jupyter_client.manager import KernelManager
 
 from pipeline.cohort import load_cohort
+from pipeline.errors import calm_box
 from pipeline.office import DeskCohort, open_office
 from pipeline.office.server import NOTEBOOK, prepare_folder, wait_for_kernel, waiting_page
+from pipeline.resources import notebooks
 from tests.cohorts import make_cohort, settings
 from tests.command import run
 
@@ -42,6 +45,14 @@ def test_the_notebook_is_of_this_cohort_and_its_code_is_folded(folder: Path):
     assert str(folder) in code[0].source
     overrides = json.loads((desk / ".jupyter/config/labconfig/default_setting_overrides.json").read_text())
     assert overrides["@jupyterlab/translation-extension:plugin"]["locale"] == "zh_CN"
+
+
+def test_what_a_person_is_told_to_press_stands_in_the_menu():
+    pack = Path(importlib.import_module("jupyterlab_language_pack_zh_CN").__file__ or "").parent
+    words = json.loads((pack / "locale/zh_CN/LC_MESSAGES/jupyterlab.json").read_text(encoding="utf-8"))
+    pressed = f"运行 → {words['Run All Cells'][0]}"
+    told = [path.read_text(encoding="utf-8") for path in notebooks().glob("*.ipynb")]
+    assert len(told) == 6 and all(pressed in text for text in [*told, "".join(calm_box("x", []))])
 
 
 def test_a_notebook_that_a_person_changed_is_kept(folder: Path):
@@ -86,6 +97,13 @@ def test_a_cell_run_as_soon_as_its_kernel_answers_ends(starts: int):
             manager.shutdown_kernel(now=True)
 
 
+_IN_SIGHT = """() => {
+  const all = [...document.querySelectorAll("button")].filter(one => one.innerText.trim() === "查看");
+  return all.length && all.every(one => one.getBoundingClientRect().right <= innerWidth - 30);
+}"""
+"""No button of the list is under JupyterLab's right bar."""
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_one_command_opens_a_desk_where_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path):
@@ -113,6 +131,8 @@ def test_one_command_opens_a_desk_where_who_is_ticked_is_decided_on_and_the_last
                     page.get_by_text("请先勾选学生").wait_for()
                     assert not page.get_by_text("show_run(office)").is_visible()
                 _decide_and_take_back(tabs[-1], office)
+                tabs[0].set_viewport_size({"width": 390, "height": 844})
+                tabs[0].wait_for_function(_IN_SIGHT)
                 stranger = browser.new_context().new_page()
                 stranger.goto(address.partition("?")[0])
                 assert "token" in stranger.content().lower() and not stranger.get_by_role("button", name="登记").count()
