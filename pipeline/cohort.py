@@ -96,6 +96,11 @@ class Cohort(sections.Section):
         """The folder of the office's own rules, or None."""
         return self.path(self.rules.folder) if self.rules.folder else None
 
+    @property
+    def school_names(self) -> dict[str, str]:
+        """The name of each school by its code."""
+        return {school.code: school.name for school in self.schools}
+
     def school_of_code(self, code: str) -> sections.School | None:
         """Return the school with this code, or None."""
         return next((school for school in self.schools if school.code == code), None)

@@ -29,6 +29,10 @@ class College:
         """Return the unambiguous form: 10534/土木工程学院."""
         return f"{self.code}/{self.name}"
 
+    def rows_of(self, table: Frame) -> Frame:
+        """Return the college's rows of a table with the columns `school` and `college`."""
+        return table[(table["school"] == self.school) & (table["college"] == self.name)]
+
 
 def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     """Return the college named by `text`: `土木工程学院`, a former name, or `10534/土木工程学院`.

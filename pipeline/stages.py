@@ -196,7 +196,7 @@ def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
     counselors = settings.counselors[settings.counselors["school"].isin(students["school"].unique())]
     tabulated = tabulate(settings.cohort, judged, reviewed, counselors, settings.as_of)
     tables = keep_settled(spool, part, tabulated, settings)
-    schools = {school.code: school.name for school in settings.cohort.schools}
-    people = with_approved(people_of(tables["roster"], tables["registry"], schools), standing_decisions(entries))
+    people = people_of(tables["roster"], tables["registry"], settings.cohort.school_names)
+    people = with_approved(people, standing_decisions(entries))
     states = summaries.of_colleges(people, college_states(entries))
     return PartResult(replace(tabulated, tables={}), summaries.counts_of(tables), states)

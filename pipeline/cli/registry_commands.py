@@ -108,8 +108,7 @@ def scope_list(
     known = membership.with_scope(tables.read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
     rows = rows.assign(stale=known.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
     if college:
-        wanted = college_named(college, loaded)
-        rows = rows[(rows["school"] == wanted.school) & (rows["college"] == wanted.name)]
+        rows = college_named(college, loaded).rows_of(rows)
     if as_json:
         print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
         return

@@ -88,9 +88,8 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     print(f"{what}，校验码 {made.code}")
     print(f"人数表：{folder.path / made.code}")
     _say_typed(cohort)
-    rows = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "outside")
-    rows = rows[(rows["school"] == college.school) & (rows["college"] == college.name)]
-    for reason, names in membership.names_by_reason(rows):
+    outside = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "outside")
+    for reason, names in membership.names_by_reason(college.rows_of(outside)):
         print(f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}")
 
 
@@ -100,7 +99,7 @@ def accept(words: Words, by: By = "", why: Why = "") -> None:
     college, cohort = _college_of(words)
     snapshot, today = open_desk(cohort)
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
-    standing = tabulate_stage.standing_of(colleges, college.school, college.name)
+    standing = tabulate_stage.standing_of(colleges, college)
     with ledgers.open_ledger(cohort) as ledger:
         ledgers.require_whole(cohort, ledger)
         accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)

@@ -118,10 +118,10 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=folder.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
-    run, names = Run(folder.resolve(), summary), {school.code: school.name for school in cohort.schools}
+    run = Run(folder.resolve(), summary)
     with open_ledger(cohort) as ledger:
         asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
-        returned, reports = _return_reasons(names, ledger), ledger.entries(ERRATA_KIND)
+        returned, reports = _return_reasons(cohort.school_names, ledger), ledger.entries(ERRATA_KIND)
     if asked:
         lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
         raise RefusedError("；".join(lines), where=folder.name, remedy=YEARS_REMEDY)
@@ -138,7 +138,7 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
         window=cohort.window,
         broken=_broken(run, colleges),
         unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
-        changed=_changed(names, summary),
+        changed=_changed(cohort.school_names, summary),
         returned=returned,
         extras=_extras(run, tables["submissions"]),
         reports=reports,

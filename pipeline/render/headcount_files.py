@@ -27,7 +27,7 @@ from pipeline.render.printed_headcount import (
 )
 from pipeline.review.review_snapshot import Desk, college_students
 from pipeline.review.signatures import code_of, signed_digest
-from pipeline.tables import Frame, read_table
+from pipeline.tables import read_table
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark
 from pipeline.whole import appearing, sha256_of
@@ -252,7 +252,7 @@ def final_headcount(desk: Desk, college: College, cohort: Cohort, day: date) -> 
     own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
     claimed = rows.iloc[:0]
     if desk.tables.extras is not None:  # one row for each submission outside the roster
-        claimed = _of(desk.tables.extras, college)
+        claimed = college.rows_of(desk.tables.extras)
         claimed = claimed.loc[claimed.index.repeat(claimed["extra"])].reset_index(drop=True)
     return Headcount(
         cohort=cohort.name,
@@ -262,9 +262,5 @@ def final_headcount(desk: Desk, college: College, cohort: Cohort, day: date) -> 
         lines=headcount_lines(make_headcount(rows, own, claimed)),
         digest=signed_digest(rows),
         office=cohort.office.name,
-        outside=outside_in_words(_of(outside, college)),
+        outside=outside_in_words(college.rows_of(outside)),
     )
-
-
-def _of(rows: Frame, college: College) -> Frame:
-    return rows[(rows["school"] == college.school) & (rows["college"] == college.name)]

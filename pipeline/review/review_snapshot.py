@@ -134,10 +134,9 @@ class Desk:
         if not set(given.columns) >= _NEEDED:
             return given.iloc[:0]
         counting = (given["superseded_by"] == "") & ~among(given["submission_id"], self.withdrawn)
-        claims = (given["school"] == college.school) & (given["college"] == college.name)
         outside = self.findings["submission_id"][self.findings["rule"] == OUTSIDE]
         standing = pd.concat([people["submission_id"], people["approved_submission_id"], outside])
-        return given[counting & claims & ~among(given["submission_id"], standing)]
+        return college.rows_of(given[counting & ~among(given["submission_id"], standing)])
 
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:
@@ -195,13 +194,12 @@ def newest_run(cohort: Cohort) -> Path:
 
 def load_tables(cohort: Cohort, run: Path) -> RunTables:
     """Read the tables of a run folder."""
-    schools = {school.code: school.name for school in cohort.schools}
     people = _people_in(cohort, run)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
     extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
     summary = read_summary(run) or {}
     unread, made_at = summary.get("unread") or {}, str(summary.get("started_at", ""))
-    return RunTables(run.name, people, submissions, findings, schools, extras, unread, made_at)
+    return RunTables(run.name, people, submissions, findings, cohort.school_names, extras, unread, made_at)
 
 
 def records(people: pd.DataFrame) -> list[Student]:
@@ -281,5 +279,4 @@ def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str,
 
 
 def _people_in(cohort: Cohort, run: Path) -> pd.DataFrame:
-    schools = {school.code: school.name for school in cohort.schools}
-    return people_of(read_table(run, "roster"), read_table(run, "registry"), schools)
+    return people_of(read_table(run, "roster"), read_table(run, "registry"), cohort.school_names)

@@ -154,7 +154,7 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
     """Return the college's rows. Raises RefusedError if somebody is not approved, or outside and not decided on."""
     rows = college_students(desk.people, college)
     found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
-    asked = found if found.empty else found[(found["school"] == college.school) & (found["college"] == college.name)]
+    asked = found if found.empty else college.rows_of(found)
     if len(asked):  # outside the class by the registry alone
         numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
         raise RefusedError(
@@ -204,8 +204,8 @@ def _reason_where_needed(entries: pd.DataFrame, college: College, actor: Actor, 
 
 
 def _need_secretary(people: pd.DataFrame, college: College, by: str) -> None:
-    own = people[(people["school"] == college.school) & (people["college"] == college.name)]
-    names = {_plain(name) for text in own["secretary"] for name in re.split(r"[；;、,，/]", text) if name.strip()}
+    secretaries = college.rows_of(people)["secretary"]
+    names = {_plain(name) for text in secretaries for name in re.split(r"[；;、,，/]", text) if name.strip()}
     if not names:
         raise RefusedError(
             "院系表里没有写这个院系的副书记", where=str(college), remedy="请在 colleges.csv 补上，再签字"

@@ -183,9 +183,8 @@ def take_scope_decisions(cohort: Cohort) -> DecisionRows:
         registry = with_scope(read_table(newest_run(cohort), "registry"))
     except RefusedError as error:
         return rows, [f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"]
-    schools = {school.code: school.name for school in cohort.schools}
     with open_ledger(cohort) as ledger:
-        take = partial(import_scope_rows, registry, schools, ledger)
+        take = partial(import_scope_rows, registry, cohort.school_names, ledger)
         return rows, _import_each(cohort, own, take, "（是否在本届）")
 
 
@@ -276,11 +275,10 @@ def import_from_file(
     cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date
 ) -> tuple[list[str], bool]:
     """Import `rows` as decisions on the run `run_id`. Return Chinese lines, and whether the ledger was changed."""
-    schools = {school.code: school.name for school in cohort.schools}
     students, submissions, findings = (pd.concat(each, ignore_index=True) for each in zip(*desk, strict=True))
     with open_ledger(cohort) as ledger:
         before = ledger.head()
-        tables = RunTables(run_id, students, submissions, findings, schools)
+        tables = RunTables(run_id, students, submissions, findings, cohort.school_names)
         seen = seen_in_latest(cohort, student_numbers(rows))
         take = partial(import_decisions, tables, ledger, today=as_of, seen=seen)
         return _import_each(cohort, rows, take), ledger.head() != before

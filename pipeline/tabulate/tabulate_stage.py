@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Standing, Window
+from pipeline.colleges import College
 from pipeline.knowledge.text_columns import among
 from pipeline.match.match_stage import Matched
 from pipeline.review.decisions import Reviewed
@@ -110,9 +111,9 @@ def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Stan
     return typed(_stood_still(joined.assign(**text)))[[*COLUMNS["colleges"], *_BESIDE]]
 
 
-def standing_of(colleges: Frame, school: str, college: str) -> dict[str, float]:
+def standing_of(colleges: Frame, college: College) -> dict[str, float]:
     """Return the standing values of one college in a run's `colleges`. `accept` stores them."""
-    own = colleges[(colleges["school"] == school) & (colleges["college"] == college)]
+    own = college.rows_of(colleges)
     return {} if own.empty else {name: float(own[name].iloc[0]) for name in _STANDING}
 
 

@@ -289,7 +289,7 @@ def test_the_standing_stands_still_from_the_acceptance_on(ledger):
 
     before = colleges(1.0)
     assert colleges(0.5)["score"].iloc[0] < before["score"].iloc[0]
-    accept(RUN, ledger, COLLEGE, WANG, standing_of(before, "甲大学", "土木学院"))
+    accept(RUN, ledger, COLLEGE, WANG, standing_of(before, COLLEGE))
     assert colleges(0.5)[["score", "first_pass_rate", "rework"]].equals(before[["score", "first_pass_rate", "rework"]])
 
 
