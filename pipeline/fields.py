@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 
@@ -46,15 +45,14 @@ def registry_fields() -> dict[str, Field]:
 
 
 def _read(name: str) -> dict[str, Field]:
-    with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
-        return {
-            row["field"]: Field(
-                name=row["field"],
-                aliases=tuple(filter(None, row["aliases"].split("|"))),
-                **{key: text for key, text in row.items() if key not in ("field", "aliases")},
-            )
-            for row in csv.DictReader(lines)
-        }
+    return {
+        row["field"]: Field(
+            name=row["field"],
+            aliases=tuple(filter(None, row["aliases"].split("|"))),
+            **{key: text for key, text in row.items() if key not in ("field", "aliases")},
+        )
+        for row in resources.expectation_rows(name)
+    }
 
 
 @cache

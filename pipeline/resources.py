@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,12 @@ def resource_root() -> Path:
 def expectations() -> Path:
     """Return the folder of suites, code tables and the field table."""
     return resource_root() / "expectations"
+
+
+def expectation_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in `expectations/`, such as `regions/regions.csv`."""
+    with (expectations() / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def notebooks() -> Path:

@@ -19,7 +19,7 @@ from pipeline import fields, resources
 from pipeline.check.condition import by_size, kind_of, never_there, office_table, read_condition, sized, unknown_names
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
-from pipeline.knowledge.text_columns import expectation_rows
+from pipeline.resources import expectation_rows
 from pipeline.tables import Frame
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list", "column_set")

@@ -18,7 +18,7 @@ from typing import Literal
 from rapidfuzz.distance import OSA
 
 from pipeline import fields, resources
-from pipeline.knowledge.text_columns import expectation_rows
+from pipeline.resources import expectation_rows
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
 

@@ -20,14 +20,8 @@ import pandas as pd
 
 from pipeline import fields, resources
 from pipeline.errors import ConfigurationError, reason_of
-from pipeline.knowledge.text_columns import (
-    by_distinct,
-    expectation_rows,
-    fits_pattern,
-    flag,
-    flag_by_distinct,
-    lengths,
-)
+from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag, flag_by_distinct, lengths
+from pipeline.resources import expectation_rows
 
 COLUMNS = ("code", "label", "aliases", "source")
 

@@ -13,14 +13,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text_columns import (
-    Bools,
-    by_distinct,
-    expectation_rows,
-    fits_pattern,
-    flag,
-    flag_by_distinct,
-)
+from pipeline.knowledge.text_columns import Bools, by_distinct, fits_pattern, flag, flag_by_distinct
+from pipeline.resources import expectation_rows
 
 _MOBILE = r"1[3-9][0-9]{9}"
 _AREA = r"0(?:10|2[0-9]|[3-9][0-9]{2})"

@@ -14,7 +14,8 @@ from functools import cache, lru_cache
 
 import pandas as pd
 
-from pipeline.knowledge.text_columns import by_distinct, expectation_rows, fits_pattern, flag
+from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
+from pipeline.resources import expectation_rows
 
 DOT = "\u00b7"
 # typed for the middle dot of a minority name

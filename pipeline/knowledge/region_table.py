@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline import resources
-from pipeline.knowledge.text_columns import expectation_rows, text_by_rows
+from pipeline.knowledge.text_columns import text_by_rows
+from pipeline.resources import expectation_rows
 
 _PEOPLES = (
     "土家族|蒙古族|蒙古|回族|藏族|维吾尔族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族"

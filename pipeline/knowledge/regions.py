@@ -24,7 +24,8 @@ from pipeline.knowledge.region_table import (
     load_table,
     names_in,
 )
-from pipeline.knowledge.text_columns import Places, among, distinct_rows, expectation_rows, flag_by_rows, text_by_rows
+from pipeline.knowledge.text_columns import Places, among, distinct_rows, flag_by_rows, text_by_rows
+from pipeline.resources import expectation_rows
 
 LEVELS = ["province", "city", "county"]
 _VERDICTS = ["resolved_province", "resolved_city", "hierarchy", "valid_then"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -12,8 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import resources
-
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.integer[Any]]
@@ -22,12 +19,6 @@ Places = npt.NDArray[np.integer[Any]]
 def inert(value: str) -> str:
     """Return a csv cell with ' before a value that a spreadsheet would read as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
-
-
-def expectation_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table in `expectations/`, such as `regions/regions.csv`."""
-    with (resources.expectations() / name).open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types

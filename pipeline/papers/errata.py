@@ -22,7 +22,7 @@ from pipeline import fields
 from pipeline.check.logic import compared_form
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
-from pipeline.knowledge.text_columns import expectation_rows
+from pipeline.resources import expectation_rows
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline import fields
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import _is_nothing, _words, load_codes, without_placeholders
-from pipeline.knowledge.text_columns import expectation_rows
+from pipeline.resources import expectation_rows
 
 SPEC = Path(__file__).with_name("spec") / "codes.csv"
 
