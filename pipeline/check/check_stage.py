@@ -188,7 +188,8 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
             verdicts += _unspoken(tables[subject], verdicts, rules)
         found[subject] = findings_of(tables[subject], verdicts)
     table = tables["submissions"]
-    own = eased(without_lacking(found["submissions"], table, lacking), table, facts, matched.registry)
+    own = without_lacking(found["submissions"], table, lacking, judged)
+    own = eased(own, table, facts, matched.registry, judged)
     own = found["submissions"] = registrar_findings(table, registry, own)
     first, first_signs = _first(matched, own, judged, facts, lacking)
     return Checked(
@@ -258,7 +259,8 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
     table = _unmarked(matched, firsts)
     another = schools_of_another_month(matched.students, facts)
     verdicts, _ = _validated("submissions", table, strict, facts, another)
-    found = eased(without_lacking(findings_of(table, verdicts), table, lacking), table, facts, matched.registry)
+    found = without_lacking(findings_of(table, verdicts), table, lacking, strict)
+    found = eased(found, table, facts, matched.registry, strict)
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     then, signs = (
         frame.assign(submission_id=frame["submission_id"].map(later).astype("str"))

@@ -99,22 +99,6 @@ def without_shared(certifications: Frame, findings: Frame) -> Frame:
     return certifications.assign(record=certifications["record"].mask(only, "not_checked"))
 
 
-READS: dict[str, tuple[str, ...]] = {
-    "training_mode.unit_required": ("commissioning_unit",),
-    "origin.precision": ("origin_province", "origin_city"),
-    "home.hierarchy": ("home_province", "home_city"),
-    "qq.email": ("email",),
-    "contact.shared": ("phone", "qq", "email"),
-    "gender.matches_id": ("id_number",),
-    "study_years.span": ("enrolment_month", "graduation_month"),
-    "graduation_month.june": ("education_level",),
-    "training_mode.unit_unexpected": ("commissioning_unit",),
-    "class_name.college": ("college",),
-    "class_name.major": ("major",),
-}
-"""What rules look at beside their own field."""
-
-
 @dataclass(frozen=True)
 class NotChecked:
     """A rule that could not be judged, for which school (blank: all), and why."""
@@ -130,20 +114,20 @@ def rules_without_columns(rules: Iterable[Rule], lacking: Lacking) -> list[NotCh
     for rule in rules:
         if rule.table == "submissions" and not rule.stock:
             told += [NotChecked(rule.name, "", f"所有登记来源都没有“{fields.label(name)}”这一列")
-                     for name in (rule.field, *READS.get(rule.name, ())) if name in lacking.everywhere]  # fmt: skip
+                     for name in (rule.field, *rule.reads) if name in lacking.everywhere]  # fmt: skip
         if rule.needs == "registry" or rule.table == "registry":
             told += [NotChecked(rule.name, school, f"学籍库没有“{fields.label(rule.field)}”这一列")
                      for school, lost in lacking.registries.items() if rule.field in lost]  # fmt: skip
     return told
 
 
-def without_lacking(findings: Frame, table: Frame, lacking: Lacking) -> Frame:
+def without_lacking(findings: Frame, table: Frame, lacking: Lacking, rules: Iterable[Rule]) -> Frame:
     """Return the findings without those on fields for which the submission's worksheet has no column."""
     if not lacking.sheets or findings.empty:
         return findings
-    lost = _lost_fields(table, lacking)
+    lost, reads = _lost_fields(table, lacking), {rule.name: rule.reads for rule in rules}
     told = zip(findings["rule"], findings["field"], findings["submission_id"], strict=True)
-    none = [bool(lost.get(of, frozenset()) & {name, *READS.get(rule, ())}) for rule, name, of in told]
+    none = [bool(lost.get(of, frozenset()) & {name, *reads.get(rule, ())}) for rule, name, of in told]
     return findings[~np.array(none, dtype=bool)].reset_index(drop=True)
 
 
@@ -161,15 +145,6 @@ def records_without_columns(table: Frame, lacking: Lacking) -> Collection[str]:
 AS_REGISTRY = "所填与学籍一致，不用修改；学籍由教务核对"
 NOWHERE = "学籍中也没有这一项，不用补填"
 _KEYS = ("id_number", "name")
-# these compare several rows; the value of one row may be right
-_OF_SEVERAL = {
-    "expect_student_number_once", "expect_id_number_once", "expect_id_number_one_school", "expect_class_one_college",
-    "expect_class_one_major", "expect_study_years_span",
-}  # fmt: skip
-_OF_SEVERAL_FIELDS = {
-    "study_years.span", "training_mode.unit_required", "training_mode.unit_unexpected", "class_name.college",
-    "class_name.major",
-}  # fmt: skip
 _ELSEWHERE = {"required", "unique", "window", "registry"}
 
 
@@ -177,7 +152,7 @@ def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
     """Return for each of `count` registry rows its faulty fields, separated by spaces."""
     found = np.full(count, "", dtype=object)
     for verdict in verdicts:
-        if verdict.rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+        if not verdict.rule.together and len(verdict.rows):
             found[verdict.rows] += f" {verdict.rule.field} "
     return pd.Series(found, dtype="str")
 
@@ -189,18 +164,18 @@ def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: 
     told: list[RuleVerdict] = []
     for verdict in verdicts:
         rule = verdict.rule
-        if rule.field in _KEYS and rule.expectation not in _OF_SEVERAL and len(verdict.rows):
+        if rule.field in _KEYS and not rule.together and len(verdict.rows):
             rows = np.flatnonzero(is_open & table["matched_row"].isin(verdict.rows))
             as_registrars = replace(rule, severity="critical", actor="registrar")
             told.append(RuleVerdict(as_registrars, rows, {"given": [""] * len(rows)}))
     return pd.concat([findings, findings_of(table, told)], ignore_index=True) if told else findings
 
 
-def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame) -> Frame:
+def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame, rules: Iterable[Rule]) -> Frame:
     """Lower findings to info where the registry has the same value, or a school's registry leaves the field blank."""
     base = findings["rule"].str.replace(r"\..*", "", regex=True)
     kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)
-    own = ~kind.isin(list(_ELSEWHERE)) & ~findings["rule"].isin(list(_OF_SEVERAL_FIELDS))
+    own = ~kind.isin(list(_ELSEWHERE)) & ~findings["rule"].isin([rule.name for rule in rules if rule.together])
     loud = findings["severity"] != "info"
     severity, message = findings["severity"].copy(), findings["message"].copy()
     places = pd.Series(np.arange(len(table)), index=table["submission_id"])

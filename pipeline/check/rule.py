@@ -97,8 +97,10 @@ SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 class Rule:
     """One rule: what Great Expectations judges, and what a finding says.
 
-    `needs` is what the rule cannot be judged without. `stock` marks Great Expectations' own expectations. `written`
-    holds `kwargs` as they stand in the file. `about` says in Chinese what breaks the rule. `place` is file and line.
+    `needs` is what the rule cannot be judged without; `reads` are the fields that it reads beside its own. `together`:
+    it compares several fields or rows, so the field's own value may be right. `stock` marks Great Expectations' own
+    expectations. `written` holds `kwargs` as they stand in the file. `about` says in Chinese what breaks the rule.
+    `place` is file and line.
     """
 
     name: str
@@ -111,6 +113,8 @@ class Rule:
     about: str = ""
     table: Subject = "submissions"
     needs: str = ""
+    reads: tuple[str, ...] = ()
+    together: bool = False
     since: str = ""
     changed: str = ""
     known_issue: str = ""

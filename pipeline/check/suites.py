@@ -210,8 +210,8 @@ def _rules_of(suite: _Suite) -> list[Rule]:
 
 _MOST = 20_000  # nodes of one file
 _KEYS = {
-    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "since",
-    "changed", "known_issue", "kwargs",
+    "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "reads",
+    "together", "since", "changed", "known_issue", "kwargs",
 }  # fmt: skip
 _ABOUT = {
     "field_given": "没有填写（空格、占位文字不算）",
@@ -250,6 +250,8 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
         expectation=f"expect_{own}" if own else told.pop("expectation"),
         field=names.get("field") or column or str(kwargs.get("column", "")),
         about=told.pop("about", "") or _ABOUT.get(own, ""),
+        reads=tuple(told.pop("reads", "").split()),
+        together=told.pop("together", "") == "True",
         stock=not own,
         kwargs=kwargs,
         written=_AsWritten("").construct_document(node).get("kwargs") or {} if not own else {},

@@ -68,6 +68,6 @@ def test_what_the_registry_has_too_is_eased_for_its_own_student_only():
         },
         dtype="str",
     )
-    told = eased(findings, table, facts(), registry)
+    told = eased(findings, table, facts(), registry, [])
     assert told["severity"].tolist() == ["info", "info", "critical"]
     assert told["message"].tolist() == [NOWHERE, AS_REGISTRY, ""]

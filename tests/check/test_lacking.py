@@ -62,7 +62,7 @@ def test_nobody_has_a_finding_for_it():
         }
     )
     found = lacking(source("一", "phone", "commissioning_unit"), source("二", "gender"))
-    assert without_lacking(findings, table, found)[["submission_id", "rule"]].values.tolist() == [
+    assert without_lacking(findings, table, found, built_in_rules())[["submission_id", "rule"]].values.tolist() == [
         ["2", "phone.required"],
         ["1", "qq.format"],
     ]
