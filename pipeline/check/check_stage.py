@@ -32,6 +32,7 @@ from pipeline.collect.missing_fields import NOTHING, Lacking
 from pipeline.knowledge.text_columns import among
 from pipeline.match.evidence import SEVERAL, find_evidence
 from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
+from pipeline.match.membership import of_two_people
 from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 
@@ -44,9 +45,15 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
     return {
         "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
         "superseded": _told(superseded.reset_index(drop=True)),
-        "students": _told(matched.students_with(standing)),
+        "students": _in_doubt(_told(matched.students_with(standing))),
         "registry": matched.registry,
     }
+
+
+def _in_doubt(students: Frame) -> Frame:
+    """Add `matched_row`: the student's own row where it is to be mended before he can submit, else -1."""
+    asked = (students["submission_id"] == "") & (students["outside"] == "") & of_two_people(students)
+    return students.assign(matched_row=np.where(asked, np.arange(len(students)), -1))
 
 
 def _told(rows: Frame) -> Frame:
@@ -191,6 +198,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     own = without_lacking(found["submissions"], table, lacking, judged)
     own = eased(own, table, facts, matched.registry, judged)
     own = found["submissions"] = registrar_findings(table, registry, own)
+    found["students"] = registrar_findings(tables["students"], registry, found["students"])
     first, first_signs = _first(matched, own, judged, facts, lacking)
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),

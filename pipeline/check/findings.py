@@ -158,7 +158,10 @@ def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
 
 
 def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: Frame) -> Frame:
-    """Add the registrar's findings on ID number and name to submissions matched to the row, unless they have one."""
+    """Add the registrar's findings on ID number and name to rows of `table` that need the registry's row `matched_row`.
+
+    Submissions that have one already get none.
+    """
     said = set(findings["submission_id"][findings["rule"] == "identity.registry_outdated"])
     is_open = (table["matched_row"] >= 0) & ~table["submission_id"].isin(list(said))
     told: list[RuleVerdict] = []

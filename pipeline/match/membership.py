@@ -58,6 +58,11 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
     return list(others.index)
 
 
+def of_two_people(rows: Frame) -> pd.Series:
+    """Return which of a registry's merged rows have a student number that is another person's, too."""
+    return rows.duplicated(_KEY, keep=False) & (rows["student_number"] != "")
+
+
 STATUS = "enrolment_status"
 ANOTHER_YEAR = "非本届"
 BY_REGISTRY = ["outside_registry", "status_unknown"]

@@ -121,7 +121,7 @@ class _Table:
             self._say_ticked()
 
         tick.observe(changed, names="value")
-        words = widgets.HTML(_cells(student, desk.reasons(str(student["submission_id"]))))
+        words = widgets.HTML(_cells(student, desk.reasons(student)))
         words.layout.flex, words.layout.min_width = "1 1 0", "0"
         line = widgets.Layout(border_bottom="1px solid #e3e8ee", align_items="center", width="100%")
         return widgets.HBox([tick, words, button("查看", lambda: self._open(desk, student))], layout=line)
@@ -217,7 +217,7 @@ def change_request(desk: Desk, student: Student) -> Piece | None:
         lead=f"{approved['submitted_at']} 提交的已通过，仍然有效；{requested['submitted_at']} 又提交了一次。",
         changed=[one for one in both if one["approved"] != one["requested"]],
         same=[one for one in both if one["approved"] == one["requested"]],
-        reasons=desk.reasons(newer),
+        reasons=desk.reasons(student, newer),
     )
 
 

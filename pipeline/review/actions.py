@@ -205,7 +205,7 @@ def refusal(desk: Desk, row: Student) -> str:
     """Return why this student cannot be approved now, or ""."""
     if row["submission_id"] == "":
         return STATUSES["missing"]
-    return "；".join(desk.reasons(str(row["submission_id"])))
+    return "；".join(desk.reasons(row))
 
 
 def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:

@@ -120,7 +120,7 @@ def write_sheet(path: Path, desk: Desk, college: College) -> Path:
             submission = str(student["submission_id"])
             known = {"学校名称": student["school"], "学号": student["student_number"], "提交编号": submission}
             beside = (student["class_name"], student["name"], STATUSES[str(student["status"])])
-            known |= dict(zip(_BESIDE, (*beside, "；".join(desk.reasons(submission))), strict=True))
+            known |= dict(zip(_BESIDE, (*beside, "；".join(desk.reasons(student))), strict=True))
             write_row(sheet, row, [str(known.get(heading, "")) for heading in headings], text)
         for heading, words in (("意见", OFFERED), ("证明", PROOFS)):
             at, listed = COLUMNS.index(heading), {"validate": "list", "source": list(words), "ignore_blank": True}
@@ -141,10 +141,7 @@ def listed_students(desk: Desk, college: College | None, status: str | None) -> 
             raise UsageError(f"没有状态 {status}", where="--status", remedy=f"可选：{'、'.join(STATUSES.values())}")
         rows = rows[rows["status"] == code]
     ordered = rows.sort_values(["school_code", "college", "class_name", "student_number"])
-    return [
-        {**{str(key): value for key, value in row.items()}, "reasons": desk.reasons(str(row["submission_id"]))}
-        for row in ordered[_LISTED].to_dict("records")
-    ]
+    return [{**row, "reasons": desk.reasons(row)} for row in records(ordered[_LISTED])]
 
 
 def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.text_columns import among, joined_text
+from pipeline.match.membership import of_two_people
 from pipeline.match.persons import WITHDRAWN
 from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
 from pipeline.review.chain import json_object, name_checked
@@ -183,6 +184,12 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[(findings["severity"] == "critical") & ~findings["excepted"]]
 
 
+def owners_of(rows: pd.DataFrame) -> list[str]:
+    """Return whose each row of people or findings is: the submission's or, without one, SCHOOL/NUMBER's."""
+    each = rows[["submission_id", "school", "student_number"]].to_numpy(dtype=object).tolist()
+    return [submission or f"{school}/{number}" for submission, school, number in each]
+
+
 def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
     """Return one finding for each mistake: drops comparisons with the registry that repeat a finding of the same value.
 
@@ -195,19 +202,25 @@ def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[~(again & (findings["field"] != "") & (findings["submission_id"] != ""))]
 
 
-def statuses(submission_id: pd.Series, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
-    """Return each student's status, the first that applies in the contract's order. `findings` need `excepted`."""
+def statuses(students: pd.DataFrame, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
+    """Return each student's status, the first that applies in the contract's order. `findings` need `excepted`.
+
+    `students` have `school, student_number`, and the counting `submission_id` or "". Nobody is missing under a number
+    that is two people's: the registrar must say first whose it is (contract, tables/outside).
+    """
+    submission_id = students["submission_id"]
     blocking = open_critical(findings)
     if "shared_fault" in blocking:  # not in a table of an earlier version
         own = blocking["submission_id"][blocking["shared_fault"] == ""]  # who has findings of his own is shown those
         blocking = blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
-    status = pd.Series("awaiting", index=submission_id.index, dtype="str")
+    status = pd.Series("awaiting", index=students.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):
         status = status.mask(among(submission_id, blocking["submission_id"][blocking["actor"] == actor]), name)
     for state in ("approved", "stale"):
         status = status.mask(decision_state == state, state)
-    return status.mask(submission_id == "", "missing")
+    status = status.mask(submission_id == "", "missing")
+    return status.mask((submission_id == "") & of_two_people(students), "registrar")
 
 
 @dataclass(frozen=True)

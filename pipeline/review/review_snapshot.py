@@ -22,6 +22,7 @@ from pipeline.review.decisions import (
     KEY,
     decision_states,
     open_critical,
+    owners_of,
     registry_digest,
     standing_decisions,
     statuses,
@@ -119,9 +120,10 @@ class Desk:
         """Return the rows at these positions of `people`."""
         return records(self.people.iloc[list(places)])
 
-    def reasons(self, submission_id: str) -> list[str]:
-        """Return the messages of the submission's open critical findings, which block an approval."""
-        return self._blocking.get(submission_id, [])
+    def reasons(self, row: Student, submission_id: str = "") -> list[str]:
+        """Return the messages of the student's open critical findings, or of another submission's."""
+        owner = submission_id or str(row["submission_id"]) or f"{row['school']}/{row['student_number']}"
+        return self._blocking.get(owner, [])
 
     def submission(self, submission_id: str) -> Mapping[str, Any]:
         """Return the row of one submission."""
@@ -140,8 +142,9 @@ class Desk:
 
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:
-        blocking = open_critical(self.findings)[["submission_id", "message"]].drop_duplicates()
-        return {str(key): list(group) for key, group in blocking.groupby("submission_id")["message"]}
+        blocking = open_critical(self.findings)
+        told = pd.DataFrame({"owner": owners_of(blocking), "message": blocking["message"].to_numpy()})
+        return {str(key): list(group) for key, group in told.drop_duplicates().groupby("owner")["message"]}
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -163,9 +166,9 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
     people = people.assign(**{str(column): states[column] for column in states.columns})
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
-    counting = counting.mask(refused, people["approved_submission_id"])
-    status = statuses(counting, people["decision_state"], findings)
-    return Desk(tables, people.assign(submission_id=counting, status=status), findings, frozenset(withdrawn))
+    people = people.assign(submission_id=counting.mask(refused, people["approved_submission_id"]))
+    status = statuses(people, people["decision_state"], findings)
+    return Desk(tables, people.assign(status=status), findings, frozenset(withdrawn))
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:

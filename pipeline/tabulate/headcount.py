@@ -25,7 +25,7 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
             "registered": 1,
             "male": roster["gender"] == "男",
             "female": roster["gender"] == "女",
-            "submitted": roster["status"] != "missing",
+            "submitted": roster["submission_id"] != "",
             "certified": among(roster["submission_id"], whole["submission_id"]) & (roster["submission_id"] != ""),
             "awaiting": roster["status"] == "awaiting",
             "approved": roster["status"] == "approved",
@@ -63,7 +63,7 @@ def _claimed(extras: Frame, roster: Frame) -> Frame:
 def make_differences(roster: Frame, counting: Frame) -> Frame:
     """Return a row per person by whom registered, submitted and approved differ within a major.
 
-    `kind` is missing (registered, nothing submitted), not_approved (submitted, not approved), extra (in no registry),
+    `kind` is missing (registered, nothing submitted), not_approved (any other status), extra (in no registry),
     moved_out (registered here, submitted for `elsewhere`) or moved_in (the reverse). `counting` are the submissions
     that count, with the columns `CLAIMED`.
     """
@@ -77,7 +77,7 @@ def make_differences(roster: Frame, counting: Frame) -> Frame:
     there = claimed.loc[moved.index]
     parts = [
         _rows(roster[roster["status"] == "missing"], "missing"),
-        _rows(standing[standing["status"] != "approved"], "not_approved"),
+        _rows(roster[~roster["status"].isin(["approved", "missing"])], "not_approved"),
         _rows(extras, "extra"),
         _rows(moved, "moved_out", elsewhere=_named(there)),
         _rows(moved.assign(**{key: there[key] for key in KEYS}), "moved_in", elsewhere=_named(moved[KEYS])),

@@ -20,7 +20,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     (approved, stale, returned, blank), `decided_by`, `decided_at`. `counselors` has `school, college, class_name,
     name`.
     """
-    status = statuses(submissions, decisions["decision_state"], findings)
+    status = statuses(registry.assign(submission_id=submissions), decisions["decision_state"], findings)
     asking = findings[~findings["excepted"] & (findings["severity"] != "info") & (findings["submission_id"] != "")]
     open_count = submissions.map(asking["submission_id"].value_counts()).fillna(0).astype("int64")
     names = counselors.drop_duplicates(_CLASS).set_index(_CLASS)["name"]
@@ -33,7 +33,7 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
                 **{name: registry[name] for name in _FROM_REGISTRY},
                 "submission_id": submissions,
                 "status": status,
-                # a missing student has the one finding cohort.missing
+                # without a submission there is the one finding cohort.missing, or the registrar's
                 "open_findings": open_count.where(submissions != "", 1),
                 "counselor": counselor,
                 "decided_by": decisions["decided_by"],
@@ -51,7 +51,7 @@ def make_course(roster: Frame, submissions: Frame) -> Frame:
     dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
     first = roster["submission_id"].map(dated.groupby(counting).min().replace("9999", "").astype("str"))
     kept = {
-        "submitted": (roster["status"] != "missing", first),
+        "submitted": (roster["submission_id"] != "", first),
         "approved": (roster["status"] == "approved", roster["decided_at"]),
     }
     marks = [

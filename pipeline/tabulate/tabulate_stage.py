@@ -138,7 +138,7 @@ def count_colleges(
 ) -> Frame:
     """Return `colleges` without signatures and standing. `submitted_at` is by submission id."""
     day = submitted_at.astype("str").reindex(roster["submission_id"]).fillna("").str.slice(0, 10).set_axis(roster.index)
-    has = roster["status"] != "missing"
+    has = roster["submission_id"] != ""
     on_time = has & (day >= window.opens.isoformat()) & (day <= window.closes.isoformat())
     marks = pd.DataFrame(
         {

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.cohort_sections import Window
 from pipeline.logs import mask
-from pipeline.review.decisions import one_a_slip, open_critical
+from pipeline.review.decisions import one_a_slip, open_critical, owners_of
 from pipeline.states import ACTORS, State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
@@ -248,21 +248,16 @@ def by_class(students: list[Chased]) -> list[tuple[str, list[Chased]]]:
 def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str, ...]]:
     """Return the messages of open critical findings by roster position and actor.
 
-    A finding belongs to the student of its submission, or, without one, of its student number. Loops take a third of
-    the time of joins here: a class has few findings.
+    Loops take a third of the time of joins here: a class has few findings.
     """
-    ids: dict[str, int] = {}
-    numbers: dict[tuple[str, str], int] = {}
-    listed = roster[["submission_id", "school", "student_number"]].to_numpy(dtype=object).tolist()
-    for place, (submission, *number) in enumerate(listed):
-        ids.setdefault(submission, place)
-        numbers.setdefault(tuple(number), place)
+    places: dict[str, list[int]] = {}
+    for place, owner in enumerate(owners_of(roster)):
+        places.setdefault(owner, []).append(place)
     found: dict[tuple[int, str], dict[str, None]] = {}
-    columns = ["submission_id", "school", "student_number", "actor", "message"]
-    for submission, *number, actor, message in one_a_slip(open_critical(findings))[columns].to_numpy(object).tolist():
-        owner = ids.get(submission) if submission else numbers.get(tuple(number))
-        if owner is not None:
-            found.setdefault((owner, actor), {})[mask(message)] = None
+    open_ = one_a_slip(open_critical(findings))
+    for owner, actor, message in zip(owners_of(open_), open_["actor"], open_["message"], strict=True):
+        for place in places.get(owner, ()):
+            found.setdefault((place, actor), {})[mask(message)] = None
     return {key: tuple(messages) for key, messages in found.items()}
 
 
@@ -273,17 +268,17 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
     all unapproved students), `family` of states.
     """
     left = roster[roster["status"] != "approved"]
-    held = left[(left["submission_id"] != "") & left["status"].isin(_HELD)]
-    submissions, by_rule = set(held["submission_id"]), dict[str, dict[str, tuple[str, str]]]()
-    columns = ["submission_id", "rule", "message", "actor"]
-    for submission, rule, message, actor in one_a_slip(open_critical(findings))[columns].to_numpy(object).tolist():
-        if submission in submissions:
-            by_rule.setdefault(rule, {}).setdefault(submission, (message, actor))
-    rules = Counter(submission for each in by_rule.values() for submission in each)
+    held, by_rule = set(owners_of(left[left["status"].isin(_HELD)])), dict[str, dict[str, tuple[str, str]]]()
+    open_ = one_a_slip(open_critical(findings))
+    columns = ["rule", "message", "actor"]
+    for owner, (rule, *told) in zip(owners_of(open_), open_[columns].to_numpy(object).tolist(), strict=True):
+        if owner in held:
+            by_rule.setdefault(rule, {}).setdefault(owner, (told[0], told[1]))
+    rules = Counter(owner for each in by_rule.values() for owner in each)
     found: list[tuple[str, str, int, int, str]] = []
     for _, each in sorted(by_rule.items()):
         message, actor = next(iter(each.values()))
-        freed = sum(rules[submission] == 1 for submission in each)
+        freed = sum(rules[owner] == 1 for owner in each)
         found.append((mask(message), ACTORS[actor], len(each), freed, "fix" if actor == "student" else "verify"))
     missing = int((left["status"] == "missing").sum())
     if missing:

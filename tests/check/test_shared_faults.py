@@ -110,6 +110,6 @@ def test_a_student_with_another_fault_is_told_that_one():
         [("a", "office", "1"), ("b", "office", "1"), ("b", "student", "")],
         columns=["submission_id", "actor", "shared_fault"],
     ).assign(severity="critical", excepted=False)
-    counting = pd.Series(["a", "b", "c"], dtype="str")
-    state = pd.Series("", index=counting.index, dtype="str")
-    assert statuses(counting, state, findings).tolist() == ["not_checked", "correct", "awaiting"]
+    students = pd.DataFrame({"school": "", "student_number": ["1", "2", "3"], "submission_id": ["a", "b", "c"]})
+    state = pd.Series("", index=students.index, dtype="str")
+    assert statuses(students, state, findings).tolist() == ["not_checked", "correct", "awaiting"]

@@ -8,8 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.command import run
+from tests.conftest import faultless
 
 AS_OF = date(2016, 11, 1)
 
@@ -76,6 +78,35 @@ def test_registry_rows_pasted_twice_are_one_each(shared, tmp_path):
     assert [note["message"] for note in notes if "完全相同" in note["message"]] == [
         "有 3 行与别的行完全相同，每人只算一行"
     ]
+
+
+@pytest.mark.parametrize("submitted", [0, 1, 2])
+def test_two_people_of_one_number_are_the_registrars_and_neither_is_missing(submitted, tmp_path, capsys):
+    cohort = faultless(tmp_path / "cohort")
+    path = cohort / "registry" / "10534.csv"
+    registry = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    first, second = registry["学号"].iloc[:2]
+    registry.replace({"学号": {second: first}}).to_csv(path, index=False, encoding="utf-8-sig")
+    for path in (cohort / "submissions").iterdir():
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        rows = rows[~rows["学号"].isin([first, second][submitted:])].replace({"学号": {second: first}})
+        rows.to_csv(path, index=False, encoding="utf-8-sig")
+    assert run("check", cohort, "--as-of", AS_OF) == 0
+    folder = max((cohort / "reports").glob("*/runs/*"))
+    roster, findings = (table(folder, name) for name in ("roster", "findings"))
+    own = roster[roster["student_number"] == first]
+    assert sorted(own["name"]) == sorted(registry["姓名"].iloc[:2])
+    assert own["status"].tolist() == ["registrar"] * 2
+    assert (own["submission_id"] != "").sum() == submitted
+    asked = findings[(findings["student_number"] == first) & (findings["severity"] == "critical")]
+    assert asked[["rule", "actor"]].to_numpy().tolist() == [["registry.student_number_doubted", "registrar"]] * 2
+    counted = table(folder, "headcount")[["registered", "submitted", "missing"]].astype(int).sum()
+    missing = (roster["status"] == "missing").sum()
+    assert counted["missing"] == missing and counted["registered"] == counted["submitted"] + missing + 2 - submitted
+    capsys.readouterr()
+    assert run("review", "list", cohort, "--status", "registrar") == 0
+    told = capsys.readouterr().out
+    assert told.count("查明是一人还是两人") == 2 and "尚未提交" not in told
 
 
 def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_and_settled(shared, tmp_path, capsys):

@@ -9,14 +9,14 @@ from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.knowledge.regions import judge_regions
 from pipeline.match.keys import person_id
-from pipeline.match.membership import DIFFERS, DOUBTED
+from pipeline.match.membership import DIFFERS, DOUBTED, of_two_people
 from pipeline.tables import Frame
 
 
 @rule
 def student_number_once(table: Frame, facts: Facts) -> Mask:
     """Two unequal rows of one school hold one student number, and ID number and name agree."""
-    return (_repeated(table["school"], table["student_number"]) | (table[DIFFERS] != "")) & ~table[DOUBTED]
+    return (table[DIFFERS] != "") & ~table[DOUBTED]
 
 
 @rule
@@ -89,8 +89,8 @@ def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
 
 @rule
 def cohort_missing(table: Frame, facts: Facts) -> Mask:
-    """A student of the class without a submission that counts (table: registry students)."""
-    return (table["submission_id"] == "") & (table["outside"] == "")
+    """A student of the class without a submission that counts, and with a number of his own (registry students)."""
+    return (table["submission_id"] == "") & (table["outside"] == "") & ~of_two_people(table)
 
 
 @rule
