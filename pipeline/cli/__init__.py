@@ -13,18 +13,9 @@ from typing import NoReturn, TextIO, cast
 
 import typer
 
+from pipeline.cli import terminal
 from pipeline.cli.chinese import WRONG_WORDS, refuse_bytes, usage_error
 from pipeline.cli.common import app, say
-from pipeline.cli.terminal import (
-    PlainStream,
-    add_environment,
-    drop_unread,
-    environment_file,
-    interrupt_on_signals,
-    leave_no_core,
-    system_failure,
-    technical,
-)
 from pipeline.errors import MingceError
 from pipeline.logs import hush_libraries
 
@@ -55,18 +46,18 @@ def main(arguments: list[str] | None = None) -> None:
     os.umask(0o077)  # personal data: files 0600, folders 0700
     gc.set_threshold(20_000, 50, 100)  # libraries make a million lasting objects: scanning them takes 1 s CPU
     atexit.register(gc.freeze)  # nor are they freed at exit
-    atexit.register(drop_unread)
-    add_environment(environment_file(), os.environ)
+    atexit.register(terminal.drop_unread)
+    terminal.add_environment(terminal.environment_file(), os.environ)
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:  # at any place in the line
         os.environ["MINGCE_DEBUG"] = "1"
         given = ["--debug", *(word for word in given if word != "--debug")]
-    interrupt_on_signals()
+    terminal.interrupt_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):  # GBK, say, lacks characters of some names
         sys.stdout.reconfigure(errors="backslashreplace")
-    leave_no_core()
+    terminal.leave_no_core()
     hush_libraries()
-    out, err = cast(TextIO, PlainStream(sys.stdout)), cast(TextIO, PlainStream(sys.stderr))
+    out, err = cast(TextIO, terminal.PlainStream(sys.stdout)), cast(TextIO, terminal.PlainStream(sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:
             refuse_bytes(given)
@@ -81,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
         except KeyboardInterrupt:
             _interrupted()
         except Exception as error:  # noqa: BLE001  # the boundary for unexpected errors
-            _end(error, system_failure(error))
+            _end(error, terminal.system_failure(error))
 
 
 def _interrupted() -> NoReturn:
@@ -91,7 +82,7 @@ def _interrupted() -> NoReturn:
 
 def _end(error: BaseException, told: MingceError | None) -> None:
     if os.environ.get("MINGCE_DEBUG"):
-        say(technical(error))
+        say(terminal.technical(error))
     if told is not None:
         say(f"错误：{told}")
         sys.exit(told.exit_code)

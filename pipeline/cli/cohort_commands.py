@@ -11,12 +11,13 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from pipeline.cli.common import CohortPath, app, cohorts, say
+from pipeline.cli import common
 from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, UsageError
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import cohort_text, practice, run, run_folder, tables, whole
     from pipeline.anonymise import anonymise_cohort
     from pipeline.collect import school_tables, template
@@ -24,7 +25,7 @@ with lazily():
     from pipeline.normalise import dates
 
 
-@app.command("demo")
+@common.app.command("demo")
 def demo(
     folder: Annotated[Path, Argument(help="写到哪个文件夹", metavar="[DIR]")] = Path("reports/demo"),
     judged: Annotated[bool, Option("--run/--no-run", help="写出之后是否核对")] = True,
@@ -32,7 +33,7 @@ def demo(
     """写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。"""
     now = datetime.now(SHANGHAI)
     if practice.is_practice(folder):
-        say(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
+        common.say(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
     else:
@@ -44,7 +45,7 @@ def demo(
     outcome = run.run_cohort(cohorts.load_cohort(folder), run_folder.RunOptions(as_of=now.date(), now=now))
     if outcome.lacking:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
-    say("完成。请用浏览器打开下面这一页：")
+    common.say("完成。请用浏览器打开下面这一页：")
     print(outcome.folder / "site" / "index.html")
 
 
@@ -53,7 +54,7 @@ _NEXT = "请依次：改好 cohort.toml，填写两张人员表，把学籍导�
 _NEXT_WITH = "请依次：核对 cohort.toml，在两张人员表里补上副书记、辅导员的姓名和邮箱，再运行 mingce doctor"
 
 
-@app.command("init")
+@common.app.command("init")
 def init(
     folder: Annotated[Path, Argument(help="新建的文件夹", metavar="DIR")],
     like: Annotated[
@@ -153,7 +154,7 @@ def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
             draft.write_bytes(content)
 
 
-@app.command("template")
+@common.app.command("template")
 def make_template(
     out: Annotated[Path, Argument(help="写到哪个文件", metavar="[OUT.xlsx]")] = Path("登记表.xlsx"),
     cohort: Annotated[Path | None, Option("--cohort", help="届别文件夹：下拉框带上本届的学校、院系、班级")] = None,
@@ -164,7 +165,7 @@ def make_template(
     here = cohort or (Path() if Path(cohorts.FILE_NAME).is_file() else None)
     settings = cohorts.load_cohort(here) if here else None
     if google:
-        say(google_template.complete_template(google, settings))
+        common.say(google_template.complete_template(google, settings))
         print(google)
         return
     if out.suffix.lower() != ".xlsx":
@@ -175,9 +176,9 @@ def make_template(
     print(out)
 
 
-@app.command("anonymise")
+@common.app.command("anonymise")
 def anonymise(
-    cohort: CohortPath,
+    cohort: common.CohortPath,
     out: Annotated[Path, Argument(help="写到哪个新文件夹", metavar="OUT")],
 ) -> None:
     """生成一份换了人的届别：问题一样，人都是虚构的，可以附在问题报告里。"""

@@ -11,21 +11,7 @@ from typing import Annotated
 
 from typer import Option
 
-from pipeline.cli.common import (
-    AsJson,
-    By,
-    CohortPath,
-    Colleges,
-    Why,
-    app,
-    cohorts,
-    college_named,
-    ledgers,
-    newest_of,
-    say,
-    say_older,
-    with_reports,
-)
+from pipeline.cli import common
 from pipeline.clock import SHANGHAI
 from pipeline.errors import PartialError, RefusedError, UsageError, one_line
 from pipeline.imports import lazily
@@ -33,10 +19,12 @@ from pipeline.logs import log_to, mask
 from pipeline.resources import report_table
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import lock
     from pipeline.deliver import post, recipients, send, write_back
     from pipeline.papers import class_roster, make
     from pipeline.review import actions, chain
+    from pipeline.review import ledger as ledgers
     from pipeline.view import run_tables
 
 
@@ -46,9 +34,9 @@ _LISTED = 20  # student numbers shown by --dry-run
 Reports = Annotated[Path | None, Option("--reports", help="运行结果所在的文件夹", metavar="DIR")]
 
 
-@app.command("send")
+@common.app.command("send")
 def send_pages(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     dry_run: Annotated[bool, Option("--dry-run", help="只列出将寄给谁，不寄也不记录")] = False,
     failed: Annotated[bool, Option("--failed", help="只重寄被拒收或暂未收下的")] = False,
     invite: Annotated[bool, Option("--invite", help="改为通知学生怎样提交，并寄邮箱确认码")] = False,
@@ -56,11 +44,11 @@ def send_pages(
     reports: Reports = None,
 ) -> None:
     """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
-    loaded = with_reports(cohorts.load_cohort(cohort), reports)
+    loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = send.send_due(loaded, options, send.system_clock(), told=_say_result)
-    say_older(loaded, sent.run_id)
+    common.say_older(loaded, sent.run_id)
     _summary(sent, dry_run)
 
 
@@ -72,7 +60,7 @@ def _say_result(result: post.Result) -> None:
     staff = one.kind in ("counselor", "secretary")
     who = one.names if staff else sorted("/".join(key) for key in one.scope)
     told = f"{recipients.KIND_NAMES[one.kind]} {'、'.join(who)}".strip()
-    say(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
+    common.say(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
 
 
 def _summary(sent: send.Sent, dry_run: bool) -> None:
@@ -82,12 +70,12 @@ def _summary(sent: send.Sent, dry_run: bool) -> None:
             who = f"{recipients.KIND_NAMES[one.kind]} {one_line('、'.join(one.names))}".strip()
             print(f"{_WORDS[result.action]}：{one.address}（{who}）{result.why}")
     for lacking in sent.unreachable:
-        say(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
+        common.say(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
     if sent.recovered:
-        say(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
+        common.say(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
     counts = Counter(each.action for each in sent.results)
     told = "，".join(f"{word} {counts[action]}" for action, word in _WORDS.items() if counts[action])
-    say(f"运行 {sent.run_id}：{told or '没有要寄的'}")
+    common.say(f"运行 {sent.run_id}：{told or '没有要寄的'}")
     if not dry_run:
         print(sent.folder)
     bad = sum(counts[action] for action in ("deferred", "refused", "unclear", "failed"))
@@ -98,19 +86,19 @@ def _summary(sent: send.Sent, dry_run: bool) -> None:
         raise PartialError(f"{bad} 封没有寄成", where=sent.run_id, remedy=remedy)
 
 
-@app.command("write-back")
+@common.app.command("write-back")
 def answer(
-    path: CohortPath = Path(),
+    path: common.CohortPath = Path(),
     by: Annotated[str, Option("--by", help="经办人姓名（--dry-run 时可省略）")] = "",
-    why: Why = "",
+    why: common.Why = "",
     dry_run: Annotated[bool, Option("--dry-run", help="只显示会改动什么，不写入")] = False,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """把每个学生的状态和需要更正的内容写回 Google 表格的“认证结果”工作表。"""
     if not dry_run and not by.strip():
         raise UsageError("没有写明经办人", where="--by", remedy="请加 --by 姓名；只想看会改动什么，请加 --dry-run")
     cohort = cohorts.load_cohort(path)
-    run = newest_of(cohort)
+    run = common.newest_of(cohort)
     with nullcontext() if dry_run else lock.cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
         summary = write_back.write_answers(cohort, run, dry_run)
     if not dry_run:
@@ -124,33 +112,33 @@ def answer(
     for sheet in summary.sheets:
         _say_sheet(sheet)
     if summary.unplaced:
-        say(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
+        common.say(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
 
 
 def _say_sheet(sheet: write_back.SheetAnswers) -> None:
     did = "已写入" if sheet.written else "将写入（未写入）"
-    say(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
+    common.say(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
     for state in dict.fromkeys([*sheet.before, *sheet.counts]):
         old, new = sheet.before.get(state, 0), sheet.counts.get(state, 0)
-        say(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
+        common.say(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
     if not sheet.written and sheet.changed:
         more = f" 等 {len(sheet.changed)} 个" if len(sheet.changed) > _LISTED else ""
-        say(f"  有变化的学号：{'、'.join(sheet.changed[:_LISTED])}{more}")
-    say(f"  {sheet.cost}")
+        common.say(f"  有变化的学号：{'、'.join(sheet.changed[:_LISTED])}{more}")
+    common.say(f"  {sheet.cost}")
 
 
-@app.command("papers")
+@common.app.command("papers")
 def papers(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     kind: Annotated[
         list[str] | None,
         Option("--kind", help="proof、errata、corrections、results、guide，可重复；不写就是全部", metavar="KIND"),
     ] = None,
-    college: Colleges = None,
+    college: common.Colleges = None,
     class_name: Annotated[list[str] | None, Option("--class", help="只做这个班级，可重复", metavar="CLASS")] = None,
     full: Annotated[bool, Option("--full", help="核对签名表印完整的身份证号码：要写 --by，并记入账本")] = False,
-    by: By = "",
-    why: Why = "",
+    by: common.By = "",
+    why: common.Why = "",
     reports: Reports = None,
 ) -> None:
     """打印、传阅的表：核对签名表、学籍勘误汇总表、问题表、核对结果、操作流程。"""
@@ -160,21 +148,21 @@ def papers(
     kinds = tuple(dict.fromkeys(kind or make.KINDS))
     if full and "proof" not in kinds:
         raise UsageError("--full 只用于核对签名表", where="--full", remedy="请加 --kind proof")
-    loaded = with_reports(cohorts.load_cohort(cohort), reports)
-    colleges = tuple(college_named(text, loaded) for text in college or ())
+    loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
+    colleges = tuple(common.college_named(text, loaded) for text in college or ())
     wanted = make.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
     if kinds == ("guide",) and not make.has_run(loaded):
         made, run = make.make_guide(loaded), ""
     else:
-        newest = newest_of(loaded)
+        newest = common.newest_of(loaded)
         if full:
             _record_full(loaded, newest.name, wanted, by, why)
-            say(class_roster.PHOTOGRAPH)
+            common.say(class_roster.PHOTOGRAPH)
         made, run = make.make_papers(loaded, run_tables.load_run(newest), wanted), newest.name
     for path in made.files:
-        say(f"已写出 {path.relative_to(made.folder)}")
+        common.say(f"已写出 {path.relative_to(made.folder)}")
     for line in made.left:
-        say(f"没有做：{line}")
+        common.say(f"没有做：{line}")
     print(made.folder)
     if made.left:
         raise PartialError(f"{len(made.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")

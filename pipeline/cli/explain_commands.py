@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from typer import Argument, Option
 
 from pipeline import fields
-from pipeline.cli.common import AsJson, CohortPath, app, cohorts, entries_of, new_table, open_desk, screen
+from pipeline.cli import common
 from pipeline.errors import one_line
 from pipeline.imports import lazily
 from pipeline.resources import report_table
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import states, student_facts, tables
 
 if TYPE_CHECKING:
@@ -26,24 +27,24 @@ _LONGEST = 300  # characters of one text on the screen
 _ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
 
 
-@app.command("explain")
+@common.app.command("explain")
 def explain(
     number: Annotated[str, Argument(help="学号，可写 学校代码/学号", metavar="NUMBER")],
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     full: Annotated[bool, Option("--full", help="身份证号码和电话不遮盖，并列出全部项目")] = False,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """一名学生的全部情况和原因，接电话时用。"""
     opened = cohorts.load_cohort(cohort)
-    snapshot, today = open_desk(opened, number)
+    snapshot, today = common.open_desk(opened, number)
     run = opened.reports_folder / "runs" / snapshot.run_id  # this run, even if a newer one has ended since
-    facts = student_facts.student_facts_of(snapshot, run, entries_of(opened), number, today)
+    facts = student_facts.student_facts_of(snapshot, run, common.entries_of(opened), number, today)
     facts = facts if full else student_facts.masked_facts(facts)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
         return
     facts = _for_a_screen(facts)
-    console = screen()
+    console = common.screen()
     _head(console, facts)
     console.print(_WARNING, style="bold red")
     for given in reversed(facts["submissions"]):
@@ -103,7 +104,7 @@ def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any
         console.print(_compared(given, registry if role == "counts" else {}, full))
     _findings(console, given["findings"])
     if given["changes"]:
-        table = new_table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
+        table = common.new_table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
         for row in given["changes"]:
             table.add_row(fields.label(row["field"]), row["given"], row["kept"], row["why"])
         console.print()
@@ -123,7 +124,7 @@ def _judged(match: dict[str, Any]) -> str:
 
 def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
     """Return submitted fields next to the registry's: all, or those that differ, have findings, or are in `_ALWAYS`."""
-    table = new_table("", "项目", "填写", "学籍库（不可念出）", "")
+    table = common.new_table("", "项目", "填写", "学籍库（不可念出）", "")
     shown = {*_ALWAYS, *(row["field"] for row in given["findings"])}
     for name, value in given["fields"].items():
         official = str(registry.get(name, ""))
@@ -137,7 +138,7 @@ def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Ta
 def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
     if not findings:
         return
-    table = new_table("核验发现的问题", "谁处理", "程度", "项目", "问题和依据（依据不可念出）")
+    table = common.new_table("核验发现的问题", "谁处理", "程度", "项目", "问题和依据（依据不可念出）")
     for row in findings:
         level = tables.SEVERITIES[row["severity"]] + ("\n例外放行" if row["excepted"] else "")
         style = "red" if row["severity"] == "critical" and not row["excepted"] else ""
@@ -151,7 +152,7 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
 def _ledger(console: Console, facts: dict[str, Any]) -> None:
     console.print()
     if facts["ledger"]:
-        table = new_table("审核和例外", "时间", "事项", "经办人", "说明")
+        table = common.new_table("审核和例外", "时间", "事项", "经办人", "说明")
         for row in facts["ledger"]:
             what = f"{student_facts.what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
             proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))

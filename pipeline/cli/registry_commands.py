@@ -8,31 +8,20 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from pipeline.cli import common
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import (
-    AsJson,
-    By,
-    CohortPath,
-    Why,
-    app,
-    cohorts,
-    college_named,
-    ledgers,
-    new_table,
-    newest_of,
-    say,
-    screen,
-)
 from pipeline.errors import RefusedError, UsageError, reason_of
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import fields, run_folder, tables, whole
     from pipeline.collect import school_tables
     from pipeline.knowledge import text_columns
     from pipeline.match import membership
     from pipeline.papers import errata
     from pipeline.review import actions, review_snapshot, scope_decisions
+    from pipeline.review import ledger as ledgers
 
 _Students = Annotated[list[str], Option("--student", help="学号，可写 学校代码/学号，可重复", metavar="NUMBER")]
 _Proof = Annotated[str, Option("--proof", help="证明材料的种类")]
@@ -40,8 +29,8 @@ _Proof = Annotated[str, Option("--proof", help="证明材料的种类")]
 
 scope = Commands(help="谁在本届：列入、不列入、查看", no_args_is_help=True)
 registry = Commands(help="学籍库：比较两次导出。", no_args_is_help=True)
-app.add_typer(scope, name="scope")
-app.add_typer(registry, name="registry")
+common.app.add_typer(scope, name="scope")
+common.app.add_typer(registry, name="registry")
 
 
 @scope.command("out")
@@ -49,16 +38,18 @@ def scope_out(
     student: _Students,
     reason: Annotated[str, Option("--reason", help="原因：休学、参军入伍等")],
     proof: _Proof,
-    by: By,
-    why: Why,
-    cohort: CohortPath = Path(),
+    by: common.By,
+    why: common.Why,
+    cohort: common.CohortPath = Path(),
 ) -> None:
     """这些学生不在本届（休学、参军入伍等）"""
     _decide("不在本届", cohort, student, by, why, inside=False, proof=proof, reason=reason)
 
 
 @scope.command("in")
-def scope_in(student: _Students, proof: _Proof, by: By, why: Why, cohort: CohortPath = Path()) -> None:
+def scope_in(
+    student: _Students, proof: _Proof, by: common.By, why: common.Why, cohort: common.CohortPath = Path()
+) -> None:
     """这些学生在本届"""
     _decide("在本届", cohort, student, by, why, inside=True, proof=proof)
 
@@ -67,7 +58,7 @@ def _decide(
     what: str, cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
 ) -> None:
     loaded = cohorts.load_cohort(cohort)
-    rows = membership.with_scope(tables.read_table(newest_of(loaded), "registry"))
+    rows = membership.with_scope(tables.read_table(common.newest_of(loaded), "registry"))
     with ledgers.open_ledger(loaded) as ledger:
         actor = actions.Actor(by, why)
         outcome = scope_decisions.decide_scope(rows, ledger, numbers, actor, inside=inside, proof=proof, reason=reason)
@@ -79,14 +70,14 @@ def _decide(
 
 @scope.command("years")
 def scope_years(
-    by: By,
-    why: Why,
-    cohort: CohortPath = Path(),
+    by: common.By,
+    why: common.Why,
+    cohort: common.CohortPath = Path(),
     school: Annotated[list[str] | None, Option("--school", help="只确认这所学校，可重复", metavar="CODE")] = None,
 ) -> None:
     """确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）"""
     loaded = cohorts.load_cohort(cohort)
-    asked = (run_folder.read_summary(newest_of(loaded)) or {}).get("other_years", {})
+    asked = (run_folder.read_summary(common.newest_of(loaded)) or {}).get("other_years", {})
     with ledgers.open_ledger(loaded) as ledger:
         outcome = scope_decisions.answer_years(asked, loaded.year, ledger, school or [], actions.Actor(by, why))
     for code in outcome.done:
@@ -97,18 +88,18 @@ def scope_years(
 
 @scope.command("list")
 def scope_list(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     college: Annotated[str, Option("--college", help="只列这个院系", metavar="COLLEGE")] = "",
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """列出不在本届的学生、原因和依据"""
     loaded = cohorts.load_cohort(cohort)
-    run, key = newest_of(loaded), ["school", "student_number"]
+    run, key = common.newest_of(loaded), ["school", "student_number"]
     rows = tables.read_table(run, "outside")
     known = membership.with_scope(tables.read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
     rows = rows.assign(stale=known.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
     if college:
-        rows = college_named(college, loaded).rows_of(rows)
+        rows = common.college_named(college, loaded).rows_of(rows)
     if as_json:
         print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
         return
@@ -131,7 +122,7 @@ def diff(
     ],
     new: Annotated[str, Argument(help="新的导出", metavar="NEW")],
     out: Annotated[Path | None, Option("--out", help="全部差异写到这个 CSV 文件")] = None,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
     cohort: Annotated[
         Path | None, Option("--cohort", help="届别文件夹（默认当前文件夹）：说明哪些勘误已更正", metavar="COHORT")
     ] = None,
@@ -166,11 +157,11 @@ def _show_settled(cohort: Path | None, newer: tables.Frame) -> None:
             raise
         return
     for line in errata.settled_lines(errata.outcomes(loaded, run, newer)):
-        say(line)
+        common.say(line)
 
 
 def _show(differences: tables.Frame) -> None:
-    console = screen()
+    console = common.screen()
     people = differences.drop_duplicates(["school", "student_number", "change"])["change"].value_counts()
     moved = differences[differences["field"].isin(["college", "class_name"])]
     moved = moved.drop_duplicates(["school", "student_number"])
@@ -178,7 +169,7 @@ def _show(differences: tables.Frame) -> None:
     console.print("，".join([*counts, f"其中换了院系或班级的 {len(moved)} 人"]))
     if not len(differences):
         return
-    table = new_table("", "学校", "学号", "姓名", "变化", "字段", "原来", "现在")
+    table = common.new_table("", "学校", "学号", "姓名", "变化", "字段", "原来", "现在")
     for row in differences.head(_SHOWN).itertuples(index=False):
         change, field = school_tables.CHANGES[str(row.change)], fields.label(str(row.field))
         table.add_row(*map(str, (row.school, row.student_number, row.name, change, field, row.old, row.new)))

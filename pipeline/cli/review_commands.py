@@ -12,25 +12,15 @@ from typing import Annotated, TypeVar
 
 from typer import Argument, Option
 
+from pipeline.cli import common
 from pipeline.cli.chinese import Commands
-from pipeline.cli.common import (
-    AsJson,
-    By,
-    CohortPath,
-    Why,
-    app,
-    cohorts,
-    college_named,
-    entries_of,
-    ledgers,
-    open_desk,
-    parse_date,
-)
 from pipeline.errors import UsageError, one_line
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline.review import actions, decision_rows, exceptions, granting, review_snapshot
+    from pipeline.review import ledger as ledgers
 
 T = TypeVar("T")
 Words = Annotated[list[str] | None, Argument(help="cohort.toml 或它所在的文件夹", metavar="[COHORT]")]
@@ -39,8 +29,8 @@ College = Annotated[str | None, Option("--college", help="院系，可写 学校
 
 decisions = Commands(help="审核：通过、退回、取消审核、撤销登记、查看", no_args_is_help=True)
 granted = Commands(help="例外：一人一条规则一个值，凭证明放行", no_args_is_help=True)
-app.add_typer(decisions, name="review")
-app.add_typer(granted, name="except")
+common.app.add_typer(decisions, name="review")
+common.app.add_typer(granted, name="except")
 
 
 @decisions.command("approve")
@@ -50,8 +40,8 @@ def approve(
     all_ready: Annotated[bool, Option("--all-ready", help="通过该院系所有待审核的学生，列出其余")] = False,
     college: College = None,
     seen: Annotated[str, Option("--seen", help="只通过与这次运行中一样的：之后又有改动的不通过", metavar="RUN")] = "",
-    by: By = "",
-    why: Why = "",
+    by: common.By = "",
+    why: common.Why = "",
 ) -> None:
     """审核通过：有未解决的必须更正项的学生不能通过。"""
     if all_ready == bool(student):
@@ -64,53 +54,53 @@ def approve(
     looked_at = review_snapshot.seen_in_run(cohort, seen) if seen else None
     if college and all_ready:
         ready = partial(actions.approve_ready, seen=looked_at)
-        _act(cohort, college_named(college, cohort), by, why, "已通过 {} 人", ready)
+        _act(cohort, common.college_named(college, cohort), by, why, "已通过 {} 人", ready)
     else:
         chosen = partial(actions.approve, seen=looked_at if seen else review_snapshot.seen_in_latest(cohort))
         _act(cohort, [*(student or []), *more], by, why, "已通过 {} 人", chosen)
 
 
 @decisions.command("return")
-def send_back(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
+def send_back(words: Words = None, student: Students = None, by: common.By = "", why: common.Why = "") -> None:
     """退回给学生，原因随通知转达。"""
     _act(*_students_of(words, student), by, why, "已退回 {} 人", actions.send_back)
 
 
 @decisions.command("reopen")
-def reopen(words: Words = None, student: Students = None, by: By = "", why: Why = "") -> None:
+def reopen(words: Words = None, student: Students = None, by: common.By = "", why: common.Why = "") -> None:
     """取消审核：撤回已作出的通过。"""
     _act(*_students_of(words, student), by, why, "已取消审核 {} 人", actions.reopen)
 
 
 @decisions.command("withdraw")
 def withdraw(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     submission: Annotated[str, Option("--submission", help="提交编号", metavar="ID")] = "",
     extras: Annotated[str, Option("--extras", help="撤销这个院系名单外的全部提交", metavar="COLLEGE")] = "",
-    by: By = "",
-    why: Why = "",
+    by: common.By = "",
+    why: common.Why = "",
 ) -> None:
     """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
     if bool(submission) == bool(extras):
         raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
     opened, done = cohorts.load_cohort(cohort), "已撤销 {} 条登记"
     if extras:
-        _act(opened, college_named(extras, opened), by, why, done, actions.withdraw_extras)
+        _act(opened, common.college_named(extras, opened), by, why, done, actions.withdraw_extras)
     else:
         _act(opened, submission, by, why, done, actions.withdraw, submission)
 
 
 @decisions.command("list")
 def list_students(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     college: College = None,
     status: Annotated[str | None, Option("--status", help="只列这个状态", metavar="STATUS")] = None,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """列出学生现在的状态。"""
     opened = cohorts.load_cohort(cohort)
     desk = _desk(opened)
-    rows = decision_rows.listed_students(desk, college_named(college, opened) if college else None, status)
+    rows = decision_rows.listed_students(desk, common.college_named(college, opened) if college else None, status)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
@@ -119,7 +109,7 @@ def list_students(
 
 @decisions.command("sheet")
 def write_sheet(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     college: College = None,
     out: Annotated[Path | None, Option("--out", help="写到这个文件（xlsx）", metavar="FILE")] = None,
 ) -> None:
@@ -127,14 +117,14 @@ def write_sheet(
     if not college:
         raise UsageError("没有写院系", where="--college")
     opened = cohorts.load_cohort(cohort)
-    named = college_named(college, opened)
+    named = common.college_named(college, opened)
     path = out or Path(f"{cohorts.safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
     print(decision_rows.write_sheet(path, _desk(opened), named))
 
 
 @granted.command("add")
 def add_exception(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     student: Annotated[str, Option("--student", help="学号，可写 学校代码/学号", metavar="NUMBER")] = "",
     rule: Annotated[str, Option("--rule", help="规则名，例如 study_years.span", metavar="RULE")] = "",
     proof: Annotated[
@@ -143,30 +133,30 @@ def add_exception(
     expires: Annotated[str | None, Option("--expires", help="有效期至（含当日）", metavar="DATE")] = None,
     college: College = None,
     major: Annotated[str, Option("--major", help="与 --college 同用：说明该专业人数与上年的差异")] = "",
-    by: By = "",
-    why: Why = "",
+    by: common.By = "",
+    why: common.Why = "",
 ) -> None:
     """批准一个例外：这名学生、这条规则、现在这个值。"""
     if bool(student) == bool(college):
         raise UsageError("请给 --student 学号 和 --rule 规则，或 --college 院系 和 --major 专业")
     if (student and not rule) or (college and not major):
         raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
-    last = parse_date(expires, "--expires") if expires else None
+    last = common.parse_date(expires, "--expires") if expires else None
     opened = cohorts.load_cohort(cohort)
-    tables, today = open_desk(opened)
+    tables, today = common.open_desk(opened)
     actor = actions.Actor(by, why, today)
     with ledgers.open_ledger(opened) as ledger:
         if college:
-            made = granting.explain_difference(tables, ledger, college_named(college, opened), major, actor)
+            made = granting.explain_difference(tables, ledger, common.college_named(college, opened), major, actor)
         else:
             made = granting.add_exception(tables, ledger, student, rule, actor, proof, last)
     print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")
 
 
 @granted.command("list")
-def list_exceptions(cohort: CohortPath = Path(), as_json: AsJson = False) -> None:
+def list_exceptions(cohort: common.CohortPath = Path(), as_json: common.AsJson = False) -> None:
     """列出有效的例外。"""
-    table = exceptions.standing_exceptions(entries_of(cohorts.load_cohort(cohort), "exception"))
+    table = exceptions.standing_exceptions(common.entries_of(cohorts.load_cohort(cohort), "exception"))
     shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
     if as_json:
         print(json.dumps(shown.to_dict("records"), ensure_ascii=False, indent=1))
@@ -180,10 +170,10 @@ def list_exceptions(cohort: CohortPath = Path(), as_json: AsJson = False) -> Non
 
 @granted.command("revoke")
 def revoke_exception(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     number: Annotated[int, Option("--number", help="例外的编号（except list 第一列）", metavar="N")] = 0,
-    by: By = "",
-    why: Why = "",
+    by: common.By = "",
+    why: common.Why = "",
 ) -> None:
     """撤销一个例外。"""
     with ledgers.open_ledger(cohorts.load_cohort(cohort)) as ledger:
@@ -192,8 +182,8 @@ def revoke_exception(
 
 
 def _desk(cohort: cohorts.Cohort) -> review_snapshot.Desk:
-    tables, today = open_desk(cohort)
-    return review_snapshot.lay_desk(tables, entries_of(cohort, *review_snapshot.KINDS), today)
+    tables, today = common.open_desk(cohort)
+    return review_snapshot.lay_desk(tables, common.entries_of(cohort, *review_snapshot.KINDS), today)
 
 
 def _cohort_and_more(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
@@ -218,7 +208,7 @@ def _act(
     known: str = "",
 ) -> None:  # fmt: skip
     """Act on the newest run's tables, and print what was done, what was so before, and what was not done and why."""
-    tables, today = open_desk(cohort, known)
+    tables, today = common.open_desk(cohort, known)
     with ledgers.open_ledger(cohort) as ledger:
         outcome = act(tables, ledger, about, actions.Actor(by, why, today))
     if outcome.done or not outcome.already:

@@ -13,23 +13,12 @@ import typer
 from typer import Option
 
 from pipeline import fields
-from pipeline.cli.common import (
-    AsJson,
-    CohortPath,
-    Colleges,
-    app,
-    cohorts,
-    new_table,
-    newest_of,
-    parse_date,
-    say,
-    screen,
-    with_reports,
-)
+from pipeline.cli import common
 from pipeline.clock import SHANGHAI
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import cohort_text, run, run_folder
     from pipeline.check import data_docs
     from pipeline.operate import column_report
@@ -41,11 +30,11 @@ AsOf = Annotated[str | None, Option("--as-of", help="按这一天计算（默认
 Reports = Annotated[Path | None, Option("--reports", help="结果放到这个文件夹", metavar="DIR")]
 
 
-@app.command("run")
+@common.app.command("run")
 def run_all(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     as_of: AsOf = None,
-    college: Colleges = None,
+    college: common.Colleges = None,
     pages: Annotated[
         list[str] | None,
         Option("--pages", help="只生成这所学校（代码或名称）的页面，表格仍是全部，可重复", metavar="SCHOOL"),
@@ -55,21 +44,21 @@ def run_all(
     jobs: Annotated[int, Option("--jobs", min=0, help="同时生成几个页面（0：按处理器数）")] = 0,
     cold: Annotated[bool, Option("--cold", help="每个页面用全新的内核（慢，作对照）")] = False,
     force: Annotated[bool, Option("--force", help="没有变化的院系也重新生成")] = False,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """收集、规范、比对、核验、审核、统计并生成页面"""
     made = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force, "schools": tuple(pages or ())}
     _go(cohort, "run", as_of, college, (), reports, as_json, made)
 
 
-@app.command("check")
+@common.app.command("check")
 def check(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     as_of: AsOf = None,
-    college: Colleges = None,
+    college: common.Colleges = None,
     rule: Annotated[list[str] | None, Option("--rule", help="只试这条规则，可重复", metavar="NAME")] = None,
     reports: Reports = None,
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """只核验和统计，不生成页面"""
     _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
@@ -80,15 +69,15 @@ def _go(
     reports: Path | None, as_json: bool, pages: dict[str, Any],
 ) -> None:  # fmt: skip
     prepared.stay_single(os.environ)  # before numpy is imported
-    cohort = with_reports(cohorts.load_cohort(path), reports)
+    cohort = common.with_reports(cohorts.load_cohort(path), reports)
     options = run_folder.RunOptions(
-        as_of=parse_date(as_of), now=datetime.now(SHANGHAI), command=command, colleges=tuple(colleges or ()),
+        as_of=common.parse_date(as_of), now=datetime.now(SHANGHAI), command=command, colleges=tuple(colleges or ()),
         rules=rules, render=run_folder.RenderOptions(**pages),
     )  # fmt: skip
     outcome = run.run_cohort(cohort, options)
     index = outcome.folder / "site" / "index.html"
     if index.is_file():
-        say(f"结果页面：{index}")
+        common.say(f"结果页面：{index}")
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
     if outcome.lacking:
         raise typer.Exit(4)
@@ -97,15 +86,15 @@ def _go(
 _RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
 
 
-@app.command("columns")
+@common.app.command("columns")
 def columns(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     save: Annotated[bool, Option("--save", help="把答案写进 cohort.toml（不在终端里时只写内容能证明的）")] = False,
     settle: Annotated[str, Option("--settle", metavar="编号", help="了结一个整体问题（shared_faults）")] = "",
     how: Annotated[str, Option("--as", metavar="alias|students", help="写成自己的别名，或交回学生更正")] = "alias",
     by: Annotated[str, Option("--by", help="经办人（--settle 时必填）")] = "",
     why: Annotated[str, Option("--why", help="说明")] = "",
-    as_json: AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。"""
     if settle:
@@ -119,9 +108,9 @@ def columns(
     if save and chosen:
         cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen)
         told = "；".join(f"{name} = {text}" for given in chosen.values() for name, text in given.items())
-        say(f"已写入 {cohorts.FILE_NAME}：{told}")
+        common.say(f"已写入 {cohorts.FILE_NAME}：{told}")
     elif save:
-        say(f"没有可写入的：{cohorts.FILE_NAME} 没有改动")
+        common.say(f"没有可写入的：{cohorts.FILE_NAME} 没有改动")
     if as_json:
         print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
 
@@ -156,12 +145,12 @@ def _show_sheet(whose: str, sheet: column_report.SheetReport) -> None:
     known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
     refused = f"。{has.refused}" if has.refused else ""
     print(f"{whose} {has.place}：表头在第 {has.row} 行{known}{refused}")
-    table = new_table("", "列名", "读作", "依据", "前三个值（已遮盖）")
+    table = common.new_table("", "列名", "读作", "依据", "前三个值（已遮盖）")
     for column, values in sheet.columns:
         likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
         read = fields.label(column.field) if column.field else likely or "（不读）"
         table.add_row(column.heading, read, _RIGHTS.get(column.right, ""), "，".join(values))
-    screen().print(table)
+    common.screen().print(table)
 
 
 def _as_json(looked: column_report.Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
@@ -185,14 +174,14 @@ def _as_json(looked: column_report.Looked, saved: dict[str, dict[str, str]]) -> 
     }
 
 
-@app.command("docs")
+@common.app.command("docs")
 def docs(
-    cohort: CohortPath = Path(),
+    cohort: common.CohortPath = Path(),
     out: Annotated[
         Path | None, Option("--out", help="写到这个文件夹（默认：结果文件夹的 docs/运行编号）", metavar="DIR")
     ] = None,
 ) -> None:
     """写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量"""
     loaded = cohorts.load_cohort(cohort)
-    newest = newest_of(loaded)
+    newest = common.newest_of(loaded)
     print(data_docs.write_data_docs(newest, out or loaded.reports_folder / "docs" / newest.name))

@@ -8,31 +8,21 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from pipeline.cli.common import (
-    By,
-    CohortPath,
-    Colleges,
-    Why,
-    app,
-    cohorts,
-    college_named,
-    entries_of,
-    ledgers,
-    open_desk,
-    say,
-)
+from pipeline.cli import common
 from pipeline.clock import SHANGHAI
 from pipeline.errors import RefusedError, UsageError
 from pipeline.imports import lazily
 from pipeline.review.chain import TYPED
 
 with lazily():
+    from pipeline import cohort as cohorts
     from pipeline import colleges, run_folder, tables
     from pipeline.collect import inputs, school_tables
     from pipeline.deliver import handin, handin_mapping
     from pipeline.match import membership
     from pipeline.render import headcount_files
     from pipeline.review import actions, review_snapshot, signatures, signing
+    from pipeline.review import ledger as ledgers
     from pipeline.tabulate import tabulate_stage
 
 
@@ -41,8 +31,8 @@ Code = Annotated[str, Option("--code", help="与 verify 同用：人数表页脚
 Scan = Annotated[Path | None, Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
 
 
-@app.command("sign")
-def sign(words: Words, by: By = "", why: Why = "", code: Code = "", scan: Scan = None) -> None:
+@common.app.command("sign")
+def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = "", scan: Scan = None) -> None:
     """副书记签字：mingce sign 院系 --by 姓名。
 
     mingce sign verify 文件：是不是签字时保存的那份文件，数据是否已有改动。
@@ -71,7 +61,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
             print(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
             return
-        snapshot, today = open_desk(cohort)
+        snapshot, today = common.open_desk(cohort)
         people, now = school_tables.read_people(cohort)[0], datetime.now(SHANGHAI)
         terms = signing.Terms(people, cohort.window.college_due, now.date())
         actor = actions.Actor(by, why, today)
@@ -93,11 +83,11 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
         print(f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}")
 
 
-@app.command("accept")
-def accept(words: Words, by: By = "", why: Why = "") -> None:
+@common.app.command("accept")
+def accept(words: Words, by: common.By = "", why: common.Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
     college, cohort = _college_of(words)
-    snapshot, today = open_desk(cohort)
+    snapshot, today = common.open_desk(cohort)
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
     standing = tabulate_stage.standing_of(colleges, college)
     with ledgers.open_ledger(cohort) as ledger:
@@ -117,8 +107,8 @@ def _verify(words: list[str], code: str) -> None:
         raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
     file, cohort = ("", cohorts.load_cohort(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
     sha256 = "" if code else signatures.file_sha256(Path(file))
-    tables, today = open_desk(cohort)
-    entries = entries_of(cohort)
+    tables, today = common.open_desk(cohort)
+    entries = common.entries_of(cohort)
     desk = review_snapshot.lay_desk(tables, entries, today)
     verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
     if verdict.equal:
@@ -131,7 +121,7 @@ def _verify(words: list[str], code: str) -> None:
 
 def _college_of(words: list[str]) -> tuple[colleges.College, cohorts.Cohort]:
     given, cohort = _subject(words, "院系", "土木工程学院")
-    return college_named(given, cohort), cohort
+    return common.college_named(given, cohort), cohort
 
 
 def _subject(words: list[str], what: str, example: str) -> tuple[str, cohorts.Cohort]:
@@ -146,10 +136,10 @@ def _subject(words: list[str], what: str, example: str) -> tuple[str, cohorts.Co
 _FORMATS = ("xlsx", "csv", "dbf")
 
 
-@app.command("handin")
+@common.app.command("handin")
 def hand_over(
-    cohort: CohortPath = Path(),
-    college: Colleges = None,
+    cohort: common.CohortPath = Path(),
+    college: common.Colleges = None,
     mapping: Annotated[
         str | None, Option("--mapping", help="上报格式：national、office 或一个 .toml 文件", metavar="NAME")
     ] = None,
@@ -169,7 +159,7 @@ def hand_over(
     chosen = form or ("xlsx" if template or own else None)
     if template and chosen != "xlsx":
         raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
-    tables, today = open_desk(opened)
+    tables, today = common.open_desk(opened)
     colleges = _colleges(opened, tables, college)
     folder = out or opened.reports_folder / "handin"
     model = (template or own) if chosen == "xlsx" else None
@@ -180,14 +170,14 @@ def hand_over(
         entries = ledger.entries(*review_snapshot.KINDS)
     done = handin.hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:
-        say(note)
-    say(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
+        common.say(note)
+    common.say(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
     print(done.path)
 
 
 def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: list[str] | None) -> list[tuple[str, str]]:
     if named:
-        chosen = [college_named(text, cohort) for text in named]
+        chosen = [common.college_named(text, cohort) for text in named]
         for college in chosen:
             run.refuse_unread(college)
             review_snapshot.college_students(run.people, college)  # raises for a college without students
@@ -196,5 +186,5 @@ def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: lis
     lacking = {key: run_folder.unread_of(run.unread, *key) for key in known}
     for (code, name), why in lacking.items():
         if why:
-            say(f"没有上报 {code}/{name}：最近一次运行{why}")
+            common.say(f"没有上报 {code}/{name}：最近一次运行{why}")
     return [key for key in known if not lacking[key]]

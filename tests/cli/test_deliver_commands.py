@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.cli import deliver_commands
+from pipeline.cli import common
 from pipeline.papers.make import Made
 from pipeline.review.ledger import open_ledger
 from tests.command import run
@@ -16,7 +16,7 @@ def test_who_prints_full_numbers_is_recorded(tmp_path, monkeypatch):
         printed.append(wanted.full)
         return Made(tmp_path)
 
-    monkeypatch.setattr(deliver_commands, "newest_of", lambda cohort: tmp_path / "a-run")
+    monkeypatch.setattr(common, "newest_of", lambda cohort: tmp_path / "a-run")
     monkeypatch.setattr("pipeline.view.run_tables.load_run", lambda run: None)
     monkeypatch.setattr("pipeline.papers.make.make_papers", make)
     words = ["papers", cohort.folder, "--kind", "proof"]

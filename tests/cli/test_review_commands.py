@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from pipeline.cli import review_commands
+from pipeline.cli import common
 from pipeline.review import actions, ledger, review_snapshot
 from tests.command import run
 from tests.deliver.runs import make_cohort
@@ -33,9 +33,9 @@ def test_an_approval_is_for_what_was_shown(words, shown, tmp_path, monkeypatch):
         monkeypatch.setattr(actions, name, decide)
     monkeypatch.setattr(review_snapshot, "seen_in_latest", lambda cohort: "latest")
     monkeypatch.setattr(review_snapshot, "seen_in_run", lambda cohort, run: run)
-    monkeypatch.setattr(review_commands, "open_desk", lambda cohort, known: (None, date(2016, 11, 1)))
+    monkeypatch.setattr(common, "open_desk", lambda cohort, known: (None, date(2016, 11, 1)))
     monkeypatch.setattr(ledger, "open_ledger", lambda cohort: nullcontext())
-    monkeypatch.setattr(review_commands, "college_named", lambda text, cohort: text)
+    monkeypatch.setattr(common, "college_named", lambda text, cohort: text)
     assert run("review", "approve", make_cohort(tmp_path).folder, *words, "--by", "王老师") == 0
     assert decided == [shown]
     assert run("review", "approve", tmp_path, *words, "somewhere", "--by", "王老师") == (

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.cli import sign_commands
+from pipeline.cli import common, sign_commands
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import MingceError, RefusedError, UsageError
@@ -112,7 +112,7 @@ def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words,
     )
     seen_by_a_run(cohort, decide(cohort, 2))
     delete(cohort)
-    monkeypatch.setattr(sign_commands, "open_desk", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
+    monkeypatch.setattr(common, "open_desk", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
     monkeypatch.setattr(sign_commands, "_colleges", lambda *_: [])
     monkeypatch.setattr("pipeline.tables.read_table", lambda *_: None)
     monkeypatch.setattr("pipeline.tabulate.tabulate_stage.standing_of", lambda *_: {})
