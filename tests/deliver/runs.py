@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.tables import COLUMNS, typed, write_table
-from pipeline.tabulate.roster import make_course
+from pipeline.tabulate.tabulate_stage import make_course
 from pipeline.view.run_tables import token
 from tests.cohorts import settings
 

@@ -16,8 +16,7 @@ from pipeline.render.printed_headcount import headcount_lines
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import rework_rates
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.tabulate.roster import make_course
-from pipeline.tabulate.tabulate_stage import count_colleges, make_colleges
+from pipeline.tabulate.tabulate_stage import count_colleges, make_colleges, make_course
 from pipeline.view.remaining_work import course_of
 from tests.recount import plain
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import fields, tables
-from pipeline.tabulate.roster import make_course
+from pipeline.tabulate.tabulate_stage import make_course
 
 SCHOOLS = {"10534": "湖南科技大学", "12649": "湖南科技大学潇湘学院"}
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pipeline.tables import COLUMNS
 from pipeline.tabulate.headcount import make_headcount
-from pipeline.tabulate.roster import make_roster
+from pipeline.tabulate.tabulate_stage import make_roster
 from tests.frames import registry
 
 
