@@ -79,17 +79,22 @@ def write_table(folder: Path, name: str, frame: Frame) -> None:
         frame.to_csv(folder / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
 
 
+def table_file(run: Path, name: str) -> Path:
+    """Return the file of table `name` of a run folder. Raises InputError if the run has none."""
+    path = run / "tables" / f"{name}.parquet"
+    if not path.is_file():
+        raise InputError(f"运行结果中没有表 {name}", where=str(run), remedy="请确认这是一次完整运行的文件夹")
+    return path
+
+
 def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
     """Return table `name` of a run folder.
 
     Raises:
         InputError: the table is missing or cannot be read.
     """
-    path = run / "tables" / f"{name}.parquet"
-    if not path.is_file():
-        raise InputError(f"运行结果中没有表 {name}", where=str(run), remedy="请确认这是一次完整运行的文件夹")
     try:
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(table_file(run, name), columns=columns)
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
         raise InputError(
             f"运行结果中的表 {name} 读不出（{reason_of(error)}）", where=str(run), remedy="请重新运行 mingce run"

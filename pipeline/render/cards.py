@@ -21,7 +21,7 @@ LEFT_OUT = frozenset({"remove-cell", "remove_cell", "remove-output", "remove_out
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 _NAV = {
     "today": "今天", "progress": "进度", "trend": "趋势", "reasons": "原因", "changes": "变化", "classes": "班级",
-    "majors": "专业", "chase": "学生", "headcount": "人数表", "notes": "说明",
+    "majors": "专业", "chase": "学生", "headcount": "人数表", "risks": "风险", "notes": "说明",
 }  # fmt: skip
 _OBJECT = re.compile(r"\[?<[\w.]+[^<>]*>(?:,\s*<[^<>]*>)*\]?|Text\(.*\)|\[Text\(.*\)\]", re.DOTALL)
 """How Python shows what has no look of its own, such as the axes that a chart's last line returns."""

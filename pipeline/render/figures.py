@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from pipeline.render.pieces import Picture
+from pipeline.resources import report_table
 from pipeline.states import theme
 from pipeline.typeset import drawing
 from pipeline.view.remaining_work import Course, month_day
@@ -191,23 +192,10 @@ def settings() -> dict[Any, Any]:
     import matplotlib as mpl
     from cycler import cycler
 
-    look, ink = theme(), theme().ink
-    colours = [look.family(name).fill for name in ("done", "fix", "verify", "review", "missing")]
-    spines = {f"axes.spines.{side}": False for side in ("top", "right")}
-    muted = dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), ink["muted"])
+    colours = [theme().family(name).fill for name in ("done", "fix", "verify", "review", "missing")]
     return {
-        "font.family": ["sans-serif"],
+        **report_table("theme")["chart"],
+        **{name: theme().ink[ink] for name, ink in report_table("theme")["chart_ink"].items()},
         "font.sans-serif": list(dict.fromkeys([_family(), *mpl.rcParams["font.sans-serif"]])),
         "axes.prop_cycle": cycler(color=colours),
-        "axes.unicode_minus": False,
-        "axes.edgecolor": ink["line"],
-        "axes.axisbelow": True,
-        "grid.color": ink["line"],
-        "text.color": ink["text"],
-        "figure.figsize": (6.4, 3.6),
-        "figure.dpi": 120,
-        "xtick.major.size": 0,
-        "ytick.major.size": 0,
-        **spines,
-        **muted,
     }

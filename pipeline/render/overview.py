@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures
-from pipeline.render.pieces import Picture, Piece, piece, section
+from pipeline.render.pieces import Picture, Piece, section
 from pipeline.render.registry_page import open_registry, show_problems
 from pipeline.render.sections import (
     FIRST_PAGE,
@@ -139,16 +139,8 @@ def show_risks(page: Overview) -> Piece:
     ]
     whole = "本校" if page.by_school else "本院系"
     lead = f"只列还差最多的 {_AT_RISK} 个。" if len(page.units) > _AT_RISK else ""
-    return piece(
-        "matrix",
-        "风险",
-        {"section": "risks", "title": "风险"},
-        title="风险在哪里",
-        section="risks",
-        kind=page.unit,
-        lead=f"{lead}颜色越深，没做完的人占{whole}越多。",
-        entries=entries,
-    )
+    lead += f"颜色越深，没做完的人占{whole}越多。"
+    return section("matrix", "风险在哪里", "risks", kind=page.unit, lead=lead, entries=entries)
 
 
 def show_standing(page: Overview) -> Piece:

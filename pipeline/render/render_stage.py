@@ -58,34 +58,30 @@ class Rendered:
         return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
 
 
+@dataclass
 class Renderer:
     """Renders a run. Enter it before reading, so that the prepared process imports in the meantime."""
 
-    def __init__(
-        self,
-        options: RenderOptions,
-        reporter: Reporter,
-        kept: Kept,
-        scheduler: str | None = None,
-        signed: SignedFolder | None = None,
-        notebooks: Notebooks | None = None,
-    ) -> None:
-        self._notebooks = notebooks or Notebooks()
-        self._options, self._reporter, self._scheduler, self._signed = options, reporter, scheduler, signed
-        self.kept = kept
-        self._open = ExitStack()
-        self._given_up = False
-        self._run: Callable[..., object] = partial(run_notebooks, processes=options.jobs, cold=options.cold)
+    options: RenderOptions
+    reporter: Reporter
+    kept: Kept
+    scheduler: str | None = None
+    signed: SignedFolder | None = None
+    notebooks: Notebooks = field(default_factory=Notebooks)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _given_up: bool = False
+    _run: Callable[..., object] = run_notebooks
 
     def __enter__(self) -> Renderer:
-        if not self._options.notebooks or self._options.cold:
+        self._run = partial(run_notebooks, processes=self.options.jobs, cold=self.options.cold)
+        if not self.options.notebooks or self.options.cold:
             return self
-        if self._scheduler is not None:
+        if self.scheduler is not None:
             from pipeline.render.cluster import on_workers
 
-            self._run = self._open.enter_context(on_workers(self._scheduler))
+            self._run = self._open.enter_context(on_workers(self.scheduler))
         elif can_fork():
-            prepared = self._open.enter_context(prepare(own=self._notebooks.folder is not None))
+            prepared = self._open.enter_context(prepare(own=self.notebooks.folder is not None))
             self._run = partial(self._run, prepared=prepared)
         return self
 
@@ -104,7 +100,7 @@ class Renderer:
         ]
         colleges = [college for college in every if run.has_pages(college.code)]
         rendered = Rendered()
-        keys = college_digests(run, [run.school_name(code) for code in self._options.schools])
+        keys = college_digests(run, [run.school_name(code) for code in self.options.schools])
         keys |= {"registry": registry_page_digest(run)}
         for college in colleges:
             site = folder.path / "site" / college_folder(college.code, college.name)
@@ -115,14 +111,14 @@ class Renderer:
             writers.append(("tables.xlsx", book))
             printing = beside.submit(self._print, writers, rendered)
             try:
-                if self._options.notebooks:
-                    jobs = list(self._notebooks.jobs(run, folder.path, colleges, by_school=run.many_schools))
+                if self.options.notebooks:
+                    jobs = list(self.notebooks.jobs(run, folder.path, colleges, by_school=run.many_schools))
                     left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
                     self._run_notebooks(run, folder, left, keys, rendered)
                 printing.result()
             finally:  # after an interrupt only the current table is finished
                 self._given_up = not printing.done()
-        index = partial(write_index, folder.path / "site" / "index.html", run, self._notebooks.added)
+        index = partial(write_index, folder.path / "site" / "index.html", run, self.notebooks.added)
         self._print([("index", index)], rendered)
         return rendered
 
@@ -138,7 +134,7 @@ class Renderer:
     ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         guard = Guard(run)
-        with self._reporter.counting("页面", len(jobs)) as counted:
+        with self.reporter.counting("页面", len(jobs)) as counted:
 
             def done(result: NotebookResult) -> None:
                 job, error, made = result.job, "" if result.ok else result.error, result.job.output_notebook
@@ -176,9 +172,9 @@ class Renderer:
         """Yield name and writer of a college's headcounts that are not reused. While signed, copy the signed files."""
         state = run.state(college.code, college.name)
         site = folder / "site" / college_folder(college.code, college.name)
-        if self._signed is not None and state.get("signed_files") and not state.get("signature_broken"):
+        if self.signed is not None and state.get("signed_files") and not state.get("signature_broken"):
             for name, sha256 in state["signed_files"].items():
-                show = partial(self._signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                show = partial(self.signed.show, str(state["signed_digest"]), name, sha256, site / name)
                 yield f"{college}/{name}", show
             return
         headcount = cache(lambda: headcount_of(open_page(str(run.path), college.name, college.code)))

@@ -23,7 +23,7 @@ from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
 from pipeline.run_folder import counting_runs, read_summary
-from pipeline.tables import ROW_GROUPS, Frame, read_table
+from pipeline.tables import ROW_GROUPS, Frame, read_table, table_file
 
 _SIDE_BY_SIDE = 5  # the most schools whose colleges one overview lists
 _FEW = 4  # schools named in one line
@@ -176,9 +176,7 @@ class Run:
         return self.path / "tables" / f"{name}.parquet"
 
     def _read(self, name: str, wanted: dataset.Expression, columns: list[str] | None, school: str | None) -> Frame:
-        if not self.has(name):
-            raise InputError(f"运行结果中没有表 {name}", where=str(self.path), remedy="请确认这是一次完整运行的文件夹")
-        (file,) = dataset.dataset(self.file(name)).get_fragments()
+        (file,) = dataset.dataset(table_file(self.path, name)).get_fragments()
         told = (file.metadata.metadata or {}).get(ROW_GROUPS.encode())
         if told is not None and school is not None:
             file = file.subset(row_group_ids=json.loads(told).get(school, []))

@@ -111,10 +111,14 @@ def test_reasons_say_whom_each_alone_would_free() -> None:
         {
             "submission_id": ["a", "b", "c", "", "e"],
             "status": ["correct", "correct", "counselor", "missing", "approved"],
+            "school": "甲大学",
+            "student_number": ["1", "2", "3", "4", "5"],
         }
     )
     rule = lambda s, r, actor="student", excepted=False: {  # noqa: E731
         "submission_id": s,
+        "school": "甲大学",
+        "student_number": "",
         "rule": r,
         "severity": "critical",
         "actor": actor,
@@ -132,8 +136,9 @@ def test_reasons_say_whom_each_alone_would_free() -> None:
 
 
 def test_one_slip_is_one_line() -> None:
-    roster = pd.DataFrame({"submission_id": ["a"], "status": ["correct"]})
-    month = {"submission_id": "a", "field": "graduation_month", "severity": "critical", "actor": "student"}
+    one = {"submission_id": "a", "school": "甲大学", "student_number": "1"}
+    roster = pd.DataFrame([{**one, "status": "correct"}])
+    month = {**one, "field": "graduation_month", "severity": "critical", "actor": "student"}
     rules = ["graduation_month.june", "graduation_month.registry"]
     findings = pd.DataFrame([{**month, "rule": rule, "message": rule, "excepted": False} for rule in rules])
     assert open_reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [[rules[0], 1, 1]]
