@@ -28,13 +28,13 @@ from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.render.headcount_files import SignedFolder
 from pipeline.render.own import Notebooks
 from pipeline.render.render_stage import Renderer
+from pipeline.review.decision_rows import DecisionRows
 from pipeline.review.decisions import review, standing_decisions, with_approved
 from pipeline.review.exceptions import compare_years, settled_faults
 from pipeline.review.ledger import head_of
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
-from pipeline.review.worksheet import DecisionRows
 from pipeline.run_folder import RunFolder, RunOptions, latest_run, previous_run, runs_with_roster
 from pipeline.scale.layout import Judging, Part, RunSettings
 from pipeline.scale.parts import (

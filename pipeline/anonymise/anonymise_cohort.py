@@ -224,7 +224,7 @@ def _numbered(column: pd.Series, form: str) -> pd.Series:
 
 
 def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
-    rows = None if is_gsheet(cohort.review.decisions) else read_decision_rows(cohort)
+    rows = None if is_gsheet(cohort.review.decisions) else read_decision_rows(cohort)[0]
     if rows is None or rows.empty:
         return False
     halves = rows["学号"].astype("str").str.rpartition("/")  # the value may be school/number

@@ -15,7 +15,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import whole_rows
 from pipeline.collect.collected import Reading
-from pipeline.collect.formats import read_table_file
+from pipeline.collect.formats import DocumentError, read_table_file
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
@@ -42,22 +42,27 @@ _LISTED = [
 _UNREADABLE = "\ufffd"  # the reader's replacement for undecodable bytes
 
 
-def read_decision_rows(cohort: Cohort) -> pd.DataFrame | None:
-    """Return `row` and `COLUMNS` of `[review] decisions`, or None if it is not set. Raises InputError."""
+DecisionRows = tuple[pd.DataFrame | None, list[str]]
+"""`row` and `COLUMNS` of `[review] decisions` (None if it is not set), and Chinese lines about it."""
+
+
+def read_decision_rows(cohort: Cohort) -> DecisionRows:
+    """Read `[review] decisions`. A document or a picture among its files is told. Raises InputError."""
     place = cohort.review.decisions
     if place is None:
-        return None
+        return None, []
     if is_gsheet(place):
         from pipeline.collect.google.read import read_sheet
 
-        return _decisions(read_sheet(place, cohort, None), place)
-    read = [
-        _decisions(read_table_file(read_content(path, path.parent)), path.name).assign(
-            source=os.path.relpath(path, cohort.folder).replace(os.sep, "/")
-        )
-        for path in decision_files(cohort)
-    ]
-    return pd.concat(read, ignore_index=True) if read else _table([], 1)
+        return _decisions(read_sheet(place, cohort, None), place), []
+    read, told = [_table([], 1)], list[str]()
+    for path in decision_files(cohort):
+        source = os.path.relpath(path, cohort.folder).replace(os.sep, "/")
+        try:
+            read.append(_decisions(read_table_file(read_content(path, path.parent)), path.name).assign(source=source))
+        except DocumentError as error:
+            told.append(f"{source} {error.what}，没有读取")
+    return pd.concat(read, ignore_index=True), told
 
 
 def decision_files(cohort: Cohort) -> list[Path]:

@@ -17,7 +17,14 @@ from pipeline.logs import mask
 from pipeline.match.membership import with_scope
 from pipeline.review.actions import Actor, decision_entry, overruled, stands_already, why_not
 from pipeline.review.chain import Entry, digest, json_object
-from pipeline.review.decision_rows import COLUMNS, OFFERED, OPINIONS, SCOPE_OPINIONS, read_decision_rows
+from pipeline.review.decision_rows import (
+    COLUMNS,
+    OFFERED,
+    OPINIONS,
+    SCOPE_OPINIONS,
+    DecisionRows,
+    read_decision_rows,
+)
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import (
     KINDS,
@@ -38,8 +45,6 @@ _OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前�
 _Row = dict[str, str]
 _Decide = Callable[[_Row, str], list[Entry]]
 _Place = TypeVar("_Place")
-DecisionRows = tuple[Frame | None, list[str]]
-"""The cohort's table of decisions (None if it names none), and Chinese lines about its rows on membership."""
 
 
 @dataclass(frozen=True)
@@ -175,17 +180,17 @@ def _refusal(desk: Desk, person: Student, action: str, row: _Row, seen: Seen | N
 
 def take_scope_decisions(cohort: Cohort) -> DecisionRows:
     """Read the table of decisions and import its rows on membership, on data of the newest run (if there is one)."""
-    rows = read_decision_rows(cohort)
+    rows, told = read_decision_rows(cohort)
     own = None if rows is None else rows[is_scope(rows)]
     if own is None or own.empty:
-        return rows, []
+        return rows, told
     try:
         registry = with_scope(read_table(newest_run(cohort), "registry"))
     except RefusedError as error:
-        return rows, [f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"]
+        return rows, [*told, f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"]
     with open_ledger(cohort) as ledger:
         take = partial(import_scope_rows, registry, cohort.school_names, ledger)
-        return rows, _import_each(cohort, own, take, "（是否在本届）")
+        return rows, [*told, *_import_each(cohort, own, take, "（是否在本届）")]
 
 
 def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[Read]:

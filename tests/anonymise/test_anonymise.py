@@ -36,7 +36,7 @@ def test_anonymise_leaves_nobody(tmp_path: Path) -> None:
     assert not [name for name in old["name"].str.strip() if len(name) > 2 and name in whole]
     assert len(list((tmp_path / "out" / "photos").iterdir())) == len(list((folder / "photos").iterdir()))
     assert not list((tmp_path / "out").glob(".inputs-*"))
-    before, after = (read_decision_rows(load_cohort(cohort)) for cohort in (folder, tmp_path / "out"))
+    before, after = (read_decision_rows(load_cohort(cohort))[0] for cohort in (folder, tmp_path / "out"))
     assert before is not None and after is not None
     assert len(before) and after["意见"].equals(before["意见"]) and not set(before["学号"]) & set(after["学号"])
 

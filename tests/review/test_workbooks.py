@@ -32,7 +32,7 @@ def fill(path, **opinions):
 def test_one_workbook_a_college_goes_round(checked, capsys):  # noqa: F811
     cohort = checked
     settings = cohort / "cohort.toml"
-    text = settings.read_text(encoding="utf-8").replace('"decisions.csv"', '"decisions/*.xlsx"')
+    text = settings.read_text(encoding="utf-8").replace('"decisions.csv"', '"decisions/*"')
     settings.write_text(text, encoding="utf-8")
     (cohort / "decisions").mkdir()
     first, second = (cohort / "decisions" / f"{name}.xlsx" for name in ("土木", "潇湘"))
@@ -45,10 +45,12 @@ def test_one_workbook_a_college_goes_round(checked, capsys):  # noqa: F811
     assert ids["13000000001"] and len(set(filter(None, ids.values()))) > 25
     fill(second, n13000000034=("取消审核", "吴老师", "误批"), n13000000035=("退回", "吴老师"))
     (cohort / "decisions" / "~$土木.xlsx").write_bytes(b"lock")  # Excel has it open
+    (cohort / "decisions" / "土木签字.pdf").write_bytes(b"%PDF-1.7 scanned")
     for _ in range(2):
         capsys.readouterr()
         assert run("check", cohort, *DAY) == 0
         assert "潇湘.xlsx" in (told := capsys.readouterr().err) and "学号 13000000035：退回要写明说明" in told
+        assert "decisions/土木签字.pdf 是 PDF 文件，不是表格，没有读取" in told
     after = statuses(cohort, capsys)
     changed = {number: row["status"] for number, row in after.items() if row["status"] != before[number]["status"]}
     assert changed == {

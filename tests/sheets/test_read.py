@@ -261,7 +261,7 @@ def test_decisions_sheet(google: Google, tmp_path: Path, patience):
         Sheet(77, "审核", [["学号", "意见", "审核人", "说明"], ["1300000001", "通过", "张老师"], [], ["1300000002"]])
     )
     google.books[KEY] = book
-    rows = read_decision_rows(cohort)
+    rows, _ = read_decision_rows(cohort)
     assert rows is not None
     assert rows[["row", "学号", "意见", "审核人", "说明"]].to_numpy().tolist() == [
         [2, "1300000001", "通过", "张老师", ""], [4, "1300000002", "", "", ""],
