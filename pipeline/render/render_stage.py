@@ -70,10 +70,11 @@ class Renderer:
     notebooks: Notebooks = field(default_factory=Notebooks)
     _open: ExitStack = field(default_factory=ExitStack)
     _given_up: bool = False
-    _run: Callable[..., object] = run_notebooks
+
+    def __post_init__(self) -> None:
+        self._run: Callable[..., object] = partial(run_notebooks, processes=self.options.jobs, cold=self.options.cold)
 
     def __enter__(self) -> Renderer:
-        self._run = partial(run_notebooks, processes=self.options.jobs, cold=self.options.cold)
         if not self.options.notebooks or self.options.cold:
             return self
         if self.scheduler is not None:
