@@ -263,8 +263,8 @@ def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
         "在册：学籍库中本届学生；已提交：有有效提交的学生；已认证：身份与学籍信息都与学籍库一致。",
         "已通过：学院审核通过，且通过后数据没有改动。还差：在册减去已通过。",
         "名单外：提交人不在本届学籍名单里。校验码：与打印的人数表上的相同，就是同一份名单。",
-        f"学生提交 {remaining_work.month_day(window.opens)} 至 {remaining_work.month_day(window.closes)}，"
-        f"学院 {remaining_work.month_day(window.college_due)} 前上报。",
+        f"学生提交 {remaining_work.month_day(window.opens)}至 {remaining_work.month_day(window.closes)}，"
+        f"学院 {remaining_work.month_day(window.college_due)}前上报。",
     ]
     lines += run.not_checked(page.school_name)
     excepted = int(page.findings["excepted"].astype(bool).sum())

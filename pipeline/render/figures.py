@@ -172,7 +172,7 @@ def figure_words(course: Course) -> str:
     submitted = course.submitted[-1][1] if course.submitted else 0
     approved = course.approved[-1][1] if course.approved else 0
     return (
-        f"趋势图：截至{month_day(course.as_of)}，应有 {course.total} 人，已提交 {submitted} 人，已通过 {approved} 人；"
+        f"趋势图：截至 {month_day(course.as_of)}，应有 {course.total} 人，已提交 {submitted} 人，已通过 {approved} 人；"
         f"学生提交截止 {month_day(course.closes)}，学院上报截止 {month_day(course.college_due)}。"
     )
 
