@@ -36,17 +36,8 @@ from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.run_folder import RunFolder, RunOptions, latest_run, previous_run, runs_with_roster
+from pipeline.scale import parts
 from pipeline.scale.layout import Judging, Part, RunSettings
-from pipeline.scale.parts import (
-    PartJudged,
-    PartResult,
-    keep_judged,
-    keep_settled,
-    lay_shared,
-    part_registry,
-    part_submissions,
-    read_judged,
-)
 from pipeline.scale.plan import RunData, open_run_data
 from pipeline.scale.spool import Spool
 from pipeline.tables import COLUMNS, conform, read_table
@@ -143,7 +134,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
         found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
         signs, places = [part.signs for part in judged], [part.places for part in judged]
         shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
-        run.each_part(lay_shared, shared)
+        run.each_part(parts.lay_shared, shared)
     return {
         **summaries.of_inputs(read),
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
@@ -154,7 +145,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
 
 
 def _summed_up(
-    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[PartResult]
+    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[parts.PartResult]
 ) -> dict[str, Any]:
     """Return the summary before rendering. `told` are the entries of `_judged`."""
     cohort = settings.cohort
@@ -176,27 +167,27 @@ def _summed_up(
     return summary
 
 
-def match_and_check(spool: Spool, part: Part) -> PartJudged:
+def match_and_check(spool: Spool, part: Part) -> parts.PartJudged:
     """Match and check one part and write its tables to the spool."""
     judging = spool.shared(Judging)
-    submissions, changes = part_submissions(spool, part)
-    registries = part_registry(spool, part, judging.unread)
+    submissions, changes = parts.part_submissions(spool, part)
+    registries = parts.part_registry(spool, part, judging.unread)
     scoped = lay_scope(registries.rows, scope_decisions(spool.read(f"ledger/{part.number}")))
     matched = match_settled(submissions, replace(registries, rows=scoped))
     checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
-    keep_judged(spool, part, matched, checked, changes)
-    return PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
+    parts.keep_judged(spool, part, matched, checked, changes)
+    return parts.PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
 
 
-def review_and_tabulate(spool: Spool, part: Part) -> PartResult:
+def review_and_tabulate(spool: Spool, part: Part) -> parts.PartResult:
     """Review and tabulate one part and write its tables to the spool."""
     settings, entries = spool.shared(RunSettings), spool.read(f"ledger/{part.number}")
-    students, findings, judged = read_judged(spool, part)
+    students, findings, judged = parts.read_judged(spool, part)
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     counselors = settings.counselors[settings.counselors["school"].isin(students["school"].unique())]
     tabulated = tabulate(settings.cohort, judged, reviewed, counselors, settings.as_of)
-    tables = keep_settled(spool, part, tabulated, settings)
+    tables = parts.keep_settled(spool, part, tabulated, settings)
     people = people_of(tables["roster"], tables["registry"], settings.cohort.school_names)
     people = with_approved(people, standing_decisions(entries))
     states = summaries.of_colleges(people, college_states(entries))
-    return PartResult(replace(tabulated, tables={}), summaries.counts_of(tables), states)
+    return parts.PartResult(replace(tabulated, tables={}), summaries.counts_of(tables), states)

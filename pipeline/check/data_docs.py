@@ -177,30 +177,13 @@ def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: 
         made=f"{made:%Y-%m-%d %H:%M}",
         version=suites[0].get("version", "") if suites else "",
         site=f"{site}/index.html",
-        suites=[
-            {"title": _title(suite["suite"]), "rules": [_rule(one) for one in suite["results"]]} for suite in suites
-        ],
+        suites=suites,
         not_checked=not_checked,
+        title=_title,
+        label=fields.label,
+        severities=SEVERITIES,
+        actors=ACTORS,
     )
-
-
-def _rule(result: dict[str, Any]) -> dict[str, object]:
-    config, counts = result["expectation_config"], result["result"]
-    meta = config["meta"]
-    mostly = config["kwargs"].get("mostly", 1)
-    judged = counts.get("element_count", 0) - counts.get("missing_count", 0)
-    return {
-        "name": meta["rule"],
-        "label": fields.label(meta.get("field", "")),
-        "about": config.get("notes") or "",
-        "mostly": f"{100 * (1 - mostly):g} %" if mostly != 1 else "",
-        "severity": SEVERITIES[meta["severity"]],
-        "actor": ACTORS[meta["actor"]],
-        "since": meta["since"],
-        "judged": "未能判断" if result["raised"] else judged,
-        "failing": "—" if result["raised"] else counts.get("unexpected_count", 0),
-        "message": meta["message"],
-    }
 
 
 def _title(name: str) -> str:

@@ -15,16 +15,8 @@ import segno
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.render.printed_headcount import (
-    COLUMNS,
-    DATE,
-    DRAFT,
-    SEAL,
-    SIGNATURES,
-    Headcount,
-    headcount_lines,
-    outside_in_words,
-)
+from pipeline.render import printed_headcount as printed
+from pipeline.render.printed_headcount import Headcount
 from pipeline.review.review_snapshot import Desk, college_students
 from pipeline.review.signatures import code_of, signed_digest
 from pipeline.tables import read_table
@@ -38,7 +30,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-_HEADINGS = ("学历", "专业", *COLUMNS.values(), "一致")
+_HEADINGS = ("学历", "专业", *printed.COLUMNS.values(), "一致")
 _TOP = 3  # 0-based row of the headings
 _LAST = len(_HEADINGS) - 1
 
@@ -67,14 +59,14 @@ def _pdf_data(headcount: Headcount) -> dict[str, Any]:
         "as_of": f"数据截至 {headcount.as_of.isoformat()}",
         "foot": headcount.foot,
         "flipped": not headcount.portrait,
-        "draft": "" if headcount.ready else DRAFT,
-        "headings": list(COLUMNS.values()),
+        "draft": "" if headcount.ready else printed.DRAFT,
+        "headings": list(printed.COLUMNS.values()),
         "note": headcount.note,
         "boxed_note": "表中的□是字体里没有的字，原字见 headcount.xlsx。",
         "attestation": headcount.attestation,
         "ready": headcount.ready,
-        "signatures": list(SIGNATURES) if headcount.ready else [],
-        "seal": [SEAL, DATE],
+        "signatures": list(printed.SIGNATURES) if headcount.ready else [],
+        "seal": [printed.SEAL, printed.DATE],
         "lines": [
             {
                 "kind": line.kind,
@@ -158,12 +150,12 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
         sheet.merge_range(at, 0, at, _LAST, text, form)
         sheet.set_row(at, height([text], [wide - 6], line=15, least=22))
     if not headcount.ready:
-        behind = {"image_data": io.BytesIO(watermark(DRAFT)), "object_position": 3, "description": DRAFT}
-        sheet.insert_image(_TOP, 1, "draft.png", {**behind, "x_offset": 20})
+        behind = {"image_data": io.BytesIO(watermark(printed.DRAFT)), "object_position": 3, "x_offset": 20}
+        sheet.insert_image(_TOP, 1, "draft.png", {**behind, "description": printed.DRAFT})
         return max(row + 1, _TOP + 20)  # room for the watermark
     place = row + 3
     sheet.set_row(place, 30)
-    for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), SIGNATURES, strict=True):
+    for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), printed.SIGNATURES, strict=True):
         sheet.merge_range(place, start, place, until, f"{name}：", formats.line)
     _seal_and_code(sheet, formats, headcount.code, place + 2)
     return place + 5
@@ -174,7 +166,7 @@ def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> 
     segno.make(code, micro=False, error="m").save(picture, kind="png", scale=3, border=2)
     for at in range(row, row + 4):
         sheet.set_row(at, 22)
-    for at, text in ((row, SEAL), (row + 2, DATE)):
+    for at, text in ((row, printed.SEAL), (row + 2, printed.DATE)):
         sheet.merge_range(at, 7, at, _LAST, text, formats.center)
     sheet.insert_image(row, 0, "code.png", {"image_data": picture, "object_position": 1, "description": code})
     sheet.write_string(row + 3, 0, f"校验码 {code}", formats.plain)
@@ -182,7 +174,7 @@ def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> 
 
 def _widths(headcount: Headcount) -> list[int]:
     level, major, number, equal = (11, 22, 6, 6) if headcount.portrait else (13, 34, 8, 8)
-    return [level, major, *[number] * len(COLUMNS), equal]
+    return [level, major, *[number] * len(printed.COLUMNS), equal]
 
 
 def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
@@ -259,8 +251,8 @@ def final_headcount(desk: Desk, college: College, cohort: Cohort, day: date) -> 
         school=college.school,
         college=college.name,
         as_of=day,
-        lines=headcount_lines(make_headcount(rows, own, claimed)),
+        lines=printed.headcount_lines(make_headcount(rows, own, claimed)),
         digest=signed_digest(rows),
         office=cohort.office.name,
-        outside=outside_in_words(college.rows_of(outside)),
+        outside=printed.outside_in_words(college.rows_of(outside)),
     )

@@ -5,19 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.cohort_sections import Standing
-from pipeline.render import figures
+from pipeline.render import figures, sections
 from pipeline.render.pieces import Picture, Piece, section
 from pipeline.render.registry_page import open_registry, show_problems
-from pipeline.render.sections import (
-    FIRST_PAGE,
-    changes_piece,
-    first_run,
-    head_piece,
-    listing,
-    ready_notebook,
-    rows_of,
-    show_work,
-)
 from pipeline.review.standing import formula_text
 from pipeline.summary import doubts
 from pipeline.view import remaining_work
@@ -44,7 +34,7 @@ def open_overview(run: str, school: str = "") -> Overview:
         InputError: the run or school does not exist.
     """
     opened = load_run(run)
-    ready_notebook()
+    sections.ready_notebook()
     return Overview(opened, opened.of_school("colleges", school), school)
 
 
@@ -55,7 +45,8 @@ def show_head(page: Overview) -> Piece:
     of = f"{run.cohort}毕业生信息核对" if page.school else run.schools_in_words
     every = [{"href": "overview.html", "title": "全部学校"}] if page.school and run.many_schools else []
     line = f"{of} · {len(page.entries)} 个院系"
-    return head_piece(run, title, line, school=page.school, links=[FIRST_PAGE, *every], banners=banners(page))
+    links = [sections.FIRST_PAGE, *every]
+    return sections.head_piece(run, title, line, school=page.school, links=links, banners=banners(page))
 
 
 def banners(page: Overview) -> list[dict[str, str]]:
@@ -74,7 +65,7 @@ def show_today(page: Overview) -> Piece:
         told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
     nothing_left = f"所有院系的学生都已审核通过。{told}"
     day, window = page.run.as_of, page.run.window
-    return show_work(page.statuses, day, window, first, nothing_left, after=told, headline=page.headline)
+    return sections.show_work(page.statuses, day, window, first, nothing_left, after=told, headline=page.headline)
 
 
 def show_progress(page: Overview) -> Piece:
@@ -94,10 +85,10 @@ def show_changes(page: Overview) -> Piece | None:
     if page.by_school:
         return None
     if before is None:
-        return first_run()
+        return sections.first_run()
     found = moves(*(run.of_school("roster", page.school, COMPARED) for run in (page.run, before)))
     lines = [{"move": move, "people": [], "where": _where(page, move)} for move in found]
-    return changes_piece(f"与 {before.called}相比{'；点院系看是哪些学生' if found else ''}。", lines)
+    return sections.changes_piece(f"与 {before.called}相比{'；点院系看是哪些学生' if found else ''}。", lines)
 
 
 def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
@@ -171,11 +162,11 @@ def show_years(page: Overview) -> Piece | None:
         return None
     table = table[table["explain"] | (table["explanation"] != "")]
     columns = ["school", "college", "education_level", "major", "registered_before", "registered", "explanation"]
-    return listing(
+    return sections.listing(
         "与上一届相比",
         "years",
         "人数增减达到 20% 的专业，请学院说明；就业办用 mingce except add --college 院系 --major 专业 登记。",
-        rows_of(table, columns),
+        sections.rows_of(table, columns),
         ("学校", "院系", "学历", "专业", "上一届", "本届", "说明"),
         "没有增减达到 20% 的专业。",
     )
@@ -189,11 +180,11 @@ def show_outside(page: Overview) -> Piece | None:
     decided = table["by"] + " " + table["at"].str.slice(0, 10) + " 登记"
     table = table.assign(said=decided.where(table["source"] == "decision", "学籍库"))
     columns = ["college", "class_name", "student_number", "name", "reason", "said"]
-    return listing(
+    return sections.listing(
         "不在本届",
         "outside",
         "学籍库里有、不计入本届人数的人；要列入或列出，用 mingce scope，或在办公台登记。",
-        rows_of(table, columns),
+        sections.rows_of(table, columns),
         ("院系", "班级", "学号", "姓名", "原因", "依据"),
         "没有。",
     )
@@ -204,11 +195,11 @@ def show_moved(page: Overview) -> Piece | None:
     moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
     if moved is None or moved.empty:
         return None
-    return listing(
+    return sections.listing(
         "谁变动了",
         "moved",
         "来了谁、走了谁、从哪个班到了哪个班。只供就业办核对，请不要转发。",
-        rows_of(moved, ["student_number", "name", "since", "before", "now"]),
+        sections.rows_of(moved, ["student_number", "name", "since", "before", "now"]),
         ("学号", "姓名", "相比", "原来", "现在"),
         "没有。",
     )

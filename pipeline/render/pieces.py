@@ -87,11 +87,6 @@ def section(template: str, title: str, name: str = "", /, *, short: bool = False
     return Piece(render(f"pieces/{template}.html.j2", title=title, section=name, **values), title, facts)
 
 
-def short_digest(digest: str) -> str:
-    """Format a digest for comparison: 16 characters in groups of four."""
-    return " ".join(digest[at : at + 4] for at in range(0, min(len(digest), 16), 4))
-
-
 def glued(text: str) -> Markup:
     """Return escaped text that never breaks a line inside a date, a code or a number with its unit."""
     made, at = Markup(), 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from textwrap import wrap
 
 import pandas as pd
 
-from pipeline.render.pieces import Piece, short_digest
+from pipeline.render.pieces import Piece
 from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing, ready_notebook, rows_of
 from pipeline.tables import Frame, empty
 from pipeline.view.run_tables import Run, load_run
@@ -82,9 +83,9 @@ def show_problems(page: RegistryPage) -> Piece:
 
 def show_inputs(page: RegistryPage) -> Piece:
     """Return the input files with their digests, so that each result is traceable."""
-    rows = [
-        (str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", short_digest(str(one["sha256"])))
-        for one in page.run.summary.get("inputs", [])
-    ]
+    rows: list[tuple[str, ...]] = []
+    for one in page.run.summary.get("inputs", []):
+        digest = " ".join(wrap(str(one["sha256"])[:16], 4))
+        rows.append((str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", digest))
     headings = ("文件", "读法", "大小", "指纹（前 16 位）")
     return listing("读入的文件", "inputs", "", rows, headings, "没有读入文件。", beyond="summary.json")
