@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     Every exception ends here as a Chinese line; `--debug` prints its traceback. Output has no control characters,
     because it repeats other people's words.
     """
+    terminal.open_closed_streams()
     os.umask(0o077)  # personal data: files 0600, folders 0700
     gc.set_threshold(20_000, 50, 100)  # libraries make a million lasting objects: scanning them takes 1 s CPU
     atexit.register(gc.freeze)  # nor are they freed at exit
@@ -57,8 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     terminal.leave_no_core()
     hush_libraries()
-    out, err = cast(TextIO, terminal.PlainStream(sys.stdout)), cast(TextIO, terminal.PlainStream(sys.stderr))
-    with redirect_stdout(out), redirect_stderr(err):
+    out = terminal.PlainStream(sys.stdout, BrokenPipeError)
+    err = terminal.PlainStream(sys.stderr, OSError)
+    with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
         try:
             refuse_bytes(given)
             left = app(args=given, standalone_mode=False)

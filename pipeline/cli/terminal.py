@@ -11,6 +11,7 @@ import threading
 import traceback
 from _thread import interrupt_main
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -31,15 +32,24 @@ def without_controls(text: str) -> str:
 
 
 class PlainStream:
-    """A text stream for people, without control characters. It is no terminal, so libraries do not colour it."""
+    """A text stream for people, without control characters. It is no terminal, so libraries do not colour it.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    No failure in `ignored` reaches the writer: a run goes on although nobody reads its progress any more.
+    """
+
+    def __init__(self, stream: TextIO, ignored: type[OSError]) -> None:
+        self._stream, self._ignored = stream, ignored
 
     def write(self, text: str) -> int:
         """Write `text` without its control characters."""
-        self._stream.write(without_controls(text))
+        with suppress(self._ignored):
+            self._stream.write(without_controls(text))
         return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+        with suppress(self._ignored):
+            self._stream.flush()
 
     def isatty(self) -> bool:
         """Return False: libraries then write no escape sequences."""
@@ -99,12 +109,20 @@ def interrupt_on_signals() -> None:
     sys.unraisablehook = interrupt_again
 
 
+def open_closed_streams() -> None:
+    """Open empty streams where a service gave none: the next file, such as the ledger, would be taken for one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def drop_unread() -> None:
-    """Flush standard output at exit. What no reader takes any more (`mingce … | head`) is dropped in silence."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Flush the streams at exit. What no reader takes any more (`mingce … | head`) is dropped in silence."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def leave_no_core() -> None:

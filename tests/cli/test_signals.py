@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from pipeline.__main__ import start
 from pipeline.cli.terminal import interrupt_again
 
 
@@ -28,3 +29,17 @@ def test_an_interruption_that_python_lost_is_made_again(monkeypatch, in_the_back
     with pytest.raises(KeyboardInterrupt):
         Interrupted()
         time.sleep(10)
+
+
+def test_an_interruption_while_the_command_is_imported_shows_no_traceback(monkeypatch):
+    class Interrupting:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "pipeline.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "pipeline.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting, *sys.meta_path])
+    with pytest.raises(SystemExit) as left:
+        start()
+    assert left.value.code == 4

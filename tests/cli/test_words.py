@@ -62,16 +62,31 @@ def test_a_terminal_that_lacks_a_character_gets_its_number():
     assert (done.returncode, done.stdout.strip()) == (0, b"\\u4dae")
 
 
+SAYS = "import sys\nfrom pipeline.cli import app, main\napp.command('x')(lambda: print({}, flush=True))\nmain(['x'])"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("words", ["'短'", "'长' * 100_000"])
-def test_a_reader_that_has_gone_is_no_error(words):
+def test_a_reader_that_has_gone_is_no_error(words, stream):
     """`mingce … | head`: what stands in Python's buffer then was told as an exception in English, with code 120."""
     read, write = os.pipe()
     os.close(read)
-    code = f"from pipeline.cli import app, main\napp.command('x')(lambda: print({words}))\nmain(['x'])"
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, env=env, check=False)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: write}
+    code = SAYS.format(f"{words}, file=sys.{stream}")
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=False, **streams)
     os.close(write)
-    assert (done.returncode in (0, 1), done.stderr) == (True, b"")
+    assert (done.returncode, done.stdout or b"", done.stderr or b"") == (0, b"", b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_service_without_standard_streams_is_no_error(closed):
+    code = SAYS.format("'短', file=sys.stderr")
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "" if "2>" in closed else "短\n")
 
 
 @pytest.mark.parametrize("text", PAYLOADS)
