@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.cohort import Cohort, safe_name
-from pipeline.errors import InputError, RefusedError, UsageError
+from pipeline.errors import InputError, MingceError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, missing_heads, open_ledger, open_ledger_file
+from pipeline.review.ledger import Ledger, known_heads, missing_heads, open_ledger, open_ledger_file
 from pipeline.review.ledger_database import ledger_url
 from pipeline.whole import sweep
 
@@ -71,8 +71,11 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
         try:
             shutil.copyfile(file, draft)
             draft.chmod(0o600)
-            with open_ledger_file(draft, cohort) as copy:
-                lines = _restored(cohort, copy, file, kept, by, why)
+            try:
+                with open_ledger_file(draft, cohort) as copy:
+                    lines = _restored(cohort, copy, file, kept, by, why)
+            except MingceError as error:  # of the copy, not of the ledger in use
+                raise RefusedError(f"这个副本不能用：{error.what}", where=str(file), remedy=error.remedy) from None
             _keep_old(place, kept)
             draft.replace(place)
         finally:
@@ -84,14 +87,18 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
 def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why: str) -> list[str]:
     found, (number, entry_hash) = copy.verify(), copy.head()
     if found or not number:
-        raise RefusedError(f"这个副本不能用：{found[0] if found else '不是账本'}", where=str(file))
+        raise MingceError(found[0] if found else "不是账本")
     lost = missing_heads(cohort, copy)
     explains = [[head.number, head.hash, head.where] for head in lost]
     data = {"path": str(file.resolve()), "kept": kept.name, "until": [number, entry_hash], "explains": explains}
     copy.append(Entry("restore", action="restore", by=by.strip(), why=why.strip(), data=data))
     lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {kept.name}"]
     if lost:
-        lines.append(f"副本里没有的：{lost[-1]} 及以前的 {lost[-1].number - number} 条，请照页面、邮件和各人记录补记")
+        more = f" 及以前的 {lost[-1].number - number} 条" if lost[-1].number > number else ""
+        lines.append(f"副本里没有的：{lost[-1]}{more}，请照页面、邮件和各人记录补记")
+    shared = [head for head in known_heads(cohort) if head.number <= number]
+    if shared and set(shared) <= set(lost):
+        lines.append(f"请核对：这一届记下过的，副本里一条也没有；若拿错了别的一届的，请用 --restore 换回 {kept.name}")
     return lines
 
 

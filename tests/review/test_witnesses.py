@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from pipeline.cli import common, sign_commands
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.errors import MingceError, RefusedError, UsageError
+from pipeline.errors import RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import head_of, keep_witness, known_heads, open_ledger, require_whole
@@ -157,6 +157,21 @@ def test_a_copy_that_is_put_back_names_what_is_lost_and_keeps_the_old_file(cohor
         check(cohort)
 
 
+def test_a_copy_of_another_cohorts_ledger_is_told(cohort, tmp_path):
+    """It was put back in silence, and told the number of lost entries as -1."""
+    seen_by_a_run(cohort, decide(cohort, 2))
+    other = cohort.model_copy(update={"folder": tmp_path / "2018"})
+    other.folder.mkdir()
+    with open_ledger(other) as ledger:
+        for _ in range(3):
+            ledger.append(Entry("decision", by="李老师"))
+    lines = restore(cohort, file_of(other), NOW, "王老师", "拿错了")
+    assert "第 2 条（见运行 20161101-090000-abcd），请" in lines[1] and "别的一届" in lines[2]
+    kept = cohort.folder / "ledger-20161102-090000.sqlite"
+    assert len(restore(cohort, kept, NOW + timedelta(hours=1), "王老师", "换回")) == 1
+    check(cohort)
+
+
 @pytest.mark.parametrize("content", [b"", b"no database", "spoilt"])
 def test_what_is_no_copy_is_not_put_back(cohort, content):
     decide(cohort, 2)
@@ -168,8 +183,9 @@ def test_what_is_no_copy_is_not_put_back(cohort, content):
     else:
         copy.write_bytes(content)
     before = file_of(cohort).read_bytes()
-    with pytest.raises(MingceError):
+    with pytest.raises(RefusedError, match="这个副本不能用") as told:
         restore(cohort, copy, NOW, "王老师", "试")
+    assert told.value.where == str(copy)
     assert file_of(cohort).read_bytes() == before
     assert not list(cohort.folder.glob(".part-*"))
 
