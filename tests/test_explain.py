@@ -87,8 +87,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def known(run) -> RunTables:
-    schools = [SimpleNamespace(code=code, name=name) for code, name in SCHOOLS.items()]
-    return load_tables(SimpleNamespace(schools=schools), run)
+    return load_tables(SimpleNamespace(school_names=SCHOOLS), run)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_a_new_run_of_the_year_before_counts(folder: Path):
 
 def decided(folder: Path, kind: str) -> Fingerprint:
     with open_ledger(load_cohort(folder)) as ledger:
-        ledger.append_all([Entry(kind, by="王")])
+        ledger.append(Entry(kind, by="王"))
     return told(folder)
 
 

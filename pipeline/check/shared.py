@@ -133,7 +133,8 @@ def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
     if not numbers:
         return findings
     told = [numbers.get(key, ("", "")) for key in zip(findings["submission_id"], findings["rule"], strict=True)]
-    number, should = (pd.Series(each, index=findings.index, dtype="str") for each in zip(*told, strict=True))
+    number = pd.Series([one for one, _ in told], index=findings.index, dtype="str")
+    should = pd.Series([other for _, other in told], index=findings.index, dtype="str")
     return findings.assign(
         shared_fault=number,
         actor=findings["actor"].mask(number != "", "office"),

@@ -10,18 +10,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pipeline.errors import UsageError
+from pipeline.resources import report_table
 
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 # Typer does not publish the types of its help: tests/cli/test_usage.py checks what is used of it.
-
-
-_WORDS = {
-    "ARGUMENTS_PANEL_TITLE": "参数",
-    "OPTIONS_PANEL_TITLE": "选项",
-    "COMMANDS_PANEL_TITLE": "命令",
-    "DEFAULT_STRING": "（默认 {}）",
-    "REQUIRED_LONG_STRING": "（必填）",
-}
 
 
 class _InChinese:
@@ -41,7 +33,7 @@ class _InChinese:
         from rich.text import Text  # slow, and needed for help only
         from typer import rich_utils
 
-        for name, word in _WORDS.items():
+        for name, word in report_table("words")["help"].items():
             setattr(rich_utils, name, word)
         # an option's help, default and "required" become one text, which a cell can fold
         rich_utils.Table, rich_utils.Columns = _folding_table(), Text(" ").join

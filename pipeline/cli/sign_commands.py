@@ -26,7 +26,7 @@ with lazily():
     from pipeline.tabulate import tabulate_stage
 
 
-Words = Annotated[list[str], Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="…")]
+Words = Annotated[list[str], Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="COLLEGE")]
 Code = Annotated[str, Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
 Scan = Annotated[Path | None, Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
 

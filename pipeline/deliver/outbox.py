@@ -151,7 +151,7 @@ class Outbox:
         )
 
     def _write(self, entries: list[Entry]) -> list[Stored]:
-        stored = self._ledger.append_all(entries) if entries else []
+        stored = self._ledger.append(*entries) if entries else []
         for each, entry in zip(stored, entries, strict=True):
             self._note(Past(each.seq, entry.action, entry.made_on, entry.data))
         return stored

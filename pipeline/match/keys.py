@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.identifiers import IdNumbers, damaged, to_18
+from pipeline.knowledge.identifiers import IdNumbers, to_18
 from pipeline.knowledge.names import equal_names
 from pipeline.tables import Frame
 
@@ -36,15 +36,12 @@ def person_id(id_numbers: pd.Series) -> pd.Series:
 
 def key_frame(rows: Frame, columns: list[str]) -> Frame:
     """Return the `columns` of normalised rows as keys, indexed from 0."""
-    return pd.DataFrame({name: text_keys(key_values(name, rows[name])) for name in columns})
+    return pd.DataFrame({name: text_keys(_comparable(name, rows[name])) for name in columns})
 
 
-def key_values(name: str, column: pd.Series) -> pd.Series:
-    """Return a field's values as they are compared. Damaged numbers are blank: equal ones may be two people's."""
+def _comparable(name: str, column: pd.Series) -> pd.Series:
     if name == "id_number":
         return person_id(column)
-    if name in ("student_number", "exam_number"):
-        return column.where(~damaged(column), "")
     if name == "name":
         return equal_names(column)
     return column.str.lower() if name == "email" else column
@@ -98,6 +95,11 @@ def look_up_key(keys: Frame, column: str) -> Keys:
     own = keys[column].to_numpy()
     within = column in ("student_number", "exam_number")
     return joined_keys(keys["school"].to_numpy(), own) if within else own
+
+
+def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
+    """Return `pairs_of_keys` of rows."""
+    return pairs_of_keys(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
 
 
 def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:

@@ -8,25 +8,37 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from operator import methodcaller
 from typing import NamedTuple
 
 from pipeline import fields
 from pipeline.knowledge.contacts import telephones
-from pipeline.knowledge.text_columns import visible
 from pipeline.normalise.dates import moment, month, study_years
 
 # Only width: NFKC would also turn ² and ① into digits (traps.md).
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
 _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def visible(text: str) -> str:
+    """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
+    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: plain spaces only
+    return re.sub(r" {2,}", " ", _VARIATION.sub("", kept)).strip(" ")
+
+
+def _shown(char: str) -> str:
+    category = unicodedata.category(char)
+    if char in "\t\n\r\v\f\x85" or category in ("Zs", "Zl", "Zp"):
+        return " "
+    return "" if category in ("Cf", "Cc") else char
 
 
 def trimmed(text: str) -> str:
     """Remove white space and invisible characters at both ends only."""
-    seen = [place for place, char in enumerate(text) if visible(char)]
+    seen = [place for place, char in enumerate(text) if _shown(char).strip(" ")]
     return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
@@ -59,7 +71,6 @@ upper_x: Repair = partial(re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖�
 
 # ? and * may stand for a lost digit, + belongs to a country code
 _EDGES = re.compile(r"^[^\w+*?？(（\[【×✕✖╳]++(?=\w.*[0-9]{4})|(?<=\w)[^\w*?？)）\]】×✕✖╳]++$")
-_DECIMAL = re.compile(r"[1-9](?:[0-9]{3,14}\.0+|[0-9]{0,2}(?:,[0-9]{3}){1,4}(?:\.0+)?|\.[0-9]{3,14}[Ee]\+?[0-9]{1,2})")
 _BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
 
 
@@ -76,14 +87,6 @@ def joined_id(text: str) -> str:
     if re.fullmatch(r"[A-Za-z]{1,3}-[0-9]{5,}", text):  # a passport's letters
         return bare
     return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
-
-
-def plain_number(text: str) -> str:
-    """Return a number that a program wrote as a decimal one (1305030101.0, 1.305030101E+09) if no digit is lost."""
-    if not _DECIMAL.fullmatch(text):
-        return text
-    number = Decimal(text.replace(",", ""))
-    return f"{number:.0f}" if number.as_tuple().exponent in range(-14, 1) and number == int(number) else text
 
 
 def letters_upper(text: str) -> str:
@@ -121,7 +124,6 @@ _REASONS: dict[Repair, str] = {
     telephones: "统一电话号码写法，去掉文字和分隔",
     joined_id: "去掉号码中的分隔",
     joined_digits: "去掉号码中的分隔",
-    plain_number: "去掉小数和千分位的写法",
     letters_upper: "字母改大写",
     upper_x: "末位改为 X",
     moment: "统一时间写法",
@@ -138,12 +140,12 @@ class Recipe(NamedTuple):
 
 
 _NUMBER = (
-    visible, half_width, without_apostrophe, plain_number, without_edges, without_label, without_remark, without_edges,
+    visible, half_width, without_apostrophe, without_edges, without_label, without_remark, without_edges,
     without_spaces, plain_dashes,
 )  # fmt: skip
 _TELEPHONE = Recipe(
     "1[0-9]{10}",
-    (visible, half_width, without_apostrophe, plain_number, without_edges, telephones, without_spaces, plain_dashes),
+    (visible, half_width, without_apostrophe, without_edges, telephones, without_spaces, plain_dashes),
 )
 _BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: a regex escape slows Arrow's matching down
 _ONLY_HAN = f"[{_BASIC_HAN}]*"

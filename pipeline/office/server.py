@@ -39,17 +39,6 @@ _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
     "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython",
 }  # fmt: skip
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "@jupyterlab/translation-extension:plugin": {"locale": "zh_CN"},
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Light"},
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
-}
-_CSS = """.jp-OutputArea-promptOverlay, .jp-InputArea-prompt, .jp-OutputArea-prompt, .jp-Cell .jp-InputPlaceholder {
-  display: none !important;
-}
-"""
-"""Folded code leaves no box behind; the overlay beside an output would take the clicks of its check boxes."""
 
 
 class DeskError(MingceError):
@@ -102,8 +91,9 @@ def prepare_folder(cohort: Cohort) -> Path:
     for name in (*_FOLDERS.values(), "config/labconfig", "config/custom"):
         (private / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     overrides = private / "config" / "labconfig" / "default_setting_overrides.json"
-    overrides.write_text(json.dumps(_SETTINGS), encoding="utf-8")
-    (private / "config" / "custom" / "custom.css").write_text(_CSS, encoding="utf-8")
+    looks = resources.report_table("desk")["jupyterlab"]
+    overrides.write_text(json.dumps(looks["settings"]), encoding="utf-8")
+    (private / "config" / "custom" / "custom.css").write_text(looks["css"], encoding="utf-8")
     made_from.write_text(json.dumps(ours, ensure_ascii=False), encoding="utf-8")
     nbformat.write(notebook, path)
     return folder

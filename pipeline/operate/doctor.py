@@ -208,16 +208,14 @@ def _some(names: list[str]) -> str:
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.review.ledger import missing_heads, open_ledger, shortened
+    from pipeline.review.ledger import ledger_faults, open_ledger
     from pipeline.review.ledger_database import network_share
 
     if share := network_share(cohort.ledger.url, cohort.folder):
         remedy = "几台电脑同时打开会损坏账本：请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL"
         yield Check(f"账本在网络共享上（{share}）", False, remedy)
     with open_ledger(cohort) as ledger:
-        found, (last, _) = ledger.verify(), ledger.head()
-        lost = missing_heads(cohort, ledger)
-    found += [shortened(lost, last)] if lost else []
+        found, last = ledger_faults(cohort, ledger), ledger.head()[0]
     told = f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误")
     yield Check(told, not found, "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份")
 

@@ -95,7 +95,7 @@ def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Remov
         found = overdue(cohort, now)
         if found.inputs or found.mail or found.runs:
             data = {name: [path.name for path in getattr(found, name)] for name in ("inputs", "runs", "mail")}
-            ledger.append_all([Entry("purge", action="files", by=by, why=why, data=data)])
+            ledger.append(Entry("purge", action="files", by=by, why=why, data=data))
         _remove([*found.inputs, *found.mail])
         for run in found.runs:
             _leave_counts(run, now)
@@ -188,7 +188,7 @@ def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
         backups, gone = _copies(ledger, "backup", "restore")
         sources, outside = _sources(cohort)
         data = {"closed": True, "backups": [path.name for path in backups], "left": len(gone) + len(outside)}
-        ledger.append_all([Entry("purge", action="close", by=by, why=why, data=data)])
+        ledger.append(Entry("purge", action="close", by=by, why=why, data=data))
         results = [path for path in _within(cohort.reports_folder) if path.name not in _KEPT_IN_REPORTS]
         removed = _remove([*sources, *results])
         runs = [path for path in _within(cohort.reports_folder / "runs") if path.is_dir()]

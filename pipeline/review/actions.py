@@ -166,9 +166,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
     """
     actor.need_reason("撤销登记", _TOLD_ON)
     ids = tables.submissions["submission_id"]
-    hits = tables.submissions[ids == submission]
-    if hits.empty and len(submission) >= 8:
-        hits = tables.submissions[ids.str.startswith(submission)]
+    hits = tables.submissions[ids.str.startswith(submission) if len(submission) >= 8 else ids == submission]
     if len(hits) != 1:
         what = f"{'不止一条' if len(hits) else '没有'}提交 {submission}"
         raise UsageError(what, where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text_columns import among, joined_text, visible
+from pipeline.knowledge.text_columns import among, joined_text
 from pipeline.match.membership import of_two_people
 from pipeline.match.persons import WITHDRAWN
-from pipeline.normalise.text_repairs import half_width, plain_dashes, without_spaces
+from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
 from pipeline.review.chain import json_object, name_checked
-from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
+from pipeline.review.exceptions import apply_exceptions
 from pipeline.tables import AS_GIVEN, Frame, given_of
 
 KEY = ["school_code", "student_number"]
@@ -237,8 +237,6 @@ def review(students: Frame, submissions: Frame, findings: Frame, entries: Frame,
     """Apply the ledger's entries as of `as_of`. `students`: registry rows with the counting `submission_id` or ""."""
     students = students.assign(registry_digest=registry_digest(students))
     present = submissions["submission_id"][submissions["superseded_by"] != WITHDRAWN]
-    granted = standing_exceptions(entries)
-    judged = apply_exceptions(findings, granted, as_of)
-    lapsed = lapsed_submissions(judged, granted, as_of)
+    judged, lapsed = apply_exceptions(findings, entries, as_of)
     decisions = decision_states(students, present, standing_decisions(entries), lapsed=lapsed)
     return Reviewed(students, decisions, judged, entries)

@@ -38,19 +38,16 @@ def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_EXCEPTION_TABLE).astype(types)
 
 
-def apply_exceptions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return `findings` with `excepted`: an exception, valid through `expires`, covers person, rule and this value."""
-    return findings.assign(excepted=_covered(findings, exceptions[~_expired(exceptions, as_of)]))
+def apply_exceptions(findings: pd.DataFrame, entries: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, set[str]]:
+    """Return `findings` with `excepted`: an exception, valid through `expires`, covers person, rule and this value.
 
-
-def lapsed_submissions(findings: pd.DataFrame, exceptions: pd.DataFrame, as_of: date) -> set[str]:
-    """Return the submissions with a critical finding of `apply_exceptions` that only an expired exception covers."""
-    open_now = findings[~findings["excepted"] & (findings["severity"] == "critical")]
-    return set(open_now["submission_id"][_covered(open_now, exceptions[_expired(exceptions, as_of)])]) - {""}
-
-
-def _expired(exceptions: pd.DataFrame, as_of: date) -> pd.Series:
-    return (exceptions["expires"] != "") & (exceptions["expires"] < as_of.isoformat())
+    Return also the submissions with a critical finding that only an expired exception covers.
+    """
+    granted = standing_exceptions(entries)
+    expired = (granted["expires"] != "") & (granted["expires"] < as_of.isoformat())
+    judged = findings.assign(excepted=_covered(findings, granted[~expired]))
+    open_now = judged[~judged["excepted"] & (judged["severity"] == "critical")]
+    return judged, set(open_now["submission_id"][_covered(open_now, granted[expired])]) - {""}
 
 
 def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:

@@ -189,7 +189,7 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
     numbers = {one["number"]: str(one["rule"]) for one in same}
     with open_ledger(cohort) as ledger:
         new = Entry("shared_fault", how, actor.by, actor.why)
-        ledger.append_all([replace(new, rule=rule, data={"number": one}) for one, rule in numbers.items()])
+        ledger.append(*(replace(new, rule=rule, data={"number": one}) for one, rule in numbers.items()))
     return f"{told}；下一次 mingce run 起生效"
 
 

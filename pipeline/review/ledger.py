@@ -55,12 +55,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._clock = clock or (lambda: datetime.now(SHANGHAI))
         self._reviewers = reviewers or {}
 
-    def append(self, entry: Entry) -> Stored:
-        """Write one entry."""
-        return self.append_all([entry])[0]
-
-    def append_all(self, new: Sequence[Entry]) -> list[Stored]:
-        """Write several entries, all or none."""
+    def append(self, *new: Entry) -> list[Stored]:
+        """Write entries, all or none."""
         with writing(self._engine) as connection:
             return self._write(connection, new)
 
@@ -292,15 +288,13 @@ def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
 
 
 def require_whole(cohort: Cohort, ledger: Ledger) -> None:
-    """Raise RefusedError if the ledger's chain is broken or a recorded head is missing. The newest one is named."""
-    found = ledger.verify()
-    if found:
-        raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy=_RESTORE)
-    lost = missing_heads(cohort, ledger)
-    if lost:
-        raise RefusedError(shortened(lost, ledger.head()[0]), where=cohort.name, remedy=_RESTORE)
+    """Raise RefusedError, with the first of `ledger_faults`, if there is one."""
+    for fault in ledger_faults(cohort, ledger):
+        raise RefusedError(fault, where=cohort.name, remedy=_RESTORE)
 
 
-def shortened(lost: list[Head], last: int) -> str:
-    """Return a Chinese line that the ledger lacks recorded heads. It names the newest."""
-    return f"账本不是原来那一本：缺少曾经记下的{lost[-1]}，现在只到第 {last} 条，或内容不同"
+def ledger_faults(cohort: Cohort, ledger: Ledger) -> list[str]:
+    """Return a Chinese line for each broken link of the ledger's chain, and one for the newest head that it lacks."""
+    lost, last = missing_heads(cohort, ledger), ledger.head()[0]
+    other = [f"账本不是原来那一本：缺少曾经记下的{head}，现在只到第 {last} 条，或内容不同" for head in lost[-1:]]
+    return ledger.verify() + other

@@ -28,7 +28,7 @@ from pipeline.review.decisions import (
     statuses,
     withdrawn_submission_ids,
 )
-from pipeline.review.exceptions import apply_exceptions, lapsed_submissions, standing_exceptions
+from pipeline.review.exceptions import apply_exceptions
 from pipeline.run_folder import counting_runs, latest_run, newer_runs, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
@@ -153,9 +153,7 @@ class Desk:
 
 def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     """Return the run's tables under the ledger's entries (of `KINDS`) as of `today`."""
-    granted = standing_exceptions(entries)
-    findings = apply_exceptions(tables.findings, granted, today)
-    lapsed = lapsed_submissions(findings, granted, today)
+    findings, lapsed = apply_exceptions(tables.findings, entries, today)
     withdrawn = withdrawn_submission_ids(entries)
     counting = tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
     # the later submission of each student that was neither taken nor withdrawn

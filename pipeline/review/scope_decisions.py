@@ -74,8 +74,7 @@ def answer_years(
     asked: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, wanted: Sequence[str], actor: Actor
 ) -> ActionOutcome:
     """Record that rows of other years are outside the class, for the schools `wanted` or, if empty, all `asked`."""
-    if not actor.why.strip():
-        raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如导出的是全校在校生")
+    actor.need_reason("确认", "请写明依据，例如导出的是全校在校生")
     strange = [code for code in wanted if code not in asked]
     if strange:
         raise UsageError(f"没有要确认的：{'、'.join(strange)}", where="--school", remedy="请核对学校代码")
@@ -110,8 +109,7 @@ class ScopeDesk:
             raise UsageError(f"没有原因“{reason}”", where="--reason", remedy=f"可选：{'、'.join(REASONS)}")
         if proof not in PROOFS:
             raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
-        if not actor.why.strip():
-            raise UsageError("没有写说明", where="--why", remedy="请写明依据，例如文号和日期")
+        actor.need_reason("登记", "请写明依据，例如文号和日期")
         rows = self._registry.iloc[[self._numbers.place(number)]]
         row = rows.iloc[0]
         key, made_on = _student(row), str(scope_digests(rows).iloc[0])

@@ -11,6 +11,7 @@ from pipeline.cli import main
     ("words", "told"),
     [
         (["backup"], "缺少 DEST"),
+        (["sign"], "缺少 COLLEGE"),
         (["review", "approve", "--student"], "选项 --student 后面缺少内容"),
         (["run", "--colege", "土木工程学院"], "没有选项 --colege，是不是 --college"),
         (["run", "--jobs", "many"], "--jobs 的内容不对，应为 0 以上的整数"),

@@ -162,7 +162,7 @@ def test_a_return_says_why(cohort):
     number, submission = roster.loc[at, ["student_number", "submission_id"]]
     said = {"why": "照片不清", "school_code": "10534", "student_number": number, "submission_id": submission}
     with open_ledger(cohort) as ledger:
-        ledger.append_all([Entry("decision", action="return", by="王老师", data={"registry_digest": ""}, **said)])
+        ledger.append(Entry("decision", action="return", by="王老师", data={"registry_digest": ""}, **said))
     write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
     post(cohort, server := Server())
     mail = dict(server.sent)["c1@example.edu.cn"]

@@ -167,7 +167,7 @@ def test_a_full_disk_under_a_workbook_is_told_in_words(cohort: Cohort, capsys: p
 def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, tmp_path: Path):
     """A copy of the file that was cut off, side files of the old one beside it: `backup --restore` puts all right."""
     with open_ledger(cohort) as ledger:
-        ledger.append_all([Entry("decision", by="王", why=f"第 {n} 条") for n in range(200)])
+        ledger.append(*(Entry("decision", by="王", why=f"第 {n} 条") for n in range(200)))
         ledger.backup(tmp_path / "copy.sqlite")
     place = cohort.folder / "ledger.sqlite"
     for side in ("-wal", "-shm"):

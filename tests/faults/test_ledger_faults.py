@@ -18,7 +18,7 @@ from tests.review.small import open_in
 
 def written(folder: Path, count: int = 3) -> None:
     with open_in(folder) as ledger:
-        ledger.append_all([Entry("decision", by="王", why=f"第 {n} 条") for n in range(count)])
+        ledger.append(*(Entry("decision", by="王", why=f"第 {n} 条") for n in range(count)))
 
 
 def whole(folder: Path) -> int:
@@ -52,7 +52,7 @@ def test_a_full_disk_writes_all_or_nothing(tmp_path: Path):
         ledger.close()
         event.listen(ledger._engine, "connect", small)
         with pytest.raises(MingceError, match="磁盘写满"):
-            ledger.append_all([Entry("decision", by="王", why="长" * 3000) for _ in range(60)])
+            ledger.append(*(Entry("decision", by="王", why="长" * 3000) for _ in range(60)))
     assert whole(tmp_path) == 3
 
 

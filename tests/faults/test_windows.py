@@ -89,7 +89,7 @@ def season_in(folder: Path) -> Path:
         (root / "inputs").mkdir(exist_ok=True)
         (root / "inputs" / sha).write_text("x", encoding="utf-8")
     with open_ledger(cohort, lambda: long_ago) as ledger:
-        ledger.append_all([Entry("decision", action="approve", by="王", why="好")])
+        ledger.append(Entry("decision", action="approve", by="王", why="好"))
     return cohort.folder
 
 

@@ -232,7 +232,7 @@ def test_an_answer_about_other_years_holds_while_the_registry_is_about_the_same(
         def answered(asked: dict[str, dict[str, object]], of: int) -> list[bool]:
             return [one["answered"] for one in lay_answers(asked, of, ledger.entries()).values()]
 
-        with pytest.raises(UsageError, match="说明"):
+        with pytest.raises(UsageError, match="写明原因"):
             answer_years(before, 2017, ledger, [], Actor("王老师", " "))
         with pytest.raises(UsageError, match="没有要确认的"):
             answer_years(before, 2017, ledger, ["3"], Actor("王老师", "全校导出"))

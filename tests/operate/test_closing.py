@@ -47,9 +47,7 @@ def cohort(tmp_path):
     (folder / "desk" / "START.ipynb").write_text(TEXT, encoding="utf-8")
     with open_ledger(made) as ledger:
         personal = {"note": TEXT}
-        ledger.append_all(
-            [Entry("decision", action="return", by="王老师", why=TEXT, student_number="1", personal=personal)]
-        )
+        ledger.append(Entry("decision", action="return", by="王老师", why=TEXT, student_number="1", personal=personal))
     return made
 
 

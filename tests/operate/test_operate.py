@@ -108,7 +108,7 @@ def test_student_numbers_stay_in_messages():
 
 def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
     with open_ledger(cohort) as ledger:
-        ledger.append_all([Entry("decision", action="approve", by="甲", why="好")])
+        ledger.append(Entry("decision", action="approve", by="甲", why="好"))
     path, count = backup_ledger(cohort, tmp_path / "copies", NOW)
     assert count == 1 and path.stat().st_mode & 0o077 == 0
     drafts = [path.with_name(f".part-{name}-20161020-020000.sqlite") for name in (cohort.name, f"{cohort.name}研究生")]
@@ -148,7 +148,7 @@ def test_purge_by_keeping_times(cohort):
     moment = (NOW - timedelta(days=500)).timestamp()
     os.utime(root / "inputs" / "unlisted", (moment, moment))
     with open_ledger(cohort, lambda: NOW - timedelta(days=500)) as ledger:
-        ledger.append_all([Entry("delivery", action="accepted", by="x", personal={"address": "a@b.cn"})])
+        ledger.append(Entry("delivery", action="accepted", by="x", personal={"address": "a@b.cn"}))
     assert {path.name for path in overdue(cohort, NOW).inputs} == {"1-old", "unlisted"}
     removed = purge_cohort(cohort, NOW, "李老师", "到期")
     assert removed.ledger == 1
@@ -184,7 +184,7 @@ def test_doctor_sees_a_broken_ledger_and_a_stale_run(cohort):
     started = (NOW - timedelta(days=3)).isoformat()
     write_run(cohort, "r1", roster_of(1, 3), as_of=date(2016, 10, 17), started_at=started)
     with open_ledger(cohort) as ledger:
-        ledger.append_all([Entry("decision", by="甲"), Entry("decision", by="乙")])
+        ledger.append(Entry("decision", by="甲"), Entry("decision", by="乙"))
     with sqlite3.connect(cohort.folder / "ledger.sqlite") as database:
         database.execute("update entries set by='丙' where seq=1")
     bad = [check.what for check in examine_cohort(cohort, NOW) if check.ok is False]

@@ -93,6 +93,7 @@ def test_withdrawn():
 
 
 FINDING = {"school": "甲", "student_number": "1", "rule": "study_years.span", "given": "5"}
+FINDING |= {"severity": "critical", "submission_id": "s1"}
 
 
 def granted(**more):
@@ -115,17 +116,17 @@ def granted(**more):
 )
 def test_exceptions_cover_one_person_one_rule_one_value(finding, day, excepted):
     findings = pd.DataFrame([FINDING | finding], dtype="str", index=[5])
-    found = apply_exceptions(findings, standing_exceptions(entries(granted())), day)
+    found, lapsed = apply_exceptions(findings, entries(granted()), day)
     assert found["excepted"].tolist() == [excepted]
-    assert list(found.index) == [5]
+    assert list(found.index) == [5] and lapsed == ({"s1"} if day == date(2016, 11, 1) else set())
 
 
 def test_revoked_and_purged_exceptions_cover_nothing():
     findings = pd.DataFrame([FINDING], dtype="str")
     revoked = entries(granted(), {"kind": "exception", "action": "revoke", "data": '{"revokes":1}'})
     assert standing_exceptions(revoked).empty
-    purged = standing_exceptions(entries(granted(values="")))
-    assert not apply_exceptions(findings, purged, date(2016, 10, 1))["excepted"].any()
+    found, _ = apply_exceptions(findings, entries(granted(values="")), date(2016, 10, 1))
+    assert not found["excepted"].any()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def ledger(tmp_path):
 
 
 def test_an_entry_comes_back_as_it_was_written(ledger):
-    stored = ledger.append(
+    (stored,) = ledger.append(
         Entry(
             "decision",
             action="return",
@@ -55,10 +55,10 @@ def test_an_entry_comes_back_as_it_was_written(ledger):
 
 
 def test_a_unique_key_happens_once(ledger):
-    first = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
-    again = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
+    (first,) = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
+    (again,) = ledger.append(Entry("delivery", action="claim", unique_key="run1/a@b"))
     assert (first.new, again.new, again.seq) == (True, False, first.seq)
-    both = ledger.append_all([Entry("x", unique_key="k"), Entry("x", unique_key="k"), Entry("x")])
+    both = ledger.append(Entry("x", unique_key="k"), Entry("x", unique_key="k"), Entry("x"))
     assert [item.new for item in both] == [True, False, True]
     assert len(ledger.entries()) == 3
     assert ledger.verify() == []
@@ -120,7 +120,7 @@ def test_purge_empties_the_personal_side_and_keeps_the_chain(tmp_path):
 def test_what_was_purged_is_in_no_free_page_of_the_file(tmp_path):
     days = iter([1, 20])
     with ledger_in(tmp_path, lambda: datetime(2016, 10, next(days), tzinfo=SHANGHAI)) as ledger:
-        ledger.append_all([Entry("delivery", by="x", personal={"address": f"canary{n}@b.cn"}) for n in range(500)])
+        ledger.append(*(Entry("delivery", by="x", personal={"address": f"canary{n}@b.cn"}) for n in range(500)))
         assert ledger.purge(before="2016-10-15", by="李", why="期满") == 500
     assert b"canary" not in b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite*"))
 

@@ -47,7 +47,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(new=st.lists(st.tuples(words, words, keys), max_size=4))
     def append(self, new):
-        stored = self.ledger.append_all([Entry("decision", by=by, why=why, unique_key=key) for by, why, key in new])
+        stored = self.ledger.append(*(Entry("decision", by=by, why=why, unique_key=key) for by, why, key in new))
         for (by, why, key), at in zip(new, stored, strict=True):
             assert at.new == (key is None or key not in self.keys)
             if at.new:

@@ -13,7 +13,7 @@ from pipeline.errors import RefusedError
 from pipeline.review import actions
 from pipeline.review.actions import Actor
 from pipeline.review.decisions import decision_states, standing_decisions
-from pipeline.review.exceptions import lapsed_submissions, standing_exceptions
+from pipeline.review.exceptions import apply_exceptions
 from pipeline.review.granting import add_exception
 from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import KINDS, lay_desk
@@ -256,7 +256,7 @@ def check_season(season):
         if day.toordinal() % 5:
             continue
         decided = standing_decisions(until)
-        lapsed = lapsed_submissions(desk.findings, standing_exceptions(until), day)
+        _, lapsed = apply_exceptions(run.findings, until, day)
         states = decision_states(run.people, run.submissions["submission_id"], decided, lapsed=lapsed)["decision_state"]
         shown = dict(zip(zip(run.people["school"], run.people["student_number"], strict=True), states, strict=True))
         assert {key for key, state in shown.items() if state == "approved"} == {

@@ -162,10 +162,10 @@ def signed_by_1_0(ledger):
     actions.approve(RUN, ledger, ["1", "2"], WANG)
     place = {"school_code": COLLEGE.code, "college": COLLEGE.name, "made_on": "b" * 64}
     old = {"run": "r0", "registered": 2, "late_days": 0}
-    ledger.append_all([
+    ledger.append(
         Entry("signature", action="sign", by="李书记", data=old, personal={"people": {"1": "x", "2": "y"}}, **place),
         Entry("acceptance", action="accept", by="王老师", **place),
-    ])  # fmt: skip
+    )  # fmt: skip
 
 
 def test_an_older_signature_signed_the_names_alone_and_is_renewed(ledger, signed_by_1_0):
