@@ -64,6 +64,8 @@ def test_one_same_transformation_is_one_fault(rule, field, given, held, kind, wo
     assert found.iloc[0][["rule", "rows", "of", "settled"]].tolist() == [rule, 10, 12, ""]
     laid = shared.with_shared_faults(findings, shared.signs_of(findings, table), found)
     assert set(laid["actor"]) == {"office"} and set(laid["shared_fault"]) == {found["number"].iloc[0]}
+    none = findings.iloc[:0]  # a warning alone: nobody's first submission had anything to mend
+    assert shared.with_shared_faults(none, shared.signs_of(findings, table), found).empty
 
 
 def test_different_words_and_too_small_a_share_are_the_students():
