@@ -48,57 +48,37 @@ class Notebooks:
     @cached_property
     def added(self) -> tuple[OwnPage, ...]:
         """The pages that the office's notebooks add, by name."""
-        if self.folder is None:
-            return ()
         ours = {path.stem for path in resources.notebooks().glob("*.ipynb")}
-        names = sorted(path.stem for path in self.folder.glob("[!.]*.ipynb") if path.stem not in ours)
-        return tuple(self._added(name) for name in names)
+        return tuple(page for name, page in self._own.items() if name not in ours)
 
-    def _added(self, name: str) -> OwnPage:
-        path = self.source(name)[0]
-        try:
-            known = tuple(each for each in documented(path) if each in _GIVEN)
-            return OwnPage(name, _title(path) or name, "college" in known, known)
-        except MingceError:  # its page will say so
-            return OwnPage(name, name, False, ())
-
-    def _known(self, name: str) -> tuple[str, ...]:
-        """Return a notebook's parameters. An office's replacement may take fewer."""
-        return self._added(name).parameters if self.source(name)[1] else _GIVEN
+    @cached_property
+    def _own(self) -> dict[str, OwnPage]:
+        """The office's notebooks by name, those that replace ours too."""
+        paths = self.folder.glob("[!.]*.ipynb") if self.folder else ()
+        return {path.stem: _page_of(path) for path in sorted(paths, key=lambda path: path.stem)}
 
     def jobs(self, run: Run, folder: Path, colleges: Iterable[College], *, by_school: bool) -> Iterator[NotebookJob]:
         """Yield the jobs of the run, of its `colleges`, and with `by_school` of each school's overview."""
         every = list(colleges)
         for code in dict.fromkeys(college.code for college in every if by_school):
-            files = f"school-{code}", school_page(code), f"{code}/overview"
-            yield self._job(run, folder, "overview", files, self._known("overview"), code)
-        for name in _PER_RUN:
-            yield self._job(run, folder, name, (name, f"{name}.html", name), self._known(name))
-        for page in self.added:
-            if not page.per_college:
-                yield self._job(run, folder, page.name, (page.name, f"{page.name}.html", page.name), page.parameters)
-        of_colleges = {name: self._known(name) for name in _PER_COLLEGE}
-        of_colleges |= {page.name: page.parameters for page in self.added if page.per_college}
+            yield self._job(run, folder, "overview", (f"school-{code}", school_page(code), f"{code}/overview"), code)
+        for name in (*_PER_RUN, *(page.name for page in self.added if not page.per_college)):
+            yield self._job(run, folder, name, (name, f"{name}.html", name))
+        of_colleges = [*_PER_COLLEGE, *(page.name for page in self.added if page.per_college)]
         for college in every:
             site = college_folder(college.code, college.name)
-            for name, known in of_colleges.items():
+            for name in of_colleges:
                 page = _PER_COLLEGE.get(name, name)
                 files = f"{site}-{name}", f"{site}/{page}.html", f"{college}/{page}"
-                yield self._job(run, folder, name, files, known, college.code, college.name)
+                yield self._job(run, folder, name, files, college.code, college.name)
 
     def _job(
-        self,
-        run: Run,
-        folder: Path,
-        name: str,
-        files: tuple[str, str, str],
-        known: Iterable[str],
-        code: str = "",
-        college: str = "",
+        self, run: Run, folder: Path, name: str, files: tuple[str, str, str], code: str = "", college: str = ""
     ) -> NotebookJob:
         """Return the job of notebook `name`. `files` are the executed notebook, the page, and the page's name."""
         source, own = self.source(name)
         executed, page, told = files
+        known = self._own[name].parameters if own else _GIVEN  # an office's replacement may take fewer
         given = {"run": str(folder), "college": college, "school": code}
         parts = (college, run.school_name(code) if code else "", run.cohort, f"数据截至 {run.as_of}")
         return NotebookJob(
@@ -115,7 +95,11 @@ class Notebooks:
         )
 
 
-def _title(path: Path) -> str:
+def _page_of(path: Path) -> OwnPage:
     from pipeline.render.cards import title_of
 
-    return title_of(read_notebook(path))
+    try:
+        known = tuple(each for each in documented(path) if each in _GIVEN)
+        return OwnPage(path.stem, title_of(read_notebook(path)) or path.stem, "college" in known, known)
+    except MingceError:  # its page will say so
+        return OwnPage(path.stem, path.stem, False, ())
